@@ -1,0 +1,8 @@
+"""Ascriptica for Canvas LMS: registrations become enrollments by themselves."""
+
+__version__ = "0.1.0"
+
+from .extension import Ascriptica
+from .registrations import Person
+
+__all__ = ["Ascriptica", "Person", "__version__"]

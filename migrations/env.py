@@ -1,0 +1,27 @@
+"""Runs our revisions on the connection that `flask ascriptica upgrade` hands over.
+
+Our history has a version table of its own and sees only our tables, so it lives beside a host's own migrations.
+"""
+
+from alembic import context
+
+from ascriptica_plugin.models import Base
+
+
+def include_object(thing, name, type_, reflected, compare_to) -> bool:
+    """Only what is ours: a host's tables in the same database are none of our business."""
+    table = thing if type_ == "table" else getattr(thing, "table", None)
+    return table is None or table.name.startswith("ascriptica_")
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table="ascriptica_alembic_version",
+    include_object=include_object,
+    render_as_batch=True,
+    compare_type=True,
+)
+
+with context.begin_transaction():
+    context.run_migrations()
