@@ -1,0 +1,561 @@
+"""Canvas LMS's REST API: as much of it as keeping seats in step needs.
+
+Knows no Flask and no database. Every call goes through `CanvasClient._call`, so none can forget its timeouts, its
+deadline, the User-Agent or the check of where the connection really goes. Facts about Canvas name their source file
+in instructure/canvas-lms in brackets.
+"""
+
+import ipaddress
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from . import __version__
+
+EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
+MAX_ANSWER_BYTES = 5_000_000
+MAX_PAGES = 20
+
+
+class CanvasError(Exception):
+    """A call that brought no answer we can use; `str()` of it is a sentence that may be shown to an administrator."""
+
+    def __init__(self, message: str, status: int | None = None):
+        super().__init__(message)
+        self.status = status
+
+
+class CanvasDown(CanvasError):
+    """Nothing that Canvas itself would say: no connection, no answer in time, a 5xx, or a web page instead of data."""
+
+
+class AddressRefused(CanvasError):
+    """The address leads to a private network, and this installation does not allow that."""
+
+
+class Redirected(CanvasDown):
+    """Canvas sent us to another address; we never follow, because the token would travel along."""
+
+
+class Throttled(CanvasError):
+    """Too many calls at once; `pause_seconds` says how long Canvas wants quiet [request_throttle.rb]."""
+
+    def __init__(self, message: str, status: int, pause_seconds: float):
+        super().__init__(message, status)
+        self.pause_seconds = pause_seconds
+
+
+class TokenRefused(CanvasError):
+    """401 with a WWW-Authenticate header: the token itself is dead [doc/api/oauth.md]."""
+
+
+class PermissionMissing(CanvasError):
+    """401 or 403 without that header: the token lives, its owner may not do this."""
+
+
+class NotFound(CanvasError):
+    """404, which never says what was missing [application_controller.rb]."""
+
+
+class Refused(CanvasError):
+    """Any other 4xx; the message carries Canvas's own words, `taken` the attributes that exist already."""
+
+    def __init__(self, message: str, status: int, taken: frozenset[str] = frozenset()):
+        super().__init__(message, status)
+        self.taken = taken
+
+
+class CourseConcluded(Refused):
+    """400 "Can't add an enrollment to a concluded course." [enrollments_api_controller.rb]."""
+
+
+@dataclass(frozen=True)
+class User:
+    """A Canvas user. `login_id`, `email` and `sis_user_id` are None also where the token may not see them."""
+
+    id: int
+    name: str
+    login_id: str | None
+    email: str | None
+    sis_user_id: str | None
+    shows_login: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    id: int
+    name: str
+    is_root: bool
+
+
+@dataclass(frozen=True)
+class Course:
+    """`workflow_state`: available (published), claimed or created (unpublished), completed [courses_controller.rb]."""
+
+    id: int
+    name: str
+    workflow_state: str
+    concluded: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    id: int
+    name: str
+    course_id: int
+
+
+@dataclass(frozen=True)
+class Enrollment:
+    id: int
+    user_id: int
+    section_id: int
+    type: str
+    state: str
+    created_at: datetime
+
+
+class CanvasClient:
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once.
+
+    `url` ends in /api/v1. `timeout_seconds` bounds the wait for a connection and for each piece of an answer,
+    `deadline_seconds` a whole call, so that an answer that trickles can't last for ever. Every method may raise any
+    `CanvasError`. `clock_offset` is how far Canvas's clock runs ahead of ours, from its latest answer, or None.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        allow_private: bool = False,
+        timeout_seconds: float = 10,
+        deadline_seconds: float = 30,
+        flight: int = 10,
+    ):
+        self.url = url
+        self.timeout_seconds = timeout_seconds
+        self.deadline_seconds = deadline_seconds
+        self.clock_offset: timedelta | None = None
+        self._token = token
+        self._session = requests.Session()
+        # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
+        self._session.trust_env = False
+        self._session.headers.update(
+            {
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                # Hosted Canvas refuses a request without a User-Agent.
+                "User-Agent": f"ascriptica-canvas/{__version__}",
+            }
+        )
+        adapter = _GuardedAdapter(allow_private, pool_maxsize=flight)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def __repr__(self) -> str:
+        return f"CanvasClient({self.url!r})"
+
+    def close(self) -> None:
+        self._session.close()
+
+    # -- whose token, which account -----------------------------------------------------------------------------
+
+    def myself(self) -> User:
+        """GET users/self: whose token this is; also the harmless probe [users_controller.rb]."""
+        return _user(self._call("GET", "users/self"))
+
+    def account(self, account_id: int | str) -> Account:
+        """GET accounts/:id; `"self"` is the root account [accounts_controller.rb, lib/api/v1/account.rb]."""
+        return _account(self._call("GET", f"accounts/{account_id}"))
+
+    def permissions(self, account_id: int, names: list[str]) -> dict[str, bool]:
+        """GET accounts/:id/permissions; a name that this Canvas doesn't know answers False."""
+        answer = self._call("GET", f"accounts/{account_id}/permissions", {"permissions[]": names})
+        return {name: answer.get(name) is True for name in names}
+
+    # -- users ------------------------------------------------------------------------------------------------------
+
+    def user(self, user_id: int | str) -> User:
+        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or unseen user is NotFound."""
+        return _user(self._call("GET", f"users/{_path_id(user_id)}"))
+
+    def search_users(self, account_id: int, term: str) -> list[User]:
+        """GET accounts/:id/users: every user in whose name, login, SIS id or email the term occurs, all pages.
+
+        A substring search: compare what it finds exactly [lib/user_search.rb].
+        """
+        query = {"search_term": term, "include[]": "email", "per_page": 100}
+        return [_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
+
+    def create_user(self, account_id: int, *, name: str, login: str, sis_user_id: str | None = None) -> User:
+        """POST accounts/:id/users, registered at once and without mail.
+
+        Raises Refused whose `taken` names `unique_id` or `sis_user_id` where a login has it already; not idempotent,
+        but safe to repeat for that reason [users_controller.rb, models/pseudonym.rb].
+        """
+        form = {
+            "user[name]": name,
+            "user[skip_registration]": "true",
+            "pseudonym[unique_id]": login,
+            "pseudonym[send_confirmation]": "false",
+        }
+        if sis_user_id:
+            form["pseudonym[sis_user_id]"] = sis_user_id
+        return _user(self._call("POST", f"accounts/{account_id}/users", form))
+
+    # -- courses ----------------------------------------------------------------------------------------------------
+
+    def course(self, course_id: int | str) -> Course:
+        """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
+        row = self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"})
+        return Course(
+            int(row["id"]), row.get("name") or "", row.get("workflow_state") or "", bool(row.get("concluded"))
+        )
+
+    def section(self, course_id: int, section_id: int | str) -> Section:
+        """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
+        row = self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}")
+        return Section(int(row["id"]), row.get("name") or "", int(row["course_id"]))
+
+    # -- enrollments ------------------------------------------------------------------------------------------------
+
+    def enroll(self, course_id: int, user_id: int | str, section_id: int | None = None) -> Enrollment:
+        """POST courses/:id/enrollments: an active student, without invitation or mail.
+
+        Idempotent for one course, user and section; brings a deleted, inactive or completed row back under the same
+        id. `user_id` may be `sis_user_id:X`. NotFound means course, section or user [enrollments_api_controller.rb].
+        """
+        form = {
+            "enrollment[user_id]": str(user_id),
+            "enrollment[type]": "StudentEnrollment",
+            "enrollment[enrollment_state]": "active",
+        }
+        if section_id:
+            form["enrollment[course_section_id]"] = str(section_id)
+        return _enrollment(self._call("POST", f"courses/{course_id}/enrollments", form))
+
+    def unenroll(self, course_id: int, enrollment_id: int) -> Enrollment:
+        """DELETE courses/:id/enrollments/:eid with task=delete, since without a task Canvas concludes.
+
+        NotFound where the row is deleted already, unknown, or another course's [enrollments_api_controller.rb].
+        """
+        return _enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": "delete"}))
+
+    def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
+        """GET courses/:id/enrollments of one user as a student, in every state (all but active and invited are
+        hidden unless named); an unknown user or course is NotFound [enrollments_api_controller.rb]."""
+        query = {
+            "user_id": str(user_id),
+            "type[]": "StudentEnrollment",
+            "state[]": list(EVERY_STATE),
+            "per_page": 100,
+        }
+        return [_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
+
+    # -- one way out ------------------------------------------------------------------------------------------------
+
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
+        for _ in range(MAX_PAGES):
+            response, rows = self._exchange("GET", path, query)
+            if not isinstance(rows, list):
+                raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
+            yield from rows
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return
+            # The link is opaque but for its host: only its path is followed, never to another server.
+            parts = urlsplit(following)
+            path, query = parts.path.partition("/api/v1/")[2] + f"?{parts.query}", {}
+        raise CanvasDown(f"Canvas's list {path.partition('?')[0]} does not end after {MAX_PAGES} pages.")
+
+    def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
+        _, body = self._exchange(method, path, values)
+        if not isinstance(body, dict):
+            raise CanvasDown("Canvas answered something other than what was asked for.", 200)
+        return body
+
+    def _exchange(self, method: str, path: str, values: dict[str, Any] | None) -> tuple[requests.Response, Any]:
+        sent = {"params": values} if method == "GET" else {"data": values}
+        with _Deadline(self.deadline_seconds) as deadline:
+            try:
+                response = self._session.request(
+                    method,
+                    f"{self.url}/{path}",
+                    timeout=self.timeout_seconds,
+                    allow_redirects=False,
+                    stream=True,
+                    **sent,
+                )
+                with response:
+                    body = _read(response)
+            except _PrivateAddress as error:
+                raise AddressRefused(str(error)) from None
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                if _cause(error, _PrivateAddress):
+                    raise AddressRefused(str(_cause(error, _PrivateAddress))) from None
+                raise CanvasDown(_why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
+        self._note_clock(response)
+        return response, self._judge(response, body)
+
+    def _note_clock(self, response: requests.Response) -> None:
+        try:
+            self.clock_offset = parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
+        except (KeyError, ValueError, TypeError):
+            return
+
+    def _judge(self, response: requests.Response, body: bytes) -> Any:
+        """The answer's JSON, or the error that says who acts now."""
+        status = response.status_code
+        if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
+            raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
+        if 300 <= status < 400:
+            host = urlsplit(response.headers.get("Location", "")).hostname
+            raise Redirected(
+                f"The address leads on to {host or 'another page'}; Canvas's own address is needed.", status
+            )
+        if status >= 500 or status == 408:
+            raise CanvasDown(f"Canvas answered with its error {status}.", status)
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
+        if status < 300:
+            return answer
+        words = self._words(answer)
+        if status == 401 and "WWW-Authenticate" in response.headers:
+            raise TokenRefused(f"Canvas refused the token: {words}", status)
+        if "concluded course" in words and status in (400, 403):
+            raise CourseConcluded(f"Canvas said: {words}", status)
+        if status in (401, 403):
+            raise PermissionMissing(f"Canvas said: {words}", status)
+        if status == 404:
+            raise NotFound(f"Canvas said: {words}", status)
+        raise Refused(f"Canvas said: {words}", status, _taken(answer))
+
+    def _words(self, answer: Any) -> str:
+        """Canvas's own sentences in an error body of any of its shapes, never with our token in them."""
+        words = "; ".join(dict.fromkeys(_sentences(answer))) or "no reason given"
+        return words.replace(self._token, "[token]")[:300]
+
+
+# -- reading answers --------------------------------------------------------------------------------------------------
+
+
+def _read(response: requests.Response) -> bytes:
+    body = bytearray()
+    while chunk := response.raw.read1(65536, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError("the answer was too large")
+    return bytes(body)
+
+
+def _pause_seconds(response: requests.Response) -> float:
+    """How long until the bucket has room for a call again: it holds 50 back for each and leaks 10 a second."""
+    try:
+        remaining = float(response.headers["X-Rate-Limit-Remaining"])
+    except (KeyError, ValueError):
+        remaining = 0.0
+    return min(max(1.0, (50 - remaining) / 10), 60.0)
+
+
+def _sentences(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict):
+        for key in ("message", "error"):
+            if isinstance(answer.get(key), str):
+                yield answer[key]
+        for key, value in answer.items():
+            if isinstance(value, dict | list):
+                yield from _sentences(value)
+            elif key == "errors" and isinstance(value, str):
+                yield value
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from [value] if isinstance(value, str) else _sentences(value)
+
+
+def _taken(answer: Any) -> frozenset[str]:
+    if isinstance(answer, dict):
+        own = {answer["attribute"]} if answer.get("type") == "taken" and "attribute" in answer else set()
+        return frozenset(own).union(*(_taken(value) for value in answer.values()))
+    if isinstance(answer, list):
+        return frozenset().union(*(_taken(value) for value in answer))
+    return frozenset()
+
+
+def _path_id(value: int | str) -> str:
+    return quote(str(value), safe=":")
+
+
+def _user(row: dict) -> User:
+    return User(
+        int(row["id"]),
+        row.get("name") or "",
+        row.get("login_id"),
+        row.get("email"),
+        row.get("sis_user_id"),
+        "login_id" in row,
+    )
+
+
+def _account(row: dict) -> Account:
+    is_root = row.get("parent_account_id") is None and row.get("root_account_id") is None
+    return Account(int(row["id"]), row.get("name") or "", is_root)
+
+
+def _enrollment(row: dict) -> Enrollment:
+    return Enrollment(
+        int(row["id"]),
+        int(row["user_id"]),
+        int(row["course_section_id"]),
+        row.get("type") or "",
+        row.get("enrollment_state") or "",
+        datetime.fromisoformat(row["created_at"]),
+    )
+
+
+# -- connections ------------------------------------------------------------------------------------------------------
+
+
+class _PrivateAddress(HTTPError):
+    pass
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, seen also through IPv4-in-IPv6 forms."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    return ip.is_global and not ip.is_multicast
+
+
+class _Watched:
+    """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
+
+    The name is resolved here, once, and exactly the address that was judged is connected to: a name that points
+    inside later on than it was typed is refused as well.
+    """
+
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        try:
+            found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise NewConnectionError(self, f"the name {name} could not be looked up") from error
+        addresses = list(dict.fromkeys(info[4][0] for info in found))
+        if not self.allow_private and not all(map(is_public, addresses)):
+            raise _PrivateAddress(f"{name} is inside a private network.")
+        try:
+            for address in addresses:
+                self._dns_host = address
+                try:
+                    return super()._new_conn()
+                except NewConnectionError:
+                    if address == addresses[-1]:
+                        raise
+        finally:
+            self._dns_host = name
+        raise NewConnectionError(self, f"the name {name} has no address")
+
+    def getresponse(self):
+        _Deadline.watch(self.sock)
+        return super().getresponse()
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """requests over connections of `_Watched`; never retries by itself, because the ledger owns all retries."""
+
+    def __init__(self, allow_private: bool, pool_maxsize: int):
+        self.allow_private = allow_private
+        super().__init__(pool_connections=1, pool_maxsize=pool_maxsize, max_retries=0)
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        guard = {"allow_private": self.allow_private}
+        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), guard)
+        https = type("WatchedHTTPSConnection", (_Watched, HTTPSConnection), guard)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
+
+
+class _Deadline:
+    """Ends the calling thread's exchange after so many seconds by shutting down the socket it waits on.
+
+    requests' own read timeout starts anew with every byte, and nothing but the socket's end wakes a blocked read.
+    """
+
+    _here = threading.local()
+
+    def __init__(self, seconds: float):
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._here.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._here.deadline = None
+
+    @classmethod
+    def watch(cls, connected: socket.socket) -> None:
+        deadline = getattr(cls._here, "deadline", None)
+        if deadline:
+            deadline._socket = connected
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            try:
+                # Not SSLSocket.shutdown, which would first take the encryption off under the reading thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The error of that kind that lies at the bottom of requests' and urllib3's wrapping, if any."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
+        inner = next(
+            (value for value in (getattr(error, "reason", None), *error.args) if isinstance(value, Exception)),
+            None,
+        )
+        error = inner or error.__cause__ or error.__context__
+    return None
+
+
+def _why_no_answer(error: Exception, deadline: _Deadline, host: str | None) -> str:
+    if deadline.passed or isinstance(error, requests.Timeout):
+        return f"{host} did not answer in time."
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"{host} could not prove its identity (its certificate was not accepted)."
+    if _cause(error, socket.gaierror):
+        return f"There is no server named {host}."
+    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
+        return f"{host} gave an answer that could not be read."
+    return f"{host} could not be reached."
