@@ -1,0 +1,211 @@
+"""What one seat needs of Canvas: whom to find or create, and the call that enrolls or removes.
+
+Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and writes what it learned
+into the ledger before it yields the next. `drain` carries the calls and commits before each of them leaves. A walk
+that ends has made Canvas agree; one that can't go on raises `Stuck` with the cause.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from . import seats
+from .canvas import CanvasClient, CourseConcluded, NotFound, PermissionMissing, Refused, User
+from .models import DEFAULT_SECTION
+from .seats import Work
+
+Call = Callable[[CanvasClient], Any]
+Walk = Generator[Call, Any, Any]
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""Canvas's times and its Date header have whole seconds, so an enrollment of ours may look that much too old."""
+
+
+class Stuck(Exception):
+    """The seat can't go on until the cause is put right; `scope` tells what else the cause touches."""
+
+    def __init__(self, cause: str, scope: str | int = "", detail: str = ""):
+        super().__init__(detail)
+        self.cause, self.scope, self.detail = cause, str(scope), detail
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where a walk writes what it learned: the drain's session, and the connection that it is about."""
+
+    session: Session
+    connection_id: int
+    root_id: int
+
+    def note_user(self, work: Work, **facts: Any) -> None:
+        seats.note_canvas_user(self.session, self.connection_id, work.participant_id, **facts)
+
+    def note_enrollment(self, work: Work, **facts: Any) -> None:
+        seats.note_enrollment(self.session, work.seat_id, **facts)
+
+
+# -- into Canvas ------------------------------------------------------------------------------------------------------
+
+
+def enroll(ledger: Ledger, work: Work) -> Walk:
+    """One call for a person whom Canvas knows by an id of ours, two on first contact, three with a new Canvas user."""
+    user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
+    if user_id is None:
+        user_id = yield from _find_or_create(ledger, work)
+    try:
+        enrollment = yield from _post(work, user_id)
+    except NotFound as error:
+        yield from _stop_if_place_is_missing(work)
+        if work.canvas_user_id:
+            # Deleted or merged in Canvas since: matched again, never created a second time.
+            user_id = yield from _find(ledger, work)
+            if user_id in (None, work.canvas_user_id):
+                raise Stuck("user_missing", work.participant_id, str(error)) from None
+        else:
+            user_id = yield from _find_or_create(ledger, work)
+        enrollment = yield from _post(work, user_id)
+    if enrollment.user_id != work.canvas_user_id:
+        ledger.note_user(work, canvas_user_id=enrollment.user_id)
+    if enrollment.id == work.canvas_enrollment_id:
+        granted = work.granted
+    else:
+        # The answer doesn't say whether the row was there before; only its age does.
+        granted = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+    ledger.note_enrollment(work, canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
+
+
+def _post(work: Work, user_id: int | str) -> Walk:
+    section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
+    try:
+        return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id))
+    except CourseConcluded as error:
+        raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+
+
+def _stop_if_place_is_missing(work: Work) -> Walk:
+    """A 404 never says what was missing: ask for the course, then the section; if both are there it was the user."""
+    try:
+        yield lambda canvas: canvas.course(work.canvas_course_id)
+    except NotFound as error:
+        raise Stuck("course_missing", work.canvas_course_id, str(error)) from None
+    if work.canvas_section_id != DEFAULT_SECTION:
+        try:
+            yield lambda canvas: canvas.section(work.canvas_course_id, work.canvas_section_id)
+        except NotFound as error:
+            raise Stuck("section_missing", work.canvas_section_id, str(error)) from None
+
+
+# -- who it is --------------------------------------------------------------------------------------------------------
+
+
+def _find(ledger: Ledger, work: Work) -> Walk:
+    """The id of the one Canvas user whose login or email is the participant's email, or None; compared exactly,
+    without case. Raises Stuck where several are, or where the token can't see enough to tell."""
+    email = work.email
+    try:
+        users = yield lambda canvas: canvas.search_users(ledger.root_id, email)
+    except NotFound as error:
+        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "read_roster", str(error)) from None
+    if users and not any(user.shows_login for user in users):
+        raise Stuck("permission_missing", "view_user_logins", "The search can't see logins.")
+    matches = [user for user in users if email.casefold() in _names(user)]
+    strangers = [user for user in matches if work.sis_user_id and user.sis_user_id not in (None, work.sis_user_id)]
+    if len(matches) > 1 or strangers:
+        raise Stuck("who_is_it", work.participant_id, "; ".join(map(_describe, matches)) + ".")
+    if not matches:
+        return None
+    ours = bool(work.login_sent) and work.login_sent.casefold() in _names(matches[0])
+    ledger.note_user(work, canvas_user_id=matches[0].id, created_by_us=ours)
+    return matches[0].id
+
+
+def _find_or_create(ledger: Ledger, work: Work) -> Walk:
+    found = yield from _find(ledger, work)
+    if found is not None:
+        return found
+    # Stored before the call: if its answer is lost, the user found next time is known to be ours.
+    ledger.note_user(work, login_sent=work.email)
+    try:
+        user = yield lambda canvas: canvas.create_user(
+            ledger.root_id, name=work.name, login=work.email, sis_user_id=work.sis_user_id
+        )
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
+    except NotFound as error:
+        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+    except Refused as error:
+        if not error.taken:
+            raise
+        # Taken means that the user exists, whatever our search could see.
+        by = "sis_login_id" if "unique_id" in error.taken else "sis_user_id"
+        value = work.email if by == "sis_login_id" else work.sis_user_id
+        try:
+            user = yield lambda canvas: canvas.user(f"{by}:{value}")
+        except NotFound:
+            raise Stuck("who_is_it", work.participant_id, f"{error} Yet Canvas shows no such user.") from None
+        ledger.note_user(work, canvas_user_id=user.id)
+        return user.id
+    ledger.note_user(work, canvas_user_id=user.id, created_by_us=True)
+    return user.id
+
+
+def _names(user: User) -> set[str]:
+    return {name.casefold() for name in (user.login_id, user.email) if name}
+
+
+def _describe(user: User) -> str:
+    return f"{user.name}, login {user.login_id or 'unknown'}, Canvas ID {user.id}"
+
+
+# -- out of Canvas ----------------------------------------------------------------------------------------------------
+
+
+def remove(ledger: Ledger, work: Work) -> Walk:
+    """No call for a seat that was never tried, one where the enrollment is known; never what we did not grant."""
+    enrollment_id, granted = work.canvas_enrollment_id, work.granted
+    if enrollment_id is None and work.first_tried_at is not None:
+        enrollment_id, granted = yield from _look_for_enrollment(ledger, work)
+    if enrollment_id is None or work.shared:
+        ledger.note_enrollment(work, enrolled=False)
+        return
+    if not granted:
+        raise Stuck("found_there", work.participant_id)
+    try:
+        yield lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id)
+    except NotFound:
+        # Gone already, provided that the course is still there to be asked.
+        yield from _stop_if_place_is_missing(work)
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
+    ledger.note_enrollment(work, canvas_enrollment_id=enrollment_id, granted=granted, enrolled=False)
+
+
+def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
+    """The enrollment that a lost answer may have left in Canvas, with whether it is ours; (None, False) if none."""
+    user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
+    if user_id is None:
+        user_id = yield from _find(ledger, work)
+        if user_id is None:
+            return None, False
+    try:
+        rows = yield lambda canvas: canvas.student_enrollments(work.canvas_course_id, user_id)
+    except NotFound:
+        yield from _stop_if_place_is_missing(work)
+        return None, False
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "read_roster", str(error)) from None
+    there = [row for row in rows if row.state != "deleted"]
+    if work.canvas_section_id != DEFAULT_SECTION:
+        there = [row for row in there if row.section_id == work.canvas_section_id]
+    for row in sorted(there, key=lambda row: row.created_at, reverse=True):
+        granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+        ledger.note_enrollment(work, canvas_enrollment_id=row.id, granted=granted)
+        return row.id, granted
+    return None, False

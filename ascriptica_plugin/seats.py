@@ -1,0 +1,514 @@
+"""The ledger: which claims stand on which seats, what is due, who drains, what is settled.
+
+Knows the tables, not Canvas, Flask or RQ. Never commits: whoever opened the unit of work does. Every time is an
+argument. What a seat should be is derived from its live claims when it is loaded, in the same statement as its
+version; settling writes that version back, so a change made meanwhile keeps the seat due.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, not_, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from .causes import CAUSES
+from .models import (
+    DEFAULT_SECTION,
+    Association,
+    CanvasUser,
+    Claim,
+    Connection,
+    Course,
+    Participant,
+    Registration,
+    Seat,
+    Settings,
+)
+
+LEASE = timedelta(seconds=10)
+FIRST_BACK_OFF = timedelta(seconds=5)
+LONGEST_BACK_OFF = timedelta(minutes=15)
+CANARY = timedelta(minutes=15)
+
+RANG = "ascriptica_bell"
+"""`session.info` holds this once something became due in the session's transaction."""
+
+_FRESH = {
+    "due_at": None,
+    "attempts": 0,
+    "cause": None,
+    "cause_scope": "",
+    "cause_detail": None,
+    "held": False,
+}
+_FRESH |= {"parked_at": None}
+
+
+@dataclass
+class Work:
+    """One unsettled seat as it was at the moment of loading, with all that delivery needs to act on it."""
+
+    seat_id: int
+    participant_id: int
+    canvas_course_id: int
+    canvas_section_id: int
+    version: int
+    attempts: int
+    cause: str | None
+    cause_scope: str
+    first_tried_at: datetime | None
+    canvas_enrollment_id: int | None
+    granted: bool
+    name: str
+    email: str
+    sis_user_id: str | None
+    canvas_user_id: int | None
+    login_sent: str | None
+    wanted: bool
+    shared: bool
+    """Another wanted seat is the same Canvas enrollment, so this one's end removes nothing."""
+
+    def __str__(self) -> str:
+        return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
+
+
+# -- claims -----------------------------------------------------------------------------------------------------------
+
+
+def claim(session: Session, course_id: int, now: datetime, registration_id: int | None = None) -> None:
+    """Claim seats in the course's Canvas course for its registered participants, or for one registration of them.
+
+    A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
+    claims elsewhere stay until the new seat has settled: into the new place first, then out of the old.
+    """
+    association = session.get(Association, course_id, populate_existing=True)
+    if association is None or association.canvas_course_id is None or association.connection_id is None:
+        return
+    place = {
+        "connection_id": association.connection_id,
+        "canvas_course_id": association.canvas_course_id,
+        "canvas_section_id": association.canvas_section_id or DEFAULT_SECTION,
+    }
+    newer = aliased(Claim)
+    there = (
+        select(Claim.id)
+        .join(Seat, Seat.id == Claim.seat_id)
+        .where(Claim.registration_id == Registration.id, Claim.ended_at.is_(None))
+        .where(*(getattr(Seat, name) == value for name, value in place.items()))
+    )
+    newest_is_there = there.where(
+        ~exists().where(newer.registration_id == Claim.registration_id, newer.ended_at.is_(None), newer.id > Claim.id)
+    )
+    to_move = select(Registration.id, Registration.participant_id).where(
+        Registration.course_id == course_id, Registration.status == "registered", ~newest_is_there.exists()
+    )
+    if registration_id is not None:
+        to_move = to_move.where(Registration.id == registration_id)
+    moving = session.execute(to_move).all()
+    if not moving:
+        return
+    dialect = sqlite if session.connection().dialect.name == "sqlite" else postgresql
+    for start in range(0, len(moving), 500):
+        part = moving[start : start + 500]
+        registrations = [row.id for row in part]
+        seats = [
+            {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
+            for participant_id in sorted({row.participant_id for row in part})
+        ]
+        upsert = dialect.insert(Seat)
+        upsert = upsert.on_conflict_do_update(
+            index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
+            set_={"version": Seat.version + 1, "changed_at": now, **_FRESH},
+        )
+        session.execute(upsert, seats)
+        # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
+        session.execute(
+            update(Claim)
+            .where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
+            .where(Claim.seat_id.in_(select(Seat.id).where(*(getattr(Seat, k) == v for k, v in place.items()))))
+            .values(ended_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(
+            insert(Claim).from_select(
+                ["registration_id", "seat_id", "made_at"],
+                select(Registration.id, Seat.id, literal(now, Claim.made_at.type))
+                .join(Seat, Seat.participant_id == Registration.participant_id)
+                .where(Registration.id.in_(registrations))
+                .where(*(getattr(Seat, k) == v for k, v in place.items())),
+            )
+        )
+    session.info[RANG] = True
+
+
+def end_claims(session: Session, registrations: ColumnElement[bool], now: datetime) -> None:
+    """End every live claim of the registrations that the condition on Registration picks."""
+    _end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now)
+
+
+def _end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    live = and_(which, Claim.ended_at.is_(None))
+    _change(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
+    session.execute(update(Claim).where(live).values(ended_at=now).execution_options(synchronize_session=False))
+
+
+def _change(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    session.execute(
+        update(Seat)
+        .where(which)
+        .values(version=Seat.version + 1, changed_at=now, **_FRESH)
+        .execution_options(synchronize_session=False)
+    )
+    session.info[RANG] = True
+
+
+def _live_claim(seat: Any = Seat) -> ColumnElement[bool]:
+    return exists().where(Claim.seat_id == seat.id, Claim.ended_at.is_(None))
+
+
+# -- what is due ------------------------------------------------------------------------------------------------------
+
+
+def _unsettled(connection_id: int) -> ColumnElement[bool]:
+    return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
+
+
+def _due(connection_id: int, now: datetime) -> ColumnElement[bool]:
+    # A time further off than the longest back-off was set by a clock that has stepped back since: due.
+    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + LONGEST_BACK_OFF * 1.5)
+    return and_(_unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
+
+
+def _canaries(connection_id: int, now: datetime):
+    return (
+        select(func.min(Seat.id))
+        .where(_unsettled(connection_id), Seat.held, Seat.due_at.is_not(None))
+        .group_by(Seat.cause, Seat.cause_scope)
+        .having(or_(func.min(Seat.due_at) <= now, func.max(Seat.due_at) > now + CANARY * 1.5))
+    )
+
+
+def anything_due(session: Session, connection_id: int, now: datetime) -> bool:
+    """Whether a drain would find work, told without a lock."""
+    one = select(Seat.id).where(_due(connection_id, now)).limit(1)
+    return session.scalar(one) is not None or session.scalar(_canaries(connection_id, now).limit(1)) is not None
+
+
+def due_ids(session: Session, connection_id: int, now: datetime, limit: int, without: Collection[int]) -> list[int]:
+    """Ids of due seats, courses that start soonest first, a canary of everything held among them."""
+    canaries = list(session.scalars(_canaries(connection_id, now)))
+    soonest = (
+        select(func.min(Course.starts_at))
+        .join(Registration, Registration.course_id == Course.id)
+        .join(Claim, Claim.registration_id == Registration.id)
+        .where(Claim.seat_id == Seat.id)
+        .scalar_subquery()
+    )
+    due = (
+        select(Seat.id)
+        .where(_due(connection_id, now))
+        .order_by(soonest.nulls_last(), Seat.changed_at, Seat.id)
+        .limit(limit + len(without))
+    )
+    return [seat_id for seat_id in [*session.scalars(due), *canaries] if seat_id not in without]
+
+
+def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
+    """The seats that are still unsettled, each with its version and its live claims read in the same statement."""
+    other = aliased(Seat)
+    shared = exists().where(
+        other.connection_id == Seat.connection_id,
+        other.canvas_enrollment_id == Seat.canvas_enrollment_id,
+        other.id != Seat.id,
+        exists().where(Claim.seat_id == other.id, Claim.ended_at.is_(None)),
+    )
+    statement = (
+        select(
+            Seat.id,
+            Seat.participant_id,
+            Seat.canvas_course_id,
+            Seat.canvas_section_id,
+            Seat.version,
+            Seat.attempts,
+            Seat.cause,
+            Seat.cause_scope,
+            Seat.first_tried_at,
+            Seat.canvas_enrollment_id,
+            Seat.granted,
+            Participant.name,
+            Participant.email,
+            Participant.sis_user_id,
+            CanvasUser.canvas_user_id,
+            CanvasUser.login_sent,
+            _live_claim(),
+            shared,
+        )
+        .join(Participant, Participant.id == Seat.participant_id)
+        .outerjoin(
+            CanvasUser,
+            and_(
+                CanvasUser.connection_id == Seat.connection_id,
+                CanvasUser.participant_id == Seat.participant_id,
+            ),
+        )
+        .where(Seat.id.in_(list(seat_ids)), Seat.settled_version < Seat.version)
+    )
+    return [Work(*row) for row in session.execute(statement)]
+
+
+# -- the drain lease --------------------------------------------------------------------------------------------------
+
+
+def take_lease(session: Session, connection_id: int, now: datetime) -> int | None:
+    """The term of a new lease on draining this connection, or None while another holder's runs."""
+    statement = (
+        update(Connection)
+        .where(Connection.id == connection_id)
+        .where(
+            or_(
+                Connection.drain_until_at.is_(None),
+                Connection.drain_until_at <= now,
+                # Set by a clock that has stepped back since.
+                Connection.drain_until_at > now + 2 * LEASE,
+            )
+        )
+        .values(drain_term=Connection.drain_term + 1, drain_until_at=now + LEASE)
+        .returning(Connection.drain_term)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(statement)
+
+
+def renew_lease(session: Session, connection_id: int, term: int, now: datetime) -> bool:
+    """Whether the lease is still ours; if so it runs anew from `now`."""
+    return _set_lease(session, connection_id, term, now + LEASE)
+
+
+def give_lease_back(session: Session, connection_id: int, term: int) -> None:
+    """Let another worker drain at once, unless the lease is not ours any more."""
+    _set_lease(session, connection_id, term, None)
+
+
+def _set_lease(session: Session, connection_id: int, term: int, until: datetime | None) -> bool:
+    changed = session.execute(
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.drain_term == term)
+        .values(drain_until_at=until)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.rowcount == 1
+
+
+# -- what came of it --------------------------------------------------------------------------------------------------
+
+
+def note_first_try(session: Session, seat_ids: list[int], canvas_now: datetime) -> None:
+    """Remember, before the first call for a seat leaves, when that was on Canvas's clock."""
+    session.execute(
+        update(Seat)
+        .where(Seat.id.in_(seat_ids), Seat.first_tried_at.is_(None))
+        .values(first_tried_at=canvas_now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def note_canvas_user(session: Session, connection_id: int, participant_id: int, **facts: Any) -> None:
+    """Remember who a participant is in Canvas; facts are columns of CanvasUser."""
+    known = session.get(CanvasUser, (connection_id, participant_id))
+    if known is None:
+        known = CanvasUser(connection_id=connection_id, participant_id=participant_id)
+        session.add(known)
+    for name, value in facts.items():
+        setattr(known, name, value)
+    session.flush()
+
+
+def note_enrollment(session: Session, seat_id: int, **facts: Any) -> None:
+    """Remember what Canvas said of a seat; facts are true whoever holds the lease now."""
+    session.execute(update(Seat).where(Seat.id == seat_id).values(**facts).execution_options(synchronize_session=False))
+
+
+def settle(session: Session, connection_id: int, term: int, work: Work, now: datetime) -> bool:
+    """Canvas agrees with the version that was loaded, unless our lease has passed to another: then the seat is due
+    again, because this answer may have come after that worker's.
+
+    The success also releases everything held for the cause that this seat was held for, and ends the older claims of
+    registrations that were moving here.
+    """
+    ours = exists().where(Connection.id == connection_id, Connection.drain_term == term)
+    # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
+    settled = session.execute(
+        update(Seat)
+        .where(Seat.id == work.seat_id, ours)
+        .values(settled_version=work.version, settled_at=now, **_FRESH)
+        .execution_options(synchronize_session=False)
+    )
+    if settled.rowcount == 0:
+        _change(session, Seat.id == work.seat_id, now)
+        return False
+    if work.cause:
+        release(session, connection_id, now, work.cause, work.cause_scope)
+    if work.wanted:
+        _finish_moves(session, work.seat_id, now)
+    return True
+
+
+def _finish_moves(session: Session, seat_id: int, now: datetime) -> None:
+    """End the older claims of every registration whose newest claim is on this seat."""
+    here = aliased(Claim)
+    older = (
+        select(Claim.id)
+        .join(here, here.registration_id == Claim.registration_id)
+        .where(here.seat_id == seat_id, here.ended_at.is_(None), Claim.ended_at.is_(None), Claim.id < here.id)
+    )
+    if ids := list(session.scalars(older)):
+        _end(session, Claim.id.in_(ids), now)
+
+
+def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
+    """Count an attempt and try again at `due_at`; a change made meanwhile keeps its own, earlier time."""
+    _unless_changed(
+        session,
+        work,
+        cause=cause,
+        cause_scope="",
+        cause_detail=detail,
+        attempts=work.attempts + 1,
+        due_at=due_at,
+    )
+
+
+def hold(session: Session, connection_id: int, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
+    """Wait until whoever the cause names has acted; one of all that wait for it tries again by itself.
+
+    If this seat was that one, the others' next canary waits as long as a new one's.
+    """
+    again = now + CANARY if CAUSES[cause].heals_itself else None
+    _unless_changed(
+        session,
+        work,
+        cause=cause,
+        cause_scope=scope,
+        cause_detail=detail,
+        held=True,
+        due_at=again,
+        attempts=0,
+    )
+    session.execute(
+        update(Seat)
+        .where(_unsettled(connection_id), Seat.held, Seat.cause == cause, Seat.cause_scope == scope)
+        .values(due_at=again)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:
+    """Give up until somebody asks."""
+    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, parked_at=now)
+
+
+def _unless_changed(session: Session, work: Work, **values: Any) -> None:
+    session.execute(
+        update(Seat)
+        .where(Seat.id == work.seat_id, Seat.version == work.version)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def release(
+    session: Session, connection_id: int, now: datetime, cause: str | None = None, scope: str | None = None
+) -> int:
+    """Make what is held or parked due now: of one cause, of one cause and scope, or all; answers how many."""
+    which = [_unsettled(connection_id), or_(Seat.held, Seat.parked_at.is_not(None))]
+    which += [Seat.cause == cause] if cause is not None else []
+    which += [Seat.cause_scope == scope] if scope is not None else []
+    released = session.execute(update(Seat).where(*which).values(**_FRESH).execution_options(synchronize_session=False))
+    if released.rowcount:
+        session.info[RANG] = True
+    return released.rowcount
+
+
+# -- what to tell -----------------------------------------------------------------------------------------------------
+
+
+def standing() -> ColumnElement[str]:
+    """SQL for where a seat stands: enrolled, removed, held, parked or due; disjoint and complete."""
+    return case(
+        (and_(Seat.settled_version >= Seat.version, Seat.enrolled), "enrolled"),
+        (Seat.settled_version >= Seat.version, "removed"),
+        (Seat.parked_at.is_not(None), "parked"),
+        (Seat.held, "held"),
+        else_="due",
+    )
+
+
+def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
+    """How many seats of the current connection stand where, and how the connection itself does.
+
+    While the connection holds, or Canvas is switched off, nothing is due: it waits, and counts as held.
+    """
+    counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
+    connection = settings.connection
+    state, oldest = "unset", None
+    if connection is not None:
+        rows = session.execute(
+            select(standing().label("standing"), func.count())
+            .where(Seat.connection_id == connection.id)
+            .group_by("standing")
+        )
+        counts |= {where: count for where, count in rows}
+        oldest = session.scalar(select(func.min(Seat.changed_at)).where(_due(connection.id, now)))
+        state = "holding" if connection.hold_cause else "ok"
+    elif settings.draft_check_at is not None:
+        state = "holding"
+    if state != "unset" and not settings.display_canvas:
+        state = "off"
+    if state != "ok":
+        counts["held"] += counts["due"]
+        counts["due"], oldest = 0, None
+    return {
+        "seats": counts,
+        "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
+        "connection": state,
+        "hold": connection.hold_cause if connection else None,
+    }
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a registration's newest seat stands, for pages; `standing` as `standing()` says."""
+
+    registration_id: int
+    seat_id: int
+    connection_id: int
+    canvas_course_id: int
+    standing: str
+    cause: str | None
+    scope: str
+    detail: str | None
+
+
+def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access]:
+    """Where the newest seat of each registration stands; registrations that never claimed one are left out."""
+    newest = (
+        select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids)).group_by(Claim.registration_id)
+    )
+    rows = session.execute(
+        select(
+            Claim.registration_id,
+            Seat.id,
+            Seat.connection_id,
+            Seat.canvas_course_id,
+            standing(),
+            Seat.cause,
+            Seat.cause_scope,
+            Seat.cause_detail,
+        )
+        .join(Seat, Seat.id == Claim.seat_id)
+        .where(Claim.id.in_(newest))
+    )
+    return {row[0]: Access(*row) for row in rows}
