@@ -1,0 +1,95 @@
+"""The Flask extension: configuration, blueprint, commands, and the two things asked of a host."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from cryptography.fernet import Fernet, MultiFernet
+from flask import Flask
+
+from . import cli, jobs, views
+from .connections import Canvases
+from .registrations import Person
+
+
+@dataclass
+class Plugin:
+    """What `app.extensions["ascriptica"]` holds. `stopping` is set when this process has been told to end."""
+
+    load_participant: Callable[[], Person | None]
+    may_administer: Callable[[], bool]
+    canvases: Canvases
+    bell: jobs.Bell
+    timezone: ZoneInfo
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class Ascriptica:
+    """Adds registrations that become Canvas enrollments to a Flask application.
+
+    `load_participant` returns the signed-in person as a `Person`, or None; `may_administer` tells whether they are an
+    administrator. The host has set up Flask-SQLAlchemy before.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        load_participant: Callable[[], Person | None],
+        may_administer: Callable[[], bool],
+    ):
+        self.load_participant = load_participant
+        self.may_administer = may_administer
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set the application up. Configuration read, all of it optional but SECRET_KEY:
+
+        - `SECRET_KEY`: Flask's own.
+        - `REDIS_URL`: where the bell is; None: the worker's sweep alone delivers.
+        - `ASCRIPTICA_TOKEN_KEYS`: comma-separated Fernet keys that encrypt the token, newest first; default: one made
+          from SECRET_KEY.
+        - `ASCRIPTICA_ALLOW_PRIVATE_CANVAS`: True lets the Canvas be inside a private network.
+        - `ASCRIPTICA_TIMEZONE`: the office's time zone for pages and forms; default UTC.
+        - `ASCRIPTICA_URL_PREFIX`: a path under which all pages are; default none.
+
+        Raises RuntimeError without SECRET_KEY, without Flask-SQLAlchemy, or when set up twice.
+        """
+        if "ascriptica" in app.extensions:
+            raise RuntimeError("Ascriptica is set up on this application already.")
+        if "sqlalchemy" not in app.extensions:
+            raise RuntimeError("Set up Flask-SQLAlchemy on the application before Ascriptica.")
+        if not app.config.get("SECRET_KEY"):
+            raise RuntimeError("Set SECRET_KEY to a long random value: sessions and the Canvas token depend on it.")
+        app.config.setdefault("REDIS_URL", None)
+        app.config.setdefault("ASCRIPTICA_TOKEN_KEYS", None)
+        app.config.setdefault("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False)
+        app.config.setdefault("ASCRIPTICA_TIMEZONE", "UTC")
+        app.config.setdefault("ASCRIPTICA_URL_PREFIX", None)
+        app.extensions["ascriptica"] = Plugin(
+            self.load_participant,
+            self.may_administer,
+            Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"])),
+            jobs.Bell(app.config["REDIS_URL"] or None),
+            ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"]),
+        )
+        jobs.listen(app.extensions["sqlalchemy"].session)
+        views.init_app(app, app.config["ASCRIPTICA_URL_PREFIX"])
+        app.cli.add_command(cli.make_group())
+
+
+def _token_keys(app: Flask) -> MultiFernet:
+    keys = [key.strip() for key in (app.config["ASCRIPTICA_TOKEN_KEYS"] or "").split(",") if key.strip()]
+    if not keys:
+        secret = app.config["SECRET_KEY"]
+        secret = secret.encode() if isinstance(secret, str) else secret
+        digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
+        keys = [base64.urlsafe_b64encode(digest).decode()]
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise RuntimeError("ASCRIPTICA_TOKEN_KEYS must be Fernet keys, separated by commas.") from None

@@ -1,0 +1,64 @@
+"""What a person reads when a request can't be done: a sentence and a way on, never a trace."""
+
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from flask import Blueprint, current_app, g, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from .base import for_every_page, session, shut_doors
+
+WORDS = {
+    400: ("That could not be understood", "Your browser sent something that this page can't read. Nothing was changed."),
+    403: (
+        "This page is for administrators",
+        "You are signed in, but not as an administrator. If you should be one, ask whoever looks after this site.",
+    ),
+    404: ("There is no such page", "The address may have a typing error, or what was here has been removed."),
+    405: ("Nothing to see at this address", "It only takes what a form sends. Nothing was changed."),
+    413: ("That was too large to send", "Nothing was saved. Shorten the text, then send it again."),
+    422: ("That could not be saved", "Something in the form is not right. Go back, correct it, and send it again."),
+    500: (
+        "Something went wrong on our side",
+        "It is not your doing, and what was saved before is safe. Try again in a minute; if it happens again, tell "
+        "whoever looks after this site when it happened.",
+    ),
+}
+OPEN_TOO_LONG = (
+    "This page was open too long",
+    "For your safety a form is only good for a while, and this one no longer is. Nothing was changed. Open the page "
+    "again and send it once more. If it happens at once, allow this site to set cookies.",
+)
+
+
+def page(error: HTTPException):
+    """The error page for an error that Flask hands over."""
+    if error.code == 500:
+        # Whatever failed may be what the page would ask: leave out all that the database knows.
+        g.ascriptica_bare = True
+        with suppress(SQLAlchemyError):
+            session().rollback()
+    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
+    context = for_every_page() | {"title": title, "text": text, "back": _page_before()}
+    return shut_doors(make_response(render_template("ascriptica/error.html", **context), error.code))
+
+
+def page_at_no_address(error: HTTPException):
+    """The same where no page of anybody's was found, under our prefix; elsewhere the error is not ours."""
+    prefix = current_app.config["ASCRIPTICA_URL_PREFIX"] or ""
+    return page(error) if request.path.startswith(prefix) else error
+
+
+def register(pages: Blueprint) -> None:
+    """Answer the errors of a blueprint of ours with the error page."""
+    for code in WORDS:
+        pages.register_error_handler(code, page)
+    pages.register_error_handler(CSRFError, page)
+
+
+def _page_before() -> str | None:
+    """The page that the person came from, where it is one of this site and worth going back to."""
+    parts = urlsplit(request.referrer or "")
+    return request.referrer if parts.netloc == request.host and request.method == "POST" else None

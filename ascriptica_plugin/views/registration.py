@@ -1,0 +1,200 @@
+"""What participants see: the catalogue, a course, register, withdraw, my courses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flask import abort, flash, redirect, render_template, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from .. import drain, registrations, seats
+from ..causes import CAUSES, OFFICE, SOON
+from ..forms import Confirmation
+from ..models import Association, Course, Participant, Registration
+from ..registrations import NotPossible, Person
+from .base import blueprint, for_everybody, for_participants, plugin, session, settings
+
+
+@dataclass(frozen=True)
+class CanvasAccess:
+    """One registration's standing in words: `text` for the participant, `office` for administrators.
+
+    `tone` is waiting, settled or stuck. `moving`: it will change by itself, so the page keeps looking.
+    """
+
+    text: str
+    office: str
+    tone: str
+    moving: bool = False
+    link: str | None = None
+
+
+@blueprint.get("/")
+@for_everybody
+def catalogue():
+    """Every course that has not ended."""
+    now = drain.utc_now()
+    courses = session().scalars(
+        select(Course)
+        .where((Course.ends_at.is_(None)) | (Course.ends_at > now))
+        .order_by(Course.starts_at.nulls_last(), Course.title)
+    )
+    return render_template("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
+
+
+@blueprint.get("/courses/<code>")
+@for_everybody
+def course(code: str):
+    """One course, with register or withdraw, and where the access to Canvas stands."""
+    found = course_or_404(code)
+    person = plugin().load_participant()
+    registration = _latest_registration(found, person) if person else None
+    return render_template(
+        "ascriptica/course.html",
+        course=found,
+        registration=registration,
+        access=canvas_access([registration]).get(registration.id) if registration else None,
+        closed=_why_closed(found),
+        form=Confirmation(),
+    )
+
+
+@blueprint.post("/courses/<code>/register")
+@for_participants
+def register(person: Person, code: str):
+    """Register the signed-in participant."""
+    return _change(person, code, registrations.register, "You are registered for {}.")
+
+
+@blueprint.post("/courses/<code>/withdraw")
+@for_participants
+def withdraw(person: Person, code: str):
+    """Withdraw the signed-in participant."""
+    return _change(person, code, registrations.withdraw, "You have withdrawn from {}.")
+
+
+@blueprint.get("/my/courses")
+@for_participants
+def my_courses(person: Person):
+    """The participant's registrations, newest first, each with its access."""
+    mine = list(
+        session().scalars(
+            select(Registration)
+            .join(Participant)
+            .where(Participant.key == person.key)
+            .options(joinedload(Registration.course).joinedload(Course.association))
+            .order_by(Registration.id.desc())
+        )
+    )
+    return render_template(
+        "ascriptica/my_courses.html", registrations=mine, access=canvas_access(mine), form=Confirmation()
+    )
+
+
+def _change(person: Person, code: str, change: Callable, done: str):
+    found = course_or_404(code)
+    try:
+        change(session(), found, person, drain.utc_now())
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(done.format(found.title), "success")
+    return redirect(url_for(".course", code=code))
+
+
+def course_or_404(code: str) -> Course:
+    """The course with that code, whatever its case; 404 when there is none."""
+    found = session().scalar(
+        select(Course).where(func.lower(Course.code) == code.lower()).options(joinedload(Course.association))
+    )
+    if found is None:
+        abort(404)
+    return found
+
+
+def _latest_registration(course: Course, person: Person) -> Registration | None:
+    return session().scalar(
+        select(Registration)
+        .join(Participant)
+        .where(Registration.course_id == course.id, Participant.key == person.key)
+        .options(joinedload(Registration.course).joinedload(Course.association))
+        .order_by(Registration.id.desc())
+        .limit(1)
+    )
+
+
+def _why_closed(course: Course) -> str | None:
+    return registrations.why_closed(course, drain.utc_now())
+
+
+def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
+    """Where the Canvas access of each registration stands; nothing while Display Canvas is off."""
+    current = settings()
+    if not current.display_canvas or not of:
+        return {}
+    found = seats.access_of(session(), [registration.id for registration in of])
+    connection = current.connection
+    words = {}
+    for registration in of:
+        access = found.get(registration.id)
+        if access is not None and (connection is None or access.connection_id != connection.id):
+            access = None
+        association = registration.course.association
+        is_in = registration.status == "registered"
+        if access is None:
+            if is_in and association is not None:
+                words[registration.id] = _not_looked_up(association, current.connection_id)
+        elif access.standing in ("enrolled", "removed"):
+            words[registration.id] = _settled(access, association, connection.canvas_url, is_in)
+        elif connection.hold_cause:
+            hold = CAUSES[connection.hold_cause]
+            text = hold.participant if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
+            words[registration.id] = CanvasAccess(text, hold.title, "waiting", moving=True)
+        elif access.standing == "due":
+            words[registration.id] = (
+                CanvasAccess("Adding you to the Canvas course …", "Being added to Canvas …", "waiting", moving=True)
+                if is_in
+                else CanvasAccess(
+                    "Ending your access to the Canvas course …", "Being removed from Canvas …", "waiting", moving=True
+                )
+            )
+        else:
+            cause = CAUSES.get(access.cause)
+            text = cause.participant if cause else OFFICE
+            if not is_in and access.cause != "found_there":
+                text = "You have withdrawn. The office still has to end your access to the Canvas course."
+            words[registration.id] = CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
+    return words
+
+
+def _not_looked_up(association: Association, connection_id: int | None) -> CanvasAccess:
+    if association.connection_id not in (None, connection_id):
+        return CanvasAccess(OFFICE, "The course is associated in the Canvas used before", "stuck")
+    if association.problem is not None:
+        return CanvasAccess(SOON, "The Canvas course could not be looked up", "waiting")
+    return CanvasAccess(SOON, "The Canvas course is being looked up …", "waiting", moving=True)
+
+
+def _settled(access: seats.Access, association: Association | None, canvas_url: str, is_in: bool) -> CanvasAccess:
+    if not is_in and access.standing == "enrolled":
+        return CanvasAccess(
+            "You are still in the Canvas course through another registration.",
+            "In Canvas through another registration",
+            "settled",
+        )
+    if access.standing == "removed":
+        if is_in:
+            return CanvasAccess(SOON, "Being added to Canvas …", "waiting", moving=True)
+        return CanvasAccess("Your access to the Canvas course has ended.", "Removed from Canvas", "settled")
+    parts = urlsplit(canvas_url)
+    link = f"{parts.scheme}://{parts.netloc}/courses/{access.canvas_course_id}"
+    if association is not None and not association.published:
+        return CanvasAccess(
+            "You are in the Canvas course. It opens when the teacher publishes it.",
+            "In Canvas, in a course not published yet",
+            "settled",
+        )
+    return CanvasAccess("You are in the Canvas course.", "In Canvas", "settled", link=link)

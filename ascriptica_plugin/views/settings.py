@@ -1,0 +1,136 @@
+"""Tools → Settings → Course Settings."""
+
+from flask import flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+
+from .. import connections, drain
+from ..canvas import Account, CanvasDown, Throttled
+from ..causes import CAUSES, remedy
+from ..forms import CourseSettingsForm
+from ..models import Association, Settings, begin_writing
+from .base import blueprint, for_administrators, plugin, session, settings
+
+
+@blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
+@for_administrators
+def course_settings():
+    """The Display Canvas toggle and the connection below it."""
+    now = settings()
+    in_use = now.connection
+    form = CourseSettingsForm(
+        display_canvas=now.display_canvas,
+        canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
+        canvas_root_id=now.draft_root_id or (in_use.canvas_root_id if in_use else ""),
+    )
+    if request.method == "GET":
+        return _page(form, now)
+    if "discard" in request.form:
+        return _discard()
+    if not form.display_canvas.data:
+        return _switch_off()
+    if right_root_id := request.form.get("use_root_id"):
+        form.canvas_root_id.data = right_root_id
+    if not form.validate():
+        return _page(form, now, status=422)
+    return _connect(form)
+
+
+def _switch_off():
+    begin_writing(session())
+    settings().display_canvas = False
+    session().commit()
+    flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
+    return redirect(url_for(".course_settings"))
+
+
+def _discard():
+    begin_writing(session())
+    connections.forget_draft(settings())
+    session().commit()
+    return redirect(url_for(".course_settings"))
+
+
+def _connect(form: CourseSettingsForm):
+    """Check what was typed and adopt it, or say what is wrong with it; nothing typed is lost either way."""
+    canvases, now = plugin().canvases, drain.utc_now()
+    url, root_id = form.canvas_url.data, form.canvas_root_id.data
+    kept = connections.kept_token(settings(), canvases, url)
+    token = form.canvas_token.data or kept
+    if not token:
+        form.canvas_token.errors = [_why_token_is_needed(settings(), url)]
+        return _page(form, settings(), status=422)
+    session().commit()
+    found = failed = unanswered = None
+    try:
+        found = connections.check(url, token, root_id, allow_private=canvases.allow_private)
+    except connections.CheckFailed as error:
+        failed = error
+    except (CanvasDown, Throttled) as error:
+        unanswered = error
+
+    begin_writing(session())
+    current = session().get_one(Settings, 1, populate_existing=True)
+    if failed is not None:
+        if failed.field != "canvas_token":
+            connections.keep_draft(current, canvases, url, root_id, token)
+            session().commit()
+        else:
+            session().rollback()
+        getattr(form, failed.field).errors = [str(failed)]
+        return _page(form, settings(), offer=failed.offer, status=422)
+    if unanswered is not None:
+        if not connections.in_use(current, canvases, url, root_id, token):
+            connections.keep_draft(current, canvases, url, root_id, token)
+            current.draft_check_at = now
+        current.display_canvas = True
+        session().commit()
+        flash(f"Saved, but not checked yet: {unanswered} We check again by ourselves.", "warning")
+        return redirect(url_for(".course_settings"))
+    connections.keep_draft(current, canvases, url, root_id, token)
+    if connections.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
+        session().commit()
+        return _page(form, settings(), confirm=found)
+    connections.adopt(session(), current, canvases, found, now)
+    current.display_canvas = True
+    session().commit()
+    flash(f"Connected to {found.account_name} as {found.owner}.", "success")
+    if form.canvas_url.tidied_from:
+        flash(f"We tidied the web service URL: {form.canvas_url.tidied_from} became {url}.", "info")
+    return redirect(url_for(".course_settings"))
+
+
+def _why_token_is_needed(current: Settings, url: str) -> str:
+    if current.connection and current.connection.canvas_url != url:
+        return "This is another Canvas: paste a token made there. The saved one is never sent anywhere else."
+    return "Paste the token that you made in Canvas."
+
+
+def _page(
+    form: CourseSettingsForm,
+    current: Settings,
+    *,
+    offer: Account | None = None,
+    confirm: connections.Findings | None = None,
+    status: int = 200,
+):
+    in_use = current.connection
+    hold = in_use.hold_cause if in_use else None
+    missing = [name for name in (in_use.missing_permissions if in_use else "").split(",") if name]
+    associated = session().scalar(
+        select(func.count()).select_from(Association).where(Association.connection_id == current.connection_id)
+    )
+    return render_template(
+        "ascriptica/settings.html",
+        form=form,
+        settings=current,
+        in_use=in_use,
+        hold=CAUSES[hold].title if hold else None,
+        hold_remedy=remedy(hold, detail=in_use.hold_detail) if hold else None,
+        missing=[(name, connections.PERMISSIONS[name]) for name in missing],
+        token_kept=bool(
+            form.canvas_url.data and connections.kept_token(current, plugin().canvases, form.canvas_url.data)
+        ),
+        associated=associated,
+        offer=offer,
+        confirm=confirm,
+    ), status

@@ -1,0 +1,36 @@
+"""A complete small host: `app` for gunicorn and the flask command, and everything at once under `python wsgi.py`."""
+
+import os
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from ascriptica_plugin import Ascriptica, accounts
+
+
+def create_app(config: dict | None = None) -> Flask:
+    """The host, configured from the environment; `config` wins over it."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=os.environ.get("SECRET_KEY"),
+        SQLALCHEMY_DATABASE_URI=os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
+        REDIS_URL=os.environ.get("REDIS_URL"),
+        ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
+        ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
+        ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=1_000_000,
+    )
+    app.config.update(config or {})
+    SQLAlchemy(app)
+    Ascriptica(app, load_participant=accounts.load_participant, may_administer=accounts.may_administer)
+    accounts.init_app(app)
+    return app
+
+
+if __name__ == "__main__":
+    from ascriptica_plugin import standalone
+
+    standalone.run()
+else:
+    app = create_app()
