@@ -460,7 +460,7 @@ def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any
             .where(Seat.connection_id == connection.id)
             .group_by("standing")
         )
-        counts |= {where: count for where, count in rows}
+        counts |= dict(rows.all())
         oldest = session.scalar(select(func.min(Seat.changed_at)).where(_due(connection.id, now)))
         state = "holding" if connection.hold_cause else "ok"
     elif settings.draft_check_at is not None:

@@ -1,0 +1,190 @@
+"""The office's rules, also when many people act at the same moment."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from ascriptica_plugin import registrations
+from ascriptica_plugin.models import Claim, Course, Participant, Registration, Seat
+from ascriptica_plugin.registrations import NotPossible
+
+from .conftest import Office, someone
+
+
+@pytest.fixture
+def here(app) -> Office:
+    """An office without Canvas."""
+    return Office(app, None)
+
+
+def at_once(office: Office, actions) -> list[str]:
+    """Run each action(session) in a thread of its own, all at the same moment; "done" or the refusal for each."""
+    gate, results = threading.Barrier(len(actions)), []
+
+    def run(action):
+        with office.app.app_context():
+            session = office.app.extensions["sqlalchemy"].session
+            gate.wait()
+            try:
+                action(session)
+                session.commit()
+                results.append("done")
+            except NotPossible as reason:
+                session.rollback()
+                results.append(str(reason))
+            finally:
+                session.remove()
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def registering(course_id: int, who: str, now):
+    return lambda session: registrations.register(session, session.get(Course, course_id), someone(who), now)
+
+
+def withdrawing(course_id: int, who: str, now):
+    return lambda session: registrations.withdraw(session, session.get(Course, course_id), someone(who), now)
+
+
+def live(session, course: Course) -> int:
+    return session.scalar(
+        select(func.count())
+        .select_from(Registration)
+        .where(Registration.course_id == course.id, Registration.status == "registered")
+    )
+
+
+def test_registering_takes_a_place_and_withdrawing_gives_it_back(here):
+    course = here.course(capacity=1)
+    here.register(course)
+    assert course.places_taken == 1
+    here.withdraw(course)
+    assert course.places_taken == 0
+    here.register(course)
+    assert [row.status for row in here.session.scalars(select(Registration).order_by(Registration.id))] == [
+        "withdrawn",
+        "registered",
+    ]
+
+
+def test_twice_is_once(here):
+    course = here.course()
+    here.register(course)
+    with pytest.raises(NotPossible, match="already registered"):
+        here.register(course)
+    here.session.rollback()
+    assert course.places_taken == 1
+
+
+def test_a_full_course_takes_nobody(here):
+    course = here.course(capacity=1)
+    here.register(course, "kim")
+    with pytest.raises(NotPossible, match="is full"):
+        here.register(course, "lou")
+    here.session.rollback()
+    assert live(here.session, course) == 1
+
+
+def test_only_who_is_registered_can_withdraw(here):
+    course = here.course()
+    here.register(course, "kim")
+    with pytest.raises(NotPossible, match="not registered"):
+        here.withdraw(course, "lou")
+    here.session.rollback()
+    assert course.places_taken == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ({"registration_opens_at": 1}, "not opened yet"),
+        ({"registration_closes_at": -1}, "has closed"),
+        ({"ends_at": -1}, "has ended"),
+    ],
+)
+def test_outside_its_window_a_course_takes_nobody(here, window, words):
+    course = here.course(**{name: here.now + timedelta(hours=hours) for name, hours in window.items()})
+    with pytest.raises(NotPossible, match=words):
+        here.register(course)
+    here.session.rollback()
+    assert live(here.session, course) == 0
+
+
+def test_an_equal_email_never_takes_over_a_participant(here):
+    course = here.course()
+    here.register(course, "kim", key="one")
+    here.register(course, "kim", key="two")
+    assert len(set(here.session.scalars(select(Participant.id)))) == 2
+
+
+def test_a_changed_name_is_brought_up_to_date(here):
+    course = here.course()
+    here.register(course, "kim")
+    here.withdraw(course, "kim", name="Kim Lee-Berg")
+    assert here.session.scalars(select(Participant.name)).all() == ["Kim Lee-Berg"]
+
+
+# -- many at the same moment ------------------------------------------------------------------------------------------
+
+
+def test_thirty_people_and_ten_places_make_ten_registrations(here):
+    course = here.course(capacity=10)
+    course_id = course.id
+    here.session.commit()
+    results = Counter(at_once(here, [registering(course_id, f"p{n}", here.now) for n in range(30)]))
+    assert results == {"done": 10, "ART here is full.": 20}
+    here.session.expire_all()
+    assert live(here.session, course) == course.places_taken == 10
+
+
+def test_one_person_pressing_five_times_registers_once(here):
+    course = here.course()
+    course_id = course.id
+    here.session.commit()
+    results = Counter(at_once(here, [registering(course_id, "kim", here.now)] * 5))
+    assert results["done"] == 1
+    here.session.expire_all()
+    assert live(here.session, course) == course.places_taken == 1
+    assert here.session.scalar(select(func.count()).select_from(Participant)) == 1
+
+
+def test_places_stay_true_while_people_come_and_go(here):
+    course = here.course(capacity=5)
+    course_id = course.id
+    here.session.commit()
+    for _ in range(3):
+        at_once(here, [act(course_id, f"p{n}", here.now) for n in range(6) for act in (registering, withdrawing)])
+    here.session.expire_all()
+    assert live(here.session, course) == course.places_taken <= 5
+
+
+def test_whoever_registers_while_the_association_moves_has_exactly_the_new_seat(office, canvas):
+    course = office.course("ART", "art")
+    course_id = course.id
+    bio = canvas.ids["course.bio"]
+    for who in ("a", "b", "c"):
+        office.register(course, who)
+
+    def move(session):
+        made = registrations.Association(
+            connection_id=1, canvas_course=str(bio), canvas_course_id=bio, canvas_course_name="Biology"
+        )
+        registrations.associate(session, session.get(Course, course_id), made, office.now)
+
+    assert set(at_once(office, [move, *(registering(course_id, f"p{n}", office.now) for n in range(8))])) == {"done"}
+    newest = select(func.max(Claim.id)).where(Claim.ended_at.is_(None)).group_by(Claim.registration_id)
+    places = office.session.scalars(
+        select(Seat.canvas_course_id).join(Claim, Claim.seat_id == Seat.id).where(Claim.id.in_(newest))
+    )
+    assert Counter(places) == {bio: 11}
+    office.deliver()
+    assert Counter(canvas.roster("bio").values()) == {"active": 11}
+    assert "active" not in canvas.roster("art").values()
