@@ -1,0 +1,144 @@
+"""The handles under /practice by which tests and trials steer this Canvas. Real Canvas has none of them.
+
+Only JSON is taken, so that no other site's form can pull them.
+"""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, request
+
+from .records import PERMISSIONS
+from .seed import PARTS, sow
+from .traffic import Throttle, Traffic
+from .world import World
+
+TOKEN_STATES = ("active", "revoked", "expired")
+
+
+def mount(app: Flask, world: World, traffic: Traffic) -> None:
+    """Give the app its handles."""
+    control = Blueprint("control", __name__, url_prefix="/practice")
+
+    @control.post("/seed")
+    def seed() -> Any:
+        """Forget everything, weather and log too, and make what `given` names; only the admin's token stays."""
+        given = request.get_json().get("given") or {}
+        throttle = {name: value for name, value in given.get("throttle", {}).items() if name in PARTS["throttle"]}
+        traffic.settle()
+        world.clock_offset_seconds = 0
+        with world.lock:
+            world.clear()
+            outcome = sow(world, given)
+        traffic.options.throttle = Throttle(**throttle)
+        return jsonify(outcome)
+
+    @control.get("/seed")
+    def seeded() -> Any:
+        """What a world can't show through the API."""
+        return jsonify(mails=world.mails)
+
+    @control.post("/options")
+    def set_options() -> Any:
+        """Change what is named, keep the rest; the answer is all options. `token` and `permissions` are the admin's."""
+        wanted = dict(request.get_json())
+        options = traffic.options
+        if "throttle" in wanted:
+            wanted["throttle"] = replace(options.throttle, **wanted["throttle"])
+        admin = {name: wanted.pop(name) for name in ("token", "permissions") if name in wanted}
+        offset = float(wanted.pop("clock_offset_seconds", world.clock_offset_seconds))
+        options = replace(options, **wanted)
+        if admin.get("token", "active") not in TOKEN_STATES or options.denied_status not in (401, 403):
+            raise ValueError("token is active, revoked or expired; denied_status is 401 or 403")
+        with world.lock:
+            traffic.options, world.clock_offset_seconds = options, offset
+            _change_admin(world, admin)
+            token = world.tokens[world.admin_token]
+            return jsonify(
+                asdict(options)
+                | {"clock_offset_seconds": offset, "token": token.state, "permissions": token.permissions}
+            )
+
+    @control.get("/faults")
+    def faults() -> Any:
+        return jsonify(traffic.faults.listed())
+
+    @control.post("/faults")
+    def add_faults() -> Any:
+        """Put more faults behind those still to come; see `faults.Fault`."""
+        traffic.faults.add(request.get_json())
+        return jsonify(traffic.faults.listed())
+
+    @control.delete("/faults")
+    def clear_faults() -> Any:
+        traffic.faults.clear()
+        return jsonify([])
+
+    @control.get("/calls")
+    def calls() -> Any:
+        return jsonify(traffic.calls.listed())
+
+    @control.delete("/calls")
+    def clear_calls() -> Any:
+        traffic.calls.clear()
+        return jsonify(traffic.calls.listed())
+
+    @control.get("/world")
+    def show_world() -> Any:
+        """All users and enrollments, in any state."""
+        with world.lock:
+            return jsonify(_world_json(world))
+
+    @control.errorhandler(ValueError)
+    @control.errorhandler(TypeError)
+    @control.errorhandler(KeyError)
+    def refuse(error: Exception) -> tuple[Response, int]:
+        return jsonify(error=f"{type(error).__name__}: {error}"), 400
+
+    @control.after_request
+    def keep(response: Response) -> Response:
+        world.keep()
+        return response
+
+    app.register_blueprint(control)
+
+
+def _change_admin(world: World, wanted: dict[str, Any]) -> None:
+    token = world.tokens[world.admin_token]
+    if "token" in wanted:
+        token.state = wanted["token"]
+        token.expired_at = world.now() if token.state == "expired" else None
+    if "permissions" in wanted:
+        rights = wanted["permissions"]
+        if isinstance(rights, dict):
+            rights = PERMISSIONS - set(rights["without"])
+        token.permissions = sorted(PERMISSIONS if rights is None else rights)
+    world.changed()
+
+
+def _world_json(world: World) -> dict[str, Any]:
+    users = []
+    for user in world.users.values():
+        login = world.login_of(user)
+        users.append(
+            {
+                "id": user.id,
+                "name": user.name,
+                "login": login.unique_id if login else None,
+                "sis_user_id": login.sis_user_id if login else None,
+                "email": user.email,
+                "state": user.workflow_state,
+            }
+        )
+    enrollments = [
+        {
+            "id": row.id,
+            "user_id": row.user_id,
+            "course_id": row.course_id,
+            "section_id": row.course_section_id,
+            "type": row.type,
+            "state": row.workflow_state,
+        }
+        for row in world.enrollments.values()
+    ]
+    return {"users": users, "enrollments": enrollments}

@@ -1,0 +1,178 @@
+"""What can go wrong between Canvas and its callers, made to order. No rules of Canvas's, and no world."""
+
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn
+
+from werkzeug.wrappers import Response
+
+#: No fault holds a connection longer than this.
+LONGEST_SECONDS = 120
+STEP_SECONDS = 0.5
+THROTTLED = {403: "403 Forbidden (Rate Limit Exceeded)\n", 429: "429 Too Many Requests (Rate Limit Exceeded)\n"}
+
+
+@dataclass
+class Fault:
+    """One order. `match` = METHOD, a space, and the start of the path after /api/v1 or a glob; "* *" is everything.
+
+    `skip` calls go through first, then `times` are hit (None: all). `when` says whether the request
+    took effect before the fault ("after") or never did ("before").
+    """
+
+    match: str
+    fault: str
+    times: int | None = 1
+    skip: int = 0
+    when: str = "before"
+    status: int | None = None
+
+    def __post_init__(self) -> None:
+        method, space, path = self.match.partition(" ")
+        known = self.fault in RAW or self.fault in ANSWERS
+        if not (known and space and method and path and self.when in ("before", "after")):
+            raise ValueError(f"This is not a fault: {asdict(self)}")
+
+    def meets(self, method: str, path: str) -> bool:
+        wanted, _, pattern = self.match.partition(" ")
+        if wanted not in ("*", method):
+            return False
+        return fnmatchcase(path, pattern) if any(sign in pattern for sign in "*?[") else path.startswith(pattern)
+
+
+class Faults:
+    """Those still to come, the oldest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: list[Fault] = []
+
+    def add(self, orders: list[dict[str, Any]]) -> None:
+        """All of them or, with a ValueError or TypeError, none."""
+        faults = [Fault(**order) for order in orders]
+        with self._lock:
+            self._orders += faults
+
+    def clear(self) -> None:
+        with self._lock:
+            self._orders.clear()
+
+    def listed(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [asdict(fault) for fault in self._orders]
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault that hits this request, counted down."""
+        if not self._orders:
+            return None
+        with self._lock:
+            for fault in self._orders:
+                if not fault.meets(method, path):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._orders.remove(fault)
+                return fault
+        return None
+
+
+def perform(fault: Fault, environ: dict[str, Any]) -> Response:
+    """The fault's answer; one that has none to give ends in a ConnectionResetError."""
+    if fault.fault in RAW:
+        connection = environ.get("werkzeug.socket")
+        if connection is not None:
+            RAW[fault.fault](connection)
+        raise ConnectionResetError
+    return ANSWERS[fault.fault](fault.status)
+
+
+def reset(environ: dict[str, Any]) -> NoReturn:
+    """Cut the connection off, with a reset that the other side can see."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        _reset(connection)
+    raise ConnectionResetError
+
+
+def throttled(status: int) -> Response:
+    """request_throttle.rb; no Retry-After."""
+    return Response(THROTTLED[status], status, content_type="text/plain; charset=utf-8")
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The handler's files hold the socket open; only a close of the descriptor itself sends the reset now.
+    socket.close(connection.detach())
+
+
+def _drip(connection: socket.socket, first: bytes, byte: bytes) -> None:
+    """Send `first`, then a byte every half second until the other side goes away."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    try:
+        connection.sendall(first)
+        while time.monotonic() < deadline:
+            time.sleep(STEP_SECONDS)
+            connection.sendall(byte)
+    except OSError:
+        pass
+
+
+def _hang(connection: socket.socket) -> None:
+    """Say nothing until the other side goes away."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            readable, _, _ = select.select([connection], [], [], STEP_SECONDS)
+            if readable:
+                if not connection.recv(1, socket.MSG_PEEK):
+                    return
+                time.sleep(STEP_SECONDS)
+    except (OSError, ValueError):
+        pass
+
+
+def _json(body: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, content_type="application/json; charset=utf-8")
+
+
+def _html(status: int | None) -> Response:
+    status = status or 502
+    page = f"<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"
+    return Response(page, status, content_type="text/html; charset=utf-8")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+RAW: dict[str, Callable[[socket.socket], None]] = {
+    "reset": _reset,
+    "trickle": lambda connection: _drip(connection, HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+    "trickle_headers": lambda connection: _drip(connection, HEAD + b"X-Padding: ", b"x"),
+    "hang": _hang,
+}
+ANSWERS: dict[str, Callable[[int | None], Response]] = {
+    "status": lambda status: _json(
+        '{"errors":[{"message":"An error occurred.","error_code":"internal_server_error"}],"error_report_id":1}',
+        status or 500,
+    ),
+    "html": _html,
+    "broken_json": lambda status: _json('{"id":91,"user_id":7,"course', status or 200),
+    "throttle": lambda status: throttled(status or 429),
+    "revoked": lambda status: _json(
+        '{"errors":[{"message":"Revoked access token."}]}',
+        status or 401,
+        {"WWW-Authenticate": 'Bearer realm="canvas-lms"'},
+    ),
+    "denied": lambda status: _json(
+        '{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}',
+        status or 403,
+    ),
+}

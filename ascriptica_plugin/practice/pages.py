@@ -1,0 +1,109 @@
+"""The pages for people: who is in which course, and which calls came in. Every page says that this is not Canvas."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response, abort, render_template
+from werkzeug.exceptions import HTTPException
+
+from .records import Course, Enrollment
+from .traffic import Traffic
+from .world import World
+
+ROWS_AT_ONCE = 50
+CALLS_AT_ONCE = 30
+COURSE_STATES = {
+    "available": "published",
+    "claimed": "unpublished",
+    "created": "unpublished",
+    "completed": "concluded",
+    "deleted": "deleted",
+}
+
+
+@dataclass
+class Person:
+    """A row of a roster, in words. `gone`: he is not in the course any more."""
+
+    name: str
+    login: str
+    role: str
+    section: str
+    state: str
+    gone: bool
+    since: str
+
+
+@dataclass
+class Roster:
+    course: Course
+    state: str
+    people: list[Person]
+    hidden: int
+
+
+def mount(app: Flask, world: World, traffic: Traffic) -> None:
+    """Give the app its pages, at the addresses that Canvas's own pages have."""
+    pages = Blueprint("pages", __name__)
+
+    @pages.get("/")
+    @pages.get("/accounts/<int:account_id>")
+    def home(account_id: int | None = None) -> str:
+        with world.lock:
+            rosters = [_roster(world, course, ROWS_AT_ONCE) for course in world.courses.values()]
+        return _page("home.html", rosters)
+
+    @pages.get("/courses/<int:course_id>")
+    @pages.get("/courses/<int:course_id>/<path:anything>")
+    def course(course_id: int, anything: str = "") -> str:
+        with world.lock:
+            if course_id not in world.courses:
+                abort(404)
+            rosters = [_roster(world, world.courses[course_id], 20 * ROWS_AT_ONCE)]
+        return _page("course.html", rosters)
+
+    def _page(template: str, rosters: list[Roster]) -> str:
+        calls = traffic.calls.listed()
+        university = world.accounts[world.root_account_id]
+        return render_template(
+            "practice/" + template,
+            rosters=rosters,
+            calls=calls["calls"][: -CALLS_AT_ONCE - 1 : -1],
+            total=calls["total"],
+            university=university,
+        )
+
+    @pages.after_request
+    def protect(response: Response) -> Response:
+        # Names come from whoever calls the API; nothing inline ever runs here.
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        return response
+
+    app.register_blueprint(pages)
+
+
+def failure(error: Exception) -> tuple[str, int]:
+    """The page for an address that isn't there, or a request that can't be taken; other errors are raised again."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return render_template("practice/failure.html", error=error), error.code
+
+
+def _roster(world: World, course: Course, most: int) -> Roster:
+    rows = world.rows_of(course_id=course.id)
+    rows.sort(key=lambda row: (row.updated_at, row.id), reverse=True)
+    people = [_person(world, row) for row in rows[:most]]
+    return Roster(course, COURSE_STATES[course.workflow_state], people, max(0, len(rows) - most))
+
+
+def _person(world: World, row: Enrollment) -> Person:
+    user, section = world.users[row.user_id], world.sections[row.course_section_id]
+    login = world.login_of(user)
+    return Person(
+        user.name or "(no name)",
+        login.unique_id if login else "none",
+        row.type.removesuffix("Enrollment"),
+        section.name,
+        row.workflow_state,
+        row.workflow_state in ("deleted", "rejected"),
+        row.updated_at,
+    )

@@ -1,0 +1,160 @@
+"""What the practice world is made of: plain rows, as Canvas keeps them. No rules here, and no HTTP.
+
+Times are texts, ISO 8601 in UTC with a Z, so that they can be compared, stored and sent as they are.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+ENROLLMENT_TYPES = (
+    "StudentEnrollment",
+    "TeacherEnrollment",
+    "TaEnrollment",
+    "ObserverEnrollment",
+    "DesignerEnrollment",
+)
+
+#: Everything an account admin of the practice university may do. Names: config/initializers/permissions_registry.rb.
+PERMISSIONS = frozenset(
+    [
+        f"{verb}_{kind}_{where}_course"
+        for verb, where in (("add", "to"), ("remove", "from"))
+        for kind in ("student", "teacher", "ta", "observer", "designer")
+    ]
+    + [
+        "allow_course_admin_actions",
+        "become_user",
+        "change_course_state",
+        "import_sis",
+        "manage_account_settings",
+        "manage_course_content_edit",
+        "manage_courses_admin",
+        "manage_sections_delete",
+        "manage_sis",
+        "manage_students",
+        "manage_user_details",
+        "manage_user_logins",
+        "read_course_list",
+        "read_email_addresses",
+        "read_roster",
+        "read_sis",
+        "view_user_logins",
+    ]
+)
+
+
+def as_time(value: str | None) -> str | None:
+    """Any ISO 8601 time as the text that the world keeps; empty or unreadable is None."""
+    try:
+        moment = datetime.fromisoformat((value or "").strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sortable(name: str) -> str:
+    """A name as Canvas sorts it: last word first."""
+    first, _, last = name.strip().rpartition(" ")
+    return f"{last}, {first.strip()}" if first else last
+
+
+@dataclass(slots=True)
+class Account:
+    id: int
+    name: str
+    created_at: str
+    parent_account_id: int | None = None
+    sis_account_id: str | None = None
+
+
+@dataclass(slots=True)
+class User:
+    id: int
+    name: str
+    created_at: str
+    short_name: str = ""
+    sortable_name: str = ""
+    email: str | None = None
+    locale: str | None = None
+    workflow_state: str = "registered"
+
+
+@dataclass(slots=True)
+class Login:
+    """Canvas calls it a pseudonym."""
+
+    id: int
+    user_id: int
+    unique_id: str
+    created_at: str
+    sis_user_id: str | None = None
+    integration_id: str | None = None
+    workflow_state: str = "active"
+
+
+@dataclass(slots=True)
+class Course:
+    id: int
+    name: str
+    account_id: int
+    created_at: str
+    course_code: str = ""
+    sis_course_id: str | None = None
+    integration_id: str | None = None
+    workflow_state: str = "available"
+    start_at: str | None = None
+    end_at: str | None = None
+    restrict_enrollments_to_course_dates: bool = False
+    enrollment_term_id: int | None = None
+    term_end_at: str | None = None
+    template: bool = False
+    blueprint: bool = False
+
+
+@dataclass(slots=True)
+class Section:
+    id: int
+    course_id: int
+    name: str
+    created_at: str
+    sis_section_id: str | None = None
+    integration_id: str | None = None
+    start_at: str | None = None
+    end_at: str | None = None
+    restrict_enrollments_to_section_dates: bool = False
+    default_section: bool = False
+    workflow_state: str = "active"
+
+
+@dataclass(slots=True)
+class Enrollment:
+    id: int
+    user_id: int
+    course_id: int
+    course_section_id: int
+    type: str
+    workflow_state: str
+    created_at: str
+    updated_at: str
+    associated_user_id: int | None = None
+    limit_privileges_to_course_section: bool = False
+    self_enrolled: bool = False
+    start_at: str | None = None
+    end_at: str | None = None
+    sis_import_id: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int, str, int | None, int]:
+        """Canvas keeps one row for each; roles are the base types here (app/models/course.rb, enroll_user)."""
+        return (self.course_id, self.user_id, self.type, self.associated_user_id, self.course_section_id)
+
+
+@dataclass(slots=True)
+class Token:
+    """An access token. Its owner's rights are kept with it: nobody has two tokens here."""
+
+    value: str
+    user_id: int
+    state: str = "active"
+    expired_at: str | None = None
+    permissions: list[str] = field(default_factory=lambda: sorted(PERMISSIONS))

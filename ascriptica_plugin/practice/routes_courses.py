@@ -1,0 +1,133 @@
+"""The API's routes for courses and sections."""
+
+from typing import Any
+
+from . import rules
+from .api import route
+from .calls import Call
+from .ids import find_account, find_course, find_section
+from .records import Course, as_time
+from .rules import Denied, Refused, is_true, may, require
+from .shapes import course_json, section_json, sees_sis
+
+
+@route("GET", "/accounts/<id:account>/courses")
+def list_account_courses(call: Call, account: str) -> Any:
+    found = find_account(call.world, account)
+    require(call.caller, "read_course_list")
+    courses = [
+        course
+        for course in call.world.courses.values()
+        if found.parent_account_id is None or course.account_id == found.id
+    ]
+    states = call.params.many("state")
+    if "all" not in states:
+        courses = [
+            course
+            for course in courses
+            if (course.workflow_state in states if states else course.workflow_state != "deleted")
+        ]
+    published = call.params.one("published")
+    if published is not None:
+        courses = [
+            course for course in courses if is_true(published) == (course.workflow_state in ("available", "completed"))
+        ]
+    term = call.params.one("search_term")
+    if term is not None:
+        term = rules.checked_term(term)
+        courses = [course for course in courses if _course_matches(call, course, term)]
+    courses.sort(key=lambda course: (course.name.lower(), course.id))
+    include = call.params.many("include")
+    return [course_json(call.world, call.caller, course, include) for course in call.numbered(courses, counted=False)]
+
+
+def _course_matches(call: Call, course: Course, term: str) -> bool:
+    texts = [course.name, course.course_code, course.sis_course_id if sees_sis(call.caller) else None]
+    return term == str(course.id) or any(text and term in text.lower() for text in texts)
+
+
+# Courses and sections
+
+
+@route("GET", "/courses")
+def list_own_courses(call: Call) -> Any:
+    rows = call.world.rows_of(user_id=call.caller.user_id)
+    numbers = dict.fromkeys(row.course_id for row in rows if row.workflow_state in ("active", "invited"))
+    courses = [call.world.courses[course_id] for course_id in numbers]
+    include = call.params.many("include")
+    return [course_json(call.world, call.caller, course, include) for course in call.numbered(courses)]
+
+
+@route("GET", "/courses/<id:course>")
+def show_course(call: Call, course: str) -> Any:
+    found = _readable_course(call, find_course(call.world, course))
+    return course_json(call.world, call.caller, found, call.params.many("include"))
+
+
+@route("PUT", "/courses/<id:course>")
+def update_course(call: Call, course: str) -> Any:
+    found = find_course(call.world, course)
+    require(call.caller, "manage_course_content_edit")
+    wish = call.params.group("course")
+    if "event" in wish:
+        require(call.caller, "change_course_state")
+        rules.change_course(call.world, found, wish["event"])
+    for name in ("name", "course_code"):
+        setattr(found, name, wish.get(name, getattr(found, name)))
+    for name in ("start_at", "end_at"):
+        setattr(found, name, as_time(wish[name]) if name in wish else getattr(found, name))
+    if "restrict_enrollments_to_course_dates" in wish:
+        found.restrict_enrollments_to_course_dates = is_true(wish["restrict_enrollments_to_course_dates"])
+    if "sis_course_id" in wish and may(call.caller, "manage_sis"):
+        found.sis_course_id = wish["sis_course_id"] or None
+    call.world.changed()
+    return course_json(call.world, call.caller, found, [])
+
+
+@route("DELETE", "/courses/<id:course>")
+def delete_course(call: Call, course: str) -> Any:
+    found = find_course(call.world, course)
+    require(call.caller, "change_course_state")
+    event = call.params.one("event")
+    if event not in ("delete", "conclude"):
+        raise Refused({"message": "Invalid event"})
+    rules.change_course(call.world, found, event)
+    return {event: True}
+
+
+@route("GET", "/courses/<id:course>/sections")
+def list_sections(call: Call, course: str) -> Any:
+    found = _readable_course(call, find_course(call.world, course))
+    term = call.params.one("search_term")
+    term = rules.checked_term(term) if term is not None else ""
+    sections = [
+        section
+        for section in call.world.sections_of_course[found.id]
+        if section.workflow_state == "active" and term in section.name.lower()
+    ]
+    sections.sort(key=lambda section: (section.name.lower(), section.id))
+    if not is_true(call.params.one("all")):
+        sections = call.numbered(sections)
+    return [section_json(call.world, call.caller, section) for section in sections]
+
+
+@route("GET", "/sections/<id:section>")
+@route("GET", "/courses/<id:course>/sections/<id:section>")
+def show_section(call: Call, section: str, course: str | None = None) -> Any:
+    found = find_section(call.world, section, find_course(call.world, course) if course else None)
+    _readable_course(call, call.world.courses[found.course_id])
+    return section_json(call.world, call.caller, found)
+
+
+@route("DELETE", "/sections/<id:section>")
+def delete_section(call: Call, section: str) -> Any:
+    found = find_section(call.world, section)
+    require(call.caller, "manage_sections_delete")
+    rules.delete_section(call.world, found)
+    return section_json(call.world, call.caller, found)
+
+
+def _readable_course(call: Call, course: Course) -> Course:
+    if not call.caller.permissions and not call.world.rows_of(course_id=course.id, user_id=call.caller.user_id):
+        raise Denied
+    return course

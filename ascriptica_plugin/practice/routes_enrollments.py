@@ -1,0 +1,172 @@
+"""The API's routes for enrollments (enrollments_api_controller.rb)."""
+
+from typing import Any
+
+from . import rules
+from .api import route
+from .calls import Call
+from .ids import find_account, find_course, find_section, find_user, number
+from .records import ENROLLMENT_TYPES, Course, Enrollment, Section, User
+from .rules import Denied, NotFound, Refused, require
+from .shapes import enrollment_json, sees_sis
+from .world import ROLE_IDS, World
+
+LISTED_STATES = ("active", "invited", "creation_pending", "inactive")
+#: What may be asked for about oneself (enrollments_api_controller.rb), and the stored states that it stands for.
+OWN_STATES = {
+    name: {name} for name in ("active", "inactive", "rejected", "invited", "creation_pending", "completed")
+} | {
+    "pending_active": {"creation_pending"},
+    "pending_invited": {"creation_pending"},
+    "current_and_invited": {"active", "invited"},
+    "current_and_future": {"active", "invited", "creation_pending"},
+    "current_future_and_restricted": {"active", "invited", "creation_pending"},
+    "current_and_concluded": {"active", "completed"},
+}
+
+
+@route("POST", "/courses/<id:course>/enrollments")
+def enroll_in_course(call: Call, course: str) -> Any:
+    return _enroll(call, find_course(call.world, course), None)
+
+
+@route("POST", "/sections/<id:section>/enrollments")
+def enroll_in_section(call: Call, section: str) -> Any:
+    found = find_section(call.world, section)
+    return _enroll(call, call.world.courses[found.course_id], found)
+
+
+def _enroll(call: Call, course: Course, section: Section | None) -> Any:
+    """The order of the checks is Canvas's (enrollments_api_controller.rb, create)."""
+    wish = call.params.group("enrollment")
+    kind = rules.read_type(wish)
+    if not rules.may_add(call.caller, course, kind):
+        raise Denied
+    if section is None and wish.get("course_section_id"):
+        section = find_section(call.world, wish["course_section_id"], course)
+    user = find_user(call.world, call.caller, wish["user_id"])
+    row = rules.enroll(call.world, user, course, section, kind, wish)
+    return enrollment_json(call.world, call.caller, row, call.site)
+
+
+@route("DELETE", "/courses/<id:course>/enrollments/<id:row>")
+def remove_enrollment(call: Call, course: str, row: str) -> Any:
+    found = _row_of_course(call, course, row)
+    rules.remove(call.world, call.caller, found, call.params.one("task"))
+    return enrollment_json(call.world, call.caller, found, call.site)
+
+
+@route("PUT", "/courses/<id:course>/enrollments/<id:row>/reactivate")
+def reactivate_enrollment(call: Call, course: str, row: str) -> Any:
+    found = _row_of_course(call, course, row)
+    rules.reactivate(call.world, call.caller, found)
+    return enrollment_json(call.world, call.caller, found, call.site)
+
+
+def _row_of_course(call: Call, course: str, text: str) -> Enrollment:
+    course_id = find_course(call.world, course).id
+    row = call.world.enrollments.get(number(text))
+    if row is None or row.course_id != course_id or row.workflow_state == "deleted":
+        raise NotFound
+    return row
+
+
+@route("GET", "/accounts/<id:account>/enrollments/<id:row>")
+def show_enrollment(call: Call, account: str, row: str) -> Any:
+    found = call.world.enrollments.get(number(row))
+    if find_account(call.world, account).id != call.world.root_account_id or found is None:
+        raise NotFound
+    if found.user_id != call.caller.user_id:
+        require(call.caller, "read_roster")
+    return enrollment_json(call.world, call.caller, found, call.site)
+
+
+@route("GET", "/courses/<id:course>/enrollments")
+def list_course_enrollments(call: Call, course: str) -> Any:
+    return _list_rows(call, course=find_course(call.world, course))
+
+
+@route("GET", "/sections/<id:section>/enrollments")
+def list_section_enrollments(call: Call, section: str) -> Any:
+    found = find_section(call.world, section)
+    return _list_rows(call, course=call.world.courses[found.course_id], section=found)
+
+
+@route("GET", "/users/<id:user>/enrollments")
+def list_user_enrollments(call: Call, user: str) -> Any:
+    return _list_rows(call, user=find_user(call.world, call.caller, user))
+
+
+def _list_rows(
+    call: Call, course: Course | None = None, section: Section | None = None, user: User | None = None
+) -> Any:
+    world, params = call.world, call.params
+    asked_user = params.one("user_id")
+    user = find_user(world, call.caller, asked_user) if asked_user else user
+    own = user is not None and user.id == call.caller.user_id
+    if not own:
+        require(call.caller, "read_roster")
+    states = _states(call, own, by_user_id=asked_user is not None)
+    types = _types(call)
+    rows = world.rows_of(course_id=course.id if course else None, user_id=user.id if user else None)
+    chosen = _by_sis_ids(
+        call,
+        [
+            row
+            for row in rows
+            if (not types or row.type in types)
+            and (section is None or row.course_section_id == section.id)
+            and _state_as_seen(world, row, own) in states
+        ],
+    )
+    keyed = (((row.type, world.users[row.user_id].sortable_name.lower(), row.id), row) for row in chosen)
+    return [enrollment_json(world, call.caller, row, call.site, with_user=True) for row in call.bookmarked(keyed)]
+
+
+def _states(call: Call, own: bool, by_user_id: bool) -> set[str]:
+    asked = call.params.many("state")
+    if own and asked:
+        for state in asked:
+            if state not in OWN_STATES:
+                raise Refused({"error": f"Invalid state {state}"})
+        return set().union(*(OWN_STATES[state] for state in asked))
+    if asked:
+        return set(asked)
+    if by_user_id:
+        return {"active", "invited"}
+    return set(LISTED_STATES if call.caller.permissions else LISTED_STATES[:3])
+
+
+def _state_as_seen(world: World, row: Enrollment, own: bool) -> str:
+    """Asked about oneself, Canvas goes by the course's dates (enrollments_api_controller.rb)."""
+    if own and row.workflow_state in ("active", "invited") and rules.is_concluded(world, world.courses[row.course_id]):
+        return "completed"
+    return row.workflow_state
+
+
+def _types(call: Call) -> set[str]:
+    roles = set(call.params.many("role"))
+    role_id = call.params.one("role_id")
+    if role_id:
+        roles |= {name for name, own_id in ROLE_IDS.items() if str(own_id) == role_id} or {role_id}
+    if not roles <= set(ENROLLMENT_TYPES):
+        raise Refused({"message": "Invalid role"})
+    return roles or set(call.params.many("type"))
+
+
+def _by_sis_ids(call: Call, rows: list[Enrollment]) -> list[Enrollment]:
+    world = call.world
+    wanted = {name: set(call.params.many(name)) for name in ("sis_user_id", "sis_section_id", "sis_course_id")}
+    if not any(wanted.values()):
+        return rows
+    if not sees_sis(call.caller):
+        raise Refused({"message": "Insufficient permissions to filter by SIS fields"})
+    logins = (world.login_by_sis_id.get(text) for text in wanted["sis_user_id"])
+    users = {login.user_id for login in logins if login}
+    if wanted["sis_user_id"]:
+        rows = [row for row in rows if row.user_id in users]
+    if wanted["sis_section_id"]:
+        rows = [row for row in rows if world.sections[row.course_section_id].sis_section_id in wanted["sis_section_id"]]
+    if wanted["sis_course_id"]:
+        rows = [row for row in rows if world.courses[row.course_id].sis_course_id in wanted["sis_course_id"]]
+    return rows

@@ -1,0 +1,169 @@
+"""The API's routes for users, their logins, and accounts."""
+
+from typing import Any
+
+from . import rules
+from .api import route
+from .calls import Call
+from .ids import find_account, find_user, number
+from .records import Account, Login, User
+from .rules import Denied, NotFound, Refused, is_true, may, require
+from .shapes import account_json, login_json, user_json
+
+
+@route("GET", "/users/<id:user>")
+def show_user(call: Call, user: str) -> Any:
+    found = _visible_user(call, user)
+    return user_json(call.world, call.caller, found, call.site)
+
+
+@route("PUT", "/users/<id:user>")
+def update_user(call: Call, user: str) -> Any:
+    found = find_user(call.world, call.caller, user)
+    require(call.caller, "manage_user_details")
+    rules.rename(call.world, found, call.params.group("user"))
+    return user_json(call.world, call.caller, found, call.site)
+
+
+@route("PUT", "/users/<id:user>/merge_into/<id:target>")
+def merge_users(call: Call, user: str, target: str) -> Any:
+    source, target_user = (find_user(call.world, call.caller, text) for text in (user, target))
+    require(call.caller, "manage_user_logins")
+    if source is target_user:
+        raise Refused({"message": "A user can't be merged into himself"})
+    rules.merge_users(call.world, source, target_user)
+    return user_json(call.world, call.caller, target_user, call.site)
+
+
+@route("GET", "/users/<id:user>/logins")
+def list_user_logins(call: Call, user: str) -> Any:
+    found = find_user(call.world, call.caller, user)
+    if found.id != call.caller.user_id:
+        require(call.caller, "view_user_logins", "manage_user_logins")
+    logins = [login for login in call.world.logins_of_user[found.id] if login.workflow_state != "deleted"]
+    return [login_json(call.world, login) for login in call.numbered(logins)]
+
+
+@route("GET", "/accounts/<id:account>/users")
+def search_users(call: Call, account: str) -> Any:
+    find_account(call.world, account)
+    require(call.caller, "read_roster")
+    found = rules.search_users(call.world, call.caller, call.params.one("search_term"))
+    wanted = call.params.many("enrollment_type")
+    if wanted:
+        types = {f"{name.capitalize()}Enrollment" for name in wanted}
+        found = [
+            user
+            for user in found
+            if any(row.type in types and row.workflow_state != "deleted" for row in call.world.rows_of(user_id=user.id))
+        ]
+    return [_listed_user(call, user) for user in call.numbered(found, counted=False)]
+
+
+def _listed_user(call: Call, user: User) -> Any:
+    shape = user_json(call.world, call.caller, user, call.site, in_list=True)
+    if "email" in call.params.many("include") and may(call.caller, "read_email_addresses"):
+        shape["email"] = user.email
+    return shape
+
+
+@route("POST", "/accounts/<id:account>/users")
+def create_user(call: Call, account: str) -> Any:
+    find_account(call.world, account)
+    params = call.params
+    user = rules.create_user(
+        call.world,
+        call.caller,
+        params.group("user"),
+        params.group("pseudonym"),
+        params.group("communication_channel"),
+        is_true(params.one("enable_sis_reactivation")),
+    )
+    return user_json(call.world, call.caller, user, call.site)
+
+
+@route("DELETE", "/accounts/<id:account>/users/<id:user>")
+def delete_user(call: Call, account: str, user: str) -> Any:
+    find_account(call.world, account)
+    found = find_user(call.world, call.caller, user)
+    require(call.caller, "manage_user_logins")
+    shape = user_json(call.world, call.caller, found, call.site)
+    rules.delete_user(call.world, found)
+    return shape
+
+
+@route("GET", "/accounts/<id:account>/logins")
+def list_logins(call: Call, account: str) -> Any:
+    _root_only(call, account)
+    require(call.caller, "manage_user_logins")
+    logins = [login for login in call.world.logins.values() if login.workflow_state != "deleted"]
+    return [login_json(call.world, login) for login in call.numbered(logins)]
+
+
+@route("POST", "/accounts/<id:account>/logins")
+def create_login(call: Call, account: str) -> Any:
+    _root_only(call, account)
+    require(call.caller, "manage_user_logins")
+    user = find_user(call.world, call.caller, call.params.one("user[id]") or "")
+    wish = call.params.group("login")
+    unique_id = wish.get("unique_id", "").strip()
+    sis_user_id = (wish.get("sis_user_id") or None) if may(call.caller, "manage_sis") else None
+    errors = rules.login_errors(call.world, unique_id, sis_user_id)
+    if errors:
+        raise Refused({"errors": errors})
+    login = Login(call.world.new_id(), user.id, unique_id, call.world.now(), sis_user_id)
+    call.world.add(login)
+    return login_json(call.world, login)
+
+
+@route("PUT", "/accounts/<id:account>/logins/<id:login>")
+def update_login(call: Call, account: str, login: str) -> Any:
+    _root_only(call, account)
+    require(call.caller, "manage_user_logins")
+    found = call.world.logins.get(number(login))
+    if found is None or found.workflow_state == "deleted":
+        raise NotFound
+    rules.change_login(call.world, call.caller, found, call.params.group("login"))
+    return login_json(call.world, found)
+
+
+def _visible_user(call: Call, text: str) -> User:
+    """Another's user is not found, rather than denied, for those who may not see him (users_controller.rb)."""
+    user = find_user(call.world, call.caller, text)
+    if user.id != call.caller.user_id and not may(call.caller, "read_roster", "manage_user_logins"):
+        raise NotFound
+    return user
+
+
+def _root_only(call: Call, account: str) -> None:
+    if find_account(call.world, account).id != call.world.root_account_id:
+        raise Refused({"message": "Logins belong to the root account"})
+
+
+# Accounts
+
+
+@route("GET", "/accounts")
+def list_accounts(call: Call) -> Any:
+    root = call.world.accounts[call.world.root_account_id]
+    mine = [root] if call.caller.permissions else []
+    return [account_json(call.world, call.caller, account) for account in call.numbered(mine)]
+
+
+@route("GET", "/accounts/<id:account>")
+def show_account(call: Call, account: str) -> Any:
+    return account_json(call.world, call.caller, _readable_account(call, account))
+
+
+@route("GET", "/accounts/<id:account>/permissions")
+def show_permissions(call: Call, account: str) -> Any:
+    _readable_account(call, account)
+    return {name: name in call.caller.permissions for name in call.params.many("permissions")}
+
+
+def _readable_account(call: Call, text: str) -> Account:
+    account = find_account(call.world, text)
+    # Any account role reads the account; a user without one has no permission at all here.
+    if not call.caller.permissions:
+        raise Denied
+    return account

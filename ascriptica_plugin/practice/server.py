@@ -1,0 +1,59 @@
+"""The practice Canvas put together: one WSGI app, and the server that it runs on."""
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
+
+from . import api, control, pages, routes_courses, routes_enrollments, routes_users
+from .seed import EXAMPLE, sow
+from .traffic import Traffic
+from .wire import PracticeServer
+from .world import World
+
+#: The modules that fill `api.ROUTES`.
+ROUTES = (routes_users, routes_courses, routes_enrollments)
+
+
+class IdConverter(BaseConverter):
+    """One piece of the raw path, decoded: an id may hold an encoded slash (doc/api/object_ids.md)."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value)
+
+
+def create_practice_canvas(data_file: Path | None = None, admin_token: str | None = None) -> Flask:
+    """A practice Canvas, as a WSGI app; its world is `app.extensions["practice"]`.
+
+    With `data_file` the world is kept there, written before the answer to any change goes out, and found again at
+    the next start; without, it is gone with the process. A world that is new begins with a few example courses.
+    """
+    world = World(data_file, admin_token)
+    if world.is_new:
+        sow(world, EXAMPLE)
+    world.keep()
+    app = Flask(__name__)
+    app.extensions["practice"] = world
+    app.url_map.converters["id"] = IdConverter
+    app.url_map.merge_slashes = False
+    traffic = Traffic(app.wsgi_app, world)
+    app.wsgi_app = traffic
+    api.mount(app, world, denied_status=lambda: traffic.options.denied_status)
+    control.mount(app, world, traffic)
+    pages.mount(app, world, traffic)
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception) -> ResponseReturnValue:
+        return api.failure(error) if request.path.startswith("/api/") else pages.failure(error)
+
+    return app
+
+
+def serve(app: Flask, host: str, port: int) -> PracticeServer:
+    """A werkzeug server for the app, listening; call its `serve_forever()`. Port 0 takes a free one (`.port`).
+
+    `shutdown()`, from another thread, also ends the connections that clients keep.
+    """
+    return PracticeServer(host, port, app)

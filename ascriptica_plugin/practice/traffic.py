@@ -1,0 +1,176 @@
+"""The way of every API request to the practice Canvas and back: log, throttle, latency, faults. Plain WSGI."""
+
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+from werkzeug.http import http_date
+from werkzeug.wrappers import Response
+
+from .calls import presented_token, query_pairs
+from .faults import Faults, perform, reset, throttled
+from .world import World
+
+API = "/api/v1"
+UP_FRONT_COST = 50
+BUCKET_MAXIMUM = 800
+OUTFLOW_PER_SECOND = 10
+
+
+@dataclass
+class Throttle:
+    enabled: bool = False
+    hwm: float = 600
+    status: int = 403
+
+    def __post_init__(self) -> None:
+        if self.status not in (403, 429):
+            raise ValueError("throttle.status is 403 or 429")
+
+
+@dataclass
+class Options:
+    """How this Canvas behaves today; a seed sets all of it back."""
+
+    latency_seconds: float = 0
+    denied_status: int = 403
+    down: bool = False
+    throttle: Throttle = field(default_factory=Throttle)
+
+
+@dataclass
+class Bucket:
+    """The leaky bucket of one token (request_throttle.rb, increment_bucket.lua)."""
+
+    count: float = 0
+    touched: float = field(default_factory=time.monotonic)
+
+    def pour(self, cost: float) -> float:
+        now = time.monotonic()
+        leaked = self.count - OUTFLOW_PER_SECOND * (now - self.touched)
+        self.count, self.touched = min(max(leaked, 0) + cost, BUCKET_MAXIMUM), now
+        self.count = max(self.count, 0)
+        return self.count
+
+
+class CallLog:
+    """The last calls by our own clock, without their tokens, and what was seen of all since the last reset."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.in_flight = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all; calls that are still in flight go on being counted as that."""
+        with self._lock:
+            self.last: deque[dict[str, Any]] = deque(maxlen=500)
+            self.total = self.throttled = self.max_in_flight = 0
+
+    def begin(self, method: str, path: str, query: str) -> dict[str, Any]:
+        kept = MultiDict(query_pairs(query))
+        kept.poplist("access_token")
+        with self._lock:
+            self.in_flight += 1
+            self.total += 1
+            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+            call = {
+                "at": datetime.now(UTC).isoformat(),
+                "method": method,
+                "path": path,
+                "query": urlencode(list(kept.items(multi=True))),
+                "status": None,
+                "in_flight": self.in_flight,
+            }
+            self.last.append(call)
+        return call
+
+    def end(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def refused(self) -> None:
+        with self._lock:
+            self.throttled += 1
+
+    def listed(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "calls": [dict(call) for call in self.last],
+                "total": self.total,
+                "max_in_flight": self.max_in_flight,
+                "throttled": self.throttled,
+            }
+
+
+class Traffic:
+    """WSGI middleware around the whole app; only requests under /api/v1 are touched."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], world: World) -> None:
+        self.app, self.world = app, world
+        self.faults, self.calls = Faults(), CallLog()
+        self._bucket_lock = threading.Lock()
+        self.settle()
+
+    def settle(self) -> None:
+        """Back to good weather: no faults, default options, empty buckets, nothing logged."""
+        self.faults.clear()
+        self.calls.clear()
+        self.options = Options()
+        self._buckets: dict[str | None, Bucket] = defaultdict(Bucket)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("REQUEST_URI", environ["PATH_INFO"]).partition("?")[0]
+        if not path.startswith(f"{API}/"):
+            return self.app(environ, start_response)
+        # Routes see the path as it was sent, so that an id may hold an encoded slash; their converter decodes it.
+        environ["practice.path"] = path
+        environ["PATH_INFO"] = path.removesuffix(".json")
+        path, method = path.removeprefix(API), environ["REQUEST_METHOD"]
+        entry = self.calls.begin(method, path, environ.get("QUERY_STRING", ""))
+        try:
+            if self.options.down:
+                reset(environ)
+            response = self._throttled(environ, method, path)
+            entry["status"] = response.status_code
+        finally:
+            self.calls.end()
+        response.headers["Date"] = http_date(self.world.clock())
+        return response(environ, start_response)
+
+    def _throttled(self, environ: dict[str, Any], method: str, path: str) -> Response:
+        token, throttle = presented_token(environ), self.options.throttle
+        with self._bucket_lock:
+            bucket = self._buckets[token if token in self.world.tokens else None]
+            full = bucket.pour(UP_FRONT_COST) >= throttle.hwm and throttle.enabled
+            if full:
+                remaining = throttle.hwm - bucket.pour(-UP_FRONT_COST)
+        if full:
+            self.calls.refused()
+            response = throttled(throttle.status)
+        else:
+            try:
+                response = self._answered(environ, method, path)
+            finally:
+                # All the time that a request takes counts as its cost: the worst that Canvas could charge.
+                with self._bucket_lock:
+                    remaining = throttle.hwm - bucket.pour(self.options.latency_seconds - UP_FRONT_COST)
+        response.headers["X-Rate-Limit-Remaining"] = str(round(remaining, 3))
+        return response
+
+    def _answered(self, environ: dict[str, Any], method: str, path: str) -> Response:
+        fault = self.faults.take(method, path)
+        if self.options.latency_seconds:
+            time.sleep(self.options.latency_seconds)
+        if fault and fault.when == "before":
+            return perform(fault, environ)
+        response = Response.from_app(self.app, environ, buffered=True)
+        response.headers["X-Request-Cost"] = str(self.options.latency_seconds)
+        self.world.keep()
+        return perform(fault, environ) if fault else response

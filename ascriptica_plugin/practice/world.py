@@ -1,0 +1,251 @@
+"""The practice world: its rows, the ways to find them, and where it is kept. Canvas's rules are in `rules.py`; no HTTP.
+
+Whoever reads or changes the world holds `lock`, and nobody sleeps while holding it.
+"""
+
+import json
+import os
+import secrets
+import threading
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, Token, User, sortable
+
+ROOT_ACCOUNT_ID = 100
+ADMIN_USER_ID = 101
+ADMIN_LOGIN_ID = 102
+TERM_ID = 103
+#: Ids of the built-in course roles, in the order of the types.
+ROLE_IDS = {name: 104 + number for number, name in enumerate(ENROLLMENT_TYPES)}
+FIRST_FREE_ID = 110
+
+KINDS = {
+    "accounts": Account,
+    "users": User,
+    "logins": Login,
+    "courses": Course,
+    "sections": Section,
+    "enrollments": Enrollment,
+    "tokens": Token,
+}
+
+
+class World:
+    """Everything the practice Canvas knows.
+
+    One sequence numbers all rows, and it never starts again: an id of the wrong kind, or of a forgotten world,
+    is not found instead of hitting something else.
+    """
+
+    def __init__(self, data_file: Path | None = None, admin_token: str | None = None) -> None:
+        self.lock = threading.RLock()
+        self.data_file = data_file
+        self.root_account_id = ROOT_ACCOUNT_ID
+        self.clock_offset_seconds = 0.0
+        self.next_id = FIRST_FREE_ID
+        self.changes = 0
+        self._kept_changes = 0
+        kept = self._read()
+        self.is_new = not kept
+        self.admin_token = admin_token or kept.get("admin_token") or secrets.token_urlsafe(48)
+        self.clear()
+        if kept:
+            self._restore(kept)
+
+    def clear(self) -> None:
+        """Forget all but the root account, the admin and the admin's token (active again, with every right)."""
+        self.accounts: dict[int, Account] = {}
+        self.users: dict[int, User] = {}
+        self.logins: dict[int, Login] = {}
+        self.courses: dict[int, Course] = {}
+        self.sections: dict[int, Section] = {}
+        self.enrollments: dict[int, Enrollment] = {}
+        self.tokens: dict[str, Token] = {}
+        self.mails = 0
+        self._empty_indexes()
+        now = self.now()
+        self.add(Account(ROOT_ACCOUNT_ID, "Practice University", now))
+        self.add(
+            User(ADMIN_USER_ID, "Practice Admin", now, "Practice Admin", "Admin, Practice", "admin@practice.invalid")
+        )
+        self.add(Login(ADMIN_LOGIN_ID, ADMIN_USER_ID, "admin@practice.invalid", now))
+        self.add(Token(self.admin_token, ADMIN_USER_ID))
+
+    def now(self) -> str:
+        return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def clock(self) -> datetime:
+        """The time by this Canvas's clock, which may be off ours."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
+
+    def new_id(self) -> int:
+        self.next_id += 1
+        return self.next_id - 1
+
+    # Rows
+
+    def add(self, row: Account | User | Login | Course | Section | Enrollment | Token) -> None:
+        """Take in a new row, already numbered."""
+        self.changes += 1
+        match row:
+            case Account():
+                self.accounts[row.id] = row
+            case User():
+                self.users[row.id] = row
+                self.index_user(row)
+            case Login():
+                self.logins[row.id] = row
+                self.logins_of_user[row.user_id].append(row)
+                self.index_login(row)
+            case Course():
+                self.courses[row.id] = row
+            case Section():
+                self.sections[row.id] = row
+                self.sections_of_course[row.course_id].append(row)
+            case Enrollment():
+                self.enrollments[row.id] = row
+                self.index_enrollment(row)
+            case Token():
+                self.tokens[row.value] = row
+
+    def changed(self) -> None:
+        """To be called after a row's values were changed in place, so that they are kept."""
+        self.changes += 1
+
+    def add_user(
+        self,
+        name: str,
+        login: str | None,
+        sis_user_id: str | None = None,
+        email: str | None = None,
+        state: str = "registered",
+        integration_id: str | None = None,
+    ) -> User:
+        """A new user with, unless `login` is None, one login. Asks nothing: the rules do."""
+        now = self.now()
+        if email is None and login and "@" in login.strip("@"):
+            email = login
+        user = User(self.new_id(), name, now, name.strip(), sortable(name), email, workflow_state=state)
+        self.add(user)
+        if login is not None:
+            self.add(Login(self.new_id(), user.id, login, now, sis_user_id or None, integration_id or None))
+        return user
+
+    def add_section(self, course: Course, name: str, **values: object) -> Section:
+        section = Section(self.new_id(), course.id, name, self.now(), **values)
+        self.add(section)
+        return section
+
+    def default_section(self, course: Course) -> Section:
+        """The course's default section, made if missing (app/models/course.rb)."""
+        for section in self.sections_of_course[course.id]:
+            if section.default_section and section.workflow_state == "active":
+                return section
+        return self.add_section(course, course.name, default_section=True)
+
+    def login_of(self, user: User) -> Login | None:
+        """The login that a user is shown with: one with a SIS id first (lib/sis_pseudonym.rb)."""
+        logins = [login for login in self.logins_of_user[user.id] if login.workflow_state != "deleted"]
+        return min(logins, key=lambda login: (login.sis_user_id is None, login.id), default=None)
+
+    def rows_of(self, *, course_id: int | None = None, user_id: int | None = None) -> list[Enrollment]:
+        """All enrollments, in any state, of a course, of a user, or of a user in a course."""
+        if user_id is None:
+            return list(self.enrollments_of_course[course_id])
+        rows = self.enrollments_of_user[user_id]
+        return [row for row in rows if course_id is None or row.course_id == course_id]
+
+    # Indexes
+
+    def _empty_indexes(self) -> None:
+        self.logins_of_user: dict[int, list[Login]] = defaultdict(list)
+        self.sections_of_course: dict[int, list[Section]] = defaultdict(list)
+        self.enrollments_of_course: dict[int, list[Enrollment]] = defaultdict(list)
+        self.enrollments_of_user: dict[int, list[Enrollment]] = defaultdict(list)
+        self.enrollment_by_key: dict[tuple, Enrollment] = {}
+        self.login_by_unique_id: dict[str, Login] = {}
+        self.login_by_sis_id: dict[str, Login] = {}
+        #: user id -> everything a search may look at, in lower case; `rules.search_users` then looks at the rights.
+        self.user_texts: dict[int, str] = {}
+
+    def index_user(self, user: User) -> None:
+        logins = self.logins_of_user[user.id]
+        parts = [
+            user.name,
+            user.email,
+            *(part for login in logins for part in (login.unique_id, login.sis_user_id, login.integration_id)),
+        ]
+        self.user_texts[user.id] = "\n".join(part for part in parts if part).lower()
+
+    def index_login(self, login: Login) -> None:
+        """Unique among the living without case; SIS ids unique among all (models/pseudonym.rb)."""
+        if login.workflow_state != "deleted":
+            self.login_by_unique_id[login.unique_id.lower()] = login
+        if login.sis_user_id:
+            self.login_by_sis_id[login.sis_user_id] = login
+        self.index_user(self.users[login.user_id])
+
+    def forget_login(self, login: Login) -> None:
+        """Take a login out of the indexes, before its names, its state or its user change."""
+        if self.login_by_unique_id.get(login.unique_id.lower()) is login:
+            del self.login_by_unique_id[login.unique_id.lower()]
+        if login.sis_user_id and self.login_by_sis_id.get(login.sis_user_id) is login:
+            del self.login_by_sis_id[login.sis_user_id]
+
+    def index_enrollment(self, row: Enrollment) -> None:
+        self.enrollments_of_course[row.course_id].append(row)
+        self.enrollments_of_user[row.user_id].append(row)
+        self.enrollment_by_key[row.key] = row
+
+    def move_enrollment(self, row: Enrollment, user_id: int) -> None:
+        """Give a row to another user."""
+        self.enrollments_of_course[row.course_id].remove(row)
+        self.enrollments_of_user[row.user_id].remove(row)
+        del self.enrollment_by_key[row.key]
+        row.user_id = user_id
+        self.index_enrollment(row)
+
+    # Keeping
+
+    def keep(self) -> None:
+        """Write the world to its file, if it has one and something changed.
+
+        To be called before an answer goes out. Several threads may wait here; the first then writes for all.
+        """
+        if self.data_file is None or self._kept_changes == self.changes:
+            return
+        with self.lock:
+            if self._kept_changes == self.changes:
+                return
+            kept: dict = {"admin_token": self.admin_token, "next_id": self.next_id, "mails": self.mails}
+            kept |= {kind: [asdict(row) for row in getattr(self, kind).values()] for kind in KINDS}
+            draft = self.data_file.with_name(self.data_file.name + ".new")
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            # The token is in it, so nobody else may read it, not even for a moment.
+            draft.unlink(missing_ok=True)
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                json.dump(kept, file)
+            draft.replace(self.data_file)
+            self._kept_changes = self.changes
+
+    def _read(self) -> dict:
+        if self.data_file is None or not self.data_file.exists():
+            return {}
+        return json.loads(self.data_file.read_text(encoding="utf-8"))
+
+    def _restore(self, kept: dict) -> None:
+        for kind, record in KINDS.items():
+            getattr(self, kind).clear()
+            if kind == "users":
+                self._empty_indexes()
+            for row in kept[kind]:
+                self.add(record(**row))
+        # A token given at the start replaces the admin's kept one.
+        if self.admin_token != kept["admin_token"]:
+            admin = self.tokens.pop(kept["admin_token"])
+            admin.value = self.admin_token
+            self.tokens[admin.value] = admin
+        self.next_id, self.mails = kept["next_id"], kept["mails"]
