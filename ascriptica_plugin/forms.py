@@ -88,6 +88,16 @@ class OfficeTimeField(DateTimeLocalField):
             raise ValueError("Enter a date and a time, such as 2027-03-01T09:00.") from None
 
 
+class PlacesField(IntegerField):
+    """A number of people, or nothing."""
+
+    def process_formdata(self, valuelist) -> None:
+        try:
+            super().process_formdata([value.strip() for value in valuelist])
+        except ValueError:
+            raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
+
+
 class CourseForm(FlaskForm):
     code = StringField(
         "Code",
@@ -117,7 +127,7 @@ class CourseForm(FlaskForm):
     ends_at = OfficeTimeField("Ends")
     registration_opens_at = OfficeTimeField("Registration opens")
     registration_closes_at = OfficeTimeField("Registration closes")
-    capacity = IntegerField(
+    capacity = PlacesField(
         "Places",
         description="Leave blank for no limit.",
         validators=[

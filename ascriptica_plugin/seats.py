@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -35,6 +50,8 @@ CANARY = timedelta(minutes=15)
 
 RANG = "ascriptica_bell"
 """`session.info` holds this once something became due in the session's transaction."""
+
+_seat, _claim = Seat.__table__, Claim.__table__
 
 _FRESH = {
     "due_at": None,
@@ -75,6 +92,11 @@ class Work:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
 
 
+def _insert(session: Session, table: Table):
+    """INSERT that knows ON CONFLICT, in this session's dialect."""
+    return (sqlite if session.connection().dialect.name == "sqlite" else postgresql).insert(table)
+
+
 # -- claims -----------------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +132,6 @@ def claim(session: Session, course_id: int, now: datetime, registration_id: int 
     moving = session.execute(to_move).all()
     if not moving:
         return
-    dialect = sqlite if session.connection().dialect.name == "sqlite" else postgresql
     for start in range(0, len(moving), 500):
         part = moving[start : start + 500]
         registrations = [row.id for row in part]
@@ -118,7 +139,7 @@ def claim(session: Session, course_id: int, now: datetime, registration_id: int 
             {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
             for participant_id in sorted({row.participant_id for row in part})
         ]
-        upsert = dialect.insert(Seat)
+        upsert = _insert(session, _seat)
         upsert = upsert.on_conflict_do_update(
             index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
             set_={"version": Seat.version + 1, "changed_at": now, **_FRESH},
@@ -163,10 +184,6 @@ def _change(session: Session, which: ColumnElement[bool], now: datetime) -> None
         .execution_options(synchronize_session=False)
     )
     session.info[RANG] = True
-
-
-def _live_claim(seat: Any = Seat) -> ColumnElement[bool]:
-    return exists().where(Claim.seat_id == seat.id, Claim.ended_at.is_(None))
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------
@@ -216,8 +233,7 @@ def due_ids(session: Session, connection_id: int, now: datetime, limit: int, wit
     return [seat_id for seat_id in [*session.scalars(due), *canaries] if seat_id not in without]
 
 
-def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
-    """The seats that are still unsettled, each with its version and its live claims read in the same statement."""
+def _load_statement() -> Select:
     other = aliased(Seat)
     shared = exists().where(
         other.connection_id == Seat.connection_id,
@@ -225,7 +241,7 @@ def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
         other.id != Seat.id,
         exists().where(Claim.seat_id == other.id, Claim.ended_at.is_(None)),
     )
-    statement = (
+    return (
         select(
             Seat.id,
             Seat.participant_id,
@@ -243,20 +259,25 @@ def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
             Participant.sis_user_id,
             CanvasUser.canvas_user_id,
             CanvasUser.login_sent,
-            _live_claim(),
+            exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             shared,
         )
         .join(Participant, Participant.id == Seat.participant_id)
         .outerjoin(
             CanvasUser,
-            and_(
-                CanvasUser.connection_id == Seat.connection_id,
-                CanvasUser.participant_id == Seat.participant_id,
-            ),
+            and_(CanvasUser.connection_id == Seat.connection_id, CanvasUser.participant_id == Seat.participant_id),
         )
-        .where(Seat.id.in_(list(seat_ids)), Seat.settled_version < Seat.version)
+        .where(Seat.id.in_(bindparam("seat_ids", expanding=True)), Seat.settled_version < Seat.version)
     )
-    return [Work(*row) for row in session.execute(statement)]
+
+
+# Statements that run for every seat are built once: building one costs more than running it.
+_LOAD = _load_statement()
+
+
+def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
+    """The seats that are still unsettled, each with its version and its live claims read in the same statement."""
+    return [Work(*row) for row in session.execute(_LOAD, {"seat_ids": list(seat_ids)})]
 
 
 # -- the drain lease --------------------------------------------------------------------------------------------------
@@ -307,65 +328,60 @@ def _set_lease(session: Session, connection_id: int, term: int, until: datetime 
 
 def note_first_try(session: Session, seat_ids: list[int], canvas_now: datetime) -> None:
     """Remember, before the first call for a seat leaves, when that was on Canvas's clock."""
-    session.execute(
-        update(Seat)
-        .where(Seat.id.in_(seat_ids), Seat.first_tried_at.is_(None))
-        .values(first_tried_at=canvas_now)
-        .execution_options(synchronize_session=False)
-    )
+    untried = update(_seat).where(_seat.c.id.in_(seat_ids), _seat.c.first_tried_at.is_(None))
+    session.execute(untried.values(first_tried_at=canvas_now))
 
 
 def note_canvas_user(session: Session, connection_id: int, participant_id: int, **facts: Any) -> None:
     """Remember who a participant is in Canvas; facts are columns of CanvasUser."""
-    known = session.get(CanvasUser, (connection_id, participant_id))
-    if known is None:
-        known = CanvasUser(connection_id=connection_id, participant_id=participant_id)
-        session.add(known)
-    for name, value in facts.items():
-        setattr(known, name, value)
-    session.flush()
+    known = _insert(session, CanvasUser.__table__).values(
+        connection_id=connection_id, participant_id=participant_id, **facts
+    )
+    session.execute(known.on_conflict_do_update(index_elements=["connection_id", "participant_id"], set_=facts))
 
 
 def note_enrollment(session: Session, seat_id: int, **facts: Any) -> None:
     """Remember what Canvas said of a seat; facts are true whoever holds the lease now."""
-    session.execute(update(Seat).where(Seat.id == seat_id).values(**facts).execution_options(synchronize_session=False))
+    session.execute(update(_seat).where(_seat.c.id == seat_id).values(**facts))
+
+
+# A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
+_SETTLE = (
+    update(_seat)
+    .where(
+        _seat.c.id == bindparam("seat_id"),
+        exists().where(Connection.id == bindparam("of_connection"), Connection.drain_term == bindparam("term")),
+    )
+    .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **_FRESH)
+)
 
 
 def settle(session: Session, connection_id: int, term: int, work: Work, now: datetime) -> bool:
-    """Canvas agrees with the version that was loaded, unless our lease has passed to another: then the seat is due
-    again, because this answer may have come after that worker's.
+    """Canvas agrees with the version that was loaded; False where our lease has passed to another worker. Then the
+    seat is due again, because this answer may have come after that worker's.
 
     The success also releases everything held for the cause that this seat was held for, and ends the older claims of
     registrations that were moving here.
     """
-    ours = exists().where(Connection.id == connection_id, Connection.drain_term == term)
-    # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
-    settled = session.execute(
-        update(Seat)
-        .where(Seat.id == work.seat_id, ours)
-        .values(settled_version=work.version, settled_at=now, **_FRESH)
-        .execution_options(synchronize_session=False)
-    )
-    if settled.rowcount == 0:
+    values = {"seat_id": work.seat_id, "of_connection": connection_id, "term": term, "loaded_version": work.version}
+    if session.execute(_SETTLE, values | {"now": now}).rowcount == 0:
         _change(session, Seat.id == work.seat_id, now)
         return False
     if work.cause:
         release(session, connection_id, now, work.cause, work.cause_scope)
-    if work.wanted:
-        _finish_moves(session, work.seat_id, now)
+    if work.wanted and (older := list(session.scalars(_OLDER_CLAIMS, {"seat_id": work.seat_id}))):
+        _end(session, Claim.id.in_(older), now)
     return True
 
 
-def _finish_moves(session: Session, seat_id: int, now: datetime) -> None:
-    """End the older claims of every registration whose newest claim is on this seat."""
-    here = aliased(Claim)
-    older = (
-        select(Claim.id)
-        .join(here, here.registration_id == Claim.registration_id)
-        .where(here.seat_id == seat_id, here.ended_at.is_(None), Claim.ended_at.is_(None), Claim.id < here.id)
-    )
-    if ids := list(session.scalars(older)):
-        _end(session, Claim.id.in_(ids), now)
+_here = _claim.alias()
+_OLDER_CLAIMS = (
+    select(_claim.c.id)
+    .join(_here, _here.c.registration_id == _claim.c.registration_id)
+    .where(_here.c.seat_id == bindparam("seat_id"), _here.c.ended_at.is_(None))
+    .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
+)
+"""The older claims of every registration whose newest claim is on the seat."""
 
 
 def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
