@@ -1,16 +1,22 @@
 """A complete small host: `app` for gunicorn and the flask command, and everything at once under `python wsgi.py`."""
 
 import os
+from pathlib import Path
 
-from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
+try:
+    from flask import Flask
+    from flask_sqlalchemy import SQLAlchemy
 
-from ascriptica_plugin import Ascriptica, accounts
+    from ascriptica_plugin import Ascriptica, accounts
+except ModuleNotFoundError as error:
+    raise SystemExit(f"{error.name} is missing. Install what this host needs: pip install '.[standalone]'") from None
+
+HERE = Path(__file__).absolute()
 
 
 def create_app(config: dict | None = None) -> Flask:
     """The host, configured from the environment; `config` wins over it."""
-    app = Flask(__name__)
+    app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
         SQLALCHEMY_DATABASE_URI=os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
@@ -31,6 +37,6 @@ def create_app(config: dict | None = None) -> Flask:
 if __name__ == "__main__":
     from ascriptica_plugin import standalone
 
-    standalone.run()
+    standalone.run(create_app, HERE)
 else:
     app = create_app()

@@ -5,11 +5,29 @@ Each function returns the tidy form or raises ValueError, whose text is a senten
 
 import ipaddress
 import re
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import idna
 
 from .canvas import is_public
 
 API_PATH = "/api/v1"
+LONGEST = 2000
+NO_ADDRESS = "That is not an address. It looks like https://school.instructure.com/api/v1."
+_PORTS = {"https": 443, "http": 80}
+
+
+class _Site(NamedTuple):
+    """Where an address leads; the host in small ASCII letters, without brackets or a last dot."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == _PORTS[self.scheme] else f"{name}:{self.port}"
 
 
 def canvas_url(typed: str, *, allow_private: bool = False) -> str:
@@ -20,45 +38,26 @@ def canvas_url(typed: str, *, allow_private: bool = False) -> str:
     text = typed.strip()
     if not text:
         raise ValueError("Enter your Canvas address, for example https://school.instructure.com/api/v1.")
-    if re.search(r"[\s\x00-\x1f\x7f\\]", text):
-        raise ValueError("The address has a space or a line break in it. Copy it again from Canvas's address bar.")
-    if "://" not in text and re.match(r"[a-z][a-z0-9+-]*:(?!\d)", text, re.IGNORECASE):
-        raise ValueError("The address must begin with https://.")
-    parts = urlsplit(text if "://" in text else f"https://{text.lstrip('/')}")
-    try:
-        scheme, host, port = parts.scheme.lower(), (parts.hostname or "").rstrip("."), parts.port
-        host = host.encode("idna").decode() if not host.isascii() else host
-    except (ValueError, UnicodeError):
-        raise ValueError("That is not an address. It looks like https://school.instructure.com/api/v1.") from None
-    if scheme not in ("https", "http"):
-        raise ValueError(f"An address that begins with {scheme}:// can't be Canvas's. It must begin with https://.")
-    if "@" in parts.netloc:
-        raise ValueError("Take the user name and password out of the address. The token below is all that is needed.")
-    inside = _is_inside(host)
-    if inside and not allow_private:
+    site = _site(text)
+    if not allow_private and _is_inside(site.host):
         raise ValueError("That address is inside a private network. Enter the address that Canvas has on the internet.")
-    if not inside and not re.fullmatch(r"([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+[a-z0-9-]{2,}", host):
-        raise ValueError("That is not an address. It looks like https://school.instructure.com/api/v1.")
-    if scheme == "http" and not (allow_private and _is_loopback(host)):
+    if site.scheme == "http" and not (allow_private and _is_loopback(site.host)):
         raise ValueError("Plain http would send the token unprotected. Enter the address with https://.")
-    name = f"[{host}]" if ":" in host else host
-    usual = {"https": 443, "http": 80}[scheme]
-    return f"{scheme}://{name}{f':{port}' if port not in (None, usual) else ''}{API_PATH}"
+    return f"{site.scheme}://{site}{API_PATH}"
 
 
 def canvas_course(typed: str, canvas_url: str | None) -> str:
     """`"42"` or `"sis_course_id:X"` from a Canvas course ID, a SIS form or a course's address on that Canvas."""
     text = typed.strip()
-    if re.fullmatch(r"0*[1-9]\d{0,18}", text):
-        return str(int(text))
-    if match := re.fullmatch(r"sis_course_id:\s*(\S(?:.*\S)?)", text, re.IGNORECASE):
-        return f"sis_course_id:{match[1]}"
-    if match := re.search(r"/courses/(sis_course_id:[^/?#]+|\d{1,19})(?=$|[/?#])", text):
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        if canvas_url and parts.netloc.lower() != urlsplit(canvas_url).netloc:
-            ours = urlsplit(canvas_url).netloc
-            raise ValueError(f"That course is on {parts.netloc}, but this office is connected to {ours}.")
-        return canvas_course(unquote(match[1]), None)
+    if found := _id(text, "sis_course_id"):
+        return found
+    if found := _id_in_address(text, "courses", "sis_course_id"):
+        is_path_alone = re.match("/(?!/)", text)
+        if canvas_url and not is_path_alone:
+            there, ours = str(_site(text)), str(_site(canvas_url))
+            if there != ours:
+                raise ValueError(f"That course is on {there}, but this office is connected to {ours}.")
+        return found
     raise ValueError(
         "Enter the Canvas course's ID (the number after /courses/ in its address), its address, or sis_course_id: "
         "followed by its SIS ID."
@@ -68,34 +67,103 @@ def canvas_course(typed: str, canvas_url: str | None) -> str:
 def canvas_section(typed: str) -> str:
     """`"17"` or `"sis_section_id:X"` from a Canvas section ID, a SIS form or a section's address."""
     text = typed.strip()
-    if re.fullmatch(r"0*[1-9]\d{0,18}", text):
-        return str(int(text))
-    if match := re.fullmatch(r"sis_section_id:\s*(\S(?:.*\S)?)", text, re.IGNORECASE):
-        return f"sis_section_id:{match[1]}"
-    if match := re.search(r"/sections/(\d{1,19})(?=$|[/?#])", text):
-        return str(int(match[1]))
+    if found := _id(text, "sis_section_id") or _id_in_address(text, "sections", "sis_section_id"):
+        return found
     raise ValueError("Enter the Canvas section's ID, or sis_section_id: followed by its SIS ID.")
 
 
 def canvas_account(typed: str) -> int:
     """The Canvas root ID from a number or a pasted account address."""
     text = typed.strip()
-    match = re.fullmatch(r"\d{1,19}", text) or re.search(r"/accounts/(\d{1,19})(?=$|[/?#])", text)
-    number = int(match[match.lastindex or 0]) if match else 0
-    if not 0 < number < 2**63:
-        raise ValueError("The Canvas root ID is the number after /accounts/ in Canvas's address bar.")
-    return number
+    if found := _id(text) or _id_in_address(text, "accounts"):
+        return int(found)
+    raise ValueError("The Canvas root ID is the number after /accounts/ in Canvas's address bar.")
+
+
+# -- ids --------------------------------------------------------------------------------------------------------------
+
+
+def _id(text: str, sis_form: str = "") -> str | None:
+    """A Canvas id without leading zeros, or a SIS id in that form; None if it is neither."""
+    if re.fullmatch("0*[1-9][0-9]{0,18}", text):
+        number = text.lstrip("0")
+        return number if int(number) < 2**63 else None
+    form, colon, value = text.partition(":")
+    value = value.strip()
+    # Not printable: line breaks and NUL, which no SIS id has and PostgreSQL does not take.
+    if sis_form and colon and form.lower() == sis_form and value and value.isprintable():
+        return f"{sis_form}:{value}"
+    return None
+
+
+def _id_in_address(text: str, kind: str, sis_form: str = "") -> str | None:
+    match = re.search(f"/{kind}/([^/?#]+)", text)
+    return _id(unquote(match[1]).strip(), sis_form) if match else None
+
+
+# -- hosts ------------------------------------------------------------------------------------------------------------
+
+
+def _site(text: str) -> _Site:
+    """Where an address leads. Raises ValueError where it has no plain http or https host."""
+    if re.search(r"[\s\x00-\x1f\x7f\\]", text):
+        raise ValueError("The address has a space or a line break in it. Copy it again from Canvas's address bar.")
+    if len(text) > LONGEST:
+        raise ValueError("That address is too long. Its beginning is enough, as in https://school.instructure.com.")
+    # A field that began with https:// already makes it twice.
+    text = re.sub("^(https?://)+(?=https?://)", "", text, flags=re.IGNORECASE)
+    match = re.match(r"([a-z][a-z0-9+.-]{0,30})://", text, re.IGNORECASE)
+    scheme, rest = (match[1].lower(), text[match.end() :]) if match else ("https", text.lstrip("/"))
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    if scheme not in _PORTS:
+        raise ValueError(f"An address that begins with {scheme}:// can't be Canvas's. It must begin with https://.")
+    if "@" in netloc:
+        raise ValueError("Take the user name and password out of the address. The token below is all that is needed.")
+    if not match and re.match(r"[a-z][a-z0-9+-]*:(?![0-9])", text, re.IGNORECASE):
+        raise ValueError("The address must begin with https://.")
+    match = re.fullmatch(r"(\[.*\]|[^\[\]:]+)(?::([0-9]{0,5}))?", netloc)
+    host = _host(match[1]) if match else None
+    port = int(match[2] or _PORTS[scheme]) if match else 0
+    if host is None or not 0 < port < 2**16:
+        raise ValueError(NO_ADDRESS)
+    return _Site(scheme, host, port)
+
+
+def _host(typed: str) -> str | None:
+    """The name or the IP address in the form in which it is looked up; None if it is neither."""
+    try:
+        if typed.startswith("["):
+            # Not a scoped one: its part after the % would need an encoding of its own.
+            return None if "%" in typed else str(ipaddress.IPv6Address(typed[1:-1]))
+        host = typed.lower() if typed.isascii() else idna.encode(typed, uts46=True).decode()
+    except ValueError:
+        return None
+    host = host.rstrip(".")
+    labels = host.split(".")
+    if len(host) > 253 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
+        return None
+    # Resolvers read 127.1, 0x7f.1 and 2130706433 as IP addresses too; here an IP address looks like one.
+    if re.fullmatch("[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return host if _is_ip(host) else None
+    return host if len(labels) == 1 or len(labels[-1]) > 1 else None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return ipaddress.ip_address(host).is_loopback if _is_ip(host) else _is_below(host, "localhost")
 
 
 def _is_inside(host: str) -> bool:
-    try:
+    if _is_ip(host):
         return not is_public(host)
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+    return "." not in host or _is_below(host, "localhost", "local", "internal")
+
+
+def _is_below(host: str, *ends: str) -> bool:
+    return host.rpartition(".")[2] in ends

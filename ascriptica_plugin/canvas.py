@@ -9,24 +9,34 @@ import ipaddress
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from . import __version__
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 MAX_ANSWER_BYTES = 5_000_000
 MAX_PAGES = 20
+SOMETHING_ELSE = "Canvas answered something other than what was asked for."
+T = TypeVar("T")
 
 
 class CanvasError(Exception):
@@ -150,7 +160,7 @@ class CanvasClient:
         self.deadline_seconds = deadline_seconds
         self.clock_offset: timedelta | None = None
         self._token = token
-        self._session = requests.Session()
+        self._session = _Session()
         # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
         self._session.trust_env = False
         self._session.headers.update(
@@ -220,15 +230,11 @@ class CanvasClient:
 
     def course(self, course_id: int | str) -> Course:
         """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
-        row = self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"})
-        return Course(
-            int(row["id"]), row.get("name") or "", row.get("workflow_state") or "", bool(row.get("concluded"))
-        )
+        return _course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"}))
 
     def section(self, course_id: int, section_id: int | str) -> Section:
         """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
-        row = self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}")
-        return Section(int(row["id"]), row.get("name") or "", int(row["course_id"]))
+        return _section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
 
     # -- enrollments ------------------------------------------------------------------------------------------------
 
@@ -268,8 +274,9 @@ class CanvasClient:
     # -- one way out ------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
+        until = time.monotonic() + self.deadline_seconds
         for _ in range(MAX_PAGES):
-            response, rows = self._exchange("GET", path, query)
+            response, rows = self._exchange("GET", path, query, until - time.monotonic())
             if not isinstance(rows, list):
                 raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
             yield from rows
@@ -277,43 +284,51 @@ class CanvasClient:
             if not following:
                 return
             # The link is opaque but for its host: only its path is followed, never to another server.
-            parts = urlsplit(following)
-            path, query = parts.path.partition("/api/v1/")[2] + f"?{parts.query}", {}
+            path, query = _path_and_query(following), {}
         raise CanvasDown(f"Canvas's list {path.partition('?')[0]} does not end after {MAX_PAGES} pages.")
 
     def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
-        _, body = self._exchange(method, path, values)
+        _, body = self._exchange(method, path, values, self.deadline_seconds)
         if not isinstance(body, dict):
-            raise CanvasDown("Canvas answered something other than what was asked for.", 200)
+            raise CanvasDown(SOMETHING_ELSE, 200)
         return body
 
-    def _exchange(self, method: str, path: str, values: dict[str, Any] | None) -> tuple[requests.Response, Any]:
+    def _exchange(
+        self, method: str, path: str, values: dict[str, Any] | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
         sent = {"params": values} if method == "GET" else {"data": values}
-        with _Deadline(self.deadline_seconds) as deadline:
+        with _Deadline(seconds) as deadline:
             try:
                 response = self._session.request(
                     method,
                     f"{self.url}/{path}",
-                    timeout=self.timeout_seconds,
+                    timeout=min(self.timeout_seconds, deadline.left()),
                     allow_redirects=False,
                     stream=True,
                     **sent,
                 )
+                arrived = datetime.now(UTC)
                 with response:
                     body = _read(response)
+                if deadline.passed:
+                    # Cut off by us, the headers or a body of no stated length seem to have ended.
+                    raise TimeoutError
             except _PrivateAddress as error:
                 raise AddressRefused(str(error)) from None
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 if _cause(error, _PrivateAddress):
                     raise AddressRefused(str(_cause(error, _PrivateAddress))) from None
                 raise CanvasDown(_why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
-        self._note_clock(response)
-        return response, self._judge(response, body)
-
-    def _note_clock(self, response: requests.Response) -> None:
+        self._note_clock(response, arrived)
         try:
-            self.clock_offset = parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
-        except (KeyError, ValueError, TypeError):
+            return response, self._judge(response, body)
+        except RecursionError:
+            raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
+
+    def _note_clock(self, response: requests.Response, arrived: datetime) -> None:
+        try:
+            self.clock_offset = parsedate_to_datetime(response.headers["Date"]) - arrived
+        except (KeyError, ValueError, TypeError, OverflowError):
             return
 
     def _judge(self, response: requests.Response, body: bytes) -> Any:
@@ -322,10 +337,8 @@ class CanvasClient:
         if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
             raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
         if 300 <= status < 400:
-            host = urlsplit(response.headers.get("Location", "")).hostname
-            raise Redirected(
-                f"The address leads on to {host or 'another page'}; Canvas's own address is needed.", status
-            )
+            there = _host(response.headers.get("Location", "")) or "another page"
+            raise Redirected(f"The address leads on to {there}; Canvas's own address is needed.", status)
         if status >= 500 or status == 408:
             raise CanvasDown(f"Canvas answered with its error {status}.", status)
         try:
@@ -400,6 +413,39 @@ def _path_id(value: int | str) -> str:
     return quote(str(value), safe=":")
 
 
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _path_and_query(link: str) -> str:
+    """What comes after /api/v1/ in an address that Canvas gave."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        raise CanvasDown(SOMETHING_ELSE, 200) from None
+    _, found, path = parts.path.partition("/api/v1/")
+    if not found:
+        raise CanvasDown(SOMETHING_ELSE, 200)
+    return f"{path}?{parts.query}"
+
+
+def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
+    """A reader of rows that tells a row without what it needs by a CanvasError."""
+
+    @wraps(read)
+    def checked(row: dict) -> T:
+        try:
+            return read(row)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            raise CanvasDown(SOMETHING_ELSE, 200) from None
+
+    return checked
+
+
+@_reader
 def _user(row: dict) -> User:
     return User(
         int(row["id"]),
@@ -411,11 +457,23 @@ def _user(row: dict) -> User:
     )
 
 
+@_reader
 def _account(row: dict) -> Account:
     is_root = row.get("parent_account_id") is None and row.get("root_account_id") is None
     return Account(int(row["id"]), row.get("name") or "", is_root)
 
 
+@_reader
+def _course(row: dict) -> Course:
+    return Course(int(row["id"]), row.get("name") or "", row.get("workflow_state") or "", bool(row.get("concluded")))
+
+
+@_reader
+def _section(row: dict) -> Section:
+    return Section(int(row["id"]), row.get("name") or "", int(row["course_id"]))
+
+
+@_reader
 def _enrollment(row: dict) -> Enrollment:
     return Enrollment(
         int(row["id"]),
@@ -430,6 +488,10 @@ def _enrollment(row: dict) -> Enrollment:
 # -- connections ------------------------------------------------------------------------------------------------------
 
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
 class _PrivateAddress(HTTPError):
     pass
 
@@ -438,8 +500,18 @@ def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet, seen also through IPv4-in-IPv6 forms."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None)
+        if inner is None and ip not in _UNICAST:
+            return False
+        ip = inner or ip
     return ip.is_global and not ip.is_multicast
+
+
+class _Session(requests.Session):
+    """requests' session, which would otherwise read a redirect's whole answer to prepare the request it leads to."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Watched:
@@ -452,22 +524,26 @@ class _Watched:
     allow_private = False
 
     def _new_conn(self) -> socket.socket:
-        name = self._dns_host
+        name, timeout = self._dns_host, self.timeout
         try:
             found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise NewConnectionError(self, f"the name {name} could not be looked up") from error
+        except (OSError, UnicodeError) as error:
+            raise NameResolutionError(name, self, error) from error
         addresses = list(dict.fromkeys(info[4][0] for info in found))
         if not self.allow_private and not all(map(is_public, addresses)):
             raise _PrivateAddress(f"{name} is inside a private network.")
         try:
             for address in addresses:
-                self._dns_host = address
+                self._dns_host, self.timeout = address, _Deadline.at_most(timeout)
                 try:
-                    return super()._new_conn()
-                except NewConnectionError:
+                    connected = super()._new_conn()
+                except (NewConnectionError, ConnectTimeoutError):
                     if address == addresses[-1]:
                         raise
+                else:
+                    # TLS's handshake is next, and ends at this socket's timeout.
+                    connected.settimeout(_Deadline.at_most(timeout))
+                    return connected
         finally:
             self._dns_host = name
         raise NewConnectionError(self, f"the name {name} has no address")
@@ -505,6 +581,7 @@ class _Deadline:
 
     def __init__(self, seconds: float):
         self.passed = False
+        self._until = time.monotonic() + seconds
         self._socket: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
@@ -518,11 +595,22 @@ class _Deadline:
         self._timer.cancel()
         self._here.deadline = None
 
+    def left(self) -> float:
+        """The seconds until the end, never less than a moment: none at all is no timeout to a socket."""
+        return max(self._until - time.monotonic(), 0.001)
+
+    @classmethod
+    def at_most(cls, seconds: float) -> float:
+        deadline = getattr(cls._here, "deadline", None)
+        return min(seconds, deadline.left()) if deadline else seconds
+
     @classmethod
     def watch(cls, connected: socket.socket) -> None:
         deadline = getattr(cls._here, "deadline", None)
         if deadline:
             deadline._socket = connected
+            if deadline.passed:
+                deadline._end()
 
     def _end(self) -> None:
         self.passed = True
@@ -550,11 +638,11 @@ def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseExcept
 
 
 def _why_no_answer(error: Exception, deadline: _Deadline, host: str | None) -> str:
-    if deadline.passed or isinstance(error, requests.Timeout):
+    if deadline.passed or isinstance(error, requests.Timeout) or _cause(error, ReadTimeoutError):
         return f"{host} did not answer in time."
     if isinstance(error, requests.exceptions.SSLError):
         return f"{host} could not prove its identity (its certificate was not accepted)."
-    if _cause(error, socket.gaierror):
+    if _cause(error, NameResolutionError):
         return f"There is no server named {host}."
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return f"{host} gave an answer that could not be read."

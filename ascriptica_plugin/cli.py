@@ -55,6 +55,8 @@ def upgrade() -> None:
 def worker() -> None:
     """Run the worker: talks to Canvas, until told to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # RQ tells each job's coming and going, and its own housekeeping.
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
     jobs.work(current_app._get_current_object())
 
 

@@ -11,14 +11,17 @@ from werkzeug.exceptions import HTTPException
 from .base import for_every_page, session, shut_doors
 
 WORDS = {
-    400: ("That could not be understood", "Your browser sent something that this page can't read. Nothing was changed."),
+    400: (
+        "That could not be understood",
+        "Your browser sent something that this page can't read. Nothing was changed.",
+    ),
     403: (
         "This page is for administrators",
         "You are signed in, but not as an administrator. If you should be one, ask whoever looks after this site.",
     ),
     404: ("There is no such page", "The address may have a typing error, or what was here has been removed."),
     405: ("Nothing to see at this address", "It only takes what a form sends. Nothing was changed."),
-    413: ("That was too large to send", "Nothing was saved. Shorten the text, then send it again."),
+    413: ("That was too large to send", "Nothing was saved. Go back, shorten the text, and send it again."),
     422: ("That could not be saved", "Something in the form is not right. Go back, correct it, and send it again."),
     500: (
         "Something went wrong on our side",
@@ -36,12 +39,14 @@ OPEN_TOO_LONG = (
 def page(error: HTTPException):
     """The error page for an error that Flask hands over."""
     if error.code == 500:
-        # Whatever failed may be what the page would ask: leave out all that the database knows.
-        g.ascriptica_bare = True
-        with suppress(SQLAlchemyError):
-            session().rollback()
+        _leave_the_database_out()
+    try:
+        context = for_every_page()
+    except SQLAlchemyError:
+        _leave_the_database_out()
+        context = for_every_page()
     title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
-    context = for_every_page() | {"title": title, "text": text, "back": _page_before()}
+    context |= {"title": title, "text": text, "back": _page_before()}
     return shut_doors(make_response(render_template("ascriptica/error.html", **context), error.code))
 
 
@@ -56,6 +61,13 @@ def register(pages: Blueprint) -> None:
     for code in WORDS:
         pages.register_error_handler(code, page)
     pages.register_error_handler(CSRFError, page)
+
+
+def _leave_the_database_out() -> None:
+    """Whatever failed may be what the error page would ask."""
+    g.ascriptica_bare = True
+    with suppress(SQLAlchemyError):
+        session().rollback()
 
 
 def _page_before() -> str | None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .cases import CASES, Run
 from ..conftest import Practice
+from .cases import CASES, Run
 
 
 @pytest.mark.parametrize("case_id", CASES)
