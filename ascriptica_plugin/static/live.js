@@ -1,0 +1,46 @@
+// Keeps [data-live] elements up to date until none of them is data-moving any more, by fetching the page again.
+(() => {
+  const began = Date.now();
+  let timer;
+
+  // What a person sees of an element; a form's CSRF token is new every time.
+  const seen = (element) => {
+    const copy = element.cloneNode(true);
+    copy.querySelectorAll("[name=csrf_token]").forEach((input) => input.remove());
+    return copy.innerHTML;
+  };
+
+  const bringUpToDate = (fresh) => {
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const now = fresh.getElementById(old.id);
+      if (!now) continue;
+      old.toggleAttribute("data-moving", now.hasAttribute("data-moving"));
+      if (seen(old) === seen(now)) continue;
+      const focused = old.contains(document.activeElement) && document.activeElement.id;
+      old.replaceChildren(...document.importNode(now, true).childNodes);
+      if (focused) document.getElementById(focused)?.focus();
+    }
+  };
+
+  const look = async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+      if (answer.redirected) return;
+      if (answer.ok) bringUpToDate(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // Away for a moment: the next look will tell.
+    }
+    lookLater();
+  };
+
+  const lookLater = () => {
+    clearTimeout(timer);
+    if (document.querySelector("[data-live][data-moving]")) {
+      timer = setTimeout(look, Date.now() - began < 30000 ? 1000 : 5000);
+    }
+  };
+
+  document.addEventListener("visibilitychange", lookLater);
+  lookLater();
+})();
