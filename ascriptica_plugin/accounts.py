@@ -3,6 +3,7 @@
 Flask-Login keeps who is signed in, Werkzeug hashes the passwords.
 """
 
+import functools
 from urllib.parse import urlsplit
 
 import click
@@ -30,8 +31,11 @@ blueprint.after_request(base.shut_doors)
 blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
 
-_NOBODYS_HASH = generate_password_hash("nobody's")
-"""Checked when the email is unknown, so that an unknown and a wrong sign-in take the same time."""
+
+@functools.cache
+def _nobodys_hash() -> str:
+    """Checked when the email is unknown, so that an unknown and a wrong sign-in take the same time."""
+    return generate_password_hash("nobody's")
 
 
 class SignedIn(UserMixin):
@@ -140,7 +144,7 @@ def sign_in():
     form = SignInForm()
     if form.validate_on_submit():
         account = _session().scalar(select(Account).where(func.lower(Account.email) == form.email.data.strip().lower()))
-        right = check_password_hash(account.password_hash if account else _NOBODYS_HASH, form.password.data)
+        right = check_password_hash(account.password_hash if account else _nobodys_hash(), form.password.data)
         if account and right:
             login_user(SignedIn(account))
             return redirect(_next_page())

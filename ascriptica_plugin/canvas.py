@@ -302,7 +302,7 @@ class CanvasClient:
                 response = self._session.request(
                     method,
                     f"{self.url}/{path}",
-                    timeout=min(self.timeout_seconds, deadline.left()),
+                    timeout=self.timeout_seconds,
                     allow_redirects=False,
                     stream=True,
                     **sent,

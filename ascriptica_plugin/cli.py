@@ -5,9 +5,7 @@ import json
 import logging
 from pathlib import Path
 
-import alembic.command
 import click
-from alembic.config import Config
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
@@ -26,6 +24,10 @@ def make_group() -> AppGroup:
 
 def upgrade_tables(app: Flask) -> None:
     """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
+    # Every process imports this room; only this one call needs Alembic, whose import takes a tenth of a second.
+    import alembic.command
+    from alembic.config import Config
+
     migrations = importlib.resources.files("ascriptica_plugin.migrations")
     with importlib.resources.as_file(migrations) as folder, app.app_context():
         engine = app.extensions["sqlalchemy"].engine

@@ -107,7 +107,13 @@ class _Worker(SimpleWorker):
 
     def handle_warm_shutdown_request(self) -> None:
         super().handle_warm_shutdown_request()
-        self.stopping.set()
+        _set_from_a_handler(self.stopping)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        # The first thing that RQ does once it listens to signals: one that came just before must not be missed.
+        if self.stopping.is_set():
+            raise StopRequested
+        super().check_for_suspension(burst)
 
 
 def work(app: Flask) -> None:
@@ -134,7 +140,12 @@ def work(app: Flask) -> None:
 
 def _end_on_signal(stopping: threading.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: _set_from_a_handler(stopping))
+
+
+def _set_from_a_handler(stopping: threading.Event) -> None:
+    """Set the event from a thread of its own: the one that the signal interrupted may hold the event's lock."""
+    threading.Thread(target=stopping.set).start()
 
 
 def _sweep(app: Flask) -> None:

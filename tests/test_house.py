@@ -19,7 +19,7 @@ from ascriptica_plugin import Ascriptica, Person
 from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.models import Base
 
-from .conftest import make_app
+from .conftest import in_use, make_app
 
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 
@@ -64,7 +64,7 @@ def imports_of(path: Path) -> tuple[set[str], set[str]]:
 
 def rooms() -> dict[str, list[Path]]:
     found = {path.stem: [path] for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-    return found | {"views": list((PACKAGE / "views").glob("*.py"))}
+    return found | {name: list((PACKAGE / name).glob("*.py")) for name in ("views", "standalone")}
 
 
 def test_every_room_has_its_floor():
@@ -139,14 +139,13 @@ def test_a_host_with_users_of_its_own(database_url):
     SQLAlchemy(host)
     somebody = Person(key="17", email="ann@example.org", name="Ann")
     Ascriptica(host, load_participant=lambda: somebody, may_administer=lambda: True)
-    client = host.test_client()
-    assert client.get("/").status_code == 200
-    assert client.post("/tools/courses/new", data={"code": "ART", "title": "Art"}).status_code == 302
-    assert client.post("/courses/ART/register").status_code == 302
-    assert "Ann" in client.get("/tools/courses/ART").text
-    assert client.get("/sign-in").status_code == 404
-    with host.app_context():
-        host.extensions["sqlalchemy"].engine.dispose()
+    with in_use(host):
+        client = host.test_client()
+        assert client.get("/").status_code == 200
+        assert client.post("/tools/courses/new", data={"code": "ART", "title": "Art"}).status_code == 302
+        assert client.post("/courses/ART/register").status_code == 302
+        assert "Ann" in client.get("/tools/courses/ART").text
+        assert client.get("/sign-in").status_code == 404
 
 
 def test_a_host_without_a_secret_is_refused():

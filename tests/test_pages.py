@@ -3,13 +3,14 @@
 import html
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.models import Account, Association, Course, Participant, Registration
 
-from .conftest import PASSWORD, Office, sign_in
+from .conftest import PASSWORD, Office, in_use, make_app, sign_in
 
 
 def words(answer) -> str:
@@ -245,12 +246,7 @@ def test_saving_a_course_unchanged_asks_canvas_for_nothing_more(office, admin, c
 
 
 def test_times_are_on_the_office_s_clock(database_url, canvas):
-    from zoneinfo import ZoneInfo
-
-    from .conftest import make_app
-
-    app = make_app(database_url, ASCRIPTICA_TIMEZONE="America/Denver")
-    with app.app_context():
+    with in_use(make_app(database_url, ASCRIPTICA_TIMEZONE="America/Denver")) as app:
         client = app.test_client()
         sign_in(client, app, "boss@example.org", admin=True)
         client.post("/tools/courses/new", data=new_course(starts_at="2027-07-01T09:00"))
@@ -258,8 +254,6 @@ def test_times_are_on_the_office_s_clock(database_url, canvas):
         assert course.starts_at == datetime(2027, 7, 1, 9, tzinfo=ZoneInfo("America/Denver"))
         assert "2027-07-01T09:00" in client.get("/tools/courses/ART/edit").text
         assert "09:00" in words(client.get("/courses/ART"))
-        app.extensions["sqlalchemy"].session.remove()
-        app.extensions["sqlalchemy"].engine.dispose()
 
 
 def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
@@ -385,14 +379,10 @@ def test_health_is_told(client):
 
 
 def test_without_its_tables_a_process_is_not_healthy(tmp_path):
-    from .conftest import make_app
-
-    app = make_app(f"sqlite:///{tmp_path}/nothing.sqlite3")
-    answer = app.test_client().get("/healthz")
+    with in_use(make_app(f"sqlite:///{tmp_path}/nothing.sqlite3")) as app:
+        answer = app.test_client().get("/healthz")
     assert answer.status_code == 503
     assert answer.json["ok"] is False
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
 
 
 def test_pages_shut_the_doors(client):
@@ -403,14 +393,9 @@ def test_pages_shut_the_doors(client):
 
 
 def test_under_a_prefix_everything_moves(database_url, canvas):
-    from .conftest import make_app
-
-    app = make_app(database_url, ASCRIPTICA_URL_PREFIX="/registration")
-    with app.app_context():
+    with in_use(make_app(database_url, ASCRIPTICA_URL_PREFIX="/registration")) as app:
         client = app.test_client()
         assert client.get("/registration/").status_code == 200
         assert client.get("/registration/sign-in").status_code == 200
         assert client.get("/registration/healthz").status_code == 200
         assert client.get("/sign-in").status_code == 404
-        app.extensions["sqlalchemy"].session.remove()
-        app.extensions["sqlalchemy"].engine.dispose()

@@ -81,10 +81,11 @@ def _connect(form: CourseSettingsForm):
     if unanswered is not None:
         if not connections.in_use(current, canvases, url, root_id, token):
             connections.keep_draft(current, canvases, url, root_id, token)
-            current.draft_check_at = now
+            current.draft_problem, current.draft_check_at = str(unanswered), now
         current.display_canvas = True
         session().commit()
-        flash(f"Saved, but not checked yet: {unanswered} We check again by ourselves.", "warning")
+        if current.draft_check_at is None:
+            flash(f"Nothing has changed, and it could not be checked: {unanswered}", "warning")
         return redirect(url_for(".course_settings"))
     connections.keep_draft(current, canvases, url, root_id, token)
     if connections.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
