@@ -2,10 +2,11 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -83,10 +84,7 @@ class Walk:
         self.browser.get(self.site + path)
 
     def sees(self, words: str) -> None:
-        WebDriverWait(self.browser, 15).until(
-            lambda browser: words in browser.find_element(By.TAG_NAME, "body").text,
-            f"“{words}” does not appear on {self.browser.current_url}",
-        )
+        self._until(lambda: words in self.browser.find_element(By.TAG_NAME, "body").text, f"no “{words}”")
 
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
@@ -95,11 +93,19 @@ class Walk:
             field.send_keys(value)
 
     def press(self, label: str) -> None:
+        self._until(lambda: self._pressed(label), f"no button {label}")
+
+    def _pressed(self, label: str) -> bool:
         for button in self.browser.find_elements(By.CSS_SELECTOR, "main button, header button"):
             if button.text.strip() == label and button.is_displayed():
                 button.send_keys(Keys.ENTER)
-                return
-        raise AssertionError(f"no button {label} on {self.browser.current_url}")
+                return True
+        return False
+
+    def _until(self, true: Callable[[], bool], otherwise: str) -> None:
+        # A page that moves on by itself may replace what was just found: then it is looked for again.
+        waiting = WebDriverWait(self.browser, 20, ignored_exceptions=[StaleElementReferenceException])
+        waiting.until(lambda browser: true(), f"{otherwise} on {self.browser.current_url}")
 
     def sign_out(self) -> None:
         self.browser.delete_all_cookies()
