@@ -9,6 +9,7 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
@@ -93,7 +94,10 @@ class Walk:
             field.send_keys(value)
 
     def press(self, label: str) -> None:
+        """Press a button, and wait for the page that it leads to."""
+        before = self.browser.find_element(By.TAG_NAME, "html")
         self._until(lambda: self._pressed(label), f"no button {label}")
+        WebDriverWait(self.browser, 20).until(staleness_of(before), f"{label} leads nowhere")
 
     def _pressed(self, label: str) -> bool:
         for button in self.browser.find_elements(By.CSS_SELECTOR, "main button, header button"):
