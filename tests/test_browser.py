@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
@@ -74,6 +74,15 @@ def site(empty_sqlite, tmp_path, canvas) -> Iterator[str]:
         pass
 
 
+def _is_gone(element: WebElement) -> bool:
+    try:
+        element.is_enabled()
+    except WebDriverException:
+        # Stale; or, in the middle of the change of pages, an error of the driver's own.
+        return True
+    return False
+
+
 class Walk:
     """A person at the browser, who reads words and presses buttons."""
 
@@ -97,7 +106,7 @@ class Walk:
         """Press a button, and wait for the page that it leads to."""
         before = self.browser.find_element(By.TAG_NAME, "html")
         self._until(lambda: self._pressed(label), f"no button {label}")
-        WebDriverWait(self.browser, 20).until(staleness_of(before), f"{label} leads nowhere")
+        self._until(lambda: _is_gone(before), f"{label} leads nowhere")
 
     def _pressed(self, label: str) -> bool:
         for button in self.browser.find_elements(By.CSS_SELECTOR, "main button, header button"):
