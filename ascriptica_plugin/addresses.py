@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import idna
 
-from .canvas import is_public
+from .transport import is_public
 
 API_PATH = "/api/v1"
 LONGEST = 2000

@@ -1,14 +1,11 @@
 """Canvas LMS's REST API: as much of it as keeping seats in step needs.
 
-Knows no Flask and no database. Every call goes through `CanvasClient._call`, so none can forget its timeouts, its
+Knows no Flask and no database. Every call goes through `CanvasClient._exchange`, so none can forget its timeouts, its
 deadline, the User-Agent or the check of where the connection really goes. Facts about Canvas name their source file
 in instructure/canvas-lms in brackets.
 """
 
-import ipaddress
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,18 +16,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError
 
 from . import __version__
+from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 MAX_ANSWER_BYTES = 5_000_000
@@ -160,7 +149,7 @@ class CanvasClient:
         self.deadline_seconds = deadline_seconds
         self.clock_offset: timedelta | None = None
         self._token = token
-        self._session = _Session()
+        self._session = Session()
         # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
         self._session.trust_env = False
         self._session.headers.update(
@@ -171,7 +160,7 @@ class CanvasClient:
                 "User-Agent": f"ascriptica-canvas/{__version__}",
             }
         )
-        adapter = _GuardedAdapter(allow_private, pool_maxsize=flight)
+        adapter = GuardedAdapter(allow_private, pool_maxsize=flight)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -226,6 +215,10 @@ class CanvasClient:
             form["pseudonym[sis_user_id]"] = sis_user_id
         return _user(self._call("POST", f"accounts/{account_id}/users", form))
 
+    def update_user(self, user_id: int, *, name: str, email: str) -> User:
+        """PUT users/:id: another name and email; the login stays [users_controller.rb update]."""
+        return _user(self._call("PUT", f"users/{user_id}", {"user[name]": name, "user[email]": email}))
+
     # -- courses ----------------------------------------------------------------------------------------------------
 
     def course(self, course_id: int | str) -> Course:
@@ -236,10 +229,22 @@ class CanvasClient:
         """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
         return _section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
 
+    def sections(self, course_id: int) -> list[Section]:
+        """GET courses/:id/sections: its active sections by name, all pages [sections_controller.rb]."""
+        return [_section(row) for row in self._pages(f"courses/{course_id}/sections", {"per_page": 100})]
+
     # -- enrollments ------------------------------------------------------------------------------------------------
 
-    def enroll(self, course_id: int, user_id: int | str, section_id: int | None = None) -> Enrollment:
-        """POST courses/:id/enrollments: an active student, without invitation or mail.
+    def enroll(
+        self,
+        course_id: int,
+        user_id: int | str,
+        section_id: int | None = None,
+        *,
+        state: str = "active",
+        notify: bool = False,
+    ) -> Enrollment:
+        """POST courses/:id/enrollments as a student; `state` is active or invited.
 
         Idempotent for one course, user and section; brings a deleted, inactive or completed row back under the same
         id. `user_id` may be `sis_user_id:X`. NotFound means course, section or user [enrollments_api_controller.rb].
@@ -247,18 +252,20 @@ class CanvasClient:
         form = {
             "enrollment[user_id]": str(user_id),
             "enrollment[type]": "StudentEnrollment",
-            "enrollment[enrollment_state]": "active",
+            "enrollment[enrollment_state]": state,
         }
+        if notify:
+            form["enrollment[notify]"] = "true"
         if section_id:
             form["enrollment[course_section_id]"] = str(section_id)
         return _enrollment(self._call("POST", f"courses/{course_id}/enrollments", form))
 
-    def unenroll(self, course_id: int, enrollment_id: int) -> Enrollment:
-        """DELETE courses/:id/enrollments/:eid with task=delete, since without a task Canvas concludes.
+    def unenroll(self, course_id: int, enrollment_id: int, task: str = "delete") -> Enrollment:
+        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude (which Canvas does by default).
 
         NotFound where the row is deleted already, unknown, or another course's [enrollments_api_controller.rb].
         """
-        return _enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": "delete"}))
+        return _enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": task}))
 
     def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
         """GET courses/:id/enrollments of one user as a student, in every state (all but active and invited are
@@ -297,7 +304,7 @@ class CanvasClient:
         self, method: str, path: str, values: dict[str, Any] | None, seconds: float
     ) -> tuple[requests.Response, Any]:
         sent = {"params": values} if method == "GET" else {"data": values}
-        with _Deadline(seconds) as deadline:
+        with Deadline(seconds) as deadline:
             try:
                 response = self._session.request(
                     method,
@@ -313,12 +320,12 @@ class CanvasClient:
                 if deadline.passed:
                     # Cut off by us, the headers or a body of no stated length seem to have ended.
                     raise TimeoutError
-            except _PrivateAddress as error:
+            except PrivateAddress as error:
                 raise AddressRefused(str(error)) from None
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                if _cause(error, _PrivateAddress):
-                    raise AddressRefused(str(_cause(error, _PrivateAddress))) from None
-                raise CanvasDown(_why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
+                if cause_of(error, PrivateAddress):
+                    raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
+                raise CanvasDown(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
         self._note_clock(response, arrived)
         try:
             return response, self._judge(response, body)
@@ -361,7 +368,7 @@ class CanvasClient:
     def _words(self, answer: Any) -> str:
         """Canvas's own sentences in an error body of any of its shapes, never with our token in them."""
         words = "; ".join(dict.fromkeys(_sentences(answer))) or "no reason given"
-        return words.replace(self._token, "[token]")[:300]
+        return words.replace(self._token, "[token]").replace("\x00", "")[:300]
 
 
 # -- reading answers --------------------------------------------------------------------------------------------------
@@ -445,14 +452,19 @@ def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
     return checked
 
 
+def _text(value: Any) -> str | None:
+    """A text of Canvas's, made to fit a database: no longer than Canvas's own limit, and without NUL."""
+    return None if value is None else str(value).replace("\x00", "")[:255]
+
+
 @_reader
 def _user(row: dict) -> User:
     return User(
         int(row["id"]),
-        row.get("name") or "",
-        row.get("login_id"),
-        row.get("email"),
-        row.get("sis_user_id"),
+        _text(row.get("name")) or "",
+        _text(row.get("login_id")),
+        _text(row.get("email")),
+        _text(row.get("sis_user_id")),
         "login_id" in row,
     )
 
@@ -460,17 +472,19 @@ def _user(row: dict) -> User:
 @_reader
 def _account(row: dict) -> Account:
     is_root = row.get("parent_account_id") is None and row.get("root_account_id") is None
-    return Account(int(row["id"]), row.get("name") or "", is_root)
+    return Account(int(row["id"]), _text(row.get("name")) or "", is_root)
 
 
 @_reader
 def _course(row: dict) -> Course:
-    return Course(int(row["id"]), row.get("name") or "", row.get("workflow_state") or "", bool(row.get("concluded")))
+    return Course(
+        int(row["id"]), _text(row.get("name")) or "", row.get("workflow_state") or "", bool(row.get("concluded"))
+    )
 
 
 @_reader
 def _section(row: dict) -> Section:
-    return Section(int(row["id"]), row.get("name") or "", int(row["course_id"]))
+    return Section(int(row["id"]), _text(row.get("name")) or "", int(row["course_id"]))
 
 
 @_reader
@@ -483,167 +497,3 @@ def _enrollment(row: dict) -> Enrollment:
         row.get("enrollment_state") or "",
         datetime.fromisoformat(row["created_at"]),
     )
-
-
-# -- connections ------------------------------------------------------------------------------------------------------
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_UNICAST = ipaddress.IPv6Network("2000::/3")
-
-
-class _PrivateAddress(HTTPError):
-    pass
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, seen also through IPv4-in-IPv6 forms."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None)
-        if inner is None and ip not in _UNICAST:
-            return False
-        ip = inner or ip
-    return ip.is_global and not ip.is_multicast
-
-
-class _Session(requests.Session):
-    """requests' session, which would otherwise read a redirect's whole answer to prepare the request it leads to."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-class _Watched:
-    """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
-
-    The name is resolved here, once, and exactly the address that was judged is connected to: a name that points
-    inside later on than it was typed is refused as well.
-    """
-
-    allow_private = False
-
-    def _new_conn(self) -> socket.socket:
-        name, timeout = self._dns_host, self.timeout
-        try:
-            found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NameResolutionError(name, self, error) from error
-        addresses = list(dict.fromkeys(info[4][0] for info in found))
-        if not self.allow_private and not all(map(is_public, addresses)):
-            raise _PrivateAddress(f"{name} is inside a private network.")
-        try:
-            for address in addresses:
-                self._dns_host, self.timeout = address, _Deadline.at_most(timeout)
-                try:
-                    connected = super()._new_conn()
-                except (NewConnectionError, ConnectTimeoutError):
-                    if address == addresses[-1]:
-                        raise
-                else:
-                    # TLS's handshake is next, and ends at this socket's timeout.
-                    connected.settimeout(_Deadline.at_most(timeout))
-                    return connected
-        finally:
-            self._dns_host = name
-        raise NewConnectionError(self, f"the name {name} has no address")
-
-    def getresponse(self):
-        _Deadline.watch(self.sock)
-        return super().getresponse()
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """requests over connections of `_Watched`; never retries by itself, because the ledger owns all retries."""
-
-    def __init__(self, allow_private: bool, pool_maxsize: int):
-        self.allow_private = allow_private
-        super().__init__(pool_connections=1, pool_maxsize=pool_maxsize, max_retries=0)
-
-    def init_poolmanager(self, *args, **kwargs):
-        super().init_poolmanager(*args, **kwargs)
-        guard = {"allow_private": self.allow_private}
-        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), guard)
-        https = type("WatchedHTTPSConnection", (_Watched, HTTPSConnection), guard)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
-            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
-        }
-
-
-class _Deadline:
-    """Ends the calling thread's exchange after so many seconds by shutting down the socket it waits on.
-
-    requests' own read timeout starts anew with every byte, and nothing but the socket's end wakes a blocked read.
-    """
-
-    _here = threading.local()
-
-    def __init__(self, seconds: float):
-        self.passed = False
-        self._until = time.monotonic() + seconds
-        self._socket: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> "_Deadline":
-        self._here.deadline = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._here.deadline = None
-
-    def left(self) -> float:
-        """The seconds until the end, never less than a moment: none at all is no timeout to a socket."""
-        return max(self._until - time.monotonic(), 0.001)
-
-    @classmethod
-    def at_most(cls, seconds: float) -> float:
-        deadline = getattr(cls._here, "deadline", None)
-        return min(seconds, deadline.left()) if deadline else seconds
-
-    @classmethod
-    def watch(cls, connected: socket.socket) -> None:
-        deadline = getattr(cls._here, "deadline", None)
-        if deadline:
-            deadline._socket = connected
-            if deadline.passed:
-                deadline._end()
-
-    def _end(self) -> None:
-        self.passed = True
-        if self._socket is not None:
-            try:
-                # Not SSLSocket.shutdown, which would first take the encryption off under the reading thread.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                return
-
-
-def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The error of that kind that lies at the bottom of requests' and urllib3's wrapping, if any."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, kind):
-            return error
-        seen.add(id(error))
-        inner = next(
-            (value for value in (getattr(error, "reason", None), *error.args) if isinstance(value, Exception)),
-            None,
-        )
-        error = inner or error.__cause__ or error.__context__
-    return None
-
-
-def _why_no_answer(error: Exception, deadline: _Deadline, host: str | None) -> str:
-    if deadline.passed or isinstance(error, requests.Timeout) or _cause(error, ReadTimeoutError):
-        return f"{host} did not answer in time."
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"{host} could not prove its identity (its certificate was not accepted)."
-    if _cause(error, NameResolutionError):
-        return f"There is no server named {host}."
-    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return f"{host} gave an answer that could not be read."
-    return f"{host} could not be reached."

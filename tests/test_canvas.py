@@ -41,8 +41,8 @@ from ascriptica_plugin.canvas import (
     Throttled,
     TokenRefused,
     User,
-    is_public,
 )
+from ascriptica_plugin.transport import is_public
 
 from .conftest import Practice
 

@@ -1,0 +1,182 @@
+"""HTTP that goes only where it may, and ends when it must: what requests alone does not promise.
+
+Knows nothing of Canvas. A `Session` with a `GuardedAdapter` connects to public addresses only, unless allowed; a
+`Deadline` around an exchange ends it as a whole, however slowly its bytes trickle.
+"""
+
+import ipaddress
+import socket
+import threading
+import time
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+class PrivateAddress(HTTPError):
+    pass
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, seen also through IPv4-in-IPv6 forms."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None)
+        if inner is None and ip not in _UNICAST:
+            return False
+        ip = inner or ip
+    return ip.is_global and not ip.is_multicast
+
+
+class Session(requests.Session):
+    """requests' session, which would otherwise read a redirect's whole answer to prepare the request it leads to."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
+class _Watched:
+    """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
+
+    The name is resolved here, once, and exactly the address that was judged is connected to: a name that points
+    inside later on than it was typed is refused as well.
+    """
+
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        name, timeout = self._dns_host, self.timeout
+        try:
+            found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise NameResolutionError(name, self, error) from error
+        addresses = list(dict.fromkeys(info[4][0] for info in found))
+        if not self.allow_private and not all(map(is_public, addresses)):
+            raise PrivateAddress(f"{name} is inside a private network.")
+        try:
+            for address in addresses:
+                self._dns_host, self.timeout = address, Deadline.at_most(timeout)
+                try:
+                    connected = super()._new_conn()
+                except (NewConnectionError, ConnectTimeoutError):
+                    if address == addresses[-1]:
+                        raise
+                else:
+                    # TLS's handshake is next, and ends at this socket's timeout.
+                    connected.settimeout(Deadline.at_most(timeout))
+                    return connected
+        finally:
+            self._dns_host = name
+        raise NewConnectionError(self, f"the name {name} has no address")
+
+    def getresponse(self):
+        Deadline.watch(self.sock)
+        return super().getresponse()
+
+
+class GuardedAdapter(HTTPAdapter):
+    """requests over connections of `_Watched`; never retries by itself, because the ledger owns all retries."""
+
+    def __init__(self, allow_private: bool, pool_maxsize: int):
+        self.allow_private = allow_private
+        super().__init__(pool_connections=1, pool_maxsize=pool_maxsize, max_retries=0)
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        guard = {"allow_private": self.allow_private}
+        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), guard)
+        https = type("WatchedHTTPSConnection", (_Watched, HTTPSConnection), guard)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
+
+
+class Deadline:
+    """Ends the calling thread's exchange after so many seconds by shutting down the socket it waits on.
+
+    requests' own read timeout starts anew with every byte, and nothing but the socket's end wakes a blocked read.
+    """
+
+    _here = threading.local()
+
+    def __init__(self, seconds: float):
+        self.passed = False
+        self._until = time.monotonic() + seconds
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "Deadline":
+        self._here.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._here.deadline = None
+
+    def left(self) -> float:
+        """The seconds until the end, never less than a moment: none at all is no timeout to a socket."""
+        return max(self._until - time.monotonic(), 0.001)
+
+    @classmethod
+    def at_most(cls, seconds: float) -> float:
+        deadline = getattr(cls._here, "deadline", None)
+        return min(seconds, deadline.left()) if deadline else seconds
+
+    @classmethod
+    def watch(cls, connected: socket.socket) -> None:
+        deadline = getattr(cls._here, "deadline", None)
+        if deadline:
+            deadline._socket = connected
+            if deadline.passed:
+                deadline._end()
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            try:
+                # Not SSLSocket.shutdown, which would first take the encryption off under the reading thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+def cause_of(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The error of that kind that lies at the bottom of requests' and urllib3's wrapping, if any."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
+        inner = next(
+            (value for value in (getattr(error, "reason", None), *error.args) if isinstance(value, Exception)),
+            None,
+        )
+        error = inner or error.__cause__ or error.__context__
+    return None
+
+
+def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> str:
+    if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
+        return f"{host} did not answer in time."
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"{host} could not prove its identity (its certificate was not accepted)."
+    if cause_of(error, NameResolutionError):
+        return f"There is no server named {host}."
+    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
+        return f"{host} gave an answer that could not be read."
+    return f"{host} could not be reached."
