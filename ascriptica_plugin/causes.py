@@ -10,13 +10,15 @@ from dataclasses import dataclass
 class Cause:
     """`heals_itself`: one of everything held for it tries again now and then, and its success releases the rest.
 
-    `title`, `remedy` are for administrators (`{detail}` is Canvas's or our own words), `participant` for participants.
+    `of_one`: it concerns one person at a time, though many may have it. `title`, `remedy` are for administrators
+    (`{detail}` is Canvas's or our own words), `participant` for participants.
     """
 
     title: str
     remedy: str
     participant: str
     heals_itself: bool = True
+    of_one: bool = False
 
 
 SOON = "Your place is safe. We are adding you to Canvas and keep trying by ourselves."
@@ -62,6 +64,7 @@ CAUSES: dict[str, Cause] = {
         "The Canvas user was deleted",
         "{detail} Restore the user in Canvas, or correct the participant's SIS ID or email.",
         OFFICE,
+        of_one=True,
     ),
     "course_concluded": Cause(
         "The Canvas course is concluded",
@@ -70,15 +73,23 @@ CAUSES: dict[str, Cause] = {
     ),
     "who_is_it": Cause(
         "More than one Canvas user could be this person",
-        "{detail} Correct the email or SIS ID in Canvas, so that only one user matches, then try again.",
+        "Choose who it is, or that it is none of them. {detail}",
         OFFICE,
-        heals_itself=False,
+        of_one=True,
+    ),
+    "no_account": Cause(
+        "Has no Canvas user",
+        "Course Settings say that we don't create users. Create one in Canvas with this email as login, and we find "
+        "it; or let us create users.",
+        "Your place is safe. The office has to make a Canvas account for you before you can get in.",
+        of_one=True,
     ),
     "found_there": Cause(
         "Was enrolled in Canvas before registering here",
-        "This enrollment was there before us, so a withdrawal does not remove it. Remove it in Canvas if it should go.",
+        "This enrollment was there before us, so a withdrawal does not remove it. Decide whether it stays.",
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
         heals_itself=False,
+        of_one=True,
     ),
     "refused": Cause(
         "Canvas refused",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import MultiFernet
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from . import registrations, seats
@@ -28,7 +28,7 @@ from .canvas import (
     Throttled,
     TokenRefused,
 )
-from .models import Association, Connection, Course, Sealed, Settings, begin_writing
+from .models import Association, Connection, Course, Sealed, Seat, Settings, begin_writing
 
 log = logging.getLogger(__name__)
 
@@ -206,8 +206,8 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
         .values(connection_id=connection.id, look_up_at=now)
         .execution_options(synchronize_session=False)
     )
-    for cause in ("permission_missing", "root_id_wrong"):
-        seats.release(session, connection.id, now, cause)
+    waiting_for_it = Seat.cause.in_(("permission_missing", "root_id_wrong"))
+    seats.release(session, Seat.connection_id == connection.id, waiting_for_it)
     session.info[seats.RANG] = True
     return connection
 
@@ -237,7 +237,8 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
         return
     mine = session.execute(
         update(Settings)
-        .where(Settings.id == 1, Settings.draft_check_at <= now)
+        .where(Settings.id == 1)
+        .where(or_(Settings.draft_check_at <= now, Settings.draft_check_at > now + 2 * CHECK_AGAIN))
         .values(draft_check_at=now + CHECK_AGAIN)
         .execution_options(synchronize_session=False)
     )
@@ -303,7 +304,9 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
     return list(
         session.scalars(
             select(Association.course_id).where(
-                Association.connection_id == connection_id, Association.look_up_at <= now
+                Association.connection_id == connection_id,
+                # A time further off than any wait was set by a clock that has stepped back since.
+                or_(Association.look_up_at <= now, Association.look_up_at > now + 2 * LOOK_UP_AGAIN),
             )
         )
     )

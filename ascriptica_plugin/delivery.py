@@ -7,13 +7,13 @@ that ends has made Canvas agree; one that can't go on raises `Stuck` with the ca
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from . import seats
-from .canvas import CanvasClient, CourseConcluded, NotFound, PermissionMissing, Refused, User
+from .canvas import CanvasClient, CourseConcluded, Enrollment, NotFound, PermissionMissing, Refused, User
 from .models import DEFAULT_SECTION
 from .seats import Work
 
@@ -34,17 +34,31 @@ class Stuck(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where a walk writes what it learned: the drain's session, and the connection that it is about."""
+    """Where a walk writes what it learned: the drain's session, and the connection that it is about.
+
+    The rest is what Course Settings say of registering and withdrawing.
+    """
 
     session: Session
     connection_id: int
     root_id: int
+    now: Callable[[], datetime]
+    canvas_offset: Callable[[], timedelta]
+    create_users: bool = True
+    by_invitation: bool = False
+    canvas_mail: bool = False
+    on_withdrawal: str = "delete"
 
     def note_user(self, work: Work, **facts: Any) -> None:
         seats.note_canvas_user(self.session, self.connection_id, work.participant_id, **facts)
 
     def note_enrollment(self, work: Work, **facts: Any) -> None:
         seats.note_enrollment(self.session, work.seat_id, **facts)
+
+    def note_try(self, work: Work, tried_at: datetime | None) -> None:
+        """Remember when, on Canvas's clock, the first request to enroll leaves; None: none has reached a row."""
+        work.first_tried_at = tried_at
+        self.note_enrollment(work, first_tried_at=tried_at)
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -56,7 +70,7 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
     if user_id is None:
         user_id = yield from _find_or_create(ledger, work)
     try:
-        enrollment = yield from _post(work, user_id)
+        enrollment = yield from _post(ledger, work, user_id)
     except NotFound as error:
         yield from _stop_if_place_is_missing(work)
         if work.canvas_user_id:
@@ -66,25 +80,38 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
                 raise Stuck("user_missing", work.participant_id, str(error)) from None
         else:
             user_id = yield from _find_or_create(ledger, work)
-        enrollment = yield from _post(work, user_id)
+        enrollment = yield from _post(ledger, work, user_id)
     if enrollment.user_id != work.canvas_user_id:
         ledger.note_user(work, canvas_user_id=enrollment.user_id)
-    if enrollment.id == work.canvas_enrollment_id:
-        granted = work.granted
-    else:
-        # The answer doesn't say whether the row was there before; only its age does.
-        granted = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+    granted = _is_ours(ledger, work, enrollment)
     ledger.note_enrollment(work, canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
 
 
-def _post(work: Work, user_id: int | str) -> Walk:
+def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
+    """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
+    if enrollment.id == work.canvas_enrollment_id:
+        return work.granted
+    known = seats.grant_of(ledger.session, ledger.connection_id, enrollment.id)
+    return enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE if known is None else known
+
+
+def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
+    how = {"state": "invited" if ledger.by_invitation else "active", "notify": ledger.canvas_mail}
+    is_first = work.first_tried_at is None
+    if is_first:
+        ledger.note_try(work, ledger.now() + ledger.canvas_offset())
     try:
-        return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id))
-    except CourseConcluded as error:
-        raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
-    except PermissionMissing as error:
-        raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+        return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id, **how))
+    except (NotFound, PermissionMissing, Refused) as error:
+        # A plain no: nothing was made, so whatever is found there later on is not ours.
+        if is_first:
+            ledger.note_try(work, None)
+        if isinstance(error, CourseConcluded):
+            raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
+        if isinstance(error, PermissionMissing):
+            raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+        raise
 
 
 def _stop_if_place_is_missing(work: Work) -> Walk:
@@ -118,23 +145,33 @@ def _find(ledger: Ledger, work: Work) -> Walk:
     matches = [user for user in users if email.casefold() in _names(user)]
     strangers = [user for user in matches if work.sis_user_id and user.sis_user_id not in (None, work.sis_user_id)]
     if len(matches) > 1 or strangers:
-        raise Stuck("who_is_it", work.participant_id, "; ".join(map(_describe, matches)) + ".")
+        raise _ask_who(ledger, work, matches)
     if not matches:
         return None
     ours = bool(work.login_sent) and work.login_sent.casefold() in _names(matches[0])
-    ledger.note_user(work, canvas_user_id=matches[0].id, created_by_us=ours)
+    ledger.note_user(work, canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
     return matches[0].id
 
 
+def _ask_who(ledger: Ledger, work: Work, candidates: list[User], why: str = "") -> Stuck:
+    shown = ("id", "name", "login_id", "email", "sis_user_id")
+    ledger.note_user(work, candidates=[{name: getattr(user, name) for name in shown} for user in candidates])
+    return Stuck("who_is_it", work.participant_id, f"{'; '.join(map(_describe, candidates))}. {why}".strip())
+
+
 def _find_or_create(ledger: Ledger, work: Work) -> Walk:
-    found = yield from _find(ledger, work)
-    if found is not None:
-        return found
+    if not work.create_new:
+        found = yield from _find(ledger, work)
+        if found is not None:
+            return found
+        if not ledger.create_users:
+            raise Stuck("no_account", work.participant_id)
     # Stored before the call: if its answer is lost, the user found next time is known to be ours.
-    ledger.note_user(work, login_sent=work.email)
+    login = (work.login_sent if work.create_new else None) or work.email
+    ledger.note_user(work, login_sent=login)
     try:
         user = yield lambda canvas: canvas.create_user(
-            ledger.root_id, name=work.name, login=work.email, sis_user_id=work.sis_user_id
+            ledger.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
         )
     except PermissionMissing as error:
         raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
@@ -145,14 +182,24 @@ def _find_or_create(ledger: Ledger, work: Work) -> Walk:
             raise
         # Taken means that the user exists, whatever our search could see.
         by = "sis_login_id" if "unique_id" in error.taken else "sis_user_id"
-        value = work.email if by == "sis_login_id" else work.sis_user_id
+        value = login if by == "sis_login_id" else work.sis_user_id
         try:
             user = yield lambda canvas: canvas.user(f"{by}:{value}")
         except NotFound:
-            raise Stuck("who_is_it", work.participant_id, f"{error} Yet Canvas shows no such user.") from None
+            raise _ask_who(ledger, work, [], f"{error} Yet Canvas shows no such user.") from None
+        if work.create_new:
+            raise _ask_who(ledger, work, [user], f"{error} Choose another login for the new user.") from None
         ledger.note_user(work, canvas_user_id=user.id)
         return user.id
-    ledger.note_user(work, canvas_user_id=user.id, created_by_us=True)
+    ledger.note_user(
+        work,
+        canvas_user_id=user.id,
+        created_by_us=True,
+        name_sent=work.name,
+        email_sent=work.email,
+        create_new=False,
+        candidates=None,
+    )
     return user.id
 
 
@@ -168,23 +215,30 @@ def _describe(user: User) -> str:
 
 
 def remove(ledger: Ledger, work: Work) -> Walk:
-    """No call for a seat that was never tried, one where the enrollment is known; never what we did not grant."""
+    """No call where no request to enroll was sent since the last removal, one where the enrollment is known; never
+    what we did not grant."""
     enrollment_id, granted = work.canvas_enrollment_id, work.granted
-    if enrollment_id is None and work.first_tried_at is not None:
-        enrollment_id, granted = yield from _look_for_enrollment(ledger, work)
-    if enrollment_id is None or work.shared:
+    if work.first_tried_at is None or work.shared:
         ledger.note_enrollment(work, enrolled=False)
         return
+    if enrollment_id is None:
+        enrollment_id, granted = yield from _look_for_enrollment(ledger, work)
+        if enrollment_id is None:
+            ledger.note_enrollment(work, enrolled=False, first_tried_at=None)
+            return
     if not granted:
         raise Stuck("found_there", work.participant_id)
     try:
-        yield lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id)
+        task = work.on_withdrawal or ledger.on_withdrawal
+        yield lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task)
     except NotFound:
         # Gone already, provided that the course is still there to be asked.
         yield from _stop_if_place_is_missing(work)
     except PermissionMissing as error:
         raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
-    ledger.note_enrollment(work, canvas_enrollment_id=enrollment_id, granted=granted, enrolled=False)
+    facts = {"canvas_enrollment_id": enrollment_id, "granted": granted, "enrolled": False, "first_tried_at": None}
+    ledger.note_enrollment(work, **facts)
+    seats.assert_again(ledger.session, ledger.connection_id, work, enrollment_id, ledger.now())
 
 
 def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
@@ -201,9 +255,11 @@ def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
         return None, False
     except PermissionMissing as error:
         raise Stuck("permission_missing", "read_roster", str(error)) from None
-    there = [row for row in rows if row.state != "deleted"]
+    there = [row for row in rows if row.state in ("active", "invited", "creation_pending")]
     if work.canvas_section_id != DEFAULT_SECTION:
         there = [row for row in there if row.section_id == work.canvas_section_id]
+    of_others = seats.known_elsewhere(ledger.session, ledger.connection_id, work, [row.id for row in there])
+    there = [row for row in there if row.id not in of_others]
     for row in sorted(there, key=lambda row: row.created_at, reverse=True):
         granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE
         ledger.note_enrollment(work, canvas_enrollment_id=row.id, granted=granted)

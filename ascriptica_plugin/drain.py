@@ -13,13 +13,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, select
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import connections, delivery, seats
-from .canvas import AddressRefused, CanvasClient, CanvasDown, CanvasError, Refused, Throttled, TokenRefused
+from . import connections, delivery, identity, seats
+from . import log as changes
+from .canvas import AddressRefused, CanvasClient, CanvasDown, CanvasError, PermissionMissing, Throttled, TokenRefused
 from .causes import CAUSES
-from .models import Connection, load_settings
+from .models import Connection, Settings, load_settings
 from .seats import Work
 
 FLIGHT = 8
@@ -32,6 +34,7 @@ BATCH = 200
 RENEW_SECONDS = 3
 GROW_SECONDS = 5
 SHUTDOWN_SECONDS = 8
+PUT_OFF = timedelta(seconds=2)
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +48,15 @@ def drain(
     session: Session,
     canvases: connections.Canvases,
     stop: Callable[[], bool] = lambda: False,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
 ) -> None:
     """Deliver what is due on the connection in use until nothing is, another worker is at it, or `stop()`.
 
     Owns the session's transactions. What goes wrong with one seat is written on that seat; what goes wrong with
-    Canvas or the token holds the connection, and no seat's attempt is counted. Database errors are raised.
+    Canvas or the token holds the connection, and no seat's attempt is counted. Database errors are raised. `now` is
+    the database's clock unless given.
     """
+    now = now or database_clock(session)
     settings = load_settings(session)
     connections.check_draft(session, settings, canvases, now())
     while not stop():
@@ -64,14 +69,26 @@ def drain(
         if term is None:
             break
         connection_id = connection.id
+        run = _Drain(session, canvases, settings, term, stop, now)
         try:
-            _Drain(session, canvases, connection, term, stop, now).run()
+            run.run()
         finally:
             session.rollback()
             seats.give_lease_back(session, connection_id, term)
             session.commit()
+        if run.lost:
+            break
         # Once more: whoever rang just before the lease was given back found it taken and went away.
     session.rollback()
+
+
+def database_clock(session: Session) -> Callable[[], datetime]:
+    """The time as the database has it: the one clock that workers on several machines share."""
+    if session.connection().dialect.name == "sqlite":
+        return utc_now
+    ahead = session.scalar(select(func.clock_timestamp())) - utc_now()
+    session.commit()
+    return lambda: utc_now() + ahead
 
 
 def _anything_to_do(session: Session, connection: Connection, now: datetime) -> bool:
@@ -79,12 +96,14 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
     if connection.hold_cause:
         # A time further off than any hold lasts was set by a clock that has stepped back since.
         return not now < connection.hold_until_at < now + 2 * seats.LONGEST_BACK_OFF
-    return seats.anything_due(session, connection.id, now) or bool(connections.to_look_up(session, connection.id, now))
+    return seats.anything_due(session, connection.id, now) or bool(
+        connections.to_look_up(session, connection.id, now) or identity.to_follow(session, connection.id, now)
+    )
 
 
 @dataclass
 class _Task:
-    """Something in hand: a seat's walk, a look-up, or (`walk` None) the probe that asks whether Canvas answers."""
+    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers."""
 
     walk: delivery.Walk | None
     work: Work | None = None
@@ -96,11 +115,12 @@ class _Drain:
         self,
         session: Session,
         canvases: connections.Canvases,
-        connection: Connection,
+        settings: Settings,
         term: int,
         stop: Callable[[], bool],
         now: Callable[[], datetime],
     ):
+        connection = settings.connection
         self.session = session
         self.connection_id = connection.id
         self.term = term
@@ -108,9 +128,19 @@ class _Drain:
         self.now = now
         self.canvas = canvases.client(connection)
         self.offset = timedelta(seconds=connection.clock_offset_seconds)
-        self.ledger = delivery.Ledger(session, connection.id, connection.canvas_root_id)
+        self.ledger = delivery.Ledger(
+            session,
+            connection.id,
+            connection.canvas_root_id,
+            now,
+            lambda: self.canvas.clock_offset or self.offset,
+            create_users=settings.create_users,
+            by_invitation=settings.by_invitation,
+            canvas_mail=settings.canvas_mail,
+            on_withdrawal=settings.on_withdrawal,
+        )
         self.on_hold = connection.hold_cause is not None
-        self.over = False
+        self.over = self.lost = False
         self.flight = FLIGHT
         self.quiet_until = self.grows_at = self.renewed_at = time.monotonic()
         self.queue: deque[int] = deque()
@@ -125,7 +155,7 @@ class _Drain:
         if self.on_hold:
             self.ready.append(self._probe())
         else:
-            self.ready.extend(self._look_ups())
+            self.ready.extend(self._small_tasks())
         threads = ThreadPoolExecutor(FLIGHT, thread_name_prefix="canvas")
         try:
             self._loop(threads)
@@ -151,13 +181,18 @@ class _Drain:
             done, _ = wait(self.flying, timeout=1, return_when=FIRST_COMPLETED)
             for future in done:
                 self._take_answer(self.flying.pop(future), future)
-            self.session.commit()
+                # One answer, one unit of work: rows locked for one seat never wait for those of another.
+                self.session.commit()
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < RENEW_SECONDS:
             return
         if not seats.renew_lease(self.session, self.connection_id, self.term, self.now()):
             log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
+            self.over = self.lost = True
+        settings = load_settings(self.session)
+        self.session.refresh(settings)
+        if not settings.display_canvas or settings.connection_id != self.connection_id:
             self.over = True
         self.session.commit()
         self.renewed_at = time.monotonic()
@@ -187,25 +222,38 @@ class _Drain:
         taken = [self.queue.popleft() for _ in range(min(count, len(self.queue)))]
         if not taken:
             return
-        canvas_now = self.now() + (self.canvas.clock_offset or self.offset)
-        works = seats.load(self.session, taken)
-        first = [work for work in works if work.wanted and work.first_tried_at is None]
-        for work in first:
-            work.first_tried_at = canvas_now
-        if first:
-            seats.note_first_try(self.session, [work.seat_id for work in first], canvas_now)
-        for work in works:
+        for work in seats.load(self.session, taken):
+            if self._is_in_the_way(work):
+                seats.put_off(self.session, work, self.now() + PUT_OFF)
+                continue
             walk = delivery.enroll if work.wanted else delivery.remove
             task = _Task(walk(self.ledger, work), work)
             self._step(task, lambda task=task: next(task.walk))
 
-    def _look_ups(self) -> list[_Task]:
-        tasks = []
-        for course_id in connections.to_look_up(self.session, self.connection_id, self.now()):
-            task = _Task(connections.look_up_walk(self.session, course_id, self.now))
-            task.call = next(task.walk)
-            tasks.append(task)
-        return tasks
+    def _is_in_the_way(self, work: Work) -> bool:
+        """Whether another seat in hand is about the same person in the same Canvas course: the two may be one row
+        there, and Canvas could see the one's removal after the other's enrollment."""
+        in_hand = [task.work for task in [*self.flying.values(), *self.ready] if task.work]
+        return any(
+            other.canvas_course_id == work.canvas_course_id
+            and (
+                other.participant_id == work.participant_id
+                or (work.canvas_user_id is not None and other.canvas_user_id == work.canvas_user_id)
+            )
+            for other in in_hand
+        )
+
+    def _small_tasks(self) -> list[_Task]:
+        """What is about no seat: associations to look up, and Canvas users to follow their participants."""
+        session, connection_id, now = self.session, self.connection_id, self.now
+        walks = [
+            connections.look_up_walk(session, course_id, now)
+            for course_id in connections.to_look_up(session, connection_id, now())
+        ] + [
+            identity.follow_walk(session, connection_id, participant_id, now)
+            for participant_id in identity.to_follow(session, connection_id, now())
+        ]
+        return [_Task(walk, call=next(walk)) for walk in walks]
 
     def _probe(self) -> _Task:
         return _Task(None, call=CanvasClient.myself)
@@ -236,6 +284,10 @@ class _Drain:
         except StopIteration:
             if task.work:
                 self._settle(task.work)
+        except DataError as error:
+            # The database refuses what this one task would write; nobody else has to wait for that.
+            self.session.rollback()
+            self._write_failure(task.work, error)
         except SQLAlchemyError:
             raise
         except Exception as error:
@@ -246,21 +298,23 @@ class _Drain:
     def _settle(self, work: Work) -> None:
         if seats.settle(self.session, self.connection_id, self.term, work, self.now()):
             log.info("%s: %s.", work, "enrolled" if work.wanted else "removed")
+            self._tell(work, "enrolled in Canvas" if work.wanted else "ended in Canvas", "")
         else:
-            self.over = True
+            self.over = self.lost = True
 
     def _write_failure(self, work: Work, error: Exception) -> None:
         now = self.now()
         if isinstance(error, delivery.Stuck):
             cause, scope, detail = error.cause, error.scope, error.detail
-        elif isinstance(error, CanvasError) and not isinstance(error, Refused):
-            # A 401, 403 or 404 that no walk expects: its words are all we have.
-            cause, scope, detail = "permission_missing", "", str(error)
+        elif isinstance(error, PermissionMissing):
+            cause, scope, detail = "permission_missing", "to see courses and people", str(error)
         else:
             self._count_attempt(work, error)
             return
         seats.hold(self.session, self.connection_id, work, cause, scope, detail, now)
         log.warning("%s waits: %s. %s", work, CAUSES[cause].title, detail)
+        if (cause, scope) != (work.cause, work.cause_scope):
+            self._tell(work, "waits", f"{CAUSES[cause].title}. {detail}")
 
     def _count_attempt(self, work: Work, error: Exception) -> None:
         now = self.now()
@@ -268,6 +322,7 @@ class _Drain:
         if refused and work.attempts + 1 >= TRIES:
             seats.park(self.session, work, "refused", str(error), now)
             log.error("%s is parked after %d tries: %s An administrator can try again.", work, TRIES, error)
+            self._tell(work, "parked", str(error))
             return
         growing = seats.FIRST_BACK_OFF * 2 ** min(work.attempts, 10)
         due_at = now + min(growing, seats.LONGEST_BACK_OFF) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
@@ -277,6 +332,10 @@ class _Drain:
         else:
             seats.retry_later(self.session, work, "our_fault", type(error).__name__, due_at)
             log.error("%s: unforeseen. We try again at %s.", work, f"{due_at:%H:%M:%S} UTC", exc_info=error)
+
+    def _tell(self, work: Work, what: str, words: str) -> None:
+        words = f"Canvas course {work.canvas_course_id}. {words}".strip()
+        changes.note(self.session, self.now(), changes.US, what, words, participant_id=work.participant_id)
 
     def _slow_down(self, error: Throttled) -> None:
         now = time.monotonic()
@@ -304,7 +363,7 @@ class _Drain:
             connections.lift_hold(self._connection())
             self.on_hold = False
             log.info("Canvas answers again; what waited is being sent.")
-            self.ready.extend(self._look_ups())
+            self.ready.extend(self._small_tasks())
         for task, suspicion in suspects if error is None else []:
             if task.work:
                 self._count_attempt(task.work, suspicion)

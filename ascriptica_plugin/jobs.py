@@ -7,6 +7,7 @@ any word. So nothing here can lose a seat, and a request never waits for Redis l
 import logging
 import signal
 import threading
+import time
 
 import redis
 import rq
@@ -19,11 +20,13 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from . import drain, seats
+from .log import forget_old
 
 QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
 SWEEP_SECONDS = 3
+FORGET_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
 
@@ -86,7 +89,11 @@ def listen(session) -> None:
 def sync_enrollments() -> None:
     """The RQ job: make Canvas agree with whatever is due. It carries no data, and running it twice does no harm."""
     current_app.extensions["ascriptica"].bell.take_flag_down()
-    deliver(current_app._get_current_object())
+    try:
+        deliver(current_app._get_current_object())
+    except Exception:
+        log.exception("What the bell rang for could not be delivered; the sweep tries again.")
+        raise
 
 
 def deliver(app: Flask) -> None:
@@ -94,6 +101,14 @@ def deliver(app: Flask) -> None:
     with app.app_context():
         plugin = app.extensions["ascriptica"]
         drain.drain(app.extensions["sqlalchemy"].session, plugin.canvases, plugin.stopping.is_set)
+
+
+def forget_old_entries(app: Flask) -> None:
+    """Delete what the log has kept long enough."""
+    with app.app_context():
+        session = app.extensions["sqlalchemy"].session
+        forget_old(session, drain.utc_now())
+        session.commit()
 
 
 class _Worker(SimpleWorker):
@@ -149,11 +164,15 @@ def _set_from_a_handler(stopping: threading.Event) -> None:
 
 
 def _sweep(app: Flask) -> None:
-    """Look for due seats every few seconds, whether or not the bell rings."""
+    """Look for due seats every few seconds, whether or not the bell rings, and now and then forget old log entries."""
     stopping, last = app.extensions["ascriptica"].stopping, None
+    forget_at = time.monotonic()
     while not stopping.is_set():
         try:
             deliver(app)
+            if time.monotonic() >= forget_at:
+                forget_old_entries(app)
+                forget_at = time.monotonic() + FORGET_SECONDS
             if last:
                 log.info("The sweep works again.")
             last = None

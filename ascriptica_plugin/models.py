@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cryptography.fernet import InvalidToken, MultiFernet
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -20,9 +21,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     func,
     select,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -100,19 +103,21 @@ class Base(DeclarativeBase):
 
 
 class Participant(Base):
-    """A person who registers. `key` is the host's own lasting identifier of that person."""
+    """A person who registers. `key` is the host's own lasting identifier; None for somebody whom the office entered."""
 
     __tablename__ = "ascriptica_participant"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str | None] = mapped_column(unique=True)
     email: Mapped[str] = mapped_column(String(320), index=True)
     name: Mapped[str]
     sis_user_id: Mapped[str | None]
 
 
 class Course(Base):
-    """One of our courses. `capacity` None takes everybody; `places_taken` counts its live registrations.
+    """One of our courses. `capacity` None takes everybody; `places_taken` counts those who are `registered`.
+
+    `on_withdrawal` is this course's own exception to the setting of that name. A cancelled course takes nobody.
 
     Changing `places_taken` is also the lock that puts register, withdraw and associate of one course in a row.
     """
@@ -120,6 +125,7 @@ class Course(Base):
     __tablename__ = "ascriptica_course"
     __table_args__ = (
         CheckConstraint("places_taken >= 0", name="places_not_negative"),
+        CheckConstraint("on_withdrawal IN ('delete', 'deactivate', 'conclude')", name="on_withdrawal_known"),
         CheckConstraint("capacity IS NULL OR places_taken <= capacity", name="places_within_capacity"),
         Index("uq_ascriptica_course_code", func.lower(text("code")), unique=True),
     )
@@ -134,6 +140,8 @@ class Course(Base):
     registration_closes_at: Mapped[datetime | None]
     capacity: Mapped[int | None]
     places_taken: Mapped[int] = mapped_column(default=0, server_default="0")
+    on_withdrawal: Mapped[str | None] = mapped_column(String(20))
+    cancelled_at: Mapped[datetime | None]
 
     association: Mapped["Association | None"] = relationship(back_populates="course")
 
@@ -180,7 +188,7 @@ class Connection(Base):
     __table_args__ = (UniqueConstraint("canvas_url", "canvas_root_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    canvas_url: Mapped[str]
+    canvas_url: Mapped[str] = mapped_column(String(300))
     canvas_root_id: Mapped[int] = mapped_column(BigInteger)
     account_name: Mapped[str]
     token: Mapped[Sealed] = mapped_column(SealedColumn)
@@ -201,16 +209,27 @@ class Connection(Base):
 
 
 class Settings(Base):
-    """Course Settings: one row. `draft_*` is what an admin typed that Canvas has not confirmed yet."""
+    """Course Settings: one row. `draft_*` is what an admin typed that Canvas has not confirmed yet.
+
+    `create_users`: make a Canvas user for somebody who has none, else wait; `by_invitation`: invite, else enroll at
+    once; `canvas_mail`: let Canvas tell people; `on_withdrawal`: delete, deactivate or conclude the enrollment.
+    """
 
     __tablename__ = "ascriptica_settings"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("on_withdrawal IN ('delete', 'deactivate', 'conclude')", name="on_withdrawal_known"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     display_canvas: Mapped[bool] = mapped_column(default=False)
+    create_users: Mapped[bool] = mapped_column(default=True, server_default=true())
+    by_invitation: Mapped[bool] = mapped_column(default=False, server_default=false())
+    canvas_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
+    on_withdrawal: Mapped[str] = mapped_column(String(20), default="delete", server_default="delete")
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
 
-    draft_url: Mapped[str | None]
+    draft_url: Mapped[str | None] = mapped_column(String(300))
     draft_root_id: Mapped[int | None] = mapped_column(BigInteger)
     draft_token: Mapped[Sealed | None] = mapped_column(SealedColumn)
     draft_problem: Mapped[str | None] = mapped_column(Text)
@@ -246,7 +265,12 @@ class Association(Base):
 
 
 class CanvasUser(Base):
-    """Which Canvas user a participant is, on one connection. `login_sent` is stored before we ask Canvas to create."""
+    """Which Canvas user a participant is, on one connection.
+
+    `login_sent` is stored before we ask Canvas to create, `name_sent` and `email_sent` are what a user created by us
+    has there. `candidates` are the Canvas users (id, name, login, email, sis_user_id) among whom an admin has to
+    choose; `create_new`: the answer was that it is none of them.
+    """
 
     __tablename__ = "ascriptica_canvas_user"
 
@@ -255,6 +279,14 @@ class CanvasUser(Base):
     canvas_user_id: Mapped[int | None] = mapped_column(BigInteger)
     login_sent: Mapped[str | None]
     created_by_us: Mapped[bool] = mapped_column(default=False)
+    name_sent: Mapped[str | None]
+    email_sent: Mapped[str | None] = mapped_column(String(320))
+    follow_at: Mapped[datetime | None]
+    follow_problem: Mapped[str | None] = mapped_column(Text)
+    candidates: Mapped[list | None] = mapped_column(JSON)
+    create_new: Mapped[bool] = mapped_column(default=False)
+
+    participant: Mapped[Participant] = relationship()
 
 
 class Seat(Base):
@@ -262,6 +294,7 @@ class Seat(Base):
 
     What should be true is derived from the live claims, never stored. The seat is settled when `settled_version`
     equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at` passed or NULL).
+    `granted`: the enrollment is ours to end. `kept`: it is not, and an admin let it stay after a withdrawal.
     """
 
     __tablename__ = "ascriptica_seat"
@@ -304,6 +337,7 @@ class Seat(Base):
     canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
     granted: Mapped[bool] = mapped_column(default=False)
     enrolled: Mapped[bool] = mapped_column(default=False)
+    kept: Mapped[bool] = mapped_column(default=False)
     settled_at: Mapped[datetime | None]
 
     participant: Mapped[Participant] = relationship()
@@ -333,14 +367,30 @@ class Claim(Base):
     ended_at: Mapped[datetime | None]
 
 
-class Account(Base):
-    """A sign-in of the stand-alone host; a host with its own users leaves it empty."""
+class LogEntry(Base):
+    """What a person or we did: who, what, when, to whom, and what Canvas answered; never with a secret in it."""
 
-    __tablename__ = "ascriptica_account"
-    __table_args__ = (Index("uq_ascriptica_account_email", func.lower(text("email")), unique=True),)
+    __tablename__ = "ascriptica_log"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(320))
+    what: Mapped[str] = mapped_column(String(40))
+    participant_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_participant.id"), index=True)
+    course_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_course.id"), index=True)
+    words: Mapped[str] = mapped_column(Text, default="")
+
+    participant: Mapped[Participant | None] = relationship()
+    course: Mapped[Course | None] = relationship()
+
+
+class Account(Base):
+    """A sign-in of the stand-alone host; a host with its own users leaves it empty. `email` is in lower case."""
+
+    __tablename__ = "ascriptica_account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), unique=True)
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False)

@@ -16,8 +16,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    case,
     exists,
+    false,
     func,
     insert,
     literal,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
+from . import log
 from .causes import CAUSES
 from .models import (
     DEFAULT_SECTION,
@@ -40,7 +41,6 @@ from .models import (
     Participant,
     Registration,
     Seat,
-    Settings,
 )
 
 LEASE = timedelta(seconds=10)
@@ -61,7 +61,7 @@ _FRESH = {
     "cause_detail": None,
     "held": False,
 }
-_FRESH |= {"parked_at": None}
+_FRESH |= {"parked_at": None, "kept": False}
 
 
 @dataclass
@@ -76,6 +76,7 @@ class Work:
     attempts: int
     cause: str | None
     cause_scope: str
+    held: bool
     first_tried_at: datetime | None
     canvas_enrollment_id: int | None
     granted: bool
@@ -84,6 +85,9 @@ class Work:
     sis_user_id: str | None
     canvas_user_id: int | None
     login_sent: str | None
+    create_new: bool
+    on_withdrawal: str | None
+    """What the course that let go last says of withdrawals; None: as Course Settings say."""
     wanted: bool
     shared: bool
     """Another wanted seat is the same Canvas enrollment, so this one's end removes nothing."""
@@ -100,8 +104,10 @@ def _insert(session: Session, table: Table):
 # -- claims -----------------------------------------------------------------------------------------------------------
 
 
-def claim(session: Session, course_id: int, now: datetime, registration_id: int | None = None) -> None:
-    """Claim seats in the course's Canvas course for its registered participants, or for one registration of them.
+def claim(
+    session: Session, course_id: int, now: datetime, registration_id: int | Collection[int] | None = None
+) -> None:
+    """Claim seats in the course's Canvas course for its registered participants, or for one or some registrations.
 
     A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
     claims elsewhere stay until the new seat has settled: into the new place first, then out of the old.
@@ -128,7 +134,8 @@ def claim(session: Session, course_id: int, now: datetime, registration_id: int 
         Registration.course_id == course_id, Registration.status == "registered", ~newest_is_there.exists()
     )
     if registration_id is not None:
-        to_move = to_move.where(Registration.id == registration_id)
+        some = [registration_id] if isinstance(registration_id, int) else registration_id
+        to_move = to_move.where(Registration.id.in_(some))
     moving = session.execute(to_move).all()
     if not moving:
         return
@@ -139,17 +146,24 @@ def claim(session: Session, course_id: int, now: datetime, registration_id: int 
             {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
             for participant_id in sorted({row.participant_id for row in part})
         ]
+        theirs = Seat.participant_id.in_([row.participant_id for row in part])
+        _lock(session, and_(theirs, *(getattr(Seat, name) == value for name, value in place.items())))
         upsert = _insert(session, _seat)
         upsert = upsert.on_conflict_do_update(
             index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
             set_={"version": Seat.version + 1, "changed_at": now, **_FRESH},
         )
         session.execute(upsert, seats)
+        # Named one by one, since PostgreSQL would take its time to find them in a course that has just grown large.
+        theirs = select(Seat.id).where(
+            Seat.participant_id.in_([seat["participant_id"] for seat in seats]),
+            *(getattr(Seat, k) == v for k, v in place.items()),
+        )
         # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
         session.execute(
             update(Claim)
             .where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
-            .where(Claim.seat_id.in_(select(Seat.id).where(*(getattr(Seat, k) == v for k, v in place.items()))))
+            .where(Claim.seat_id.in_(theirs))
             .values(ended_at=now)
             .execution_options(synchronize_session=False)
         )
@@ -176,7 +190,13 @@ def _end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     session.execute(update(Claim).where(live).values(ended_at=now).execution_options(synchronize_session=False))
 
 
+def _lock(session: Session, which: ColumnElement[bool]) -> None:
+    """Lock seats in the order of their ids, as everybody does who changes several: so nobody waits in a circle."""
+    session.execute(select(_seat.c.id).where(which).order_by(_seat.c.id).with_for_update())
+
+
 def _change(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    _lock(session, which)
     session.execute(
         update(Seat)
         .where(which)
@@ -193,7 +213,8 @@ def _unsettled(connection_id: int) -> ColumnElement[bool]:
     return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
 
 
-def _due(connection_id: int, now: datetime) -> ColumnElement[bool]:
+def due(connection_id: int, now: datetime) -> ColumnElement[bool]:
+    """SQL for the seats that are acted on now."""
     # A time further off than the longest back-off was set by a clock that has stepped back since: due.
     time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + LONGEST_BACK_OFF * 1.5)
     return and_(_unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
@@ -202,7 +223,7 @@ def _due(connection_id: int, now: datetime) -> ColumnElement[bool]:
 def _canaries(connection_id: int, now: datetime):
     return (
         select(func.min(Seat.id))
-        .where(_unsettled(connection_id), Seat.held, Seat.due_at.is_not(None))
+        .where(_unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
         .group_by(Seat.cause, Seat.cause_scope)
         .having(or_(func.min(Seat.due_at) <= now, func.max(Seat.due_at) > now + CANARY * 1.5))
     )
@@ -210,7 +231,7 @@ def _canaries(connection_id: int, now: datetime):
 
 def anything_due(session: Session, connection_id: int, now: datetime) -> bool:
     """Whether a drain would find work, told without a lock."""
-    one = select(Seat.id).where(_due(connection_id, now)).limit(1)
+    one = select(Seat.id).where(due(connection_id, now)).limit(1)
     return session.scalar(one) is not None or session.scalar(_canaries(connection_id, now).limit(1)) is not None
 
 
@@ -224,13 +245,13 @@ def due_ids(session: Session, connection_id: int, now: datetime, limit: int, wit
         .where(Claim.seat_id == Seat.id)
         .scalar_subquery()
     )
-    due = (
+    found = (
         select(Seat.id)
-        .where(_due(connection_id, now))
+        .where(due(connection_id, now))
         .order_by(soonest.nulls_last(), Seat.changed_at, Seat.id)
         .limit(limit + len(without))
     )
-    return [seat_id for seat_id in [*session.scalars(due), *canaries] if seat_id not in without]
+    return [seat_id for seat_id in [*session.scalars(found), *canaries] if seat_id not in without]
 
 
 def _load_statement() -> Select:
@@ -240,6 +261,15 @@ def _load_statement() -> Select:
         other.canvas_enrollment_id == Seat.canvas_enrollment_id,
         other.id != Seat.id,
         exists().where(Claim.seat_id == other.id, Claim.ended_at.is_(None)),
+    )
+    let_go_last = (
+        select(Course.on_withdrawal)
+        .join(Registration, Registration.course_id == Course.id)
+        .join(Claim, Claim.registration_id == Registration.id)
+        .where(Claim.seat_id == Seat.id)
+        .order_by(Claim.ended_at.desc(), Claim.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
     return (
         select(
@@ -251,6 +281,7 @@ def _load_statement() -> Select:
             Seat.attempts,
             Seat.cause,
             Seat.cause_scope,
+            Seat.held,
             Seat.first_tried_at,
             Seat.canvas_enrollment_id,
             Seat.granted,
@@ -259,6 +290,8 @@ def _load_statement() -> Select:
             Participant.sis_user_id,
             CanvasUser.canvas_user_id,
             CanvasUser.login_sent,
+            func.coalesce(CanvasUser.create_new, false()),
+            let_go_last,
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             shared,
         )
@@ -326,12 +359,6 @@ def _set_lease(session: Session, connection_id: int, term: int, until: datetime 
 # -- what came of it --------------------------------------------------------------------------------------------------
 
 
-def note_first_try(session: Session, seat_ids: list[int], canvas_now: datetime) -> None:
-    """Remember, before the first call for a seat leaves, when that was on Canvas's clock."""
-    untried = update(_seat).where(_seat.c.id.in_(seat_ids), _seat.c.first_tried_at.is_(None))
-    session.execute(untried.values(first_tried_at=canvas_now))
-
-
 def note_canvas_user(session: Session, connection_id: int, participant_id: int, **facts: Any) -> None:
     """Remember who a participant is in Canvas; facts are columns of CanvasUser."""
     known = _insert(session, CanvasUser.__table__).values(
@@ -343,6 +370,40 @@ def note_canvas_user(session: Session, connection_id: int, participant_id: int, 
 def note_enrollment(session: Session, seat_id: int, **facts: Any) -> None:
     """Remember what Canvas said of a seat; facts are true whoever holds the lease now."""
     session.execute(update(_seat).where(_seat.c.id == seat_id).values(**facts))
+
+
+def grant_of(session: Session, connection_id: int, canvas_enrollment_id: int) -> bool | None:
+    """Whether an enrollment that another seat knows already is ours to end; None where no seat knows it."""
+    return session.scalar(
+        select(_seat.c.granted)
+        .where(_seat.c.connection_id == connection_id, _seat.c.canvas_enrollment_id == canvas_enrollment_id)
+        .limit(1)
+    )
+
+
+def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enrollment_ids: list[int]) -> set[int]:
+    """Those of the Canvas enrollments that other seats know as theirs."""
+    return set(
+        session.scalars(
+            select(_seat.c.canvas_enrollment_id).where(
+                _seat.c.connection_id == connection_id,
+                _seat.c.canvas_enrollment_id.in_(canvas_enrollment_ids),
+                _seat.c.id != work.seat_id,
+            )
+        )
+    )
+
+
+def assert_again(session: Session, connection_id: int, work: Work, canvas_enrollment_id: int, now: datetime) -> None:
+    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again."""
+    same = and_(
+        Seat.connection_id == connection_id,
+        Seat.canvas_enrollment_id == canvas_enrollment_id,
+        Seat.id != work.seat_id,
+        exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
+    )
+    if session.scalar(select(Seat.id).where(same).limit(1)) is not None:
+        _change(session, same, now)
 
 
 # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
@@ -363,20 +424,24 @@ def settle(session: Session, connection_id: int, term: int, work: Work, now: dat
     The success also releases everything held for the cause that this seat was held for, and ends the older claims of
     registrations that were moving here.
     """
+    older = list(session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id})) if work.wanted else []
+    if older:
+        _lock(session, Seat.id.in_([work.seat_id, *(row.seat_id for row in older)]))
     values = {"seat_id": work.seat_id, "of_connection": connection_id, "term": term, "loaded_version": work.version}
     if session.execute(_SETTLE, values | {"now": now}).rowcount == 0:
         _change(session, Seat.id == work.seat_id, now)
         return False
-    if work.cause:
-        release(session, connection_id, now, work.cause, work.cause_scope)
-    if work.wanted and (older := list(session.scalars(_OLDER_CLAIMS, {"seat_id": work.seat_id}))):
-        _end(session, Claim.id.in_(older), now)
+    if work.held:
+        same = (Seat.cause == work.cause, Seat.cause_scope == work.cause_scope)
+        release(session, Seat.connection_id == connection_id, *same)
+    if older:
+        _end(session, Claim.id.in_([row.id for row in older]), now)
     return True
 
 
 _here = _claim.alias()
 _OLDER_CLAIMS = (
-    select(_claim.c.id)
+    select(_claim.c.id, _claim.c.seat_id)
     .join(_here, _here.c.registration_id == _claim.c.registration_id)
     .where(_here.c.seat_id == bindparam("seat_id"), _here.c.ended_at.is_(None))
     .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
@@ -386,15 +451,13 @@ _OLDER_CLAIMS = (
 
 def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
     """Count an attempt and try again at `due_at`; a change made meanwhile keeps its own, earlier time."""
-    _unless_changed(
-        session,
-        work,
-        cause=cause,
-        cause_scope="",
-        cause_detail=detail,
-        attempts=work.attempts + 1,
-        due_at=due_at,
-    )
+    counted = {"attempts": work.attempts + 1, "due_at": due_at, "held": False}
+    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, **counted)
+
+
+def put_off(session: Session, work: Work, due_at: datetime) -> None:
+    """Not now, for a reason that is nobody's fault."""
+    _unless_changed(session, work, due_at=due_at, held=False)
 
 
 def hold(session: Session, connection_id: int, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
@@ -413,6 +476,8 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
         due_at=again,
         attempts=0,
     )
+    if (work.held, work.cause, work.cause_scope) != (True, cause, scope):
+        return
     session.execute(
         update(Seat)
         .where(_unsettled(connection_id), Seat.held, Seat.cause == cause, Seat.cause_scope == scope)
@@ -423,7 +488,7 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
 
 def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:
     """Give up until somebody asks."""
-    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, parked_at=now)
+    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, parked_at=now, held=False)
 
 
 def _unless_changed(session: Session, work: Work, **values: Any) -> None:
@@ -435,96 +500,28 @@ def _unless_changed(session: Session, work: Work, **values: Any) -> None:
     )
 
 
-def release(
-    session: Session, connection_id: int, now: datetime, cause: str | None = None, scope: str | None = None
-) -> int:
-    """Make what is held or parked due now: of one cause, of one cause and scope, or all; answers how many."""
-    which = [_unsettled(connection_id), or_(Seat.held, Seat.parked_at.is_not(None))]
-    which += [Seat.cause == cause] if cause is not None else []
-    which += [Seat.cause_scope == scope] if scope is not None else []
-    released = session.execute(update(Seat).where(*which).values(**_FRESH).execution_options(synchronize_session=False))
+def release(session: Session, *which: ColumnElement[bool]) -> int:
+    """Make due now what is held or parked of the seats that the conditions pick; answers how many."""
+    released = session.execute(
+        update(Seat)
+        .where(Seat.settled_version < Seat.version, or_(Seat.held, Seat.parked_at.is_not(None)), *which)
+        .values(**_FRESH)
+        .execution_options(synchronize_session=False)
+    )
     if released.rowcount:
         session.info[RANG] = True
     return released.rowcount
 
 
-# -- what to tell -----------------------------------------------------------------------------------------------------
-
-
-def standing() -> ColumnElement[str]:
-    """SQL for where a seat stands: enrolled, removed, held, parked or due; disjoint and complete."""
-    return case(
-        (and_(Seat.settled_version >= Seat.version, Seat.enrolled), "enrolled"),
-        (Seat.settled_version >= Seat.version, "removed"),
-        (Seat.parked_at.is_not(None), "parked"),
-        (Seat.held, "held"),
-        else_="due",
-    )
-
-
-def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
-    """How many seats of the current connection stand where, and how the connection itself does.
-
-    While the connection holds, or Canvas is switched off, nothing is due: it waits, and counts as held.
-    """
-    counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
-    connection = settings.connection
-    state, oldest = "unset", None
-    if connection is not None:
-        rows = session.execute(
-            select(standing().label("standing"), func.count())
-            .where(Seat.connection_id == connection.id)
-            .group_by("standing")
-        )
-        counts |= dict(rows.all())
-        oldest = session.scalar(select(func.min(Seat.changed_at)).where(_due(connection.id, now)))
-        state = "holding" if connection.hold_cause else "ok"
-    elif settings.draft_check_at is not None:
-        state = "holding"
-    if state != "unset" and not settings.display_canvas:
-        state = "off"
-    if state != "ok":
-        counts["held"] += counts["due"]
-        counts["due"], oldest = 0, None
-    return {
-        "seats": counts,
-        "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
-        "connection": state,
-        "hold": connection.hold_cause if connection else None,
-    }
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where a registration's newest seat stands, for pages; `standing` as `standing()` says."""
-
-    registration_id: int
-    seat_id: int
-    connection_id: int
-    canvas_course_id: int
-    standing: str
-    cause: str | None
-    scope: str
-    detail: str | None
-
-
-def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access]:
-    """Where the newest seat of each registration stands; registrations that never claimed one are left out."""
-    newest = (
-        select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids)).group_by(Claim.registration_id)
-    )
-    rows = session.execute(
-        select(
-            Claim.registration_id,
-            Seat.id,
-            Seat.connection_id,
-            Seat.canvas_course_id,
-            standing(),
-            Seat.cause,
-            Seat.cause_scope,
-            Seat.cause_detail,
-        )
-        .join(Seat, Seat.id == Claim.seat_id)
-        .where(Claim.id.in_(newest))
-    )
-    return {row[0]: Access(*row) for row in rows}
+def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
+    """An administrator's answer for an enrollment that we did not grant and nobody is registered for any more."""
+    if stays:
+        seat.settled_version, seat.settled_at, seat.kept = seat.version, now, True
+        seat.held, seat.cause, seat.cause_scope, seat.cause_detail, seat.due_at = False, None, "", None, None
+    else:
+        seat.granted = True
+        session.flush()
+        release(session, Seat.id == seat.id)
+    words = f"Canvas course {seat.canvas_course_id}: the enrollment that was there before us"
+    log.note(session, now, by, "kept" if stays else "removed", words, participant_id=seat.participant_id)
+    session.flush()

@@ -18,11 +18,12 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("is_admin", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ascriptica_account")),
+        sa.UniqueConstraint("email", name=op.f("uq_ascriptica_account_email")),
     )
     op.create_table(
         "ascriptica_connection",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("canvas_url", sa.String(length=255), nullable=False),
+        sa.Column("canvas_url", sa.String(length=300), nullable=False),
         sa.Column("canvas_root_id", sa.BigInteger(), nullable=False),
         sa.Column("account_name", sa.String(length=255), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
@@ -55,6 +56,12 @@ def upgrade() -> None:
         sa.Column("registration_closes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=True),
         sa.Column("places_taken", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("on_withdrawal", sa.String(length=20), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "on_withdrawal IN ('delete', 'deactivate', 'conclude')",
+            name=op.f("ck_ascriptica_course_on_withdrawal_known"),
+        ),
         sa.CheckConstraint(
             "capacity IS NULL OR places_taken <= capacity", name=op.f("ck_ascriptica_course_places_within_capacity")
         ),
@@ -64,7 +71,7 @@ def upgrade() -> None:
     op.create_table(
         "ascriptica_participant",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=True),
         sa.Column("email", sa.String(length=320), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("sis_user_id", sa.String(length=255), nullable=True),
@@ -107,6 +114,12 @@ def upgrade() -> None:
         sa.Column("canvas_user_id", sa.BigInteger(), nullable=True),
         sa.Column("login_sent", sa.String(length=255), nullable=True),
         sa.Column("created_by_us", sa.Boolean(), nullable=False),
+        sa.Column("name_sent", sa.String(length=255), nullable=True),
+        sa.Column("email_sent", sa.String(length=320), nullable=True),
+        sa.Column("follow_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("follow_problem", sa.Text(), nullable=True),
+        sa.Column("candidates", sa.JSON(), nullable=True),
+        sa.Column("create_new", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["ascriptica_connection.id"], name=op.f("fk_ascriptica_canvas_user_connection_id")
         ),
@@ -115,6 +128,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection_id", "participant_id", name=op.f("pk_ascriptica_canvas_user")),
     )
+    op.create_table(
+        "ascriptica_log",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("who", sa.String(length=320), nullable=False),
+        sa.Column("what", sa.String(length=40), nullable=False),
+        sa.Column("participant_id", sa.Integer(), nullable=True),
+        sa.Column("course_id", sa.Integer(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["course_id"], ["ascriptica_course.id"], name=op.f("fk_ascriptica_log_course_id")),
+        sa.ForeignKeyConstraint(
+            ["participant_id"], ["ascriptica_participant.id"], name=op.f("fk_ascriptica_log_participant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ascriptica_log")),
+    )
+    op.create_index(op.f("ix_ascriptica_log_at"), "ascriptica_log", ["at"], unique=False)
+    op.create_index(op.f("ix_ascriptica_log_course_id"), "ascriptica_log", ["course_id"], unique=False)
+    op.create_index(op.f("ix_ascriptica_log_participant_id"), "ascriptica_log", ["participant_id"], unique=False)
+
     op.create_table(
         "ascriptica_registration",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -167,6 +199,7 @@ def upgrade() -> None:
         sa.Column("canvas_enrollment_id", sa.BigInteger(), nullable=True),
         sa.Column("granted", sa.Boolean(), nullable=False),
         sa.Column("enrolled", sa.Boolean(), nullable=False),
+        sa.Column("kept", sa.Boolean(), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["ascriptica_connection.id"], name=op.f("fk_ascriptica_seat_connection_id")
@@ -196,12 +229,20 @@ def upgrade() -> None:
         "ascriptica_settings",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("display_canvas", sa.Boolean(), nullable=False),
+        sa.Column("create_users", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("by_invitation", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("canvas_mail", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("on_withdrawal", sa.String(length=20), server_default="delete", nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=True),
-        sa.Column("draft_url", sa.String(length=255), nullable=True),
+        sa.Column("draft_url", sa.String(length=300), nullable=True),
         sa.Column("draft_root_id", sa.BigInteger(), nullable=True),
         sa.Column("draft_token", sa.LargeBinary(), nullable=True),
         sa.Column("draft_problem", sa.Text(), nullable=True),
         sa.Column("draft_check_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "on_withdrawal IN ('delete', 'deactivate', 'conclude')",
+            name=op.f("ck_ascriptica_settings_on_withdrawal_known"),
+        ),
         sa.CheckConstraint("id = 1", name=op.f("ck_ascriptica_settings_one_row")),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["ascriptica_connection.id"], name=op.f("fk_ascriptica_settings_connection_id")
@@ -232,7 +273,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
 
-    for table, column in (("ascriptica_account", "email"), ("ascriptica_course", "code")):
+    for table, column in (("ascriptica_course", "code"),):
         op.create_index(f"uq_{table}_{column}", table, [sa.func.lower(sa.text(column))], unique=True)
     op.execute("INSERT INTO ascriptica_settings (id, display_canvas) VALUES (1, false)")
 
@@ -242,6 +283,7 @@ def downgrade() -> None:
     op.drop_table("ascriptica_settings")
     op.drop_table("ascriptica_seat")
     op.drop_table("ascriptica_registration")
+    op.drop_table("ascriptica_log")
     op.drop_table("ascriptica_canvas_user")
     op.drop_table("ascriptica_association")
     op.drop_table("ascriptica_participant")

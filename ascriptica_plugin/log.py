@@ -1,0 +1,39 @@
+"""The log of changes: who, what, when, to whom, what Canvas answered. Written in the change's own transaction.
+
+Whoever writes words here has taken care that no secret is in them.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from .models import LogEntry
+
+US = "Ascriptica"
+"""Who did what nobody asked for at that moment: the worker."""
+
+KEPT = timedelta(days=180)
+
+
+def note(
+    session: Session,
+    now: datetime,
+    who: str,
+    what: str,
+    words: str = "",
+    *,
+    participant_id: int | None = None,
+    course_id: int | None = None,
+) -> None:
+    """Add an entry; it is true only if the caller commits. `who` is an email or `US`, `what` a verb of ours."""
+    session.add(
+        LogEntry(at=now, who=who, what=what, words=words[:2000], participant_id=participant_id, course_id=course_id)
+    )
+
+
+def forget_old(session: Session, now: datetime, kept: timedelta = KEPT) -> int:
+    """Delete what is older than `kept`; answers how many."""
+    return session.execute(
+        delete(LogEntry).where(LogEntry.at < now - kept).execution_options(synchronize_session=False)
+    ).rowcount
