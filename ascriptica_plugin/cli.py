@@ -4,20 +4,21 @@ import importlib.resources
 import json
 import logging
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
 
-from . import drain, jobs, seats
+from . import drain, imports, jobs, standing
 from .models import load_settings
 
 
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = AppGroup("ascriptica", help="Registrations that become Canvas enrollments.")
-    for command in (upgrade, worker, status, practice_canvas):
+    for command in (upgrade, worker, import_file, status, practice_canvas):
         group.add_command(command)
     return group
 
@@ -57,9 +58,41 @@ def upgrade() -> None:
 def worker() -> None:
     """Run the worker: talks to Canvas, until told to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # RQ tells each job's coming and going, and its own housekeeping.
-    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
+    logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     jobs.work(current_app._get_current_object())
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(tuple(imports.COLUMNS)))
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Tell what would become of each row, and change nothing.")
+@click.pass_context
+@with_appcontext
+def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool) -> None:
+    """Import courses, participants or registrations from a CSV file in UTF-8.
+
+    The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
+    email,name,sis_user_id for participants; email,course,status for registrations, the status being registered or
+    withdrawn. A blank cell leaves what there is. Rows that can't be taken are listed with line and reason, the others
+    go in. Ends with 0 if all went in, 1 if some did not, 2 if the file can't be used.
+    """
+    try:
+        rows = imports.read(kind, file.read(imports.LARGEST_FILE + 1))
+    except imports.Unusable as reason:
+        click.echo(f"Error: {reason}", err=True)
+        context.exit(2)
+
+    def progress(before: int, done: int) -> None:
+        if before // 1000 < done // 1000:
+            click.echo(f"{done:,} of {len(rows):,} rows", err=True)
+
+    session = current_app.extensions["sqlalchemy"].session
+    report = imports.run(session, kind, rows, drain.utc_now, "the import command", dry_run=dry_run, progress=progress)
+    for line, reason in report.refused:
+        click.echo(f"line {line}: {reason}")
+    click.echo(f"{report}." + (" This was a dry run: nothing was changed." if dry_run else ""))
+    context.exit(1 if report.refused else 0)
 
 
 @click.command
@@ -68,7 +101,7 @@ def worker() -> None:
 def status(as_json: bool) -> None:
     """Tell how many seats stand where, and how the connection to Canvas does."""
     session = current_app.extensions["sqlalchemy"].session
-    found = seats.status(session, load_settings(session), drain.utc_now())
+    found = standing.status(session, load_settings(session), drain.utc_now())
     if as_json:
         click.echo(json.dumps(found))
         return

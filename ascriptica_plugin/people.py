@@ -1,0 +1,105 @@
+"""People as the office keeps them: what a name, an email and a SIS ID may be, finding people, correcting them.
+
+Knows the tables; no Flask. Never commits. Each `read_` answers the tidy form or raises ValueError, whose text is a
+sentence for the person who typed.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy.orm import Session
+
+from . import log, seats
+from .models import CanvasUser, Participant, Seat
+
+LONGEST_EMAIL = 100
+"""Canvas takes logins of 100 characters at most, and the email becomes one."""
+
+LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
+
+
+def read_name(typed: str) -> str:
+    """A name of 1 to 255 characters, without control characters."""
+    name = typed.strip()
+    if not name:
+        raise ValueError("Enter a name.")
+    if len(name) > 255:
+        raise ValueError("Keep the name to 255 characters.")
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        raise ValueError("Take the line breaks and control characters out of the name.")
+    return name
+
+
+def read_email(typed: str) -> str:
+    """An email address that can become a Canvas login."""
+    email = typed.strip()
+    if not email:
+        raise ValueError("Enter an email address.")
+    if len(email) > LONGEST_EMAIL:
+        raise ValueError(f"Canvas takes logins of {LONGEST_EMAIL} characters at most. Use a shorter address.")
+    try:
+        validate_email(email, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("That is not an email address. It looks like ann@example.org.") from None
+    return email
+
+
+def read_sis_user_id(typed: str) -> str | None:
+    """A SIS ID, or None for a blank one."""
+    sis_user_id = typed.strip()
+    if len(sis_user_id) > 255:
+        raise ValueError("Keep the SIS ID to 255 characters.")
+    if not sis_user_id.isprintable():
+        raise ValueError("Take the line breaks and control characters out of the SIS ID.")
+    return sis_user_id or None
+
+
+def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
+    """The participants with these emails, whatever their case, under the email in small letters."""
+    # SQLite's lower() knows ASCII only, and so does that of bytes.
+    spellings = {email.lower() for email in emails} | {email.encode().lower().decode() for email in emails}
+    found: dict[str, list[Participant]] = {}
+    for participant in session.scalars(select(Participant).where(func.lower(Participant.email).in_(spellings))):
+        found.setdefault(participant.email.lower(), []).append(participant)
+    return found
+
+
+def matches(words: str) -> ColumnElement[bool]:
+    """Condition on Participant: every one of the words is in the name, the email or the SIS ID."""
+    # One text a person is compared faster than three, and no word has the space that joins them.
+    text = Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, "")
+    return and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
+
+
+def correct(session: Session, participant: Participant, now: datetime, by: str, **facts: str | None) -> bool:
+    """Give the participant this name, email or SIS ID; whether any of them is another than before.
+
+    With another email or SIS ID Canvas may know them after all, so what is held or parked of theirs is tried again.
+    The Canvas user that we created follows.
+    """
+    before = {name: getattr(participant, name) for name in facts}
+    changed = {name: value for name, value in facts.items() if value != before[name]}
+    if not changed:
+        return False
+    for name, value in changed.items():
+        setattr(participant, name, value)
+    session.flush()
+    if changed.keys() & {"email", "sis_user_id"}:
+        seats.release(session, Seat.participant_id == participant.id)
+    if changed.keys() & {"name", "email"}:
+        _let_canvas_follow(session, participant.id)
+    words = "; ".join(
+        f"{LABELS[name]}: {before[name] or 'none'} → {value or 'none'}" for name, value in changed.items()
+    )
+    log.note(session, now, by, "corrected", words, participant_id=participant.id)
+    return True
+
+
+def _let_canvas_follow(session: Session, participant_id: int) -> None:
+    """A follow that failed before waits no longer."""
+    ours = update(CanvasUser).where(CanvasUser.participant_id == participant_id, CanvasUser.created_by_us)
+    followed = session.execute(ours.values(follow_at=None).execution_options(synchronize_session=False))
+    if followed.rowcount:
+        session.info[seats.RANG] = True
