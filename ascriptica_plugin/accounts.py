@@ -4,14 +4,13 @@ Flask-Login keeps who is signed in, Werkzeug hashes the passwords.
 """
 
 import functools
-from urllib.parse import urlsplit
 
 import click
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
 from flask.cli import with_appcontext
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -46,7 +45,7 @@ class SignedIn(UserMixin):
 
 
 class SignInForm(FlaskForm):
-    email = EmailField("Email", validators=[InputRequired("Enter your email address.")])
+    email = EmailField("Email", validators=[InputRequired("Enter your email address."), NO_CONTROLS])
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
 
 
@@ -106,7 +105,8 @@ def may_administer() -> bool:
 def add_account(session: Session, email: str, name: str, password: str, *, admin: bool = False) -> Account:
     """A new sign-in; never commits. Raises ValueError with a sentence where the email has one already."""
     begin_writing(session)
-    account = Account(email=email, name=name, password_hash=generate_password_hash(password), is_admin=admin)
+    # In lower case by Python, since SQLite's lower() knows ASCII only.
+    account = Account(email=email.lower(), name=name, password_hash=generate_password_hash(password), is_admin=admin)
     try:
         with session.begin_nested():
             session.add(account)
@@ -133,9 +133,8 @@ def _ask_to_sign_in(error):
 def _next_page() -> str:
     """Where to go after signing in: a path of ours, never another site's address."""
     target = request.args.get("next", "")
-    parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and "\\" not in target
-    return target if own and target.isprintable() else url_for("ascriptica.catalogue")
+    own = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if own else url_for("ascriptica.catalogue")
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -143,7 +142,7 @@ def sign_in():
     """Sign in with email and password."""
     form = SignInForm()
     if form.validate_on_submit():
-        account = _session().scalar(select(Account).where(func.lower(Account.email) == form.email.data.strip().lower()))
+        account = _session().scalar(select(Account).where(Account.email == form.email.data.strip().lower()))
         right = check_password_hash(account.password_hash if account else _nobodys_hash(), form.password.data)
         if account and right:
             login_user(SignedIn(account))
@@ -188,6 +187,8 @@ def create_user(email: str, name: str, admin: bool, password: str) -> None:
     """Make a sign-in; the password comes from a prompt or ASCRIPTICA_PASSWORD."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise click.ClickException(f"Choose a password of {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    if not 0 < len(name.strip()) <= 255 or not name.isprintable():
+        raise click.ClickException("Give a name of up to 255 printable characters.")
     try:
         add_account(_session(), email.strip(), name.strip(), password, admin=admin)
     except ValueError as error:

@@ -1,17 +1,21 @@
 """Every form. A field's error is a sentence that names the remedy; tidying happens here, rules of the office do not."""
 
+import csv
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 from typing import TypeVar
 
 from flask import current_app
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, IntegerField, PasswordField, StringField, TextAreaField
-from wtforms.fields import DateTimeLocalField
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
-from . import addresses
+from . import addresses, imports, people
 from .models import load_settings
 
 T = TypeVar("T")
@@ -51,11 +55,37 @@ class CanvasRootIDField(StringField):
         self.data = _read(addresses.canvas_account, str(self.data or ""))
 
 
+ON_WITHDRAWAL = [
+    SelectChoice("delete", "Delete the enrollment: off the roster; coming back brings it back"),
+    SelectChoice("deactivate", "Deactivate it: stays on the roster without access, grades are kept"),
+    SelectChoice("conclude", "Conclude it: they can still read the course"),
+]
+
+
 class CourseSettingsForm(FlaskForm):
     display_canvas = BooleanField("Display Canvas")
     canvas_url = CanvasURLField("Canvas web service URL")
     canvas_token = PasswordField("Canvas web service token", filters=[_strip])
     canvas_root_id = CanvasRootIDField("Canvas root ID")
+    missing_users = SelectField(
+        "People whom Canvas doesn't know",
+        choices=[
+            SelectChoice("create", "Create a Canvas user for them"),
+            SelectChoice("wait", "Let them wait for the office"),
+        ],
+    )
+    enroll = SelectField(
+        "Enroll people",
+        choices=[
+            SelectChoice("active", "At once"),
+            SelectChoice("invited", "By invitation, which they accept in Canvas"),
+        ],
+    )
+    canvas_mail = SelectField(
+        "When somebody is enrolled, Canvas",
+        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Tells them by mail")],
+    )
+    on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
 
     def validate_canvas_token(self, field) -> None:
         token = field.data or ""
@@ -146,6 +176,13 @@ class CourseForm(FlaskForm):
         description="A section's ID, or sis_section_id: and its SIS ID. Blank: the course's default section.",
     )
 
+    canvas_shown = HiddenField()
+    withdrawal = SelectField(
+        "When somebody withdraws",
+        choices=[SelectChoice("", "As in Course Settings"), *ON_WITHDRAWAL],
+        default="",
+    )
+
     def validate_ends_at(self, field) -> None:
         if field.data and self.starts_at.data and field.data < self.starts_at.data:
             raise ValidationError("The course can't end before it starts.")
@@ -172,3 +209,141 @@ class CourseForm(FlaskForm):
 
 class Confirmation(FlaskForm):
     """Nothing but the CSRF token: for buttons."""
+
+
+# -- registering on behalf --------------------------------------------------------------------------------------------
+
+MOST_LINES = 500
+
+
+class OnBehalfForm(FlaskForm):
+    """One person whom the office registers."""
+
+    name = StringField("Name")
+    email = StringField("Email", description="Somebody who is here already is found by it.")
+    sis_user_id = StringField("SIS ID", description="The person's ID in Canvas's SIS data.")
+
+    def validate_name(self, field) -> None:
+        field.data = _read(people.read_name, field.data or "")
+
+    def validate_email(self, field) -> None:
+        field.data = _read(people.read_email, field.data or "")
+
+    def validate_sis_user_id(self, field) -> None:
+        field.data = _read(people.read_sis_user_id, field.data or "")
+
+
+@dataclass
+class PastedLine:
+    """One line of a pasted list: `number` from 1, and either whom it names or the `problem` with it."""
+
+    number: int
+    typed: str
+    email: str = ""
+    name: str = ""
+    problem: str | None = None
+
+
+class PeopleListField(TextAreaField):
+    """One person a line; `lines` is what was read."""
+
+    lines: list[PastedLine] = []
+
+    def pre_validate(self, form) -> None:
+        self.lines = read_people(self.data or "")
+        if not self.lines:
+            raise ValidationError("Paste at least one email address.")
+        if len(self.lines) > MOST_LINES:
+            raise ValidationError(f"That is {len(self.lines):,} people. Paste at most {MOST_LINES} at a time.")
+
+
+class OnBehalfListForm(FlaskForm):
+    """A pasted list of people whom the office registers."""
+
+    people = PeopleListField(
+        "One person a line",
+        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>.",
+    )
+
+
+class CancelCourseForm(FlaskForm):
+    """The second question before a course with many people is cancelled."""
+
+    code = StringField("Type the course's code", filters=[_strip])
+
+
+def read_people(text: str) -> list[PastedLine]:
+    """What stands on each line: an email, email and name in either order, or Name <email>; a heading is skipped."""
+    typed = [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
+    if typed and "@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE):
+        del typed[0]
+    first_at: dict[str, int] = {}
+    lines = []
+    for number, line in typed:
+        read = _read_person(number, line)
+        if read.problem is None and first_at.setdefault(read.email.lower(), number) != number:
+            read.problem = f"The same email as in line {first_at[read.email.lower()]}."
+        lines.append(read)
+    return lines
+
+
+def _read_person(number: int, typed: str) -> PastedLine:
+    line = PastedLine(number, typed if len(typed) <= 80 else typed[:79] + "…")
+    if len(typed) > 1000:
+        line.problem = "Too long for one person."
+    elif bracketed := re.fullmatch(r"(.*?)<([^<>]*)>[,;]?", typed):
+        line.name, line.email = bracketed[1].strip(" \"',;\t"), bracketed[2].strip()
+    else:
+        separator = next((sign for sign in "\t;" if sign in typed), ",")
+        cells = [cell.strip() for cell in next(csv.reader([typed], delimiter=separator, skipinitialspace=True))]
+        emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if cell and "@" not in cell]
+        line.email, line.name = (emails or [""])[0], (names or [""])[0]
+        if len(emails) > 1:
+            line.problem = "More than one email. Write one person a line."
+        elif len(names) > 1:
+            line.problem = "More than an email and a name. Put a name with a comma in it in double quotes."
+    try:
+        if line.problem is None:
+            line.email = people.read_email(line.email)
+            line.name = people.read_name(line.name) if line.name else ""
+    except ValueError as problem:
+        line.problem = str(problem)
+    return line
+
+
+# -- people and imports -----------------------------------------------------------------------------------------------
+
+
+class ParticipantForm(FlaskForm):
+    """A participant's own data; what is not changed is not judged, since it may be the host's."""
+
+    name = StringField("Name", filters=[_strip])
+    email = StringField("Email", filters=[_strip])
+    sis_user_id = StringField(
+        "SIS ID",
+        filters=[lambda value: (value or "").strip() or None],
+        description="The person's ID in Canvas's SIS data. With it, Canvas knows them whatever their email is.",
+    )
+
+    def validate_name(self, field) -> None:
+        self._judge(field, people.read_name)
+
+    def validate_email(self, field) -> None:
+        self._judge(field, people.read_email)
+
+    def validate_sis_user_id(self, field) -> None:
+        self._judge(field, people.read_sis_user_id)
+
+    def _judge(self, field, reader: Callable[[str], str | None]) -> None:
+        if field.data != field.object_data:
+            field.data = _read(reader, field.data or "")
+
+
+class ImportForm(FlaskForm):
+    """A CSV file to import, or only to try out."""
+
+    kind = SelectField(
+        "What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in imports.COLUMNS]
+    )
+    file = FileField("CSV file", validators=[FileRequired("Choose a file.")])
+    dry_run = BooleanField("Only try it out: tell what would become of each row, and change nothing")

@@ -1,7 +1,6 @@
 """What a person reads when a request can't be done: a sentence and a way on, never a trace."""
 
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -72,5 +71,5 @@ def _leave_the_database_out() -> None:
 
 def _page_before() -> str | None:
     """The page that the person came from, where it is one of this site and worth going back to."""
-    parts = urlsplit(request.referrer or "")
-    return request.referrer if parts.netloc == request.host and request.method == "POST" else None
+    own = (request.referrer or "").startswith(request.host_url)
+    return request.referrer if own and request.method == "POST" else None

@@ -2,18 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from .. import drain, registrations, seats
+from .. import drain, registrations, standing
 from ..causes import CAUSES, OFFICE, SOON
 from ..forms import Confirmation
 from ..models import Association, Course, Participant, Registration
 from ..registrations import NotPossible, Person
 from .base import blueprint, for_everybody, for_participants, plugin, session, settings
+
+DONE = {
+    "registered": "You are registered for {}.",
+    "waitlisted": "You are on the waitlist for {}.",
+    "withdrawn": "You have withdrawn from {}.",
+}
+"""What is told after a change, by the status that it led to."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,11 @@ class CanvasAccess:
 @blueprint.get("/")
 @for_everybody
 def catalogue():
-    """Every course that has not ended."""
+    """Every course that has not ended and is not cancelled."""
     now = drain.utc_now()
     courses = session().scalars(
         select(Course)
-        .where((Course.ends_at.is_(None)) | (Course.ends_at > now))
+        .where((Course.ends_at.is_(None)) | (Course.ends_at > now), Course.cancelled_at.is_(None))
         .order_by(Course.starts_at.nulls_last(), Course.title)
     )
     return render_template("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
@@ -55,6 +63,8 @@ def course(code: str):
         course=found,
         registration=registration,
         access=canvas_access([registration]).get(registration.id) if registration else None,
+        position=registrations.positions(session(), [registration]).get(registration.id) if registration else None,
+        waiting=registrations.waiting(session(), found),
         closed=_why_closed(found),
         form=Confirmation(),
     )
@@ -63,15 +73,15 @@ def course(code: str):
 @blueprint.post("/courses/<code>/register")
 @for_participants
 def register(person: Person, code: str):
-    """Register the signed-in participant."""
-    return _change(person, code, registrations.register, "You are registered for {}.")
+    """Register the signed-in participant, or with `wait` put them on the waitlist of a full course."""
+    return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
 
 
 @blueprint.post("/courses/<code>/withdraw")
 @for_participants
 def withdraw(person: Person, code: str):
     """Withdraw the signed-in participant."""
-    return _change(person, code, registrations.withdraw, "You have withdrawn from {}.")
+    return _change(person, code, registrations.withdraw)
 
 
 @blueprint.get("/my/courses")
@@ -88,25 +98,31 @@ def my_courses(person: Person):
         )
     )
     return render_template(
-        "ascriptica/my_courses.html", registrations=mine, access=canvas_access(mine), form=Confirmation()
+        "ascriptica/my_courses.html",
+        registrations=mine,
+        access=canvas_access(mine),
+        positions=registrations.positions(session(), mine),
+        form=Confirmation(),
     )
 
 
-def _change(person: Person, code: str, change: Callable, done: str):
+def _change(person: Person, code: str, change: Callable):
     found = course_or_404(code)
     try:
-        change(session(), found, person, drain.utc_now())
+        registration = change(session(), found, person, drain.utc_now())
         session().commit()
     except NotPossible as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(done.format(found.title), "success")
+        flash(DONE[registration.status].format(found.title), "success")
     return redirect(url_for(".course", code=code))
 
 
 def course_or_404(code: str) -> Course:
     """The course with that code, whatever its case; 404 when there is none."""
+    if not code.isprintable():
+        abort(404)
     found = session().scalar(
         select(Course).where(func.lower(Course.code) == code.lower()).options(joinedload(Course.association))
     )
@@ -135,7 +151,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
     current = settings()
     if not current.display_canvas or not of:
         return {}
-    found = seats.access_of(session(), [registration.id for registration in of])
+    found = standing.access_of(session(), [registration.id for registration in of])
     connection = current.connection
     words = {}
     for registration in of:
@@ -178,7 +194,11 @@ def _not_looked_up(association: Association, connection_id: int | None) -> Canva
     return CanvasAccess(SOON, "The Canvas course is being looked up …", "waiting", moving=True)
 
 
-def _settled(access: seats.Access, association: Association | None, canvas_url: str, is_in: bool) -> CanvasAccess:
+def _settled(access: standing.Access, association: Association | None, canvas_url: str, is_in: bool) -> CanvasAccess:
+    if access.kept:
+        return CanvasAccess(
+            "You have withdrawn. You were in the Canvas course before, and stay in it.", "Kept in Canvas", "settled"
+        )
     if not is_in and access.standing == "enrolled":
         return CanvasAccess(
             "You are still in the Canvas course through another registration.",

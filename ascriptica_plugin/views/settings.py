@@ -3,12 +3,12 @@
 from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 
-from .. import connections, drain
+from .. import connections, drain, log, seats
 from ..canvas import Account, CanvasDown, Throttled
 from ..causes import CAUSES, remedy
 from ..forms import CourseSettingsForm
-from ..models import Association, Settings, begin_writing
-from .base import blueprint, for_administrators, plugin, session, settings
+from ..models import Association, Seat, Settings, begin_writing
+from .base import blueprint, for_administrators, person, plugin, session, settings
 
 
 @blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
@@ -21,6 +21,10 @@ def course_settings():
         display_canvas=now.display_canvas,
         canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
         canvas_root_id=now.draft_root_id or (in_use.canvas_root_id if in_use else ""),
+        missing_users="create" if now.create_users else "wait",
+        enroll="invited" if now.by_invitation else "active",
+        canvas_mail="mail" if now.canvas_mail else "silent",
+        on_withdrawal=now.on_withdrawal,
     )
     if request.method == "GET":
         return _page(form, now)
@@ -38,6 +42,7 @@ def course_settings():
 def _switch_off():
     begin_writing(session())
     settings().display_canvas = False
+    log.note(session(), drain.utc_now(), person().email, "switched Canvas off")
     session().commit()
     flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
     return redirect(url_for(".course_settings"))
@@ -70,12 +75,11 @@ def _connect(form: CourseSettingsForm):
 
     begin_writing(session())
     current = session().get_one(Settings, 1, populate_existing=True)
+    _keep_policy(form, current)
     if failed is not None:
         if failed.field != "canvas_token":
             connections.keep_draft(current, canvases, url, root_id, token)
-            session().commit()
-        else:
-            session().rollback()
+        session().commit()
         getattr(form, failed.field).errors = [str(failed)]
         return _page(form, settings(), offer=failed.offer, status=422)
     if unanswered is not None:
@@ -93,11 +97,23 @@ def _connect(form: CourseSettingsForm):
         return _page(form, settings(), confirm=found)
     connections.adopt(session(), current, canvases, found, now)
     current.display_canvas = True
+    log.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
     session().commit()
     flash(f"Connected to {found.account_name} as {found.owner}.", "success")
     if form.canvas_url.tidied_from:
         flash(f"We tidied the web service URL: {form.canvas_url.tidied_from} became {url}.", "info")
     return redirect(url_for(".course_settings"))
+
+
+def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
+    """What to do with whom holds for what is done from now on, whatever the connection's check says."""
+    let_us_create = form.missing_users.data == "create" and not current.create_users
+    current.create_users = form.missing_users.data == "create"
+    current.by_invitation = form.enroll.data == "invited"
+    current.canvas_mail = form.canvas_mail.data == "mail"
+    current.on_withdrawal = form.on_withdrawal.data
+    if let_us_create and current.connection_id:
+        seats.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
 
 
 def _why_token_is_needed(current: Settings, url: str) -> str:

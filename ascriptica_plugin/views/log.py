@@ -1,0 +1,59 @@
+"""/tools/log: who did what, when, to whom, and what Canvas answered."""
+
+from flask import render_template, request
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import joinedload
+
+from .. import people
+from ..log import KEPT
+from ..models import Course, LogEntry, Participant
+from .base import blueprint, for_administrators, session
+
+A_PAGE = 100
+LATELY = 5000
+HIGHEST_ID = 2**31 - 1
+
+
+@blueprint.get("/tools/log")
+@for_administrators
+def log_entries():
+    """The entries, newest first; `before` is the id at which the page before ended."""
+    q = request.args.get("q", "").replace("\x00", "").strip()
+    what = request.args.get("what", "").replace("\x00", "")
+    before = request.args.get("before", type=int)
+    which = [LogEntry.what == what] if what else []
+    which += [LogEntry.id < min(before, HIGHEST_ID)] if before is not None else []
+    which += [_tells_of(q)] if q else []
+    found = session().scalars(
+        select(LogEntry)
+        .where(*which)
+        .options(joinedload(LogEntry.participant), joinedload(LogEntry.course))
+        .order_by(LogEntry.id.desc())
+        .limit(A_PAGE + 1)
+    )
+    entries = found.all()
+    return render_template(
+        "ascriptica/log.html",
+        entries=entries[:A_PAGE],
+        older=entries[A_PAGE - 1].id if len(entries) > A_PAGE else None,
+        before=before,
+        q=q,
+        what=what,
+        verbs=sorted({*_verbs(), what} - {""}),
+        days=KEPT.days,
+    )
+
+
+def _tells_of(q: str) -> ColumnElement[bool]:
+    return or_(
+        LogEntry.who.icontains(q, autoescape=True),
+        LogEntry.words.icontains(q, autoescape=True),
+        LogEntry.participant_id.in_(select(Participant.id).where(people.matches(q))),
+        LogEntry.course_id.in_(select(Course.id).where(Course.code.icontains(q, autoescape=True))),
+    )
+
+
+def _verbs() -> list[str]:
+    """What was done lately; all of it would mean reading the whole log."""
+    lately = select(LogEntry.what).order_by(LogEntry.id.desc()).limit(LATELY).subquery()
+    return list(session().scalars(select(lately.c.what).distinct()))

@@ -1,0 +1,113 @@
+"""/tools/participants: find people, correct them, see all their registrations, try again."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from .. import drain, log, people, seats
+from ..forms import Confirmation, ParticipantForm
+from ..models import Course, Participant, Registration, Seat, begin_writing
+from .base import blueprint, for_administrators, person, session
+from .registration import canvas_access
+
+A_PAGE = 50
+HIGHEST_ID = 2**31 - 1
+
+
+@blueprint.get("/tools/participants")
+@for_administrators
+def participants():
+    """People by name, with how many courses they are registered for."""
+    q = request.args.get("q", "").replace("\x00", "").strip()
+    which = people.matches(q)
+    total = session().scalar(select(func.count()).select_from(Participant).where(which))
+    pages = max(1, -(-total // A_PAGE))
+    page = min(max(request.args.get("page", 1, type=int), 1), pages)
+    in_order = (func.lower(Participant.name), Participant.id)
+    # Ids alone are sorted faster than people.
+    ids = select(Participant.id).where(which).order_by(*in_order).offset((page - 1) * A_PAGE).limit(A_PAGE)
+    shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
+    return render_template(
+        "ascriptica/participants.html",
+        participants=shown,
+        courses=_courses_of(shown),
+        total=total,
+        page=page,
+        pages=pages,
+        q=q,
+    )
+
+
+def _courses_of(shown: list[Participant]) -> dict[int, int]:
+    """How many courses each of them is registered for."""
+    return dict(
+        session()
+        .execute(
+            select(Registration.participant_id, func.count())
+            .where(Registration.participant_id.in_([one.id for one in shown]), Registration.status == "registered")
+            .group_by(Registration.participant_id)
+        )
+        .all()
+    )
+
+
+@blueprint.route("/tools/participants/<int:participant_id>", methods=["GET", "POST"])
+@for_administrators
+def participant(participant_id: int):
+    """One participant: their data, to be corrected, and all their registrations."""
+    found = _participant_or_404(participant_id)
+    form = ParticipantForm(obj=found)
+    if not form.validate_on_submit():
+        return _page(found, form, 422 if form.errors else 200)
+    begin_writing(session())
+    facts = {name: getattr(form, name).data for name in people.LABELS}
+    if people.correct(session(), found, drain.utc_now(), person().email, **facts):
+        session().commit()
+        flash(f"{found.name} is saved.", "success")
+    else:
+        session().rollback()
+        flash("Nothing was different, so nothing has changed.")
+    return redirect(url_for(".participant", participant_id=participant_id))
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/try-again")
+@for_administrators
+def try_again_for_participant(participant_id: int):
+    """Make due now whatever of this participant's waits for Canvas or for a person."""
+    found = _participant_or_404(participant_id)
+    begin_writing(session())
+    count = seats.release(session(), Seat.participant_id == found.id)
+    if count:
+        log.note(session(), drain.utc_now(), person().email, "tried again", participant_id=found.id)
+    session().commit()
+    if count:
+        flash(f"Trying again for {found.name}.", "success")
+    else:
+        flash(f"There is nothing to try again for {found.name}.", "warning")
+    return redirect(url_for(".participant", participant_id=participant_id))
+
+
+def _participant_or_404(participant_id: int) -> Participant:
+    found = session().get(Participant, participant_id) if participant_id <= HIGHEST_ID else None
+    if found is None:
+        abort(404)
+    return found
+
+
+def _page(found: Participant, form: ParticipantForm, status: int):
+    theirs = list(
+        session().scalars(
+            select(Registration)
+            .where(Registration.participant_id == found.id)
+            .options(joinedload(Registration.course).joinedload(Course.association))
+            .order_by(Registration.id.desc())
+        )
+    )
+    return render_template(
+        "ascriptica/participant.html",
+        participant=found,
+        form=form,
+        registrations=theirs,
+        access=canvas_access(theirs),
+        button=Confirmation(),
+    ), status
