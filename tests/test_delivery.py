@@ -1,5 +1,8 @@
 """Seats in step with Canvas: what each change costs in calls, and what stands on Canvas's roster afterwards."""
 
+import time
+
+from ascriptica_plugin.canvas import CanvasClient
 from ascriptica_plugin.models import CanvasUser
 
 
@@ -302,3 +305,85 @@ def test_removed_by_hand_counts_as_removed(office, canvas):
     office.withdraw(course)
     office.deliver()
     assert office.status()["seats"]["removed"] == 1
+
+
+# -- whose enrollment it is, when two seats meet in one ---------------------------------------------------------------
+
+
+def of_its_default_section(canvas) -> int:
+    [row] = [row for row in canvas.read("world")["enrollments"] if row["course_id"] == canvas.ids["course.art"]]
+    return row["section_id"]
+
+
+def test_looking_for_a_lost_enrollment_takes_no_other_seat_s(office, canvas):
+    one = office.course("ONE", "art")
+    two = office.course("TWO", "art", canvas.ids["section.art.late"])
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "status", "status": 500, "when": "before"})
+    office.register(one, "kim", sis_user_id="K-100")
+    office.deliver()
+    office.register(two, "kim", sis_user_id="K-100")
+    office.deliver()
+    office.withdraw(one, "kim", sis_user_id="K-100")
+    assert posts(office.deliver()) == []
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_who_was_added_by_hand_while_we_were_held_is_not_ours(office, canvas):
+    course = office.course("ART", "art")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    office.register(course)
+    office.deliver()
+    canvas.options(permissions=None, clock_offset_seconds=60)
+    enroll_by_hand(canvas, "kim", "art")
+    office.later(minutes=20)
+    office.deliver()
+    office.withdraw(course)
+    assert posts(office.deliver()) == []
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_who_was_added_again_by_hand_after_our_removal_stays(office, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    office.withdraw(course)
+    office.deliver()
+    enroll_by_hand(canvas, "kim", "art")
+    office.register(course)
+    office.withdraw(course)
+    assert office.deliver() == []
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_the_default_section_by_its_number_is_the_same_enrollment_and_ours(office, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    office.later(seconds=10)
+    canvas.options(clock_offset_seconds=60)
+    office.associate(course, "art", of_its_default_section(canvas))
+    office.deliver()
+    office.withdraw(course)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_a_removal_and_an_enrollment_of_one_row_never_cross(office, canvas, monkeypatch):
+    one = office.course("ONE", "art")
+    office.register(one, "kim", sis_user_id="K-100")
+    office.deliver()
+    two = office.course("TWO", "art", of_its_default_section(canvas))
+    unenroll = CanvasClient.unenroll
+
+    def slow(self, *args):
+        time.sleep(0.3)
+        return unenroll(self, *args)
+
+    monkeypatch.setattr(CanvasClient, "unenroll", slow)
+    office.register(two, "kim", sis_user_id="K-100")
+    office.withdraw(one, "kim", sis_user_id="K-100")
+    for _ in range(3):
+        office.deliver()
+        office.later(seconds=5)
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert office.status()["seats"]["due"] == 0

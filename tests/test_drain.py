@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin import delivery, drain, seats
+from ascriptica_plugin import connections, delivery, drain, registrations, seats
 from ascriptica_plugin.canvas import CanvasClient
 from ascriptica_plugin.models import Connection
 
@@ -74,7 +74,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
     assert office.deliver() == []
 
     canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
-    seats.release(office.session, connection_of(office).id, office.now)
+    seats.release(office.session)
     office.session.commit()
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
@@ -203,8 +203,8 @@ def during_the_first_call(office, monkeypatch, act) -> None:
     happened = threading.Event()
     enroll = CanvasClient.enroll
 
-    def interrupted(self, *args):
-        answer = enroll(self, *args)
+    def interrupted(self, *args, **how):
+        answer = enroll(self, *args, **how)
         if not happened.is_set():
             happened.set()
             with office.app.app_context():
@@ -321,3 +321,71 @@ def test_no_more_calls_are_in_flight_than_canvas_allows(office, canvas):
     drain.drain(office.session, office.canvases)
     assert 2 < canvas.read("calls")["max_in_flight"] <= drain.FLIGHT
     assert office.status()["seats"]["enrolled"] == 40
+
+
+# -- what a careful reader found --------------------------------------------------------------------------------------
+
+
+def test_a_seat_that_was_held_and_then_parked_stays_parked(office, canvas):
+    course = office.course("ART", "art")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    office.register(course, "kim", sis_user_id="K-100")
+    office.deliver()
+    canvas.options(permissions=None)
+    canvas.faults({"match": "POST /courses/", "times": None, "fault": "status", "status": 422, "when": "before"})
+    for _ in range(drain.TRIES):
+        office.later(minutes=20)
+        assert len(office.deliver()) == 1
+    office.later(minutes=20)
+    assert office.deliver() == []
+    assert office.status()["seats"]["parked"] == 1
+
+
+def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
+    art, bio = (canvas.ids[f"course.{name}"] for name in ("art", "bio"))
+    office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
+    canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 500, "when": "before"})
+    for _ in range(drain.TRIES):
+        office.deliver()
+        office.later(minutes=20)
+    assert office.status()["seats"]["parked"] == 1
+    canvas.faults({"match": f"POST /courses/{bio}/", "times": 1, "fault": "status", "status": 500, "when": "before"})
+    office.register(office.course("BIO", "bio"), "lou")
+    office.deliver()
+    office.later(minutes=1)
+    office.deliver()
+    assert canvas.roster("bio") == {"lou@example.org": "active"}
+    assert office.status()["seats"]["parked"] == 1
+
+
+def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypatch):
+    monkeypatch.setattr(drain, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(drain, "FLIGHT", 1)
+    course = office.course("ART", "art")
+    for number in range(20):
+        office.register(course, f"p{number}")
+
+    def switch_off():
+        seats_settings(office).display_canvas = False
+        office.session.commit()
+
+    during_the_first_call(office, monkeypatch, switch_off)
+    office.deliver()
+    office.session.expire_all()
+    assert office.status()["seats"]["enrolled"] == 1
+
+
+def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, monkeypatch):
+    canvas.seed(
+        users={"kim": {"name": "Kim", "login": "kim@example.org"}},
+        courses={"art": {"name": "A" * 300}, "bio": {"name": "B"}},
+    )
+    office.connect()
+    office.register(office.course("BIO", "bio"), "kim")
+    course = office.course("ART")
+    found = connections.Association(connection_id=1, canvas_course=str(canvas.ids["course.art"]), look_up_at=office.now)
+    registrations.associate(office.session, course, found, office.now)
+    office.session.commit()
+    office.deliver()
+    assert canvas.roster("bio") == {"kim@example.org": "active"}
+    assert course.association.canvas_course_name == "A" * 255

@@ -24,9 +24,14 @@ from .conftest import in_use, make_app
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 
 FLOORS = [
-    {"canvas", "causes", "models"},
-    {"addresses", "seats"},
+    {"causes", "models", "transport"},
+    {"canvas"},
+    {"addresses", "log"},
+    {"seats"},
+    {"standing"},
+    {"identity", "people"},
     {"registrations"},
+    {"imports"},
     {"connections", "delivery", "forms"},
     {"drain"},
     {"jobs"},
@@ -38,7 +43,10 @@ FLOORS = [
 
 NEVER = {
     "canvas": {"flask", "sqlalchemy", "rq", "redis"},
+    "transport": {"flask", "sqlalchemy", "rq", "redis"},
     "models": {"flask", "flask_sqlalchemy", "rq", "redis", "requests"},
+    "people": {"flask", "rq", "redis", "requests"},
+    "imports": {"flask", "rq", "redis", "requests"},
     "registrations": {"flask", "rq", "redis", "requests"},
     "seats": {"flask", "rq", "redis", "requests"},
     "delivery": {"flask", "rq", "redis", "requests"},

@@ -399,3 +399,91 @@ def test_under_a_prefix_everything_moves(database_url, canvas):
         assert client.get("/registration/sign-in").status_code == 200
         assert client.get("/registration/healthz").status_code == 200
         assert client.get("/sign-in").status_code == 404
+
+
+# -- odd requests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_code_that_no_course_can_have_is_not_found(kim, method):
+    assert getattr(kim, method)("/courses/a%00b" + ("/register" if method == "post" else "")).status_code == 404
+
+
+def test_odd_texts_are_sentences(app, client):
+    answer = client.post("/sign-in", data={"email": "a\x00@example.org", "password": PASSWORD})
+    assert answer.status_code == 422
+    sign_in(client, app, "boss@example.org", admin=True)
+    odd = {"cause": "x\x00", "scope": "\x00"}
+    assert client.post("/tools/canvas/try-again", data=odd).status_code == 302
+    assert client.get("/nope", headers={"Referer": "http://["}).status_code == 404
+    assert client.get("/tools/canvas?page=99999999999999999999&search=%00&standing=x").status_code == 200
+    host = ".".join(["a" * 60] * 4) + ".example"
+    form = {"display_canvas": "y", "canvas_url": f"https://{host}", "canvas_token": "a~b", "canvas_root_id": "1"}
+    assert client.post("/tools/settings/course-settings", data=form).status_code in (302, 422)
+
+
+def test_an_odd_next_page_is_the_catalogue(app, client):
+    sign_in(client, app, "kim@example.org")
+    answer = client.post("/sign-in?next=//[x", data={"email": "kim@example.org", "password": PASSWORD})
+    assert answer.location == "/"
+
+
+def test_a_name_too_long_for_us_is_cut(app):
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim", name="n" * 300 + "\x00", sis_user_id="s" * 300)
+    assert len(all_of(app, Participant)[0].name) == 255
+
+
+def test_letters_of_every_alphabet_sign_in(app, client):
+    client.post("/sign-up", data={"name": "Änn", "email": "Änn@example.org", "password": PASSWORD})
+    client.post("/sign-out")
+    answer = client.post("/sign-in", data={"email": "änn@Example.org", "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+def test_a_course_of_the_canvas_used_before_is_left_alone_by_an_edit(office, admin, app, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    form = {
+        "display_canvas": "y",
+        "canvas_url": canvas.api.replace("127.0.0.1", "localhost"),
+        "canvas_token": canvas.token,
+        "canvas_root_id": str(canvas.ids["account.root"]),
+    }
+    form["confirm"] = f"{form['canvas_url']} {form['canvas_root_id']}"
+    admin.post("/tools/settings/course-settings", data=form)
+    page = admin.get("/tools/courses/ART/edit").text
+    assert str(canvas.ids["course.art"]) not in page
+    admin.post("/tools/courses/ART/edit", data=new_course(title="A better title", canvas_shown=""))
+    assert [(row.connection_id, row.canvas_course_id) for row in all_of(app, Association)] == [
+        (1, canvas.ids["course.art"])
+    ]
+
+
+def test_an_edit_does_not_undo_what_a_colleague_did_meanwhile(office, admin, app, canvas):
+    course = office.course("ART")
+    office.register(course)
+    office.associate(course, "art")
+    office.deliver()
+    # The form was opened before the colleague associated the course.
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_shown=""))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    bio = str(canvas.ids["course.bio"])
+    answer = admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=bio, canvas_shown=""))
+    assert answer.status_code == 422
+    assert "A colleague has changed this meanwhile" in words(answer)
+
+
+def test_another_association_made_while_canvas_is_away_takes_nobody_to_the_old_course(office, admin, app, canvas):
+    office.associate(office.course("ART"), "art")
+    canvas.options(down=True)
+    bio = str(canvas.ids["course.bio"])
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=bio))
+    office.register(all_of(app, Course)[0])
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert canvas.roster("art") == {}
+    assert canvas.roster("bio") == {"kim@example.org": "active"}
