@@ -1,6 +1,7 @@
 """A complete small host: `app` for gunicorn and the flask command, and everything at once under `python wsgi.py`."""
 
 import os
+import re
 from pathlib import Path
 
 try:
@@ -14,12 +15,17 @@ except ModuleNotFoundError as error:
 HERE = Path(__file__).absolute()
 
 
+def _database_url() -> str:
+    # Some platforms still write postgres://, which SQLAlchemy does not take.
+    return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
+
+
 def create_app(config: dict | None = None) -> Flask:
     """The host, configured from the environment; `config` wins over it."""
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
-        SQLALCHEMY_DATABASE_URI=os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
+        SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",

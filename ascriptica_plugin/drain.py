@@ -284,13 +284,12 @@ class _Drain:
         except StopIteration:
             if task.work:
                 self._settle(task.work)
-        except DataError as error:
-            # The database refuses what this one task would write; nobody else has to wait for that.
-            self.session.rollback()
-            self._write_failure(task.work, error)
-        except SQLAlchemyError:
-            raise
         except Exception as error:
+            if task.work is None or (isinstance(error, SQLAlchemyError) and not isinstance(error, DataError)):
+                raise
+            if isinstance(error, DataError):
+                # The database refuses what this one walk would write; nobody else has to wait for that.
+                self.session.rollback()
             self._write_failure(task.work, error)
         else:
             self.ready.append(task)

@@ -8,6 +8,7 @@ are refused. A dry run only reads, so that it holds no lock that a registration 
 import csv
 import io
 import re
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -217,7 +218,7 @@ def _row(line: int, names: list[str], cells: list[str]) -> Row:
 # -- the kinds --------------------------------------------------------------------------------------------------------
 
 
-class _Import:
+class _Import(ABC):
     """One import of one kind.
 
     `about` are the columns that say what a row is about; `seen` is the row that was taken for each of these, so that
@@ -265,13 +266,13 @@ class _Import:
         """What the row is about, whatever its case."""
         return tuple(row.cells.get(name, "").lower() for name in self.about)
 
+    @abstractmethod
     def look_up(self, rows: list[Row]) -> None:
         """Find what the rows are about, at once for all of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, row: Row) -> str:
         """Decide on one row, the first about its key. Raises _Refused, or ValueError with a sentence."""
-        raise NotImplementedError
 
     def finish(self) -> None:
         """Write what is better written at once for the batch."""
