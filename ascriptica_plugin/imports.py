@@ -275,7 +275,8 @@ class _Import(ABC):
         """Decide on one row, the first about its key. Raises _Refused, or ValueError with a sentence."""
 
     def finish(self) -> None:
-        """Write what is better written at once for the batch."""
+        """Write what is better written at once for the batch; most imports have nothing left by then."""
+        return
 
 
 class _Participants(_Import):
