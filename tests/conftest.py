@@ -32,6 +32,11 @@ from ascriptica_plugin.practice import create_practice_canvas, serve
 PASSWORD = "correct horse battery"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that wait most, so that none of them is left alone at the end."""
+    items.sort(key=lambda item: item.path.stem not in ("test_standalone", "test_jobs", "test_browser", "test_roster"))
+
+
 # -- the practice Canvas ----------------------------------------------------------------------------------------------
 
 

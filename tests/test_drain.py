@@ -389,3 +389,29 @@ def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, 
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}
     assert course.association.canvas_course_name == "A" * 255
+
+
+def test_a_missing_section_is_told_apart_from_a_missing_course(office, canvas):
+    late = canvas.ids["section.art.late"]
+    course = office.course("ART", "art", late)
+    canvas.admin.delete(f"{canvas.api}/sections/{late}", timeout=10).raise_for_status()
+    office.register(course, "kim", sis_user_id="K-100")
+    office.deliver()
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [("section_missing", str(late))]
+
+
+def test_a_root_account_that_canvas_does_not_know_is_named(office, canvas):
+    connection = connection_of(office)
+    connection.canvas_root_id = 99999
+    office.session.commit()
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [("root_id_wrong", "99999")]
+
+
+def test_an_unpublished_course_takes_people_in(office, canvas):
+    where = f"{canvas.api}/courses/{canvas.ids['course.art']}"
+    canvas.admin.put(where, data={"course[event]": "claim"}, timeout=10)
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
