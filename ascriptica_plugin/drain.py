@@ -36,6 +36,9 @@ GROW_SECONDS = 5
 SHUTDOWN_SECONDS = 8
 PUT_OFF = timedelta(seconds=2)
 
+_spread = random.SystemRandom().uniform
+"""Stretches a pause at random, so that those who wait for the same thing don't all come back at once."""
+
 log = logging.getLogger(__name__)
 
 
@@ -324,7 +327,7 @@ class _Drain:
             self._tell(work, "parked", str(error))
             return
         growing = seats.FIRST_BACK_OFF * 2 ** min(work.attempts, 10)
-        due_at = now + min(growing, seats.LONGEST_BACK_OFF) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        due_at = now + min(growing, seats.LONGEST_BACK_OFF) * _spread(0.8, 1.2)
         if refused:
             seats.retry_later(self.session, work, "refused", str(error), due_at)
             log.warning("%s: %s We try again at %s.", work, error, f"{due_at:%H:%M:%S} UTC")
@@ -340,7 +343,7 @@ class _Drain:
         now = time.monotonic()
         if now >= self.quiet_until:
             self.flight = max(1, self.flight // 2)
-        pause = error.pause_seconds * random.uniform(1, 1.5)  # noqa: S311 - jitter
+        pause = error.pause_seconds * _spread(1, 1.5)
         self.quiet_until = self.grows_at = max(self.quiet_until, now + pause)
         log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.flight)
 
@@ -378,7 +381,7 @@ class _Drain:
         longest = timedelta(minutes=1) if cause == "canvas_down" else seats.CANARY
         pause = min(seats.FIRST_BACK_OFF * 2 ** min(connection.hold_tries, 10), longest)
         connection.hold_tries += 1
-        connection.hold_until_at = now + pause * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        connection.hold_until_at = now + pause * _spread(0.8, 1.2)
         self.session.commit()
         self.over = True
 
