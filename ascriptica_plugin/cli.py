@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import logging
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,6 +62,9 @@ def worker() -> None:
     # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     jobs.work(current_app._get_current_object())
+    # A call that hangs in its thread would keep the interpreter from ending.
+    logging.shutdown()
+    os._exit(0)
 
 
 @click.command("import")

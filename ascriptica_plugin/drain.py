@@ -33,7 +33,7 @@ TRIES = 8
 BATCH = 200
 RENEW_SECONDS = 3
 GROW_SECONDS = 5
-SHUTDOWN_SECONDS = 8
+SHUTDOWN_SECONDS = 7
 PUT_OFF = timedelta(seconds=2)
 
 _spread = random.SystemRandom().uniform
@@ -52,8 +52,8 @@ def drain(
     canvases: connections.Canvases,
     stop: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] | None = None,
-) -> None:
-    """Deliver what is due on the connection in use until nothing is, another worker is at it, or `stop()`.
+) -> bool:
+    """Deliver what is due on the connection in use until nothing is, another worker is at it (False), or `stop()`.
 
     Owns the session's transactions. What goes wrong with one seat is written on that seat; what goes wrong with
     Canvas or the token holds the connection, and no seat's attempt is counted. Database errors are raised. `now` is
@@ -70,7 +70,7 @@ def drain(
         term = seats.take_lease(session, connection.id, now())
         session.commit()
         if term is None:
-            break
+            return False
         connection_id = connection.id
         run = _Drain(session, canvases, settings, term, stop, now)
         try:
@@ -80,9 +80,10 @@ def drain(
             seats.give_lease_back(session, connection_id, term)
             session.commit()
         if run.lost:
-            break
+            return False
         # Once more: whoever rang just before the lease was given back found it taken and went away.
     session.rollback()
+    return True
 
 
 def database_clock(session: Session) -> Callable[[], datetime]:

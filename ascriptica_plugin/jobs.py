@@ -14,9 +14,11 @@ import rq
 from flask import Flask, current_app
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from rq.timeouts import TimerDeathPenalty
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 from sqlalchemy import event
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from . import drain, seats
@@ -26,6 +28,12 @@ QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
 SWEEP_SECONDS = 3
+STANDBY_SECONDS = 0.5
+"""How often we look while another worker is at it, so that we take over within a second of its end."""
+
+END_SECONDS = 9
+"""How long a worker that was told to end waits for its calls. A little more than a drain takes to give its lease back."""
+
 FORGET_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
@@ -33,11 +41,34 @@ RING_SECONDS = 0.25
 log = logging.getLogger(__name__)
 
 
+class Trouble:
+    """Says in the log once that something is away, and once that it is back; not each time that it is missed."""
+
+    def __init__(self, what: str, meanwhile: str):
+        self.what, self.meanwhile = what, meanwhile
+        self._is_away = False
+        self._lock = threading.Lock()
+
+    def began(self, error: Exception) -> None:
+        with self._lock:
+            if not self._is_away:
+                reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+                log.warning("%s is away (%s: %s). %s", self.what, type(error).__name__, reason, self.meanwhile)
+            self._is_away = True
+
+    def ended(self) -> None:
+        with self._lock:
+            if self._is_away:
+                log.info("%s is back.", self.what)
+            self._is_away = False
+
+
 class Bell:
     """Tells the workers that something is due. `url` None: there is no Redis, and the sweep alone delivers."""
 
     def __init__(self, url: str | None):
         self.url = url
+        self.trouble = Trouble("Redis", "No bell rings; the worker's sweep will find what is due.")
         # redis-py's own retries would hold a request for seconds while Redis is away.
         patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
         self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) if url else None
@@ -51,8 +82,9 @@ class Bell:
             if self._redis.set(FLAG, 1, nx=True, ex=FLAG_SECONDS):
                 queue = rq.Queue(QUEUE, connection=self._redis, serializer="json")
                 queue.enqueue(sync_enrollments, job_timeout=-1, result_ttl=0, failure_ttl=FAILURE_SECONDS)
+            self.trouble.ended()
         except redis.RedisError as error:
-            log.warning("The bell did not ring (%s); the worker's sweep will find what is due.", type(error).__name__)
+            self.trouble.began(error)
 
     def take_flag_down(self) -> None:
         """From now on a ring enqueues again; called before looking for work, so that no ring falls between."""
@@ -60,7 +92,8 @@ class Bell:
             if self._redis is not None:
                 self._redis.delete(FLAG)
         except redis.RedisError as error:
-            log.warning("The bell's flag stays up for %d s (%s).", FLAG_SECONDS, type(error).__name__)
+            # It falls by itself after FLAG_SECONDS.
+            self.trouble.began(error)
 
 
 def ring_after_commit(session: Session) -> None:
@@ -88,19 +121,23 @@ def listen(session) -> None:
 
 def sync_enrollments() -> None:
     """The RQ job: make Canvas agree with whatever is due. It carries no data, and running it twice does no harm."""
-    current_app.extensions["ascriptica"].bell.take_flag_down()
+    plugin = current_app.extensions["ascriptica"]
+    plugin.bell.take_flag_down()
     try:
         deliver(current_app._get_current_object())
+    except (OperationalError, InterfaceError):
+        # The sweep meets the same trouble, tells it, and delivers once it is over.
+        return
     except Exception:
         log.exception("What the bell rang for could not be delivered; the sweep tries again.")
         raise
 
 
-def deliver(app: Flask) -> None:
-    """Drain what is due, in an application context and a session of its own."""
+def deliver(app: Flask) -> bool:
+    """Drain what is due, in an application context and a session of its own; False where another worker is at it."""
     with app.app_context():
         plugin = app.extensions["ascriptica"]
-        drain.drain(app.extensions["sqlalchemy"].session, plugin.canvases, plugin.stopping.is_set)
+        return drain.drain(app.extensions["sqlalchemy"].session, plugin.canvases, plugin.stopping.is_set)
 
 
 def forget_old_entries(app: Flask) -> None:
@@ -112,73 +149,93 @@ def forget_old_entries(app: Flask) -> None:
 
 
 class _Worker(SimpleWorker):
-    """RQ's worker in one process, since a job only starts a drain; it knows when it is told to end."""
+    """RQ's worker in a thread: a job only starts a drain, and signals are the main thread's."""
 
+    death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 5
+    dequeue_timeout = 1
+    """Seconds for which it waits for a job without a look at `stopping`; a Redis that froze is noticed 10 s later."""
 
-    def __init__(self, *args, stopping: threading.Event, **kwargs):
-        self.stopping = stopping
+    def __init__(self, *args, stopping: threading.Event, trouble: Trouble, **kwargs):
+        self.stopping, self.trouble = stopping, trouble
         super().__init__(*args, **kwargs)
 
-    def handle_warm_shutdown_request(self) -> None:
-        super().handle_warm_shutdown_request()
-        _set_from_a_handler(self.stopping)
+    def _install_signal_handlers(self) -> None:
+        pass
 
-    def check_for_suspension(self, burst: bool) -> None:
-        # The first thing that RQ does once it listens to signals: one that came just before must not be missed.
+    def heartbeat(self, *args, **kwargs) -> None:
+        # What RQ does first before it waits for a job, and after each failure to: it tries for ever and tells nobody.
         if self.stopping.is_set():
             raise StopRequested
-        super().check_for_suspension(burst)
+        try:
+            super().heartbeat(*args, **kwargs)
+        except redis.RedisError as error:
+            self.trouble.began(error)
+            raise
+        self.trouble.ended()
 
 
 def work(app: Flask) -> None:
-    """The worker process: answers the bell and sweeps, through any loss of Redis, database or Canvas, until SIGTERM."""
+    """The worker process: answers the bell and sweeps, through any loss of Redis, database or Canvas, until SIGTERM.
+
+    Then it ends within 10 s, whatever hangs: threads that are still at it do not keep it, so the caller has to leave
+    without waiting for them.
+    """
     plugin = app.extensions["ascriptica"]
-    stopping = plugin.stopping
-    sweep = threading.Thread(target=_sweep, args=(app,), name="sweep")
-    _end_on_signal(stopping)
-    sweep.start()
-    while not stopping.is_set():
-        if not plugin.bell.url:
-            stopping.wait()
-            break
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # Blocked for all threads, so that a signal interrupts nothing; this thread waits for one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    threads = [threading.Thread(target=_sweep, args=(app,), name="sweep", daemon=True)]
+    if plugin.bell.url:
+        threads.append(threading.Thread(target=_listen, args=(app,), name="bell", daemon=True))
+    for thread in threads:
+        thread.start()
+    signal.sigwait(ends)
+    plugin.stopping.set()
+    until = time.monotonic() + END_SECONDS
+    for thread in threads:
+        thread.join(max(0, until - time.monotonic()))
+
+
+def _listen(app: Flask) -> None:
+    """Answer the bell, and find Redis again whenever it was away."""
+    plugin = app.extensions["ascriptica"]
+    while not plugin.stopping.is_set():
         try:
-            with app.app_context(), redis.Redis.from_url(plugin.bell.url) as connection:
+            # RQ tries again by itself; redis-py's own retries would only keep a worker that is to end.
+            with app.app_context(), redis.Redis.from_url(plugin.bell.url, retry=Retry(NoBackoff(), 0)) as connection:
                 queue = rq.Queue(QUEUE, connection=connection, serializer="json")
-                _Worker([queue], connection=connection, serializer="json", stopping=stopping).work()
-        except (redis.RedisError, SystemExit, StopRequested) as error:
-            log.warning("Redis is away (%s); the sweep delivers meanwhile.", type(error).__name__)
-        _end_on_signal(stopping)
-        stopping.wait(SWEEP_SECONDS)
-    sweep.join()
-
-
-def _end_on_signal(stopping: threading.Event) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _set_from_a_handler(stopping))
-
-
-def _set_from_a_handler(stopping: threading.Event) -> None:
-    """Set the event from a thread of its own: the one that the signal interrupted may hold the event's lock."""
-    threading.Thread(target=stopping.set).start()
+                how = {"stopping": plugin.stopping, "trouble": plugin.bell.trouble}
+                _Worker([queue], connection=connection, serializer="json", **how).work()
+        except redis.RedisError as error:
+            plugin.bell.trouble.began(error)
+        except Exception:
+            log.exception("The bell can't be heard; the sweep delivers meanwhile.")
+        plugin.stopping.wait(SWEEP_SECONDS)
 
 
 def _sweep(app: Flask) -> None:
     """Look for due seats every few seconds, whether or not the bell rings, and now and then forget old log entries."""
     stopping, last = app.extensions["ascriptica"].stopping, None
+    database = Trouble("The database", "The worker waits for it.")
     forget_at = time.monotonic()
     while not stopping.is_set():
+        pause = SWEEP_SECONDS
         try:
-            deliver(app)
+            if not deliver(app):
+                pause = STANDBY_SECONDS
             if time.monotonic() >= forget_at:
                 forget_old_entries(app)
                 forget_at = time.monotonic() + FORGET_SECONDS
+            database.ended()
             if last:
                 log.info("The sweep works again.")
             last = None
+        except (OperationalError, InterfaceError) as error:
+            database.began(error)
         except Exception as error:
             # The same trouble is told once, not every few seconds.
             if type(error) is not type(last):
                 log.exception("The sweep could not look for what is due; it keeps trying.")
             last = error
-        stopping.wait(SWEEP_SECONDS)
+        stopping.wait(pause)
