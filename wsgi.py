@@ -29,6 +29,7 @@ def create_app(config: dict | None = None) -> Flask:
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
+        ASCRIPTICA_CANVAS_CA_FILE=os.environ.get("ASCRIPTICA_CANVAS_CA_FILE"),
         ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1_000_000,

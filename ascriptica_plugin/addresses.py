@@ -52,11 +52,7 @@ def canvas_course(typed: str, canvas_url: str | None) -> str:
     if found := _id(text, "sis_course_id"):
         return found
     if found := _id_in_address(text, "courses", "sis_course_id"):
-        is_path_alone = re.match("/(?!/)", text)
-        if canvas_url and not is_path_alone:
-            there, ours = str(_site(text)), str(_site(canvas_url))
-            if there != ours:
-                raise ValueError(f"That course is on {there}, but this office is connected to {ours}.")
+        _refuse_elsewhere(text, canvas_url, "course", "this office is connected to")
         return found
     raise ValueError(
         "Enter the Canvas course's ID (the number after /courses/ in its address), its address, or sis_course_id: "
@@ -64,18 +60,24 @@ def canvas_course(typed: str, canvas_url: str | None) -> str:
     )
 
 
-def canvas_section(typed: str) -> str:
-    """`"17"` or `"sis_section_id:X"` from a Canvas section ID, a SIS form or a section's address."""
+def canvas_section(typed: str, canvas_url: str | None = None) -> str:
+    """`"17"` or `"sis_section_id:X"` from a Canvas section ID, a SIS form or a section's address on that Canvas."""
     text = typed.strip()
-    if found := _id(text, "sis_section_id") or _id_in_address(text, "sections", "sis_section_id"):
+    if found := _id(text, "sis_section_id"):
+        return found
+    if found := _id_in_address(text, "sections", "sis_section_id"):
+        _refuse_elsewhere(text, canvas_url, "section", "this office is connected to")
         return found
     raise ValueError("Enter the Canvas section's ID, or sis_section_id: followed by its SIS ID.")
 
 
-def canvas_account(typed: str) -> int:
-    """The Canvas root ID from a number or a pasted account address."""
+def canvas_account(typed: str, canvas_url: str | None = None) -> int:
+    """The Canvas root ID from a number or an account's address on the Canvas of that web service URL."""
     text = typed.strip()
-    if found := _id(text) or _id_in_address(text, "accounts"):
+    if found := _id(text):
+        return int(found)
+    if found := _id_in_address(text, "accounts"):
+        _refuse_elsewhere(text, canvas_url, "account", "the web service URL is of")
         return int(found)
     raise ValueError("The Canvas root ID is the number after /accounts/ in Canvas's address bar.")
 
@@ -99,6 +101,15 @@ def _id(text: str, sis_form: str = "") -> str | None:
 def _id_in_address(text: str, kind: str, sis_form: str = "") -> str | None:
     match = re.search(f"/{kind}/([^/?#]+)", text)
     return _id(unquote(match[1]).strip(), sis_form) if match else None
+
+
+def _refuse_elsewhere(text: str, canvas_url: str | None, what: str, ours_is: str) -> None:
+    """Raise ValueError where a pasted address names a host, and another one than this Canvas's."""
+    is_path_alone = re.match("/(?!/)", text)
+    if canvas_url and not is_path_alone:
+        there, ours = str(_site(text)), str(_site(canvas_url))
+        if there != ours:
+            raise ValueError(f"That {what} is on {there}, but {ours_is} {ours}.")
 
 
 # -- hosts ------------------------------------------------------------------------------------------------------------

@@ -12,14 +12,14 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
 
-from . import drain, imports, jobs, standing
+from . import connections, drain, imports, jobs, standing
 from .models import load_settings
 
 
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = AppGroup("ascriptica", help="Registrations that become Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, practice_canvas):
+    for command in (upgrade, worker, import_file, status, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
 
@@ -114,6 +114,25 @@ def status(as_json: bool) -> None:
         click.echo(f"{name:>10}  {count}")
     if found["oldest_due_seconds"] is not None:
         click.echo(f"The oldest has been due for {found['oldest_due_seconds']:.0f} s.")
+
+
+@click.command("rotate-keys")
+@click.pass_context
+@with_appcontext
+def rotate_keys(context: click.Context) -> None:
+    """Encrypt the saved Canvas tokens with the newest of ASCRIPTICA_TOKEN_KEYS.
+
+    Put a new key in front of the others everywhere, start all processes anew, run this, then take the old key away.
+    May run beside them, and again. Ends with 1 if a token can't be read with any of the keys.
+    """
+    session = current_app.extensions["sqlalchemy"].session
+    rotated = connections.rotate_keys(session, current_app.extensions["ascriptica"].canvases.keys)
+    session.commit()
+    tokens = "1 token is" if rotated.count == 1 else f"{rotated.count} tokens are"
+    click.echo(f"{tokens} encrypted with the newest key.")
+    for canvas_url in rotated.unreadable:
+        click.echo(f"The token of {canvas_url} can't be read with any of the keys: paste it again in Course Settings.")
+    context.exit(1 if rotated.unreadable else 0)
 
 
 @click.command

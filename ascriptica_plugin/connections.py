@@ -53,9 +53,10 @@ _OLDER_NAME = "manage_students"
 class Canvases:
     """This process's clients, one for each Canvas and token, and the keys that open tokens."""
 
-    def __init__(self, keys: MultiFernet, allow_private: bool):
+    def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None):
         self.keys = keys
         self.allow_private = allow_private
+        self.ca_file = ca_file
         self._clients: dict[tuple[str, str], CanvasClient] = {}
         self._lock = threading.Lock()
 
@@ -69,7 +70,9 @@ class Canvases:
             if key not in self._clients:
                 # A token that was replaced is not needed again; its pool would stay for ever.
                 self._clients = {k: v for k, v in self._clients.items() if k[0] != connection.canvas_url}
-                self._clients[key] = CanvasClient(connection.canvas_url, token, allow_private=self.allow_private)
+                self._clients[key] = CanvasClient(
+                    connection.canvas_url, token, allow_private=self.allow_private, ca_file=self.ca_file
+                )
             return self._clients[key]
 
 
@@ -95,12 +98,20 @@ class CheckFailed(Exception):
         self.offer = offer
 
 
-def check(url: str, token: str, root_id: int, *, allow_private: bool, seconds: float = CHECK_SECONDS) -> Findings:
+def check(
+    url: str,
+    token: str,
+    root_id: int,
+    *,
+    allow_private: bool,
+    ca_file: str | None = None,
+    seconds: float = CHECK_SECONDS,
+) -> Findings:
     """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID go together.
 
     Raises CheckFailed where Canvas says they don't, and CanvasDown or Throttled where it didn't say.
     """
-    canvas = CanvasClient(url, token, allow_private=allow_private, timeout_seconds=seconds, flight=1)
+    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, timeout_seconds=seconds, flight=1)
     until = time.monotonic() + seconds
     try:
         return _ask(canvas, root_id, until)
@@ -251,7 +262,8 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
     try:
         if token is None:
             raise CheckFailed("canvas_token", "The saved token can't be read any more. Paste it again.")
-        found = check(url, token, root_id, allow_private=canvases.allow_private, seconds=3 * CHECK_SECONDS)
+        reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
+        found = check(url, token, root_id, **reach, seconds=3 * CHECK_SECONDS)
     except (CanvasDown, Throttled):
         return
     except CheckFailed as failed:
@@ -265,6 +277,42 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
         if found is not None and not is_another(settings, url, root_id):
             adopt(session, settings, canvases, found, now)
     session.commit()
+
+
+# -- the keys of tokens -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """How many tokens the newest key encrypts now, and of which Canvases (their URLs) the token can't be read."""
+
+    count: int
+    unreadable: list[str]
+
+
+def rotate_keys(session: Session, keys: MultiFernet) -> Rotated:
+    """Encrypt every token that is kept with the newest key, also beside running processes; never commits.
+
+    Doing it again changes no token. A token that no key opens stays as it is.
+    """
+    begin_writing(session)
+    # Locked, so that a token saved meanwhile is not overwritten by the one that was there before.
+    held = list(session.scalars(select(Connection).order_by(Connection.id).with_for_update()))
+    settings = session.scalars(select(Settings).with_for_update()).one()
+    count, unreadable = 0, []
+    places = [(one, "token", one.canvas_url) for one in held] + [(settings, "draft_token", settings.draft_url)]
+    for row, column, canvas_url in places:
+        sealed = getattr(row, column)
+        if sealed is None:
+            continue
+        anew = sealed.with_newest_key(keys)
+        if anew is None:
+            unreadable.append(canvas_url)
+        else:
+            setattr(row, column, anew)
+            count += 1
+    session.flush()
+    return Rotated(count, unreadable)
 
 
 # -- associations -----------------------------------------------------------------------------------------------------

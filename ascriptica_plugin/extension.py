@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,13 +52,16 @@ class Ascriptica:
 
         - `SECRET_KEY`: Flask's own.
         - `REDIS_URL`: where the bell is; None: the worker's sweep alone delivers.
-        - `ASCRIPTICA_TOKEN_KEYS`: comma-separated Fernet keys that encrypt the token, newest first; default: one made
-          from SECRET_KEY.
+        - `ASCRIPTICA_TOKEN_KEYS`: comma-separated Fernet keys, newest first: the first encrypts the token, all of
+          them read it. The last of all is one made from SECRET_KEY, which alone is the default.
         - `ASCRIPTICA_ALLOW_PRIVATE_CANVAS`: True lets the Canvas be inside a private network.
+        - `ASCRIPTICA_CANVAS_CA_FILE`: a PEM file with the authorities that may vouch for Canvas's certificate, where
+          those that everybody trusts don't.
         - `ASCRIPTICA_TIMEZONE`: the office's time zone for pages and forms; default UTC.
         - `ASCRIPTICA_URL_PREFIX`: a path under which all pages are; default none.
 
-        Raises RuntimeError without SECRET_KEY, without Flask-SQLAlchemy, or when set up twice.
+        Raises RuntimeError without SECRET_KEY or Flask-SQLAlchemy, with keys or a file that can't be used, or when set
+        up twice.
         """
         if "ascriptica" in app.extensions:
             raise RuntimeError("Ascriptica is set up on this application already.")
@@ -68,12 +72,13 @@ class Ascriptica:
         app.config.setdefault("REDIS_URL", None)
         app.config.setdefault("ASCRIPTICA_TOKEN_KEYS", None)
         app.config.setdefault("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False)
+        app.config.setdefault("ASCRIPTICA_CANVAS_CA_FILE", None)
         app.config.setdefault("ASCRIPTICA_TIMEZONE", "UTC")
         app.config.setdefault("ASCRIPTICA_URL_PREFIX", None)
         app.extensions["ascriptica"] = Plugin(
             self.load_participant,
             self.may_administer,
-            Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"])),
+            Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"]), _ca_file(app)),
             jobs.Bell(app.config["REDIS_URL"] or None),
             ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"]),
         )
@@ -84,12 +89,23 @@ class Ascriptica:
 
 def _token_keys(app: Flask) -> MultiFernet:
     keys = [key.strip() for key in (app.config["ASCRIPTICA_TOKEN_KEYS"] or "").split(",") if key.strip()]
-    if not keys:
-        secret = app.config["SECRET_KEY"]
-        secret = secret.encode() if isinstance(secret, str) else secret
-        digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
-        keys = [base64.urlsafe_b64encode(digest).decode()]
+    secret = app.config["SECRET_KEY"]
+    secret = secret.encode() if isinstance(secret, str) else secret
+    digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
+    keys.append(base64.urlsafe_b64encode(digest).decode())
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:
         raise RuntimeError("ASCRIPTICA_TOKEN_KEYS must be Fernet keys, separated by commas.") from None
+
+
+def _ca_file(app: Flask) -> str | None:
+    path = app.config["ASCRIPTICA_CANVAS_CA_FILE"] or None
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:
+            raise RuntimeError(
+                f"ASCRIPTICA_CANVAS_CA_FILE must be a PEM file with certificates; {path} is none."
+            ) from None
+    return path

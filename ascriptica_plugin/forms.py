@@ -31,6 +31,11 @@ def _read(reader: Callable[..., T], *values) -> T:
         raise ValidationError(str(error)) from None
 
 
+def _canvas_in_use() -> str | None:
+    connection = load_settings(current_app.extensions["sqlalchemy"].session).connection
+    return connection.canvas_url if connection else None
+
+
 def _strip(value: str | None) -> str | None:
     return value.strip() if value else value
 
@@ -49,10 +54,11 @@ class CanvasURLField(StringField):
 
 
 class CanvasRootIDField(StringField):
-    """A number, or an account's address; `data` is an int once valid."""
+    """A number, or an account's address on the Canvas typed above; `data` is an int once valid."""
 
     def pre_validate(self, form) -> None:
-        self.data = _read(addresses.canvas_account, str(self.data or ""))
+        there = None if form.canvas_url.errors else form.canvas_url.data
+        self.data = _read(addresses.canvas_account, str(self.data or ""), there)
 
 
 ON_WITHDRAWAL = [
@@ -193,8 +199,7 @@ class CourseForm(FlaskForm):
 
     def validate_canvas_course(self, field) -> None:
         if field.data:
-            connection = load_settings(current_app.extensions["sqlalchemy"].session).connection
-            field.data = _read(addresses.canvas_course, field.data, connection.canvas_url if connection else None)
+            field.data = _read(addresses.canvas_course, field.data, _canvas_in_use())
             if len(field.data) > 300:
                 raise ValidationError("That is too long for a Canvas course's ID.")
 
@@ -202,7 +207,7 @@ class CourseForm(FlaskForm):
         if field.data and not self.canvas_course.data:
             raise ValidationError("Name the Canvas course that the section belongs to.")
         if field.data:
-            field.data = _read(addresses.canvas_section, field.data)
+            field.data = _read(addresses.canvas_section, field.data, _canvas_in_use())
             if len(field.data) > 300:
                 raise ValidationError("That is too long for a Canvas section's ID.")
 

@@ -340,12 +340,13 @@ class _Courses(_Import):
         """Canvas course and section where they are others than now; None leaves the association as it is."""
         now = course.association if course else None
         typed, section = cells.get("canvas_course", ""), cells.get("canvas_section", "")
+        canvas_url = self.connection.canvas_url if self.connection else None
         if typed:
-            typed = addresses.canvas_course(typed, self.connection.canvas_url if self.connection else None)
+            typed = addresses.canvas_course(typed, canvas_url)
         elif section and now is None:
             raise _Refused("Name the Canvas course that the section belongs to.")
         if section:
-            section = addresses.canvas_section(section)
+            section = addresses.canvas_section(section, canvas_url)
         if max(len(typed), len(section)) > 300:
             raise _Refused("That is too long for a Canvas course or section.")
         if now is None:

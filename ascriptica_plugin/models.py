@@ -69,6 +69,13 @@ class Sealed:
         except InvalidToken:
             return None
 
+    def with_newest_key(self, keys: MultiFernet) -> "Sealed | None":
+        """The same secret sealed with the first of the keys, or None when the key that sealed it is gone."""
+        try:
+            return Sealed(keys.rotate(self.ciphertext))
+        except InvalidToken:
+            return None
+
     def __repr__(self) -> str:
         return "Sealed(...)"
 

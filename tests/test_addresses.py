@@ -565,6 +565,21 @@ def test_what_names_no_account(typed: str) -> None:
     assert "the number after /accounts/" in refusal(canvas_account, typed)
 
 
+@pytest.mark.parametrize(
+    ("read", "path", "what"),
+    [(canvas_section, "courses/42/sections/17", "section"), (canvas_account, "accounts/17", "account")],
+)
+def test_another_canvas_section_or_account_is_refused_naming_both(read, path: str, what: str) -> None:
+    for taken in (path.rpartition("/")[2], f"/{path}", f"school.instructure.com/{path}", f"{SCHOOL[:-7]}/{path}"):
+        assert int(read(taken, SCHOOL)) == 17
+    for host in ("elsewhere.example", "school.instructure.com:8443", "school.instructure.com.elsewhere.example"):
+        sentence = refusal(read, f"https://{host}/{path}", SCHOOL)
+        assert f"That {what} is on {host}, but" in sentence
+        assert sentence.endswith(" school.instructure.com.")
+        # Without a Canvas there is nothing to compare with.
+        assert int(read(f"https://{host}/{path}")) == 17
+
+
 # -- anything at all --------------------------------------------------------------------------------------------------
 
 PIECES = [

@@ -1215,12 +1215,11 @@ def test_tls_is_with_the_name_and_to_the_judged_address(
     names(monkeypatch, {"school.example": ["8.8.8.8"], "other.example": ["8.8.8.8"]}, stand_in="127.0.0.1")
     client = connect(f"https://school.example:{server.port}/api/v1", allow_private=False)
     assert "could not prove its identity" in str(within(2, client.myself))
-    other = connect(f"https://other.example:{server.port}/api/v1", allow_private=False)
-    other._session.verify = certificate
+    other = connect(f"https://other.example:{server.port}/api/v1", allow_private=False, ca_file=certificate)
     assert "could not prove its identity" in str(within(2, other.myself))
     assert server.requests == []
-    client._session.verify = certificate
-    assert [client.myself().id for _ in range(3)] == [7, 7, 7]
+    trusting = connect(client.url, allow_private=False, ca_file=certificate)
+    assert [trusting.myself().id for _ in range(3)] == [7, 7, 7]
     assert server.accepted == 3
 
 
@@ -1230,8 +1229,8 @@ def test_tls_too_ends_at_the_deadline(
     names(monkeypatch, {"school.example": ["8.8.8.8"]}, stand_in="127.0.0.1")
     for first in (HEAD + b"X: ", HEAD + b"Content-Length: 100000\r\n\r\n"):
         server = dripping(first, context=tls)
-        client = connect(f"https://school.example:{server.port}/api/v1", deadline_seconds=0.3)
-        client._session.verify = certificate
+        url = f"https://school.example:{server.port}/api/v1"
+        client = connect(url, deadline_seconds=0.3, ca_file=certificate)
         assert "did not answer in time" in str(within(2, client.myself))
         assert len(server.requests) == 1
 

@@ -166,6 +166,13 @@ def test_set_up_twice_is_refused(app):
         Ascriptica(app, load_participant=lambda: None, may_administer=lambda: False)
 
 
+def test_a_file_without_certificates_is_refused(tmp_path):
+    (tmp_path / "empty.pem").touch()
+    for path in (tmp_path / "empty.pem", tmp_path / "none.pem", Path(__file__)):
+        with pytest.raises(RuntimeError, match="CA_FILE must be a PEM file"):
+            make_app("sqlite://", ASCRIPTICA_CANVAS_CA_FILE=str(path))
+
+
 def test_keys_that_are_none_are_refused():
     with pytest.raises(RuntimeError, match="Fernet"):
         make_app("sqlite://", ASCRIPTICA_TOKEN_KEYS="not a key")

@@ -209,6 +209,8 @@ def test_only_its_owner_can_read_what_it_keeps(host: Host) -> None:
     files = [file for file in host.instance.rglob("*") if file.is_file()]
     assert {"environment", "sign-ins.txt", "practice-canvas.json"} <= {file.name for file in files}
     assert [file for file in files if file.stat().st_mode & 0o077] == []
+    # Nor can anybody else reach the queue: it listens on this socket and on no port.
+    assert (host.instance / "valkey.sock").stat().st_mode & 0o777 == 0o700
 
 
 def test_course_settings_are_connected_and_the_courses_found(host: Host) -> None:

@@ -67,7 +67,8 @@ def _connect(form: CourseSettingsForm):
     session().commit()
     found = failed = unanswered = None
     try:
-        found = connections.check(url, token, root_id, allow_private=canvases.allow_private)
+        reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
+        found = connections.check(url, token, root_id, **reach)
     except connections.CheckFailed as error:
         failed = error
     except (CanvasDown, Throttled) as error:
