@@ -14,6 +14,8 @@ import rq
 from flask import Flask, current_app
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from rq.job import Job
+from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
@@ -32,7 +34,7 @@ STANDBY_SECONDS = 0.5
 """How often we look while another worker is at it, so that we take over within a second of its end."""
 
 END_SECONDS = 9
-"""How long a worker that was told to end waits for its calls. A little more than a drain takes to give its lease back."""
+"""How long a worker that was told to end waits for its calls; a drain has given its lease back a little before."""
 
 FORGET_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
@@ -148,9 +150,32 @@ def forget_old_entries(app: Flask) -> None:
         session.commit()
 
 
-class _Worker(SimpleWorker):
-    """RQ's worker in a thread: a job only starts a drain, and signals are the main thread's."""
+class _Job(Job):
+    """The bell's job, and nothing more of it than that: what else Redis holds of a job can name functions to call
+    when it ends, addresses to tell, data to unpack, and whoever can write to Redis can write it."""
 
+    KEPT = frozenset({b"data", b"origin", b"status", b"created_at", b"enqueued_at", b"started_at", b"ended_at"})
+    OURS = JSONSerializer.dumps((f"{__name__}.{sync_enrollments.__name__}", None, (), {}))
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        try:
+            super().restore({name: value for name, value in raw_data.items() if name in self.KEPT})
+        except ValueError:
+            # A status or a time that is none: not ours either, and it has to be taken off the queue.
+            super().restore({b"data": b"unreadable"})
+        self.timeout, self.result_ttl, self.failure_ttl = -1, 0, FAILURE_SECONDS
+
+    @property
+    def is_ours(self) -> bool:
+        """Compared byte by byte, so that nothing of a stranger's is read."""
+        return self.data == self.OURS
+
+
+class _Worker(SimpleWorker):
+    """RQ's worker in a thread, since a job only starts a drain and signals are the main thread's; it runs our job alone
+    and takes no orders from Redis."""
+
+    job_class = _Job
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 5
     dequeue_timeout = 1
@@ -162,6 +187,17 @@ class _Worker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         pass
+
+    def execute_job(self, job: _Job, queue: rq.Queue) -> None:
+        if job.is_ours:
+            super().execute_job(job, queue)
+            return
+        log.error("Redis held a job that is not ours; it was thrown away: %.200r", job.data)
+        queue.intermediate_queue.remove(job.id)
+        self.connection.delete(job.key)
+
+    def subscribe(self) -> None:
+        """Not at all: on its channel anybody who reaches Redis could end the worker."""
 
     def heartbeat(self, *args, **kwargs) -> None:
         # What RQ does first before it waits for a job, and after each failure to: it tries for ever and tells nobody.
@@ -204,7 +240,7 @@ def _listen(app: Flask) -> None:
         try:
             # RQ tries again by itself; redis-py's own retries would only keep a worker that is to end.
             with app.app_context(), redis.Redis.from_url(plugin.bell.url, retry=Retry(NoBackoff(), 0)) as connection:
-                queue = rq.Queue(QUEUE, connection=connection, serializer="json")
+                queue = rq.Queue(QUEUE, connection=connection, serializer="json", job_class=_Job)
                 how = {"stopping": plugin.stopping, "trouble": plugin.bell.trouble}
                 _Worker([queue], connection=connection, serializer="json", **how).work()
         except redis.RedisError as error:
