@@ -36,7 +36,12 @@ def create_app(config: dict | None = None) -> Flask:
     )
     app.config.update(config or {})
     SQLAlchemy(app)
-    Ascriptica(app, load_participant=accounts.load_participant, may_administer=accounts.may_administer)
+    Ascriptica(
+        app,
+        load_participant=accounts.load_participant,
+        may_administer=accounts.may_administer,
+        forget_person=accounts.forget_person,
+    )
     accounts.init_app(app)
     return app
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, current_app, flash, redirect, render_templat
 from flask.cli import with_appcontext
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -100,6 +100,12 @@ def load_participant() -> Person | None:
 def may_administer() -> bool:
     """Whether an administrator is signed in, for `Ascriptica(may_administer=...)`."""
     return bool(current_user.is_authenticated and current_user.is_admin)
+
+
+def forget_person(key: str) -> None:
+    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
+    if key.startswith("account:"):
+        _session().execute(delete(Account).where(Account.id == int(key.removeprefix("account:"))))
 
 
 def add_account(session: Session, email: str, name: str, password: str, *, admin: bool = False) -> Account:

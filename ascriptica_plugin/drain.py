@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import connections, delivery, identity, seats
+from . import connections, delivery, identity, privacy, seats
 from . import log as changes
 from .canvas import AddressRefused, CanvasClient, CanvasDown, CanvasError, PermissionMissing, Throttled, TokenRefused
 from .causes import CAUSES
@@ -83,7 +83,26 @@ def drain(
             return False
         # Once more: whoever rang just before the lease was given back found it taken and went away.
     session.rollback()
+    _erase_people(session, settings.connection_id, now)
     return True
+
+
+def _erase_people(session: Session, connection_id: int | None, now: Callable[[], datetime]) -> None:
+    """Erase who waits for it, as the one who drains: then no call about them is in hand. Last, since nobody's access
+    to Canvas shall wait for it."""
+    if privacy.to_erase(session, connection_id):
+        term = seats.take_lease(session, connection_id, now()) if connection_id else None
+        session.commit()
+        if connection_id and term is None:
+            return
+        try:
+            privacy.erase(session, connection_id, now())
+            session.commit()
+        finally:
+            session.rollback()
+            if connection_id:
+                seats.give_lease_back(session, connection_id, term)
+    session.commit()
 
 
 def database_clock(session: Session) -> Callable[[], datetime]:

@@ -22,6 +22,7 @@ class Plugin:
 
     load_participant: Callable[[], Person | None]
     may_administer: Callable[[], bool]
+    forget_person: Callable[[str], None]
     canvases: Canvases
     bell: jobs.Bell
     timezone: ZoneInfo
@@ -32,7 +33,8 @@ class Ascriptica:
     """Adds registrations that become Canvas enrollments to a Flask application.
 
     `load_participant` returns the signed-in person as a `Person`, or None; `may_administer` tells whether they are an
-    administrator. The host has set up Flask-SQLAlchemy before.
+    administrator. `forget_person` is told the key of somebody who is being erased, inside the same transaction, for a
+    host that wants to delete its own record of them. The host has set up Flask-SQLAlchemy before.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class Ascriptica:
         *,
         load_participant: Callable[[], Person | None],
         may_administer: Callable[[], bool],
+        forget_person: Callable[[str], None] = lambda key: None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer
+        self.forget_person = forget_person
         if app is not None:
             self.init_app(app)
 
@@ -78,6 +82,7 @@ class Ascriptica:
         app.extensions["ascriptica"] = Plugin(
             self.load_participant,
             self.may_administer,
+            self.forget_person,
             Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"]), _ca_file(app)),
             jobs.Bell(app.config["REDIS_URL"] or None),
             ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"]),

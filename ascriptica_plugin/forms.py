@@ -344,6 +344,13 @@ class ParticipantForm(FlaskForm):
             field.data = _read(reader, field.data or "")
 
 
+class EraseForm(FlaskForm):
+    """The second question before a participant is erased."""
+
+    end_access = BooleanField("End their access to Canvas", default=True)
+    name = StringField("Type the participant's name", filters=[_strip])
+
+
 class ImportForm(FlaskForm):
     """A CSV file to import, or only to try out."""
 

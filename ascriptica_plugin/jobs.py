@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from . import drain, seats
+from . import drain, privacy, seats
 from .log import forget_old
 
 QUEUE = "ascriptica"
@@ -143,10 +143,11 @@ def deliver(app: Flask) -> bool:
 
 
 def forget_old_entries(app: Flask) -> None:
-    """Delete what the log has kept long enough."""
+    """Delete what the log has kept long enough, and what came late about people who were erased."""
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
         forget_old(session, drain.utc_now())
+        privacy.forget_leftovers(session, drain.utc_now())
         session.commit()
 
 

@@ -110,15 +110,29 @@ class Base(DeclarativeBase):
 
 
 class Participant(Base):
-    """A person who registers. `key` is the host's own lasting identifier; None for somebody whom the office entered."""
+    """A person who registers. `key` is the host's own lasting identifier; None for somebody whom the office entered.
+
+    `erase_at`: since then the person waits to be erased. `erased_at`: this is nobody, who keeps the registrations of
+    somebody who was.
+    """
 
     __tablename__ = "ascriptica_participant"
+    __table_args__ = (
+        Index(
+            "ix_ascriptica_participant_to_erase",
+            "erase_at",
+            sqlite_where=text("erase_at IS NOT NULL"),
+            postgresql_where=text("erase_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str | None] = mapped_column(unique=True)
     email: Mapped[str] = mapped_column(String(320), index=True)
     name: Mapped[str]
     sis_user_id: Mapped[str | None]
+    erase_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class Course(Base):

@@ -57,11 +57,13 @@ def read_sis_user_id(typed: str) -> str | None:
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
-    """The participants with these emails, whatever their case, under the email in small letters."""
+    """The participants with these emails, whatever their case, under the email in small letters; nobody who waits to
+    be erased, so that who comes back begins anew."""
     # SQLite's lower() knows ASCII only, and so does that of bytes.
     spellings = {email.lower() for email in emails} | {email.encode().lower().decode() for email in emails}
     found: dict[str, list[Participant]] = {}
-    for participant in session.scalars(select(Participant).where(func.lower(Participant.email).in_(spellings))):
+    theirs = select(Participant).where(func.lower(Participant.email).in_(spellings), Participant.erase_at.is_(None))
+    for participant in session.scalars(theirs):
         found.setdefault(participant.email.lower(), []).append(participant)
     return found
 

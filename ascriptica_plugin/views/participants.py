@@ -1,13 +1,13 @@
-"""/tools/participants: find people, correct them, see all their registrations, try again."""
+"""/tools/participants: find people, correct them, see all their registrations, try again, export and erase them."""
 
-from flask import abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import func, select
+from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from .. import drain, log, people, seats
-from ..forms import Confirmation, ParticipantForm
-from ..models import Course, Participant, Registration, Seat, begin_writing
-from .base import blueprint, for_administrators, person, session
+from .. import drain, log, people, privacy, seats
+from ..forms import Confirmation, EraseForm, ParticipantForm
+from ..models import CanvasUser, Course, Participant, Registration, Seat, begin_writing
+from .base import blueprint, for_administrators, person, plugin, session, settings
 from .registration import canvas_access
 
 A_PAGE = 50
@@ -19,7 +19,7 @@ HIGHEST_ID = 2**31 - 1
 def participants():
     """People by name, with how many courses they are registered for."""
     q = request.args.get("q", "").replace("\x00", "").strip()
-    which = people.matches(q)
+    which = and_(people.matches(q), Participant.erased_at.is_(None))
     total = session().scalar(select(func.count()).select_from(Participant).where(which))
     pages = max(1, -(-total // A_PAGE))
     page = min(max(request.args.get("page", 1, type=int), 1), pages)
@@ -57,7 +57,7 @@ def participant(participant_id: int):
     """One participant: their data, to be corrected, and all their registrations."""
     found = _participant_or_404(participant_id)
     form = ParticipantForm(obj=found)
-    if not form.validate_on_submit():
+    if found.erase_at or found.erased_at or not form.validate_on_submit():
         return _page(found, form, 422 if form.errors else 200)
     begin_writing(session())
     facts = {name: getattr(form, name).data for name in people.LABELS}
@@ -87,6 +87,64 @@ def try_again_for_participant(participant_id: int):
     return redirect(url_for(".participant", participant_id=participant_id))
 
 
+@blueprint.post("/tools/participants/<int:participant_id>/export")
+@for_administrators
+def export_participant(participant_id: int):
+    """All that is held of the participant, as a file to hand to them."""
+    found = _participant_or_404(participant_id)
+    begin_writing(session())
+    log.note(session(), drain.utc_now(), person().email, "exported", participant_id=found.id)
+    held = privacy.held_on(session(), found)
+    session().commit()
+    answer = jsonify(held)
+    answer.headers.set("Content-Disposition", "attachment", filename=f"participant-{participant_id}.json")
+    return answer
+
+
+@blueprint.route("/tools/participants/<int:participant_id>/erase", methods=["GET", "POST"])
+@for_administrators
+def erase_participant(participant_id: int):
+    """Say what erasing the participant will do, then do it, or have it done when Canvas agrees."""
+    found = _participant_or_404(participant_id)
+    if found.erased_at:
+        return redirect(url_for(".participant", participant_id=participant_id))
+    form = EraseForm()
+    if form.validate_on_submit():
+        if found.key is not None and found.key == person().key:
+            form.name.errors = ["This is you. Ask another administrator to erase you."]
+        elif (form.name.data or "").casefold() != found.name.strip().casefold():
+            form.name.errors = [f"To erase the participant, type {found.name} here."]
+        else:
+            return _erase(found, form.end_access.data)
+    current = settings()
+    live = (
+        select(func.count())
+        .select_from(Registration)
+        .where(Registration.participant_id == found.id, Registration.status != "withdrawn")
+    )
+    there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
+    known = session().get(CanvasUser, (current.connection_id, found.id)) if current.connection_id else None
+    return render_template(
+        "ascriptica/erase.html",
+        participant=found,
+        form=form,
+        live=session().scalar(live),
+        canvas_user_id=known.canvas_user_id if known else None,
+        has_access=session().scalar(select(Seat.id).where(*there).limit(1)) is not None,
+        on_withdrawal=current.on_withdrawal,
+    ), 422 if form.errors else 200
+
+
+def _erase(found: Participant, end_access: bool):
+    name = found.name
+    key = privacy.ask_to_erase(session(), found, drain.utc_now(), person().email, end_access=end_access)
+    if key is not None:
+        plugin().forget_person(key)
+    session().commit()
+    flash(f"{name} is being erased.", "success")
+    return redirect(url_for(".participants"))
+
+
 def _participant_or_404(participant_id: int) -> Participant:
     found = session().get(Participant, participant_id) if participant_id <= HIGHEST_ID else None
     if found is None:
@@ -110,4 +168,5 @@ def _page(found: Participant, form: ParticipantForm, status: int):
         registrations=theirs,
         access=canvas_access(theirs),
         button=Confirmation(),
+        unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
     ), status

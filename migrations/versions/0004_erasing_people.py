@@ -1,0 +1,29 @@
+"""Participants can be erased"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("ascriptica_participant") as table:
+        table.add_column(sa.Column("erase_at", sa.DateTime(timezone=True), nullable=True))
+        table.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_ascriptica_participant_to_erase",
+        "ascriptica_participant",
+        ["erase_at"],
+        sqlite_where=sa.text("erase_at IS NOT NULL"),
+        postgresql_where=sa.text("erase_at IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_ascriptica_participant_to_erase", "ascriptica_participant")
+    with op.batch_alter_table("ascriptica_participant") as table:
+        table.drop_column("erased_at")
+        table.drop_column("erase_at")

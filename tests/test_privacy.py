@@ -1,0 +1,221 @@
+"""A participant's own data: all of it in one file, and all of it forgotten, without losing what Canvas still needs."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from ascriptica_plugin import jobs, log, seats
+from ascriptica_plugin.models import Account, Base, LogEntry, Participant, Registration, begin_writing
+
+from .conftest import Office, sign_in
+from .test_pages import all_of, words
+
+
+@pytest.fixture
+def admin(app, client):
+    sign_in(client, app, "boss@example.org", admin=True)
+    return client
+
+
+def number_of(office: Office, email: str = "kim@example.org") -> int:
+    return office.session.scalars(select(Participant.id).where(Participant.email == email)).one()
+
+
+def erase(admin, number: int, name: str = "Kim", **form):
+    return admin.post(f"/tools/participants/{number}/erase", data={"end_access": "y", "name": name} | form)
+
+
+def everything_in_the_database(office: Office) -> str:
+    office.session.commit()
+    rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
+    office.session.commit()
+    return "\n".join(map(str, rows)).lower()
+
+
+# -- export -----------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
+    course = office.course("ART", "art")
+    office.register(course, "kim", sis_user_id="K-100")
+    office.register(course, "lou")
+    office.deliver()
+    number = number_of(office)
+    seats.note_canvas_user(
+        office.session, office.seats()[0].connection_id, number, candidates=[{"id": 9, "name": "Lou Other"}]
+    )
+    log.note(office.session, office.now, log.US, "waits", "Lou Other, login lou", participant_id=number)
+    log.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
+    office.session.commit()
+    answer = admin.post(f"/tools/participants/{number}/export")
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=participant-{number}.json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    held = json.loads(answer.data)
+    assert held["participant"] == {
+        "name": "Kim",
+        "email": "kim@example.org",
+        "sis_user_id": "K-100",
+        "sign_in": "kim",
+        "to_be_erased_since": None,
+    }
+    [registration] = held["registrations"]
+    assert (registration["code"], registration["status"]) == ("ART", "registered")
+    [access] = held["canvas_access"]
+    assert (access["canvas_url"], access["enrolled"]) == (canvas.api, True)
+    assert held["canvas_users"][0]["canvas_user_id"] == canvas.ids["user.kim"]
+    told = [(entry["what"], entry["who"], entry["words"]) for entry in held["log"]]
+    assert ("registered", "the participant", "") in told
+    assert ("corrected", "the office", "name: K → Kim") in told
+    assert ("exported", "the office", "") in told
+    for others in (canvas.token, "lou", "boss"):
+        assert others not in answer.text.lower()
+
+
+# -- erase ------------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canvas):
+    office = Office(app, canvas)
+    office.connect()
+    course, bio = office.course("ART", "art"), office.course("BIO", capacity=1)
+    sign_in(client, app, "boss@example.org", admin=True)
+    kim = Account(email="kim@example.org", name="Kim", password_hash="x")
+    office.session.add(kim)
+    office.session.commit()
+    key = f"account:{kim.id}"
+    for of in (course, bio):
+        office.register(of, "kim", key=key)
+    client.post("/courses/BIO/register", data={"wait": "1"})
+    office.deliver()
+    number = number_of(office)
+    log.note(office.session, office.now, "old@kim.example", "registered", participant_id=number)
+    log.note(office.session, office.now, "boss@example.org", "corrected", "KIM@example.org is new")
+    office.session.commit()
+
+    page = words(client.get(f"/tools/participants/{number}/erase"))
+    assert "They are withdrawn from 2 courses" in page
+    assert f"Their user in Canvas (ID {canvas.ids['user.kim']})" in page
+    refused = erase(client, number, "Kimm")
+    assert refused.status_code == 422
+    assert 'value="Kimm"' in refused.text
+    assert "type Kim here" in words(refused)
+    assert erase(client, number, " kIM ").status_code == 302
+
+    # At once: withdrawn, no sign-in; whoever waited has moved up. Not yet: who it is, since Canvas is not done.
+    assert sorted(one.status for one in all_of(app, Registration)) == ["registered", "withdrawn", "withdrawn"]
+    assert [one.email for one in all_of(app, Account)] == ["boss@example.org"]
+    page = words(client.get(f"/tools/participants/{number}"))
+    assert "First their Canvas access has to end, in 1 place" in page
+    assert client.get(f"/tools/participants/{number}").text.count("<form") == 2  # to sign out, and to export
+
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    left = everything_in_the_database(office)
+    for trace in ("kim@", "'kim'", "k-100", "old@kim.example", str(canvas.ids["user.kim"])):
+        assert trace not in left
+    assert client.get(f"/tools/participants/{number}").status_code == 404
+    nobody = [one for one in all_of(app, Participant) if one.erased_at]
+    assert [(one.name, one.key) for one in nobody] == [("Erased participant", None)]
+    assert [one.participant_id for one in all_of(app, Registration)].count(nobody[0].id) == 2
+    told = {(one.who, one.what) for one in all_of(app, LogEntry) if one.participant_id == nobody[0].id}
+    assert {
+        ("boss@example.org", "asked to erase"),
+        ("an erased participant", "registered"),
+        ("Ascriptica", "erased"),
+    } <= told
+
+    # Nobody is found, corrected, or erased.
+    assert "Erased participant" not in words(client.get("/tools/participants"))
+    assert "Erased participant" in words(client.get("/tools/courses/ART"))
+    page = client.get(f"/tools/participants/{nobody[0].id}")
+    assert "Nobody knows any more who this was" in words(page)
+    assert "erase" not in page.text.replace("Erased", "").replace("erased@", "")
+    assert client.post(f"/tools/participants/{nobody[0].id}", data={"name": "Kim"}).status_code == 200
+    assert erase(client, nobody[0].id).status_code == 302
+    assert [one.name for one in all_of(app, Participant) if one.erased_at] == ["Erased participant"]
+
+
+def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert erase(admin, number_of(office), end_access="").status_code == 302
+    assert office.deliver() == []
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_who_it_is_is_kept_as_long_as_canvas_needs_it(office, admin, canvas):
+    """The answer to enrolling was lost, so nothing but the email tells whose enrollment is to be looked for."""
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert office.seats()[0].canvas_enrollment_id is None
+    number = number_of(office)
+    erase(admin, number)
+    canvas.options(down=True)
+    office.deliver()
+    assert number_of(office) == number
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    [seat] = office.seats()
+    canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
+    number, connection_id = number_of(office), seat.connection_id
+    erase(admin, number)
+    office.deliver()
+    assert office.status()["seats"]["held"] == 1
+    # Who comes back meanwhile begins anew, and stays.
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim", "email": "kim@example.org"})
+    assert answer.status_code == 302
+    assert len(all_of(office.app, Participant)) == 2
+    assert "erase them without it" in words(admin.get(f"/tools/participants/{number}"))
+    erase(admin, number, end_access="")
+    office.deliver()
+    assert [one.id for one in all_of(office.app, Participant) if one.email == "kim@example.org"] != [number]
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    # A worker whose lease has passed on comes back late. PostgreSQL refuses what it writes, SQLite does not.
+    begin_writing(office.session)
+    try:
+        seats.note_canvas_user(office.session, connection_id, number, login_sent="late@example.org")
+        log.note(office.session, office.now, log.US, "waits", "late@example.org", participant_id=number)
+        office.session.commit()
+        assert office.session.connection().dialect.name == "sqlite"
+    except IntegrityError:
+        office.session.rollback()
+    jobs.forget_old_entries(office.app)
+    assert "late@" not in everything_in_the_database(office)
+
+
+def test_without_canvas_nothing_has_to_be_waited_for(app, admin):
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    erase(admin, number_of(office))
+    office.deliver()
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_nobody_erases_themselves_and_participants_nobody(app, admin):
+    office = Office(app, None)
+    course = office.course("ART")
+    admin.post("/courses/ART/register")
+    boss = number_of(office, "boss@example.org")
+    assert "This is you" in words(erase(admin, boss, "Boss"))
+    office.register(course, "kim")
+    number = number_of(office)
+    other = app.test_client()
+    sign_in(other, app, "pat@example.org")
+    assert other.get(f"/tools/participants/{number}/erase").status_code == 403
+    assert other.post(f"/tools/participants/{number}/export").status_code == 403
+    assert erase(other, number).status_code == 403
+    assert len(all_of(app, Participant)) == 2
