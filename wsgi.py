@@ -8,7 +8,7 @@ try:
     from flask import Flask
     from flask_sqlalchemy import SQLAlchemy
 
-    from ascriptica_plugin import Ascriptica, accounts
+    from ascriptica_plugin import Ascriptica, accounts, site
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is missing. Install what this host needs: pip install '.[standalone]'") from None
 
@@ -31,7 +31,12 @@ def create_app(config: dict | None = None) -> Flask:
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
         ASCRIPTICA_CANVAS_CA_FILE=os.environ.get("ASCRIPTICA_CANVAS_CA_FILE"),
         ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
+        ASCRIPTICA_ADDRESS=os.environ.get("ASCRIPTICA_ADDRESS"),
+        ASCRIPTICA_PROXIES=os.environ.get("ASCRIPTICA_PROXIES"),
+        SMTP_URL=os.environ.get("SMTP_URL"),
+        MAIL_FROM=os.environ.get("MAIL_FROM"),
         SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=accounts.IDLE,
         MAX_CONTENT_LENGTH=1_000_000,
     )
     app.config.update(config or {})
@@ -42,6 +47,7 @@ def create_app(config: dict | None = None) -> Flask:
         may_administer=accounts.may_administer,
         forget_person=accounts.forget_person,
     )
+    site.init_app(app)
     accounts.init_app(app)
     return app
 

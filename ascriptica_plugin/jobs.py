@@ -23,8 +23,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from . import drain, privacy, seats
+from . import drain, mail, privacy, seats, sign_ins
 from .log import forget_old
+from .models import begin_writing
 
 QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
@@ -143,12 +144,20 @@ def deliver(app: Flask) -> bool:
 
 
 def forget_old_entries(app: Flask) -> None:
-    """Delete what the log has kept long enough, and what came late about people who were erased."""
+    """Delete what the log has kept long enough, what came late about erased people, and sign-ins that are over."""
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
+        begin_writing(session)
         forget_old(session, drain.utc_now())
         privacy.forget_leftovers(session, drain.utc_now())
+        sign_ins.forget_old(session, drain.utc_now())
         session.commit()
+
+
+def send_mails(app: Flask) -> None:
+    """Send the mails that are due, in an application context and a session of its own."""
+    with app.app_context():
+        mail.send_due(app.extensions["sqlalchemy"].session, app.extensions["ascriptica_mail"], drain.utc_now)
 
 
 class _Job(Job):
@@ -225,6 +234,8 @@ def work(app: Flask) -> None:
     threads = [threading.Thread(target=_sweep, args=(app,), name="sweep", daemon=True)]
     if plugin.bell.url:
         threads.append(threading.Thread(target=_listen, args=(app,), name="bell", daemon=True))
+    if app.extensions.get("ascriptica_mail"):
+        threads.append(threading.Thread(target=_send, args=(app,), name="mail", daemon=True))
     for thread in threads:
         thread.start()
     signal.sigwait(ends)
@@ -276,3 +287,17 @@ def _sweep(app: Flask) -> None:
                 log.exception("The sweep could not look for what is due; it keeps trying.")
             last = error
         stopping.wait(pause)
+
+
+def _send(app: Flask) -> None:
+    """Look for mails every few seconds; a mail server that is slow holds up nothing but mails."""
+    stopping, last = app.extensions["ascriptica"].stopping, None
+    while not stopping.is_set():
+        try:
+            send_mails(app)
+            last = None
+        except Exception as error:
+            if type(error) is not type(last):
+                log.exception("Mails could not be looked for; it is tried on.")
+            last = error
+        stopping.wait(SWEEP_SECONDS)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -405,8 +406,11 @@ class LogEntry(Base):
     course: Mapped[Course | None] = relationship()
 
 
+# -- sign-ins of the stand-alone host; a host with users of its own leaves them empty ----------------------------------
+
+
 class Account(Base):
-    """A sign-in of the stand-alone host; a host with its own users leaves it empty. `email` is in lower case."""
+    """A sign-in, whose owner has shown that the email is theirs. `email` is in lower case."""
 
     __tablename__ = "ascriptica_account"
 
@@ -415,6 +419,77 @@ class Account(Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False)
+
+
+class AccountSession(Base):
+    """Somebody signed in on one browser. The row is the session: without it the browser's cookie opens nothing."""
+
+    __tablename__ = "ascriptica_account_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"), index=True)
+    made_at: Mapped[datetime]
+
+
+class SignUp(Base):
+    """Somebody who wants an account and has not confirmed the email yet; there may be several with one email.
+
+    `wanted` is the path of ours that they were on their way to.
+    """
+
+    __tablename__ = "ascriptica_sign_up"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), index=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    wanted: Mapped[str] = mapped_column(String(500), default="")
+    made_at: Mapped[datetime]
+
+
+class OneTimeLink(Base):
+    """A link that works once: it confirms a sign-up, or gives an account a new password."""
+
+    __tablename__ = "ascriptica_one_time_link"
+    __table_args__ = (
+        CheckConstraint("(sign_up_id IS NULL) <> (account_id IS NULL)", name="for_one_thing"),
+        Index("ix_ascriptica_one_time_link_sign_up_id", "sign_up_id"),
+        Index("ix_ascriptica_one_time_link_account_id", "account_id"),
+    )
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sign_up_id: Mapped[str | None] = mapped_column(ForeignKey("ascriptica_sign_up.id", ondelete="CASCADE"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"))
+    ends_at: Mapped[datetime]
+
+    sign_up: Mapped[SignUp | None] = relationship()
+    account: Mapped[Account | None] = relationship()
+
+
+class Mail(Base):
+    """A mail to be sent by the worker. A link in it is made when it is sent, so none waits here."""
+
+    __tablename__ = "ascriptica_mail"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    email: Mapped[str] = mapped_column(String(320))
+    sign_up_id: Mapped[str | None] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Tries(Base):
+    """How much of its allowance somebody has used up. `key` is a hash of who and for what.
+
+    `until` is when all of it is free again, in seconds since 1970, since the database has to add to it.
+    """
+
+    __tablename__ = "ascriptica_tries"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    until: Mapped[float] = mapped_column(Double, index=True)
 
 
 def begin_writing(session: Session) -> None:

@@ -16,14 +16,13 @@ import requests
 from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, insert, select, text
-from werkzeug.security import generate_password_hash
 
 os.environ["SECRET_KEY"] = "only for tests"
 TEST_DATABASE_URL = os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
 import wsgi
-from ascriptica_plugin import Person, connections, drain, registrations, standing
+from ascriptica_plugin import Person, connections, drain, passwords, registrations, sign_ins, standing
 from ascriptica_plugin.accounts import SignedIn
 from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.connections import Canvases
@@ -350,7 +349,7 @@ def office(app, canvas: Practice) -> Office:
 
 @functools.cache
 def _hash_of_password() -> str:
-    return generate_password_hash(PASSWORD)
+    return passwords.hash_of(PASSWORD)
 
 
 def sign_in(client: FlaskClient, app: Flask, email: str, *, admin: bool = False) -> None:
@@ -358,8 +357,11 @@ def sign_in(client: FlaskClient, app: Flask, email: str, *, admin: bool = False)
     session = app.extensions["sqlalchemy"].session
     account = Account(email=email, name=email.split("@")[0].title(), password_hash=_hash_of_password(), is_admin=admin)
     session.add(account)
+    session.flush()
+    token = sign_ins.begin_session(session, account, drain.utc_now())
     session.commit()
     with client.session_transaction() as cookie:
-        cookie.update(_user_id=str(account.id), _fresh=True)
+        cookie.update(_user_id=token, _fresh=True)
+        cookie.permanent = True
     # The tests' application context outlives a request, and Flask-Login keeps who is signed in there.
-    g._login_user = SignedIn(account)
+    g._login_user = SignedIn(account, token)

@@ -143,6 +143,17 @@ def connect(walk: Walk, canvas) -> None:
     walk.sees("Connected to")
 
 
+def handed_out(walk: Walk, email: str) -> str:
+    """The link that the office makes for a sign-up."""
+    walk.go(f"/sign-in?next=/tools/participants?q={email}")
+    walk.fill(email="boss@example.org", password=PASSWORD)
+    walk.press("Sign in")
+    walk.press(f"Make a link for {email}")
+    link = walk.browser.find_element(By.ID, "link").get_attribute("value")
+    walk.sign_out()
+    return link
+
+
 def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
     connect(walk, canvas)
     walk.go("/tools/courses/new")
@@ -154,6 +165,11 @@ def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
     walk.go("/sign-up?next=/courses/ART-101")
     walk.fill(name="Nora New", email="nora@example.org", password=PASSWORD)
     walk.press("Sign up")
+    walk.sees("Ask them for your link")
+    link = handed_out(walk, "nora@example.org")
+    walk.browser.get(link)
+    walk.fill(password=PASSWORD)
+    walk.press("Confirm and sign in")
     walk.sees("Welcome, Nora New.")
     walk.press("Register")
     walk.sees("You are registered for Art for all.")

@@ -18,9 +18,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.security import check_password_hash
 
 from ..models import Account, load_settings
+from ..passwords import fits
 
 MAX_SOCKET_PATH = 100
 """Unix socket addresses end at 107 bytes on Linux and at 103 on macOS."""
@@ -134,7 +134,7 @@ class Instance:
             lines = (self.folder / "sign-ins.txt").read_text(encoding="utf-8").splitlines()
             passwords = dict(line.split(" ", 1) for line in lines if " " in line)
             found = session.scalars(select(Account).where(Account.email.in_(passwords)))
-            work = {it.email for it in found if check_password_hash(it.password_hash, passwords[it.email])}
+            work = {it.email for it in found if fits(passwords[it.email], it.password_hash)}
             return {email: password for email, password in passwords.items() if email in work}
         return {}
 

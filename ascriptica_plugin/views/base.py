@@ -27,6 +27,28 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        f"{power}=()"
+        for power in (
+            "accelerometer",
+            "bluetooth",
+            "browsing-topics",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "hid",
+            "local-fonts",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "serial",
+            "usb",
+        )
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -114,8 +136,13 @@ def for_every_page() -> dict:
         "signed_in": plugin().load_participant(),
         "is_administrator": plugin().may_administer(),
         "display_canvas": settings().display_canvas,
-        "has_accounts": "ascriptica_accounts" in current_app.blueprints,
+        "has_accounts": has_accounts(),
     }
+
+
+def has_accounts() -> bool:
+    """Whether people sign in by accounts.py, not by users of the host's own."""
+    return "ascriptica_accounts" in current_app.blueprints
 
 
 def settings() -> Settings:

@@ -4,10 +4,10 @@ from flask import abort, flash, jsonify, redirect, render_template, request, url
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from .. import drain, log, people, privacy, seats
+from .. import drain, log, people, privacy, seats, sign_ins
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..models import CanvasUser, Course, Participant, Registration, Seat, begin_writing
-from .base import blueprint, for_administrators, person, plugin, session, settings
+from .base import blueprint, for_administrators, has_accounts, person, plugin, session, settings
 from .registration import canvas_access
 
 A_PAGE = 50
@@ -35,6 +35,7 @@ def participants():
         page=page,
         pages=pages,
         q=q,
+        sign_ups=sign_ins.waiting(session(), q) if has_accounts() else [],
     )
 
 
@@ -169,4 +170,6 @@ def _page(found: Participant, form: ParticipantForm, status: int):
         access=canvas_access(theirs),
         button=Confirmation(),
         unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
+        sign_ups=sign_ins.waiting(session(), email=found.email) if has_accounts() else [],
+        account=sign_ins.account_of(session(), found.key) if has_accounts() else None,
     ), status

@@ -1,0 +1,65 @@
+"""The stand-alone host as browsers meet it: its address, the proxies before it, its cookie, headers of every answer."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .views import base
+
+HSTS = "max-age=31536000"
+ON_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _SessionInterface(SecureCookieSessionInterface):
+    """Flask's own, whose cookie comes back over https only wherever it was given over https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure or super().get_cookie_secure(app)
+
+
+def init_app(app: Flask) -> None:
+    """Set the site up. Configuration read, both optional:
+
+    - `ASCRIPTICA_ADDRESS`: where people reach the site, such as `https://register.example.org`. Requests for other
+      hosts are refused, mails carry it, and with https the session's cookie goes over https only.
+    - `ASCRIPTICA_PROXIES`: how many proxies are before it, whose X-Forwarded-For, -Proto and -Host are believed.
+
+    Raises RuntimeError where they can't be right.
+    """
+    proxies = str(app.config.get("ASCRIPTICA_PROXIES") or 0)
+    if not proxies.isdecimal():
+        raise RuntimeError("ASCRIPTICA_PROXIES must be the number of proxies before this site, such as 1.")
+    if count := int(proxies):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+    app.config["ASCRIPTICA_ADDRESS"] = address = _read_address(app.config.get("ASCRIPTICA_ADDRESS") or "")
+    app.session_interface = _SessionInterface()
+    if address:
+        # This machine's own names too: whoever looks after it asks /healthz by them.
+        app.config["TRUSTED_HOSTS"] = [urlsplit(address).hostname, *ON_THIS_MACHINE]
+    if address.startswith("https:"):
+        app.config["SESSION_COOKIE_SECURE"] = True
+        app.config["SESSION_COOKIE_NAME"] = "__Host-session"
+    app.after_request(_shut_doors)
+
+
+def _read_address(typed: str) -> str:
+    address = typed.strip().rstrip("/").lower()
+    try:
+        parts = urlsplit(address)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        right = right and address == f"{parts.scheme}://{parts.netloc}" and "@" not in address and address.isascii()
+    except ValueError:
+        right = False
+    if address and not right:
+        raise RuntimeError(
+            "ASCRIPTICA_ADDRESS must be where people reach this site, without a path: https://register.example.org"
+        )
+    return address
+
+
+def _shut_doors(response: Response) -> Response:
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HSTS
+    return base.shut_doors(response)
