@@ -41,6 +41,10 @@ from ascriptica_plugin.practice import create_practice_canvas, serve
 
 PASSWORD = "correct horse battery"
 
+HASHED_BY = passwords.METHOD
+"""How passwords are hashed outside of tests, which hash hundreds of them and have no time for it."""
+passwords.METHOD = "scrypt:1024:8:1"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that wait most, so that none of them is left alone at the end."""

@@ -148,7 +148,7 @@ def handed_out(walk: Walk, email: str) -> str:
     walk.go(f"/sign-in?next=/tools/participants?q={email}")
     walk.fill(email="boss@example.org", password=PASSWORD)
     walk.press("Sign in")
-    walk.press(f"Make a link for {email}")
+    walk.press(f"Make a link\nfor {email}")
     link = walk.browser.find_element(By.ID, "link").get_attribute("value")
     walk.sign_out()
     return link

@@ -1,0 +1,631 @@
+"""Sign-ins: confirmed by a one-time link, guessed by nobody, ended for good."""
+
+import re
+import shutil
+import smtplib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.controller import Controller
+from flask import Flask, g
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.security import generate_password_hash
+
+from ascriptica_plugin import accounts, allowances, drain, jobs, mail, passwords, registrations, sign_ins
+from ascriptica_plugin.allowances import Allowance
+from ascriptica_plugin.models import (
+    Account,
+    AccountSession,
+    LogEntry,
+    Mail,
+    OneTimeLink,
+    Participant,
+    SignUp,
+    Tries,
+)
+
+from .conftest import HASHED_BY, PASSWORD, Office, in_use, make_app, sign_in
+from .test_pages import all_of, words
+
+ANOTHER = "four words that differ"
+NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
+
+
+class Visitor(FlaskClient):
+    """A browser; each request stands alone, though the tests' application context outlives it."""
+
+    def open(self, *args, **kwargs):
+        for name in list(g):
+            g.pop(name)
+        return super().open(*args, **kwargs)
+
+    def sign_up(self, email: str = "ann@example.org", name: str = "Ann", password: str = PASSWORD, path: str = "/"):
+        form = {"name": name, "email": email, "password": password}
+        return self.post("/sign-up", query_string={"next": path}, data=form, follow_redirects=True)
+
+    def sign_in(self, email: str = "ann@example.org", password: str = PASSWORD, **kwargs):
+        return self.post("/sign-in", data={"email": email, "password": password}, **kwargs)
+
+    def is_signed_in(self) -> bool:
+        return self.get("/my/courses").status_code == 200
+
+
+def visitor(app: Flask) -> Visitor:
+    return Visitor(app, app.response_class, use_cookies=True)
+
+
+@pytest.fixture
+def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
+    """A host without mail, with an administrator boss@example.org."""
+    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
+    with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
+        yield app
+
+
+@pytest.fixture
+def ann(site) -> Visitor:
+    return visitor(site)
+
+
+@pytest.fixture
+def boss(site) -> Visitor:
+    client = visitor(site)
+    sign_in(client, site, "boss@example.org", admin=True)
+    return client
+
+
+def has_account(app: Flask, email: str = "ann@example.org", password: str = PASSWORD, admin: bool = False) -> Account:
+    session = app.extensions["sqlalchemy"].session
+    account = sign_ins.add_account(session, email, email.split("@")[0].title(), password, admin=admin)
+    session.commit()
+    return account
+
+
+def handed_out(boss: Visitor, page: str) -> str:
+    """The link that an administrator gets from the only such button on the page."""
+    [button] = re.findall(r'action="(/tools/(?:sign-ups|accounts)/[^"]+)"', boss.get(page).text)
+    answer = boss.post(button)
+    assert "shown only this once" in words(answer)
+    return re.search(r'id="link" value="http://localhost([^"]+)"', answer.text)[1]
+
+
+# -- signing up -------------------------------------------------------------------------------------------------------
+
+
+def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, ann, boss):
+    Office(site, None).course("ART")
+    answer = ann.sign_up(path="/courses/ART")
+    assert "Ask them for your link" in words(answer)
+    assert not ann.is_signed_in()
+    assert ann.sign_in().status_code == 422
+    assert len(all_of(site, Account)) == 1, "only the administrator's"
+
+    assert "A sign-up waits" in words(boss.get("/tools/participants?q=ANN@"))
+    assert "sign-up waits" not in words(boss.get("/tools/participants?q=lou"))
+    link = handed_out(boss, "/tools/participants")
+
+    page = ann.get(link)
+    assert page.headers["Referrer-Policy"] == "strict-origin"
+    assert ann.get(link).status_code == 200, "a mail scanner that looks uses nothing up"
+    assert ann.post(link, data={"password": ANOTHER}).status_code == 422
+    assert not ann.is_signed_in()
+    answer = ann.post(link, data={"password": PASSWORD})
+    assert answer.location == "/courses/ART"
+    assert ann.is_signed_in()
+    assert ann.sign_in().status_code == 302
+
+    stranger = visitor(site)
+    assert stranger.get(link).status_code == 410
+    answer = stranger.post(link, data={"password": PASSWORD})
+    assert answer.status_code == 410
+    assert "This link is over" in words(answer)
+    assert not stranger.is_signed_in()
+    assert {"confirmed", "made a one-time link"} <= {entry.what for entry in all_of(site, LogEntry)}
+    token = link.rpartition("/")[2]
+    assert not any(token in entry.words for entry in all_of(site, LogEntry))
+
+
+def test_what_the_office_entered_becomes_theirs_with_the_link_and_not_before(site, ann, boss):
+    session = site.extensions["sqlalchemy"].session
+    course = Office(site, None).course("ART")
+    session.add(Participant(email="ANN@example.org", name="Ann by the office"))
+    session.commit()
+    [entered] = all_of(site, Participant)
+    registrations.register(session, course, entered, drain.utc_now(), by="boss@example.org")
+    session.commit()
+
+    ann.sign_up()
+    assert all_of(site, Participant)[0].key is None
+    ann.post(handed_out(boss, f"/tools/participants/{entered.id}"), data={"password": PASSWORD})
+    [mine] = all_of(site, Participant)
+    assert (mine.key.split(":")[0], mine.name, mine.email) == ("account", "Ann", "ann@example.org")
+    assert "ART here" in words(ann.get("/my/courses"))
+
+
+@pytest.mark.parametrize("keys", [(None, None), ("account:99",), (None, "account:99")])
+def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
+    session = site.extensions["sqlalchemy"].session
+    session.add_all(Participant(email="ann@example.org", name="Ann", key=key) for key in keys)
+    session.commit()
+    sign_ins.sign_up(session, NOW, "ann@example.org", "Ann", passwords.hash_of(PASSWORD), by_mail=False)
+    token = sign_ins.make_link(session, NOW, sign_ins.LINK_LASTS, to=all_of(site, SignUp)[0])
+    account = sign_ins.confirm(session, token, NOW)
+    session.commit()
+    found = all_of(site, Participant)
+    assert [one.key for one in found] == [*keys, f"account:{account.id}"]
+    assert "none was taken over" in all_of(site, LogEntry)[-1].words
+
+
+def test_two_who_sign_up_with_one_email_each_need_their_own_password(site, ann, boss):
+    """A stranger who was faster gets nothing when the owner, or the office, uses a link."""
+    stranger = visitor(site)
+    stranger.sign_up(password=ANOTHER, name="Not Ann")
+    ann.sign_up()
+    buttons = re.findall(r'action="(/tools/sign-ups/[^"]+)"', boss.get("/tools/participants").text)
+    links = [re.search(r'value="http://localhost(/links/[^"]+)"', boss.post(it).text)[1] for it in buttons]
+    answers = [ann.post(link, data={"password": PASSWORD}).status_code for link in links]
+    assert sorted(answers) == [302, 422] if answers[0] == 422 else answers == [302, 410]
+    assert ann.is_signed_in()
+    assert all_of(site, SignUp) == all_of(site, OneTimeLink) == []
+    assert stranger.sign_in(password=ANOTHER).status_code == 422
+
+
+def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
+    has_account(site)
+    new, known = ann.sign_up("new@example.org"), ann.sign_up("ANN@example.org")
+    assert (known.status_code, known.text) == (new.status_code, new.text)
+    assert [one.email for one in all_of(site, SignUp)] == ["new@example.org"]
+    for email in ("new@example.org", "ann@example.org", "nobody@example.org"):
+        answer = ann.sign_in(email, "wrong password")
+        assert (answer.status_code, "don't go together" in words(answer)) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"name": ""}, "Enter your name"),
+        ({"name": "a\x00b"}, "control characters"),
+        ({"email": "kim"}, "not an email address"),
+        ({"email": f"{'k' * 99}@example.org"}, "Use a shorter address"),
+        ({"password": "short"}, "10 to 200 characters"),
+        ({"password": "x" * 201}, "10 to 200 characters"),
+        ({"password": "password1234"}, "too easy to guess"),
+        ({"password": "qwertyuiop"}, "too easy to guess"),
+        ({"password": "kim.berg@example.org"}, "too easy to guess"),
+        ({"password": "Kim Berg 1"}, "too easy to guess"),
+    ],
+)
+def test_a_bad_sign_up_is_named(site, ann, form, sentence):
+    answer = ann.post(
+        "/sign-up", data={"name": "Kim Berg", "email": "kim.berg@example.org", "password": PASSWORD} | form
+    )
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    assert "value=" in answer.text
+    assert form.get("password", PASSWORD) not in answer.text or form.get("password") == "kim.berg@example.org"
+    assert all_of(site, SignUp) == []
+
+
+def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
+    session = site.extensions["sqlalchemy"].session
+    sign_ins.add_account(session, "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
+    session.commit()
+    assert ann.sign_in("änn@Example.org", "Zürich im März").status_code == 302
+
+
+def test_the_operator_s_users_are_confirmed_and_their_passwords_are_checked(site, ann):
+    command = ["ascriptica", "create-user", "Ann@example.org", "--name", "Ann"]
+    runner = site.test_cli_runner()
+    refused = runner.invoke(args=command, env={"ASCRIPTICA_PASSWORD": "password1234"})
+    assert (refused.exit_code, "too easy" in refused.output) == (1, True)
+    assert runner.invoke(args=command, env={"ASCRIPTICA_PASSWORD": PASSWORD}).exit_code == 0
+    assert ann.sign_in().status_code == 302
+
+
+# -- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_of_many_who_use_a_link_at_once_wins(app):
+    session = app.extensions["sqlalchemy"].session
+    account = has_account(app)
+    token = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    session.commit()
+    kept = passwords.hash_of(ANOTHER)
+    begin = threading.Barrier(6)
+
+    def use(_: int) -> bool:
+        with app.app_context():
+            own = app.extensions["sqlalchemy"].session
+            begin.wait()
+            try:
+                sign_ins.new_password_by_link(own, token, kept, drain.utc_now(), by_mail=False)
+                own.commit()
+            except sign_ins.LinkIsOver:
+                own.rollback()
+                return False
+            return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sorted(threads.map(use, range(6))) == [False] * 5 + [True]
+    assert len([entry for entry in all_of(app, LogEntry) if entry.what == "changed the password"]) == 1
+
+
+def test_a_link_ends_and_is_kept_as_a_hash(site):
+    session = site.extensions["sqlalchemy"].session
+    account = has_account(site)
+    token = sign_ins.make_link(session, NOW, timedelta(hours=1), to=account)
+    session.commit()
+    assert len(token) >= 43, "256 bits"
+    assert token not in all_of(site, OneTimeLink)[0].token_hash
+    assert sign_ins.find_link(session, token, NOW + timedelta(minutes=59)).account.id == account.id
+    for wrong in (token[:-1], "", "x", "ü\ud800", all_of(site, OneTimeLink)[0].token_hash):
+        with pytest.raises(sign_ins.LinkIsOver):
+            sign_ins.find_link(session, wrong, NOW)
+    with pytest.raises(sign_ins.LinkIsOver):
+        sign_ins.new_password_by_link(session, token, "hash", NOW + timedelta(hours=1), by_mail=False)
+    with pytest.raises(sign_ins.LinkIsOver):
+        sign_ins.confirm(session, token, NOW)
+
+
+def test_a_new_password_by_the_office_s_link_ends_sessions_links_and_the_wait(site, ann, boss):
+    account = has_account(site)
+    ann.sign_in()
+    registrations.participant_for(site.extensions["sqlalchemy"].session, sign_ins.person_of(account))
+    site.extensions["sqlalchemy"].session.commit()
+    [participant] = all_of(site, Participant)
+    page = f"/tools/participants/{participant.id}"
+    earlier, link = handed_out(boss, page), handed_out(boss, page)
+    thief = visitor(site)
+    for _ in range(20):
+        thief.sign_in(password="wrong password")
+    assert thief.sign_in().status_code == 429
+    assert "Ask the office" in words(thief.get("/forgotten-password"))
+
+    owner = visitor(site)
+    assert owner.post(link, data={"password": "password1234"}).status_code == 422
+    assert owner.post(link, data={"password": ANOTHER}).status_code == 302
+    assert owner.is_signed_in()
+    assert not ann.is_signed_in()
+    assert owner.get(earlier).status_code == owner.get(link).status_code == 410
+    assert ann.sign_in().status_code == 422
+    assert ann.sign_in(password=ANOTHER).status_code == 302
+
+
+# -- passwords and sessions -------------------------------------------------------------------------------------------
+
+
+def test_a_changed_password_signs_out_everywhere_else(site, ann):
+    has_account(site)
+    elsewhere = visitor(site)
+    for browser in (ann, elsewhere):
+        browser.sign_in()
+    assert ann.post("/my/password", data={"old_password": "wrong one", "password": ANOTHER}).status_code == 422
+    assert "too easy" in words(ann.post("/my/password", data={"old_password": PASSWORD, "password": "Ann1Ann1Ann1"}))
+    assert elsewhere.is_signed_in()
+    before = ann.get_cookie("session").value
+    assert ann.post("/my/password", data={"old_password": PASSWORD, "password": ANOTHER}).status_code == 302
+    assert ann.is_signed_in()
+    assert not elsewhere.is_signed_in()
+    ann.set_cookie("session", before)
+    assert not ann.is_signed_in()
+    assert visitor(site).sign_in().status_code == 422
+
+
+def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_after_sign_out(site, ann):
+    has_account(site)
+    ann.get("/sign-in")
+    with ann.session_transaction() as cookie:
+        cookie["planted"] = "by somebody else"
+    ann.sign_in()
+    with ann.session_transaction() as cookie:
+        assert "planted" not in cookie
+        first = cookie["_user_id"]
+    assert first not in all_of(site, AccountSession)[0].token_hash
+    copied = ann.get_cookie("session").value
+    ann.sign_in()
+    assert len(all_of(site, AccountSession)) == 1, "the browser's earlier session ended"
+    ann.post("/sign-out")
+    thief = visitor(site)
+    thief.set_cookie("session", copied)
+    assert not thief.is_signed_in()
+
+    ann.sign_in()
+    thief.sign_in()
+    ann.post("/sign-out", data={"everywhere": "1"})
+    assert not thief.is_signed_in()
+
+
+def test_a_session_lasts_half_a_day_at_most_and_two_idle_hours(site, ann):
+    session = site.extensions["sqlalchemy"].session
+    token = sign_ins.begin_session(session, has_account(site), NOW)
+    last = NOW + sign_ins.SESSION_LASTS
+    assert sign_ins.owner_of_session(session, token, last - timedelta(seconds=1))
+    assert sign_ins.owner_of_session(session, token, last) is None
+    ann.sign_in()
+    assert site.permanent_session_lifetime == timedelta(hours=2)
+    left = ann.get_cookie("session").expires - datetime.now(UTC)
+    assert timedelta(minutes=119) < left <= timedelta(minutes=120)
+    site.config["PERMANENT_SESSION_LIFETIME"] = timedelta(seconds=-1)
+    assert not ann.is_signed_in()
+
+
+def test_passwords_kept_in_an_older_way_are_kept_anew_at_sign_in(site, ann):
+    account = has_account(site)
+    account.password_hash = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")
+    site.extensions["sqlalchemy"].session.commit()
+    assert ann.sign_in().status_code == 302
+    assert all_of(site, Account)[0].password_hash.startswith(f"{passwords.METHOD}$")
+    assert HASHED_BY == "scrypt:32768:8:3", "what OWASP asks for"
+    assert ann.sign_in().status_code == 302
+
+
+# -- guessing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, caplog):
+    """Ten are looked at, however many processes are asked; the right one comes too late."""
+    has_account(app)
+    guesses = [f"guess number {n}" for n in range(100)] + [PASSWORD]
+
+    def guess(password: str) -> int:
+        return app.test_client().post("/sign-in", data={"email": "ann@example.org", "password": password}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(guess, guesses))
+    assert answers.count(422) == 10
+    assert answers.count(429) == 91
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "10.0.0.1"}}
+    told = visitor(app).sign_in(**elsewhere)
+    assert "Wait 10 minutes, then try again." in words(told)
+    assert 0 < int(told.headers["Retry-After"]) <= 600
+    unknown = [visitor(app).sign_in("nobody@example.org", "wrong password", **elsewhere) for _ in range(12)]
+    assert [answer.status_code for answer in unknown] == [422] * 10 + [429] * 2
+    assert words(unknown[-1]) == words(told).replace("ann@", "nobody@")
+    assert PASSWORD not in caplog.text
+    assert "ann@example.org" not in caplog.text
+    assert "Too many tries from 127.0.0.1: wrong passwords for an account." in caplog.text
+
+
+def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, ann):
+    has_account(site)
+    session = site.extensions["sqlalchemy"].session
+    for _ in range(sign_ins.WRONG_FROM_ADDRESS.at_once):
+        allowances.take(session, sign_ins.WRONG_FROM_ADDRESS, "2001:db8::/64", drain.utc_now())
+    session.commit()
+    for address, status in (("2001:db8::7", 429), ("2001:db8::8", 429), ("2001:db8:0:1::7", 302), ("10.0.0.1", 302)):
+        assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
+def test_who_signs_in_rightly_uses_nothing_up(site):
+    has_account(site)
+    for _ in range(12):
+        assert visitor(site).sign_in().status_code == 302
+    assert sum(it.until > drain.utc_now().timestamp() for it in all_of(site, Tries)) == 0
+
+
+def test_an_allowance_comes_back_with_time(app):
+    session = app.extensions["sqlalchemy"].session
+    three = Allowance("three", 3, 60)
+    assert [allowances.take(session, three, "me", NOW) for _ in range(5)] == [0, 0, 0, 60, 60]
+    assert allowances.take(session, three, "you", NOW) == 0
+    later = NOW + timedelta(seconds=70)
+    assert [allowances.take(session, three, "me", later) for _ in range(2)] == [0, 50]
+    allowances.give_back(session, three, "me")
+    assert allowances.take(session, three, "me", later) == 0
+    allowances.give_all_back(session, three, "me")
+    assert [allowances.take(session, three, "me", later) for _ in range(4)] == [0, 0, 0, 60]
+    session.commit()
+    allowances.forget_old(session, NOW + timedelta(days=1))
+    assert all_of(app, Tries) == []
+
+
+def test_nobody_is_flooded_with_mails_or_sign_ups(site, ann):
+    answers = [ann.sign_up().status_code for _ in range(5)]
+    assert answers == [200, 200, 200, 429, 429]
+    assert "Wait 60 minutes" in words(ann.sign_up(name="Kept Name"))
+    assert 'value="Kept Name"' in ann.sign_up(name="Kept Name").text
+    assert ann.sign_up("lou@example.org").status_code == 200
+    assert len(all_of(site, SignUp)) == 4
+
+
+def test_what_is_over_is_forgotten_by_the_worker(app):
+    session = app.extensions["sqlalchemy"].session
+    account, old = has_account(app), drain.utc_now() - timedelta(days=8)
+    for at in (old, drain.utc_now()):
+        sign_ins.begin_session(session, account, at)
+        sign_ins.make_link(session, at, timedelta(hours=1), to=account)
+        sign_ins.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
+        sign_ins.make_link(session, at, timedelta(days=30), to=all_of(app, SignUp)[-1])
+        allowances.take(session, sign_ins.MAILS_TO_EMAIL, str(at), at)
+    session.commit()
+    jobs.forget_old_entries(app)
+    counts = [len(all_of(app, table)) for table in (AccountSession, OneTimeLink, SignUp, Mail, Tries)]
+    assert counts == [1, 2, 1, 1, 1]
+
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+
+class Inbox:
+    """A mail server on a socket."""
+
+    def __init__(self):
+        self.mails: list[EmailMessage] = []
+        self.answer = "250 OK"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    inbox = Inbox()
+    inbox.controller.start()
+    yield inbox
+    inbox.controller.stop()
+
+
+@pytest.fixture
+def mailing(empty_sqlite, tmp_path, inbox) -> Iterator[Flask]:
+    """A host that sends mail."""
+    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
+    app = make_app(
+        f"sqlite:///{tmp_path}/office.sqlite3",
+        SMTP_URL=f"smtp://127.0.0.1:{inbox.port}",
+        MAIL_FROM="Course office <office@example.org>",
+        ASCRIPTICA_ADDRESS="http://register.example.org",
+    )
+    with in_use(app):
+        yield app
+
+
+def link_in(message: EmailMessage) -> str:
+    return re.search(r"http://register\.example\.org(/links/\S+)", message.get_content())[1]
+
+
+def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
+    ann = visitor(mailing)
+    name = "Win at http://evil.example"
+    assert ann.post("/sign-up", headers={"Host": "evil.example"}, data={"email": "x"}).status_code == 400
+    assert "We have sent you a mail" in words(ann.sign_up(name=name))
+    assert inbox.mails == [], "no request waits for a mail server"
+    jobs.send_mails(mailing)
+    jobs.send_mails(mailing)
+    [sent] = inbox.mails
+    assert (sent["To"], sent["From"]) == ("ann@example.org", "Course office <office@example.org>")
+    assert "evil" not in sent.as_string(), "nothing that a stranger typed"
+    ann.post(link_in(sent), data={"password": PASSWORD})
+    assert ann.is_signed_in()
+    assert all_of(mailing, Mail) == []
+
+    assert "We have sent you a mail" in words(ann.sign_up(password=ANOTHER))
+    jobs.send_mails(mailing)
+    assert "has a sign-in already" in inbox.mails[1].get_content()
+    assert visitor(mailing).post(link_in(inbox.mails[1]), data={"password": ANOTHER}).status_code == 302
+    jobs.send_mails(mailing)
+    assert inbox.mails[2]["Subject"] == "Your password was changed"
+
+
+def test_a_forgotten_password_by_mail(mailing, inbox):
+    has_account(mailing)
+    ann = visitor(mailing)
+    known, unknown = (
+        ann.post("/forgotten-password", data={"email": email}, follow_redirects=True)
+        for email in ("Ann@Example.org", "nobody@example.org")
+    )
+    assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+    assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
+    jobs.send_mails(mailing)
+    [sent] = inbox.mails
+    link = link_in(sent)
+    assert all_of(mailing, OneTimeLink)[0].ends_at <= drain.utc_now() + timedelta(hours=1)
+    assert ann.post(link, data={"password": ANOTHER}).status_code == 302
+    assert ann.is_signed_in()
+    assert ann.get(link).status_code == 410
+    for _ in range(2):
+        ann.post("/forgotten-password", data={"email": "ann@example.org"})
+    assert ann.post("/forgotten-password", data={"email": "ann@example.org"}).status_code == 429
+
+
+def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox, caplog):
+    session = mailing.extensions["sqlalchemy"].session
+    mailer = mailing.extensions["ascriptica_mail"]
+    has_account(mailing)
+    sign_ins.send(session, NOW, "password", "ann@example.org")
+    session.commit()
+    inbox.controller.stop()
+    assert mail.send_due(session, mailer, lambda: NOW) == 0
+    inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
+    inbox.controller.start()
+    inbox.answer = "451 later"
+    assert mail.send_due(session, mailer, lambda: NOW + timedelta(seconds=29)) == 0
+    assert mail.send_due(session, mailer, lambda: NOW + timedelta(seconds=30)) == 0
+    inbox.answer = "250 OK"
+    assert mail.send_due(session, mailer, lambda: NOW + timedelta(seconds=60)) == 0
+    assert mail.send_due(session, mailer, lambda: NOW + timedelta(seconds=90)) == 1
+    assert mail.send_due(session, mailer, lambda: NOW + timedelta(hours=5)) == 0
+    assert len(inbox.mails) == 1
+
+    for at in (NOW, NOW - timedelta(days=2)):
+        sign_ins.send(session, at, "password", "ann@example.org")
+    session.commit()
+    inbox.answer = "550 nobody here"
+    assert mail.send_due(session, mailer, lambda: NOW) == 0
+    assert all_of(mailing, Mail) == []
+    assert "refuses the recipient" in caplog.text
+    assert "too old" in caplog.text
+    assert "ann@example.org" not in caplog.text
+
+
+def test_two_workers_send_a_mail_once(app, inbox):
+    session = app.extensions["sqlalchemy"].session
+    mailer = mail.Mailer(
+        f"smtp://127.0.0.1:{inbox.port}",
+        "office@example.org",
+        "http://register.example.org",
+        lambda name, **values: f"http://register.example.org/{name}",
+    )
+    has_account(app)
+    for _ in range(6):
+        sign_ins.send(session, NOW, "password", "ann@example.org")
+    session.commit()
+
+    def work(_: int) -> int:
+        with app.app_context():
+            return mail.send_due(app.extensions["sqlalchemy"].session, mailer, lambda: NOW)
+
+    with ThreadPoolExecutor(3) as threads:
+        assert sum(threads.map(work, range(3))) == 6
+    assert len(inbox.mails) == 6
+    assert session.scalar(select(func.count()).select_from(Mail)) == 0
+
+
+def test_a_server_elsewhere_must_speak_tls(inbox, monkeypatch):
+    """The server offers none: on this machine that will do, under any other name nothing is sent."""
+    page = lambda name, **values: ""  # noqa: E731 - a value, handed over
+    message = EmailMessage()
+    message["From"] = message["To"] = "ann@example.org"
+    mail.Mailer(f"smtp://localhost:{inbox.port}", "", "", page).send(message)
+    assert len(inbox.mails) == 1
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        mail.Mailer(f"smtp://127.1:{inbox.port}", "", "", page).send(message)
+    with pytest.raises(OSError, match="SSL"):
+        mail.Mailer(f"smtps://127.0.0.1:{inbox.port}", "", "", page).send(message)
+    assert len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"SMTP_URL": "smtp://mail.example.org"}, "MAIL_FROM"),
+        ({"SMTP_URL": "smtp://mail.example.org", "MAIL_FROM": "a@example.org"}, "ASCRIPTICA_ADDRESS"),
+        ({"SMTP_URL": "mail.example.org", "MAIL_FROM": "a@b.org", "ASCRIPTICA_ADDRESS": "http://a.org"}, "SMTP_URL"),
+        ({"ASCRIPTICA_ADDRESS": "register.example.org"}, "ASCRIPTICA_ADDRESS"),
+        ({"ASCRIPTICA_ADDRESS": "https://register.example.org/path"}, "ASCRIPTICA_ADDRESS"),
+        ({"ASCRIPTICA_ADDRESS": "https://[x"}, "ASCRIPTICA_ADDRESS"),
+        ({"ASCRIPTICA_PROXIES": "yes"}, "ASCRIPTICA_PROXIES"),
+    ],
+)
+def test_settings_that_can_t_be_right_are_refused_at_the_start(config, sentence):
+    with pytest.raises(RuntimeError, match=sentence):
+        make_app("sqlite://", **config)
+
+
+def test_a_mailer_keeps_its_password_to_itself():
+    assert "secret" not in repr(mail.Mailer("smtp://me:secret@mail.example.org", "", "", accounts.blueprint.route))
