@@ -141,10 +141,16 @@ def canvas(practice: Practice) -> Practice:
 
 @pytest.fixture(scope="session")
 def postgresql_url(worker_id: str) -> Iterator[str]:
-    """A PostgreSQL database of this test process's own: on the server of DATABASE_URL, else an embedded one."""
+    """A PostgreSQL database of this test process's own."""
+    with a_postgresql(f"ascriptica_test_{worker_id}") as url:
+        yield url
+
+
+@contextmanager
+def a_postgresql(name: str) -> Iterator[str]:
+    """An empty PostgreSQL database: on the server of DATABASE_URL, else an embedded one."""
     if TEST_DATABASE_URL and TEST_DATABASE_URL.startswith("postgres"):
         server = create_engine(TEST_DATABASE_URL.replace("postgres://", "postgresql://"), isolation_level="AUTOCOMMIT")
-        name = f"ascriptica_test_{worker_id}"
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
             connection.execute(text(f"CREATE DATABASE {name}"))

@@ -1,0 +1,337 @@
+"""How long list pages take in a large office: 500 courses, 40,000 participants, 100,000 seats, 300,000 log entries.
+
+    python -m tests.benchmarks.pages
+
+Fills SQLite and PostgreSQL, asks for each page as a browser would, and prints the median and the longest time and
+how many statements it took. Ends with 1 where a page takes longer than 200 ms.
+"""
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, insert, select, text
+
+from ascriptica_plugin.cli import upgrade_tables
+from ascriptica_plugin.models import (
+    Account,
+    Association,
+    CanvasUser,
+    Claim,
+    Connection,
+    Course,
+    LogEntry,
+    Participant,
+    Registration,
+    Sealed,
+    Seat,
+    load_settings,
+)
+
+from ..conftest import a_postgresql, in_use, make_app
+
+COURSES, PARTICIPANTS, SEATS, ENTRIES = 500, 40_000, 100_000, 300_000
+LARGEST_COURSE = 5000
+BOUND_MS = 200
+TIMES = 7
+
+FIRST = "Ada Ben Cleo Dan Eva Finn Gina Hugo Ida Jan Kim Lou Mia Nils Olga Pia Quentin Rosa Sven Tina".split()
+LAST = "Abel Berg Cruz Dorn Engel Falk Gold Hahn Iser Jung Kern Lenz Moor Nagel Otto Pohl Raab Stein".split()
+
+WAITING = {
+    # cause, its scope (None: the participant), how many, given up
+    "permission_missing": ("add_student_to_course", 150, False),
+    "course_concluded": ("course", 120, False),
+    "course_missing": ("course", 60, False),
+    "who_is_it": (None, 80, False),
+    "no_account": (None, 90, False),
+    "found_there": (None, 40, False),
+    "refused": ("", 60, True),
+}
+
+NOW = datetime.now(UTC)
+
+
+# -- the office -------------------------------------------------------------------------------------------------------
+
+
+def fill(app: Flask) -> None:
+    """A large office, the same in every run; every row goes in by the thousand."""
+    session = app.extensions["sqlalchemy"].session
+    chance = random.Random(1)
+    keys = app.extensions["ascriptica"].canvases.keys
+    connection = Connection(
+        canvas_url="https://canvas.example.org/api/v1",
+        canvas_root_id=1,
+        account_name="Example University",
+        token=Sealed.seal("no token", keys),
+        token_owner="Admin",
+        token_saved_at=NOW,
+    )
+    session.add(connection)
+    session.flush()
+    settings = load_settings(session)
+    settings.connection, settings.display_canvas = connection, True
+    session.commit()
+
+    def put(model: type, rows: list[dict]) -> None:
+        for start in range(0, len(rows), 10_000):
+            session.execute(insert(model.__table__), rows[start : start + 10_000])
+        session.commit()
+
+    put(Participant, [_participant(number, chance) for number in range(1, PARTICIPANTS + 1)])
+    places = _places(chance)
+    taken = [0] * (COURSES + 1)
+    for course_id, _ in places:
+        taken[course_id] += 1
+    put(Course, [_course(number, taken[number]) for number in range(1, COURSES + 1)])
+    put(Association, [_association(number, connection.id) for number in range(1, COURSES + 1)])
+    put(CanvasUser, [
+        {"connection_id": connection.id, "participant_id": n, "canvas_user_id": n + 10_000, "created_by_us": False,
+         "create_new": False} for n in range(1, PARTICIPANTS + 1)
+    ])  # fmt: skip
+    put(Registration, [
+        {"course_id": course_id, "participant_id": participant_id,
+         "status": "withdrawn" if number % 10 == 0 else "registered", "registered_at": NOW - timedelta(days=9),
+         "withdrawn_at": NOW if number % 10 == 0 else None}
+        for number, (course_id, participant_id) in enumerate(places, 1)
+    ])  # fmt: skip
+    put(Seat, [_seat(number, *place, connection.id) for number, place in enumerate(places, 1)])
+    put(Claim, [
+        {"registration_id": number, "seat_id": number, "made_at": NOW, "ended_at": NOW if number % 10 == 0 else None}
+        for number in range(1, SEATS + 1)
+    ])  # fmt: skip
+    put(LogEntry, [_entry(number, places[number % SEATS]) for number in range(ENTRIES)])
+    _let_some_wait(session, chance)
+    session.commit()
+    for number in range(1, 4):
+        session.add(Account(email=f"person{number}@example.org", name="P", password_hash="none", is_admin=number == 1))
+    session.commit()
+    engine = app.extensions["sqlalchemy"].engine
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:
+        raw.execute(text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE"))
+
+
+def _participant(number: int, chance: random.Random) -> dict:
+    name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
+    email = f"{name.replace(' ', '.').lower()}.{number}@example.org"
+    # The first three have signed in, with the accounts that are made below.
+    return {"key": str(number) if number < 4 else None, "email": email, "name": name, "sis_user_id": f"S-{number:06}"}
+
+
+def _places(chance: random.Random) -> list[tuple[int, int]]:
+    """(course, participant) of every registration: one very large course, the others of about two hundred."""
+    found = {(1, person) for person in range(1, LARGEST_COURSE + 1)} | {(course, 2) for course in range(2, 42)}
+    while len(found) < SEATS:
+        found.add((chance.randint(2, COURSES), chance.randint(1, PARTICIPANTS)))
+    return sorted(found, key=lambda _: chance.random())
+
+
+def _course(number: int, taken: int) -> dict:
+    return {
+        "code": f"C-{number:03}",
+        "title": f"{LAST[number % len(LAST)]} for beginners, group {number}",
+        "description": "What everybody should know about it, with time to try it. " * 4,
+        "starts_at": NOW + timedelta(days=number % 90 - 10),
+        "ends_at": NOW + timedelta(days=number % 90 + 20),
+        "registration_opens_at": None,
+        "registration_closes_at": None,
+        "capacity": taken + 20 if number % 3 else None,
+        "places_taken": taken,
+        "on_withdrawal": None,
+        "cancelled_at": None,
+    }
+
+
+def _association(number: int, connection_id: int) -> dict:
+    return {
+        "course_id": number,
+        "connection_id": connection_id,
+        "canvas_course": str(number + 5000),
+        "canvas_section": "",
+        "canvas_course_id": number + 5000,
+        "canvas_section_id": None,
+        "canvas_course_name": f"Course {number} in Canvas",
+        "canvas_section_name": "",
+        "published": number % 4 != 0,
+        "concluded": False,
+        "looked_up_at": NOW,
+        "look_up_at": None,
+        "problem": None,
+    }
+
+
+def _seat(number: int, course_id: int, participant_id: int, connection_id: int) -> dict:
+    return {
+        "connection_id": connection_id,
+        "participant_id": participant_id,
+        "canvas_course_id": course_id + 5000,
+        "canvas_section_id": 0,
+        "version": 1,
+        "settled_version": 1,
+        "changed_at": NOW,
+        "due_at": None,
+        "attempts": 0,
+        "cause": None,
+        "cause_scope": "",
+        "cause_detail": None,
+        "held": False,
+        "parked_at": None,
+        "first_tried_at": NOW,
+        "canvas_enrollment_id": number + 100_000,
+        "granted": True,
+        "enrolled": number % 10 != 0,
+        "kept": False,
+        "settled_at": NOW,
+    }
+
+
+def _entry(number: int, place: tuple[int, int]) -> dict:
+    course_id, participant_id = place
+    mine = number % 3 == 0
+    return {
+        "at": NOW - timedelta(seconds=40 * (ENTRIES - number)),
+        "who": f"person.{participant_id}@example.org" if mine else "Ascriptica",
+        "what": ("registered", "enrolled in Canvas", "waits", "withdrew")[number % 4],
+        "participant_id": participant_id,
+        "course_id": course_id if mine else None,
+        "words": "" if mine else f"Canvas course {course_id + 5000}.",
+    }
+
+
+def _let_some_wait(session, chance: random.Random) -> None:
+    seats = iter(chance.sample(range(1, SEATS + 1), 1000))
+    session.execute(text("UPDATE ascriptica_seat SET settled_version = 0 WHERE id % 1001 = 0"))
+    for cause, (scope, many, given_up) in WAITING.items():
+        for seat_id in (next(seats) for _ in range(many)):
+            seat = session.get(Seat, seat_id)
+            seat.settled_version, seat.cause, seat.held = 0, cause, not given_up
+            seat.parked_at = NOW if given_up else None
+            seat.cause_scope = str(seat.participant_id if scope is None else seat.canvas_course_id % 7 + 5000)
+            if scope is not None and scope != "course":
+                seat.cause_scope = scope
+            seat.cause_detail = "Canvas said: user not authorized to perform that action"
+
+
+# -- the pages --------------------------------------------------------------------------------------------------------
+
+PAGES = {
+    "catalogue": ("/", 2),
+    "one course": ("/courses/C-001", 2),
+    "my courses (40)": ("/my/courses", 2),
+    "courses": ("/tools/courses", 1),
+    "roster of 5,000": ("/tools/courses/C-001", 1),
+    "roster, last page": ("/tools/courses/C-001?page=100", 1),
+    "roster, two words": ("/tools/courses/C-001?q=kim+berg", 1),
+    "roster, no hit": ("/tools/courses/C-001?q=nobody", 1),
+    "roster of 200": ("/tools/courses/C-100?status=registered", 1),
+    "participants": ("/tools/participants", 1),
+    "participants, late page": ("/tools/participants?page=790", 1),
+    "participants, one word": ("/tools/participants?q=kim", 1),
+    "participants, two words": ("/tools/participants?q=kim+berg", 1),
+    "participants, no hit": ("/tools/participants?q=nobody", 1),
+    "one participant": ("/tools/participants/2", 1),
+    "Canvas access": ("/tools/canvas", 1),
+    "Canvas access, late page": ("/tools/canvas?page=1990", 1),
+    "Canvas access, in Canvas": ("/tools/canvas?standing=enrolled", 1),
+    "Canvas access, waiting": ("/tools/canvas?standing=held", 1),
+    "Canvas access, one word": ("/tools/canvas?search=kim", 1),
+    "Canvas access, two words": ("/tools/canvas?search=kim+berg", 1),
+    "Canvas access, word and filter": ("/tools/canvas?search=kim&standing=removed", 1),
+    "Canvas access, no hit": ("/tools/canvas?search=nobody", 1),
+    "log": ("/tools/log", 1),
+    "log, one word": ("/tools/log?q=kim", 1),
+    "log, two words": ("/tools/log?q=kim+berg", 1),
+    "log, a verb": ("/tools/log?what=withdrew", 1),
+    "log, word and verb": ("/tools/log?q=kim&what=waits", 1),
+    "log, no verb": ("/tools/log?what=cancelled", 1),
+    "log, no hit": ("/tools/log?q=nobody", 1),
+    "log, late page": ("/tools/log?before=1000", 1),
+    "import": ("/tools/import", 1),
+    "healthz": ("/healthz", None),
+}
+"""path and who asks: account 1 administers, account 2 has registered for forty courses."""
+
+
+def measure(app: Flask) -> Iterator[tuple[str, float, float, int]]:
+    """(page, median ms, longest ms, statements) of every page."""
+    clients = {number: app.test_client() for number in (1, 2, None)}
+    for number in (1, 2):
+        with clients[number].session_transaction() as cookie:
+            cookie.update(_user_id=str(number), _fresh=True)
+    for name, (path, who) in PAGES.items():
+        yield name, *_timed(app, lambda path=path, who=who: _get(clients[who], path))
+    runner = app.test_cli_runner()
+    yield "flask ascriptica status", *_timed(app, lambda: runner.invoke(args=["ascriptica", "status"]))
+
+
+def _get(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.status_code)
+
+
+def _timed(app: Flask, ask: Callable[[], object]) -> tuple[float, float, int]:
+    ask()
+    with _counted(app) as asked:
+        ask()
+    spent = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        ask()
+        spent.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(spent), max(spent), len(asked)
+
+
+@contextmanager
+def _counted(app: Flask) -> Iterator[list[str]]:
+    asked: list[str] = []
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+
+    def note(*args):
+        asked.append(args[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def run(url: str, database: str) -> float:
+    """Fill the database, print its table; answers the longest median."""
+    app = make_app(url)
+    with in_use(app):
+        begun = time.perf_counter()
+        upgrade_tables(app)
+        fill(app)
+        print(f"\n{database}, filled in {time.perf_counter() - begun:.0f} s\n")
+        assert app.extensions["sqlalchemy"].session.scalar(select(Seat.id).limit(1))
+    print("| page | median ms | longest ms | queries |\n|---|---:|---:|---:|")
+    worst = 0.0
+    for name, median, longest, queries in measure(app):
+        worst = max(worst, median)
+        flag = " **" if median > BOUND_MS else ""
+        print(f"| {name}{flag} | {median:.0f} | {longest:.0f} | {queries} |", flush=True)
+    with in_use(app):
+        pass
+    return worst
+
+
+def main() -> None:
+    """Both databases, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        worst = run(f"sqlite:///{Path(folder) / 'office.sqlite3'}", "SQLite")
+    with a_postgresql("ascriptica_pages") as url:
+        worst = max(worst, run(url, "PostgreSQL"))
+    sys.exit(worst > BOUND_MS)
+
+
+if __name__ == "__main__":
+    main()
