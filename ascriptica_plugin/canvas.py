@@ -108,6 +108,10 @@ class Course:
     workflow_state: str
     concluded: bool
 
+    @property
+    def published(self) -> bool:
+        return self.workflow_state in ("available", "completed")
+
 
 @dataclass(frozen=True)
 class Section:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class Cause:
     """`heals_itself`: one of everything held for it tries again now and then, and its success releases the rest.
 
-    `of_one`: it concerns one person at a time, though many may have it. `title`, `remedy` are for administrators
-    (`{detail}` is Canvas's or our own words), `participant` for participants.
+    `of_one`: it concerns one person at a time, though many may have it. `asks`: trying again is pointless, since only
+    a person's answer helps. `title`, `remedy` are for administrators (`{detail}` is Canvas's or our own words),
+    `participant` for participants.
     """
 
     title: str
@@ -19,6 +20,7 @@ class Cause:
     participant: str
     heals_itself: bool = True
     of_one: bool = False
+    asks: bool = False
 
 
 SOON = "Your place is safe. We are adding you to Canvas and keep trying by ourselves."
@@ -27,55 +29,84 @@ OFFICE = "Your place is safe. The office has to sort something out in Canvas bef
 CAUSES: dict[str, Cause] = {
     "canvas_down": Cause(
         "Canvas is not answering",
-        "{detail} Nothing to do here: registrations go on, and everything waiting is sent when Canvas is back.",
+        "{detail} There is nothing to do: registrations go on, and everything that waits is sent when Canvas is back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
+    ),
+    "throttled": Cause(
+        "Canvas asks us to go slower",
+        "It is busy at the moment. There is nothing to do: everybody is on the way, as fast as Canvas takes them.",
+        "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
     ),
     "token_dead": Cause(
         "Canvas no longer accepts the token",
-        "{detail} Make a new token in Canvas and paste it into Course Settings; everything waiting is then sent.",
+        "{detail} The token is our key to Canvas. Make a new one there and paste it into Course Settings, which say "
+        "how; everything that waits is then sent.",
         OFFICE,
     ),
     "token_unreadable": Cause(
         "The saved token can't be read any more",
-        "The key that encrypted it is gone. Paste the token into Course Settings again.",
+        "This server's secret key has changed since it was saved. Paste the token into Course Settings again; "
+        "everything that waits is then sent.",
         OFFICE,
     ),
     "permission_missing": Cause(
         "The token's owner may not do this in Canvas",
-        "{detail} Give the token's owner the permission “{scope}” in Canvas (Admin → Permissions).",
+        "In Canvas, under Admin → Permissions, the role of the token's owner needs the permission {scope}.",
         OFFICE,
     ),
     "root_id_wrong": Cause(
         "Canvas does not know the root account",
-        "{detail} Check the Canvas root ID in Course Settings.",
+        "Canvas has no account {scope} any more, or hides it from the token's owner. Check the Canvas root ID in "
+        "Course Settings, and that the owner is an administrator there.",
         OFFICE,
     ),
     "course_missing": Cause(
         "The Canvas course does not exist",
-        "Canvas course {scope} was deleted, or the token may not see it. Associate our course with another one.",
+        "It was deleted in Canvas, or the token's owner may not see it. Restore it there, or open our course and "
+        "associate it with another one.",
         OFFICE,
     ),
     "section_missing": Cause(
         "The Canvas section does not exist",
-        "Section {scope} was deleted in Canvas. Associate our course with another section.",
+        "It was deleted in Canvas. Open our course and choose another section.",
         OFFICE,
     ),
     "user_missing": Cause(
         "The Canvas user was deleted",
-        "{detail} Restore the user in Canvas, or correct the participant's SIS ID or email.",
+        "Restore the user in Canvas, or correct the participant's email or SIS ID here, so that we find the right one.",
         OFFICE,
         of_one=True,
     ),
     "course_concluded": Cause(
         "The Canvas course is concluded",
-        "Canvas takes nobody into a concluded course. Move the end date of Canvas course {scope}, or un-conclude it.",
+        "Canvas takes nobody into a concluded course. In the Canvas course's settings, move its end date or "
+        "un-conclude it.",
         OFFICE,
+    ),
+    "course_unpublished": Cause(
+        "Enrolled, but the Canvas course is not published",
+        "These people are in the Canvas course and can't enter it until somebody publishes it in Canvas. We look "
+        "again every quarter of an hour.",
+        "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
+    ),
+    "not_looked_up": Cause(
+        "The Canvas course could not be found",
+        "What Canvas said stands beside each course. Open the course and choose its Canvas course again; we also look "
+        "again every quarter of an hour.",
+        SOON,
+    ),
+    "other_canvas": Cause(
+        "Associated in the Canvas used before",
+        "Open each course and associate it again, so that its people get into the Canvas in use.",
+        OFFICE,
+        heals_itself=False,
     ),
     "who_is_it": Cause(
         "More than one Canvas user could be this person",
-        "Choose who it is, or that it is none of them. {detail}",
+        "Choose who it is, or that it is none of them.",
         OFFICE,
         of_one=True,
+        asks=True,
     ),
     "no_account": Cause(
         "Has no Canvas user",
@@ -90,20 +121,34 @@ CAUSES: dict[str, Cause] = {
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
         heals_itself=False,
         of_one=True,
+        asks=True,
     ),
     "refused": Cause(
         "Canvas refused",
-        "{detail} Put right what Canvas names, then try again.",
+        "What Canvas said stands beside each person. Put right what it names, then try again.",
         OFFICE,
+        heals_itself=False,
+        of_one=True,
     ),
     "our_fault": Cause(
         "Something unforeseen went wrong on our side",
-        "The details are in the worker's log. We keep trying; tell whoever runs this server if it stays.",
+        "There is nothing to do in Canvas. We keep trying; if it stays, tell whoever runs this server that the "
+        "worker's log has the details.",
         SOON,
+        of_one=True,
     ),
 }
+
+PERMISSIONS = {
+    "add_student_to_course": "“Users - Students”, add",
+    "remove_student_from_course": "“Users - Students”, remove",
+    "manage_user_logins": "“Users - manage login details”",
+    "read_roster": "“Users - view list”",
+    "view_user_logins": "“Users - view login IDs”",
+}
+"""Canvas's own words for the permissions that can be missing, as its page shows them."""
 
 
 def remedy(cause: str, scope: str = "", detail: str | None = None) -> str:
     """The administrator's sentence for a cause, filled in."""
-    return CAUSES[cause].remedy.format(scope=scope, detail=detail or "").strip()
+    return CAUSES[cause].remedy.format(scope=PERMISSIONS.get(scope, scope), detail=detail or "").strip()

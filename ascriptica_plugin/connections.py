@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import MultiFernet
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from . import registrations, seats
@@ -35,6 +35,11 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 5
 CHECK_AGAIN = timedelta(seconds=15)
 LOOK_UP_AGAIN = timedelta(minutes=15)
+REFRESH = timedelta(days=1)
+"""How old what we know of a Canvas course may get; while people can't enter it, no older than `LOOK_UP_AGAIN`."""
+
+AT_ONCE = 20
+"""Look-ups in one go, so that seats never wait for those of all courses."""
 
 PERMISSIONS = {
     "manage_user_logins": "can't create users: participants without a Canvas account will wait",
@@ -340,29 +345,48 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> No
     association.canvas_course_id, association.canvas_course_name = course.id, course.name
     association.canvas_section_id = section.id if section else None
     association.canvas_section_name = section.name if section else ""
-    association.published, association.concluded = (
-        course.workflow_state in ("available", "completed"),
-        course.concluded,
-    )
+    association.published, association.concluded = course.published, course.concluded
     association.looked_up_at, association.look_up_at, association.problem = now, None, None
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
-    """The courses whose association could not be looked up yet and is due to be."""
+    """The courses whose association is due to be looked up: those that could not be yet, and those whose Canvas
+    course may have been published, unpublished, concluded or renamed since."""
+    looked_up_at, shut = Association.looked_up_at, or_(not_(Association.published), Association.concluded)
+    aged = or_(looked_up_at <= now - REFRESH, and_(shut, looked_up_at <= now - LOOK_UP_AGAIN))
+    asked = or_(
+        Association.look_up_at <= now,
+        # A time further off than any wait was set by a clock that has stepped back since.
+        Association.look_up_at > now + 2 * LOOK_UP_AGAIN,
+        and_(Association.look_up_at.is_(None), aged),
+    )
+    still_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
     return list(
         session.scalars(
-            select(Association.course_id).where(
-                Association.connection_id == connection_id,
-                # A time further off than any wait was set by a clock that has stepped back since.
-                or_(Association.look_up_at <= now, Association.look_up_at > now + 2 * LOOK_UP_AGAIN),
-            )
+            select(Association.course_id)
+            .join(Course, Course.id == Association.course_id)
+            .where(Association.connection_id == connection_id, asked)
+            .where(or_(Association.canvas_course_id.is_(None), still_on))
+            .order_by(Association.looked_up_at.nulls_first())
+            .limit(AT_ONCE)
         )
     )
+
+
+def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
+    """Because a person asks: look up now what could not be, or can't be entered; answers how many courses."""
+    waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
+    asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
+    session.info[seats.RANG] = True
+    return session.execute(asked.execution_options(synchronize_session=False)).rowcount
 
 
 def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Generator:
     """Look up one association in the manner of a `delivery` walk, and give the course's people their seats."""
     typed = session.get_one(Association, course_id, populate_existing=True)
+    if typed.canvas_course_id is not None:
+        yield from _refresh(session, typed, now)
+        return
     found = Association(
         course_id=course_id,
         connection_id=typed.connection_id,
@@ -390,3 +414,24 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         session.flush()
     else:
         registrations.associate(session, course, found, now())
+
+
+def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Generator:
+    """Learn the present name and state of a Canvas course that was found before. Its id stays, whatever the SIS ID
+    that was typed leads to by now: only a person moves people."""
+    course_id, canvas_course_id = known.course_id, known.canvas_course_id
+    values = {"look_up_at": None, "looked_up_at": now()}
+    try:
+        course = yield lambda canvas: canvas.course(canvas_course_id)
+    except Exception as error:
+        if not isinstance(error, CanvasError):
+            log.exception("Looking at Canvas course %s again failed in an unforeseen way.", canvas_course_id)
+        values = {"look_up_at": now() + LOOK_UP_AGAIN}
+    else:
+        values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}
+    session.execute(
+        update(Association)
+        .where(Association.course_id == course_id, Association.canvas_course_id == canvas_course_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

@@ -363,6 +363,7 @@ class _Drain:
         now = time.monotonic()
         if now >= self.quiet_until:
             self.flight = max(1, self.flight // 2)
+            self._connection().throttled_at = self.now()
         pause = error.pause_seconds * _spread(1, 1.5)
         self.quiet_until = self.grows_at = max(self.quiet_until, now + pause)
         log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.flight)

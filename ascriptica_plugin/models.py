@@ -125,11 +125,13 @@ class Participant(Base):
             sqlite_where=text("erase_at IS NOT NULL"),
             postgresql_where=text("erase_at IS NOT NULL"),
         ),
+        Index("ix_ascriptica_participant_by_name", func.lower(text("name")), text("id")),
+        Index("ix_ascriptica_participant_by_email", func.lower(text("email"))),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str | None] = mapped_column(unique=True)
-    email: Mapped[str] = mapped_column(String(320), index=True)
+    email: Mapped[str] = mapped_column(String(320))
     name: Mapped[str]
     sis_user_id: Mapped[str | None]
     erase_at: Mapped[datetime | None]
@@ -183,6 +185,7 @@ class Registration(Base):
             postgresql_where=text("status <> 'withdrawn'"),
         ),
         Index("ix_ascriptica_registration_participant", "participant_id"),
+        Index("ix_ascriptica_registration_course", "course_id", "status"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -202,8 +205,8 @@ class Registration(Base):
 class Connection(Base):
     """One Canvas: host and root account. Every Canvas id that we keep belongs to one.
 
-    `token` is used only once Canvas has accepted it. `hold_*` is what stops all calls at once; `drain_*` is the lease
-    that makes one worker the one that talks to this Canvas.
+    `token` is used only once Canvas has accepted it. `hold_*` is what stops all calls at once; `throttled_at` is when
+    Canvas last asked us to go slower; `drain_*` is the lease that makes one worker the one that talks to this Canvas.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -225,6 +228,7 @@ class Connection(Base):
     hold_since_at: Mapped[datetime | None]
     hold_until_at: Mapped[datetime | None]
     hold_tries: Mapped[int] = mapped_column(default=0)
+    throttled_at: Mapped[datetime | None]
 
     drain_term: Mapped[int] = mapped_column(default=0)
     drain_until_at: Mapped[datetime | None]
@@ -334,6 +338,14 @@ class Seat(Base):
             "due_at",
             sqlite_where=text("settled_version < version"),
             postgresql_where=text("settled_version < version"),
+        ),
+        Index(
+            "ix_ascriptica_seat_settled",
+            "connection_id",
+            "canvas_course_id",
+            "enrolled",
+            sqlite_where=text("settled_version >= version"),
+            postgresql_where=text("settled_version >= version"),
         ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
     )

@@ -500,13 +500,23 @@ def _unless_changed(session: Session, work: Work, **values: Any) -> None:
     )
 
 
+def waits() -> ColumnElement[bool]:
+    """SQL for the seats that something stands in the way of: held, parked, or put off after a counted attempt."""
+    return and_(Seat.settled_version < Seat.version, Seat.cause.is_not(None))
+
+
+def try_again(session: Session, connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
+    """`release` because a person asks; a connection on hold asks Canvas at once too, since else nothing would move."""
+    if connection.hold_cause:
+        connection.hold_until_at = now
+        session.info[RANG] = True
+    return release(session, Seat.connection_id == connection.id, *which)
+
+
 def release(session: Session, *which: ColumnElement[bool]) -> int:
-    """Make due now what is held or parked of the seats that the conditions pick; answers how many."""
+    """Make due now what waits of the seats that the conditions pick; answers how many."""
     released = session.execute(
-        update(Seat)
-        .where(Seat.settled_version < Seat.version, or_(Seat.held, Seat.parked_at.is_not(None)), *which)
-        .values(**_FRESH)
-        .execution_options(synchronize_session=False)
+        update(Seat).where(waits(), *which).values(**_FRESH).execution_options(synchronize_session=False)
     )
     if released.rowcount:
         session.info[RANG] = True

@@ -11,41 +11,45 @@ from . import seats
 from .models import Claim, Seat, Settings
 
 
-def standing() -> ColumnElement[str]:
-    """SQL for where a seat stands: enrolled, removed, held, parked or due; disjoint and complete."""
+def standing(flowing: bool = True) -> ColumnElement[str]:
+    """SQL for where a seat stands: enrolled, removed, held, parked or due; disjoint and complete.
+
+    While the connection holds, or Canvas is switched off, nothing is `flowing`: what would be due is held.
+    """
     return case(
         (and_(Seat.settled_version >= Seat.version, Seat.enrolled), "enrolled"),
         (Seat.settled_version >= Seat.version, "removed"),
         (Seat.parked_at.is_not(None), "parked"),
         (Seat.held, "held"),
-        else_="due",
+        else_="due" if flowing else "held",
     )
 
 
-def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
-    """How many seats of the current connection stand where, and how the connection itself does.
-
-    While the connection holds, or Canvas is switched off, nothing is due: it waits, and counts as held.
-    """
-    counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
+def connection_state(settings: Settings) -> str:
+    """unset, off, holding or ok."""
     connection = settings.connection
-    state, oldest = "unset", None
+    if connection is None and settings.draft_check_at is None:
+        return "unset"
+    if not settings.display_canvas:
+        return "off"
+    return "holding" if connection is None or connection.hold_cause else "ok"
+
+
+def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
+    """How many seats of the current connection stand where, and how the connection itself does."""
+    counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
+    connection, state, oldest = settings.connection, connection_state(settings), None
     if connection is not None:
-        rows = session.execute(
-            select(standing().label("standing"), func.count())
-            .where(Seat.connection_id == connection.id)
-            .group_by("standing")
-        )
-        counts |= dict(rows.all())
-        oldest = session.scalar(select(func.min(Seat.changed_at)).where(seats.due(connection.id, now)))
-        state = "holding" if connection.hold_cause else "ok"
-    elif settings.draft_check_at is not None:
-        state = "holding"
-    if state != "unset" and not settings.display_canvas:
-        state = "off"
-    if state != "ok":
-        counts["held"] += counts["due"]
-        counts["due"], oldest = 0, None
+        of_connection = select(func.count()).where(Seat.connection_id == connection.id)
+        # Each of the two has an index of its own, which a question about both at once would not use.
+        settled = of_connection.add_columns(Seat.enrolled).where(Seat.settled_version >= Seat.version)
+        for count, is_in in session.execute(settled.group_by(Seat.enrolled)):
+            counts["enrolled" if is_in else "removed"] = count
+        unsettled = of_connection.add_columns(standing(state == "ok").label("standing"))
+        unsettled = unsettled.where(Seat.settled_version < Seat.version).group_by("standing")
+        counts |= {where: count for count, where in session.execute(unsettled)}
+        if state == "ok":
+            oldest = session.scalar(select(func.min(Seat.changed_at)).where(seats.due(connection.id, now)))
     return {
         "seats": counts,
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,

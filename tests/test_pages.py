@@ -116,7 +116,7 @@ def test_an_unpublished_course_is_told(office, kim, canvas):
     office.session.commit()
     kim.post("/courses/ART/register")
     office.deliver()
-    assert "It opens when the teacher publishes it." in words(kim.get("/courses/ART"))
+    assert "you can enter as soon as the teacher publishes it" in words(kim.get("/courses/ART"))
 
 
 def test_with_canvas_switched_off_nothing_of_it_is_shown(app, kim):
@@ -264,7 +264,7 @@ def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admi
     office.deliver()
     page = words(admin.get("/tools/canvas"))
     assert "The token's owner may not do this in Canvas" in page
-    assert "add_student_to_course" in page
+    assert "needs the permission “Users - Students”, add." in page
     assert "Kim" in page
     canvas.options(permissions=None)
     group = {"cause": "permission_missing", "scope": "add_student_to_course"}

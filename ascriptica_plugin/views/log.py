@@ -1,7 +1,9 @@
 """/tools/log: who did what, when, to whom, and what Canvas answered."""
 
+from datetime import datetime
+
 from flask import render_template, request
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from .. import people
@@ -10,6 +12,9 @@ from ..models import Course, LogEntry, Participant
 from .base import blueprint, for_administrators, session
 
 A_PAGE = 100
+A_LOOK = 100_000
+"""So many entries are searched in one go, so that an answer takes no longer when the log is long."""
+
 LATELY = 5000
 HIGHEST_ID = 2**31 - 1
 
@@ -17,12 +22,13 @@ HIGHEST_ID = 2**31 - 1
 @blueprint.get("/tools/log")
 @for_administrators
 def log_entries():
-    """The entries, newest first; `before` is the id at which the page before ended."""
+    """The entries, newest first; `before` is the id at which the page, or the search, before ended."""
     q = request.args.get("q", "").replace("\x00", "").strip()
     what = request.args.get("what", "").replace("\x00", "")
     before = request.args.get("before", type=int)
-    which = [LogEntry.what == what] if what else []
-    which += [LogEntry.id < min(before, HIGHEST_ID)] if before is not None else []
+    end = min(before, HIGHEST_ID) if before is not None else _newest() + 1
+    which = [LogEntry.id < end, LogEntry.id >= end - A_LOOK]
+    which += [LogEntry.what == what] if what else []
     which += [_tells_of(q)] if q else []
     found = session().scalars(
         select(LogEntry)
@@ -32,16 +38,30 @@ def log_entries():
         .limit(A_PAGE + 1)
     )
     entries = found.all()
+    older, searched_to = entries[A_PAGE - 1].id if len(entries) > A_PAGE else None, None
+    if older is None and (searched_to := _newest_before(end - A_LOOK)):
+        older = end - A_LOOK
     return render_template(
         "ascriptica/log.html",
         entries=entries[:A_PAGE],
-        older=entries[A_PAGE - 1].id if len(entries) > A_PAGE else None,
+        older=older,
+        searched_to=searched_to,
         before=before,
         q=q,
         what=what,
         verbs=sorted({*_verbs(), what} - {""}),
         days=KEPT.days,
     )
+
+
+def _newest() -> int:
+    return session().scalar(select(func.max(LogEntry.id))) or 0
+
+
+def _newest_before(number: int) -> datetime | None:
+    """When the newest entry below that id was made, if there is one."""
+    older = select(LogEntry.at).where(LogEntry.id < number).order_by(LogEntry.id.desc()).limit(1)
+    return session().scalar(older)
 
 
 def _tells_of(q: str) -> ColumnElement[bool]:

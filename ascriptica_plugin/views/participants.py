@@ -4,10 +4,11 @@ from flask import abort, flash, jsonify, redirect, render_template, request, url
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from .. import drain, log, people, privacy, seats, sign_ins
+from .. import drain, log, people, privacy, sign_ins
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..models import CanvasUser, Course, Participant, Registration, Seat, begin_writing
 from .base import blueprint, for_administrators, has_accounts, person, plugin, session, settings
+from .canvas_access import release_and_tell
 from .registration import canvas_access
 
 A_PAGE = 50
@@ -76,15 +77,7 @@ def participant(participant_id: int):
 def try_again_for_participant(participant_id: int):
     """Make due now whatever of this participant's waits for Canvas or for a person."""
     found = _participant_or_404(participant_id)
-    begin_writing(session())
-    count = seats.release(session(), Seat.participant_id == found.id)
-    if count:
-        log.note(session(), drain.utc_now(), person().email, "tried again", participant_id=found.id)
-    session().commit()
-    if count:
-        flash(f"Trying again for {found.name}.", "success")
-    else:
-        flash(f"There is nothing to try again for {found.name}.", "warning")
+    release_and_tell(Seat.participant_id == found.id, whom=found.name, participant_id=found.id)
     return redirect(url_for(".participant", participant_id=participant_id))
 
 

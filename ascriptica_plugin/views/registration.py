@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -12,9 +13,12 @@ from sqlalchemy.orm import joinedload
 from .. import drain, registrations, standing
 from ..causes import CAUSES, OFFICE, SOON
 from ..forms import Confirmation
-from ..models import Association, Course, Participant, Registration
+from ..models import Association, Connection, Course, Participant, Registration
 from ..registrations import NotPossible, Person
 from .base import blueprint, for_everybody, for_participants, plugin, session, settings
+
+THROTTLED = timedelta(minutes=1)
+"""So long after Canvas asked us to go slower, pages tell of it."""
 
 DONE = {
     "registered": "You are registered for {}.",
@@ -170,13 +174,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
             text = hold.participant if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
             words[registration.id] = CanvasAccess(text, hold.title, "waiting", moving=True)
         elif access.standing == "due":
-            words[registration.id] = (
-                CanvasAccess("Adding you to the Canvas course …", "Being added to Canvas …", "waiting", moving=True)
-                if is_in
-                else CanvasAccess(
-                    "Ending your access to the Canvas course …", "Being removed from Canvas …", "waiting", moving=True
-                )
-            )
+            words[registration.id] = _on_the_way(access, is_throttled(connection, drain.utc_now()), is_in)
         else:
             cause = CAUSES.get(access.cause)
             text = cause.participant if cause else OFFICE
@@ -186,11 +184,30 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
     return words
 
 
+def is_throttled(connection: Connection, now: datetime) -> bool:
+    """Whether Canvas asked us lately to go slower, so that what is due takes its time."""
+    return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
+
+
+def _on_the_way(access: standing.Access, throttled: bool, is_in: bool) -> CanvasAccess:
+    office = "Being added to Canvas …" if is_in else "Being removed from Canvas …"
+    if access.cause:
+        # Tried and not done yet. It goes on by itself; only what is given up is for the office.
+        text = SOON if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
+        return CanvasAccess(text, f"{CAUSES[access.cause].title}; tried again by itself", "waiting", moving=True)
+    if not is_in:
+        return CanvasAccess("Ending your access to the Canvas course …", office, "waiting", moving=True)
+    text = CAUSES["throttled"].participant if throttled else "Adding you to the Canvas course …"
+    return CanvasAccess(text, office, "waiting", moving=True)
+
+
 def _not_looked_up(association: Association, connection_id: int | None) -> CanvasAccess:
     if association.connection_id not in (None, connection_id):
-        return CanvasAccess(OFFICE, "The course is associated in the Canvas used before", "stuck")
+        cause = CAUSES["other_canvas"]
+        return CanvasAccess(cause.participant, cause.title, "stuck")
     if association.problem is not None:
-        return CanvasAccess(SOON, "The Canvas course could not be looked up", "waiting")
+        cause = CAUSES["not_looked_up"]
+        return CanvasAccess(cause.participant, cause.title, "waiting")
     return CanvasAccess(SOON, "The Canvas course is being looked up …", "waiting", moving=True)
 
 
@@ -212,9 +229,6 @@ def _settled(access: standing.Access, association: Association | None, canvas_ur
     parts = urlsplit(canvas_url)
     link = f"{parts.scheme}://{parts.netloc}/courses/{access.canvas_course_id}"
     if association is not None and not association.published:
-        return CanvasAccess(
-            "You are in the Canvas course. It opens when the teacher publishes it.",
-            "In Canvas, in a course not published yet",
-            "settled",
-        )
+        cause = CAUSES["course_unpublished"]
+        return CanvasAccess(cause.participant, "In Canvas, in a course not published yet", "settled")
     return CanvasAccess("You are in the Canvas course.", "In Canvas", "settled", link=link)

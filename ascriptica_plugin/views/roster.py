@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
-from .. import drain, log, people, registrations, seats, standing
+from .. import drain, people, registrations, standing
 from ..forms import OnBehalfForm, OnBehalfListForm, PastedLine
-from ..models import Claim, Course, Participant, Registration, Seat, begin_writing
+from ..models import Course, Participant, Registration, Seat
 from ..registrations import Entry, NotPossible
 from .base import blueprint, for_administrators, office_time, person, session, settings
+from .canvas_access import of_course, release_and_tell
 from .registration import canvas_access, course_or_404
 
 A_PAGE = 50
@@ -112,23 +113,22 @@ def try_again_for(code: str, registration_id: int):
     """Try one person's Canvas access again at once."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
-    name = registration.participant.name
-    begin_writing(session())
     access = standing.access_of(session(), [registration.id]).get(registration.id)
-    if access is not None and seats.release(session(), Seat.id == access.seat_id):
-        log.note(
-            session(),
-            drain.utc_now(),
-            person().email,
-            "tried again",
-            participant_id=registration.participant_id,
-            course_id=found.id,
-        )
-        session().commit()
-        flash(f"Trying again for {name}.", "success")
-    else:
-        session().rollback()
-        flash(f"There is nothing to try again for {name}.", "warning")
+    release_and_tell(
+        Seat.id == (access.seat_id if access else 0),
+        whom=registration.participant.name,
+        participant_id=registration.participant_id,
+        course_id=found.id,
+    )
+    return _back(found)
+
+
+@blueprint.post("/tools/courses/<code>/try-again")
+@for_administrators
+def try_again_for_course(code: str):
+    """Try at once the Canvas access of everybody in the course who waits."""
+    found = course_or_404(code)
+    release_and_tell(Seat.id.in_(of_course(found.id)), course_id=found.id)
     return _back(found)
 
 
@@ -222,7 +222,6 @@ def _page(
         q=q,
         page=page,
         pages=pages,
-        first=(page - 1) * A_PAGE + 1,
         closed=registrations.why_closed(course, now, to_the_office=True),
         closed_to_participants=registrations.why_closed(course, now),
         one=one,
@@ -263,10 +262,10 @@ def _standing(course: Course, access: dict) -> dict[str, int]:
     stuck = sum(one.tone == "stuck" for one in access.values())
     current = settings()
     if current.display_canvas and current.connection_id:
-        of_course = select(Claim.seat_id).join(Registration).where(Registration.course_id == course.id)
         rows = session().execute(
             select(standing.standing().label("standing"), func.count())
-            .where(Seat.connection_id == current.connection_id, Seat.id.in_(of_course))
+            .where(Seat.connection_id == current.connection_id, Seat.id.in_(of_course(course.id)))
+            .where(Seat.settled_version < Seat.version)
             .group_by("standing")
         )
         counts = dict(rows.all())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import event, insert, text
 
 from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.models import (
@@ -43,8 +43,8 @@ LARGEST_COURSE = 5000
 BOUND_MS = 200
 TIMES = 7
 
-FIRST = "Ada Ben Cleo Dan Eva Finn Gina Hugo Ida Jan Kim Lou Mia Nils Olga Pia Quentin Rosa Sven Tina".split()
-LAST = "Abel Berg Cruz Dorn Engel Falk Gold Hahn Iser Jung Kern Lenz Moor Nagel Otto Pohl Raab Stein".split()
+FIRST = ("Ada", "Ben", "Cleo", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jan", "Kim", "Lou", "Mia", "Nils", "Olga", "Pia")
+LAST = ("Abel", "Berg", "Cruz", "Dorn", "Engel", "Falk", "Gold", "Hahn", "Jung", "Kern", "Lenz", "Moor", "Otto", "Pohl")
 
 WAITING = {
     # cause, its scope (None: the participant), how many, given up
@@ -116,15 +116,22 @@ def fill(app: Flask) -> None:
         session.add(Account(email=f"person{number}@example.org", name="P", password_hash="none", is_admin=number == 1))
     session.commit()
     engine = app.extensions["sqlalchemy"].engine
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:
-        raw.execute(text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE"))
+    if engine.dialect.name == "postgresql":
+        # As autovacuum has done by the time that an office is that large; SQLite knows of no such thing.
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:
+            raw.execute(text("VACUUM ANALYZE"))
 
 
 def _participant(number: int, chance: random.Random) -> dict:
     name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
     email = f"{name.replace(' ', '.').lower()}.{number}@example.org"
     # The first three have signed in, with the accounts that are made below.
-    return {"key": str(number) if number < 4 else None, "email": email, "name": name, "sis_user_id": f"S-{number:06}"}
+    return {
+        "key": f"account:{number}" if number < 4 else None,
+        "email": email,
+        "name": name,
+        "sis_user_id": f"S-{number:06}",
+    }
 
 
 def _places(chance: random.Random) -> list[tuple[int, int]]:
@@ -243,6 +250,8 @@ PAGES = {
     "Canvas access, late page": ("/tools/canvas?page=1990", 1),
     "Canvas access, in Canvas": ("/tools/canvas?standing=enrolled", 1),
     "Canvas access, waiting": ("/tools/canvas?standing=held", 1),
+    "Canvas access, one cause": ("/tools/canvas?standing=who_is_it", 1),
+    "Canvas access, a course": ("/tools/canvas?search=c-001", 1),
     "Canvas access, one word": ("/tools/canvas?search=kim", 1),
     "Canvas access, two words": ("/tools/canvas?search=kim+berg", 1),
     "Canvas access, word and filter": ("/tools/canvas?search=kim&standing=removed", 1),
@@ -255,6 +264,7 @@ PAGES = {
     "log, no verb": ("/tools/log?what=cancelled", 1),
     "log, no hit": ("/tools/log?q=nobody", 1),
     "log, late page": ("/tools/log?before=1000", 1),
+    "log, further back": ("/tools/log?q=nobody&before=150000", 1),
     "import": ("/tools/import", 1),
     "healthz": ("/healthz", None),
 }
@@ -304,6 +314,12 @@ def _counted(app: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+def say(line: str) -> None:
+    """One line of the table, as soon as it is known."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def run(url: str, database: str) -> float:
     """Fill the database, print its table; answers the longest median."""
     app = make_app(url)
@@ -311,16 +327,14 @@ def run(url: str, database: str) -> float:
         begun = time.perf_counter()
         upgrade_tables(app)
         fill(app)
-        print(f"\n{database}, filled in {time.perf_counter() - begun:.0f} s\n")
-        assert app.extensions["sqlalchemy"].session.scalar(select(Seat.id).limit(1))
-    print("| page | median ms | longest ms | queries |\n|---|---:|---:|---:|")
+        say(f"\n{database}, filled in {time.perf_counter() - begun:.0f} s\n")
+    say("| page | median ms | longest ms | queries |\n|---|---:|---:|---:|")
     worst = 0.0
     for name, median, longest, queries in measure(app):
         worst = max(worst, median)
-        flag = " **" if median > BOUND_MS else ""
-        print(f"| {name}{flag} | {median:.0f} | {longest:.0f} | {queries} |", flush=True)
-    with in_use(app):
-        pass
+        say(f"| {name} | {median:.0f}{' (!)' if median > BOUND_MS else ''} | {longest:.0f} | {queries} |")
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
     return worst
 
 
