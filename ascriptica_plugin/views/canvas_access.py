@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flask import abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from .. import connections, drain, identity, log, people, seats, standing
@@ -30,6 +30,8 @@ HIGHEST_ID = 2**31 - 1
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 OF_COURSES = ("course_unpublished", "not_looked_up")
 """Causes of courses, not of seats: to try again is to look the Canvas course up again."""
+
+UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
 _SCOPE = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
 """What sets two groups of one cause apart: that something else is to be done. A missing course is told by ours."""
@@ -177,20 +179,20 @@ def _people(current: Settings) -> dict:
     """What the list shows: the seats on this page, those that wait first, and how it was filtered and paged."""
     search = request.args.get("search", "").replace("\x00", "").strip()[:200]
     where = request.args.get("standing", "")
+    where = where if where in STANDINGS or where in CAUSES else ""
     stands = standing.standing(standing.connection_state(current) == "ok")
-    which = [Seat.connection_id == current.connection_id, *_found_by(search)]
-    if where in STANDINGS:
-        which.append(stands == where)
-    elif where in CAUSES:
-        which += [seats.waits(), Seat.cause == where]
-    else:
-        where = ""
-    parts = [Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version]
-    totals = [session().scalar(select(func.count()).select_from(Seat).where(part, *which)) for part in parts]
+    which = [Seat.connection_id == current.connection_id, *_found_by(search), *_that_stand(where, stands)]
+    parts, in_order = [which], [Seat.id.desc()]
+    if search:
+        in_order.insert(0, case((UNSETTLED, 0), else_=1))
+    elif not where:
+        # Everybody: asked in two parts, each of which is in order already.
+        parts = [[*which, UNSETTLED], [*which, SETTLED]]
+    totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) for part in parts]
     last = max(1, -(-sum(totals) // A_PAGE))
     page = min(max(request.args.get("page", 1, type=int), 1), last)
     return {
-        "people": _rows(_ids_of_page(which, parts, totals, page), stands),
+        "people": _rows(_ids_of_page(parts, totals, in_order, page), stands),
         "total": sum(totals),
         "page": page,
         "pages": last,
@@ -214,13 +216,22 @@ def of_course(course_id: int):
     return select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
 
 
-def _ids_of_page(which: list, parts: list, totals: list[int], page: int) -> list[int]:
-    """The seats of one page, newest first in each part; asked part by part, since each is in order already."""
+def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Conditions on Seat for a standing, or for the cause that it waits for; each begins with an index's own words."""
+    if where in ("enrolled", "removed"):
+        return [SETTLED, Seat.enrolled if where == "enrolled" else not_(Seat.enrolled)]
+    if where in STANDINGS:
+        return [UNSETTLED, stands == where]
+    return [seats.waits(), Seat.cause == where] if where else []
+
+
+def _ids_of_page(parts: list, totals: list[int], in_order: list, page: int) -> list[int]:
+    """The seats of one page, part after part."""
     ids: list[int] = []
     start = A_PAGE * (page - 1)
     for part, total in zip(parts, totals, strict=True):
         if start < total and len(ids) < A_PAGE:
-            of_part = select(Seat.id).where(part, *which).order_by(Seat.id.desc())
+            of_part = select(Seat.id).where(*part).order_by(*in_order)
             ids += session().scalars(of_part.offset(start).limit(A_PAGE - len(ids)))
         start = max(0, start - total)
     return ids
