@@ -1,12 +1,12 @@
 """What one seat needs of Canvas: whom to find or create, and the call that enrolls or removes.
 
-Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and writes what it learned
-into the ledger before it yields the next. `drain` carries the calls and commits before each of them leaves. A walk
-that ends has made Canvas agree; one that can't go on raises `Stuck` with the cause.
+Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and notes what it learned on
+its `Work` before it yields the next. `drain` carries the calls, and stores what was noted before any of them leaves. A
+walk only reads the ledger. One that ends has made Canvas agree; one that can't go on raises `Stuck` with the cause.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ class Stuck(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where a walk writes what it learned: the drain's session, and the connection that it is about.
+    """What a walk stands on: the drain's session, the connection that it is about, and the time.
 
     The rest is what Course Settings say of registering and withdrawing.
     """
@@ -48,17 +48,8 @@ class Ledger:
     by_invitation: bool = False
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
-
-    def note_user(self, work: Work, **facts: Any) -> None:
-        seats.note_canvas_user(self.session, self.connection_id, work.participant_id, **facts)
-
-    def note_enrollment(self, work: Work, **facts: Any) -> None:
-        seats.note_enrollment(self.session, work.seat_id, **facts)
-
-    def note_try(self, work: Work, tried_at: datetime | None) -> None:
-        """Remember when, on Canvas's clock, the first request to enroll leaves; None: none has reached a row."""
-        work.first_tried_at = tried_at
-        self.note_enrollment(work, first_tried_at=tried_at)
+    grants: dict[int, bool] = field(default_factory=dict)
+    """Of Canvas enrollments about which something was noted that is not stored yet, whether they are ours to end."""
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -82,17 +73,22 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
             user_id = yield from _find_or_create(ledger, work)
         enrollment = yield from _post(ledger, work, user_id)
     if enrollment.user_id != work.canvas_user_id:
-        ledger.note_user(work, canvas_user_id=enrollment.user_id)
+        work.note_user(canvas_user_id=enrollment.user_id)
     granted = _is_ours(ledger, work, enrollment)
-    ledger.note_enrollment(work, canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
+    work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
 
 
 def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
     """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
-    known = seats.grant_of(ledger.session, ledger.connection_id, enrollment.id)
-    return enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE if known is None else known
+    known = ledger.grants.get(enrollment.id)
+    if known is None:
+        known = seats.grant_of(ledger.session, ledger.connection_id, enrollment.id)
+    if known is None:
+        known = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+    ledger.grants[enrollment.id] = known
+    return known
 
 
 def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
@@ -100,13 +96,13 @@ def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
     how = {"state": "invited" if ledger.by_invitation else "active", "notify": ledger.canvas_mail}
     is_first = work.first_tried_at is None
     if is_first:
-        ledger.note_try(work, ledger.now() + ledger.canvas_offset())
+        work.note_try(ledger.now() + ledger.canvas_offset())
     try:
         return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id, **how))
     except (NotFound, PermissionMissing, Refused) as error:
         # A plain no: nothing was made, so whatever is found there later on is not ours.
         if is_first:
-            ledger.note_try(work, None)
+            work.note_try(None)
         if isinstance(error, CourseConcluded):
             raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
         if isinstance(error, PermissionMissing):
@@ -145,17 +141,17 @@ def _find(ledger: Ledger, work: Work) -> Walk:
     matches = [user for user in users if email.casefold() in _names(user)]
     strangers = [user for user in matches if work.sis_user_id and user.sis_user_id not in (None, work.sis_user_id)]
     if len(matches) > 1 or strangers:
-        raise _ask_who(ledger, work, matches)
+        raise _ask_who(work, matches)
     if not matches:
         return None
     ours = bool(work.login_sent) and work.login_sent.casefold() in _names(matches[0])
-    ledger.note_user(work, canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
+    work.note_user(canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
     return matches[0].id
 
 
-def _ask_who(ledger: Ledger, work: Work, candidates: list[User], why: str = "") -> Stuck:
+def _ask_who(work: Work, candidates: list[User], why: str = "") -> Stuck:
     shown = ("id", "name", "login_id", "email", "sis_user_id")
-    ledger.note_user(work, candidates=[{name: getattr(user, name) for name in shown} for user in candidates])
+    work.note_user(candidates=[{name: getattr(user, name) for name in shown} for user in candidates])
     return Stuck("who_is_it", work.participant_id, f"{'; '.join(map(_describe, candidates))}. {why}".strip())
 
 
@@ -168,7 +164,7 @@ def _find_or_create(ledger: Ledger, work: Work) -> Walk:
             raise Stuck("no_account", work.participant_id)
     # Stored before the call: if its answer is lost, the user found next time is known to be ours.
     login = (work.login_sent if work.create_new else None) or work.email
-    ledger.note_user(work, login_sent=login)
+    work.note_user(login_sent=login)
     try:
         user = yield lambda canvas: canvas.create_user(
             ledger.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
@@ -186,13 +182,12 @@ def _find_or_create(ledger: Ledger, work: Work) -> Walk:
         try:
             user = yield lambda canvas: canvas.user(f"{by}:{value}")
         except NotFound:
-            raise _ask_who(ledger, work, [], f"{error} Yet Canvas shows no such user.") from None
+            raise _ask_who(work, [], f"{error} Yet Canvas shows no such user.") from None
         if work.create_new:
-            raise _ask_who(ledger, work, [user], f"{error} Choose another login for the new user.") from None
-        ledger.note_user(work, canvas_user_id=user.id)
+            raise _ask_who(work, [user], f"{error} Choose another login for the new user.") from None
+        work.note_user(canvas_user_id=user.id)
         return user.id
-    ledger.note_user(
-        work,
+    work.note_user(
         canvas_user_id=user.id,
         created_by_us=True,
         name_sent=work.name,
@@ -219,12 +214,12 @@ def remove(ledger: Ledger, work: Work) -> Walk:
     what we did not grant."""
     enrollment_id, granted = work.canvas_enrollment_id, work.granted
     if work.first_tried_at is None or work.shared:
-        ledger.note_enrollment(work, enrolled=False)
+        work.note(enrolled=False)
         return
     if enrollment_id is None:
         enrollment_id, granted = yield from _look_for_enrollment(ledger, work)
         if enrollment_id is None:
-            ledger.note_enrollment(work, enrolled=False, first_tried_at=None)
+            work.note(enrolled=False, first_tried_at=None)
             return
     if not granted:
         raise Stuck("found_there", work.participant_id)
@@ -236,9 +231,8 @@ def remove(ledger: Ledger, work: Work) -> Walk:
         yield from _stop_if_place_is_missing(work)
     except PermissionMissing as error:
         raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
-    facts = {"canvas_enrollment_id": enrollment_id, "granted": granted, "enrolled": False, "first_tried_at": None}
-    ledger.note_enrollment(work, **facts)
-    seats.assert_again(ledger.session, ledger.connection_id, work, enrollment_id, ledger.now())
+    work.removed = enrollment_id
+    work.note(canvas_enrollment_id=enrollment_id, granted=granted, enrolled=False, first_tried_at=None)
 
 
 def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
@@ -262,6 +256,6 @@ def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
     there = [row for row in there if row.id not in of_others]
     for row in sorted(there, key=lambda row: row.created_at, reverse=True):
         granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE
-        ledger.note_enrollment(work, canvas_enrollment_id=row.id, granted=granted)
+        work.note(canvas_enrollment_id=row.id, granted=granted)
         return row.id, granted
     return None, False

@@ -1,7 +1,8 @@
 """Drains a connection: works through what is due, several calls in flight, as the one worker that does.
 
-Threads carry the calls; this one thread owns the database session and commits before any call leaves, so that no
-transaction is open while Canvas thinks and nothing that a crash must not lose is only in memory.
+Threads carry the calls; this one thread owns the database session. Its loop turns once for the answers that came
+together: one unit of work stores what they taught and takes up what goes out next, and its commit lets the calls go.
+So no transaction is open while Canvas thinks, and nothing that a crash must not lose is only in memory.
 """
 
 import logging
@@ -9,9 +10,11 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -21,7 +24,7 @@ from . import connections, delivery, identity, privacy, seats
 from . import log as changes
 from .canvas import AddressRefused, CanvasClient, CanvasDown, CanvasError, PermissionMissing, Throttled, TokenRefused
 from .causes import CAUSES
-from .models import Connection, Settings, load_settings
+from .models import Connection, Settings, begin_writing, load_settings
 from .seats import Work
 
 FLIGHT = 8
@@ -31,6 +34,10 @@ TRIES = 8
 """Counted attempts, over about twenty minutes, before a seat that Canvas refuses is parked."""
 
 BATCH = 200
+
+GATHER_SECONDS = 0.01
+"""For how long an answer waits for others, to be written in the same unit of work."""
+
 RENEW_SECONDS = 3
 GROW_SECONDS = 5
 SHUTDOWN_SECONDS = 7
@@ -124,13 +131,59 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Task:
-    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers."""
+    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers.
+
+    `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call, or the walk, failed
+    with.
+    """
 
     walk: delivery.Walk | None
     work: Work | None = None
     call: delivery.Call | None = None
+    answer: Any = None
+    error: BaseException | None = None
+
+    def carry(self, canvas: CanvasClient, answered: SimpleQueue["_Task"]) -> None:
+        """Make the call, in a thread of its own, and come back with its answer or error."""
+        self.answer = self.error = None
+        try:
+            self.answer = self.call(canvas)
+        except BaseException as error:
+            self.error = error
+        answered.put(self)
+
+    def go_on(self) -> None:
+        """Let the walk go on to its next call; whatever its end, it is told by `call` and `error`."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                self.call = self.walk.throw(error)
+            else:
+                self.call = self.walk.send(self.answer)
+        except StopIteration:
+            self.call = None
+        except Exception as failure:
+            self.call, self.error = None, failure
+
+
+_END = {True: "enrolled in Canvas", False: "ended in Canvas"}
+"""What the log says of a seat that was settled, by whether it was wanted."""
+
+
+def _entry(work: Work, now: datetime, what: str, words: str = "") -> dict[str, Any]:
+    words = f"Canvas course {work.canvas_course_id}. {words}".strip()
+    return changes.entry(now, changes.US, what, words, participant_id=work.participant_id)
+
+
+def _may_be_one_row(one: Work, other: Work) -> bool:
+    """Whether two seats are about the same person in the same Canvas course: they may be one row there, and Canvas
+    could see the one's removal after the other's enrollment."""
+    return one.canvas_course_id == other.canvas_course_id and (
+        one.participant_id == other.participant_id
+        or (one.canvas_user_id is not None and one.canvas_user_id == other.canvas_user_id)
+    )
 
 
 class _Drain:
@@ -168,8 +221,9 @@ class _Drain:
         self.quiet_until = self.grows_at = self.renewed_at = time.monotonic()
         self.queue: deque[int] = deque()
         self.ready: deque[_Task] = deque()
-        self.flying: dict[Future, _Task] = {}
-        self.suspects: list[tuple[_Task, CanvasError]] = []
+        self.flying: set[_Task] = set()
+        self.answered: SimpleQueue[_Task] = SimpleQueue()
+        self.suspects: list[_Task] = []
 
     def run(self) -> None:
         if self.canvas is None:
@@ -192,27 +246,35 @@ class _Drain:
             self._keep_lease()
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
+            self._turn(self._gather())
             self._send(threads)
-            if not self.flying and (self.over or not self.ready):
+            if not self.flying and (self.over or not (self.ready or self.queue)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > SHUTDOWN_SECONDS:
                 return
-            pause = min(1.0, max(0.0, self.quiet_until - time.monotonic())) if self.ready and not self.flying else 0
-            if pause:
-                time.sleep(pause)
-                continue
-            done, _ = wait(self.flying, timeout=1, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._take_answer(self.flying.pop(future), future)
-                # One answer, one unit of work: rows locked for one seat never wait for those of another.
-                self.session.commit()
+            if not self.flying:
+                time.sleep(min(1.0, max(0.0, self.quiet_until - time.monotonic())))
+
+    def _gather(self) -> list[_Task]:
+        """The tasks in flight that were answered: the first within a second, and those that come together with it."""
+        found: list[_Task] = []
+        timeout = 1.0
+        while len(found) < len(self.flying):
+            try:
+                found.append(self.answered.get(timeout=timeout))
+            except Empty:
+                break
+            if len(found) == 1:
+                until = time.monotonic() + GATHER_SECONDS
+            timeout = max(0.0, until - time.monotonic())
+        self.flying.difference_update(found)
+        return found
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < RENEW_SECONDS:
             return
         if not seats.renew_lease(self.session, self.connection_id, self.term, self.now()):
-            log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
-            self.over = self.lost = True
+            self._stand_back()
         settings = load_settings(self.session)
         self.session.refresh(settings)
         if not settings.display_canvas or settings.connection_id != self.connection_id:
@@ -220,51 +282,112 @@ class _Drain:
         self.session.commit()
         self.renewed_at = time.monotonic()
 
+    def _stand_back(self) -> None:
+        log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
+        self.over = self.lost = True
+
+    # -- one turn -------------------------------------------------------------------------------------------------
+
+    def _turn(self, answered: list[_Task]) -> None:
+        """Hear what was answered; store what it taught, and take up what goes out next."""
+        heard = [task for one in answered for task in self._hear(one)]
+        next_ids = self._next_ids(heard)
+        if not heard and not next_ids:
+            # What was read so far leaves no transaction open.
+            self.session.commit()
+            return
+        try:
+            self._write(heard, next_ids)
+        except Exception as error:
+            self._must_be_about_one(error)
+            # The database refuses what one of them would write; nobody else has to wait for that.
+            for task in heard:
+                try:
+                    self._write([task], [])
+                except Exception as error:
+                    self._must_be_about_one(error)
+                    task.call, task.error = None, error
+                    task.work.facts, task.work.user_facts = {}, {}
+                    self._write([task], [])
+
+    def _must_be_about_one(self, error: Exception) -> None:
+        """Roll back, and raise anything that is the database's own trouble rather than one row's."""
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+            raise error
+        self.session.rollback()
+
+    def _write(self, heard: list[_Task], next_ids: list[int]) -> None:
+        """One unit of work, which takes all or nothing."""
+        session = self.session
+        ours = seats.begin_unit(session, self.connection_id, self.term, [task.work for task in heard], next_ids)
+        self._store(heard, ours)
+        started = self._take_up(next_ids, heard) if ours else []
+        self._store(started, ours)
+        session.commit()
+        self.ledger.grants.clear()
+        for task in [*heard, *started]:
+            task.work.facts, task.work.user_facts = {}, {}
+            if task.call is not None:
+                self.ready.append(task)
+            elif task.error is None and ours:
+                log.info("%s: %s.", task.work, "enrolled" if task.work.wanted else "removed")
+        if not ours:
+            self._stand_back()
+
+    def _store(self, tasks: list[_Task], ours: bool) -> None:
+        """Write what was learned, and of every walk that is over how it ended."""
+        now = self.now()
+        seats.note_facts(self.session, self.connection_id, [task.work for task in tasks])
+        settled = [task.work for task in tasks if task.call is None and task.error is None]
+        if ours:
+            seats.settle(self.session, self.connection_id, settled, now)
+            changes.write(self.session, [_entry(work, now, _END[work.wanted]) for work in settled])
+        else:
+            seats.make_due_again(self.session, settled, now)
+        for task in tasks:
+            if task.error is not None:
+                self._write_failure(task.work, task.error)
+
     # -- sending --------------------------------------------------------------------------------------------------
 
+    def _may_send(self) -> bool:
+        """Whether neither a pause nor the end forbids it."""
+        return not self.over and time.monotonic() >= self.quiet_until
+
     def _send(self, threads: ThreadPoolExecutor) -> None:
-        """Fill the free places in flight, unless a pause, a probe or the end forbids."""
+        """Fill the free places in flight."""
         if time.monotonic() >= self.grows_at + GROW_SECONDS and self.flight < FLIGHT:
             self.flight, self.grows_at = self.flight + 1, time.monotonic()
-        if self.over or time.monotonic() < self.quiet_until:
-            return
-        probing = any(task.walk is None for task in [*self.flying.values(), *self.ready])
-        free = self.flight - len(self.flying)
-        if not probing and free > len(self.ready):
-            self._take_up(free - len(self.ready))
-        # The commit that lets the calls go: all that was learned is stored, and no transaction stays open.
-        self.session.commit()
-        while self.ready and len(self.flying) < self.flight:
+        while self.ready and len(self.flying) < self.flight and self._may_send():
             task = self.ready.popleft()
-            self.flying[threads.submit(task.call, self.canvas)] = task
+            self.flying.add(task)
+            threads.submit(task.carry, self.canvas, self.answered)
 
-    def _take_up(self, count: int) -> None:
+    def _next_ids(self, heard: list[_Task]) -> list[int]:
+        """The due seats for which there will be room in flight."""
+        in_hand = [*self.flying, *self.ready, *heard]
+        probing = any(task.walk is None for task in in_hand)
+        free = self.flight - len(self.flying) - len(self.ready) - sum(task.call is not None for task in heard)
+        if probing or free <= 0 or not self._may_send():
+            return []
         if not self.queue:
-            in_hand = {task.work.seat_id for task in [*self.flying.values(), *self.ready] if task.work}
-            self.queue.extend(seats.due_ids(self.session, self.connection_id, self.now(), BATCH, in_hand))
-        taken = [self.queue.popleft() for _ in range(min(count, len(self.queue)))]
-        if not taken:
-            return
-        for work in seats.load(self.session, taken):
-            if self._is_in_the_way(work):
+            seats_in_hand = {task.work.seat_id for task in in_hand if task.work}
+            self.queue.extend(seats.due_ids(self.session, self.connection_id, self.now(), BATCH, seats_in_hand))
+        return [self.queue.popleft() for _ in range(min(free, len(self.queue)))]
+
+    def _take_up(self, ids: list[int], heard: list[_Task]) -> list[_Task]:
+        """Begin the walks of these seats; some need no call."""
+        in_hand = [task for task in [*self.flying, *self.ready, *heard] if task.call is not None and task.work]
+        started: list[_Task] = []
+        for work in seats.load(self.session, ids) if ids else []:
+            if any(_may_be_one_row(task.work, work) for task in [*in_hand, *started]):
                 seats.put_off(self.session, work, self.now() + PUT_OFF)
                 continue
             walk = delivery.enroll if work.wanted else delivery.remove
             task = _Task(walk(self.ledger, work), work)
-            self._step(task, lambda task=task: next(task.walk))
-
-    def _is_in_the_way(self, work: Work) -> bool:
-        """Whether another seat in hand is about the same person in the same Canvas course: the two may be one row
-        there, and Canvas could see the one's removal after the other's enrollment."""
-        in_hand = [task.work for task in [*self.flying.values(), *self.ready] if task.work]
-        return any(
-            other.canvas_course_id == work.canvas_course_id
-            and (
-                other.participant_id == work.participant_id
-                or (work.canvas_user_id is not None and other.canvas_user_id == work.canvas_user_id)
-            )
-            for other in in_hand
-        )
+            task.go_on()
+            started.append(task)
+        return started
 
     def _small_tasks(self) -> list[_Task]:
         """What is about no seat: associations to look up, and Canvas users to follow their participants."""
@@ -283,46 +406,36 @@ class _Drain:
 
     # -- answers --------------------------------------------------------------------------------------------------
 
-    def _take_answer(self, task: _Task, future: Future) -> None:
-        error = future.exception()
+    def _hear(self, task: _Task) -> list[_Task]:
+        """Take one answer in; the seats' walks that went on with it, or with what it told of others."""
+        error = task.error
         if task.walk is None:
-            self._judge_probe(error)
-        elif error is None:
-            self._step(task, lambda: task.walk.send(future.result()))
-        elif isinstance(error, Throttled):
+            return self._judge_probe(error)
+        if isinstance(error, Throttled):
             self._slow_down(error)
             self.ready.appendleft(task)
-        elif isinstance(error, CanvasDown | AddressRefused | TokenRefused):
+            return []
+        if isinstance(error, CanvasDown | AddressRefused | TokenRefused):
             # This seat alone, or all of Canvas? One harmless question tells.
             if not self.suspects and not self.over:
                 self.ready.appendleft(self._probe())
-            self.suspects.append((task, error))
-        else:
-            self._step(task, lambda: task.walk.throw(error))
+            self.suspects.append(task)
+            return []
+        return self._go_on(task)
 
-    def _step(self, task: _Task, go_on: Callable[[], delivery.Call]) -> None:
-        """Let a walk go on to its next call, or write how it ended."""
-        try:
-            task.call = go_on()
-        except StopIteration:
-            if task.work:
-                self._settle(task.work)
-        except Exception as error:
-            if task.work is None or (isinstance(error, SQLAlchemyError) and not isinstance(error, DataError)):
-                raise
-            if isinstance(error, DataError):
-                # The database refuses what this one walk would write; nobody else has to wait for that.
-                self.session.rollback()
-            self._write_failure(task.work, error)
-        else:
+    def _go_on(self, task: _Task) -> list[_Task]:
+        task.go_on()
+        if isinstance(task.error, SQLAlchemyError):
+            self._must_be_about_one(task.error)
+        if task.work:
+            return [task]
+        # A small task writes as it goes, and nothing that it locks is held together with seats.
+        if task.error is not None:
+            raise task.error
+        self.session.commit()
+        if task.call is not None:
             self.ready.append(task)
-
-    def _settle(self, work: Work) -> None:
-        if seats.settle(self.session, self.connection_id, self.term, work, self.now()):
-            log.info("%s: %s.", work, "enrolled" if work.wanted else "removed")
-            self._tell(work, "enrolled in Canvas" if work.wanted else "ended in Canvas", "")
-        else:
-            self.over = self.lost = True
+        return []
 
     def _write_failure(self, work: Work, error: Exception) -> None:
         now = self.now()
@@ -356,8 +469,7 @@ class _Drain:
             log.error("%s: unforeseen. We try again at %s.", work, f"{due_at:%H:%M:%S} UTC", exc_info=error)
 
     def _tell(self, work: Work, what: str, words: str) -> None:
-        words = f"Canvas course {work.canvas_course_id}. {words}".strip()
-        changes.note(self.session, self.now(), changes.US, what, words, participant_id=work.participant_id)
+        changes.write(self.session, [_entry(work, self.now(), what, words)])
 
     def _slow_down(self, error: Throttled) -> None:
         now = time.monotonic()
@@ -370,11 +482,12 @@ class _Drain:
 
     # -- all of Canvas --------------------------------------------------------------------------------------------
 
-    def _judge_probe(self, error: BaseException | None) -> None:
+    def _judge_probe(self, error: BaseException | None) -> list[_Task]:
+        """What the probe tells of Canvas, and of those whose failure made us ask; answers as `_hear` does."""
         if isinstance(error, Throttled):
             self._slow_down(error)
             self.ready.appendleft(self._probe())
-            return
+            return []
         suspects, self.suspects = self.suspects, []
         if isinstance(error, TokenRefused):
             self._hold_all("token_dead", str(error))
@@ -383,17 +496,25 @@ class _Drain:
         elif error is not None:
             raise error
         elif self.on_hold:
+            begin_writing(self.session)
             connections.lift_hold(self._connection())
+            self.session.commit()
             self.on_hold = False
             log.info("Canvas answers again; what waited is being sent.")
             self.ready.extend(self._small_tasks())
-        for task, suspicion in suspects if error is None else []:
-            if task.work:
-                self._count_attempt(task.work, suspicion)
-            else:
-                self._step(task, lambda task=task, suspicion=suspicion: task.walk.throw(suspicion))
+        if error is not None:
+            return []
+        return [task for suspect in suspects for task in self._blame(suspect)]
+
+    def _blame(self, task: _Task) -> list[_Task]:
+        """Canvas is well, so a failure that looked like all of Canvas is this task's own."""
+        if task.work is None:
+            return self._go_on(task)
+        task.call = None
+        return [task]
 
     def _hold_all(self, cause: str, detail: str) -> None:
+        begin_writing(self.session)
         connection, now = self._connection(), self.now()
         if connection.hold_cause != cause:
             connection.hold_since_at, connection.hold_tries = now, 0

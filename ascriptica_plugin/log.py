@@ -4,6 +4,7 @@ Whoever writes words here has taken care that no secret is in them.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
@@ -29,8 +30,27 @@ def note(
     course_id: int | None = None,
 ) -> None:
     """Add an entry; it is true only if the caller commits. `who` is an email or `US`, `what` a verb of ours."""
-    entry = {"at": now, "who": who, "what": what, "words": words[:2000]}
-    session.execute(_INSERT, entry | {"participant_id": participant_id, "course_id": course_id})
+    write(session, [entry(now, who, what, words, participant_id=participant_id, course_id=course_id)])
+
+
+def entry(
+    now: datetime,
+    who: str,
+    what: str,
+    words: str = "",
+    *,
+    participant_id: int | None = None,
+    course_id: int | None = None,
+) -> dict[str, Any]:
+    """An entry of the log, to be written with others."""
+    whom = {"participant_id": participant_id, "course_id": course_id}
+    return {"at": now, "who": who, "what": what, "words": words[:2000], **whom}
+
+
+def write(session: Session, entries: list[dict[str, Any]]) -> None:
+    """Add entries; they are true only if the caller commits."""
+    if entries:
+        session.execute(_INSERT, entries)
 
 
 def forget_old(session: Session, now: datetime, kept: timedelta = KEPT) -> int:

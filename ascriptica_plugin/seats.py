@@ -6,7 +6,7 @@ version; settling writes that version back, so a change made meanwhile keeps the
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,7 @@ from .models import (
     Participant,
     Registration,
     Seat,
+    begin_writing,
 )
 
 LEASE = timedelta(seconds=10)
@@ -91,6 +92,26 @@ class Work:
     wanted: bool
     shared: bool
     """Another wanted seat is the same Canvas enrollment, so this one's end removes nothing."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was learned of the seat and is not stored yet, by Seat's columns."""
+    user_facts: dict[str, Any] = field(default_factory=dict)
+    """What was learned of who the participant is in Canvas and is not stored yet, by CanvasUser's columns."""
+    removed: int | None = None
+    """The Canvas enrollment that was removed for this seat."""
+
+    def note(self, **facts: Any) -> None:
+        """Remember what Canvas said of the seat."""
+        self.facts |= facts
+
+    def note_user(self, **facts: Any) -> None:
+        """Remember who the participant is in Canvas."""
+        self.user_facts |= facts
+
+    def note_try(self, tried_at: datetime | None) -> None:
+        """Remember when, on Canvas's clock, the first request to enroll leaves; None: none has reached a row."""
+        self.first_tried_at = tried_at
+        self.note(first_tried_at=tried_at)
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
@@ -359,26 +380,81 @@ def _set_lease(session: Session, connection_id: int, term: int, until: datetime 
 # -- what came of it --------------------------------------------------------------------------------------------------
 
 
-def note_canvas_user(session: Session, connection_id: int, participant_id: int, **facts: Any) -> None:
-    """Remember who a participant is in Canvas; facts are columns of CanvasUser."""
-    known = _insert(session, CanvasUser.__table__).values(
-        connection_id=connection_id, participant_id=participant_id, **facts
-    )
-    session.execute(known.on_conflict_do_update(index_elements=["connection_id", "participant_id"], set_=facts))
+def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
+    """Open the unit of work that writes what came of these seats and takes up the next; False where our lease has
+    passed to another worker.
+
+    The lease can't pass on before the unit ends. Every seat that it may change is locked at once, in the order of ids.
+    """
+    begin_writing(session)
+    lease = {"connection_id": connection_id, "term": term}
+    ours = session.scalar(_OUR_LEASE, lease) is not None
+    if session.connection().dialect.name == "sqlite":
+        # BEGIN IMMEDIATE has locked everything.
+        return ours
+    ids = {work.seat_id for work in works} | set(next_ids)
+    ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_ids": [work.seat_id for work in works]}))
+    for work in works:
+        if work.held:
+            ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
+        if work.removed:
+            ids.update(session.scalars(select(Seat.id).where(_same_enrollment(connection_id, work))))
+    session.execute(_LOCK, {"seat_ids": list(ids)})
+    return ours
 
 
-def note_enrollment(session: Session, seat_id: int, **facts: Any) -> None:
-    """Remember what Canvas said of a seat; facts are true whoever holds the lease now."""
-    session.execute(update(_seat).where(_seat.c.id == seat_id).values(**facts))
+_OUR_LEASE = (
+    select(Connection.id)
+    .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
+    .with_for_update(read=True)
+)
+_LOCK = (
+    select(_seat.c.id).where(_seat.c.id.in_(bindparam("seat_ids", expanding=True))).order_by(_seat.c.id)
+).with_for_update()
+
+_here = _claim.alias()
+_OLDER_CLAIMS = (
+    select(_claim.c.id, _claim.c.seat_id)
+    .join(_here, _here.c.registration_id == _claim.c.registration_id)
+    .where(_here.c.seat_id.in_(bindparam("seat_ids", expanding=True)), _here.c.ended_at.is_(None))
+    .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
+)
+"""The older claims of every registration whose newest claim is on one of the seats."""
+
+
+def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> None:
+    """Store what was learned of seats and of who is who in Canvas: true whoever holds the lease now."""
+    of_seats: dict[tuple, list[dict]] = {}
+    of_users: dict[tuple, list[dict]] = {}
+    for work in works:
+        if work.facts:
+            of_seats.setdefault(tuple(work.facts), []).append({"seat_id": work.seat_id, **work.facts})
+        if work.user_facts:
+            user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.user_facts}
+            of_users.setdefault(tuple(work.user_facts), []).append(user)
+    for rows in of_seats.values():
+        session.execute(_NOTE_SEAT, rows)
+    for names, rows in of_users.items():
+        upsert = _insert(session, CanvasUser.__table__)
+        learned = {name: upsert.excluded[name] for name in names}
+        upsert = upsert.on_conflict_do_update(index_elements=["connection_id", "participant_id"], set_=learned)
+        session.execute(upsert, rows)
+
+
+_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
 def grant_of(session: Session, connection_id: int, canvas_enrollment_id: int) -> bool | None:
     """Whether an enrollment that another seat knows already is ours to end; None where no seat knows it."""
-    return session.scalar(
-        select(_seat.c.granted)
-        .where(_seat.c.connection_id == connection_id, _seat.c.canvas_enrollment_id == canvas_enrollment_id)
-        .limit(1)
-    )
+    return session.scalar(_GRANT_OF, {"connection_id": connection_id, "canvas_enrollment_id": canvas_enrollment_id})
+
+
+_GRANT_OF = (
+    select(_seat.c.granted)
+    .where(_seat.c.connection_id == bindparam("connection_id"))
+    .where(_seat.c.canvas_enrollment_id == bindparam("canvas_enrollment_id"))
+    .limit(1)
+)
 
 
 def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enrollment_ids: list[int]) -> set[int]:
@@ -394,59 +470,59 @@ def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enr
     )
 
 
-def assert_again(session: Session, connection_id: int, work: Work, canvas_enrollment_id: int, now: datetime) -> None:
-    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again."""
-    same = and_(
-        Seat.connection_id == connection_id,
-        Seat.canvas_enrollment_id == canvas_enrollment_id,
-        Seat.id != work.seat_id,
-        exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
-    )
-    if session.scalar(select(Seat.id).where(same).limit(1)) is not None:
-        _change(session, same, now)
+def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
+    """Canvas agrees with the versions that were loaded. To be called in a unit that `begin_unit` opened as ours.
+
+    A success also releases everything held for the cause that its seat was held for, and ends the older claims of
+    registrations that were moving here.
+    """
+    if not works:
+        return
+    # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
+    rows = [{"seat_id": work.seat_id, "loaded_version": work.version, "now": now} for work in works]
+    session.execute(_SETTLE, rows)
+    for work in works:
+        if work.held:
+            release(session, *_waits_for_the_same(connection_id, work))
+        if work.removed:
+            _assert_again(session, connection_id, work, now)
+    older = session.execute(_OLDER_CLAIMS, {"seat_ids": [work.seat_id for work in works if work.wanted]}).all()
+    if older:
+        _end(session, Claim.id.in_([row.id for row in older]), now)
 
 
-# A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
 _SETTLE = (
     update(_seat)
-    .where(
-        _seat.c.id == bindparam("seat_id"),
-        exists().where(Connection.id == bindparam("of_connection"), Connection.drain_term == bindparam("term")),
-    )
+    .where(_seat.c.id == bindparam("seat_id"))
     .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **_FRESH)
 )
 
 
-def settle(session: Session, connection_id: int, term: int, work: Work, now: datetime) -> bool:
-    """Canvas agrees with the version that was loaded; False where our lease has passed to another worker. Then the
-    seat is due again, because this answer may have come after that worker's.
-
-    The success also releases everything held for the cause that this seat was held for, and ends the older claims of
-    registrations that were moving here.
-    """
-    older = list(session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id})) if work.wanted else []
-    if older:
-        _lock(session, Seat.id.in_([work.seat_id, *(row.seat_id for row in older)]))
-    values = {"seat_id": work.seat_id, "of_connection": connection_id, "term": term, "loaded_version": work.version}
-    if session.execute(_SETTLE, values | {"now": now}).rowcount == 0:
-        _change(session, Seat.id == work.seat_id, now)
-        return False
-    if work.held:
-        same = (Seat.cause == work.cause, Seat.cause_scope == work.cause_scope)
-        release(session, Seat.connection_id == connection_id, *same)
-    if older:
-        _end(session, Claim.id.in_([row.id for row in older]), now)
-    return True
+def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
+    """The lease has passed to another worker, and these answers may have come after that worker's."""
+    if works:
+        _change(session, Seat.id.in_([work.seat_id for work in works]), now)
 
 
-_here = _claim.alias()
-_OLDER_CLAIMS = (
-    select(_claim.c.id, _claim.c.seat_id)
-    .join(_here, _here.c.registration_id == _claim.c.registration_id)
-    .where(_here.c.seat_id == bindparam("seat_id"), _here.c.ended_at.is_(None))
-    .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
-)
-"""The older claims of every registration whose newest claim is on the seat."""
+def _assert_again(session: Session, connection_id: int, work: Work, now: datetime) -> None:
+    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again."""
+    wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+    same = and_(_same_enrollment(connection_id, work), wants_it)
+    if session.scalar(select(Seat.id).where(same).limit(1)) is not None:
+        _change(session, same, now)
+
+
+def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
+    return and_(
+        Seat.connection_id == connection_id,
+        Seat.canvas_enrollment_id == work.removed,
+        Seat.id != work.seat_id,
+    )
+
+
+def _waits_for_the_same(connection_id: int, work: Work) -> tuple[ColumnElement[bool], ...]:
+    same = (Seat.cause == work.cause, Seat.cause_scope == work.cause_scope)
+    return (_unsettled(connection_id), or_(Seat.held, Seat.parked_at.is_not(None)), *same)
 
 
 def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
@@ -480,7 +556,7 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
         return
     session.execute(
         update(Seat)
-        .where(_unsettled(connection_id), Seat.held, Seat.cause == cause, Seat.cause_scope == scope)
+        .where(*_waits_for_the_same(connection_id, work), Seat.held)
         .values(due_at=again)
         .execution_options(synchronize_session=False)
     )
