@@ -37,6 +37,8 @@ def choose(
         known.canvas_user_id, known.created_by_us, known.create_new = canvas_user_id, False, False
         words = f"is Canvas user {canvas_user_id}"
     elif new_login:
+        if not new_login.isprintable():
+            raise ValueError("Take the line breaks and control characters out of the login.")
         known.canvas_user_id, known.login_sent, known.create_new = None, new_login, True
         words = f"is none of them; a new Canvas user with the login {new_login}"
     else:

@@ -229,6 +229,14 @@ def database_url(kept_app: Flask) -> str:
     return kept_app.config["SQLALCHEMY_DATABASE_URI"]
 
 
+@pytest.fixture
+def postgresql_database(app_on_postgresql: Flask) -> str:
+    """The PostgreSQL database with our tables, emptied."""
+    with app_on_postgresql.app_context():
+        _empty(app_on_postgresql.extensions["sqlalchemy"].engine)
+    return app_on_postgresql.config["SQLALCHEMY_DATABASE_URI"]
+
+
 # -- the office -------------------------------------------------------------------------------------------------------
 
 
