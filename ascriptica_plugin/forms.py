@@ -132,6 +132,9 @@ class PlacesField(IntegerField):
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError:
             raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
+        if self.data is not None and abs(self.data) >= 2**31:
+            # Before a validator makes a float of it, which has an end.
+            raise ValueError("Enter how many people fit, or leave it blank for no limit.")
 
 
 class CourseForm(FlaskForm):

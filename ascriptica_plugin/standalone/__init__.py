@@ -152,7 +152,7 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:
     name, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name), port  # noqa: S104  # nosec B104 - compared, not bound to
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name), port  # noqa: S104 - compared, not bound to  # nosec B104
 
 
 def _answers(name: str, port: int) -> bool:

@@ -111,7 +111,7 @@ class Children:
         # What ends with the parent is bound to the thread that forked; there is only this one, so forking is safe too.
         self.forking = True
         try:
-            child.process = subprocess.Popen(  # noqa: S603  # nosec B603 - our own commands, no shell
+            child.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell  # nosec B603
                 child.command,
                 cwd=self.folder,
                 env=_environment_of_children(),

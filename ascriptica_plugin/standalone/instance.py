@@ -76,7 +76,7 @@ class Instance:
     def _socket_path(self) -> Path:
         path = self.folder / "valkey.sock"
         name = f"ascriptica-{os.getuid()}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
-        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108  # nosec B108 - checked below
+        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - checked below  # nosec B108
             if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
                 break
             path = Path(elsewhere, name, path.name) if elsewhere else path
