@@ -133,7 +133,8 @@ class PlacesField(IntegerField):
         except ValueError:
             raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
         if self.data is not None and abs(self.data) >= 2**31:
-            # Before a validator makes a float of it, which has an end.
+            # A validator would make a float of it, which has an end.
+            self.data = None
             raise ValueError("Enter how many people fit, or leave it blank for no limit.")
 
 
