@@ -49,7 +49,7 @@ class Ledger:
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
     grants: dict[int, bool] = field(default_factory=dict)
-    """Of Canvas enrollments about which something was noted that is not stored yet, whether they are ours to end."""
+    """Of the Canvas enrollments that were just answered and that some seat knows, whether they are ours to end."""
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -82,13 +82,8 @@ def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
     """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
-    known = ledger.grants.get(enrollment.id)
-    if known is None:
-        known = seats.grant_of(ledger.session, ledger.connection_id, enrollment.id)
-    if known is None:
-        known = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
-    ledger.grants[enrollment.id] = known
-    return known
+    is_younger = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+    return ledger.grants.setdefault(enrollment.id, is_younger)
 
 
 def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:

@@ -22,7 +22,16 @@ from sqlalchemy.orm import Session
 
 from . import connections, delivery, identity, privacy, seats
 from . import log as changes
-from .canvas import AddressRefused, CanvasClient, CanvasDown, CanvasError, PermissionMissing, Throttled, TokenRefused
+from .canvas import (
+    AddressRefused,
+    CanvasClient,
+    CanvasDown,
+    CanvasError,
+    Enrollment,
+    PermissionMissing,
+    Throttled,
+    TokenRefused,
+)
 from .causes import CAUSES
 from .models import Connection, Settings, begin_writing, load_settings
 from .seats import Work
@@ -290,6 +299,9 @@ class _Drain:
 
     def _turn(self, answered: list[_Task]) -> None:
         """Hear what was answered; store what it taught, and take up what goes out next."""
+        enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
+        self.ledger.grants.clear()
+        self.ledger.grants.update(seats.grants_of(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:
@@ -324,7 +336,6 @@ class _Drain:
         started = self._take_up(next_ids, heard) if ours else []
         self._store(started, ours)
         session.commit()
-        self.ledger.grants.clear()
         for task in [*heard, *started]:
             task.work.facts, task.work.user_facts = {}, {}
             if task.call is not None:

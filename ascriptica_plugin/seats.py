@@ -92,6 +92,8 @@ class Work:
     wanted: bool
     shared: bool
     """Another wanted seat is the same Canvas enrollment, so this one's end removes nothing."""
+    moving: bool
+    """A registration's newest claim is here, and older ones elsewhere end once this seat is settled."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     """What was learned of the seat and is not stored yet, by Seat's columns."""
@@ -283,6 +285,14 @@ def _load_statement() -> Select:
         other.id != Seat.id,
         exists().where(Claim.seat_id == other.id, Claim.ended_at.is_(None)),
     )
+    here, older = aliased(Claim), aliased(Claim)
+    moving = exists().where(
+        here.seat_id == Seat.id,
+        here.ended_at.is_(None),
+        older.registration_id == here.registration_id,
+        older.ended_at.is_(None),
+        older.id < here.id,
+    )
     let_go_last = (
         select(Course.on_withdrawal)
         .join(Registration, Registration.course_id == Course.id)
@@ -315,6 +325,7 @@ def _load_statement() -> Select:
             let_go_last,
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             shared,
+            moving,
         )
         .join(Participant, Participant.id == Seat.participant_id)
         .outerjoin(
@@ -393,8 +404,9 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
         # BEGIN IMMEDIATE has locked everything.
         return ours
     ids = {work.seat_id for work in works} | set(next_ids)
-    ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_ids": [work.seat_id for work in works]}))
     for work in works:
+        if work.moving:
+            ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}))
         if work.held:
             ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
         if work.removed:
@@ -416,10 +428,10 @@ _here = _claim.alias()
 _OLDER_CLAIMS = (
     select(_claim.c.id, _claim.c.seat_id)
     .join(_here, _here.c.registration_id == _claim.c.registration_id)
-    .where(_here.c.seat_id.in_(bindparam("seat_ids", expanding=True)), _here.c.ended_at.is_(None))
+    .where(_here.c.seat_id == bindparam("seat_id"), _here.c.ended_at.is_(None))
     .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
 )
-"""The older claims of every registration whose newest claim is on one of the seats."""
+"""The older claims of every registration whose newest claim is on the seat."""
 
 
 def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> None:
@@ -444,16 +456,17 @@ def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> N
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
-def grant_of(session: Session, connection_id: int, canvas_enrollment_id: int) -> bool | None:
-    """Whether an enrollment that another seat knows already is ours to end; None where no seat knows it."""
-    return session.scalar(_GRANT_OF, {"connection_id": connection_id, "canvas_enrollment_id": canvas_enrollment_id})
+def grants_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, bool]:
+    """Of the Canvas enrollments that seats know already, whether they are ours to end."""
+    # What no column holds, no seat knows.
+    ids = [one for one in canvas_enrollment_ids if one < 2**63]
+    return dict(session.execute(_GRANTS_OF, {"connection_id": connection_id, "ids": ids}).all()) if ids else {}
 
 
-_GRANT_OF = (
-    select(_seat.c.granted)
+_GRANTS_OF = (
+    select(_seat.c.canvas_enrollment_id, _seat.c.granted)
     .where(_seat.c.connection_id == bindparam("connection_id"))
-    .where(_seat.c.canvas_enrollment_id == bindparam("canvas_enrollment_id"))
-    .limit(1)
+    .where(_seat.c.canvas_enrollment_id.in_(bindparam("ids", expanding=True)))
 )
 
 
@@ -486,9 +499,9 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
             release(session, *_waits_for_the_same(connection_id, work))
         if work.removed:
             _assert_again(session, connection_id, work, now)
-    older = session.execute(_OLDER_CLAIMS, {"seat_ids": [work.seat_id for work in works if work.wanted]}).all()
-    if older:
-        _end(session, Claim.id.in_([row.id for row in older]), now)
+        if work.moving and work.wanted:
+            older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
+            _end(session, Claim.id.in_([row.id for row in older]), now)
 
 
 _SETTLE = (

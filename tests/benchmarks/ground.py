@@ -6,6 +6,8 @@ more about the machine than about us.
 
 import os
 import resource
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,16 +17,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import flask
 import requests
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Engine, func, insert, select, text, update
 
 from ascriptica_plugin.cli import upgrade_tables
-from ascriptica_plugin.models import Association, Claim, Course, Participant, Registration, Seat
+from ascriptica_plugin.models import Account, Association, Claim, Course, Participant, Registration, Seat
 
 from ..conftest import Office, Practice, a_postgresql, in_use, make_app
+from ..processes import Process, Valkey, until, worker
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = "ART"
+
+
+def tell(line: str) -> None:
+    """Print a line of the result at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 # -- databases --------------------------------------------------------------------------------------------------------
@@ -80,6 +91,36 @@ def practice_canvas(users: int = 0) -> Iterator[Practice]:
         child.communicate()
 
 
+@dataclass
+class QuickCanvas(Practice):
+    """`quick` in a process of its own, in the practice Canvas's words as far as it knows them."""
+
+    def calls(self) -> list[str]:
+        """It keeps no list."""
+        return []
+
+    def latency(self, seconds: float) -> None:
+        self.session.post(f"{self.url}/latency/{seconds}", timeout=10).raise_for_status()
+
+    def counts(self) -> dict[str, int]:
+        """How many calls came since the last look, and how many were in flight at once."""
+        return self.session.get(f"{self.url}/calls", timeout=10).json()
+
+
+@contextmanager
+def quick_canvas() -> Iterator[QuickCanvas]:
+    """A Canvas whose calls take as long as they are told to, and no longer."""
+    command = [sys.executable, "-m", "tests.benchmarks.quick"]
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{child.stdout.readline().strip()}"
+        with requests.Session() as session:
+            yield QuickCanvas(url, "a token", session, session, {"account.root": 1, "course.art": 42})
+    finally:
+        child.terminate()
+        child.communicate()
+
+
 def email(number: int) -> str:
     return f"p{number}@example.org"
 
@@ -87,6 +128,77 @@ def email(number: int) -> str:
 def environment(**more: str) -> dict[str, str]:
     """Of a child process, which knows the tests' secret."""
     return {**os.environ, "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": "1", **more}
+
+
+# -- our processes ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def a_valkey() -> Iterator[Valkey]:
+    """A Valkey of the run's own."""
+    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
+        server = Valkey(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.send(signal.SIGCONT)
+            server.end(signal.SIGKILL)
+
+
+@contextmanager
+def a_worker(url: str, redis_url: str = "") -> Iterator[Process]:
+    """`flask ascriptica worker` on this database and Redis."""
+    process = worker(url, redis_url)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+@contextmanager
+def a_website(url: str, redis_url: str = "", workers: int = 2) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The web processes under gunicorn, as the README has them; their address and the first of them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    options = f"--worker-class gthread --workers {workers} --threads 4 --no-control-socket --log-level error"
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app", *options.split(), "--bind", address]
+    environs = environment(DATABASE_URL=url, REDIS_URL=redis_url)
+    child = subprocess.Popen(command, cwd=REPOSITORY, env=environs)
+    try:
+        until(lambda: _serves(f"http://{address}/healthz"))
+        yield f"http://{address}", child
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _serves(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def accounts(office: Office, count: int) -> list[dict[str, dict[str, str]]]:
+    """Sign-ins for so many people; for each the cookies and the form fields of somebody who is signed in already."""
+    session, app = office.session, office.app
+    session.execute(
+        insert(Account.__table__),
+        [{"email": email(n), "name": f"P{n}", "password_hash": "none", "is_admin": False} for n in range(1, count + 1)],
+    )
+    session.commit()
+    with app.test_request_context():
+        field, secret = generate_csrf(), flask.session["csrf_token"]
+    people = []
+    for account in session.scalars(select(Account).order_by(Account.id)):
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie.update(_user_id=str(account.id), _fresh=True, csrf_token=secret)
+        people.append({"cookies": {"session": client.get_cookie("session").value}, "data": {"csrf_token": field}})
+    return people
 
 
 # -- the office -------------------------------------------------------------------------------------------------------
@@ -98,7 +210,8 @@ def an_office(url: str, canvas: Practice, seats: int = 0, **config: object) -> I
     with in_use(make_app(url, **config)) as app:
         office = Office(app, canvas)
         office.connect()
-        office.course(COURSE, "art")
+        if office.session.scalar(select(func.count()).select_from(Course)) == 0:
+            office.course(COURSE, "art")
         add_due_seats(office, seats)
         yield office
 

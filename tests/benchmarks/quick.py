@@ -1,0 +1,104 @@
+"""A Canvas that is only quick: every call is answered after the same time, at next to no cost of its own.
+
+    python -m tests.benchmarks.quick
+
+The practice Canvas keeps a world, and its work for each call would count as ours where the time of a call is the
+measure. This one remembers nothing but how many calls came and how many were in flight at once; `GET /calls` tells
+and forgets, `POST /latency/SECONDS` sets the time.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+from email.utils import formatdate
+
+ANSWERS = {
+    r"GET /api/v1/users/self": {"id": 1, "name": "Admin", "login_id": "admin"},
+    r"GET /api/v1/users/(\d+)": {"id": 1, "name": "Somebody", "login_id": "somebody"},
+    r"GET /api/v1/accounts/\w+/permissions": dict.fromkeys(
+        ("manage_user_logins", "read_roster", "view_user_logins", "add_student_to_course",
+         "remove_student_from_course", "manage_sis"), True
+    ),
+    r"GET /api/v1/accounts/(\w+)": {"id": 1, "name": "Quick", "parent_account_id": None, "root_account_id": None},
+    r"GET /api/v1/courses/(\d+)": {"id": 42, "name": "Art", "workflow_state": "available"},
+}  # fmt: skip
+ENROLLMENT = {"course_id": 42, "course_section_id": 4, "type": "StudentEnrollment", "enrollment_state": "active"}
+
+
+class Quick:
+    """What all connections share."""
+
+    def __init__(self) -> None:
+        self.latency = 0.0
+        self.ids = itertools.count(1)
+        self.forget()
+        self.in_flight = 0
+
+    def forget(self) -> None:
+        self.total = self.most = 0
+
+    def answer(self, line: str, body: str) -> dict:
+        for pattern, answer in ANSWERS.items():
+            if re.fullmatch(pattern, line):
+                return answer
+        user = re.search(r"user_id%5D=(?:sis_user_id%3AS-)?(\d+)", body) or re.search(
+            r"sis_user_id[:%3A]+S-(\d+)", line
+        )
+        user_id = int(user[1]) if user else 0
+        if line.startswith("GET"):
+            return {"id": user_id, "name": "Somebody", "login_id": f"p{user_id}@example.org"}
+        return {"id": next(self.ids), "user_id": user_id, "created_at": "2999-01-01T00:00:00Z", **ENROLLMENT}
+
+
+class Caller(asyncio.Protocol):
+    """One connection: HTTP/1.1, kept alive, one request after the other."""
+
+    def __init__(self, quick: Quick):
+        self.quick, self.heard = quick, b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+        head, found, body = self.heard.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if not found or len(body) < (int(length[1]) if length else 0):
+            return
+        self.heard = b""
+        method, path, _ = head.decode().split("\r\n", 1)[0].split(" ")
+        line = f"{method} {path.partition('?')[0]}"
+        quick = self.quick
+        if line == "GET /calls":
+            self.send({"total": quick.total, "max_in_flight": quick.most})
+            quick.forget()
+        elif line.startswith("POST /latency/"):
+            quick.latency = float(line.rpartition("/")[2])
+            self.send({})
+        else:
+            quick.total += 1
+            quick.in_flight += 1
+            quick.most = max(quick.most, quick.in_flight)
+            asyncio.get_running_loop().call_later(quick.latency, self.send_call, quick.answer(line, body.decode()))
+
+    def send_call(self, answer: dict) -> None:
+        self.quick.in_flight -= 1
+        self.send(answer)
+
+    def send(self, answer: dict) -> None:
+        body = json.dumps(answer).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {formatdate(usegmt=True)}\r\n"
+        self.transport.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+async def main() -> None:
+    """Serve until the end; says on which port."""
+    quick = Quick()
+    server = await asyncio.get_running_loop().create_server(lambda: Caller(quick), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - told to whoever started it
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
