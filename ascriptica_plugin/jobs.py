@@ -35,7 +35,7 @@ STANDBY_SECONDS = 0.5
 """How often we look while another worker is at it, so that we take over within a second of its end."""
 
 END_SECONDS = 9
-"""How long a worker that was told to end waits for its calls; a drain has given its lease back a little before."""
+"""How long a worker that was told to end waits for its drain, which takes a little less to give its lease back."""
 
 FORGET_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600

@@ -48,7 +48,8 @@ passwords.METHOD = "scrypt:1024:8:1"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that wait most, so that none of them is left alone at the end."""
-    items.sort(key=lambda item: item.path.stem not in ("test_standalone", "test_jobs", "test_browser", "test_roster"))
+    first = ["test_faults", "test_faults_postgresql", "test_standalone", "test_jobs", "test_browser", "test_roster"]
+    items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
 
 
 # -- the practice Canvas ----------------------------------------------------------------------------------------------
@@ -157,6 +158,13 @@ def a_postgresql(name: str) -> Iterator[str]:
         yield server.url.set(database=name).render_as_string(hide_password=False)
         server.dispose()
         return
+    with embedded_postgresql() as url:
+        yield url
+
+
+@contextmanager
+def embedded_postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL of one's own."""
     with tempfile.TemporaryDirectory(prefix="ascriptica-pg-", ignore_cleanup_errors=True) as folder:
         # Run as root, the server runs as another user, who must be able to walk to its data.
         Path(folder).chmod(0o755)
@@ -176,9 +184,21 @@ def a_postgresql(name: str) -> Iterator[str]:
 def empty_sqlite(tmp_path_factory) -> Path:
     """A SQLite file with our tables in it, to be copied."""
     path = tmp_path_factory.mktemp("sqlite") / "empty.sqlite3"
-    with in_use(make_app(f"sqlite:///{path}")) as app:
-        upgrade_tables(app)
+    with_tables(f"sqlite:///{path}")
     return path
+
+
+def with_tables(url: str) -> str:
+    """Make our tables there."""
+    with in_use(make_app(url)) as app:
+        upgrade_tables(app)
+    return url
+
+
+@pytest.fixture
+def sqlite_url(empty_sqlite: Path, tmp_path: Path) -> str:
+    """A SQLite database with our tables, and nothing in them."""
+    return f"sqlite:///{shutil.copy(empty_sqlite, tmp_path / 'office.sqlite3')}"
 
 
 @pytest.fixture(scope="session")
@@ -230,8 +250,8 @@ def database_url(kept_app: Flask) -> str:
 
 
 @pytest.fixture
-def postgresql_database(app_on_postgresql: Flask) -> str:
-    """The PostgreSQL database with our tables, emptied."""
+def postgresql(app_on_postgresql: Flask) -> str:
+    """The PostgreSQL database with our tables, and nothing in them."""
     with app_on_postgresql.app_context():
         _empty(app_on_postgresql.extensions["sqlalchemy"].engine)
     return app_on_postgresql.config["SQLALCHEMY_DATABASE_URI"]

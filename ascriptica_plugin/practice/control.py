@@ -125,6 +125,7 @@ def _world_json(world: World) -> dict[str, Any]:
                 "id": user.id,
                 "name": user.name,
                 "login": login.unique_id if login else None,
+                "logins": [one.unique_id for one in world.logins_of_user[user.id] if one.workflow_state != "deleted"],
                 "sis_user_id": login.sis_user_id if login else None,
                 "email": user.email,
                 "state": user.workflow_state,

@@ -22,6 +22,7 @@ THROTTLED = {403: "403 Forbidden (Rate Limit Exceeded)\n", 429: "429 Too Many Re
 class Fault:
     """One order. `match` = METHOD, a space, and the start of the path after /api/v1 or a glob; "* *" is everything.
 
+    `of`, unless empty, is a text that the query or the form must hold as it was sent, such as one user's id.
     `skip` calls go through first, then `times` are hit (None: all). `when` says whether the request
     took effect before the fault ("after") or never did ("before").
     """
@@ -32,6 +33,7 @@ class Fault:
     skip: int = 0
     when: str = "before"
     status: int | None = None
+    of: str = ""
 
     def __post_init__(self) -> None:
         method, space, path = self.match.partition(" ")
@@ -39,9 +41,9 @@ class Fault:
         if not (known and space and method and path and self.when in ("before", "after")):
             raise ValueError(f"This is not a fault: {asdict(self)}")
 
-    def meets(self, method: str, path: str) -> bool:
+    def meets(self, method: str, path: str, sent: str) -> bool:
         wanted, _, pattern = self.match.partition(" ")
-        if wanted not in ("*", method):
+        if wanted not in ("*", method) or self.of not in sent:
             return False
         return fnmatchcase(path, pattern) if any(sign in pattern for sign in "*?[") else path.startswith(pattern)
 
@@ -67,13 +69,13 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._orders]
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault that hits this request, counted down."""
+    def take(self, method: str, path: str, sent: str) -> Fault | None:
+        """The fault that hits this request, counted down; `sent` is its query and form."""
         if not self._orders:
             return None
         with self._lock:
             for fault in self._orders:
-                if not fault.meets(method, path):
+                if not fault.meets(method, path, sent):
                     continue
                 if fault.skip:
                     fault.skip -= 1

@@ -165,7 +165,9 @@ class Traffic:
         return response
 
     def _answered(self, environ: dict[str, Any], method: str, path: str) -> Response:
-        fault = self.faults.take(method, path)
+        form = environ["wsgi.input"]
+        sent = f"{environ.get('QUERY_STRING', '')}&{form.getvalue().decode('latin-1')}"
+        fault = self.faults.take(method, path, sent)
         if self.options.latency_seconds:
             time.sleep(self.options.latency_seconds)
         if fault and fault.when == "before":

@@ -1,0 +1,112 @@
+"""`flask ascriptica worker` with a clock that can be set, and a point at which it kills itself.
+
+    python -m tests.faults.child CLOCK_FILE SPEED [POINT]
+
+CLOCK_FILE holds the seconds by which this machine's clock is off. All that the worker waits for is SPEED times shorter
+than in real life. The process dies by SIGKILL the first time that it
+comes to POINT while it has work to do: nothing is tidied up, as if somebody had pulled the plug.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from ascriptica_plugin import drain, jobs, seats
+from ascriptica_plugin.canvas import CanvasClient
+
+HURRIED = {
+    seats: ("LEASE", "FIRST_BACK_OFF"),
+    drain: ("RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
+    jobs: ("SWEEP_SECONDS",),
+}
+
+
+def main(clock_file: Path, speed: float, point: str | None) -> None:
+    def now() -> datetime:
+        text = clock_file.read_text() if clock_file.exists() else ""
+        return datetime.now(UTC) + timedelta(seconds=float(text or 0))
+
+    drain.utc_now = now
+    for room, names in HURRIED.items():
+        for name in names:
+            setattr(room, name, getattr(room, name) / speed)
+    known = CanvasClient.__init__.__kwdefaults__
+    known |= {name: known[name] / speed for name in ("timeout_seconds", "deadline_seconds")}
+    if point:
+        POINTS[point]()
+    import wsgi
+
+    wsgi.app.cli.main(args=["ascriptica", "worker"], prog_name="flask")
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_the_lease() -> None:
+    seats.take_lease = die
+
+
+def after_the_lease() -> None:
+    take = seats.take_lease
+
+    def taken(session: Session, *args):
+        if (term := take(session, *args)) is not None:
+            event.listen(session, "after_commit", die)
+        return term
+
+    seats.take_lease = taken
+
+
+def after_canvas_answered() -> None:
+    """The enrollment is made or ended in Canvas, and nothing of the answer is stored."""
+    for name in ("enroll", "unenroll"):
+        setattr(CanvasClient, name, _and_die(getattr(CanvasClient, name)))
+
+
+def _and_die(call: Callable) -> Callable:
+    def fatal(*args, **how):
+        call(*args, **how)
+        die()
+
+    return fatal
+
+
+def after_a_user_was_created() -> None:
+    CanvasClient.create_user = _and_die(CanvasClient.create_user)
+
+
+def before_the_commit() -> None:
+    seats.settle = _and_die(seats.settle)
+
+
+def after_the_commit() -> None:
+    settle = seats.settle
+
+    def settled(session: Session, *args):
+        event.listen(session, "after_commit", die)
+        return settle(session, *args)
+
+    seats.settle = settled
+
+
+POINTS: dict[str, Callable[[], None]] = {
+    made.__name__: made
+    for made in (
+        before_the_lease,
+        after_the_lease,
+        after_canvas_answered,
+        after_a_user_was_created,
+        before_the_commit,
+        after_the_commit,
+    )
+}
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
