@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from . import addresses, log, people, registrations, seats
-from .models import Association, Course, Participant, Registration, Settings, begin_writing, load_settings
+from .models import Association, Course, Participant, Registration, load_settings
 
 COLUMNS = {
     "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
@@ -118,9 +118,7 @@ def _import_batch(session: Session, take: "_Import", batch: list[Row], report: R
 
 def _written(session: Session, take: "_Import", batch: list[Row]) -> list:
     for last_try in (False, True):
-        begin_writing(session)
-        # One import at a time: what one makes, the next one finds.
-        session.execute(select(Settings.id).with_for_update())
+        people.one_at_a_time(session)
         try:
             outcomes = list(take.outcomes(batch))
             session.commit()

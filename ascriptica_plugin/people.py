@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
 from . import log, seats
-from .models import CanvasUser, Participant, Seat
+from .models import CanvasUser, Participant, Seat, Settings, begin_writing
 
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""
@@ -54,6 +54,15 @@ def read_sis_user_id(typed: str) -> str | None:
     if not sis_user_id.isprintable():
         raise ValueError("Take the line breaks and control characters out of the SIS ID.")
     return sis_user_id or None
+
+
+def one_at_a_time(session: Session) -> None:
+    """Be the only one who enters people until the transaction ends, so that nobody is entered twice.
+
+    To be called before any course is locked, and before looking for who is there.
+    """
+    begin_writing(session)
+    session.execute(select(Settings.id).with_for_update())
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:

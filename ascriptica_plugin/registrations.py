@@ -240,6 +240,7 @@ def register_entries(
 
     A participant who is here already is found by the email, whatever its case; nobody having it, one is made.
     """
+    people.one_at_a_time(session)
     lock(session, course)
     known = people.by_email(session, [entry.email for entry in entries])
     results: list[Registration | NotPossible] = []

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from ascriptica_plugin import registrations
 from ascriptica_plugin.models import Claim, Course, Participant, Registration, Seat
-from ascriptica_plugin.registrations import NotPossible
+from ascriptica_plugin.registrations import Entry, NotPossible
 
 from .conftest import Office, someone
 
@@ -249,6 +249,24 @@ def test_one_person_pressing_five_times_registers_once(here):
     here.session.expire_all()
     assert live(here.session, course) == course.places_taken == 1
     assert here.session.scalar(select(func.count()).select_from(Participant)) == 1
+
+
+def test_two_clerks_who_enter_the_same_people_in_two_courses_enter_each_once(here):
+    courses = [here.course("ART").id, here.course("BIO").id]
+    here.session.commit()
+    entries = [Entry(f"p{n}@example.org", f"P{n}") for n in range(20)]
+
+    def entering(course_id: int):
+        def act(session):
+            course = session.get(Course, course_id)
+            registrations.register_entries(session, course, entries, here.now, "boss@example.org")
+
+        return act
+
+    assert at_once(here, [entering(course_id) for course_id in courses]) == ["done"] * 2
+    here.session.expire_all()
+    assert here.session.scalar(select(func.count()).select_from(Participant)) == 20
+    assert here.session.scalar(select(func.count()).select_from(Registration)) == 40
 
 
 def test_places_stay_true_while_people_come_and_go(here):
