@@ -225,23 +225,6 @@ class Confirmation(FlaskForm):
 MOST_LINES = 500
 
 
-class OnBehalfForm(FlaskForm):
-    """One person whom the office registers."""
-
-    name = StringField("Name")
-    email = StringField("Email", description="Somebody who is here already is found by it.")
-    sis_user_id = StringField("SIS ID", description="The person's ID in Canvas's SIS data.")
-
-    def validate_name(self, field) -> None:
-        field.data = _read(people.read_name, field.data or "")
-
-    def validate_email(self, field) -> None:
-        field.data = _read(people.read_email, field.data or "")
-
-    def validate_sis_user_id(self, field) -> None:
-        field.data = _read(people.read_sis_user_id, field.data or "")
-
-
 @dataclass
 class PastedLine:
     """One line of a pasted list: `number` from 1, and either whom it names or the `problem` with it."""
@@ -324,7 +307,7 @@ def _read_person(number: int, typed: str) -> PastedLine:
 
 
 class ParticipantForm(FlaskForm):
-    """A participant's own data; what is not changed is not judged, since it may be the host's."""
+    """Who somebody is; what was there before and is not changed is not judged, since it may be the host's."""
 
     name = StringField("Name", filters=[_strip])
     email = StringField("Email", filters=[_strip])
@@ -344,7 +327,7 @@ class ParticipantForm(FlaskForm):
         self._judge(field, people.read_sis_user_id)
 
     def _judge(self, field, reader: Callable[[str], str | None]) -> None:
-        if field.data != field.object_data:
+        if field.object_data is None or field.data != field.object_data:
             field.data = _read(reader, field.data or "")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
 from .. import drain, people, registrations, standing
-from ..forms import OnBehalfForm, OnBehalfListForm, PastedLine
+from ..forms import OnBehalfListForm, ParticipantForm, PastedLine
 from ..models import Course, Participant, Registration, Seat
 from ..registrations import Entry, NotPossible
 from .base import blueprint, for_administrators, office_time, person, session, settings
@@ -31,19 +31,19 @@ def roster(code: str):
     """The roster; what is posted here registers people on behalf, one or a pasted list."""
     found = course_or_404(code)
     if request.method == "GET":
-        return _page(found, OnBehalfForm(), OnBehalfListForm())
+        return _page(found, ParticipantForm(), OnBehalfListForm())
     if "people" in request.form:
         form = OnBehalfListForm()
         if form.validate():
             return _register_list(found, form)
-        return _page(found, OnBehalfForm(formdata=None), form), 422
-    form = OnBehalfForm()
+        return _page(found, ParticipantForm(formdata=None), form), 422
+    form = ParticipantForm()
     if form.validate():
         return _register_one(found, form)
     return _page(found, form, OnBehalfListForm(formdata=None)), 422
 
 
-def _register_one(course: Course, form: OnBehalfForm):
+def _register_one(course: Course, form: ParticipantForm):
     entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
     [result] = registrations.register_entries(session(), course, [entry], drain.utc_now(), person().email)
     if isinstance(result, NotPossible):
@@ -71,7 +71,7 @@ def _register_list(course: Course, form: OnBehalfListForm):
     done = [result for result in results if isinstance(result, Registration)]
     if not done or (bad and request.form.get("anyway") != "1"):
         session().rollback()
-        return _page(course, OnBehalfForm(formdata=None), form, bad=bad, good=len(done)), 422
+        return _page(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
     told = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
@@ -190,7 +190,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _page(
-    course: Course, one: OnBehalfForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
+    course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
 ) -> str:
     """The roster with both forms; `bad` are lines of the pasted list that can't go in, `good` how many can."""
     q = request.args.get("q", "").replace("\x00", "").strip()
