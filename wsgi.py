@@ -31,6 +31,7 @@ def create_app(config: dict | None = None) -> Flask:
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
         ASCRIPTICA_CANVAS_CA_FILE=os.environ.get("ASCRIPTICA_CANVAS_CA_FILE"),
         ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
+        ASCRIPTICA_LOG_DAYS=os.environ.get("ASCRIPTICA_LOG_DAYS") or 180,
         ASCRIPTICA_ADDRESS=os.environ.get("ASCRIPTICA_ADDRESS"),
         ASCRIPTICA_PROXIES=os.environ.get("ASCRIPTICA_PROXIES"),
         SMTP_URL=os.environ.get("SMTP_URL"),

@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import re
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -26,6 +28,7 @@ class Plugin:
     canvases: Canvases
     bell: jobs.Bell
     timezone: ZoneInfo
+    log_kept: timedelta
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -62,9 +65,10 @@ class Ascriptica:
         - `ASCRIPTICA_CANVAS_CA_FILE`: a PEM file with the authorities that may vouch for Canvas's certificate, where
           those that everybody trusts don't.
         - `ASCRIPTICA_TIMEZONE`: the office's time zone for pages and forms; default UTC.
+        - `ASCRIPTICA_LOG_DAYS`: for how many days the log of changes is kept; default 180.
         - `ASCRIPTICA_URL_PREFIX`: a path under which all pages are; default none.
 
-        Raises RuntimeError without SECRET_KEY or Flask-SQLAlchemy, with keys or a file that can't be used, or when set
+        Raises RuntimeError where one of them can't be used, without SECRET_KEY or Flask-SQLAlchemy, or when set
         up twice.
         """
         if "ascriptica" in app.extensions:
@@ -78,6 +82,7 @@ class Ascriptica:
         app.config.setdefault("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False)
         app.config.setdefault("ASCRIPTICA_CANVAS_CA_FILE", None)
         app.config.setdefault("ASCRIPTICA_TIMEZONE", "UTC")
+        app.config.setdefault("ASCRIPTICA_LOG_DAYS", 180)
         app.config.setdefault("ASCRIPTICA_URL_PREFIX", None)
         app.extensions["ascriptica"] = Plugin(
             self.load_participant,
@@ -86,10 +91,18 @@ class Ascriptica:
             Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"]), _ca_file(app)),
             jobs.Bell(app.config["REDIS_URL"] or None),
             ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"]),
+            _log_kept(app),
         )
         jobs.listen(app.extensions["sqlalchemy"].session)
         views.init_app(app, app.config["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())
+
+
+def _log_kept(app: Flask) -> timedelta:
+    days = str(app.config["ASCRIPTICA_LOG_DAYS"])
+    if not re.fullmatch("[1-9][0-9]{0,4}", days):
+        raise RuntimeError("ASCRIPTICA_LOG_DAYS must be a whole number of days, at least 1.")
+    return timedelta(days=int(days))
 
 
 def _token_keys(app: Flask) -> MultiFernet:

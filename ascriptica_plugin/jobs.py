@@ -148,7 +148,7 @@ def forget_old_entries(app: Flask) -> None:
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
         begin_writing(session)
-        forget_old(session, drain.utc_now())
+        forget_old(session, drain.utc_now(), app.extensions["ascriptica"].log_kept)
         privacy.forget_leftovers(session, drain.utc_now())
         sign_ins.forget_old(session, drain.utc_now())
         session.commit()

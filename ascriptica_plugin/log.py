@@ -14,8 +14,6 @@ from .models import LogEntry
 US = "Ascriptica"
 """Who did what nobody asked for at that moment: the worker."""
 
-KEPT = timedelta(days=180)
-
 _INSERT = insert(LogEntry.__table__)
 
 
@@ -53,7 +51,7 @@ def write(session: Session, entries: list[dict[str, Any]]) -> None:
         session.execute(_INSERT, entries)
 
 
-def forget_old(session: Session, now: datetime, kept: timedelta = KEPT) -> int:
+def forget_old(session: Session, now: datetime, kept: timedelta) -> int:
     """Delete what is older than `kept`; answers how many."""
     return session.execute(
         delete(LogEntry).where(LogEntry.at < now - kept).execution_options(synchronize_session=False)

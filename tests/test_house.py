@@ -178,6 +178,12 @@ def test_a_file_without_certificates_is_refused(tmp_path):
             make_app("sqlite://", ASCRIPTICA_CANVAS_CA_FILE=str(path))
 
 
+@pytest.mark.parametrize("days", ["0", "-1", "a year", "1.5", ""])
+def test_a_log_kept_for_no_number_of_days_is_refused(days):
+    with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG_DAYS"):
+        make_app("sqlite://", ASCRIPTICA_LOG_DAYS=days)
+
+
 def test_keys_that_are_none_are_refused():
     with pytest.raises(RuntimeError, match="Fernet"):
         make_app("sqlite://", ASCRIPTICA_TOKEN_KEYS="not a key")

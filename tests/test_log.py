@@ -7,7 +7,7 @@ import pytest
 from ascriptica_plugin import jobs, log
 from ascriptica_plugin.models import Course, LogEntry, Participant
 
-from .conftest import sign_in
+from .conftest import in_use, make_app, sign_in
 from .test_pages import all_of, words
 from .test_participants import queries
 
@@ -130,6 +130,11 @@ def test_old_entries_vanish(app, session):
     session.commit()
     jobs.forget_old_entries(app)
     assert {one.words for one in all_of(app, LogEntry)} == {"179 days ago", "0 days ago"}
+    with in_use(make_app(app.config["SQLALCHEMY_DATABASE_URI"], ASCRIPTICA_LOG_DAYS="30")) as shorter:
+        jobs.forget_old_entries(shorter)
+        sign_in(client := shorter.test_client(), shorter, "boss@example.org", admin=True)
+        assert "30 days" in words(client.get("/tools/log"))
+    assert {one.words for one in all_of(app, LogEntry)} == {"0 days ago"}
 
 
 def test_the_worker_forgets_at_once_and_then_every_hour(app, monkeypatch):

@@ -7,9 +7,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from .. import people
-from ..log import KEPT
 from ..models import Course, LogEntry, Participant
-from .base import blueprint, for_administrators, session
+from .base import blueprint, for_administrators, plugin, session
 
 A_PAGE = 100
 A_LOOK = 100_000
@@ -50,7 +49,7 @@ def log_entries():
         q=q,
         what=what,
         verbs=sorted({*_verbs(), what} - {""}),
-        days=KEPT.days,
+        days=plugin().log_kept.days,
     )
 
 
