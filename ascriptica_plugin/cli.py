@@ -12,7 +12,8 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
 
-from . import connections, drain, imports, jobs, standing
+from . import connections, csvfile, drain, imports, standing
+from . import worker as worker_process
 from .models import load_settings
 
 
@@ -61,14 +62,14 @@ def worker() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
-    jobs.work(current_app._get_current_object())
+    worker_process.work(current_app._get_current_object())
     # A call that hangs in its thread would keep the interpreter from ending.
     logging.shutdown()
     os._exit(0)
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(tuple(imports.COLUMNS)))
+@click.argument("kind", type=click.Choice(tuple(csvfile.COLUMNS)))
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Tell what would become of each row, and change nothing.")
 @click.pass_context
@@ -82,8 +83,8 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
     go in. Ends with 0 if all went in, 1 if some did not, 2 if the file can't be used.
     """
     try:
-        rows = imports.read(kind, file.read(imports.LARGEST_FILE + 1))
-    except imports.Unusable as reason:
+        rows = csvfile.read(kind, file.read(csvfile.LARGEST_FILE + 1))
+    except csvfile.Unusable as reason:
         click.echo(f"Error: {reason}", err=True)
         context.exit(2)
 

@@ -15,7 +15,7 @@ from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, Sele
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
-from . import addresses, imports, people
+from . import addresses, csvfile, people
 from .models import load_settings
 
 T = TypeVar("T")
@@ -342,7 +342,7 @@ class ImportForm(FlaskForm):
     """A CSV file to import, or only to try out."""
 
     kind = SelectField(
-        "What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in imports.COLUMNS]
+        "What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in csvfile.COLUMNS]
     )
     file = FileField("CSV file", validators=[FileRequired("Choose a file.")])
     dry_run = BooleanField("Only try it out: tell what would become of each row, and change nothing")

@@ -1,80 +1,112 @@
-"""Imports: courses, participants and registrations from a CSV file, by the same rules as their pages.
+"""Imports on their way: some hundreds of rows at a time, each time with the report in the same transaction.
 
-Knows the tables and the rules; no Flask. A row that can't be taken is refused with a reason and the others go in.
-Importing a file again changes nothing: a blank cell leaves what there is, and rows that contradict an earlier one
-are refused. A dry run only reads, so that it holds no lock that a registration would wait for.
+Knows the tables; no Flask. A row that can't be taken is refused with a reason and the others go in; the same file again
+changes nothing. The command runs an import through. An upload is kept in the database until it is through: whoever has
+time goes on with it, the request for a moment and then the worker, and a killed one loses or doubles nothing, because
+how far it came is written with what it wrote. A dry run, which writes nothing, begins again.
 """
 
-import csv
-import io
-import re
-from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import zip_longest
-from typing import NamedTuple
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
 
-from . import addresses, log, people, registrations, seats
-from .models import Association, Course, Participant, Registration, load_settings
+from . import csvfile, people
+from .csvfile import Row
+from .kinds import KINDS, Now, Refused
+from .models import Import, begin_writing
 
-COLUMNS = {
-    "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
-    "participants": ("email", "name", "sis_user_id"),
-    "registrations": ("email", "course", "status"),
-}
-NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
-
-LARGEST_FILE = 20_000_000
-MOST_ROWS = 100_000
-LONGEST_CELL = 1000
 BATCH = 500
+TAKEN = timedelta(seconds=30)
+"""A batch takes a second or so; whoever took an import up and writes nothing for this long is gone."""
 
-AS_UTF_8 = (
-    "This file is not in UTF-8, so its letters could be misread. Save it again: in Excel as “CSV UTF-8 "
-    "(Comma delimited)”, in LibreOffice with the character set Unicode (UTF-8)."
-)
+KEPT = timedelta(days=7)
 
-Now = Callable[[], datetime]
-
-
-class Unusable(Exception):
-    """Nothing of the file can be taken; the text is a sentence that says why."""
-
-
-class _Refused(Exception):
-    """One row can't be taken; the text is the reason."""
-
-
-class Row(NamedTuple):
-    """A row's cells by column, stripped; `line` is where it begins in the file. `problem`: it can't be read."""
-
-    line: int
-    cells: dict[str, str]
-    problem: str | None = None
-
-
-class Refusal(NamedTuple):
-    line: int
-    reason: str
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class Report:
-    """What became of the rows; of a dry run, what would become of them."""
+    """What became of the rows; of a dry run, what would become of them. `refused` are pairs of line and reason."""
 
     made: int = 0
     changed: int = 0
     unchanged: int = 0
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+    def with_outcomes(self, outcomes: list[tuple[Row, str | Refused]]) -> "Report":
+        """This report and what became of more rows."""
+        results = [outcome for _, outcome in outcomes]
+        refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, Refused)]
+        return Report(
+            self.made + results.count("made"),
+            self.changed + results.count("changed"),
+            self.unchanged + results.count("unchanged"),
+            sorted([*self.refused, *refused]),
+        )
 
     def __str__(self) -> str:
         return f"{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
+
+
+class _Overtaken(Exception):
+    """Somebody else went on with the import meanwhile."""
+
+
+class _Run:
+    """Rows on their way in: how many are `done`, and what became of them.
+
+    `keep` is called in each batch's transaction with the number of rows done and the report that are true when it
+    commits.
+    """
+
+    def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool):
+        self.session, self.dry_run = session, dry_run
+        self.take = KINDS[kind](session, now, by, dry_run)
+        self.rows = self.take.in_order(rows)
+        self.done, self.report = 0, Report()
+
+    def go_on_from(self, done: int, report: Report) -> None:
+        """Begin where another run of the same rows was left."""
+        refused = {line for line, _ in report.refused}
+        self._remember([row for row in self.rows[:done] if row.line not in refused])
+        self.done, self.report = done, report
+
+    @property
+    def left(self) -> int:
+        return len(self.rows) - self.done
+
+    def batch(self, keep: Callable[[int, Report], None] = lambda done, report: None) -> None:
+        """Take the next rows; commits."""
+        rows = self.rows[self.done : self.done + BATCH]
+        done = self.done + len(rows)
+        try:
+            outcomes, report = self._take(rows, done, keep)
+        except IntegrityError:
+            # Somebody made the same course on its page meanwhile; now it is found.
+            self.session.rollback()
+            outcomes, report = self._take(rows, done, keep)
+        self._remember([row for row, outcome in outcomes if not isinstance(outcome, Refused)])
+        self.done, self.report = done, report
+
+    def _take(self, rows: list[Row], done: int, keep: Callable[[int, Report], None]) -> tuple[list, Report]:
+        if not self.dry_run:
+            people.one_at_a_time(self.session)
+        outcomes = list(self.take.outcomes(rows))
+        if self.dry_run:
+            self.session.rollback()
+        report = self.report.with_outcomes(outcomes)
+        keep(done, report)
+        self.session.commit()
+        return outcomes, report
+
+    def _remember(self, taken: list[Row]) -> None:
+        for row in taken:
+            self.take.seen.setdefault(self.take.key(row), row)
 
 
 def run(
@@ -87,483 +119,115 @@ def run(
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
-    """Import the rows and tell what became of each; commits some hundreds at a time.
+    """Import the rows and tell what became of each.
 
     `by` is who did it, for the log; `progress` is told how many rows were done before, and are now.
     """
-    take = _KINDS[kind](session, now, by, dry_run)
-    report = Report()
-    done = 0
-    for batch in take.batches(rows):
-        _import_batch(session, take, batch, report, dry_run)
-        progress(done, done + len(batch))
-        done += len(batch)
-    report.refused.sort()
-    return report
+    through = _Run(session, kind, rows, now, by, dry_run)
+    while through.left:
+        before = through.done
+        through.batch()
+        progress(before, through.done)
+    return through.report
 
 
-def _import_batch(session: Session, take: "_Import", batch: list[Row], report: Report, dry_run: bool) -> None:
-    if dry_run:
-        outcomes = list(take.outcomes(batch))
-        session.rollback()
-    else:
-        outcomes = _written(session, take, batch)
-    for row, outcome in outcomes:
-        if isinstance(outcome, _Refused):
-            report.refused.append(Refusal(row.line, str(outcome)))
-        else:
-            setattr(report, outcome, getattr(report, outcome) + 1)
-            take.seen.setdefault(take.key(row), row)
+# -- uploads ----------------------------------------------------------------------------------------------------------
 
 
-def _written(session: Session, take: "_Import", batch: list[Row]) -> list:
-    for last_try in (False, True):
-        people.one_at_a_time(session)
-        try:
-            outcomes = list(take.outcomes(batch))
-            session.commit()
-        except IntegrityError:
-            # Somebody made the same course on its page meanwhile; now it is found.
-            session.rollback()
-            if last_try:
-                raise
-        else:
-            return outcomes
-    raise AssertionError("unreachable")
+def start(
+    session: Session,
+    kind: str,
+    name: str,
+    data: bytes,
+    now: datetime,
+    by: str,
+    *,
+    dry_run: bool,
+    most_rows: int,
+) -> Import:
+    """An import of the file, to be gone on with. Raises csvfile.Unusable. Never commits."""
+    rows = csvfile.read(kind, data, most_rows)
+    begin_writing(session)
+    made = Import(kind=kind, name=name, file=data, total=len(rows), started_at=now, who=by, dry_run=dry_run, refused=[])
+    session.add(made)
+    session.flush()
+    return made
 
 
-# -- the file ---------------------------------------------------------------------------------------------------------
+def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None) -> bool:
+    """Go on with this import, or with the oldest that nobody is at, until it is through or `stop` says so; commits.
 
-
-def read(kind: str, data: bytes, most_rows: int = MOST_ROWS) -> list[Row]:
-    """The rows of a file of that kind; blank ones are left out. Raises Unusable."""
-    if len(data) > LARGEST_FILE:
-        raise Unusable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Split it.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unusable(AS_UTF_8) from None
-    header = re.search(r"\S.*", text)
-    if header is None:
-        raise Unusable("The file is empty.")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(kind, header[0]))
-    rows: list[Row] = []
-    names = None
-    for line, cells in _lines(lines):
-        if not any(cells):
-            continue
-        if names is None:
-            names = _header(kind, cells)
-        elif len(rows) == most_rows:
-            raise Unusable(f"The file has more than {most_rows:,} rows. Split it.")
-        else:
-            rows.append(_row(line, names, cells))
-    if not rows:
-        raise Unusable("The file has a header and no rows.")
-    return rows
-
-
-def _delimiter(kind: str, header: str) -> str:
-    """Comma, semicolon or tab: whichever finds most of our columns in the header."""
-    found = {sign: len(set(map(_name, header.split(sign))) & set(COLUMNS[kind])) for sign in ",;\t"}
-    return max(found, key=found.__getitem__)
-
-
-def _name(cell: str) -> str:
-    return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
-
-
-def _lines(reader) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it begins; a cell in quotes may have several lines."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            raise Unusable(f"Line {line} can't be read. Perhaps a quotation mark is never closed.") from None
-        yield line, [cell.strip() for cell in cells]
-
-
-def _header(kind: str, cells: list[str]) -> list[str]:
-    names = [_name(cell) for cell in cells]
-    while not names[-1]:
-        names.pop()
-    expected = f"The first line has to name the columns: {', '.join(COLUMNS[kind])}."
-    if missing := NEEDED[kind] - set(names):
-        raise Unusable(f"There is no column {' and no column '.join(sorted(missing))}. {expected}")
-    for name in names:
-        if name not in COLUMNS[kind]:
-            raise Unusable(f"“{name[:40]}” is no column of {kind}. {expected}")
-        if names.count(name) > 1:
-            raise Unusable(f"The column {name} is there twice. {expected}")
-    return names
-
-
-def _row(line: int, names: list[str], cells: list[str]) -> Row:
-    named = dict(zip_longest(names, cells[: len(names)], fillvalue=""))
-    if any(cells[len(names) :]):
-        return Row(line, named, "This row has more cells than the first line has columns.")
-    for name, cell in named.items():
-        if len(cell) > LONGEST_CELL:
-            return Row(line, named, f"The cell {name} is longer than {LONGEST_CELL:,} characters.")
-        if any(ord(character) < 32 or ord(character) == 127 for character in cell):
-            return Row(line, named, f"Take the line breaks and control characters out of the cell {name}.")
-    return Row(line, named)
-
-
-# -- the kinds --------------------------------------------------------------------------------------------------------
-
-
-class _Import(ABC):
-    """One import of one kind.
-
-    `about` are the columns that say what a row is about; `seen` is the row that was taken for each of these, so that
-    none is contradicted.
+    False where there is none to go on with.
     """
-
-    about: tuple[str, ...]
-
-    def __init__(self, session: Session, now: Now, by: str, dry_run: bool):
-        self.session, self.clock, self.by, self.dry_run = session, now, by, dry_run
-        self.seen: dict[tuple, Row] = {}
-
-    def batches(self, rows: list[Row]) -> Iterator[list[Row]]:
-        """All rows, some hundreds at a time, in the order in which they are to be taken."""
-        for start in range(0, len(rows), BATCH):
-            yield rows[start : start + BATCH]
-
-    def outcomes(self, batch: list[Row]) -> Iterator[tuple[Row, "str | _Refused"]]:
-        """For each row `made`, `changed`, `unchanged`, or why it is refused; the changes are made unless dry."""
-        self.now = self.clock()
-        readable = [row for row in batch if not row.problem]
-        self.look_up(readable)
-        in_batch: dict[tuple, Row] = {}
-        for row in batch:
-            try:
-                if row.problem:
-                    raise _Refused(row.problem)
-                before = self.seen.get(self.key(row)) or in_batch.get(self.key(row))
-                outcome = self.take(row) if before is None else self.again(row, before)
-                in_batch.setdefault(self.key(row), row)
-            except (_Refused, ValueError) as reason:
-                yield row, _Refused(str(reason))
-            else:
-                yield row, outcome
-        if not self.dry_run:
-            self.finish()
-
-    def again(self, row: Row, before: Row) -> str:
-        """Decide on a row about what an earlier one was about."""
-        if any(row.cells[name] != before.cells.get(name) for name in row.cells if name not in self.about):
-            raise _Refused(f"Line {before.line} says otherwise about the same {' and '.join(self.about)}.")
-        return "unchanged"
-
-    def key(self, row: Row) -> tuple:
-        """What the row is about, whatever its case."""
-        return tuple(row.cells.get(name, "").lower() for name in self.about)
-
-    @abstractmethod
-    def look_up(self, rows: list[Row]) -> None:
-        """Find what the rows are about, at once for all of them."""
-
-    @abstractmethod
-    def take(self, row: Row) -> str:
-        """Decide on one row, the first about its key. Raises _Refused, or ValueError with a sentence."""
-
-    def finish(self) -> None:
-        """Write what is better written at once for the batch; most imports have nothing left by then."""
-        return
+    found = _take_up(session, now(), import_id)
+    if found is None:
+        return False
+    import_id = found.id
+    try:
+        _go_on(session, found, now, stop)
+    except _Overtaken:
+        session.rollback()
+    except (OperationalError, InterfaceError):
+        # The database is away, or busy: nothing of the file is to blame.
+        session.rollback()
+        raise
+    except Exception:
+        log.exception("An import can't be finished.")
+        session.rollback()
+        begin_writing(session)
+        session.execute(_its(import_id).values(finished_at=now(), file=None, broken=True))
+        session.commit()
+    return True
 
 
-class _Participants(_Import):
-    about = ("email",)
-
-    def look_up(self, rows: list[Row]) -> None:
-        self.found = people.by_email(self.session, [row.cells["email"] for row in rows])
-        self.made: list[Participant] = []
-
-    def take(self, row: Row) -> str:
-        found = self.found.get(row.cells["email"].lower(), [])
-        if len(found) > 1:
-            raise _Refused(f"{len(found)} participants have this email. Correct them on the page Participants.")
-        name, sis_user_id = row.cells.get("name", ""), row.cells.get("sis_user_id", "")
-        facts = {"name": people.read_name(name)} if name else {}
-        facts |= {"sis_user_id": people.read_sis_user_id(sis_user_id)} if sis_user_id else {}
-        if not found:
-            email = people.read_email(row.cells["email"])
-            if not name:
-                raise _Refused("A new participant needs a name.")
-            self.made.append(Participant(email=email, **{"sis_user_id": None} | facts))
-            return "made"
-        [participant] = found
-        if all(getattr(participant, fact) == value for fact, value in facts.items()):
-            return "unchanged"
-        if not self.dry_run:
-            people.correct(self.session, participant, self.now, self.by, **facts)
-        return "changed"
-
-    def finish(self) -> None:
-        self.session.add_all(self.made)
-        self.session.flush()
-        for participant in self.made:
-            log.note(self.session, self.now, self.by, "added", "by import", participant_id=participant.id)
+def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
+    until = Import.taken_until_at
+    # A time further off than this was set by a clock that has stepped back since.
+    free = [Import.finished_at.is_(None), or_(until.is_(None), until <= now, until > now + 2 * TAKEN)]
+    if import_id is not None:
+        free += [Import.id == import_id]
+    found = session.scalar(select(Import.id).where(*free).order_by(Import.id).limit(1))
+    session.rollback()
+    if found is None:
+        return None
+    begin_writing(session)
+    took = session.execute(_its(found).where(*free).values(taken_until_at=now + TAKEN)).rowcount
+    session.commit()
+    return session.get(Import, found, populate_existing=True) if took else None
 
 
-class _Courses(_Import):
-    about = ("code",)
+def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) -> None:
+    import_id = found.id
+    through = _Run(session, found.kind, csvfile.read(found.kind, found.file), now, found.who, found.dry_run)
+    if found.dry_run:
+        begin_writing(session)
+        session.execute(_its(import_id).values(done=0))
+    else:
+        refused = [(line, reason) for line, reason in found.refused]
+        through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused))
+    session.commit()
 
-    def look_up(self, rows: list[Row]) -> None:
-        self.found = _courses(self.session, [row.cells["code"] for row in rows], lock=not self.dry_run)
-        self.connection = load_settings(self.session).connection
+    def keep(done: int, report: Report) -> None:
+        facts = {"done": done, "taken_until_at": now() + TAKEN, **vars(report)}
+        if done == len(through.rows):
+            facts |= {"finished_at": now(), "file": None}
+        begin_writing(session)
+        if session.execute(_its(import_id).where(Import.done == through.done).values(**facts)).rowcount == 0:
+            raise _Overtaken
 
-    def take(self, row: Row) -> str:
-        cells = row.cells
-        course = self.found.get(cells["code"].lower())
-        facts = _course_facts(cells, course)
-        place = self._place(cells, course)
-        if course is None:
-            if not self.dry_run:
-                self._save(Course(code=cells["code"], places_taken=0), facts, place, "made a course")
-            return "made"
-        facts = {name: value for name, value in facts.items() if value != getattr(course, name)}
-        if not facts and place is None:
-            return "unchanged"
-        if not self.dry_run:
-            self._save(course, facts, place, "changed a course")
-        return "changed"
-
-    def _place(self, cells: dict[str, str], course: Course | None) -> tuple[str, str] | None:
-        """Canvas course and section where they are others than now; None leaves the association as it is."""
-        now = course.association if course else None
-        typed, section = cells.get("canvas_course", ""), cells.get("canvas_section", "")
-        canvas_url = self.connection.canvas_url if self.connection else None
-        if typed:
-            typed = addresses.canvas_course(typed, canvas_url)
-        elif section and now is None:
-            raise _Refused("Name the Canvas course that the section belongs to.")
-        if section:
-            section = addresses.canvas_section(section, canvas_url)
-        if max(len(typed), len(section)) > 300:
-            raise _Refused("That is too long for a Canvas course or section.")
-        if now is None:
-            return (typed, section) if typed else None
-        wanted = typed or now.canvas_course
-        if wanted == now.canvas_course:
-            section = section or now.canvas_section
-        is_here = now.connection_id == (self.connection.id if self.connection else None)
-        same = (wanted, section) == (now.canvas_course, now.canvas_section)
-        return None if same and (is_here or not typed) else (wanted, section)
-
-    def _save(self, course: Course, facts: dict, place: tuple[str, str] | None, what: str) -> None:
-        more_may_fit = course.id is not None and "capacity" in facts
-        for name, value in facts.items():
-            setattr(course, name, value)
-        self.session.add(course)
-        self.session.flush()
-        words = ", ".join(f"{name}: {value}" for name, value in facts.items())
-        if place is not None:
-            registrations.associate(self.session, course, self._association(*place), self.now)
-            self.session.info[seats.RANG] = True
-            words += f"{', ' if words else ''}Canvas course: {' '.join(place).strip()}"
-        if more_may_fit:
-            registrations.move_up(self.session, course, self.now)
-        log.note(self.session, self.now, self.by, what, f"{words} (by import)", course_id=course.id)
-
-    def _association(self, canvas_course: str, canvas_section: str) -> Association:
-        """One that is to be looked up; what was known of another one before is gone."""
-        return Association(
-            connection_id=self.connection.id if self.connection else None,
-            canvas_course=canvas_course,
-            canvas_section=canvas_section,
-            canvas_course_id=None,
-            canvas_section_id=None,
-            canvas_course_name="",
-            canvas_section_name="",
-            published=True,
-            concluded=False,
-            looked_up_at=None,
-            look_up_at=self.now,
-            problem=None,
-        )
+    while through.left and not stop():
+        through.batch(keep)
+    if through.left:
+        begin_writing(session)
+        session.execute(_its(import_id).where(Import.done == through.done).values(taken_until_at=None))
+        session.commit()
 
 
-def _courses(session: Session, codes: list[str], *, lock: bool) -> dict[str, Course]:
-    """The courses with these codes, under the code in small letters; locked in one order, so that none waits in a
-    circle."""
-    statement = (
-        select(Course)
-        .where(func.lower(Course.code).in_({code.lower() for code in codes}))
-        .options(joinedload(Course.association))
-        .order_by(Course.id)
-    )
-    if lock:
-        statement = statement.with_for_update(of=Course).execution_options(populate_existing=True)
-    return {course.code.lower(): course for course in session.scalars(statement)}
+def _its(import_id: int):
+    return update(Import).where(Import.id == import_id).execution_options(synchronize_session=False)
 
 
-def _course_facts(cells: dict[str, str], course: Course | None) -> dict:
-    """The columns of Course that the row gives. Raises _Refused."""
-    code, title, capacity = cells["code"], cells.get("title", ""), cells.get("capacity", "")
-    if len(code) > 40 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", code):
-        raise _Refused("A code has 1 to 40 letters, digits, dots, dashes and underscores.")
-    if course is None and not title:
-        raise _Refused("A new course needs a title.")
-    if len(title) > 255:
-        raise _Refused("Keep the title to 255 characters.")
-    facts: dict = {"title": title} if title else {}
-    if capacity:
-        if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:
-            raise _Refused("The capacity has to be a whole number, or blank.")
-        facts["capacity"] = int(capacity)
-        if course is not None and facts["capacity"] < course.places_taken:
-            raise _Refused(f"{course.places_taken} people are registered, more than {capacity}.")
-    return facts
-
-
-@dataclass
-class _Places:
-    """A course's places while an import goes through it."""
-
-    capacity: int | None
-    taken: int
-    waiting: int
-
-    def move_up(self) -> None:
-        moving = self.waiting if self.capacity is None else max(0, min(self.waiting, self.capacity - self.taken))
-        self.taken, self.waiting = self.taken + moving, self.waiting - moving
-
-    @property
-    def is_full(self) -> bool:
-        return self.waiting > 0 or (self.capacity is not None and self.taken >= self.capacity)
-
-
-class _Registrations(_Import):
-    """Set-based, since 10,000 of `registrations.register` would take minutes; the rules are the same."""
-
-    about = ("email", "course")
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.places: dict[int, _Places] = {}
-
-    def batches(self, rows: list[Row]) -> Iterator[list[Row]]:
-        """Withdrawals first, so that their places are free, and course by course, so that each is locked once."""
-        withdrawals = [row for row in rows if row.cells.get("status", "").lower() == "withdrawn"]
-        others = [row for row in rows if row.cells.get("status", "").lower() != "withdrawn"]
-        for part in (withdrawals, others):
-            yield from super().batches(sorted(part, key=lambda row: row.cells.get("course", "").lower()))
-
-    def look_up(self, rows: list[Row]) -> None:
-        self.courses = _courses(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
-        self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
-        ids = [course.id for course in self.courses.values()]
-        live = select(Registration).where(
-            Registration.course_id.in_(ids),
-            Registration.participant_id.in_([one.id for found in self.people.values() for one in found]),
-            Registration.status != "withdrawn",
-        )
-        live = live.execution_options(populate_existing=True)
-        self.live = {(one.course_id, one.participant_id): one for one in self.session.scalars(live)}
-        waiting = dict(
-            self.session.execute(
-                select(Registration.course_id, func.count())
-                .where(Registration.course_id.in_(ids), Registration.status == "waitlisted")
-                .group_by(Registration.course_id)
-            ).all()
-        )
-        places = {
-            course.id: _Places(course.capacity, course.places_taken, waiting.get(course.id, 0))
-            for course in self.courses.values()
-        }
-        # A dry run remembers what it would have changed.
-        self.places = places | self.places if self.dry_run else places
-        self.entering: dict[Course, list[Participant]] = defaultdict(list)
-        self.leaving: dict[Course, list[Registration]] = defaultdict(list)
-
-    def take(self, row: Row) -> str:
-        status = row.cells["status"].lower()
-        if status not in ("registered", "withdrawn"):
-            raise _Refused("The status has to be registered or withdrawn.")
-        course = self.courses.get(row.cells["course"].lower())
-        if course is None:
-            raise _Refused(f"There is no course {row.cells['course'][:40]}.")
-        participant = self._participant(row.cells["email"])
-        live = self.live.get((course.id, participant.id))
-        return self._enter(course, participant, live) if status == "registered" else self._leave(course, live)
-
-    def _participant(self, email: str) -> Participant:
-        found = self.people.get(email.lower(), [])
-        if not found:
-            raise _Refused("There is no participant with this email. Import participants first.")
-        if len(found) > 1:
-            raise _Refused(f"{len(found)} participants have this email. Correct them on the page Participants.")
-        return found[0]
-
-    def _enter(self, course: Course, participant: Participant, live: Registration | None) -> str:
-        if live is not None and live.status == "waitlisted":
-            raise _Refused(f"{participant.name} is on the waitlist of {course.title}.")
-        if live is not None:
-            return "unchanged"
-        if reason := registrations.why_closed(course, self.now, to_the_office=True):
-            raise _Refused(reason)
-        places = self.places[course.id]
-        places.move_up()
-        if places.is_full:
-            raise _Refused(f"{course.title} is full.")
-        places.taken += 1
-        self.entering[course].append(participant)
-        return "made"
-
-    def _leave(self, course: Course, live: Registration | None) -> str:
-        if live is None:
-            return "unchanged"
-        places = self.places[course.id]
-        if live.status == "registered":
-            places.taken -= 1
-        else:
-            places.waiting -= 1
-        self.leaving[course].append(live)
-        return "changed"
-
-    def finish(self) -> None:
-        for course, leaving in self.leaving.items():
-            self._withdraw(course, leaving)
-        for course, entering in self.entering.items():
-            self._register(course, entering)
-
-    def _register(self, course: Course, entering: list[Participant]) -> None:
-        made = [
-            Registration(course_id=course.id, participant_id=one.id, status="registered", registered_at=self.now)
-            for one in entering
-        ]
-        course.places_taken += len(made)
-        self.session.add_all(made)
-        self.session.flush()
-        # Only these: looking through the whole course for each batch would take longer the more are in it.
-        seats.claim(self.session, course.id, self.now, [one.id for one in made])
-        self._note("registered", course, entering)
-
-    def _withdraw(self, course: Course, leaving: list[Registration]) -> None:
-        had_place = [one for one in leaving if one.status == "registered"]
-        waited = [one for one in leaving if one.status == "waitlisted"]
-        self._note("withdrew", course, [one.participant for one in had_place])
-        self._note("left the waitlist", course, [one.participant for one in waited])
-        self.session.execute(
-            update(Registration)
-            .where(Registration.id.in_([one.id for one in leaving]))
-            .values(status="withdrawn", withdrawn_at=self.now)
-            .execution_options(synchronize_session=False)
-        )
-        course.places_taken -= len(had_place)
-        self.session.flush()
-        seats.end_claims(self.session, Registration.id.in_([one.id for one in had_place]), self.now)
-        registrations.move_up(self.session, course, self.now)
-
-    def _note(self, what: str, course: Course, whom: list[Participant]) -> None:
-        for one in whom:
-            log.note(self.session, self.now, self.by, what, "by import", participant_id=one.id, course_id=course.id)
-
-
-_KINDS = {"courses": _Courses, "participants": _Participants, "registrations": _Registrations}
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete the reports of imports that began long ago; with their reasons they tell about people."""
+    old = delete(Import).where(Import.started_at < now - KEPT)
+    session.execute(old.execution_options(synchronize_session=False))

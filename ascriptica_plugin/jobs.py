@@ -1,13 +1,11 @@
-"""The queue: the bell, the job that it rings for, and the worker. The only room that imports rq.
+"""The queue: the bell, the job that it rings for, and who answers it. The only room that imports rq.
 
 RQ carries no work of its own, only word that some is due: the rows are the promise, and the sweep finds them without
 any word. So nothing here can lose a seat, and a request never waits for Redis longer than a moment.
 """
 
 import logging
-import signal
 import threading
-import time
 
 import redis
 import rq
@@ -23,23 +21,14 @@ from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from . import drain, mail, privacy, seats, sign_ins
-from .log import forget_old
-from .models import begin_writing
+from . import drain, seats
 
 QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
-SWEEP_SECONDS = 3
-STANDBY_SECONDS = 0.5
-"""How often we look while another worker is at it, so that we take over within a second of its end."""
-
-END_SECONDS = 9
-"""How long a worker that was told to end waits for its drain, which takes a little less to give its lease back."""
-
-FORGET_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
+AGAIN_SECONDS = 3
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +108,7 @@ def listen(session) -> None:
         event.listen(session, "after_rollback", _forget_after_rollback)
 
 
-# -- the job and the worker -------------------------------------------------------------------------------------------
+# -- the job, and who answers the bell --------------------------------------------------------------------------------
 
 
 def sync_enrollments() -> None:
@@ -141,23 +130,6 @@ def deliver(app: Flask) -> bool:
     with app.app_context():
         plugin = app.extensions["ascriptica"]
         return drain.drain(app.extensions["sqlalchemy"].session, plugin.canvases, plugin.stopping.is_set)
-
-
-def forget_old_entries(app: Flask) -> None:
-    """Delete what the log has kept long enough, what came late about erased people, and sign-ins that are over."""
-    with app.app_context():
-        session = app.extensions["sqlalchemy"].session
-        begin_writing(session)
-        forget_old(session, drain.utc_now(), app.extensions["ascriptica"].log_kept)
-        privacy.forget_leftovers(session, drain.utc_now())
-        sign_ins.forget_old(session, drain.utc_now())
-        session.commit()
-
-
-def send_mails(app: Flask) -> None:
-    """Send the mails that are due, in an application context and a session of its own."""
-    with app.app_context():
-        mail.send_due(app.extensions["sqlalchemy"].session, app.extensions["ascriptica_mail"], drain.utc_now)
 
 
 class _Job(Job):
@@ -221,32 +193,8 @@ class _Worker(SimpleWorker):
         self.trouble.ended()
 
 
-def work(app: Flask) -> None:
-    """The worker process: answers the bell and sweeps, through any loss of Redis, database or Canvas, until SIGTERM.
-
-    Then it ends within 10 s, whatever hangs: threads that are still at it do not keep it, so the caller has to leave
-    without waiting for them.
-    """
-    plugin = app.extensions["ascriptica"]
-    ends = {signal.SIGTERM, signal.SIGINT}
-    # Blocked for all threads, so that a signal interrupts nothing; this thread waits for one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    threads = [threading.Thread(target=_sweep, args=(app,), name="sweep", daemon=True)]
-    if plugin.bell.url:
-        threads.append(threading.Thread(target=_listen, args=(app,), name="bell", daemon=True))
-    if app.extensions.get("ascriptica_mail"):
-        threads.append(threading.Thread(target=_send, args=(app,), name="mail", daemon=True))
-    for thread in threads:
-        thread.start()
-    signal.sigwait(ends)
-    plugin.stopping.set()
-    until = time.monotonic() + END_SECONDS
-    for thread in threads:
-        thread.join(max(0, until - time.monotonic()))
-
-
-def _listen(app: Flask) -> None:
-    """Answer the bell, and find Redis again whenever it was away."""
+def answer_the_bell(app: Flask) -> None:
+    """Answer the bell until the process is told to end, and find Redis again whenever it was away."""
     plugin = app.extensions["ascriptica"]
     while not plugin.stopping.is_set():
         try:
@@ -259,45 +207,4 @@ def _listen(app: Flask) -> None:
             plugin.bell.trouble.began(error)
         except Exception:
             log.exception("The bell can't be heard; the sweep delivers meanwhile.")
-        plugin.stopping.wait(SWEEP_SECONDS)
-
-
-def _sweep(app: Flask) -> None:
-    """Look for due seats every few seconds, whether or not the bell rings, and now and then forget old log entries."""
-    stopping, last = app.extensions["ascriptica"].stopping, None
-    database = Trouble("The database", "The worker waits for it.")
-    forget_at = time.monotonic()
-    while not stopping.is_set():
-        pause = SWEEP_SECONDS
-        try:
-            if not deliver(app):
-                pause = STANDBY_SECONDS
-            if time.monotonic() >= forget_at:
-                forget_old_entries(app)
-                forget_at = time.monotonic() + FORGET_SECONDS
-            database.ended()
-            if last:
-                log.info("The sweep works again.")
-            last = None
-        except (OperationalError, InterfaceError) as error:
-            database.began(error)
-        except Exception as error:
-            # The same trouble is told once, not every few seconds.
-            if type(error) is not type(last):
-                log.exception("The sweep could not look for what is due; it keeps trying.")
-            last = error
-        stopping.wait(pause)
-
-
-def _send(app: Flask) -> None:
-    """Look for mails every few seconds; a mail server that is slow holds up nothing but mails."""
-    stopping, last = app.extensions["ascriptica"].stopping, None
-    while not stopping.is_set():
-        try:
-            send_mails(app)
-            last = None
-        except Exception as error:
-            if type(error) is not type(last):
-                log.exception("Mails could not be looked for; it is tried on.")
-            last = error
-        stopping.wait(SWEEP_SECONDS)
+        plugin.stopping.wait(AGAIN_SECONDS)

@@ -418,6 +418,34 @@ class LogEntry(Base):
     course: Mapped[Course | None] = relationship()
 
 
+class Import(Base):
+    """An uploaded file on its way in, and what became of its rows so far; of a dry run, what would become of them.
+
+    `file` is kept until the last row is `done`. `refused` are pairs of line and reason. `taken_until_at` is the lease
+    of whoever goes on with it. `broken`: it ended before its last row, by something unforeseen.
+    """
+
+    __tablename__ = "ascriptica_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str]
+    dry_run: Mapped[bool] = mapped_column(default=False)
+    who: Mapped[str] = mapped_column(String(320))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    broken: Mapped[bool] = mapped_column(default=False)
+    taken_until_at: Mapped[datetime | None]
+
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    made: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[list] = mapped_column(JSON)
+    file: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
 # -- sign-ins of the stand-alone host; a host with users of its own leaves them empty ----------------------------------
 
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from sqlalchemy import event, select
 
-from ascriptica_plugin import drain, imports, seats
-from ascriptica_plugin.models import Association, Claim, Course, LogEntry, Participant, Registration
+from ascriptica_plugin import csvfile, drain, imports, kinds, registrations, seats, worker
+from ascriptica_plugin.models import Association, Claim, Course, Import, LogEntry, Participant, Registration
 from ascriptica_plugin.views import imports as page
 
 from .conftest import Office, sign_in, someone
@@ -37,7 +37,7 @@ def admin(app, client):
 
 def upload(client, kind: str, data: str | bytes, **more):
     file = (io.BytesIO(data.encode() if isinstance(data, str) else data), "file.csv")
-    return client.post("/tools/import", data={"kind": kind, "file": file, **more})
+    return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)
 
 
 def upload_bytes(client, data: str):
@@ -47,7 +47,9 @@ def upload_bytes(client, data: str):
         f'--x\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\n{data}',
         "--x--\r\n",
     ]
-    return client.post("/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x")
+    return client.post(
+        "/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x", follow_redirects=True
+    )
 
 
 def counts(output: str) -> tuple[int, ...]:
@@ -259,10 +261,16 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, command, monkeypatch)
     monkeypatch.setattr(imports, "BATCH", 7)
     dice = random.Random(7)
     office = Office(app, None)
-    for code in ("ART", "BIO", "CHEM"):
-        office.course(code, capacity=4)
+    courses = [office.course(code, capacity=capacity) for code, capacity in (("ART", 2), ("BIO", 4), ("CHEM", None))]
     people_of(app, *(f"p{n}" for n in range(12)))
-    for _ in range(3):
+    people = all_of(app, Participant)
+    for course in courses:
+        for one in dice.sample(people, 6):
+            registrations.register(office.session, course, one, office.now, wait=True)
+    # As if it had ended and now takes people again: the first row moves up those who waited meanwhile.
+    courses[0].capacity = 3
+    office.session.commit()
+    for _ in range(5):
         rows = [
             f"p{dice.randrange(14)}@example.org,{dice.choice(['ART', 'bio', 'Chem', 'NO'])},"
             f"{dice.choice(['registered', 'registered', 'withdrawn', '?'])}"
@@ -279,7 +287,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, command, monkeypatch)
         assert everything(app) == again
     for course in all_of(app, Course):
         live = [one for one in all_of(app, Registration) if one.course_id == course.id and one.status == "registered"]
-        assert course.places_taken == len(live) <= 4
+        assert course.places_taken == len(live) <= (course.capacity or 12)
 
 
 # -- what does not ----------------------------------------------------------------------------------------------------
@@ -408,14 +416,14 @@ def test_a_file_that_can_t_be_used_is_a_sentence(app, command, admin, data, sent
 
 
 def test_files_have_bounds(monkeypatch):
-    monkeypatch.setattr(imports, "LARGEST_FILE", 40)
-    with pytest.raises(imports.Unusable, match="larger than"):
-        imports.read("participants", b"email\n" + b"x" * 40)
+    monkeypatch.setattr(csvfile, "LARGEST_FILE", 40)
+    with pytest.raises(csvfile.Unusable, match="larger than"):
+        csvfile.read("participants", b"email\n" + b"x" * 40)
     monkeypatch.undo()
     rows = b"email\n" + b"a@b.org\n" * 11
-    assert len(imports.read("participants", rows, 11)) == 11
-    with pytest.raises(imports.Unusable, match="more than 10 rows"):
-        imports.read("participants", rows, 10)
+    assert len(csvfile.read("participants", rows, 11)) == 11
+    with pytest.raises(csvfile.Unusable, match="more than 10 rows"):
+        csvfile.read("participants", rows, 10)
 
 
 def test_no_file_and_no_such_kind_end_with_2(app, tmp_path):
@@ -436,10 +444,10 @@ def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
     """Between the look-up and the commit another transaction may make the same course."""
     session = app.extensions["sqlalchemy"].session
     Office(app, None).course("ART")
-    found = imports._courses
-    monkeypatch.setattr(imports, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
+    found = kinds._courses
+    monkeypatch.setattr(kinds, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
     blind = [dict]
-    rows = imports.read("courses", b"code,title\nART,Art anew\n")
+    rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
     report = imports.run(session, "courses", rows, drain.utc_now, "x")
     assert (report.made, report.changed) == (0, 1)
     assert [course.title for course in all_of(app, Course)] == ["Art anew"]
@@ -459,7 +467,7 @@ def test_an_import_asks_no_more_for_more_rows(app, kind):
             data = "email,name\n" + "".join(f"p{i}@example.org,P{i}\n" for i in range(n))
         else:
             data = "email,course,status\n" + "".join(f"p{i}@example.org,ART,withdrawn\n" for i in range(n))
-        rows = imports.read(kind, data.encode())
+        rows = csvfile.read(kind, data.encode())
         asked.clear()
         report = imports.run(session, kind, rows, drain.utc_now, "x")
         assert report.unchanged == n
@@ -511,11 +519,109 @@ def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, mon
     answer = upload_bytes(admin, "email,name\n" + row + "\n" * page.LARGEST)
     assert answer.status_code == 422
     assert "larger than 5 MB" in words(answer)
-    monkeypatch.setattr(imports, "LARGEST_FILE", page.LARGEST)
+    monkeypatch.setattr(csvfile, "LARGEST_FILE", page.LARGEST)
     assert upload_bytes(admin, "email,name\n" + row + "\n" * 7_000_000).status_code == 413
     monkeypatch.setattr(page, "MOST_ROWS", 3)
     answer = upload(admin, "participants", "email,name\n" + row * 4)
     assert "more than 3 rows" in words(answer)
+
+
+def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admin, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 3)
+    monkeypatch.setattr(page, "AT_ONCE_SECONDS", 0)
+    data = "email,name\nnobody,No\n" + "".join(f"p{n}@example.org,P{n}\n" for n in range(9))
+    answer = upload(admin, "participants", data)
+    address = answer.request.path
+    assert "0 of 10 rows done" in words(answer)
+    assert "data-moving" in answer.text
+    assert "on its way" in words(admin.get("/tools/import"))
+    session, steps = app.extensions["sqlalchemy"].session, iter([False, False, True])
+    assert imports.go_on(session, drain.utc_now, lambda: next(steps))
+    assert "6 of 10 rows done" in words(admin.get(address))
+    assert len(all_of(app, Participant)) == 5
+    worker.take_files_in(app)
+    answer = admin.get(address)
+    assert "9 of 10 rows are in" in words(answer)
+    assert "Line 2 That is not an email address." in words(answer)
+    assert "data-moving" not in answer.text
+    assert all_of(app, Import)[0].file is None
+    assert len(all_of(app, Participant)) == 9
+    assert words_of_counts(upload(admin, "participants", data, dry_run="y"))[1] == "0"
+    worker.take_files_in(app)
+    before = everything(app)
+    assert len(all_of(app, Import)) == 2
+    upload(admin, "participants", data)
+    worker.take_files_in(app)
+    assert everything(app) == before
+    first, *again = sorted(all_of(app, Import), key=lambda one: one.id)
+    assert (first.made, first.changed, first.unchanged) == (9, 0, 0)
+    assert [(one.made, one.changed, one.unchanged) for one in again] == [(0, 0, 9)] * 2
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
+    """The first row is contradicted by one that comes after the kill, which only its memory can tell."""
+    monkeypatch.setattr(imports, "BATCH", 2)
+    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
+    imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
+    session.commit()
+    look_up, batches = kinds.Participants.look_up, []
+
+    def killed(self, rows):
+        if batches.append(rows) or len(batches) == 2:
+            raise SystemExit
+        return look_up(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kinds.Participants, "look_up", killed)
+        with pytest.raises(SystemExit):
+            imports.go_on(session, lambda: now, lambda: False)
+    session.rollback()
+    assert len(all_of(app, Participant)) == (0 if dry_run else 1)
+    assert not imports.go_on(session, lambda: now, lambda: False)
+    assert imports.go_on(session, lambda: now + imports.TAKEN, lambda: False)
+    [its] = all_of(app, Import)
+    assert (its.done, its.made, its.unchanged, its.file) == (5, 3, 0, None)
+    assert [line for line, _ in its.refused] == [2, 6]
+    assert "Line 3 says otherwise" in its.refused[1][1]
+    assert len(all_of(app, Participant)) == (0 if dry_run else 3)
+
+
+def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 2)
+    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))
+    people_of(app, *(f"p{n}" for n in range(5)))
+    Office(app, None).course("ART")
+    imports.start(session, "registrations", "f.csv", data.encode(), now, "boss", dry_run=False, most_rows=9)
+    session.commit()
+    frozen = []
+
+    def stop() -> bool:
+        if not frozen:
+            frozen.append(imports.go_on(session, lambda: now + imports.TAKEN, lambda: False))
+        return False
+
+    assert imports.go_on(session, lambda: now, stop)
+    assert frozen == [True]
+    [its] = all_of(app, Import)
+    assert (its.done, its.made, its.unchanged) == (5, 5, 0)
+    assert len(all_of(app, Registration)) == all_of(app, Course)[0].places_taken == 5
+
+
+def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
+    monkeypatch.setattr(kinds.Participants, "look_up", lambda *_: 1 / 0)
+    answer = upload(admin, "participants", PARTICIPANTS)
+    assert "Something unforeseen ended this after 0 of 2 rows." in words(answer)
+    [its] = all_of(app, Import)
+    assert (its.file, its.broken) == (None, True)
+    session = app.extensions["sqlalchemy"].session
+    imports.forget_old(session, its.started_at + imports.KEPT)
+    assert len(all_of(app, Import)) == 1
+    imports.forget_old(session, its.started_at + imports.KEPT + imports.TAKEN)
+    assert all_of(app, Import) == []
+    assert admin.get(answer.request.path).status_code == 404
 
 
 def test_participants_import_nothing(app, client):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ascriptica_plugin import jobs, log
+from ascriptica_plugin import jobs, log, worker
 from ascriptica_plugin.models import Course, LogEntry, Participant
 
 from .conftest import in_use, make_app, sign_in
@@ -128,30 +128,30 @@ def test_old_entries_vanish(app, session):
     for days in (181, 179, 0):
         log.note(session, now - timedelta(days=days), log.US, "did", f"{days} days ago")
     session.commit()
-    jobs.forget_old_entries(app)
+    worker.forget(app)
     assert {one.words for one in all_of(app, LogEntry)} == {"179 days ago", "0 days ago"}
     with in_use(make_app(app.config["SQLALCHEMY_DATABASE_URI"], ASCRIPTICA_LOG_DAYS="30")) as shorter:
-        jobs.forget_old_entries(shorter)
+        worker.forget(shorter)
         sign_in(client := shorter.test_client(), shorter, "boss@example.org", admin=True)
         assert "30 days" in words(client.get("/tools/log"))
     assert {one.words for one in all_of(app, LogEntry)} == {"0 days ago"}
 
 
-def test_the_worker_forgets_at_once_and_then_every_hour(app, monkeypatch):
-    """The sweep's clock is set by hand; it ends after ten rounds."""
-    plugin, clock, forgotten = app.extensions["ascriptica"], [0.0], []
+def test_the_worker_forgets_at_once_and_then_every_hour(app, session, monkeypatch):
+    """The worker rests by a clock of ours, and ends after its third rest."""
+    log.note(session, datetime.now(UTC) - timedelta(days=181), log.US, "did")
+    session.commit()
+    stopping, rests = app.extensions["ascriptica"].stopping, []
 
     def wait(seconds: float) -> None:
-        clock[0] += 600
-        if clock[0] > 10 * 600:
-            plugin.stopping.set()
+        rests.append((seconds, len(all_of(app, LogEntry))))
+        if len(rests) == 3:
+            stopping.set()
 
-    monkeypatch.setattr(jobs, "deliver", lambda app: None)
-    monkeypatch.setattr(jobs, "forget_old_entries", lambda app: forgotten.append(clock[0]))
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(plugin.stopping, "wait", wait)
-    jobs._sweep(app)
-    assert forgotten == [0, 3600]
+    monkeypatch.setattr(stopping, "wait", wait)
+    worker._again_and_again(app, worker.forget, jobs.Trouble("The database", ""))
+    stopping.clear()
+    assert rests == [(3600, 0)] * 3
 
 
 def test_participants_see_no_log(app, client):

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import jobs, log, seats
-from ascriptica_plugin.models import Account, Base, LogEntry, Participant, Registration, begin_writing
+from ascriptica_plugin import log, seats, worker
+from ascriptica_plugin.models import Account, Base, CanvasUser, LogEntry, Participant, Registration, begin_writing
 
 from .conftest import Office, sign_in
 from .test_pages import all_of, words
@@ -187,13 +187,14 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
     # A worker whose lease has passed on comes back late. PostgreSQL refuses what it writes, SQLite does not.
     begin_writing(office.session)
     try:
-        seats.note_canvas_user(office.session, connection_id, number, login_sent="late@example.org")
+        late = {"connection_id": connection_id, "participant_id": number, "login_sent": "late@example.org"}
+        office.session.execute(insert(CanvasUser).values(**late))
         log.note(office.session, office.now, log.US, "waits", "late@example.org", participant_id=number)
         office.session.commit()
         assert office.session.connection().dialect.name == "sqlite"
     except IntegrityError:
         office.session.rollback()
-    jobs.forget_old_entries(office.app)
+    worker.forget(office.app)
     assert "late@" not in everything_in_the_database(office)
 
 

@@ -1,16 +1,25 @@
-"""/tools/import: a CSV file of courses, participants or registrations, or the trying out of one."""
+"""/tools/import: a CSV file of courses, participants or registrations, taken in or only tried out, and its report."""
 
-from flask import render_template, request
+import time
 
-from .. import drain, imports
+from flask import abort, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from .. import csvfile, drain, imports
 from ..forms import ImportForm
+from ..models import Import
 from .base import blueprint, for_administrators, person, session
 
 LARGEST = 5_000_000
 MOST_ROWS = 20_000
-"""More would outlast the patience of the servers in between; the command takes longer files."""
+"""What the database should have to keep for us; the command takes longer files."""
+
+AT_ONCE_SECONDS = 2
+"""How long a request goes on with a file; most are through by then, and a longer one is the worker's."""
 
 SHOWN = 200
+LAST = 10
 
 
 @blueprint.url_value_preprocessor
@@ -18,41 +27,65 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
     """Let this page take more than the others, before the CSRF check reads the form."""
     if endpoint == "ascriptica.import_file":
         # What is too large for this page is answered by it, up to what the command would take.
-        request.max_content_length = imports.LARGEST_FILE + 1_000_000
+        request.max_content_length = csvfile.LARGEST_FILE + 1_000_000
 
 
 @blueprint.route("/tools/import", methods=["GET", "POST"])
 @for_administrators
 def import_file():
-    """Import a file, and tell what became of its rows."""
+    """Send a file; the last ones and what became of them."""
     form = ImportForm()
     if not form.validate_on_submit():
         return _page(form, status=422 if form.errors else 200)
-    kind, dry_run = form.kind.data, form.dry_run.data
+    file, now = form.file.data, drain.utc_now()
     try:
-        rows = _read(kind, form.file.data.read(LARGEST + 1))
-    except imports.Unusable as reason:
+        data = _read(file.stream)
+        made = imports.start(
+            session(),
+            form.kind.data,
+            (file.filename or "")[-255:],
+            data,
+            now,
+            person().email,
+            dry_run=form.dry_run.data,
+            most_rows=MOST_ROWS,
+        )
+    except csvfile.Unusable as reason:
         form.file.errors = [str(reason)]
         return _page(form, status=422)
-    report = imports.run(session(), kind, rows, drain.utc_now, person().email, dry_run=dry_run)
-    return _page(form, report, len(rows))
+    import_id = made.id
+    session().commit()
+    until = time.monotonic() + AT_ONCE_SECONDS
+    imports.go_on(session(), drain.utc_now, lambda: time.monotonic() > until, import_id)
+    return redirect(url_for(".import_report", import_id=import_id))
 
 
-def _read(kind: str, data: bytes) -> list[imports.Row]:
+def _read(stream) -> bytes:
+    data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise imports.Unusable(
+        raise csvfile.Unusable(
             f"The file is larger than {LARGEST // 1_000_000} MB. Split it, or use the command flask ascriptica import."
         )
-    return imports.read(kind, data, MOST_ROWS)
+    return data
 
 
-def _page(form: ImportForm, report: imports.Report | None = None, rows: int = 0, status: int = 200):
+@blueprint.get("/tools/import/<int:import_id>")
+@for_administrators
+def import_report(import_id: int):
+    """What became of a file's rows so far."""
+    found = session().get(Import, import_id, options=[defer(Import.file)]) if import_id < 2**31 else None
+    if found is None:
+        abort(404)
+    return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=imports.KEPT.days)
+
+
+def _page(form: ImportForm, status: int = 200):
+    last = select(Import).options(defer(Import.file), defer(Import.refused)).order_by(Import.id.desc()).limit(LAST)
     return render_template(
         "ascriptica/import.html",
         form=form,
-        report=report,
-        rows=rows,
-        shown=SHOWN,
-        columns=imports.COLUMNS,
-        needed=imports.NEEDED,
+        last=session().scalars(last).all(),
+        columns=csvfile.COLUMNS,
+        needed=csvfile.NEEDED,
+        days=imports.KEPT.days,
     ), status

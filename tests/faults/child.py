@@ -17,13 +17,13 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import drain, jobs, seats
+from ascriptica_plugin import drain, seats, worker
 from ascriptica_plugin.canvas import CanvasClient
 
 HURRIED = {
     seats: ("LEASE", "FIRST_BACK_OFF"),
     drain: ("RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
-    jobs: ("SWEEP_SECONDS",),
+    worker: ("PAUSE_SECONDS",),
 }
 
 
