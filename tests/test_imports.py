@@ -197,7 +197,7 @@ def test_a_changed_canvas_course_is_looked_up_and_people_move(office, command, c
     office.deliver()
     command("courses", f"code,canvas_course\nART,{canvas.api}/courses/{canvas.ids['course.bio']}\n")
     assert all_of(office.app, Association)[0].canvas_course_id is None
-    office.later(seconds=1)
+    office.later(minutes=5)
     office.deliver()
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}

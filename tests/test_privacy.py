@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import log, seats, worker
+from ascriptica_plugin import log, worker
 from ascriptica_plugin.models import Account, Base, CanvasUser, LogEntry, Participant, Registration, begin_writing
 
 from .conftest import Office, sign_in
@@ -43,9 +43,9 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     office.register(course, "lou")
     office.deliver()
     number = number_of(office)
-    seats.note_canvas_user(
-        office.session, office.seats()[0].connection_id, number, candidates=[{"id": 9, "name": "Lou Other"}]
-    )
+    candidates = [{"id": 9, "name": "Lou Other"}]
+    mine = update(CanvasUser).where(CanvasUser.participant_id == number)
+    office.session.execute(mine.values(candidates=candidates))
     log.note(office.session, office.now, log.US, "waits", "Lou Other, login lou", participant_id=number)
     log.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
     office.session.commit()
