@@ -177,7 +177,8 @@ def may_administer() -> bool:
 
 def forget_person(key: str) -> None:
     """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
-    sign_ins.forget_account(_session(), key)
+    if account := sign_ins.account_of(_session(), key):
+        sign_ins.close_account(_session(), account)
 
 
 def _session() -> Session:

@@ -60,6 +60,22 @@ def person_of(account: Account) -> Person:
     return Person(key=f"account:{account.id}", email=account.email, name=account.name)
 
 
+def close_account(session: Session, account: Account) -> None:
+    """Delete the account, all that it opens, and sign-ups and mails of its email; whose participant it was stays, without
+    a way to sign in."""
+    end_sessions(session, account)
+    _forget_sign_ups(session, SignUp.email == account.email)
+    for statement in (
+        delete(OneTimeLink).where(OneTimeLink.account_id == account.id),
+        delete(Mail).where(Mail.email == account.email),
+        # SQLite may give the number of the account to another one.
+        update(Participant).where(Participant.key == person_of(account).key).values(key=None),
+    ):
+        session.execute(statement)
+    session.delete(account)
+    session.flush()
+
+
 def account_of(session: Session, key: str | None) -> Account | None:
     """The account of the person whom the host knows by this key."""
     kind, _, number = (key or "").partition(":")
@@ -224,22 +240,6 @@ def end_sessions(session: Session, account: Account) -> None:
     """Sign the account out wherever it is signed in."""
     theirs = delete(AccountSession).where(AccountSession.account_id == account.id)
     session.execute(theirs.execution_options(synchronize_session=False))
-
-
-def forget_account(session: Session, key: str) -> None:
-    """Delete the account of the person with this key, its sessions and links, and sign-ups and mails of its email."""
-    account = account_of(session, key)
-    if account is None:
-        return
-    end_sessions(session, account)
-    _forget_sign_ups(session, SignUp.email == account.email)
-    for statement in (
-        delete(OneTimeLink).where(OneTimeLink.account_id == account.id),
-        delete(Mail).where(Mail.email == account.email),
-        delete(Account).where(Account.id == account.id),
-    ):
-        session.execute(statement.execution_options(synchronize_session=False))
-    session.expunge(account)
 
 
 # -- mails, and what is over ------------------------------------------------------------------------------------------

@@ -80,9 +80,9 @@ def _answers(client: redis.Redis) -> bool:
         return False
 
 
-def worker(database_url: str, redis_url: str = "", log_file: Path | None = None) -> Process:
+def worker(database_url: str, redis_url: str = "", log_file: Path | None = None, **more: str) -> Process:
     """`flask ascriptica worker` on this database and Redis, not started yet."""
-    return Process([*FLASK, "worker"], log_file, **environment(database_url, redis_url))
+    return Process([*FLASK, "worker"], log_file, **environment(database_url, redis_url), **more)
 
 
 def environment(database_url: str, redis_url: str = "") -> dict[str, str]:

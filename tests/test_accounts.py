@@ -32,6 +32,7 @@ from ascriptica_plugin.models import (
 )
 
 from .conftest import HASHED_BY, PASSWORD, Office, in_use, make_app, sign_in
+from .processes import until, worker
 from .test_pages import all_of, words
 
 ANOTHER = "four words that differ"
@@ -366,6 +367,22 @@ def test_passwords_kept_in_an_older_way_are_kept_anew_at_sign_in(site, ann):
     assert ann.sign_in().status_code == 302
 
 
+def test_a_closed_account_opens_nothing_though_its_number_is_given_again(site, ann):
+    session = site.extensions["sqlalchemy"].session
+    account = has_account(site)
+    number = account.id
+    registrations.participant_for(session, sign_ins.person_of(account))
+    link = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    session.commit()
+    ann.sign_in()
+    sign_ins.close_account(session, account)
+    session.commit()
+    assert has_account(site, "lou@example.org").id == number
+    assert not ann.is_signed_in()
+    assert ann.get(f"/links/{link}").status_code == 410
+    assert all_of(site, Participant)[0].key is None
+
+
 # -- guessing ---------------------------------------------------------------------------------------------------------
 
 
@@ -520,6 +537,17 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert visitor(mailing).post(link_in(inbox.mails[1]), data={"password": ANOTHER}).status_code == 302
     worker.send_mails(mailing)
     assert inbox.mails[2]["Subject"] == "Your password was changed"
+
+
+def test_the_worker_sends_it(mailing, inbox):
+    environment = {name: mailing.config[name] for name in ("SMTP_URL", "MAIL_FROM", "ASCRIPTICA_ADDRESS")}
+    process = worker(mailing.config["SQLALCHEMY_DATABASE_URI"], **environment)
+    process.start()
+    visitor(mailing).sign_up()
+    until(lambda: inbox.mails)
+    code, log = process.end()
+    assert code == 0
+    assert link_in(inbox.mails[0]).rpartition("/")[2] not in log
 
 
 def test_a_forgotten_password_by_mail(mailing, inbox):

@@ -139,7 +139,10 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
         "account_id": 1,
     }
     for path in ("/", "/my/courses", "/courses/ART", "/my/password"):
-        assert "Private" not in bob.get(path, query_string=guesses).text, path
+        page = bob.get(path, query_string=guesses)
+        assert "Private" not in page.text, path
+        assert "Withdraw" not in words(page), path
+    assert "You are not registered for any course." in words(bob.get("/my/courses", query_string=guesses))
     bob.post("/courses/ART/withdraw", data=guesses, query_string=guesses)
     bob.post("/my/password", data=guesses | {"old_password": PASSWORD, "password": "four words that differ"})
     assert [(it.participant_id, it.status) for it in all_of(site, Registration)] == [
