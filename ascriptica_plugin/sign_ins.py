@@ -61,8 +61,7 @@ def person_of(account: Account) -> Person:
 
 
 def close_account(session: Session, account: Account) -> None:
-    """Delete the account, all that it opens, and sign-ups and mails of its email; whose participant it was stays, without
-    a way to sign in."""
+    """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays."""
     end_sessions(session, account)
     _forget_sign_ups(session, SignUp.email == account.email)
     for statement in (

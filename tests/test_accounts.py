@@ -18,7 +18,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.security import generate_password_hash
 
-from ascriptica_plugin import accounts, allowances, drain, mail, passwords, registrations, sign_ins, worker
+from ascriptica_plugin import accounts, allowances, drain, mail, passwords, registrations, sign_ins
+from ascriptica_plugin import worker as worker_process
 from ascriptica_plugin.allowances import Allowance
 from ascriptica_plugin.models import (
     Account,
@@ -462,7 +463,7 @@ def test_what_is_over_is_forgotten_by_the_worker(app):
         sign_ins.make_link(session, at, timedelta(days=30), to=all_of(app, SignUp)[-1])
         allowances.take(session, sign_ins.MAILS_TO_EMAIL, str(at), at)
     session.commit()
-    worker.forget(app)
+    worker_process.forget(app)
     counts = [len(all_of(app, table)) for table in (AccountSession, OneTimeLink, SignUp, Mail, Tries)]
     assert counts == [1, 2, 1, 1, 1]
 
@@ -522,8 +523,8 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert ann.post("/sign-up", headers={"Host": "evil.example"}, data={"email": "x"}).status_code == 400
     assert "We have sent you a mail" in words(ann.sign_up(name=name))
     assert inbox.mails == [], "no request waits for a mail server"
-    worker.send_mails(mailing)
-    worker.send_mails(mailing)
+    worker_process.send_mails(mailing)
+    worker_process.send_mails(mailing)
     [sent] = inbox.mails
     assert (sent["To"], sent["From"]) == ("ann@example.org", "Course office <office@example.org>")
     assert "evil" not in sent.as_string(), "nothing that a stranger typed"
@@ -532,10 +533,10 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert all_of(mailing, Mail) == []
 
     assert "We have sent you a mail" in words(ann.sign_up(password=ANOTHER))
-    worker.send_mails(mailing)
+    worker_process.send_mails(mailing)
     assert "has a sign-in already" in inbox.mails[1].get_content()
     assert visitor(mailing).post(link_in(inbox.mails[1]), data={"password": ANOTHER}).status_code == 302
-    worker.send_mails(mailing)
+    worker_process.send_mails(mailing)
     assert inbox.mails[2]["Subject"] == "Your password was changed"
 
 
@@ -559,7 +560,7 @@ def test_a_forgotten_password_by_mail(mailing, inbox):
     )
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
-    worker.send_mails(mailing)
+    worker_process.send_mails(mailing)
     [sent] = inbox.mails
     link = link_in(sent)
     assert all_of(mailing, OneTimeLink)[0].ends_at <= drain.utc_now() + timedelta(hours=1)
