@@ -85,14 +85,12 @@ CAUSES: dict[str, Cause] = {
     ),
     "course_unpublished": Cause(
         "Enrolled, but the Canvas course is not published",
-        "These people are in the Canvas course and can't enter it until somebody publishes it in Canvas. We look "
-        "again every quarter of an hour.",
+        "These people are in the Canvas course and can't enter it until somebody publishes it in Canvas.",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
     ),
     "not_looked_up": Cause(
         "The Canvas course could not be found",
-        "What Canvas said stands beside each course. Open the course and choose its Canvas course again; we also look "
-        "again every quarter of an hour.",
+        "What Canvas said stands beside each course. Open the course and choose its Canvas course again.",
         SOON,
     ),
     "other_canvas": Cause(

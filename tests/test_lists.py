@@ -46,6 +46,7 @@ def fill(office: Office, first: int, courses: int, people: int) -> None:
         course = office.course(f"C-{number}", "art" if number % 2 else "bio", starts_at=office.now)
         course.association.published = number % 3 > 0
         course.association.problem = "Canvas has no such course." if number % 4 == 1 else None
+        office.session.commit()
         office.register(course, "boss", **boss)
         many(office, course, people)
     session = office.session

@@ -3,10 +3,11 @@
   const began = Date.now();
   let timer;
 
-  // What a person sees of an element; a form's CSRF token is new every time.
+  // What a page says of an element: a form's CSRF token is new every time, and what is unfolded is the reader's own.
   const seen = (element) => {
     const copy = element.cloneNode(true);
     copy.querySelectorAll("[name=csrf_token]").forEach((input) => input.remove());
+    copy.querySelectorAll("details").forEach((details) => details.removeAttribute("open"));
     return copy.innerHTML;
   };
 
@@ -17,7 +18,9 @@
       old.toggleAttribute("data-moving", now.hasAttribute("data-moving"));
       if (seen(old) === seen(now)) continue;
       const focused = old.contains(document.activeElement) && document.activeElement.id;
+      const unfolded = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
       old.replaceChildren(...document.importNode(now, true).childNodes);
+      for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
       if (focused) document.getElementById(focused)?.focus();
     }
   };
