@@ -335,7 +335,7 @@ def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas
         office.register(course, who)
     office.deliver()
     page = admin.get("/tools/courses/ART").text
-    assert page.count("Try again") == 2
+    assert re.findall(r"Try again<|Try again for everybody", page) == ["Try again for everybody", *["Try again<"] * 2]
     canvas.options(permissions=None)
     number = registration_of(office, "kim@example.org").id
     page = words(admin.post(f"/tools/courses/ART/try-again/{number}", follow_redirects=True))

@@ -15,7 +15,6 @@ A_LOOK = 100_000
 """So many entries are searched in one go, so that an answer takes no longer when the log is long."""
 
 LATELY = 5000
-HIGHEST_ID = 2**31 - 1
 
 
 @blueprint.get("/tools/log")
@@ -25,7 +24,8 @@ def log_entries():
     q = request.args.get("q", "").replace("\x00", "").strip()
     what = request.args.get("what", "").replace("\x00", "")
     before = request.args.get("before", type=int)
-    end = min(before, HIGHEST_ID) if before is not None else _newest() + 1
+    end = _newest() + 1
+    end = max(0, min(before, end)) if before is not None else end
     which = [LogEntry.id < end, LogEntry.id >= end - A_LOOK]
     which += [LogEntry.what == what] if what else []
     which += [_tells_of(q)] if q else []
