@@ -207,7 +207,7 @@ class Visitor:
             return looked_at(self.client.get(f"{form.action}?{data}"), what)
         self.met.add(self.app.url_map.bind("localhost").match(urlsplit(form.action).path, method="POST")[0])
         if form.file:
-            upload = {name: value for name, value in sent.items() if name != "file"}
+            upload = dict(form.names)
             text = next(iter(values.values()), "")
             content = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
             answer = self.client.post(form.action, data=upload | {"file": (io.BytesIO(content), "a.csv")})
