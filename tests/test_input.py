@@ -196,7 +196,9 @@ class Visitor:
             page = looked_at(self.client.get(path), path)
             for form in page.forms if page else []:
                 found[form.method, form.action, *sorted(form.names)] = form
-        return [form for form in found.values() if "sign-out" not in form.action]
+        # A course that is cancelled shows no form for new people any more.
+        last = sorted(found.values(), key=lambda form: "cancel" in form.action)
+        return [form for form in last if "sign-out" not in form.action]
 
     def send(self, form: Form, **values: str | bytes):
         """Send a form with these values, and look at the answer."""
