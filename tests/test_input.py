@@ -230,7 +230,10 @@ class Visitor:
             # A password and a token are never sent back.
             if "password" in name or "token" in name or isinstance(typed, bytes) or not typed.isprintable():
                 continue
-            assert any(typed.strip() in one.names[name] for one in again), (name, what)
+            shown = [one.names[name] for one in again]
+            # What could be read as Canvas's address is shown tidied.
+            is_tidy = name == "canvas_url" and shown[0].endswith("/api/v1")
+            assert is_tidy or any(typed.strip() in value for value in shown), (name, what)
 
 
 @pytest.fixture
