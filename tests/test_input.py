@@ -261,7 +261,6 @@ STATE_OF_ITS_OWN = {
     "ascriptica.withdraw_on_behalf": {},
     "ascriptica.register": {"wait": "1"},
     "ascriptica.withdraw": {},
-    "ascriptica_accounts.sign_out": {},
 }
 
 
@@ -276,10 +275,10 @@ def test_every_form_takes_anything(small_office, canvas):
         for value in NAUGHTY if form.typed or form.file else NAUGHTY[:1]:
             admin.send(form, **dict.fromkeys(form.typed or {"more"}, value))
     for rule in admin.rules("POST"):
-        if rule.endpoint not in admin.met:
+        if rule.endpoint not in admin.met and not rule.endpoint.endswith(".sign_out"):
             # A form that no page showed: say here what it has.
             names = STATE_OF_ITS_OWN[rule.endpoint]
-            for value in NAUGHTY:
+            for value in NAUGHTY if names else NAUGHTY[:1]:
                 admin.send(Form(admin.address(rule), "post", names), **dict.fromkeys(names or {"more"}, value))
     # Whatever of it was stored is shown now.
     admin.forms()
