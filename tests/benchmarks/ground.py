@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 
 import flask
@@ -183,7 +184,7 @@ def _serves(url: str) -> bool:
 
 
 def accounts(office: Office, count: int) -> list[dict[str, dict[str, str]]]:
-    """Sign-ins for so many people; for each the cookies and the form fields of somebody who is signed in already."""
+    """Sign-ins for so many people; for each the cookie and the form fields of somebody who is signed in already."""
     session, app = office.session, office.app
     session.execute(
         insert(Account.__table__),
@@ -197,8 +198,17 @@ def accounts(office: Office, count: int) -> list[dict[str, dict[str, str]]]:
         client = app.test_client()
         with client.session_transaction() as cookie:
             cookie.update(_user_id=str(account.id), _fresh=True, csrf_token=secret)
-        people.append({"cookies": {"session": client.get_cookie("session").value}, "data": {"csrf_token": field}})
+        cookie = f"session={client.get_cookie('session').value}"
+        people.append({"headers": {"Cookie": cookie}, "data": {"csrf_token": field}})
     return people
+
+
+def browser() -> requests.Session:
+    """Connections for many people: it keeps no cookie of its own."""
+    web = requests.Session()
+    web.trust_env = False
+    web.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return web
 
 
 # -- the office -------------------------------------------------------------------------------------------------------

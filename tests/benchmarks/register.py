@@ -54,6 +54,7 @@ def main() -> None:
                     without = [post(web, address, next(people)) for _ in range(5)]
                     tell(f"{name:10}  Redis {what}: {(max(without) - on) / 1000:+.2f} s at most, all succeeded")
                     valkey.send(signal.SIGCONT)
+                assert office.status()["seats"]["due"] == 2 * TIMES + 10
                 valkey.child.wait()
                 valkey.start()
 

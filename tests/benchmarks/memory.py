@@ -1,0 +1,54 @@
+"""Whether a web process and the worker stay as large as they are over 10,000 seats.
+
+    python -m tests.benchmarks.memory           # about three minutes
+    python -m tests.benchmarks.memory 2000      # fewer
+
+People register through one web process while the worker delivers them; resident memory in MB.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..processes import until
+from .ground import COURSE, a_valkey, a_website, a_worker, accounts, an_office, browser, databases, quick_canvas, tell
+
+STEPS = (100, 2000, 5000, 10_000)
+
+
+def resident(process: int) -> float:
+    """MB of a process."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def child_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
+
+
+def main(count: int) -> None:
+    with (
+        databases() as urls,
+        quick_canvas() as canvas,
+        a_valkey() as valkey,
+        an_office(urls["SQLite"], canvas) as office,
+    ):
+        url, people = urls["SQLite"], accounts(office, count)
+        with a_website(url, valkey.url, 1) as (address, master), a_worker(url, valkey.url) as at_work, browser() as web:
+
+            def register(person: dict) -> None:
+                answer = web.post(f"{address}/courses/{COURSE}/register", **person, allow_redirects=False, timeout=60)
+                assert answer.status_code == 302
+
+            done = 0
+            for step in (step for step in STEPS if step <= count):
+                with ThreadPoolExecutor(4) as threads:
+                    list(threads.map(register, people[done:step]))
+                done = step
+                until(lambda step=step: office.status()["seats"]["enrolled"] == step, 300)
+                web_mb, worker_mb = resident(child_of(master.pid)), resident(at_work.child.pid)
+                tell(f"after {step:6,} seats: web {web_mb:.1f} MB, worker {worker_mb:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
