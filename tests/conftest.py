@@ -15,6 +15,7 @@ import pytest
 import requests
 from flask import Flask, g
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, insert, select, text
 
 os.environ["SECRET_KEY"] = "only for tests"
@@ -38,6 +39,12 @@ from ascriptica_plugin.models import (
     load_settings,
 )
 from ascriptica_plugin.practice import create_practice_canvas, serve
+
+# The same orders each time, and no files left behind; --hypothesis-profile=long tries others.
+_orders = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
+settings.register_profile("quick", derandomize=True, max_examples=40, stateful_step_count=25, **_orders)
+settings.register_profile("long", max_examples=2000, stateful_step_count=50, **_orders)
+settings.load_profile("quick")
 
 PASSWORD = "correct horse battery"
 
