@@ -345,19 +345,20 @@ class Registrations(Kind):
             places.waiting.remove(live.participant_id)
         else:
             places.taken -= 1
-            places.move_up()
+        places.move_up()
         self.leaving[course].append(live)
         return "changed"
 
     def finish(self) -> None:
         for course, leaving in self.leaving.items():
             self._withdraw(course, leaving)
+        for course in self.courses.values():
+            if self.places[course.id].moved:
+                registrations.move_up(self.session, course, self.now)
         for course, entering in self.entering.items():
             self._register(course, entering)
 
     def _register(self, course: Course, entering: list[Participant]) -> None:
-        if self.places[course.id].moved:
-            registrations.move_up(self.session, course, self.now)
         made = [
             Registration(course_id=course.id, participant_id=one.id, status="registered", registered_at=self.now)
             for one in entering
@@ -383,7 +384,6 @@ class Registrations(Kind):
         course.places_taken -= len(had_place)
         self.session.flush()
         seats.end_claims(self.session, Registration.id.in_([one.id for one in had_place]), self.now)
-        registrations.move_up(self.session, course, self.now)
 
     def _note(self, what: str, course: Course, whom: list[Participant]) -> None:
         for one in whom:
