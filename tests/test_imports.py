@@ -293,6 +293,21 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
             assert course.places_taken == live <= course.capacity
 
 
+@pytest.mark.parametrize("batch", [1, 500])
+def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
+    monkeypatch.setattr(imports, "BATCH", batch)
+    office = Office(app, None)
+    course = office.course("ART", capacity=1)
+    people_of(app, "kim", "lou")
+    for one in sorted(all_of(app, Participant), key=lambda one: one.name):
+        registrations.register(office.session, course, one, office.now, wait=True)
+    office.session.commit()
+    data = "email,course,status\nlou@example.org,ART,registered\nkim@example.org,ART,withdrawn\n"
+    for options in (["--dry-run"], []):
+        assert counts(command("registrations", data, *options)[1]) == (0, 1, 1, 0)
+    assert statuses(app) == {("kim@example.org", "ART", "withdrawn"), ("lou@example.org", "ART", "registered")}
+
+
 # -- what does not ----------------------------------------------------------------------------------------------------
 
 
