@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from . import seats
 from .canvas import CanvasClient, CourseConcluded, Enrollment, NotFound, PermissionMissing, Refused, User
 from .models import DEFAULT_SECTION
-from .seats import Work
+from .seats import Known, Work
 
 Call = Callable[[CanvasClient], Any]
 Walk = Generator[Call, Any, Any]
@@ -48,8 +48,8 @@ class Ledger:
     by_invitation: bool = False
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
-    grants: dict[int, bool] = field(default_factory=dict)
-    """Of the Canvas enrollments that were just answered and that some seat knows, whether they are ours to end."""
+    known: dict[int, list[Known]] = field(default_factory=dict)
+    """What seats know of the Canvas enrollments that were just answered."""
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -60,6 +60,7 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
     user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
     if user_id is None:
         user_id = yield from _find_or_create(ledger, work)
+    asked_at = ledger.now()
     try:
         enrollment = yield from _post(ledger, work, user_id)
     except NotFound as error:
@@ -74,6 +75,9 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
         enrollment = yield from _post(ledger, work, user_id)
     if enrollment.user_id != work.canvas_user_id:
         work.note_user(canvas_user_id=enrollment.user_id)
+    if _was_ended_since(ledger, work, enrollment, asked_at):
+        # Somebody else who turns out to be the same Canvas user was removed meanwhile, perhaps after our request.
+        enrollment = yield from _post(ledger, work, enrollment.user_id)
     granted = _is_ours(ledger, work, enrollment)
     work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
 
@@ -83,7 +87,13 @@ def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
     is_younger = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
-    return ledger.grants.setdefault(enrollment.id, is_younger)
+    # Whoever learns of the same one in this moment takes it as we do.
+    return ledger.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
+
+
+def _was_ended_since(ledger: Ledger, work: Work, enrollment: Enrollment, asked_at: datetime) -> bool:
+    others = (known for known in ledger.known.get(enrollment.id, ()) if known.seat_id != work.seat_id)
+    return any(other.ended_at is not None and other.ended_at >= asked_at for other in others)
 
 
 def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:

@@ -300,8 +300,8 @@ class _Drain:
     def _turn(self, answered: list[_Task]) -> None:
         """Hear what was answered; store what it taught, and take up what goes out next."""
         enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
-        self.ledger.grants.clear()
-        self.ledger.grants.update(seats.grants_of(self.session, self.connection_id, enrolled))
+        self.ledger.known.clear()
+        self.ledger.known.update(seats.known_of(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:

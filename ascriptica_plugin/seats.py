@@ -8,7 +8,7 @@ version; settling writes that version back, so a change made meanwhile keeps the
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     exists,
     false,
     func,
@@ -117,6 +118,14 @@ class Work:
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
+
+
+class Known(NamedTuple):
+    """What a seat knows of a Canvas enrollment: whether it is ours to end, and when the seat gave it up, if it did."""
+
+    seat_id: int
+    granted: bool
+    ended_at: datetime | None
 
 
 def _insert(session: Session, table: Table):
@@ -456,15 +465,22 @@ def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> N
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
-def grants_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, bool]:
-    """Of the Canvas enrollments that seats know already, whether they are ours to end."""
+def known_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, list[Known]]:
+    """What seats know already of these Canvas enrollments."""
     # What no column holds, no seat knows.
     ids = [one for one in canvas_enrollment_ids if one < 2**63]
-    return dict(session.execute(_GRANTS_OF, {"connection_id": connection_id, "ids": ids}).all()) if ids else {}
+    found: dict[int, list[Known]] = {}
+    for canvas_enrollment_id, *known in (
+        session.execute(_KNOWN_OF, {"connection_id": connection_id, "ids": ids}) if ids else ()
+    ):
+        found.setdefault(canvas_enrollment_id, []).append(Known(*known))
+    return found
 
 
-_GRANTS_OF = (
-    select(_seat.c.canvas_enrollment_id, _seat.c.granted)
+_KNOWN_OF = (
+    select(
+        _seat.c.canvas_enrollment_id, _seat.c.id, _seat.c.granted, case((not_(_seat.c.enrolled), _seat.c.settled_at))
+    )
     .where(_seat.c.connection_id == bindparam("connection_id"))
     .where(_seat.c.canvas_enrollment_id.in_(bindparam("ids", expanding=True)))
 )

@@ -1,6 +1,9 @@
 """Seats in step with Canvas: what each change costs in calls, and what stands on Canvas's roster afterwards."""
 
+import threading
 import time
+
+import pytest
 
 from ascriptica_plugin.canvas import CanvasClient
 from ascriptica_plugin.models import CanvasUser
@@ -385,5 +388,41 @@ def test_a_removal_and_an_enrollment_of_one_row_never_cross(office, canvas, monk
     for _ in range(3):
         office.deliver()
         office.later(seconds=5)
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert office.status()["seats"]["due"] == 0
+
+
+@pytest.mark.parametrize("first", ["the removal's answer", "the enrollment's answer"])
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "unknown"])
+def test_one_leaves_and_one_arrives_who_turn_out_to_be_one_canvas_user(office, canvas, monkeypatch, first, lost):
+    """Canvas takes the enrollment and then the removal; it may be the removal's answer that we read first."""
+    one, two = office.course("ONE", "art"), office.course("TWO", "art")
+    if lost:
+        canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    office.register(one, "kim")
+    office.deliver()
+    office.later(minutes=1)
+    enroll, unenroll, enrolled = CanvasClient.enroll, CanvasClient.unenroll, threading.Event()
+
+    def enrolling(self, *args, **how):
+        answer = enroll(self, *args, **how)
+        enrolled.set()
+        time.sleep(0.3 if first == "the removal's answer" else 0)
+        return answer
+
+    def removing(self, *args):
+        assert enrolled.wait(5)
+        time.sleep(0.3 if first == "the enrollment's answer" else 0)
+        return unenroll(self, *args)
+
+    monkeypatch.setattr(CanvasClient, "enroll", enrolling)
+    monkeypatch.setattr(CanvasClient, "unenroll", removing)
+    office.withdraw(one, "kim")
+    office.register(two, "kim", key="kim at work")
+    calls = office.deliver()
+    assert any(call.startswith("DELETE") for call in calls)
+    for _ in range(2):
+        office.later(minutes=1)
+        office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["seats"]["due"] == 0
