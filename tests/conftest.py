@@ -40,6 +40,8 @@ from ascriptica_plugin.models import (
 )
 from ascriptica_plugin.practice import create_practice_canvas, serve
 
+from .servers import connect, dripping, raw  # noqa: F401 - fixtures
+
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.
 _orders = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 settings.register_profile("quick", derandomize=True, max_examples=40, stateful_step_count=25, **_orders)
