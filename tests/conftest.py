@@ -57,7 +57,16 @@ passwords.METHOD = "scrypt:1024:8:1"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that wait most, so that none of them is left alone at the end."""
-    first = ["test_faults", "test_faults_postgresql", "test_standalone", "test_jobs", "test_browser", "test_roster"]
+    first = [
+        "test_faults",
+        "test_faults_postgresql",
+        "test_model",
+        "test_outage",
+        "test_standalone",
+        "test_jobs",
+        "test_browser",
+        "test_roster",
+    ]
     items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
 
 
