@@ -3,6 +3,7 @@
 python -m tests.benchmarks.calls        # a few seconds
 """
 
+import warnings
 from collections.abc import Callable
 
 import canvasapi
@@ -46,6 +47,7 @@ class Script:
 
 
 def main() -> None:
+    warnings.filterwarnings("ignore", module="canvasapi")
     with databases() as urls, practice_canvas(users=2) as canvas, an_office(urls["SQLite"], canvas) as office:
         script = Script(office)
         course = office.session.query(Course).one()

@@ -1,4 +1,4 @@
-"""How fast a drain delivers at 200 ms a call, beside what somebody would write with canvasapi.
+"""How fast a drain delivers at 200 ms a call, beside what somebody would write with canvasapi, alone and as RQ jobs.
 
     python -m tests.benchmarks.drain        # about a minute and a half
 
@@ -6,15 +6,18 @@ One worker, 8 calls in flight, people whom Canvas knows by their SIS IDs. The bo
 is what eight threads reach that do nothing but call. CPU is the client's own, for one seat.
 """
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import canvasapi
+import redis
+import rq
 
 from ascriptica_plugin import drain, jobs
 from ascriptica_plugin.canvas import CanvasClient
 
-from .ground import Meter, QuickCanvas, an_office, databases, quick_canvas, tell
+from .ground import Meter, QuickCanvas, a_valkey, an_office, databases, quick_canvas, tell
 
 LATENCY, SEATS, SCRIPTED = 0.2, 600, 16
 BOUND = drain.FLIGHT / LATENCY
@@ -27,13 +30,22 @@ def measure(count: int, work: Callable[[], object]) -> tuple[float, float]:
     return count / meter.wall, meter.cpu / count * 1000
 
 
-def script(canvas: QuickCanvas, users: range) -> None:
+def script(url: str, token: str, users: range) -> None:
     """What the manual of canvasapi suggests: a course, a user, an enrollment."""
     for number in users:
-        client = canvasapi.Canvas(canvas.url, canvas.token)
+        client = canvasapi.Canvas(url, token)
         course = client.get_course(42)
         user = client.get_user(f"S-{number}", "sis_user_id")
         course.enroll_user(user, "StudentEnrollment", enrollment={"enrollment_state": "active", "notify": False})
+
+
+def jobs_of_script(url: str, canvas: QuickCanvas) -> None:
+    """RQ's default worker, which forks for each job, and one job for each enrollment."""
+    with redis.Redis.from_url(url) as connection:
+        queue = rq.Queue("enroll", connection=connection)
+        for number in range(SCRIPTED):
+            queue.enqueue("tests.benchmarks.drain.script", canvas.url, canvas.token, range(number, number + 1))
+        rq.Worker([queue], connection=connection).work(burst=True, logging_level="ERROR")
 
 
 def calls_alone(canvas: QuickCanvas, count: int) -> None:
@@ -43,11 +55,14 @@ def calls_alone(canvas: QuickCanvas, count: int) -> None:
 
 
 def main() -> None:
-    with databases() as urls, quick_canvas() as canvas:
+    warnings.filterwarnings("ignore", module="canvasapi")
+    with databases() as urls, quick_canvas() as canvas, a_valkey() as valkey:
         canvas.latency(LATENCY)
-        scripted, script_cpu = measure(SCRIPTED, lambda: script(canvas, range(SCRIPTED)))
+        scripted, script_cpu = measure(SCRIPTED, lambda: script(canvas.url, canvas.token, range(SCRIPTED)))
+        queued, queued_cpu = measure(SCRIPTED, lambda: jobs_of_script(valkey.url, canvas))
         alone, alone_cpu = measure(SEATS // 2, lambda: calls_alone(canvas, SEATS // 2))
         tell(f"canvasapi script   {scripted:5.1f} /s   {script_cpu:5.2f} ms CPU")
+        tell(f"the same as RQ jobs {queued:4.1f} /s   {queued_cpu:5.2f} ms CPU")
         tell(f"calls alone        {alone:5.1f} /s   {alone_cpu:5.2f} ms CPU   {alone / BOUND:4.0%} of the bound")
         for name, url in urls.items():
             canvas.latency(0)
