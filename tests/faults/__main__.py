@@ -5,6 +5,7 @@ import contextlib
 import functools
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="only this kind of fault; may be given more than once")
     parser.add_argument("--keep", action="store_true", help="keep the processes' logs")
     asked = parser.parse_args()
+    # Told to end, it takes its processes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"Seed {asked.seed}, {asked.database}. The same seed gives the same people, moves and order of faults.")
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     began = time.monotonic()
@@ -42,7 +45,7 @@ def main() -> int:
         def is_done(report: Report) -> bool:
             return report.changes >= asked.changes and not stage.redis_is_away
 
-        report = run(stage, asked.seconds, kinds, is_done, functools.partial(print, flush=True))
+        report = run(stage, asked.seconds, kinds, is_done, asked.seconds, functools.partial(print, flush=True))
         report.shown[f"redis gone for {asked.redis_away:.0f} s"] += bool(asked.redis_away)
     print(report)
     print(f"{time.monotonic() - began:.0f} s, seed {asked.seed}.")

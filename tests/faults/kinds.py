@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from ..processes import until
 from .child import POINTS
@@ -412,15 +413,13 @@ def database_restarted(stage: Stage, rng: random.Random, seconds: float) -> None
     engine = stage.engine
     if engine.dialect.name == "sqlite":
         raise NotShown
-    with engine.connect() as connection:
+    # Ours is ended as well.
+    with suppress(OperationalError), engine.connect() as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
-        is_here = connection.scalar(text("SELECT inet_server_addr() IS NULL"))
-        if is_here:
+        if connection.scalar(text("SELECT inet_server_addr() IS NULL")):
             os.kill(pid, signal.SIGKILL)
         else:
-            connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-            )
+            connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IS NOT NULL"))
     engine.dispose()
     time.sleep(seconds)
 

@@ -33,7 +33,9 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{count:5}  {name}" for name, count in sorted(self.shown.items())]
         lines += [f"{count:5}  {name} (found nothing to happen to)" for name, count in self.not_shown.items()]
-        lines.append(f"{self.changes} changes; answers of the pages: {dict(self.answers)}")
+        lines.append(
+            f"{self.calls} calls to Canvas. {self.changes} changes; answers of the pages: {dict(self.answers)}"
+        )
         lines += [f"BROKEN   {line}" for line in self.broken]
         lines.append(f"Right {self.healed_after:.1f} s after the last fault." if self.is_right else "NOT RIGHT")
         return "\n".join([*lines, str(self.verdict)])
@@ -44,14 +46,17 @@ def run(
     seconds: float,
     kinds: list[str],
     is_done: Callable[[Report], bool],
+    calm_seconds: float = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Report:
-    """Show the kinds of fault, each for about so many seconds, over and over until it is done; then heal and judge."""
+    """Show the kinds of fault, each for about so many seconds and with a calm after it, over and over until it is done;
+    then heal and judge."""
     report = Report()
     lanes = [{name: kind for name, kind in lane.items() if name in kinds} for lane in (CANVAS, OURS)]
     threads = [
         threading.Thread(
-            target=_lane, args=(stage, lane, random.Random(stage.rng.random()), seconds, is_done, report, say)
+            target=_lane,
+            args=(stage, lane, random.Random(stage.rng.random()), seconds, is_done, report, calm_seconds, say),
         )
         for lane in lanes
         if lane
@@ -61,13 +66,15 @@ def run(
     for thread in threads:
         thread.join()
     stage.close()
-    report.changes, report.answers = stage.changes, stage.answers
+    report.changes, report.answers, report.calls = stage.changes, stage.answers, stage.calls()
     stage.heal()
     report.verdict = _once_quiet(stage, report)
     return report
 
 
-def _lane(stage: Stage, lane: dict[str, Kind], rng: random.Random, seconds: float, is_done, report, say) -> None:
+def _lane(
+    stage: Stage, lane: dict[str, Kind], rng: random.Random, seconds: float, is_done, report, calm_seconds, say
+) -> None:
     names, seen = [], set()
     while seen != set(lane) or not is_done(report):
         names = names or rng.sample(sorted(lane), len(lane))
@@ -80,18 +87,20 @@ def _lane(stage: Stage, lane: dict[str, Kind], rng: random.Random, seconds: floa
         except Exception:
             report.broken.append(f"{name}: {traceback.format_exc()}")
             stage.heal()
+        time.sleep(calm_seconds)
         report.changes = stage.changes
         say(f"{time.strftime('%H:%M:%S')}  {stage.changes:6} changes  {name}")
 
 
-def _once_quiet(stage: Stage, report: Report, patience: float = 120) -> Verdict:
-    """The verdict once Canvas gets no more calls, or after so many seconds."""
-    began, quiet_since, calls = time.monotonic(), time.monotonic(), stage.calls()
-    right_at = None
-    while time.monotonic() - began < patience:
-        verdict = judge(stage)
+def _once_quiet(stage: Stage, report: Report, patience: float = 60) -> Verdict:
+    """The verdict once it is right and Canvas gets no more calls, or nothing has become better for so many seconds."""
+    began = better_at = quiet_since = time.monotonic()
+    right_at, calls, fewest = None, stage.calls(), None
+    while time.monotonic() - better_at < patience:
+        verdict, now = judge(stage), stage.calls()
+        if fewest is None or len(verdict.wrong) < fewest:
+            fewest, better_at = len(verdict.wrong), time.monotonic()
         right_at = (right_at or time.monotonic()) if not verdict.wrong else None
-        now = stage.calls()
         if now != calls:
             calls, quiet_since = now, time.monotonic()
         if right_at and time.monotonic() - quiet_since > 4 / stage.speed + 0.5:

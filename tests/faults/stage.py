@@ -29,6 +29,8 @@ IN = ("active", "invited", "creation_pending")
 ROOT_ID = 100
 SPARES = 40
 CHOSEN = 6
+TOO_LATE = 0
+"""The status of a page that did not answer in time."""
 
 PLACES: dict[str, list[tuple[str, str | None]]] = {
     "ALONE": [("alone", None)],
@@ -69,6 +71,8 @@ class Participant:
     cookie: str
     form_token: str
     told: dict[str, bool | None] = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)
+    """The courses for which a request has stayed without an answer, and may have come later than those after it."""
 
 
 class Hands:
@@ -134,8 +138,7 @@ class Stage:
             self.practice = self.exits.enter_context(requests.Session())
             self.admin = self.exits.enter_context(requests.Session())
             self._furnish()
-            for _ in range(self.wanted_workers):
-                self.start_worker()
+            self.full_strength()
         except BaseException:
             self.__exit__()
             raise
@@ -178,9 +181,12 @@ class Stage:
             process.end(number)
 
     def full_strength(self) -> None:
-        """As many workers as there should be."""
+        """As many workers as there should be, at work."""
         while len(self.living_workers()) < self.wanted_workers:
             self.start_worker()
+        for process in self.living_workers():
+            began = self.folder / f"began-{process.child.pid}"
+            until(lambda began=began, process=process: began.exists() or not process.runs())
 
     # -- the office and Canvas ------------------------------------------------------------------------------------
 
@@ -278,6 +284,9 @@ class Stage:
                 allow_redirects=False,
                 timeout=20,
             )
+        except requests.Timeout:
+            # It may still be done at any time.
+            status = TOO_LATE
         except requests.RequestException:
             status = None
         else:
@@ -298,6 +307,8 @@ class Stage:
                 self.changes += 1
         else:
             who.told[code] = None
+            if status == TOO_LATE:
+                who.unsure.add(code)
 
     def move(self, code: str, canvas_course: str, section: str | None) -> bool:
         """The office associates a course of ours; whether the page took it."""

@@ -112,9 +112,8 @@ def _judge_office(stage: Stage, verdict: Verdict) -> None:
     verdict.wrong += [f"{email} is registered {n} times for {code}." for (email, code), n in counts.items() if n > 1]
     for person in [*stage.people, *stage.chosen]:
         for code, told in person.told.items():
-            if told is not None and told != ((person.email, code) in counts):
-                said = "registered" if told else "not registered"
-                verdict.wrong.append(f"{person.email} was told to be {said} for {code}, and is not.")
+            if told is not None and code not in person.unsure and told != ((person.email, code) in counts):
+                verdict.wrong.append(f"{person.email} was told {'' if told else 'not '}to be registered for {code}.")
     taken = dict(session.execute(select(Course.code, Course.places_taken)).all())
     for code, count in taken.items():
         registered = sum(1 for email, of in counts if of == code)
