@@ -26,6 +26,8 @@ def create_app(config: dict | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
         SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
+        # A database that was restarted is no reason to fail the next request.
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import NullPool, create_engine, make_url, select, text
 
 from ascriptica_plugin import drain, jobs
 from ascriptica_plugin.causes import CAUSES
@@ -182,8 +182,8 @@ def test_the_worker_tells_once_that_redis_is_away_and_once_that_it_is_back(ringi
 
 
 def test_the_worker_tells_once_that_the_database_is_away_and_goes_on(postgresql, canvas, valkey, tmp_path):
-    engine = create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    name = engine.url.database
+    url = make_url(postgresql)
+    other_database = create_engine(url.set(database="template1"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     process = worker(postgresql, valkey.url, tmp_path / "worker.log")
     with in_use(make_app(postgresql)) as app:
         office = Office(app, canvas)
@@ -192,19 +192,20 @@ def test_the_worker_tells_once_that_the_database_is_away_and_goes_on(postgresql,
         process.start()
         office.register(office.session.get_one(Course, course_id), "kim")
         until(lambda: canvas.roster("art"))
+        client = app.test_client()
+        assert client.get("/").status_code == 200
         office.session.remove()
-        app.extensions["sqlalchemy"].engine.dispose()
-        with create_engine(engine.url.set(database="template1"), isolation_level="AUTOCOMMIT").connect() as other:
-            other.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-            other.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
-            )
+        with other_database.connect() as other:
+            other.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'))
+            end_all = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            other.execute(end_all, {"name": url.database})
             until(lambda: says(process, "The database is away"))
             time.sleep(2 * jobs.SWEEP_SECONDS)
-            other.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+            other.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))
+        # A page does not fail for a connection that broke before it was asked for.
+        assert client.get("/").status_code == 200
         until(lambda: says(process, "The database is back"))
         assert ends_after(process) < 3
-    engine.dispose()
     log = process.log_file.read_text()
     assert log.count("The database is away") == log.count("The database is back") == 1, log
     assert "Traceback" not in log, log
