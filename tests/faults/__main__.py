@@ -43,7 +43,8 @@ def main() -> int:
         kinds = asked.only or [*CANVAS, *OURS]
 
         def is_done(report: Report) -> bool:
-            return report.changes >= asked.changes and not stage.redis_is_away
+            late = [name for name in kinds if name.startswith("redis") and not report.shown[name]]
+            return report.changes >= asked.changes and not stage.redis_is_away and not late
 
         report = run(stage, asked.seconds, kinds, is_done, asked.seconds, functools.partial(print, flush=True))
         report.shown[f"redis gone for {asked.redis_away:.0f} s"] += bool(asked.redis_away)
