@@ -226,8 +226,12 @@ def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
 def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
     office.course("ART", "art")
     form = {"name": "Kim Lee", "email": "kim@example.org", "sis_user_id": "K-100"}
-    page = words(admin.post("/tools/courses/ART", data=form, follow_redirects=True))
-    assert "Kim Lee is registered for ART here." in page
+    answer = admin.post("/tools/courses/ART", data=form, follow_redirects=True)
+    assert "Kim Lee is registered for ART here." in words(answer)
+    # Ready for the next caller: the form is open, and typing begins in it.
+    assert '<details class="card" id="register" open>' in answer.text
+    assert re.search(r'<input autocomplete="off" autofocus [^>]*name="name"[^>]* value="">', answer.text)
+    assert '<details class="card" id="register">' in admin.get("/tools/courses/ART").text
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert logged(office)[0] == ("boss@example.org", "registered", "kim@example.org")
@@ -412,7 +416,7 @@ def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
     assert count(here, Participant) == 1
     page = words(admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"}, follow_redirects=True))
     assert "2 people are registered for ART here." in page
-    assert "Left out: lines 2, 4, 5 of your list." in page
+    assert "Left out of your list: line 2, nobody; line 4, max@example.org; line 5, KIM@example.org." in page
     assert count(here, Registration) == 3
 
 

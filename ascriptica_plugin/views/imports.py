@@ -34,7 +34,7 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
 @for_administrators
 def import_file():
     """Send a file; the last ones and what became of them."""
-    form = ImportForm()
+    form = ImportForm(kind=request.args.get("kind"))
     if not form.validate_on_submit():
         return _page(form, status=422 if form.errors else 200)
     file, now = form.file.data, drain.utc_now()

@@ -19,6 +19,7 @@ from .registration import canvas_access, course_or_404
 
 A_PAGE = 50
 A_CHUNK = 500
+MOST_TOLD = 10
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
@@ -56,7 +57,8 @@ def _register_one(course: Course, form: ParticipantForm):
         flash(f"{course.title} is full. {name} is number {position} on the waitlist.", "success")
     else:
         flash(f"{name} is registered for {course.title}.", "success")
-    return redirect(url_for(".roster", code=course.code))
+    # Whoever registers one person over the phone often registers the next one.
+    return redirect(url_for(".roster", code=course.code, another=1))
 
 
 def _register_list(course: Course, form: OnBehalfListForm):
@@ -78,8 +80,10 @@ def _register_list(course: Course, form: OnBehalfListForm):
     told += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
     flash(" ".join(told), "success")
     if bad:
-        lines = ", ".join(str(line.number) for line in bad)
-        flash(f"Left out: {'line' if len(bad) == 1 else 'lines'} {lines} of your list.", "warning")
+        # A flash travels in a cookie, which is small.
+        lines = "; ".join(f"line {line.number}, {line.typed}" for line in bad[:MOST_TOLD])
+        more = f"; and {len(bad) - MOST_TOLD} more" if len(bad) > MOST_TOLD else ""
+        flash(f"Left out of your list: {lines}{more}.", "warning")
     return redirect(url_for(".roster", code=course.code))
 
 
