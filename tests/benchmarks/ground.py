@@ -27,7 +27,7 @@ from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.models import Account, Association, Claim, Course, Participant, Registration, Seat
 
 from ..conftest import Office, Practice, a_postgresql, in_use, make_app
-from ..processes import Process, Valkey, until, worker
+from ..processes import Valkey, until, worker
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = "ART"
@@ -148,14 +148,15 @@ def a_valkey() -> Iterator[Valkey]:
 
 
 @contextmanager
-def a_worker(url: str, redis_url: str = "") -> Iterator[Process]:
-    """`flask ascriptica worker` on this database and Redis."""
+def a_worker(url: str, redis_url: str = "") -> Iterator[subprocess.Popen]:
+    """`flask ascriptica worker` on this database and Redis; nobody reads what it logs, so it goes nowhere."""
     process = worker(url, redis_url)
-    process.start()
+    child = subprocess.Popen(process.arguments, cwd=REPOSITORY, env=process.environment, stderr=subprocess.DEVNULL)
     try:
-        yield process
+        yield child
     finally:
-        process.end()
+        child.terminate()
+        child.wait()
 
 
 @contextmanager
@@ -167,7 +168,7 @@ def a_website(url: str, redis_url: str = "", workers: int = 2) -> Iterator[tuple
     options = f"--worker-class gthread --workers {workers} --threads 4 --no-control-socket --log-level error"
     command = [sys.executable, "-m", "gunicorn", "wsgi:app", *options.split(), "--bind", address]
     environs = environment(DATABASE_URL=url, REDIS_URL=redis_url)
-    child = subprocess.Popen(command, cwd=REPOSITORY, env=environs)
+    child = subprocess.Popen(command, cwd=REPOSITORY, env=environs, stderr=subprocess.DEVNULL)
     try:
         until(lambda: _serves(f"http://{address}/healthz"))
         yield f"http://{address}", child

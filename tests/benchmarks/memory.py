@@ -46,7 +46,7 @@ def main(count: int) -> None:
                     list(threads.map(register, people[done:step]))
                 done = step
                 until(lambda step=step: office.status()["seats"]["enrolled"] == step, 300)
-                web_mb, worker_mb = resident(child_of(master.pid)), resident(at_work.child.pid)
+                web_mb, worker_mb = resident(child_of(master.pid)), resident(at_work.pid)
                 tell(f"after {step:6,} seats: web {web_mb:.1f} MB, worker {worker_mb:.1f} MB")
 
 

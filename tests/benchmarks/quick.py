@@ -38,7 +38,10 @@ class Quick:
     def forget(self) -> None:
         self.total = self.most = 0
 
-    def answer(self, line: str, body: str) -> dict:
+    def answer(self, line: str, query: str, body: str) -> dict | list:
+        """What Canvas would say: whoever is searched for by p7@example.org has the id 7."""
+        if found := re.search(r"search_term=p(\d+)%40", query):
+            return [{"id": int(found[1]), "name": "Somebody", "login_id": f"p{found[1]}@example.org"}]
         for pattern, answer in ANSWERS.items():
             if re.fullmatch(pattern, line):
                 return answer
@@ -68,7 +71,8 @@ class Caller(asyncio.Protocol):
             return
         self.heard = b""
         method, path, _ = head.decode().split("\r\n", 1)[0].split(" ")
-        line = f"{method} {path.partition('?')[0]}"
+        path, _, query = path.partition("?")
+        line = f"{method} {path}"
         quick = self.quick
         if line == "GET /calls":
             self.send({"total": quick.total, "max_in_flight": quick.most})
@@ -80,13 +84,15 @@ class Caller(asyncio.Protocol):
             quick.total += 1
             quick.in_flight += 1
             quick.most = max(quick.most, quick.in_flight)
-            asyncio.get_running_loop().call_later(quick.latency, self.send_call, quick.answer(line, body.decode()))
+            asyncio.get_running_loop().call_later(
+                quick.latency, self.send_call, quick.answer(line, query, body.decode())
+            )
 
-    def send_call(self, answer: dict) -> None:
+    def send_call(self, answer: dict | list) -> None:
         self.quick.in_flight -= 1
         self.send(answer)
 
-    def send(self, answer: dict) -> None:
+    def send(self, answer: dict | list) -> None:
         body = json.dumps(answer).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {formatdate(usegmt=True)}\r\n"
         self.transport.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
