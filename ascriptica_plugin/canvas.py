@@ -154,6 +154,7 @@ class CanvasClient:
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
         self.clock_offset: timedelta | None = None
+        self._told: tuple[datetime, float] | None = None
         self._token = token
         self._session = Session()
         # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
@@ -176,6 +177,13 @@ class CanvasClient:
 
     def close(self) -> None:
         self._session.close()
+
+    def time(self) -> datetime | None:
+        """What Canvas's clock shows now, reckoned from its latest answer however ours is set; None before the first."""
+        if self._told is None:
+            return None
+        then, at = self._told
+        return then + timedelta(seconds=time.monotonic() - at)
 
     # -- whose token, which account -----------------------------------------------------------------------------
 
@@ -341,7 +349,9 @@ class CanvasClient:
 
     def _note_clock(self, response: requests.Response, arrived: datetime) -> None:
         try:
-            self.clock_offset = parsedate_to_datetime(response.headers["Date"]) - arrived
+            told = parsedate_to_datetime(response.headers["Date"])
+            self.clock_offset = told - arrived
+            self._told = told, time.monotonic()
         except (KeyError, ValueError, TypeError, OverflowError):
             return
 

@@ -43,7 +43,7 @@ class Ledger:
     connection_id: int
     root_id: int
     now: Callable[[], datetime]
-    canvas_offset: Callable[[], timedelta]
+    canvas_time: Callable[[], datetime]
     create_users: bool = True
     by_invitation: bool = False
     canvas_mail: bool = False
@@ -101,7 +101,7 @@ def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
     how = {"state": "invited" if ledger.by_invitation else "active", "notify": ledger.canvas_mail}
     is_first = work.first_tried_at is None
     if is_first:
-        work.note_try(ledger.now() + ledger.canvas_offset())
+        work.note_try(ledger.canvas_time())
     try:
         return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id, **how))
     except (NotFound, PermissionMissing, Refused) as error:

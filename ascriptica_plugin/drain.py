@@ -122,12 +122,15 @@ def _erase_people(session: Session, connection_id: int | None, now: Callable[[],
 
 
 def database_clock(session: Session) -> Callable[[], datetime]:
-    """The time as the database has it: the one clock that workers on several machines share."""
+    """The time as the database has it, the one clock that workers on several machines share; no step of this
+    machine's clock moves it."""
+    began = time.monotonic()
     if session.connection().dialect.name == "sqlite":
-        return utc_now
-    ahead = session.scalar(select(func.clock_timestamp())) - utc_now()
-    session.commit()
-    return lambda: utc_now() + ahead
+        then = utc_now()
+    else:
+        then = session.scalar(select(func.clock_timestamp()))
+        session.commit()
+    return lambda: then + timedelta(seconds=time.monotonic() - began)
 
 
 def _anything_to_do(session: Session, connection: Connection, now: datetime) -> bool:
@@ -218,7 +221,7 @@ class _Drain:
             connection.id,
             connection.canvas_root_id,
             now,
-            lambda: self.canvas.clock_offset or self.offset,
+            lambda: self.canvas.time() or now() + self.offset,
             create_users=settings.create_users,
             by_invitation=settings.by_invitation,
             canvas_mail=settings.canvas_mail,
@@ -539,11 +542,12 @@ class _Drain:
         self.over = True
 
     def _note_that_it_worked(self) -> None:
-        if self.canvas.clock_offset is None or self.over:
+        canvas_time = self.canvas.time()
+        if canvas_time is None or self.over:
             return
         connection = self._connection()
         connection.last_worked_at = self.now()
-        connection.clock_offset_seconds = round(self.canvas.clock_offset.total_seconds())
+        connection.clock_offset_seconds = round((canvas_time - self.now()).total_seconds())
         self.session.commit()
 
     def _connection(self) -> Connection:

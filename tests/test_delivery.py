@@ -115,6 +115,18 @@ def test_our_own_enrollment_is_known_as_ours_though_canvas_clock_is_an_hour_slow
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
+def test_our_own_enrollment_is_known_as_ours_though_our_clock_steps_forward(office, canvas):
+    course = office.course("ART", "art")
+    office.register(course, "lou")
+    office.deliver()
+    office.later(hours=1)
+    office.register(course)
+    office.deliver()
+    office.withdraw(course)
+    office.deliver()
+    assert canvas.roster("art") == {"lou@example.org": "active", "kim@example.org": "deleted"}
+
+
 def test_a_teacher_who_registers_and_withdraws_stays_a_teacher(office, canvas):
     enroll_by_hand(canvas, "kim", "art", type="TeacherEnrollment")
     course = office.course("ART", "art")
@@ -336,8 +348,10 @@ def test_who_was_added_by_hand_while_we_were_held_is_not_ours(office, canvas):
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     office.register(course)
     office.deliver()
-    canvas.options(permissions=None, clock_offset_seconds=60)
+    # A minute before our first try.
+    canvas.options(permissions=None, clock_offset_seconds=-60)
     enroll_by_hand(canvas, "kim", "art")
+    canvas.options(clock_offset_seconds=0)
     office.later(minutes=20)
     office.deliver()
     office.withdraw(course)

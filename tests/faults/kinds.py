@@ -206,6 +206,11 @@ def user_deleted(stage: Stage, rng: random.Random, seconds: float) -> None:
     user = _user_of(stage, person.email)
     world = stage.world()
     mine = [row for row in world["enrollments"] if row["user_id"] == user["id"] and row["type"] == "StudentEnrollment"]
+    if not mine:
+        # Nobody of ours has met this user yet, so whoever comes next with that login is somebody new.
+        with new_browser() as browser:
+            stage.change(browser, rng, [person])
+        raise NotShown
     keys = [stage.key(world, row) for row in mine]
     stage.hands.call("DELETE", f"accounts/self/users/{user['id']}")
     stage.hands.note(keys, False)

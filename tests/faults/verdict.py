@@ -66,7 +66,7 @@ def _wanted(stage: Stage):
     }
     codes = dict(session.execute(select(Course.id, Course.code)).all())
     wanted: set[Key] = set()
-    times: dict[tuple[str, int], list[datetime]] = {}
+    times: dict[Key, list[datetime]] = {}
     rows = session.execute(
         select(
             Participant.email,
@@ -81,9 +81,9 @@ def _wanted(stage: Stage):
         if status == "registered":
             wanted.add((email, canvas_course_id, section_id))
         moments = [registered_at, withdrawn_at, stage.moved_at.get(codes[course_id])]
-        times.setdefault((email, canvas_course_id), []).extend(moment for moment in moments if moment)
+        times.setdefault((email, canvas_course_id, section_id), []).extend(moment for moment in moments if moment)
     session.rollback()
-    return wanted, lambda key: times.get(key[:2], [])
+    return wanted, lambda key: times.get(key, [])
 
 
 def _there(stage: Stage, world: dict) -> dict[Key, int]:
