@@ -10,8 +10,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from ascriptica_plugin import Ascriptica, Person, passwords, registrations, sign_ins
-from ascriptica_plugin.models import Base, Participant, Registration
+from ascriptica_plugin import Ascriptica, Person, imports, passwords, registrations, sign_ins
+from ascriptica_plugin.models import Base, Import, Participant, Registration
 
 from .conftest import PASSWORD, Office, in_use, make_app, sign_in
 from .test_accounts import NOW, Visitor, visitor
@@ -30,6 +30,9 @@ def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
         account = sign_ins.add_account(office.session, "ann@example.org", "Ann Private", PASSWORD)
         office.session.flush()
         registrations.register(office.session, course, sign_ins.person_of(account), office.now)
+        data = b"email,name\nx@example.org,X\n"
+        how = {"dry_run": False, "most_rows": 10}
+        imports.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
         sign_ins.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
         office.session.commit()
         yield app
@@ -54,6 +57,7 @@ def address(app: Flask, rule: Rule) -> str:
         "seat_id": 1,
         "registration_id": session.scalar(select(Registration.id)),
         "account_id": 1,
+        "import_id": session.scalar(select(Import.id)),
         "sign_up_id": sign_ins.waiting(session)[0].id,
         "token": "no-such-token",
     }

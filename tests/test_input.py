@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from ascriptica_plugin import imports
+from ascriptica_plugin import csvfile
 from ascriptica_plugin.models import Participant, Registration, Seat
 
 from .conftest import Office, sign_in
@@ -343,9 +343,9 @@ def test_every_address_takes_anything(small_office):
                     looked_at(method(path), path)
 
 
-@pytest.mark.parametrize("kind", sorted(imports.COLUMNS))
+@pytest.mark.parametrize("kind", sorted(csvfile.COLUMNS))
 def test_every_column_takes_anything(small_office, kind):
-    admin, columns = Visitor(small_office, admin=True), imports.COLUMNS[kind]
+    admin, columns = Visitor(small_office, admin=True), csvfile.COLUMNS[kind]
     right = {"code": "NEW", "title": "New", "email": "new@example.org", "name": "New", "course": "ART"}
     right |= {"status": "registered"}
     table = [columns]

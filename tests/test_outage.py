@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, select, text
 
-from ascriptica_plugin import drain, jobs
+from ascriptica_plugin import drain
 from ascriptica_plugin.causes import CAUSES
 from ascriptica_plugin.models import Connection, Course, LogEntry
+from ascriptica_plugin.worker import PAUSE_SECONDS
 
 from .conftest import Office, in_use, make_app, sign_in
 from .processes import Process, Valkey, until, worker
@@ -33,7 +34,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
             office.register(soon if n % 2 else late, f"p{n}", sis_user_id=f"S-{n}")
         calls, began = office.deliver(), office.now
         while office.now < began + timedelta(hours=1):
-            office.later(seconds=jobs.SWEEP_SECONDS)
+            office.later(seconds=PAUSE_SECONDS)
             calls += office.deliver()
         # A first flight found Canvas gone; from then on one harmless question goes out about once a minute.
         probes = calls.count("GET /users/self")
@@ -200,7 +201,7 @@ def test_the_worker_tells_once_that_the_database_is_away_and_goes_on(postgresql,
             end_all = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
             other.execute(end_all, {"name": url.database})
             until(lambda: says(process, "The database is away"))
-            time.sleep(2 * jobs.SWEEP_SECONDS)
+            time.sleep(2 * PAUSE_SECONDS)
             other.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))
         # A page does not fail for a connection that broke before it was asked for.
         assert client.get("/").status_code == 200

@@ -30,5 +30,4 @@ def downgrade() -> None:
     op.drop_index("ix_ascriptica_participant_by_name", table_name="ascriptica_participant")
     op.drop_index("ix_ascriptica_participant_by_email", table_name="ascriptica_participant")
     op.create_index("ix_ascriptica_participant_email", "ascriptica_participant", ["email"])
-    with op.batch_alter_table("ascriptica_connection") as connection:
-        connection.drop_column("throttled_at")
+    op.drop_column("ascriptica_connection", "throttled_at")

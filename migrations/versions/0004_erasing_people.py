@@ -10,9 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("ascriptica_participant") as table:
-        table.add_column(sa.Column("erase_at", sa.DateTime(timezone=True), nullable=True))
-        table.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ascriptica_participant", sa.Column("erase_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ascriptica_participant", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_ascriptica_participant_to_erase",
         "ascriptica_participant",
@@ -24,6 +23,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_ascriptica_participant_to_erase", "ascriptica_participant")
-    with op.batch_alter_table("ascriptica_participant") as table:
-        table.drop_column("erased_at")
-        table.drop_column("erase_at")
+    op.drop_column("ascriptica_participant", "erased_at")
+    op.drop_column("ascriptica_participant", "erase_at")

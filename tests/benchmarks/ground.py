@@ -23,6 +23,7 @@ import requests
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Engine, func, insert, select, text, update
 
+from ascriptica_plugin import sign_ins
 from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.models import Account, Association, Claim, Course, Participant, Registration, Seat
 
@@ -195,12 +196,14 @@ def accounts(office: Office, count: int) -> list[dict[str, dict[str, str]]]:
     with app.test_request_context():
         field, secret = generate_csrf(), flask.session["csrf_token"]
     people = []
-    for account in session.scalars(select(Account).order_by(Account.id)):
+    for account in session.scalars(select(Account).order_by(Account.id)).all():
+        token = sign_ins.begin_session(session, account, office.now)
         client = app.test_client()
         with client.session_transaction() as cookie:
-            cookie.update(_user_id=str(account.id), _fresh=True, csrf_token=secret)
+            cookie.update(_user_id=token, _fresh=True, csrf_token=secret)
         cookie = f"session={client.get_cookie('session').value}"
         people.append({"headers": {"Cookie": cookie}, "data": {"csrf_token": field}})
+    session.commit()
     return people
 
 

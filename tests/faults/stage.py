@@ -18,8 +18,9 @@ from pathlib import Path
 import requests
 from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
+from ascriptica_plugin import sign_ins
 from ascriptica_plugin.models import Account, Connection, Course, Sealed, load_settings
 
 from ..conftest import in_use, make_app
@@ -46,10 +47,10 @@ PLACES: dict[str, list[tuple[str, str | None]]] = {
 """Our courses, and the Canvas courses and sections in which each is taught by turns."""
 
 
-def signed_in(app: Flask, account_id: int) -> tuple[str, str]:
+def signed_in(app: Flask, token: str) -> tuple[str, str]:
     """The session cookie of somebody who is signed in, and the token that their forms carry."""
     raw = secrets.token_hex(20)
-    content = {"_user_id": str(account_id), "_fresh": True, "csrf_token": raw}
+    content = {"_user_id": token, "_fresh": True, "csrf_token": raw}
     cookie = app.session_interface.get_signing_serializer(app).dumps(content)
     return cookie, URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(raw)
 
@@ -231,12 +232,14 @@ class Stage:
         settings = load_settings(session)
         settings.connection_id, settings.display_canvas = connection.id, True
         session.commit()
-        ids = dict(session.query(Account.email, Account.id).all())
+        everybody = session.scalars(select(Account)).all()
+        tokens = {account.email: sign_ins.begin_session(session, account, now) for account in everybody}
         session.commit()
-        self.people = [Participant(email, name, *signed_in(self.app, ids[email])) for email, name in people]
+        self.people = [Participant(email, name, *signed_in(self.app, tokens[email])) for email, name in people]
         # Some are left to the faults, which have plans with them.
         self.people, self.chosen = self.people[:-CHOSEN], self.people[-CHOSEN:]
-        self.office = Participant("office@example.org", "The Office", *signed_in(self.app, ids["office@example.org"]))
+        office = "office@example.org"
+        self.office = Participant(office, "The Office", *signed_in(self.app, tokens[office]))
         self.desk = self.exits.enter_context(new_browser())
         for code, places in PLACES.items():
             assert self.move(code, *places[0]), code
