@@ -1,4 +1,7 @@
-"""The quick run of the fault suite on SQLite: every kind of fault once, all clocks eight times as fast."""
+"""The quick run of the fault suite on SQLite: once each of its kinds of fault, all waits eight times shorter.
+
+Ours take turns with those of test_faults_postgresql; the long run shows every kind on both.
+"""
 
 from .faults.kinds import CANVAS, OURS
 from .faults.run import run
@@ -13,8 +16,9 @@ def quick(folder, database_url: str, kinds: list[str]) -> None:
         report = run(stage, SECONDS, kinds, is_done=lambda report: True)
     assert report.is_right, str(report)
     assert report.verdict.people_in_canvas > PEOPLE, str(report)
-    assert len(report.shown) >= len(kinds) - 5, str(report)
+    # On a busy machine a worker may not come to the point where it is to die.
+    assert len(report.shown) >= 0.75 * len(kinds), str(report)
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(sqlite_url, tmp_path):
-    quick(tmp_path, sqlite_url, [*CANVAS, *OURS])
+    quick(tmp_path, sqlite_url, [*CANVAS, *list(OURS)[::2], "disk full"])

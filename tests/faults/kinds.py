@@ -339,7 +339,7 @@ def _killed_at(point: str) -> Kind:
         stage.end_workers(signal.SIGTERM)
         fatal = stage.start_worker(point)
         try:
-            until(lambda: not fatal.runs(), 20 / stage.speed + 5)
+            until(lambda: not fatal.runs(), 20 / stage.speed + 3)
         except AssertionError:
             raise NotShown from None
         finally:
