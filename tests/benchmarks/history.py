@@ -1,6 +1,6 @@
 """What a drain costs with 1,000,000 settled seats in the table, beside one with none.
 
-    python -m tests.benchmarks.history          # about six minutes, most of it to fill the tables
+    python -m tests.benchmarks.history          # about eight minutes, most of it to fill the tables
     python -m tests.benchmarks.history 100000   # with fewer
 
 Both sides: CPU of our process and, on PostgreSQL, of its server's process for us, for one seat. The calls take no

@@ -1,6 +1,6 @@
 """What Canvas's throttle says of us: draining 10,000 seats with its bucket modelled, and several workers at once.
 
-    python -m tests.benchmarks.throttle          # about three minutes
+    python -m tests.benchmarks.throttle          # about two minutes
     python -m tests.benchmarks.throttle 2000     # fewer seats
 
 The practice Canvas charges all of a call's time as its cost, the most that Canvas could.
