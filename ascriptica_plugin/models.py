@@ -540,7 +540,8 @@ def begin_writing(session: Session) -> None:
     """
     connection = session.connection()
     if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
-        session.execute(text("BEGIN IMMEDIATE"))
+        # Not through the session, which would first write what waits in it, and so begin another kind of transaction.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def load_settings(session: Session) -> Settings:

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from ascriptica_plugin import csvfile
-from ascriptica_plugin.models import Participant, Registration, Seat
+from ascriptica_plugin import csvfile, imports
+from ascriptica_plugin.models import Account, Import, Participant, Registration, Seat
 
 from .conftest import Office, sign_in
 from .test_pages import all_of
@@ -73,9 +73,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 
 @pytest.fixture
-def database_url(postgresql: str) -> str:
+def kept_app(app_on_postgresql: Flask, postgresql: str) -> Flask:
     """PostgreSQL alone, which is the stricter one about what a text and a number may be."""
-    return postgresql
+    return app_on_postgresql
 
 
 # -- reading pages ----------------------------------------------------------------------------------------------------
@@ -173,6 +173,8 @@ class Visitor:
             "participant_id": session.scalars(select(Participant.id)).first(),
             "registration_id": session.scalars(select(Registration.id)).first(),
             "seat_id": session.scalars(select(Seat.id)).first(),
+            "account_id": session.scalars(select(Account.id)).first(),
+            "import_id": session.scalars(select(Import.id)).first(),
         }
         session.commit()
         self.met: set[str] = set()
@@ -262,6 +264,9 @@ def small_office(office: Office, canvas) -> Office:
     course.title = f"=1+1 {MARKUP}"
     office.register(course, "kim", name=f"=Kim {MARKUP}")
     office.deliver()
+    data, how = b"email,name\nx@example.org,X\n", {"dry_run": True, "most_rows": 10}
+    imports.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    office.session.commit()
     return office
 
 
@@ -275,6 +280,10 @@ STATE_OF_ITS_OWN = {
     "ascriptica.withdraw_on_behalf": {},
     "ascriptica.register": {"wait": "1"},
     "ascriptica.withdraw": {},
+    "ascriptica_accounts.forgotten_password": {"email": "ann@example.org"},
+    "ascriptica_accounts.use_link": {"password": "correct horse battery"},
+    "ascriptica_accounts.hand_out_confirmation": {},
+    "ascriptica_accounts.hand_out_password": {},
 }
 
 

@@ -108,7 +108,8 @@ def test_a_longer_log_asks_no_more(app, session, admin):
             entries(session, 1, participant_id=person.id, course_id=course.id)
         if number == 0:
             few = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&what=did")]
-    assert [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&what=did")] == few
+    many = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&what=did")]
+    assert all(after <= before for before, after in zip(few, many, strict=True))
 
 
 def test_words_are_shown_as_text(session, admin):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from ascriptica_plugin.models import Association, Course, Participant, Registration
 
@@ -33,7 +33,7 @@ def kim(app, client):
 def all_of(app, model):
     session = app.extensions["sqlalchemy"].session
     session.expire_all()
-    return list(session.scalars(select(model)))
+    return list(session.scalars(select(model).order_by(*inspect(model).primary_key)))
 
 
 # -- participants -----------------------------------------------------------------------------------------------------
