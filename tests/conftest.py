@@ -44,7 +44,7 @@ from .servers import connect, dripping, raw  # noqa: F401 - fixtures
 
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.
 _orders = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-settings.register_profile("quick", derandomize=True, max_examples=40, stateful_step_count=25, **_orders)
+settings.register_profile("quick", derandomize=True, max_examples=30, stateful_step_count=25, **_orders)
 settings.register_profile("long", max_examples=2000, stateful_step_count=50, **_orders)
 settings.load_profile("quick")
 
