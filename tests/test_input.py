@@ -4,6 +4,7 @@ Every form is found by walking the pages, and every view that takes a form must 
 """
 
 import csv
+import gc
 import io
 import socket
 from dataclasses import dataclass, field
@@ -70,6 +71,12 @@ ARGUMENTS = ("q", "page", "before", "what", "status", "search", "standing", "nex
 
 # Werkzeug's test client leaves the spooled file of a large upload to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    yield
+    gc.collect()
 
 
 @pytest.fixture

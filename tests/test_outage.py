@@ -185,24 +185,27 @@ def test_the_worker_tells_once_that_redis_is_away_and_once_that_it_is_back(ringi
 def test_the_worker_tells_once_that_the_database_is_away_and_goes_on(postgresql, canvas, valkey, tmp_path):
     url = make_url(postgresql)
     other_database = create_engine(url.set(database="template1"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    process = worker(postgresql, valkey.url, tmp_path / "worker.log")
+    process, other = (worker(postgresql, valkey.url, tmp_path / f"{name}.log") for name in ("worker", "other"))
     with in_use(make_app(postgresql)) as app:
         office = Office(app, canvas)
         office.connect()
         course_id = office.course("ART", "art").id
         process.start()
+        other.start()
         office.register(office.session.get_one(Course, course_id), "kim")
         until(lambda: canvas.roster("art"))
         client = app.test_client()
         assert client.get("/").status_code == 200
         office.session.remove()
-        with other_database.connect() as other:
-            other.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'))
+        with other_database.connect() as elsewhere:
+            elsewhere.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'))
             end_all = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
-            other.execute(end_all, {"name": url.database})
-            until(lambda: says(process, "The database is away"))
+            elsewhere.execute(end_all, {"name": url.database})
+            until(lambda: says(process, "The database is away") and says(other, "The database is away"))
+            # Told to end in the middle of it, a worker ends well.
+            assert ends_after(other) < 10
             time.sleep(2 * PAUSE_SECONDS)
-            other.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))
+            elsewhere.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))
         # A page does not fail for a connection that broke before it was asked for.
         assert client.get("/").status_code == 200
         until(lambda: says(process, "The database is back"))
