@@ -42,7 +42,7 @@ errors.register(blueprint)
 class SignedIn(UserMixin):
     """Flask-Login's user: an account as it was at the beginning of the request, and the session's token."""
 
-    def __init__(self, account: Account, token: str = ""):
+    def __init__(self, account: Account, token: str):
         self.id, self.email, self.name, self.is_admin = account.id, account.email, account.name, account.is_admin
         self.token = token
 
