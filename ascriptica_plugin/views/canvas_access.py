@@ -26,6 +26,7 @@ from .base import blueprint, for_administrators, person, session, settings
 from .registration import is_throttled
 
 A_PAGE = 50
+A_FEW = 10_000
 HIGHEST_ID = 2**31 - 1
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 OF_COURSES = ("course_unpublished", "not_looked_up")
@@ -208,7 +209,10 @@ def _found_by(search: str) -> list[ColumnElement[bool]]:
     course_id = session().scalar(select(Course.id).where(func.lower(Course.code) == search.lower()))
     if course_id is not None:
         return [Seat.id.in_(of_course(course_id))]
-    return [Seat.participant_id.in_(select(Participant.id).where(people.matches(search)))]
+    named = select(Participant.id).where(people.matches(search))
+    # Looked through once rather than for the count and for the page, unless half of an office would be listed.
+    few = session().scalars(named.limit(A_FEW + 1)).all()
+    return [Seat.participant_id.in_(few if len(few) <= A_FEW else named)]
 
 
 def of_course(course_id: int):

@@ -275,12 +275,13 @@ PAGES = {
 def measure(app: Flask) -> Iterator[tuple[str, float, float, int]]:
     """(page, median ms, longest ms, statements) of every page."""
     clients = {number: app.test_client() for number in (1, 2, None)}
-    session = app.extensions["sqlalchemy"].session
-    for number in (1, 2):
-        token = sign_ins.begin_session(session, session.get(Account, number), drain.utc_now())
-        with clients[number].session_transaction() as cookie:
-            cookie.update(_user_id=token, _fresh=True)
-    session.commit()
+    with app.app_context():
+        session = app.extensions["sqlalchemy"].session
+        for number in (1, 2):
+            token = sign_ins.begin_session(session, session.get(Account, number), drain.utc_now())
+            with clients[number].session_transaction() as cookie:
+                cookie.update(_user_id=token, _fresh=True)
+        session.commit()
     for name, (path, who) in PAGES.items():
         yield name, *_timed(app, lambda path=path, who=who: _get(clients[who], path))
     runner = app.test_cli_runner()
