@@ -26,7 +26,6 @@ from .base import blueprint, for_administrators, person, session, settings
 from .registration import is_throttled
 
 A_PAGE = 50
-A_FEW = 10_000
 HIGHEST_ID = 2**31 - 1
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 OF_COURSES = ("course_unpublished", "not_looked_up")
@@ -183,20 +182,21 @@ def _people(current: Settings) -> dict:
     where = where if where in STANDINGS or where in CAUSES else ""
     stands = standing.standing(standing.connection_state(current) == "ok")
     which = [Seat.connection_id == current.connection_id, *_found_by(search), *_that_stand(where, stands)]
-    parts, in_order = [which], [Seat.id.desc()]
+    page = max(request.args.get("page", 1, type=int), 1)
     if search:
-        in_order.insert(0, case((UNSETTLED, 0), else_=1))
-    elif not where:
+        ids, total, page = _searched(which, page)
+    else:
         # Everybody: asked in two parts, each of which is in order already.
-        parts = [[*which, UNSETTLED], [*which, SETTLED]]
-    totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) for part in parts]
-    last = max(1, -(-sum(totals) // A_PAGE))
-    page = min(max(request.args.get("page", 1, type=int), 1), last)
+        parts = [which] if where else [[*which, UNSETTLED], [*which, SETTLED]]
+        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) for part in parts]
+        total = sum(totals)
+        page = min(page, max(1, -(-total // A_PAGE)))
+        ids = _ids_of_page(parts, totals, page)
     return {
-        "people": _rows(_ids_of_page(parts, totals, in_order, page), stands),
-        "total": sum(totals),
+        "people": _rows(ids, stands),
+        "total": total,
         "page": page,
-        "pages": last,
+        "pages": max(1, -(-total // A_PAGE)),
         "search": search,
         "standing": where,
     }
@@ -209,10 +209,7 @@ def _found_by(search: str) -> list[ColumnElement[bool]]:
     course_id = session().scalar(select(Course.id).where(func.lower(Course.code) == search.lower()))
     if course_id is not None:
         return [Seat.id.in_(of_course(course_id))]
-    named = select(Participant.id).where(people.matches(search))
-    # Looked through once rather than for the count and for the page, unless half of an office would be listed.
-    few = session().scalars(named.limit(A_FEW + 1)).all()
-    return [Seat.participant_id.in_(few if len(few) <= A_FEW else named)]
+    return [Seat.participant_id.in_(select(Participant.id).where(people.matches(search)))]
 
 
 def of_course(course_id: int):
@@ -229,13 +226,26 @@ def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bo
     return [seats.waits(), Seat.cause == where] if where else []
 
 
-def _ids_of_page(parts: list, totals: list[int], in_order: list, page: int) -> list[int]:
+def _searched(which: list[ColumnElement[bool]], page: int) -> tuple[list[int], int, int]:
+    """The seats of one page, how many there are on all of them, and the page; beyond the last one it is the first.
+
+    People are looked through once for it, which takes longer than all else.
+    """
+    waiting_first = (case((UNSETTLED, 0), else_=1), Seat.id.desc())
+    found = select(Seat.id, func.count().over()).where(*which).order_by(*waiting_first)
+    rows = session().execute(found.offset(A_PAGE * (page - 1)).limit(A_PAGE)).all()
+    if not rows and page > 1:
+        return _searched(which, 1)
+    return [row[0] for row in rows], rows[0][1] if rows else 0, page
+
+
+def _ids_of_page(parts: list, totals: list[int], page: int) -> list[int]:
     """The seats of one page, part after part."""
     ids: list[int] = []
     start = A_PAGE * (page - 1)
     for part, total in zip(parts, totals, strict=True):
         if start < total and len(ids) < A_PAGE:
-            of_part = select(Seat.id).where(*part).order_by(*in_order)
+            of_part = select(Seat.id).where(*part).order_by(Seat.id.desc())
             ids += session().scalars(of_part.offset(start).limit(A_PAGE - len(ids)))
         start = max(0, start - total)
     return ids
