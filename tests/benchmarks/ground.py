@@ -60,7 +60,7 @@ def _keep_what_is_committed(engine: Engine) -> None:
     if engine.dialect.name != "postgresql":
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("fsync", "full_page_writes"):
             connection.execute(text(f"ALTER SYSTEM RESET {name}"))
         connection.execute(text("SELECT pg_reload_conf()"))
 
