@@ -126,10 +126,15 @@ def sync_enrollments() -> None:
 
 
 def deliver(app: Flask) -> bool:
-    """Drain what is due, in an application context and a session of its own; False where another worker is at it."""
+    """Drain what is due, in an application context and a session of its own; False where another worker is at it.
+
+    The drain keeps one connection to the database from beginning to end: a pool that asks of each connection whether
+    it still lives would ask for every unit of work.
+    """
     with app.app_context():
         plugin = app.extensions["ascriptica"]
-        return drain.drain(app.extensions["sqlalchemy"].session, plugin.canvases, plugin.stopping.is_set)
+        with app.extensions["sqlalchemy"].engine.connect() as connection, Session(connection) as session:
+            return drain.drain(session, plugin.canvases, plugin.stopping.is_set)
 
 
 class _Job(Job):
