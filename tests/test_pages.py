@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import event, inspect, select
 
 from ascriptica_plugin.models import Association, Course, Participant, Registration
 
@@ -350,6 +350,41 @@ def test_without_its_tables_a_process_is_not_healthy(tmp_path):
         answer = app.test_client().get("/healthz")
     assert answer.status_code == 503
     assert answer.json["ok"] is False
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/office.sqlite3", "postgresql+psycopg://127.0.0.1:1/office"])
+def test_without_its_database_a_page_says_so_and_when_to_come_back(url):
+    with in_use(make_app(url)) as app:
+        answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "We can't reach our records at the moment" in words(answer)
+
+
+def test_on_a_full_disk_nobody_is_half_registered(sqlite_url):
+    with in_use(make_app(sqlite_url)) as app:
+        session, kim = app.extensions["sqlalchemy"].session, app.test_client()
+        sign_in(kim, app, "kim@example.org")
+        session.add(Course(code="ART", title="Art"))
+        session.commit()
+        kim.get("/courses/ART")
+        # Not a page more than the file has.
+        engine, pages = app.extensions["sqlalchemy"].engine, "PRAGMA max_page_count = {}"
+        fill, free = (lambda to, _, most=most: to.execute(pages.format(most)) for most in (1, 2**30))
+        session.remove()
+        engine.dispose()
+        event.listen(engine, "connect", fill)
+        tried = ((verb, kim.post(f"/courses/ART/{verb}")) for _ in range(40) for verb in ("register", "withdraw"))
+        verb, refused = next((verb, answer) for verb, answer in tried if answer.status_code != 302)
+        assert refused.status_code == 503
+        assert "look whether your last step is there" in words(refused)
+        event.remove(engine, "connect", fill)
+        event.listen(engine, "connect", free)
+        engine.dispose()
+        [course] = all_of(app, Course)
+        assert course.places_taken == (verb == "withdraw")
+        assert kim.post(f"/courses/ART/{verb}").status_code == 302
+        [course] = all_of(app, Course)
+        assert course.places_taken == (verb == "register")
 
 
 def test_under_a_prefix_everything_moves(database_url, canvas):

@@ -4,8 +4,8 @@ from contextlib import suppress
 
 from flask import Blueprint, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from .base import for_every_page, session, shut_doors
 
@@ -27,7 +27,15 @@ WORDS = {
         "It is not your doing, and what was saved before is safe. Try again in a minute; if it happens again, tell "
         "whoever looks after this site when it happened.",
     ),
+    503: (
+        "We can't reach our records at the moment",
+        "It is not your doing, and what was saved before is safe. Open the page again in a minute, and look whether "
+        "your last step is there before you take it again.",
+    ),
 }
+AGAIN_SECONDS = 30
+"""When to ask again for a page whose database was away, full, or too busy."""
+
 OPEN_TOO_LONG = (
     "This page was open too long",
     "For your safety a form is only good for a while, and this one no longer is. Nothing was changed. Open the page "
@@ -37,7 +45,7 @@ OPEN_TOO_LONG = (
 
 def page(error: HTTPException):
     """The error page for an error that Flask hands over."""
-    if error.code == 500:
+    if error.code >= 500:
         _leave_the_database_out()
     try:
         context = for_every_page()
@@ -46,7 +54,18 @@ def page(error: HTTPException):
         context = for_every_page()
     title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
     context |= {"title": title, "text": text, "back": _page_before()}
-    return shut_doors(make_response(render_template("ascriptica/error.html", **context), error.code))
+    response = make_response(render_template("ascriptica/error.html", **context), error.code)
+    if error.code == 503:
+        response.headers["Retry-After"] = AGAIN_SECONDS
+    return shut_doors(response)
+
+
+def page_without_database(error: SQLAlchemyError):
+    """The same where the database is away, full or too busy, which is for the operator and passes."""
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    # Not the path, which may be a one-time link's.
+    current_app.logger.error("%s of %s failed: the database is away (%s).", request.method, request.endpoint, reason)
+    return page(ServiceUnavailable())
 
 
 def page_at_no_address(error: HTTPException):
@@ -60,6 +79,8 @@ def register(pages: Blueprint) -> None:
     for code in WORDS:
         pages.register_error_handler(code, page)
     pages.register_error_handler(CSRFError, page)
+    for kind in (OperationalError, InterfaceError, TimeoutError):
+        pages.register_error_handler(kind, page_without_database)
 
 
 def _leave_the_database_out() -> None:
