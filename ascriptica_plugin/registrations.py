@@ -107,10 +107,23 @@ def register(
     the email of whoever does it on behalf. Raises NotPossible where registration is closed, the course is full, or
     the person is registered already.
     """
+    if by is None and not wait:
+        _refuse_at_once(session, course, who, now)
     registration = _enter(session, course, who, now, by, wait)
     if registration.status == "registered":
         seats.claim(session, course.id, now, registration.id)
     return registration
+
+
+def _refuse_at_once(session: Session, course: Course, who: Person | Participant, now: datetime) -> None:
+    """Say that the course is full without waiting for its row, as whoever gets in has to: when hundreds come for the
+    last places, those who can't have one don't hold up those who can."""
+    if not _is_full(course) or why_closed(course, now):
+        return
+    them = Participant.key == who.key if isinstance(who, Person) else Participant.id == who.id
+    theirs = (Registration.course_id == course.id, Registration.status != "withdrawn")
+    if session.scalar(select(Registration.id).join(Participant).where(them, *theirs)) is None:
+        raise NotPossible(f"{course.title} is full.")
 
 
 def _enter(

@@ -54,6 +54,20 @@ def withdrawing(course_id: int, who: str, now):
     return lambda session: registrations.withdraw(session, session.get(Course, course_id), someone(who), now)
 
 
+def test_who_finds_the_course_full_waits_for_nobody(here):
+    course = here.course(capacity=1)
+    here.register(course, "ann")
+    code = course.id
+    # Somebody is in the middle of a change of the course.
+    registrations.lock(here.session, course)
+    told: list[str] = []
+    refused = threading.Thread(target=lambda: told.extend(at_once(here, [registering(code, "bob", here.now)])))
+    refused.start()
+    refused.join(4)
+    assert told == ["ART here is full."]
+    here.session.rollback()
+
+
 def live(session, course: Course) -> int:
     return session.scalar(
         select(func.count())
