@@ -3,14 +3,17 @@
 `pytest tests/test_model.py --hypothesis-profile=long` tries many more orders, other ones each time.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
-from ascriptica_plugin import connections, registrations, seats
+from ascriptica_plugin import connections, drain, registrations, seats
 from ascriptica_plugin.models import Association, Base, Connection, Course, Registration, Seat, Settings, load_settings
 
 from .conftest import Office, Practice
@@ -62,11 +65,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.canvas.seed(
             users=people,
             courses={name: {"name": name, "sections": sections} for name in ("art", "bio")},
-            # Somebody who was there before us.
-            enrollments={"old": {"user": "old", "course": "art"}},
         )
-        self.calm: set[Key] = {("old", "art", None)}
-        self.of_hands: set[Key] = {("old", "art", None)}
+        self.calm: set[Key] = set()
+        self.of_hands: set[Key] = set()
+        # Somebody who was there before us.
+        self.enroll_by_hand("old", "art", None)
         office.now = datetime.now(UTC)
         self.home = office.connect().id
         self.places: dict[str, tuple[str, str | None] | None] = dict.fromkeys("ABC")
@@ -167,26 +170,31 @@ class AnyOrder(RuleBasedStateMachine):
         """Where nothing is on its way, so that it is clear whose change was the last."""
         if self.is_due(who, place):
             return
-        self.canvas.options(token="active", permissions=None, clock_offset_seconds=LONG_AGO)
+        self.canvas.options(token="active", permissions=None)
         self.canvas.session.delete(f"{self.canvas.url}/practice/faults", timeout=10)
-        name, section = place
-        course_id, user_id = self.canvas.ids[f"course.{name}"], self.canvas.ids[f"user.{who}"]
-        form = {"user_id": user_id, "type": "StudentEnrollment", "enrollment_state": "active"}
+        rows, key = self.rows(), (who, *place)
+        if inside:
+            self.enroll_by_hand(who, *place)
+        elif key in rows and rows[key]["state"] in IN:
+            url = f"{self.canvas.api}/courses/{self.canvas.ids[f'course.{place[0]}']}/enrollments/{rows[key]['id']}"
+            self.canvas.admin.delete(url, params={"task": "delete"}, timeout=10)
+            self.calm.discard(key)
+
+    def enroll_by_hand(self, who: str, name: str, section: str | None) -> None:
+        key = (who, name, section)
+        form = {"user_id": self.canvas.ids[f"user.{who}"], "type": "StudentEnrollment", "enrollment_state": "active"}
         if section:
             form["course_section_id"] = self.canvas.ids[f"section.{name}.{section}"]
-        rows = self.rows()
-        url = f"{self.canvas.api}/courses/{course_id}/enrollments"
-        key = (who, name, section)
-        if inside:
-            data = {f"enrollment[{one}]": value for one, value in form.items()}
-            self.canvas.admin.post(url, data=data, timeout=10).raise_for_status()
-            if key not in rows:
-                self.of_hands.add(key)
-            self.calm.add(key)
-        elif key in rows and rows[key]["state"] in IN:
-            self.canvas.admin.delete(f"{url}/{rows[key]['id']}", params={"task": "delete"}, timeout=10)
-            self.calm.discard(key)
+        if key not in self.rows():
+            self.of_hands.add(key)
+        self.canvas.options(clock_offset_seconds=LONG_AGO)
+        self.canvas.admin.post(
+            f"{self.canvas.api}/courses/{self.canvas.ids[f'course.{name}']}/enrollments",
+            data={f"enrollment[{one}]": value for one, value in form.items()},
+            timeout=10,
+        ).raise_for_status()
         self.canvas.options(clock_offset_seconds=0)
+        self.calm.add(key)
 
     def is_due(self, who: str, place: tuple[str, str | None]) -> bool:
         name, section = place
@@ -221,6 +229,36 @@ class AnyOrder(RuleBasedStateMachine):
     def deliver(self) -> None:
         self.office.now = datetime.now(UTC)
         self.office.deliver()
+
+    @rule(who=WHO, code=CODES, turn=st.integers(1, 3))
+    def change_during_the_calls(self, who: str, code: str, turn: int) -> None:
+        """Somebody registers or withdraws while calls are on their way."""
+        self.deliver_and(turn, lambda: self.register_or_withdraw(who, code))
+
+    @rule(who=WHO, code=CODES, turn=st.integers(1, 3))
+    def freeze_past_the_lease(self, who: str, code: str, turn: int) -> None:
+        """A worker stands still in the middle of its calls; meanwhile somebody changes their mind, another worker takes
+        over, and then the first one goes on."""
+
+        def meanwhile() -> None:
+            self.register_or_withdraw(who, code)
+            self.office.now += 1.5 * seats.LEASE
+            self.office.deliver()
+
+        self.deliver_and(turn, meanwhile)
+
+    def deliver_and(self, turn: int, meanwhile: Callable[[], None]) -> None:
+        """Deliver as a worker does, in a session of its own; at that turn of its loop something else happens."""
+        turns, office = count(), self.office
+
+        def at_each_turn() -> bool:
+            if next(turns) == turn:
+                meanwhile()
+            return False
+
+        office.now = datetime.now(UTC)
+        with office.app.extensions["sqlalchemy"].engine.connect() as connection, Session(connection) as session:
+            drain.drain(session, office.canvases, at_each_turn, lambda: office.now)
 
     @rule()
     def time_passes(self) -> None:
