@@ -20,14 +20,21 @@ def _database_url() -> str:
     return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
 
 
+def _engine_options(url: str) -> dict[str, object]:
+    # A database that was restarted is no reason to fail the next request.
+    options: dict[str, object] = {"pool_pre_ping": True}
+    if url.startswith("sqlite"):
+        # It lets one write at a time, and those who wait stand in no line: in a rush some need more than its 5 seconds.
+        options["connect_args"] = {"timeout": 30}
+    return options
+
+
 def create_app(config: dict | None = None) -> Flask:
     """The host, configured from the environment; `config` wins over it."""
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
         SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
-        # A database that was restarted is no reason to fail the next request.
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
@@ -43,6 +50,7 @@ def create_app(config: dict | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,
     )
     app.config.update(config or {})
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     SQLAlchemy(app)
     Ascriptica(
         app,

@@ -165,6 +165,11 @@ def test_a_host_with_users_of_its_own(database_url):
         assert client.get("/sign-in").status_code == 404
 
 
+def test_writers_wait_their_turn_on_sqlite(sqlite_url):
+    with in_use(make_app(sqlite_url)) as app, app.extensions["sqlalchemy"].engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 30_000
+
+
 def test_a_host_without_a_secret_is_refused():
     with pytest.raises(RuntimeError, match="SECRET_KEY"):
         make_app("sqlite://", SECRET_KEY=None)
