@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from .models import Tries
+from .models import Tries, upsert_into
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,8 @@ def take(session: Session, allowance: Allowance, subject: str, now: datetime) ->
     """Use up one try; 0 if there was one, else how many seconds until there is."""
     at, period = now.timestamp(), allowance.period_seconds
     latest = at + (allowance.at_once - 1) * period
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     taken = session.execute(
-        dialect.insert(Tries)
+        upsert_into(session, Tries)
         .values(key=_key(allowance, subject), until=at + period)
         .on_conflict_do_update(
             index_elements=["key"],

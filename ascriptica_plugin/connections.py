@@ -15,7 +15,7 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from . import registrations, seats
+from . import claims, registrations, seats
 from .canvas import (
     Account,
     AddressRefused,
@@ -224,7 +224,7 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
     )
     waiting_for_it = Seat.cause.in_(("permission_missing", "root_id_wrong"))
     seats.release(session, Seat.connection_id == connection.id, waiting_for_it)
-    session.info[seats.RANG] = True
+    session.info[claims.RANG] = True
     return connection
 
 
@@ -377,7 +377,7 @@ def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
     """Because a person asks: look up now what could not be, or can't be entered; answers how many courses."""
     waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
-    session.info[seats.RANG] = True
+    session.info[claims.RANG] = True
     return session.execute(asked.execution_options(synchronize_session=False)).rowcount
 
 

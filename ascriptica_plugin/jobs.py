@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from . import drain, seats
+from . import claims, drain
 
 QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
@@ -90,7 +90,7 @@ class Bell:
 
 def ring_after_commit(session: Session) -> None:
     """The session's commit made something due: ring, whoever committed it."""
-    if session.in_nested_transaction() or not session.info.pop(seats.RANG, False):
+    if session.in_nested_transaction() or not session.info.pop(claims.RANG, False):
         return
     if current_app and "ascriptica" in current_app.extensions:
         current_app.extensions["ascriptica"].bell.ring()
@@ -98,7 +98,7 @@ def ring_after_commit(session: Session) -> None:
 
 def _forget_after_rollback(session: Session) -> None:
     if not session.in_nested_transaction():
-        session.info.pop(seats.RANG, None)
+        session.info.pop(claims.RANG, None)
 
 
 def listen(session) -> None:

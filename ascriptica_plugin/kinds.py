@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from . import addresses, log, people, registrations, seats
+from . import addresses, claims, log, people, registrations
 from .csvfile import Row
 from .models import Association, Course, Participant, Registration, load_settings
 
@@ -174,7 +174,7 @@ class Courses(Kind):
         words = ", ".join(f"{name}: {value}" for name, value in facts.items())
         if place is not None:
             registrations.associate(self.session, course, self._association(*place), self.now)
-            self.session.info[seats.RANG] = True
+            self.session.info[claims.RANG] = True
             words += f"{', ' if words else ''}Canvas course: {' '.join(place).strip()}"
         if more_may_fit:
             registrations.move_up(self.session, course, self.now)
@@ -367,7 +367,7 @@ class Registrations(Kind):
         self.session.add_all(made)
         self.session.flush()
         # Only these: looking through the whole course for each batch would take longer the more are in it.
-        seats.claim(self.session, course.id, self.now, [one.id for one in made])
+        claims.claim(self.session, course.id, self.now, [one.id for one in made])
         self._note("registered", course, entering)
 
     def _withdraw(self, course: Course, leaving: list[Registration]) -> None:
@@ -383,7 +383,7 @@ class Registrations(Kind):
         )
         course.places_taken -= len(had_place)
         self.session.flush()
-        seats.end_claims(self.session, Registration.id.in_([one.id for one in had_place]), self.now)
+        claims.end_for(self.session, Registration.id.in_([one.id for one in had_place]), self.now)
 
     def _note(self, what: str, course: Course, whom: list[Participant]) -> None:
         for one in whom:

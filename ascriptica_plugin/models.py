@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -542,6 +543,12 @@ def begin_writing(session: Session) -> None:
     if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
         # Not through the session, which would first write what waits in it, and so begin another kind of transaction.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in this session's dialect."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table.__table__)
 
 
 def load_settings(session: Session) -> Settings:

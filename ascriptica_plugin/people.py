@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
-from . import log, seats
+from . import claims, log, seats
 from .models import CanvasUser, Participant, Seat, Settings, begin_writing
 
 LONGEST_EMAIL = 100
@@ -113,4 +113,4 @@ def _let_canvas_follow(session: Session, participant_id: int) -> None:
     ours = update(CanvasUser).where(CanvasUser.participant_id == participant_id, CanvasUser.created_by_us)
     followed = session.execute(ours.values(follow_at=None).execution_options(synchronize_session=False))
     if followed.rowcount:
-        session.info[seats.RANG] = True
+        session.info[claims.RANG] = True

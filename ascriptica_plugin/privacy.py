@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from . import log, registrations, seats
+from . import claims, log, registrations
 from .causes import CAUSES
 from .models import CanvasUser, Claim, Connection, Course, LogEntry, Participant, Registration, Seat, begin_writing
 
@@ -109,7 +109,7 @@ def ask_to_erase(session: Session, participant: Participant, now: datetime, by: 
         _forget_seats(session, participant.id)
     words = "Canvas access ends first." if end_access else "Enrollments in Canvas stay."
     log.note(session, now, by, "asked to erase", words, participant_id=participant.id)
-    session.info[seats.RANG] = True
+    session.info[claims.RANG] = True
     session.flush()
     return key
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from . import log, people, seats
+from . import claims, log, people
 from .models import Association, Course, LogEntry, Participant, Registration, begin_writing
 
 
@@ -111,7 +111,7 @@ def register(
         _refuse_at_once(session, course, who, now)
     registration = _enter(session, course, who, now, by, wait)
     if registration.status == "registered":
-        seats.claim(session, course.id, now, registration.id)
+        claims.claim(session, course.id, now, registration.id)
     return registration
 
 
@@ -172,7 +172,7 @@ def withdraw(
     session.flush()
     if had_place:
         _change_places(session, course, -1)
-        seats.end_claims(session, Registration.id == registration.id, now)
+        claims.end_for(session, Registration.id == registration.id, now)
     _note(session, now, by, "withdrew" if had_place else "left the waitlist", registration)
     move_up(session, course, now)
     return registration
@@ -202,7 +202,7 @@ def move_up(session: Session, course: Course, now: datetime) -> int:
         .execution_options(synchronize_session="fetch")
     )
     _change_places(session, course, len(moving))
-    seats.claim(session, course.id, now, moving[0].id if len(moving) == 1 else None)
+    claims.claim(session, course.id, now, moving[0].id if len(moving) == 1 else None)
     for _, participant_id in moving:
         log.note(session, now, log.US, "moved up", participant_id=participant_id, course_id=course.id)
     return len(moving)
@@ -265,7 +265,7 @@ def register_entries(
             known[entry.email.lower()] = [participant]
         except NotPossible as reason:
             results.append(reason)
-    seats.claim(session, course.id, now)
+    claims.claim(session, course.id, now)
     return results
 
 
@@ -310,7 +310,7 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
             ).where(*live),
         )
     )
-    seats.end_claims(session, Registration.course_id == course.id, now)
+    claims.end_for(session, Registration.course_id == course.id, now)
     session.execute(
         update(Registration)
         .where(*live)
@@ -356,7 +356,7 @@ def associate(session: Session, course: Course, association: Association | None,
     if association is None:
         if course.association is not None:
             session.delete(course.association)
-        seats.end_claims(session, Registration.course_id == course.id, now)
+        claims.end_for(session, Registration.course_id == course.id, now)
         return
     association.course_id = course.id
     for name in ("canvas_course_id", "canvas_section_id", "looked_up_at", "look_up_at", "problem"):
@@ -364,7 +364,7 @@ def associate(session: Session, course: Course, association: Association | None,
         setattr(association, name, getattr(association, name))
     session.merge(association)
     session.flush()
-    seats.claim(session, course.id, now)
+    claims.claim(session, course.id, now)
 
 
 def lock(session: Session, course: Course) -> None:

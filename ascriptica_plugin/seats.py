@@ -1,4 +1,4 @@
-"""The ledger: which claims stand on which seats, what is due, who drains, what is settled.
+"""The ledger of seats: what is due, who drains, what is settled, and what waits for what.
 
 Knows the tables, not Canvas, Flask or RQ. Never commits: whoever opened the unit of work does. Every time is an
 argument. What a seat should be is derived from its live claims when it is loaded, in the same statement as its
@@ -13,28 +13,22 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Table,
     and_,
     bindparam,
     case,
     exists,
     false,
     func,
-    insert,
-    literal,
     not_,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from . import log
+from . import claims, log
 from .causes import CAUSES
 from .models import (
-    DEFAULT_SECTION,
-    Association,
     CanvasUser,
     Claim,
     Connection,
@@ -43,6 +37,7 @@ from .models import (
     Registration,
     Seat,
     begin_writing,
+    upsert_into,
 )
 
 LEASE = timedelta(seconds=10)
@@ -50,20 +45,7 @@ FIRST_BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 CANARY = timedelta(minutes=15)
 
-RANG = "ascriptica_bell"
-"""`session.info` holds this once something became due in the session's transaction."""
-
 _seat, _claim = Seat.__table__, Claim.__table__
-
-_FRESH = {
-    "due_at": None,
-    "attempts": 0,
-    "cause": None,
-    "cause_scope": "",
-    "cause_detail": None,
-    "held": False,
-}
-_FRESH |= {"parked_at": None, "kept": False}
 
 
 @dataclass
@@ -126,116 +108,6 @@ class Known(NamedTuple):
     seat_id: int
     granted: bool
     ended_at: datetime | None
-
-
-def _insert(session: Session, table: Table):
-    """INSERT that knows ON CONFLICT, in this session's dialect."""
-    return (sqlite if session.connection().dialect.name == "sqlite" else postgresql).insert(table)
-
-
-# -- claims -----------------------------------------------------------------------------------------------------------
-
-
-def claim(
-    session: Session, course_id: int, now: datetime, registration_id: int | Collection[int] | None = None
-) -> None:
-    """Claim seats in the course's Canvas course for its registered participants, or for one or some registrations.
-
-    A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
-    claims elsewhere stay until the new seat has settled: into the new place first, then out of the old.
-    """
-    association = session.get(Association, course_id, populate_existing=True)
-    if association is None or association.canvas_course_id is None or association.connection_id is None:
-        return
-    place = {
-        "connection_id": association.connection_id,
-        "canvas_course_id": association.canvas_course_id,
-        "canvas_section_id": association.canvas_section_id or DEFAULT_SECTION,
-    }
-    newer = aliased(Claim)
-    there = (
-        select(Claim.id)
-        .join(Seat, Seat.id == Claim.seat_id)
-        .where(Claim.registration_id == Registration.id, Claim.ended_at.is_(None))
-        .where(*(getattr(Seat, name) == value for name, value in place.items()))
-    )
-    newest_is_there = there.where(
-        ~exists().where(newer.registration_id == Claim.registration_id, newer.ended_at.is_(None), newer.id > Claim.id)
-    )
-    to_move = select(Registration.id, Registration.participant_id).where(
-        Registration.course_id == course_id, Registration.status == "registered", ~newest_is_there.exists()
-    )
-    if registration_id is not None:
-        some = [registration_id] if isinstance(registration_id, int) else registration_id
-        to_move = to_move.where(Registration.id.in_(some))
-    moving = session.execute(to_move).all()
-    if not moving:
-        return
-    for start in range(0, len(moving), 500):
-        part = moving[start : start + 500]
-        registrations = [row.id for row in part]
-        seats = [
-            {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
-            for participant_id in sorted({row.participant_id for row in part})
-        ]
-        theirs = Seat.participant_id.in_([row.participant_id for row in part])
-        _lock(session, and_(theirs, *(getattr(Seat, name) == value for name, value in place.items())))
-        upsert = _insert(session, _seat)
-        upsert = upsert.on_conflict_do_update(
-            index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
-            set_={"version": Seat.version + 1, "changed_at": now, **_FRESH},
-        )
-        session.execute(upsert, seats)
-        # Named one by one, since PostgreSQL would take its time to find them in a course that has just grown large.
-        theirs = select(Seat.id).where(
-            Seat.participant_id.in_([seat["participant_id"] for seat in seats]),
-            *(getattr(Seat, k) == v for k, v in place.items()),
-        )
-        # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
-        session.execute(
-            update(Claim)
-            .where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
-            .where(Claim.seat_id.in_(theirs))
-            .values(ended_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        session.execute(
-            insert(Claim).from_select(
-                ["registration_id", "seat_id", "made_at"],
-                select(Registration.id, Seat.id, literal(now, Claim.made_at.type))
-                .join(Seat, Seat.participant_id == Registration.participant_id)
-                .where(Registration.id.in_(registrations))
-                .where(*(getattr(Seat, k) == v for k, v in place.items())),
-            )
-        )
-    session.info[RANG] = True
-
-
-def end_claims(session: Session, registrations: ColumnElement[bool], now: datetime) -> None:
-    """End every live claim of the registrations that the condition on Registration picks."""
-    _end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now)
-
-
-def _end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    live = and_(which, Claim.ended_at.is_(None))
-    _change(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
-    session.execute(update(Claim).where(live).values(ended_at=now).execution_options(synchronize_session=False))
-
-
-def _lock(session: Session, which: ColumnElement[bool]) -> None:
-    """Lock seats in the order of their ids, as everybody does who changes several: so nobody waits in a circle."""
-    session.execute(select(_seat.c.id).where(which).order_by(_seat.c.id).with_for_update())
-
-
-def _change(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    _lock(session, which)
-    session.execute(
-        update(Seat)
-        .where(which)
-        .values(version=Seat.version + 1, changed_at=now, **_FRESH)
-        .execution_options(synchronize_session=False)
-    )
-    session.info[RANG] = True
 
 
 # -- what is due ------------------------------------------------------------------------------------------------------
@@ -456,7 +328,7 @@ def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> N
     for rows in of_seats.values():
         session.execute(_NOTE_SEAT, rows)
     for names, rows in of_users.items():
-        upsert = _insert(session, CanvasUser.__table__)
+        upsert = upsert_into(session, CanvasUser)
         learned = {name: upsert.excluded[name] for name in names}
         upsert = upsert.on_conflict_do_update(index_elements=["connection_id", "participant_id"], set_=learned)
         session.execute(upsert, rows)
@@ -517,20 +389,20 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
             _assert_again(session, connection_id, work, now)
         if work.moving and work.wanted:
             older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
-            _end(session, Claim.id.in_([row.id for row in older]), now)
+            claims.end(session, Claim.id.in_([row.id for row in older]), now)
 
 
 _SETTLE = (
     update(_seat)
     .where(_seat.c.id == bindparam("seat_id"))
-    .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **_FRESH)
+    .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **claims.FRESH)
 )
 
 
 def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
     """The lease has passed to another worker, and these answers may have come after that worker's."""
     if works:
-        _change(session, Seat.id.in_([work.seat_id for work in works]), now)
+        claims.make_due(session, Seat.id.in_([work.seat_id for work in works]), now)
 
 
 def _assert_again(session: Session, connection_id: int, work: Work, now: datetime) -> None:
@@ -538,7 +410,7 @@ def _assert_again(session: Session, connection_id: int, work: Work, now: datetim
     wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
     same = and_(_same_enrollment(connection_id, work), wants_it)
     if session.scalar(select(Seat.id).where(same).limit(1)) is not None:
-        _change(session, same, now)
+        claims.make_due(session, same, now)
 
 
 def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
@@ -614,17 +486,17 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
     """`release` because a person asks; a connection on hold asks Canvas at once too, since else nothing would move."""
     if connection.hold_cause:
         connection.hold_until_at = now
-        session.info[RANG] = True
+        session.info[claims.RANG] = True
     return release(session, Seat.connection_id == connection.id, *which)
 
 
 def release(session: Session, *which: ColumnElement[bool]) -> int:
     """Make due now what waits of the seats that the conditions pick; answers how many."""
     released = session.execute(
-        update(Seat).where(waits(), *which).values(**_FRESH).execution_options(synchronize_session=False)
+        update(Seat).where(waits(), *which).values(**claims.FRESH).execution_options(synchronize_session=False)
     )
     if released.rowcount:
-        session.info[RANG] = True
+        session.info[claims.RANG] = True
     return released.rowcount
 
 
