@@ -12,7 +12,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
 
-from . import connections, csvfile, drain, imports, standing
+from . import connections, csvfile, drain, imports, process_log, standing
 from . import worker as worker_process
 from .models import load_settings
 
@@ -59,7 +59,7 @@ def upgrade() -> None:
 @with_appcontext
 def worker() -> None:
     """Run the worker: talks to Canvas, until told to end."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    process_log.begin()
     # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     worker_process.work(current_app._get_current_object())

@@ -15,6 +15,7 @@ COLUMNS = {
     "participants": ("email", "name", "sis_user_id"),
     "registrations": ("email", "course", "status"),
 }
+ENDINGS = ("csv", "tsv", "txt")
 NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
 
 LARGEST_FILE = 20_000_000

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from flask import current_app
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
+from flask_wtf.file import FileAllowed, FileField, FileRequired
 from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
@@ -344,5 +344,11 @@ class ImportForm(FlaskForm):
     kind = SelectField(
         "What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in csvfile.COLUMNS]
     )
-    file = FileField("CSV file", validators=[FileRequired("Choose a file.")])
+    file = FileField(
+        "CSV file",
+        validators=[
+            FileRequired("Choose a file."),
+            FileAllowed(csvfile.ENDINGS, "Choose a CSV file, whose name ends with .csv."),
+        ],
+    )
     dry_run = BooleanField("Only try it out: tell what would become of each row, and change nothing")

@@ -1,19 +1,26 @@
 """The stand-alone host as browsers meet it: its address, the proxies before it, its cookie, headers of every answer."""
 
+import hashlib
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from . import process_log
 from .views import base
 
-HSTS = "max-age=31536000"
+HSTS = "max-age=31536000; includeSubDomains"
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
 class _SessionInterface(SecureCookieSessionInterface):
-    """Flask's own, whose cookie comes back over https only wherever it was given over https."""
+    """Flask's own, signed with SHA-256; over https the cookie is this host's alone and comes back over https only."""
+
+    digest_method = staticmethod(hashlib.sha256)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return "__Host-session" if self.get_cookie_secure(app) else super().get_cookie_name(app)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure or super().get_cookie_secure(app)
@@ -40,7 +47,7 @@ def init_app(app: Flask) -> None:
         app.config["TRUSTED_HOSTS"] = [urlsplit(address).hostname, *ON_THIS_MACHINE]
     if address.startswith("https:"):
         app.config["SESSION_COOKIE_SECURE"] = True
-        app.config["SESSION_COOKIE_NAME"] = "__Host-session"
+    process_log.begin()
     app.after_request(_shut_doors)
 
 

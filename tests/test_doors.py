@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import select
 from werkzeug.routing import Rule
@@ -168,18 +169,57 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
     assert bob.get("/my/courses").status_code == 302, "a session is not told by an id"
 
 
+def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_secret(site, caplog):
+    bob = signed_in(site, "bob@example.org")
+    bob.get("/tools/participants/1?q=Private")
+    visitor(site).put("/links/secret-token")
+    site.config["WTF_CSRF_ENABLED"] = True
+    visitor(site).post("/links/secret-token", data={"password": PASSWORD}, environ_base={"REMOTE_ADDR": "10.0.0.9"})
+    visitor(site).post("/sign-in", data={"email": "x" * 2_000_000})
+    assert [record.getMessage() for record in caplog.records if record.name.endswith("views.base")] == [
+        "403 for GET /tools/participants/<int:participant_id>, asked by account:2 from 127.0.0.1.",
+        "405 for PUT no page of ours, asked by a stranger from 127.0.0.1.",
+        "400 for POST /links/<token>, asked by a stranger from 10.0.0.9.",
+        "413 for POST /sign-in, asked by a stranger from 127.0.0.1.",
+    ]
+    for secret in ("secret-token", PASSWORD, "Private", "bob@"):
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "MADEUP"])
+def test_a_method_that_no_page_has_is_refused(site, method):
+    for rule in pages(site):
+        assert visitor(site).open(address(site, rule), method=method).status_code == 405, rule
+
+
 # -- browsers ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_answer_carries_the_headers(site):
     client = visitor(site)
     css = re.search(r'href="(/bootstrap/static/[^"]+)"', client.get("/").text)[1]
-    for path in ("/", "/sign-in", "/tools/courses", "/nope", "/healthz", "/static/ascriptica/ascriptica.css", css):
+    own = "/static/ascriptica"
+    for path, content in (
+        ("/", "text/html; charset=utf-8"),
+        ("/sign-in", "text/html; charset=utf-8"),
+        ("/tools/courses", "text/html; charset=utf-8"),
+        ("/nope", "text/html; charset=utf-8"),
+        ("/healthz", "application/json"),
+        (f"{own}/ascriptica.css", "text/css; charset=utf-8"),
+        (f"{own}/mark.svg", "image/svg+xml; charset=utf-8"),
+        (f"{own}/live.js", "text/javascript; charset=utf-8"),
+        (f"{own}/", "text/html; charset=utf-8"),
+        (css, "text/css; charset=utf-8"),
+    ):
         with client.get(path) as answer:
             headers = answer.headers
+        assert headers["Content-Type"] == content, path
+        assert "Access-Control-Allow-Origin" not in headers, path
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy, path
         assert "frame-ancestors 'none'" in policy, path
+        assert "object-src 'none'" in policy, path
+        assert "base-uri 'none'" in policy, path
         assert "unsafe" not in policy, path
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert headers["Referrer-Policy"] == "same-origin", path
@@ -226,7 +266,7 @@ def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
     told = {"X-Forwarded-For": "1.2.3.4, 10.0.0.7", "X-Forwarded-Proto": "https"}
     told |= {"X-Forwarded-Host": "register.example.org"}
     client = app.test_client()
-    assert client.get("/", headers=told).headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert client.get("/", headers=told).headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     status, cookie = signs_in(app, headers=told)
     assert status == 302
     assert cookie.startswith("__Host-session=")
@@ -252,7 +292,18 @@ def test_without_a_proxy_nobody_s_word_is_taken_for_it(empty_sqlite, tmp_path):
 def test_a_cookie_given_over_https_goes_over_https_only_though_nobody_configured_an_address(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1")
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "register.example.org"}
-    assert "Secure" in signs_in(app, headers=told)[1].split("; ")
+    cookie = signs_in(app, headers=told)[1]
+    assert "Secure" in cookie.split("; ")
+    assert cookie.startswith("__Host-session=")
+
+
+def test_a_cookie_that_is_signed_in_another_way_is_none(site):
+    bob = signed_in(site, "bob@example.org")
+    cookie = bob.get_cookie("session").value
+    content = site.session_interface.get_signing_serializer(site).loads(cookie)
+    assert bob.get("/my/courses").status_code == 200
+    bob.set_cookie("session", SecureCookieSessionInterface().get_signing_serializer(site).dumps(content))
+    assert bob.get("/my/courses").status_code == 302, "Flask's own way is SHA-1"
 
 
 def test_guesses_are_counted_for_the_visitor_and_not_for_the_proxy(empty_sqlite, tmp_path):

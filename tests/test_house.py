@@ -24,7 +24,7 @@ from .conftest import in_use, make_app
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 
 FLOORS = [
-    {"causes", "csvfile", "models", "passwords", "transport"},
+    {"causes", "csvfile", "models", "passwords", "process_log", "transport"},
     {"canvas"},
     {"addresses", "allowances", "log"},
     {"claims"},

@@ -36,8 +36,8 @@ def admin(app, client):
     return client
 
 
-def upload(client, kind: str, data: str | bytes, **more):
-    file = (io.BytesIO(data.encode() if isinstance(data, str) else data), "file.csv")
+def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more):
+    file = (io.BytesIO(data.encode() if isinstance(data, str) else data), name)
     return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)
 
 
@@ -431,6 +431,16 @@ def test_a_file_that_can_t_be_used_is_a_sentence(app, command, admin, data, sent
     assert answer.status_code == 422
     assert sentence in words(answer)
     assert all_of(app, Participant) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("people.CSV", 200), ("people.txt", 200), ("people.tsv", 200), ("people.xlsx", 422), ("csv", 422)],
+)
+def test_a_file_is_told_by_the_ending_of_its_name(app, admin, name, status):
+    answer = upload(admin, "participants", "email\nkim@example.org\n", name=name)
+    assert answer.status_code == status
+    assert ("Choose a CSV file, whose name ends with .csv." in words(answer)) == (status == 422)
 
 
 def test_files_have_bounds(monkeypatch):

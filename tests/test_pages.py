@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, inspect, select
 
-from ascriptica_plugin.models import Association, Course, Participant, Registration
+from ascriptica_plugin.models import Association, Course, LogEntry, Participant, Registration
+from ascriptica_plugin.views.registration import CHANGES
 
 from .conftest import PASSWORD, Office, in_use, make_app, sign_in
 
@@ -80,6 +81,19 @@ def test_registering_twice_is_a_sentence(app, kim):
     Office(app, None).course("ART")
     kim.post("/courses/ART/register")
     assert "already registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
+
+
+def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client):
+    Office(app, None).course("ART")
+    for _ in range(CHANGES.at_once // 2):
+        assert "You are registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
+        assert "You have withdrawn" in words(kim.post("/courses/ART/withdraw", follow_redirects=True))
+    before = [len(all_of(app, table)) for table in (LogEntry, Registration)]
+    page = words(kim.post("/courses/ART/register", follow_redirects=True))
+    assert re.search(r"change your registrations very often\. Wait \d\d? seconds, then try again", page)
+    assert [len(all_of(app, table)) for table in (LogEntry, Registration)] == before
+    sign_in(client, app, "lou@example.org")
+    assert "You are registered" in words(client.post("/courses/ART/register", follow_redirects=True))
 
 
 def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):

@@ -455,7 +455,7 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     office.register(course, "tab", name="\tx")
     wait_for(office, course, "lou")
     office.deliver()
-    answer = admin.get("/tools/courses/ART/roster.csv")
+    answer = admin.post("/tools/courses/ART/roster.csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert "ART-roster.csv" in answer.headers["Content-Disposition"]
     assert answer.data.startswith(b"\xef\xbb\xbfname,")
@@ -465,12 +465,14 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     assert rows[1][1:4] == ["kim@example.org", "K-100", "registered"]
     assert rows[1][5:] == ["", "In Canvas"]
     assert rows[4][3:] == ["waitlisted", rows[4][4], "", ""]
+    told = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
+    assert (told.who, told.course_id) == ("boss@example.org", course.id)
 
 
 def test_a_long_export_is_whole(here, admin, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.views.roster.A_CHUNK", 40)
     many(here, here.course("ART"), 101)
-    rows = list(csv.reader(io.StringIO(admin.get("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(admin.post("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
     assert len({row[1] for row in rows[1:]}) == len(rows) - 1 == 101
 
 
@@ -544,7 +546,7 @@ def test_another_registration_for_the_same_canvas_course_keeps_the_access(office
         ("post", "/tools/courses/ART"),
         ("post", "/tools/courses/ART/withdraw/1"),
         ("post", "/tools/courses/ART/try-again/1"),
-        ("get", "/tools/courses/ART/roster.csv"),
+        ("post", "/tools/courses/ART/roster.csv"),
         ("get", "/tools/courses/ART/cancel"),
         ("post", "/tools/courses/ART/cancel"),
     ],

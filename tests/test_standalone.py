@@ -230,6 +230,33 @@ def test_the_status_command_works_beside_it(host: Host) -> None:
     assert json.loads(answer.stdout)["connection"] == "ok"
 
 
+def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
+    time_of = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.search(
+        rf"{time_of} INFO ascriptica_plugin\.accounts: Account \d+ signed in from 127", host.output, re.MULTILINE
+    )
+
+
+def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
+    host.start()
+    told = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/elsewhere", "PATH_INFO": "/nope"}
+    answer = requests.get(f"{host.url}/healthz", headers=told, timeout=10)
+    assert answer.status_code == 200
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_a_request_of_two_lengths_is_refused(host: Host) -> None:
+    """Whoever is before it may have gone by the other one."""
+    host.start()
+    second = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    for lengths in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Content-Length: 5\r\nContent-Length: 6"):
+        with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
+            connection.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n" + second)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 400 "), lengths
+        assert answer.count(b"HTTP/1.1") == 1, lengths
+
+
 def test_a_registration_reaches_the_practice_canvas_and_a_withdrawal_leaves_it(host: Host, pat: Browser) -> None:
     pat.change("ART-110", "register")
     wait_for(lambda: states(host, "ART-110") == ["active"])

@@ -169,5 +169,6 @@ def _answers(name: str, port: int) -> bool:
 
 def _web_command(module: str, listener: socket.socket) -> list[str]:
     options = "--worker-class gthread --workers 2 --threads 4 --preload --graceful-timeout 3 --no-control-socket"
-    bind = ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning"]
+    # Which proxies are believed is ASCRIPTICA_PROXIES' word alone; gunicorn would believe whoever is on this machine.
+    bind = ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning", "--forwarded-allow-ips", ""]
     return [sys.executable, "-m", "gunicorn", f"{module}:app", *options.split(), *bind]

@@ -1,16 +1,20 @@
-"""What every page stands on: the blueprint, who is asking, the session, and the headers that shut doors."""
+"""What every page stands on: the blueprint, who is asking, the session, headers that shut doors, word of refusals."""
 
 import functools
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, abort, current_app, g
+from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..models import Settings, load_settings
 from ..registrations import Person
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint(
     "ascriptica",
@@ -119,6 +123,28 @@ def shut_doors(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+REFUSED = (400, 403, 405, 413)
+
+
+@blueprint.after_app_request
+def tell_what_was_refused(response: Response) -> Response:
+    """Say in the process's log who asked in vain for what; of its own pages a host tells itself."""
+    ours = request.endpoint is None or (request.blueprint or "").startswith(blueprint.name)
+    if ours and response.status_code in REFUSED:
+        # The rule, since a path may hold a one-time link.
+        what = f"{request.method} {request.url_rule or 'no page of ours'}"
+        log.warning("%d for %s, asked by %s from %s.", response.status_code, what, _asking(), request.remote_addr)
+    return response
+
+
+def _asking() -> str:
+    try:
+        found = plugin().load_participant()
+    except SQLAlchemyError:
+        return "somebody"
+    return found.key if found else "a stranger"
 
 
 @blueprint.app_template_filter("office_time")

@@ -1,5 +1,7 @@
 """What participants see: the catalogue, a course, register, withdraw, my courses."""
 
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +12,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from .. import drain, registrations, standing
+from .. import allowances, drain, registrations, standing
 from ..causes import CAUSES, OFFICE, SOON
 from ..forms import Confirmation
 from ..models import Association, Connection, Course, Participant, Registration
@@ -19,6 +21,11 @@ from .base import blueprint, for_everybody, for_participants, plugin, session, s
 
 THROTTLED = timedelta(minutes=1)
 """So long after Canvas asked us to go slower, pages tell of it."""
+
+CHANGES = allowances.Allowance("changes of one's registrations", 100, 36)
+"""More than anybody needs, and too few to fill the log or to keep Canvas busy."""
+
+log = logging.getLogger(__name__)
 
 DONE = {
     "registered": "You are registered for {}.",
@@ -111,9 +118,10 @@ def my_courses(person: Person):
 
 
 def _change(person: Person, code: str, change: Callable):
-    found = course_or_404(code)
+    found, now = course_or_404(code), drain.utc_now()
     try:
-        registration = change(session(), found, person, drain.utc_now())
+        registration = change(session(), found, person, now)
+        _count_change(person, now)
         session().commit()
     except NotPossible as reason:
         session().rollback()
@@ -121,6 +129,13 @@ def _change(person: Person, code: str, change: Callable):
     else:
         flash(DONE[registration.status].format(found.title), "success")
     return redirect(url_for(".course", code=code))
+
+
+def _count_change(person: Person, now: datetime) -> None:
+    """Count the change that was made; raises NotPossible, which takes it back, where there were too many."""
+    if wait := allowances.take(session(), CHANGES, person.key, now):
+        log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
+        raise NotPossible(f"You change your registrations very often. Wait {math.ceil(wait)} seconds, then try again.")
 
 
 def course_or_404(code: str) -> Course:

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
-from .. import drain, people, registrations, standing
+from .. import drain, log, people, registrations, standing
 from ..forms import OnBehalfListForm, ParticipantForm, PastedLine
-from ..models import Course, Participant, Registration, Seat
+from ..models import Course, Participant, Registration, Seat, begin_writing
 from ..registrations import Entry, NotPossible
 from .base import blueprint, for_administrators, office_time, person, session, settings
 from .canvas_access import of_course, release_and_tell
@@ -136,11 +136,14 @@ def try_again_for_course(code: str):
     return _back(found)
 
 
-@blueprint.get("/tools/courses/<code>/roster.csv")
+@blueprint.post("/tools/courses/<code>/roster.csv")
 @for_administrators
 def roster_csv(code: str):
-    """Everybody on the roster as a file that a spreadsheet opens safely."""
+    """Everybody on the roster as a file that a spreadsheet opens safely; the log tells who took it along."""
     found = course_or_404(code)
+    begin_writing(session())
+    log.note(session(), drain.utc_now(), person().email, "exported", course_id=found.id)
+    session().commit()
     headers = Headers()
     headers.set("Content-Disposition", "attachment", filename=f"{found.code}-roster.csv")
     lines = stream_with_context(_csv(found.id))
