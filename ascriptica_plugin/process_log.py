@@ -5,6 +5,9 @@ import re
 import time
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_LINK = re.compile(r"(?<=/links/)[\w-]+")
+"""A one-time link's token, which Flask tells with the address where something unforeseen happened."""
+
 
 
 class _Lines(logging.Formatter):
@@ -16,7 +19,7 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
-        return entry.replace("\n", "\n  | ")
+        return _LINK.sub("...", entry).replace("\n", "\n  | ")
 
 
 def begin() -> None:

@@ -21,6 +21,7 @@ try:
     raise ValueError("a\\n" + forged)
 except ValueError:
     log.exception("Failed.")
+logging.getLogger("wsgi").error("Exception on %s [GET]", "/links/a-token_of_ours")
 logging.getLogger("alembic").info("nothing of ours")
 logging.getLogger("alembic").warning("a warning of others")
 """
@@ -33,6 +34,7 @@ def test_every_entry_has_its_time_and_none_can_be_forged():
         ["INFO", "ascriptica_plugin.accounts: Kim\\r"],
         ["WARNING", f"ascriptica_plugin.accounts: Lou\\x1b[2J\\u2028{FORGED}\\x85{FORGED}"],
         ["ERROR", "ascriptica_plugin.accounts: Failed."],
+        ["ERROR", "wsgi: Exception on /links/... [GET]"],
         ["WARNING", "alembic: a warning of others"],
     ]
     others = set(told.splitlines()) - set(entries)

@@ -22,8 +22,8 @@ from .base import blueprint, for_everybody, for_participants, plugin, session, s
 THROTTLED = timedelta(minutes=1)
 """So long after Canvas asked us to go slower, pages tell of it."""
 
-CHANGES = allowances.Allowance("changes of one's registrations", 100, 36)
-"""More than anybody needs, and too few to fill the log or to keep Canvas busy."""
+CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
+"""Far more than anybody needs, and too few to fill the log or to keep Canvas busy."""
 
 log = logging.getLogger(__name__)
 
