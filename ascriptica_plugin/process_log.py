@@ -9,7 +9,6 @@ _LINK = re.compile(r"(?<=/links/)[\w-]+")
 """A one-time link's token, which Flask tells with the address where something unforeseen happened."""
 
 
-
 class _Lines(logging.Formatter):
     """An entry begins at the line's beginning with its time, and whatever follows in it does not."""
 
