@@ -94,6 +94,14 @@ def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas
     assert ("Ascriptica", "moved up", "kim@example.org") in logged(office)
 
 
+def test_whoever_would_lose_the_place_is_told_before(here, kim):
+    course = here.course("ART", capacity=1)
+    kim.post("/courses/ART/register")
+    assert "given away at once" not in words(kim.get("/courses/ART"))
+    wait_for(here, course, "max")
+    assert "1 person waits for a place. If you withdraw, yours is given away at once." in words(kim.get("/courses/ART"))
+
+
 def test_leaving_the_waitlist_gives_no_place_back(here, kim):
     course = here.course("ART", capacity=1)
     here.register(course, "lou")
