@@ -425,7 +425,8 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     # Something unforeseen happens to both processes while they have it in hand.
     in_use_again()
     with a_table_gone(office, "ascriptica_log"):
-        assert save().status_code == 500
+        # SQLite tells this as if all of the database were away.
+        assert save().status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
         office.session.commit()
         jobs.Bell(valkey.url).ring()
