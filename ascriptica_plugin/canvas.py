@@ -6,6 +6,7 @@ in instructure/canvas-lms in brackets.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ class CanvasClient:
         self.deadline_seconds = deadline_seconds
         self.clock_offset: timedelta | None = None
         self._told: tuple[datetime, float] | None = None
-        self._token = token
+        # As it is and as addresses quote it, in letters of either size, as a host's name would have it.
+        self._token = re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.I)
         self._session = Session()
         # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
         self._session.trust_env = False
@@ -305,8 +307,9 @@ class CanvasClient:
             following = response.links.get("next", {}).get("url")
             if not following:
                 return
-            # The link is opaque but for its host: only its path is followed, never to another server.
-            path, query = _path_and_query(following), {}
+            # The link is opaque but for its host: only its path is followed, never to another server, and never with
+            # the token, because addresses are written into logs.
+            path, query = _path_and_query(self._without_token(following)), {}
         raise CanvasDown(f"Canvas's list {path.partition('?')[0]} does not end after {MAX_PAGES} pages.")
 
     def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
@@ -362,16 +365,17 @@ class CanvasClient:
             raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
         if 300 <= status < 400:
             there = _host(response.headers.get("Location", "")) or "another page"
-            raise Redirected(f"The address leads on to {there}; Canvas's own address is needed.", status)
+            where = self._without_token(there)
+            raise Redirected(f"The address leads on to {where}; Canvas's own address is needed.", status)
         if status >= 500 or status == 408:
             raise CanvasDown(f"Canvas answered with its error {status}.", status)
         try:
-            answer = json.loads(body)
+            answer = self._without_token(json.loads(body))
         except ValueError:
             raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
         if status < 300:
             return answer
-        words = self._words(answer)
+        words = _words(answer)
         if status == 401 and "WWW-Authenticate" in response.headers:
             raise TokenRefused(f"Canvas refused the token: {words}", status)
         if "concluded course" in words and status in (400, 403):
@@ -382,10 +386,14 @@ class CanvasClient:
             raise NotFound(f"Canvas said: {words}", status)
         raise Refused(f"Canvas said: {words}", status, _taken(answer))
 
-    def _words(self, answer: Any) -> str:
-        """Canvas's own sentences in an error body of any of its shapes, never with our token in them."""
-        words = "; ".join(dict.fromkeys(_sentences(answer))) or "no reason given"
-        return words.replace(self._token, "[token]").replace("\x00", "")[:300]
+    def _without_token(self, said: Any) -> Any:
+        """What Canvas said, in any of JSON's shapes, without our token, which it may give back, and without NUL, which
+        no database takes."""
+        if isinstance(said, str):
+            return self._token.sub("[token]", said.replace("\x00", ""))
+        if isinstance(said, dict):
+            return {name: self._without_token(value) for name, value in said.items()}
+        return [self._without_token(value) for value in said] if isinstance(said, list) else said
 
 
 # -- reading answers --------------------------------------------------------------------------------------------------
@@ -407,6 +415,11 @@ def _pause_seconds(response: requests.Response) -> float:
     except (KeyError, ValueError):
         remaining = 0.0
     return min(max(1.0, (50 - remaining) / 10), 60.0)
+
+
+def _words(answer: Any) -> str:
+    """Canvas's own sentences in an error body of any of its shapes."""
+    return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
 
 
 def _sentences(answer: Any) -> Iterator[str]:
@@ -470,8 +483,8 @@ def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
 
 
 def _text(value: Any) -> str | None:
-    """A text of Canvas's, made to fit a database: no longer than Canvas's own limit, and without NUL."""
-    return None if value is None else str(value).replace("\x00", "")[:255]
+    """A text of Canvas's, made to fit a database: no longer than Canvas's own limit."""
+    return None if value is None else str(value)[:255]
 
 
 @_reader

@@ -41,7 +41,8 @@ def _strip(value: str | None) -> str | None:
 
 
 class CanvasURLField(StringField):
-    """Takes whatever names a Canvas and turns it into its web service URL; `tidied_from` is what was typed instead."""
+    """Takes whatever names a Canvas and turns it into its web service URL; `tidied_from` is what was typed instead, as
+    far as it may be shown: what follows a ? or # can be a secret."""
 
     tidied_from: str | None = None
 
@@ -50,7 +51,7 @@ class CanvasURLField(StringField):
         allow_private = current_app.extensions["ascriptica"].canvases.allow_private
         self.data = _read(partial(addresses.canvas_url, allow_private=allow_private), typed)
         if self.data != typed:
-            self.tidied_from = typed
+            self.tidied_from = re.split("[?#]", typed, maxsplit=1)[0]
 
 
 class CanvasRootIDField(StringField):

@@ -23,7 +23,7 @@ Now = Callable[[], datetime]
 
 
 class Refused(Exception):
-    """One row can't be taken; the text is the reason."""
+    """One row can't be taken; the text is the reason. Reports keep it, so it names nobody: the line tells who it is."""
 
 
 class Kind(ABC):
@@ -90,7 +90,9 @@ class Participants(Kind):
     about = ("email",)
 
     def look_up(self, rows: list[Row]) -> None:
-        self.found = people.by_email(self.session, [row.cells["email"] for row in rows])
+        emails = [row.cells["email"] for row in rows]
+        self.found = people.by_email(self.session, emails)
+        self.leaving = people.being_erased(self.session, emails)
         self.made: list[Participant] = []
 
     def take(self, row: Row) -> str:
@@ -101,6 +103,9 @@ class Participants(Kind):
         facts = {"name": people.read_name(name)} if name else {}
         facts |= {"sis_user_id": people.read_sis_user_id(sis_user_id)} if sis_user_id else {}
         if not found:
+            if row.cells["email"].lower() in self.leaving:
+                # The file may be older than the wish to be erased.
+                raise Refused("Somebody with this email is being erased. Send this row again when that is done.")
             email = people.read_email(row.cells["email"])
             if not name:
                 raise Refused("A new participant needs a name.")
@@ -309,7 +314,7 @@ class Registrations(Kind):
             raise Refused("The status has to be registered or withdrawn.")
         course = self.courses.get(row.cells["course"].lower())
         if course is None:
-            raise Refused(f"There is no course {row.cells['course'][:40]}.")
+            raise Refused("There is no course with this code.")
         participant = self._participant(row.cells["email"])
         live = self.live.get((course.id, participant.id))
         return self._enter(course, participant, live) if status == "registered" else self._leave(course, live)
@@ -325,7 +330,7 @@ class Registrations(Kind):
     def _enter(self, course: Course, participant: Participant, live: Registration | None) -> str:
         places = self.places[course.id]
         if live is not None and live.status == "waitlisted" and participant.id not in places.moved:
-            raise Refused(f"{participant.name} is on the waitlist of {course.title}.")
+            raise Refused(f"This person is on the waitlist of {course.title}.")
         if live is not None:
             return "unchanged"
         if reason := registrations.why_closed(course, self.now, to_the_office=True):

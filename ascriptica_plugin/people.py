@@ -68,13 +68,22 @@ def one_at_a_time(session: Session) -> None:
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
     """The participants with these emails, whatever their case, under the email in small letters; nobody who waits to
     be erased, so that who comes back begins anew."""
-    # SQLite's lower() knows ASCII only, and so does that of bytes.
-    spellings = {email.lower() for email in emails} | {email.encode().lower().decode() for email in emails}
     found: dict[str, list[Participant]] = {}
-    theirs = select(Participant).where(func.lower(Participant.email).in_(spellings), Participant.erase_at.is_(None))
-    for participant in session.scalars(theirs):
+    for participant in session.scalars(select(Participant).where(_has(emails), Participant.erase_at.is_(None))):
         found.setdefault(participant.email.lower(), []).append(participant)
     return found
+
+
+def being_erased(session: Session, emails: Collection[str]) -> set[str]:
+    """Those of the emails, in small letters, whose participants wait to be erased."""
+    waiting = select(Participant.email).where(_has(emails), Participant.erase_at.is_not(None))
+    return {email.lower() for email in session.scalars(waiting)}
+
+
+def _has(emails: Collection[str]) -> ColumnElement[bool]:
+    # SQLite's lower() knows ASCII only, and so does that of bytes.
+    spellings = {email.lower() for email in emails} | {email.encode().lower().decode() for email in emails}
+    return func.lower(Participant.email).in_(spellings)
 
 
 def matches(words: str) -> ColumnElement[bool]:

@@ -13,7 +13,18 @@ from sqlalchemy.orm import Session
 
 from . import claims, log, registrations
 from .causes import CAUSES
-from .models import CanvasUser, Claim, Connection, Course, LogEntry, Participant, Registration, Seat, begin_writing
+from .models import (
+    CanvasUser,
+    Claim,
+    Connection,
+    Course,
+    Import,
+    LogEntry,
+    Participant,
+    Registration,
+    Seat,
+    begin_writing,
+)
 
 NOBODY = "Erased participant"
 NOWHERE = "erased@ascriptica.invalid"
@@ -137,9 +148,12 @@ def _unsettled(connection_id: int | None) -> tuple:
 
 
 def to_erase(session: Session, connection_id: int | None) -> list[int]:
-    """The participants who were asked to be erased and for whom nothing is left to be done in that Canvas."""
+    """The participants who were asked to be erased and for whom nothing is left to be done in that Canvas; not while a
+    file is on its way that they may be in."""
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
-    return list(session.scalars(select(Participant.id).where(Participant.erase_at.is_not(None), ~waits).limit(100)))
+    on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
+    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~on_its_way)
+    return list(session.scalars(asked.limit(100)))
 
 
 def erase(session: Session, connection_id: int | None, now: datetime) -> None:
@@ -187,6 +201,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
         update(LogEntry).where(themselves).values(who=SOMEBODY),
         update(LogEntry).where(or_(about, LogEntry.words.icontains(email, autoescape=True))).values(words=""),
         update(LogEntry).where(about).values(participant_id=nobody.id),
+        update(Import).where(Import.who == email).values(who=SOMEBODY),
         delete(Participant).where(Participant.id == number),
     ):
         session.execute(statement.execution_options(synchronize_session=False))

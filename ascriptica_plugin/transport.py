@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 import time
+from http.client import HTTPResponse
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -47,6 +48,16 @@ class Session(requests.Session):
         return None
 
 
+class _Answer(HTTPResponse):
+    """An answer whose headers are those that can be read. urllib3 would quote the others in the log, and they may give
+    back what was sent."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
 class _Watched:
     """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
 
@@ -55,6 +66,7 @@ class _Watched:
     """
 
     allow_private = False
+    response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
         name, timeout = self._dns_host, self.timeout

@@ -63,6 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "test_model",
         "test_outage",
         "test_standalone",
+        "test_marked",
         "test_jobs",
         "test_browser",
         "test_roster",

@@ -36,9 +36,8 @@ class Process:
 
     def start(self) -> None:
         log = open(self.log_file, "ab") if self.log_file else subprocess.PIPE  # noqa: SIM115 - closed below
-        self.child = subprocess.Popen(
-            self.arguments, cwd=REPOSITORY, env=self.environment, stdout=subprocess.DEVNULL, stderr=log
-        )
+        said = log if self.log_file else subprocess.DEVNULL
+        self.child = subprocess.Popen(self.arguments, cwd=REPOSITORY, env=self.environment, stdout=said, stderr=log)
         if self.log_file:
             log.close()
 
@@ -83,6 +82,12 @@ def _answers(client: redis.Redis) -> bool:
 def worker(database_url: str, redis_url: str = "", log_file: Path | None = None, **more: str) -> Process:
     """`flask ascriptica worker` on this database and Redis, not started yet."""
     return Process([*FLASK, "worker"], log_file, **environment(database_url, redis_url), **more)
+
+
+def loud(process: Process) -> Process:
+    """The same process, `python -m ...`, told to log all that any of its libraries has to say."""
+    process.arguments[2:2] = ["tests.loud"]
+    return process
 
 
 def environment(database_url: str, redis_url: str = "") -> dict[str, str]:

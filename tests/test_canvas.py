@@ -624,6 +624,26 @@ def test_the_token_is_in_no_error_and_no_log(
     assert some not in caplog.text
 
 
+def test_a_token_that_canvas_gives_back_is_left_out(
+    raw: Raw, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In what is read, in the next page's address, and in the log, into which unreadable headers would go."""
+    caplog.set_level(logging.DEBUG)
+    somebody = SOMEBODY | {"name": f"Bearer {TOKEN}", "login_id": f"\x00{TOKEN.replace('~', '%7E')}".upper()}
+
+    def answer(request: bytes) -> bytes:
+        more = {} if "page=2" in path_of(request) else {"Link": f'<{server.url}/{TOKEN}?page=2&t={TOKEN}>; rel="next"'}
+        unreadable = f"\r\nyou sent: {TOKEN}\r\n\r\n".encode()
+        return reply([somebody], **more).replace(b"\r\n\r\n", unreadable, 1)
+
+    server = raw(answer)
+    for user in connect(server.url).search_users(1, "x"):
+        assert (user.name, user.login_id) == ("Bearer [token]", "[token]")
+    assert len(server.requests) == 2
+    assert not [request for request in server.requests if TOKEN in path_of(request)]
+    assert TOKEN not in caplog.text
+
+
 # -- clocks -----------------------------------------------------------------------------------------------------------
 
 

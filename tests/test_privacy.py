@@ -6,10 +6,20 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import log, worker
-from ascriptica_plugin.models import Account, Base, CanvasUser, LogEntry, Participant, Registration, begin_writing
+from ascriptica_plugin import drain, imports, log, registrations, worker
+from ascriptica_plugin.models import (
+    Account,
+    Base,
+    CanvasUser,
+    Import,
+    LogEntry,
+    Participant,
+    Registration,
+    begin_writing,
+)
 
-from .conftest import Office, sign_in
+from .conftest import Office, sign_in, someone
+from .test_imports import upload
 from .test_pages import all_of, words
 
 
@@ -135,6 +145,63 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     assert client.post(f"/tools/participants/{nobody[0].id}", data={"name": "Kim"}).status_code == 200
     assert erase(client, nobody[0].id).status_code == 302
     assert [one.name for one in all_of(app, Participant) if one.erased_at] == ["Erased participant"]
+
+
+def test_reports_of_imports_name_nobody(app, admin):
+    office = Office(app, None)
+    course = office.course("ART", capacity=0)
+    registrations.register(office.session, course, someone("kim"), office.now, wait=True)
+    office.session.commit()
+    file = "email,course,status\nkim@example.org,ART,registered\nkim@example.org,kim@example.org,registered\n"
+    upload(admin, "registrations", file + "nobody@example.org,ART,registered\n")
+    upload(admin, "participants", "email,name,sis_user_id\nkim@example.org,Kim\tLee,\nlou@,Lou,\n")
+    reports = [dict(one.refused) for one in all_of(app, Import)]
+    assert reports[0][2] == "This person is on the waitlist of ART here."
+    assert [sorted(report) for report in reports] == [[2, 3, 4], [2, 3]]
+    for trace in ("kim", "lou", "nobody"):
+        assert trace not in str(reports).lower()
+    erase(admin, number_of(office))
+    office.deliver()
+    assert "kim" not in everything_in_the_database(office)
+
+
+def test_who_sent_a_file_is_erased_too(app, admin):
+    office = Office(app, None)
+    other = app.test_client()
+    sign_in(other, app, "kim@example.org", admin=True)
+    upload(other, "courses", "code,title\nART,Art\n")
+    other.post("/courses/ART/register")
+    # Signed in last, as the tests' application context keeps who is.
+    chief = app.test_client()
+    sign_in(chief, app, "chief@example.org", admin=True)
+    erase(chief, number_of(office))
+    office.deliver()
+    assert [one.who for one in all_of(app, Import)] == ["an erased participant"]
+    assert "kim@" not in everything_in_the_database(office)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
+    """What is left of it is kept until it is in, and somebody who is in it just as long."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim")
+    number, session = number_of(office), office.session
+    data = b"email,name\nKIM@example.org,Kim\nlou@example.org,Lou\n"
+    how = {"dry_run": dry_run, "most_rows": 10}
+    imports.start(session, "participants", "people.csv", data, drain.utc_now(), "boss@example.org", **how)
+    session.commit()
+    erase(admin, number)
+    office.deliver()
+    assert "as soon as the files that are being imported are in" in words(admin.get(f"/tools/participants/{number}"))
+    worker.take_files_in(app)
+    [report] = all_of(app, Import)
+    assert (report.made, report.file) == (1, None)
+    assert report.refused == [[2, "Somebody with this email is being erased. Send this row again when that is done."]]
+    office.deliver()
+    assert "kim@" not in everything_in_the_database(office)
+    # Sent later, it is somebody new.
+    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
+    assert number_of(office) != number
 
 
 def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canvas):

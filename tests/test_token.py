@@ -1,9 +1,6 @@
-"""The token: keys that rotate, the one host that it goes to, and every place where it must not be found."""
+"""The token: keys that rotate, and the one host that it goes to. Where it must not be found: `test_marked`."""
 
-import base64
-import logging
 import socket
-from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
@@ -12,8 +9,6 @@ from ascriptica_plugin import connections, drain
 from ascriptica_plugin.models import Connection, Sealed, load_settings
 
 from .conftest import Office, in_use, make_app, sign_in
-from .processes import until
-from .test_jobs import at_work, ringing, valkey  # noqa: F401 - fixtures
 from .test_settings import PAGE, connections_of, typed
 
 # -- keys -------------------------------------------------------------------------------------------------------------
@@ -136,70 +131,3 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
         assert [one.canvas_url for one in connections_of(app)] == [SAVED]
         # Nor by way of what was typed and is kept until Canvas confirms it.
         assert load_settings(session).draft_token is None
-
-
-# -- everywhere else --------------------------------------------------------------------------------------------------
-
-
-def spellings(token: str) -> list[bytes]:
-    """The token, and what is left of it in an address and, at any offset, in base64."""
-    packed = [base64.b64encode(b"x" * shift + token.encode())[4:-4] for shift in range(3)]
-    return [token.encode(), quote(token, safe="").encode(), token.encode().hex().encode(), *packed]
-
-
-def test_the_token_is_nowhere(ringing, valkey, at_work, canvas, caplog, tmp_path):  # noqa: F811
-    """Saved, refused, used and failing in every way; then everything that was written or served is searched."""
-    caplog.set_level(logging.DEBUG)
-    app, office, told = ringing.app, ringing, []
-    admin = app.test_client()
-    sign_in(admin, app, "boss@example.org", admin=True)
-    marks = spellings(canvas.token)
-
-    def keep(answer) -> None:
-        told.append(str(answer.headers).encode() + answer.data)
-
-    course = office.course("ART", "art")
-    office.register(course)
-    number = course.id
-    for fault in (None, "status", "html", "reset", "broken_json", "revoked"):
-        if fault:
-            canvas.faults({"match": "GET /", "times": 3, "fault": fault})
-        keep(admin.post(PAGE, data=typed(canvas), follow_redirects=True))
-        office.later(minutes=20)
-        office.deliver()
-        canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
-    for state in ("revoked", "active"):
-        canvas.options(token=state)
-        keep(admin.post(PAGE, data=typed(canvas), follow_redirects=True))
-        office.later(minutes=20)
-        office.deliver()
-    for wrong in ({"canvas_root_id": "99"}, {"canvas_url": "https://[::1"}, {"canvas_token": canvas.token + " x"}):
-        keep(admin.post(PAGE, data=typed(canvas, **wrong)))
-    for path in (PAGE, "/", "/tools/canvas", "/tools/log", "/tools/courses/ART"):
-        keep(admin.get(path))
-    keep(admin.post("/tools/courses/ART/roster.csv"))
-    keep(admin.post("/tools/participants/1/export"))
-    at_work.start()
-    office.register(office.session.get(connections.Course, number), "lou")
-    until(lambda: canvas.roster("art").get("lou@example.org") == "active")
-    told.append(at_work.end()[1].encode())
-    for arguments in (["status", "--json"], ["status"], ["rotate-keys"]):
-        told.append(app.test_cli_runner().invoke(args=["ascriptica", *arguments]).output.encode())
-    with valkey.client() as client:
-        told += [client.dump(key) or b"" for key in client.scan_iter()]
-    kept = connections_of(app)[0]
-    for thing in (
-        kept,
-        kept.token,
-        vars(kept),
-        office.canvases,
-        office.canvases.client(kept),
-        load_settings(office.session),
-    ):
-        told.append(repr(thing).encode())
-    told.append(caplog.text.encode())
-    told += [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert kept.token.open(office.canvases.keys) == canvas.token
-    assert len(told) > 25
-    found = [(mark, where[:200]) for where in told for mark in marks if mark in where]
-    assert found == []
