@@ -2,6 +2,7 @@
 
 import ast
 import importlib.resources
+import re
 import warnings
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ascriptica_plugin.models import Base
 
 from .conftest import in_use, make_app
 
-PACKAGE = Path(ascriptica_plugin.__file__).parent
+PACKAGE, TESTS = Path(ascriptica_plugin.__file__).parent, Path(__file__).parent
 
 FLOORS = [
     {"causes", "csvfile", "models", "passwords", "process_log", "transport"},
@@ -98,6 +99,14 @@ def test_imports_flow_one_way(room):
         ours, others = imports_of(path)
         assert ours - {room, "practice"} <= below, path
         assert not others & NEVER.get(room, set()), path
+
+
+def test_security_names_no_test_that_is_not_there():
+    rows = re.findall(r"^\| (?:\*\*V)?\d.*$", (TESTS.parent / "docs" / "security.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)`", row.rsplit("|", 2)[1])}
+    there = {name for file in TESTS.rglob("test_*.py") for name in re.findall(r"def test_(\w+)", file.read_text())}
+    assert len(named) > 80
+    assert named - there == set()
 
 
 def test_the_practice_canvas_stands_alone():
