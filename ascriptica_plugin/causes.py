@@ -32,6 +32,12 @@ CAUSES: dict[str, Cause] = {
         "{detail} There is nothing to do: registrations go on, and everything that waits is sent when Canvas is back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
     ),
+    "address_refused": Cause(
+        "The Canvas address leads into a private network",
+        "{detail} The token is not sent there. If Canvas has not moved, ask whoever looks after its name in the DNS; "
+        "everything that waits is sent when the name leads to Canvas again.",
+        OFFICE,
+    ),
     "throttled": Cause(
         "Canvas asks us to go slower",
         "It is busy at the moment. There is nothing to do: everybody is on the way, as fast as Canvas takes them.",

@@ -505,6 +505,8 @@ class _Drain:
         suspects, self.suspects = self.suspects, []
         if isinstance(error, TokenRefused):
             self._hold_all("token_dead", str(error))
+        elif isinstance(error, AddressRefused):
+            self._hold_all("address_refused", str(error))
         elif isinstance(error, CanvasError):
             self._hold_all("canvas_down", str(error))
         elif error is not None:
@@ -534,7 +536,7 @@ class _Drain:
             connection.hold_since_at, connection.hold_tries = now, 0
             log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
         connection.hold_cause, connection.hold_detail = cause, detail
-        longest = timedelta(minutes=1) if cause == "canvas_down" else seats.CANARY
+        longest = timedelta(minutes=1) if cause in ("canvas_down", "address_refused") else seats.CANARY
         pause = min(seats.FIRST_BACK_OFF * 2 ** min(connection.hold_tries, 10), longest)
         connection.hold_tries += 1
         connection.hold_until_at = now + pause * _spread(0.8, 1.2)

@@ -20,7 +20,10 @@ from .models import load_settings
 
 T = TypeVar("T")
 
-NO_CONTROLS = Regexp(r"^[^\x00-\x1f\x7f]*$", message="Take the line breaks and control characters out.")
+NO_CONTROLS = Regexp(
+    re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
+    message="Take the line breaks and control characters out.",
+)
 
 
 def _read(reader: Callable[..., T], *values) -> T:

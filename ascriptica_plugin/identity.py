@@ -28,11 +28,13 @@ def choose(
 ) -> None:
     """Keep an administrator's answer: the participant is this Canvas user, or a new one with that login.
 
-    Raises ValueError with a sentence where the user was none of the candidates, or neither was given.
+    Raises ValueError with a sentence where the user was none of the candidates, neither was given, or nobody asks.
     """
-    known = session.get_one(CanvasUser, (connection_id, participant.id))
+    known = session.get(CanvasUser, (connection_id, participant.id))
+    if known is None or known.candidates is None:
+        raise ValueError(f"Who {participant.name} is in Canvas is known by now. Nothing was changed.")
     if canvas_user_id is not None:
-        if canvas_user_id not in [candidate["id"] for candidate in known.candidates or []]:
+        if canvas_user_id not in [candidate["id"] for candidate in known.candidates]:
             raise ValueError("Choose one of the Canvas users that are shown.")
         known.canvas_user_id, known.created_by_us, known.create_new = canvas_user_id, False, False
         words = f"is Canvas user {canvas_user_id}"

@@ -4,6 +4,7 @@ Knows the tables; no Flask. Never commits. Each `read_` answers the tidy form or
 sentence for the person who typed.
 """
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 
@@ -17,6 +18,9 @@ from .models import CanvasUser, Participant, Seat, Settings, begin_writing
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What moves a terminal or turns a line around, and shows in no name."""
+
 LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
 
 
@@ -27,7 +31,7 @@ def read_name(typed: str) -> str:
         raise ValueError("Enter a name.")
     if len(name) > 255:
         raise ValueError("Keep the name to 255 characters.")
-    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+    if CONTROLS.search(name):
         raise ValueError("Take the line breaks and control characters out of the name.")
     return name
 

@@ -4,7 +4,7 @@ import logging
 import re
 import time
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _LINK = re.compile(r"(?<=/links/)[\w-]+")
 """A one-time link's token, which Flask tells with the address where something unforeseen happened."""
 

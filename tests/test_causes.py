@@ -17,6 +17,7 @@ from sqlalchemy import select
 from ascriptica_plugin import drain, registrations
 from ascriptica_plugin.canvas import CanvasClient
 from ascriptica_plugin.causes import CAUSES
+from ascriptica_plugin.connections import Canvases
 from ascriptica_plugin.models import Association, LogEntry, Participant, load_settings
 
 from .conftest import Office, Practice, sign_in
@@ -80,6 +81,10 @@ class Scene:
 
     def faults(self, match: str, **fault: object) -> None:
         self.canvas.faults({"match": match, "times": None, "when": "before", **fault})
+
+    def look_private(self, *, allowed: bool) -> None:
+        """What the practice Canvas's address is to a worker of another machine, or to one whose DNS changed."""
+        self.office.canvases = Canvases(self.office.canvases.keys, allow_private=allowed)
 
     def no_faults(self) -> None:
         self.canvas.session.delete(f"{self.canvas.url}/practice/faults", timeout=10)
@@ -215,6 +220,14 @@ CAUSES_OF_LIFE = [
         "There is nothing to do: registrations go on",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         lambda scene: scene.canvas.options(down=False),
+        others=False,
+    ),
+    Life(
+        "address_refused",
+        after(lambda scene: scene.look_private(allowed=False)),
+        "is inside a private network. The token is not sent there.",
+        OFFICE,
+        lambda scene: scene.look_private(allowed=True),
         others=False,
     ),
     Life(

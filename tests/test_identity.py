@@ -72,6 +72,21 @@ def test_a_login_that_is_taken_is_asked_again(two_kims, admin, canvas):
     assert "Choose another login" in two_kims.seats()[0].cause_detail
 
 
+def test_an_answer_that_nobody_asks_for_any_more_changes_nothing(two_kims, admin, canvas):
+    """A colleague has answered meanwhile, or nobody ever asked."""
+    [seat] = two_kims.seats()
+    admin.post(f"/tools/canvas/{seat.id}/choose", data={"canvas_user_id": str(canvas.ids["user.two"])})
+    two_kims.register(two_kims.course("BIO", "bio"), "lou")
+    for late in two_kims.seats():
+        answer = admin.post(f"/tools/canvas/{late.id}/choose", data={"new_login": "late"}, follow_redirects=True)
+        assert "is known by now. Nothing was changed." in words(answer)
+    two_kims.deliver()
+    two_kims.register(two_kims.course("CHE", "bio"))
+    two_kims.deliver()
+    assert canvas.roster("art") == {"two": "active"}
+    assert canvas.roster("bio") == {"lou@example.org": "active", "two": "active"}
+
+
 @pytest.mark.parametrize("answer", [{}, {"canvas_user_id": "1"}, {"canvas_user_id": "x"}])
 def test_only_what_was_shown_can_be_chosen(two_kims, admin, canvas, answer):
     [seat] = two_kims.seats()

@@ -393,6 +393,8 @@ def test_a_line_is_read(typed, email, name):
         ("x" * 200_000, "Too long for one person."),
         ("kim@example.org," + "x" * 256, "Keep the name to 255"),
         ("kim@example.org,a\x00b", "Take the line breaks and control"),
+        ("kim@example.org,a\x9bb", "Take the line breaks and control"),
+        ("kim@example.org,a\u202eb", "Take the line breaks and control"),
         ('"kim@example.org', ""),
     ],
 )
@@ -457,10 +459,11 @@ def test_a_long_list_fills_the_course_and_then_its_waitlist(office, admin, canva
 
 
 def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
-    course = office.course("ART", "art", capacity=3)
+    course = office.course("ART", "art", capacity=4)
     office.register(course, "kim", sis_user_id="K-100")
     office.register(course, "eve", name='=HYPERLINK("http://evil.example"),1')
     office.register(course, "tab", name="\tx")
+    office.register(course, "wide", name="＝1+1")
     wait_for(office, course, "lou")
     office.deliver()
     answer = admin.post("/tools/courses/ART/roster.csv")
@@ -469,10 +472,10 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     assert answer.data.startswith(b"\xef\xbb\xbfname,")
     rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
     assert rows[0] == ["name", "email", "sis_user_id", "status", "registered_at", "withdrawn_at", "canvas_access"]
-    assert [row[0] for row in rows[1:]] == ["Kim", '\'=HYPERLINK("http://evil.example"),1', "'\tx", "Lou"]
+    assert [row[0] for row in rows[1:]] == ["Kim", '\'=HYPERLINK("http://evil.example"),1', "'\tx", "'＝1+1", "Lou"]
     assert rows[1][1:4] == ["kim@example.org", "K-100", "registered"]
     assert rows[1][5:] == ["", "In Canvas"]
-    assert rows[4][3:] == ["waitlisted", rows[4][4], "", ""]
+    assert rows[5][3:] == ["waitlisted", rows[5][4], "", ""]
     told = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
     assert (told.who, told.course_id) == ("boss@example.org", course.id)
 

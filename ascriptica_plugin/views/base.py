@@ -35,7 +35,6 @@ HEADERS = {
         f"{power}=()"
         for power in (
             "accelerometer",
-            "bluetooth",
             "browsing-topics",
             "camera",
             "display-capture",
@@ -164,6 +163,11 @@ def for_every_page() -> dict:
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
     }
+
+
+def typed_search(name: str) -> str:
+    """What the query string's field asks to search for, short enough for any database to compare all its words."""
+    return request.args.get(name, "").replace("\x00", "").strip()[:200]
 
 
 def has_accounts() -> bool:

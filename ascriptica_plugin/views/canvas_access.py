@@ -22,7 +22,7 @@ from ..models import (
     Settings,
     begin_writing,
 )
-from .base import blueprint, for_administrators, person, session, settings
+from .base import blueprint, for_administrators, person, session, settings, typed_search
 from .registration import is_throttled
 
 A_PAGE = 50
@@ -177,12 +177,12 @@ def _groups_of_courses(connection: Connection, now: datetime) -> list[Group]:
 
 def _people(current: Settings) -> dict:
     """What the list shows: the seats on this page, those that wait first, and how it was filtered and paged."""
-    search = request.args.get("search", "").replace("\x00", "").strip()[:200]
+    search = typed_search("search")
     where = request.args.get("standing", "")
     where = where if where in STANDINGS or where in CAUSES else ""
     stands = standing.standing(standing.connection_state(current) == "ok")
     which = [Seat.connection_id == current.connection_id, *_found_by(search), *_that_stand(where, stands)]
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = min(max(request.args.get("page", 1, type=int), 1), 1_000_000)
     if search:
         ids, total, page = _searched(which, page)
     else:

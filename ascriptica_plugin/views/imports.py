@@ -6,7 +6,7 @@ from flask import abort, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from .. import csvfile, drain, imports
+from .. import csvfile, drain, imports, people
 from ..forms import ImportForm
 from ..models import Import
 from .base import blueprint, for_administrators, person, session
@@ -43,7 +43,7 @@ def import_file():
         made = imports.start(
             session(),
             form.kind.data,
-            (file.filename or "")[-255:],
+            people.CONTROLS.sub("", file.filename or "")[-255:],
             data,
             now,
             person().email,

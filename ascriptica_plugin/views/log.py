@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload
 
 from .. import people
 from ..models import Course, LogEntry, Participant
-from .base import blueprint, for_administrators, plugin, session
+from .base import blueprint, for_administrators, plugin, session, typed_search
 
 A_PAGE = 100
 A_LOOK = 100_000
@@ -21,7 +21,7 @@ LATELY = 5000
 @for_administrators
 def log_entries():
     """The entries, newest first; `before` is the id at which the page, or the search, before ended."""
-    q = request.args.get("q", "").replace("\x00", "").strip()
+    q = typed_search("q")
     what = request.args.get("what", "").replace("\x00", "")
     before = request.args.get("before", type=int)
     end = _newest() + 1

@@ -7,7 +7,7 @@ from sqlalchemy.orm import joinedload
 from .. import drain, log, people, privacy, sign_ins
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..models import CanvasUser, Course, Participant, Registration, Seat, begin_writing
-from .base import blueprint, for_administrators, has_accounts, person, plugin, session, settings
+from .base import blueprint, for_administrators, has_accounts, person, plugin, session, settings, typed_search
 from .canvas_access import release_and_tell
 from .registration import canvas_access
 
@@ -19,7 +19,7 @@ HIGHEST_ID = 2**31 - 1
 @for_administrators
 def participants():
     """People by name, with how many courses they are registered for."""
-    q = request.args.get("q", "").replace("\x00", "").strip()
+    q = typed_search("q")
     which = and_(people.matches(q), Participant.erased_at.is_(None))
     total = session().scalar(select(func.count()).select_from(Participant).where(which))
     pages = max(1, -(-total // A_PAGE))

@@ -13,7 +13,7 @@ from .. import drain, log, people, registrations, standing
 from ..forms import OnBehalfListForm, ParticipantForm, PastedLine
 from ..models import Course, Participant, Registration, Seat, begin_writing
 from ..registrations import Entry, NotPossible
-from .base import blueprint, for_administrators, office_time, person, session, settings
+from .base import blueprint, for_administrators, office_time, person, session, settings, typed_search
 from .canvas_access import of_course, release_and_tell
 from .registration import canvas_access, course_or_404
 
@@ -184,12 +184,13 @@ def _cells(registration: Registration, access: str) -> tuple[str, ...]:
     )
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
 def _row(cells: tuple[str, ...]) -> str:
     """One line of CSV in which nothing is a formula: a spreadsheet runs what begins with one of these signs."""
     line = io.StringIO()
-    csv.writer(line).writerow(
-        ["'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells]
-    )
+    csv.writer(line).writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in cells])
     return line.getvalue()
 
 
@@ -200,7 +201,7 @@ def _page(
     course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
 ) -> str:
     """The roster with both forms; `bad` are lines of the pasted list that can't go in, `good` how many can."""
-    q = request.args.get("q", "").replace("\x00", "").strip()
+    q = typed_search("q")
     status = request.args.get("status")
     status = status if status in STATUSES else None
     which = [Registration.course_id == course.id, people.matches(q)]
