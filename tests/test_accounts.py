@@ -202,6 +202,11 @@ def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
         ({"password": "qwertyuiop"}, "too easy to guess"),
         ({"password": "kim.berg@example.org"}, "too easy to guess"),
         ({"password": "Kim Berg 1"}, "too easy to guess"),
+        ({"password": "kimberg2026"}, "too easy to guess"),
+        ({"password": "Ascriptica!!"}, "too easy to guess"),
+        ({"password": "P@ssw0rd123"}, "too easy to guess"),
+        # Ten signs typed, five on another keyboard.
+        ({"password": "e\u0301" * 5}, "10 to 200 characters"),
     ],
 )
 def test_a_bad_sign_up_is_named(site, ann, form, sentence):
