@@ -247,6 +247,13 @@ def begin_session(session: Session, account: Account, now: datetime, browser: st
     return token
 
 
+def renew_session(session: Session, token: str) -> str | None:
+    """A new token for the session, the one until now opening nothing more; None where the session has ended."""
+    new = secrets.token_urlsafe(32)
+    this = update(AccountSession).where(AccountSession.token_hash == _hash(token)).values(token_hash=_hash(new))
+    return new if session.execute(this.execution_options(synchronize_session=False)).rowcount == 1 else None
+
+
 def owner_of_session(session: Session, token: str, now: datetime) -> Account | None:
     """Whose session it is, as long as it lasts; with the second step, if they have one."""
     return session.scalar(

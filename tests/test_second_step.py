@@ -610,8 +610,12 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
     assert phone.is_signed_in()
     assert lou.post("/my/sessions", data={"which": mine, "password": PASSWORD}).status_code == 302
     assert phone.is_signed_in(), "nobody ends somebody else's"
+    copied = here.get_cookie("session").value
     answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
     assert "You are signed out there." in words(answer)
+    thief = visitor(app)
+    thief.set_cookie("session", copied)
+    assert not thief.is_signed_in(), "the password makes the session's token anew"
     assert [browser.is_signed_in() for browser in (here, phone, library)] == [True, False, True]
     answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
     assert "had ended already" in words(answer)

@@ -159,17 +159,25 @@ def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **va
 def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, *wanted, **values):
     """The answer to somebody signed in who gives a wrong password, or too many; None where it is right.
 
-    Then the account is held, and none of its tries counts. `wanted` is what else the try uses up.
+    Then the account is held, none of its tries counts, and the session has a new token; the caller has to commit.
+    `wanted` is what else the try uses up.
     """
     if wait := wait_for(now, (WRONG_FOR_ACCOUNT, current_user.email), *wanted):
         return too_many(form, template, wait, **values)
-    kept = session().get_one(Account, current_user.id).password_hash
-    if passwords.fits(password.data, kept) and still_with(current_user.id, kept):
+    account = session().get(Account, current_user.id)
+    kept = account.password_hash if account else None
+    if passwords.fits(password.data, kept) and still_with(account.id, kept) and _renew(account):
         allowances.give_all_back(session(), WRONG_FOR_ACCOUNT, current_user.email)
         return None
     session().rollback()
     password.errors = ["That is not your password. Try again."]
     return render_template(template, form=form, **values), 422
+
+
+def _renew(account: Account) -> bool:
+    """Give this browser's session a new token; whether it had not ended."""
+    token = sign_ins.renew_session(session(), current_user.token)
+    return token is not None and login_user(SignedIn(account, token))
 
 
 def still_with(account_id: int, password_hash: str) -> Account | None:

@@ -74,8 +74,8 @@ def give_code():
     """The second step of signing in: the code from the app, while whoever gave the password is still there."""
     form, now, token = CodeForm(), drain.utc_now(), cookie.get("first_step", "")
     account = sign_ins.owner_of_first_step(session(), token, now)
+    number, email = (account.id, account.email) if account else (None, None)
     if account and form.validate_on_submit():
-        number, email = account.id, account.email
         if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor()), (WRONG_CODES, email)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
         sign_ins.hold(session(), number)
@@ -90,7 +90,7 @@ def give_code():
         session().rollback()
     if account is None:
         return render_template("ascriptica/code_is_late.html"), 410
-    return render_template("ascriptica/code.html", form=form, email=account.email), 422 if form.errors else 200
+    return render_template("ascriptica/code.html", form=form, email=email), 422 if form.errors else 200
 
 
 @blueprint.post("/sign-out")
@@ -98,9 +98,9 @@ def give_code():
 def sign_out():
     """End the session."""
     begin_writing(session())
-    logout_user()
     leave()
     session().commit()
+    logout_user()
     flash("You are signed out.")
     return redirect(url_for("ascriptica.catalogue"))
 
@@ -197,7 +197,8 @@ def _choose_password(link: OneTimeLink, token: str):
     if form.validate_on_submit():
         now, kept = drain.utc_now(), passwords.hash_of(form.password.data)
         account = sign_ins.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
+        answer = _let_in(account, now, url_for("ascriptica.catalogue"))
         flash("Your new password is saved.", "success")
-        return _let_in(account, now, url_for("ascriptica.catalogue"))
+        return answer
     page = render_template("ascriptica/new_password.html", form=form, account=link.account)
     return page, 422 if form.errors else 200

@@ -128,6 +128,6 @@ def remove_second_step(email: str) -> None:
     sign_ins.hold(session(), account.id)
     if not second_step.has_one(session(), account):
         raise click.ClickException(f"{email} has no second step.")
-    second_step.turn_off(session(), account, drain.utc_now(), "remove-second-step", by_mail=by_mail())
+    second_step.turn_off(session(), account, drain.utc_now(), "the remove-second-step command", by_mail=by_mail())
     session().commit()
     click.echo(f"{email} now signs in with the password alone.")

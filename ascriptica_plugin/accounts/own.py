@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import segno
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask_login import current_user
 
@@ -51,7 +51,7 @@ def change_password(person: Person):
         now, kept = drain.utc_now(), passwords.hash_of(form.password.data)
         if refusal := unless_right(form.old_password, form, template, now):
             return refusal
-        account = _own_account()
+        account = _own_account(now)
         sign_ins.change_password(session(), account, kept, now, by_mail=by_mail())
         begin(account, now)
         session().commit()
@@ -99,7 +99,7 @@ def own_second_step(person: Person):
         session().commit()
         sealed = Sealed.seal(second_step.new_secret(), base.plugin().canvases.keys)
         cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
-        return redirect(_here())
+        return redirect(url_for(".own_second_step", next=request.args.get("next")))
     return render_template(template, form=form, needed=needed), 422 if form.errors else 200
 
 
@@ -122,7 +122,7 @@ def _turn_on(secret: str, now: datetime):
     if form.validate_on_submit():
         if wait := wait_for(now, (WRONG_CODES, email)):
             return too_many(form, template, wait, **values)
-        account, keys = _own_account(), base.plugin().canvases.keys
+        account, keys = _own_account(now), base.plugin().canvases.keys
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, email)
             begin(account, now)
@@ -140,7 +140,7 @@ def _turn_off(now: datetime):
     if form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, (WRONG_CODES, current_user.email), **values):
             return refusal
-        account = _own_account()
+        account = _own_account(now)
         if code_fits(form, account, now):
             allowances.give_all_back(session(), WRONG_CODES, account.email)
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
@@ -148,13 +148,14 @@ def _turn_off(now: datetime):
             session().commit()
             flash("The password alone signs you in again. You are signed out everywhere else.", "success")
             return redirect(url_for(".own_sign_in"))
-        session().rollback()
+        session().commit()
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 
-def _own_account() -> Account:
-    return sign_ins.hold(session(), current_user.id)
-
-
-def _here() -> str:
-    return url_for(".own_second_step", next=request.args.get("next"))
+def _own_account(now: datetime) -> Account:
+    """One's own account, held; 401 where the session ended in this moment, with a new password for example."""
+    account = sign_ins.hold(session(), current_user.id)
+    if sign_ins.owner_of_session(session(), current_user.token, now) is None:
+        session().rollback()
+        abort(401)
+    return account

@@ -167,5 +167,5 @@ def _page(found: Participant, form: ParticipantForm, status: int):
         sign_ups=sign_ins.waiting(session(), email=found.email) if has_accounts() else [],
         account=account,
         sessions=len(sign_ins.sessions_of(session(), account.id, drain.utc_now())) if account else 0,
-        itself=found.key is not None and found.key == person().key,
+        itself=account is not None and found.key == person().key,
     ), status
