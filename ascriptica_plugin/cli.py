@@ -139,7 +139,7 @@ def rotate_keys(context: click.Context) -> None:
         steps = "1 second step is" if second_steps == 1 else f"{second_steps} second steps are"
         click.echo(f"{steps} encrypted with it too.")
     for email in of_whom:
-        click.echo(f"The second step of {email} can't be read with any of the keys: remove it.")
+        click.echo(f"The second step of {email} can't be read with any of the keys: remove it with remove-second-step.")
     context.exit(1 if rotated.unreadable or of_whom else 0)
 
 
