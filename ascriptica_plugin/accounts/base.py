@@ -19,7 +19,7 @@ from ..sign_ins import WRONG_FOR_ACCOUNT
 from ..views import base, errors
 from .forms import CodeForm
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 blueprint.after_request(base.shut_doors)
