@@ -42,6 +42,7 @@ def create_app(config: dict | None = None) -> Flask:
         ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
         ASCRIPTICA_LOG_DAYS=os.environ.get("ASCRIPTICA_LOG_DAYS") or 180,
         ASCRIPTICA_ADDRESS=os.environ.get("ASCRIPTICA_ADDRESS"),
+        ASCRIPTICA_ADMIN_SECOND_STEP=os.environ.get("ASCRIPTICA_ADMIN_SECOND_STEP") == "1",
         ASCRIPTICA_PROXIES=os.environ.get("ASCRIPTICA_PROXIES"),
         SMTP_URL=os.environ.get("SMTP_URL"),
         MAIL_FROM=os.environ.get("MAIL_FROM"),

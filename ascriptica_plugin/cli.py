@@ -12,7 +12,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
 
-from . import connections, csvfile, drain, imports, process_log, standing
+from . import connections, csvfile, drain, imports, process_log, second_step, standing
 from . import worker as worker_process
 from .models import load_settings
 
@@ -121,19 +121,26 @@ def status(as_json: bool) -> None:
 @click.pass_context
 @with_appcontext
 def rotate_keys(context: click.Context) -> None:
-    """Encrypt the saved Canvas tokens with the newest of ASCRIPTICA_TOKEN_KEYS.
+    """Encrypt the saved Canvas tokens, and the secrets of second steps, with the newest of ASCRIPTICA_TOKEN_KEYS.
 
     Put a new key in front of the others everywhere, start all processes anew, run this, then take the old key away.
-    May run beside them, and again. Ends with 1 if a token can't be read with any of the keys.
+    May run beside them, and again. Ends with 1 if something can't be read with any of the keys.
     """
     session = current_app.extensions["sqlalchemy"].session
-    rotated = connections.rotate_keys(session, current_app.extensions["ascriptica"].canvases.keys)
+    keys = current_app.extensions["ascriptica"].canvases.keys
+    rotated = connections.rotate_keys(session, keys)
+    second_steps, of_whom = second_step.rotate_keys(session, keys)
     session.commit()
     tokens = "1 token is" if rotated.count == 1 else f"{rotated.count} tokens are"
     click.echo(f"{tokens} encrypted with the newest key.")
     for canvas_url in rotated.unreadable:
         click.echo(f"The token of {canvas_url} can't be read with any of the keys: paste it again in Course Settings.")
-    context.exit(1 if rotated.unreadable else 0)
+    if second_steps:
+        steps = "1 second step is" if second_steps == 1 else f"{second_steps} second steps are"
+        click.echo(f"{steps} encrypted with it too.")
+    for email in of_whom:
+        click.echo(f"The second step of {email} can't be read with any of the keys: remove it with remove-second-step.")
+    context.exit(1 if rotated.unreadable or of_whom else 0)
 
 
 @click.command

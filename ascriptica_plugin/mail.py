@@ -49,6 +49,17 @@ TEXTS = {
         "The password of your sign-in at {address} was changed, and you were signed out everywhere else. If it was not "
         "you, choose a new one at once:\n\n{forgotten}\n",
     ),
+    "second_step_on": (
+        "Your sign-in now takes a code",
+        "A second step was set up for your sign-in at {address}: besides the password it takes a code from an app. If "
+        "it was not you, tell the office, and choose a new password at once:\n\n{forgotten}\n",
+    ),
+    "second_step_off": (
+        "Your sign-in takes no code any more",
+        "The second step of your sign-in at {address} was removed: the password alone signs you in. If neither you nor "
+        "the office did it at your wish, choose a new password at once, and set the second step up again:\n\n"
+        "{forgotten}\n",
+    ),
 }
 """Subject and text, by kind."""
 

@@ -461,15 +461,46 @@ class Account(Base):
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False)
 
+    second_step: Mapped["SecondStep | None"] = relationship(viewonly=True)
+
+
+class SecondStep(Base):
+    """The app that shows codes for an account, which signing in takes besides the password.
+
+    `secret` is what app and we make the codes of. `used` is the time step of the last code that was taken: it and all
+    before it are used up.
+    """
+
+    __tablename__ = "ascriptica_second_step"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[Sealed] = mapped_column(SealedColumn)
+    used: Mapped[int] = mapped_column(BigInteger)
+    made_at: Mapped[datetime]
+
+
+class FirstStep(Base):
+    """Somebody who gave an account's password on one browser and has yet to give the code. It opens nothing else."""
+
+    __tablename__ = "ascriptica_first_step"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"), index=True)
+    ends_at: Mapped[datetime]
+
 
 class AccountSession(Base):
-    """Somebody signed in on one browser. The row is the session: without it the browser's cookie opens nothing."""
+    """Somebody signed in on one browser. The row is the session: without it the browser's cookie opens nothing.
+
+    `browser` is what it called itself, in a few words.
+    """
 
     __tablename__ = "ascriptica_account_session"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"), index=True)
     made_at: Mapped[datetime]
+    browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
 
 
 class SignUp(Base):

@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from . import claims, log, registrations
+from . import claims, log, registrations, sign_ins
 from .causes import CAUSES
 from .models import (
+    AccountSession,
     CanvasUser,
     Claim,
     Connection,
@@ -80,13 +81,27 @@ def held_on(session: Session, participant: Participant) -> dict[str, Any]:
             "name": participant.name,
             "email": participant.email,
             "sis_user_id": participant.sis_user_id,
-            "sign_in": participant.key,
+            "key": participant.key,
             "to_be_erased_since": _time(participant.erase_at),
         },
+        "sign_in": _sign_in(session, participant),
         "registrations": [_plain(row) for row in theirs],
         "canvas_access": [_plain(row) | {"cause": CAUSES[row.cause].title if row.cause else None} for row in access],
         "canvas_users": [_plain(row) for row in users],
         "log": [_plain(row) | _as_told_to(participant, row) for row in entries],
+    }
+
+
+def _sign_in(session: Session, participant: Participant) -> dict[str, Any] | None:
+    account = sign_ins.account_of(session, participant.key)
+    if account is None:
+        return None
+    theirs = select(AccountSession.made_at, AccountSession.browser).where(AccountSession.account_id == account.id)
+    return {
+        "email": account.email,
+        "name": account.name,
+        "second_step_since": _time(account.second_step.made_at) if account.second_step else None,
+        "sessions": [_plain(row) for row in session.execute(theirs.order_by(AccountSession.made_at))],
     }
 
 

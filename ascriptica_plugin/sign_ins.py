@@ -15,10 +15,21 @@ from sqlalchemy.orm import Session, joinedload
 
 from . import allowances, log, passwords, people
 from .allowances import Allowance
-from .models import Account, AccountSession, Mail, OneTimeLink, Participant, SignUp, begin_writing
+from .models import (
+    Account,
+    AccountSession,
+    FirstStep,
+    Mail,
+    OneTimeLink,
+    Participant,
+    SecondStep,
+    SignUp,
+    begin_writing,
+)
 from .registrations import Person, participant_for
 
 SESSION_LASTS = timedelta(hours=12)
+FIRST_STEP_LASTS = timedelta(minutes=5)
 SIGN_UP_KEPT = timedelta(days=7)
 LINK_LASTS = timedelta(hours=24)
 MAILED_PASSWORD_LINK_LASTS = timedelta(hours=1)
@@ -65,6 +76,7 @@ def close_account(session: Session, account: Account) -> None:
     end_sessions(session, account)
     _forget_sign_ups(session, SignUp.email == account.email)
     for statement in (
+        delete(SecondStep).where(SecondStep.account_id == account.id),
         delete(OneTimeLink).where(OneTimeLink.account_id == account.id),
         delete(Mail).where(Mail.email == account.email),
         # SQLite may give the number of the account to another one.
@@ -73,6 +85,11 @@ def close_account(session: Session, account: Account) -> None:
         session.execute(statement)
     session.delete(account)
     session.flush()
+
+
+def participant_id_of(session: Session, account: Account) -> int | None:
+    """Which participant the account's owner is, once they have registered or the office has entered them."""
+    return session.scalar(select(Participant.id).where(Participant.key == person_of(account).key))
 
 
 def account_of(session: Session, key: str | None) -> Account | None:
@@ -199,34 +216,74 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
 
 def change_password(session: Session, account: Account, password_hash: str, now: datetime, *, by_mail: bool) -> None:
     """The account's new password; all its sessions and links end."""
-    account.password_hash = password_hash
+    hold(session, account.id).password_hash = password_hash
     end_sessions(session, account)
     theirs = delete(OneTimeLink).where(OneTimeLink.account_id == account.id)
     session.execute(theirs.execution_options(synchronize_session=False))
     if by_mail:
         send(session, now, "password_changed", account.email)
-    mine = select(Participant.id).where(Participant.key == person_of(account).key)
-    log.note(session, now, account.email, "changed the password", participant_id=session.scalar(mine))
+    log.note(session, now, account.email, "changed the password", participant_id=participant_id_of(session, account))
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def begin_session(session: Session, account: Account, now: datetime) -> str:
+def hold(session: Session, account_id: int) -> Account | None:
+    """The account as it is now, which nobody else changes until the transaction ends.
+
+    Whoever begins a session looks at it so, and whoever ends all of them: else one could begin with a password that
+    was replaced in that moment.
+    """
+    begin_writing(session)
+    held = select(Account).where(Account.id == account_id).with_for_update()
+    return session.scalar(held.execution_options(populate_existing=True))
+
+
+def begin_session(session: Session, account: Account, now: datetime, browser: str = "") -> str:
     """The token of a new session of the account."""
     token = secrets.token_urlsafe(32)
-    session.add(AccountSession(token_hash=_hash(token), account_id=account.id, made_at=now))
+    session.add(AccountSession(token_hash=_hash(token), account_id=account.id, made_at=now, browser=browser[:60]))
     session.flush()
     return token
 
 
+def renew_session(session: Session, token: str) -> str | None:
+    """A new token for the session, the one until now opening nothing more; None where the session has ended."""
+    new = secrets.token_urlsafe(32)
+    this = update(AccountSession).where(AccountSession.token_hash == _hash(token)).values(token_hash=_hash(new))
+    return new if session.execute(this.execution_options(synchronize_session=False)).rowcount == 1 else None
+
+
 def owner_of_session(session: Session, token: str, now: datetime) -> Account | None:
-    """Whose session it is, as long as it lasts."""
+    """Whose session it is, as long as it lasts; with the second step, if they have one."""
     return session.scalar(
         select(Account)
         .join(AccountSession, AccountSession.account_id == Account.id)
         .where(AccountSession.token_hash == _hash(token), AccountSession.made_at > now - SESSION_LASTS)
+        .options(joinedload(Account.second_step))
     )
+
+
+def sessions_of(session: Session, account_id: int, now: datetime) -> list[AccountSession]:
+    """The account's sessions that last, newest first."""
+    theirs = (AccountSession.account_id == account_id, AccountSession.made_at > now - SESSION_LASTS)
+    return list(session.scalars(select(AccountSession).where(*theirs).order_by(AccountSession.made_at.desc())))
+
+
+def is_with(one: AccountSession, token: str) -> bool:
+    """Whether it is the session with this token."""
+    return one.token_hash == _hash(token)
+
+
+def end_other_sessions(session: Session, account_id: int, token: str, only: str | None = None) -> int:
+    """End the account's sessions but the one with this token, or `only` the one with that hash; how many ended.
+
+    A page may show the hash, which opens nothing.
+    """
+    theirs = [AccountSession.account_id == account_id, AccountSession.token_hash != _hash(token)]
+    if only is not None:
+        theirs.append(AccountSession.token_hash == only)
+    return session.execute(delete(AccountSession).where(*theirs).execution_options(synchronize_session=False)).rowcount
 
 
 def end_session(session: Session, token: str) -> None:
@@ -236,9 +293,36 @@ def end_session(session: Session, token: str) -> None:
 
 
 def end_sessions(session: Session, account: Account) -> None:
-    """Sign the account out wherever it is signed in."""
-    theirs = delete(AccountSession).where(AccountSession.account_id == account.id)
-    session.execute(theirs.execution_options(synchronize_session=False))
+    """Sign the account out wherever it is signed in, or half signed in."""
+    for table in (FirstStep, AccountSession):
+        theirs = delete(table).where(table.account_id == account.id)
+        session.execute(theirs.execution_options(synchronize_session=False))
+
+
+# -- half signed in: the password was right, the code is still to come ------------------------------------------------
+
+
+def begin_first_step(session: Session, account: Account, now: datetime) -> str:
+    """The token of a browser that gave the right password."""
+    token = secrets.token_urlsafe(32)
+    session.add(FirstStep(token_hash=_hash(token), account_id=account.id, ends_at=now + FIRST_STEP_LASTS))
+    session.flush()
+    return token
+
+
+def owner_of_first_step(session: Session, token: str, now: datetime) -> Account | None:
+    """Whose password was given there, as long as the code may follow."""
+    return session.scalar(
+        select(Account)
+        .join(FirstStep, FirstStep.account_id == Account.id)
+        .where(FirstStep.token_hash == _hash(token), FirstStep.ends_at > now)
+    )
+
+
+def end_first_step(session: Session, token: str) -> None:
+    """No code may follow any more."""
+    this = delete(FirstStep).where(FirstStep.token_hash == _hash(token))
+    session.execute(this.execution_options(synchronize_session=False))
 
 
 # -- mails, and what is over ------------------------------------------------------------------------------------------
@@ -253,6 +337,7 @@ def forget_old(session: Session, now: datetime) -> None:
     """Delete sessions, links, sign-ups and tries that are over."""
     for over in (
         delete(AccountSession).where(AccountSession.made_at <= now - SESSION_LASTS),
+        delete(FirstStep).where(FirstStep.ends_at <= now),
         delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
     ):
         session.execute(over.execution_options(synchronize_session=False))

@@ -143,7 +143,7 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
         "name": "Bob",
         "account_id": 1,
     }
-    for path in ("/", "/my/courses", "/courses/ART", "/my/password"):
+    for path in ("/", "/my/courses", "/courses/ART", "/my/sign-in", "/my/sessions", "/my/password", "/my/second-step"):
         page = bob.get(path, query_string=guesses)
         assert "Private" not in page.text, path
         assert "Withdraw" not in words(page), path

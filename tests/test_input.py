@@ -290,6 +290,10 @@ STATE_OF_ITS_OWN = {
     "ascriptica.withdraw": {},
     "ascriptica_accounts.forgotten_password": {"email": "ann@example.org"},
     "ascriptica_accounts.use_link": {"password": "correct horse battery"},
+    "ascriptica_accounts.own_sessions": {"which": "x", "password": "correct horse battery"},
+    "ascriptica_accounts.give_code": {"code": "123456"},
+    "ascriptica_accounts.end_sessions": {},
+    "ascriptica_accounts.remove_second_step_of": {},
     "ascriptica_accounts.hand_out_confirmation": {},
     "ascriptica_accounts.hand_out_password": {},
 }

@@ -67,9 +67,10 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
         "name": "Kim",
         "email": "kim@example.org",
         "sis_user_id": "K-100",
-        "sign_in": "kim",
+        "key": "kim",
         "to_be_erased_since": None,
     }
+    assert held["sign_in"] is None, "the host's own"
     [registration] = held["registrations"]
     assert (registration["code"], registration["status"]) == ("ART", "registered")
     [access] = held["canvas_access"]

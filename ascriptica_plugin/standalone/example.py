@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from .. import accounts, connections, drain, registrations
+from .. import connections, drain, registrations, sign_ins
 from ..canvas import CanvasClient, CanvasDown, CanvasError
 from ..models import Association, Course, begin_writing, load_settings
 from .instance import Instance, practice_url
@@ -87,8 +87,8 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     instance.keep_sign_ins(passwords)
 
     begin_writing(session)
-    accounts.add_account(session, ADMIN, "Alex Office", passwords[ADMIN], admin=True)
-    accounts.add_account(session, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
+    sign_ins.add_account(session, ADMIN, "Alex Office", passwords[ADMIN], admin=True)
+    sign_ins.add_account(session, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
     courses = _example_courses()
     session.add_all(courses)
     if practice:

@@ -171,7 +171,7 @@ def typed_search(name: str) -> str:
 
 
 def has_accounts() -> bool:
-    """Whether people sign in by accounts.py, not by users of the host's own."""
+    """Whether people sign in by `accounts`, not by users of the host's own."""
     return "ascriptica_accounts" in current_app.blueprints
 
 

@@ -147,6 +147,7 @@ def _participant_or_404(participant_id: int) -> Participant:
 
 
 def _page(found: Participant, form: ParticipantForm, status: int):
+    account = sign_ins.account_of(session(), found.key) if has_accounts() else None
     theirs = list(
         session().scalars(
             select(Registration)
@@ -164,5 +165,7 @@ def _page(found: Participant, form: ParticipantForm, status: int):
         button=Confirmation(),
         unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
         sign_ups=sign_ins.waiting(session(), email=found.email) if has_accounts() else [],
-        account=sign_ins.account_of(session(), found.key) if has_accounts() else None,
+        account=account,
+        sessions=len(sign_ins.sessions_of(session(), account.id, drain.utc_now())) if account else 0,
+        itself=account is not None and found.key == person().key,
     ), status

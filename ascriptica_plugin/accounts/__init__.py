@@ -1,0 +1,105 @@
+"""Sign-ins, for a host that has no users of its own; a host that has some leaves this out.
+
+Flask-Login tells the request who is signed in; the rules are in `sign_ins` and `second_step`. The pages: `doors` let
+people in and out, `own` is what each does with their own sign-in, `office` what is done with others'.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, redirect, request, url_for
+from flask_login import LoginManager, current_user
+
+from .. import drain, mail, sign_ins
+from ..registrations import Person
+from ..views import errors
+from . import doors, office, own
+from .base import SignedIn, blueprint, needs_second_step, session
+
+__all__ = ["IDLE", "SignedIn", "doors", "forget_person", "init_app", "load_participant", "may_administer", "own"]
+
+IDLE = timedelta(hours=2)
+"""A browser that asked for nothing for so long is signed out."""
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages and the commands; Ascriptica is set up on the application before.
+
+    With `SMTP_URL` mails are sent, from `MAIL_FROM` and with links to `ASCRIPTICA_ADDRESS`; without it the office
+    hands links out. Raises RuntimeError where one of them is missing. With `ASCRIPTICA_ADMIN_SECOND_STEP` an
+    administrator may do nothing in the office before they have set up a second step.
+    """
+    # No context processor: it would ask the database on an error page too.
+    manager = LoginManager(app, add_context_processor=False)
+    manager.user_loader(_load)
+    app.config.setdefault("ASCRIPTICA_ADMIN_SECOND_STEP", False)
+    app.register_blueprint(blueprint, url_prefix=app.config["ASCRIPTICA_URL_PREFIX"])
+    app.before_request(_lead_to_second_step)
+    app.register_error_handler(401, _ask_to_sign_in)
+    for code in (404, 405):
+        app.register_error_handler(code, errors.page_at_no_address)
+    for command in (office.create_user, office.remove_second_step):
+        app.cli.commands["ascriptica"].add_command(command)
+    app.extensions["ascriptica_mail"] = _mailer(app)
+
+
+def _mailer(app: Flask) -> mail.Mailer | None:
+    url, sender, address = (app.config.get(name) for name in ("SMTP_URL", "MAIL_FROM", "ASCRIPTICA_ADDRESS"))
+    if not url:
+        return None
+    if not sender or not address:
+        raise RuntimeError("With SMTP_URL, set MAIL_FROM to the sender and ASCRIPTICA_ADDRESS to this site's address.")
+    try:
+        mail.check_url(url)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from None
+    # Never from a request: its Host header is the visitor's own word.
+    site = urlsplit(address)
+    pages = app.url_map.bind(site.netloc, url_scheme=site.scheme)
+
+    def page(name: str, **values: str) -> str:
+        return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
+
+    return mail.Mailer(url, sender, address, page)
+
+
+def load_participant() -> Person | None:
+    """The signed-in person, for `Ascriptica(load_participant=...)`."""
+    return sign_ins.person_of(current_user) if current_user.is_authenticated else None
+
+
+def may_administer() -> bool:
+    """Whether an administrator is signed in, for `Ascriptica(may_administer=...)`."""
+    return bool(current_user.is_authenticated and current_user.is_admin and not needs_second_step(current_user))
+
+
+def forget_person(key: str) -> None:
+    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
+    if account := sign_ins.account_of(session(), key):
+        sign_ins.close_account(session(), account)
+
+
+def _load(token: str) -> SignedIn | None:
+    account = sign_ins.owner_of_session(session(), token, drain.utc_now())
+    return SignedIn(account, token) if account else None
+
+
+def _ask_to_sign_in(error):
+    if request.method != "GET":
+        return redirect(url_for("ascriptica_accounts.sign_in"))
+    return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
+
+
+def _lead_to_second_step():
+    """An administrator who is obliged to have one finds the way to it instead of the office's pages."""
+    view = current_app.view_functions.get(request.endpoint)
+    if getattr(view, "guard", "") != "administrators":
+        return None
+    if not current_user.is_authenticated or not needs_second_step(current_user):
+        return None
+    wanted = _asked_for() if request.method == "GET" else None
+    return redirect(url_for("ascriptica_accounts.own_second_step", next=wanted))
+
+
+def _asked_for() -> str:
+    return request.full_path.rstrip("?")
