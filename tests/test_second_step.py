@@ -595,7 +595,8 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
         browser.sign_in(headers={"User-Agent": "iPhone Safari"})
     lou = visitor(app)
     has_account(app, "lou@example.org")
-    lou.sign_in("lou@example.org")
+    for browser in (visitor(app), lou):
+        browser.sign_in("lou@example.org")
     assert "Here, and on 2 more browsers." in words(here.get("/my/sign-in"))
     page = here.get("/my/sessions")
     assert "Firefox on Linux" in words(page)
@@ -623,6 +624,7 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
     here.post("/my/sessions", data={"which": "", "password": PASSWORD})
     assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
     assert "Nowhere else." in words(here.get("/my/sessions"))
+    assert "Nowhere else." in words(here.post("/my/sessions", data={"which": mine, "password": ANOTHER}))
 
 
 def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):

@@ -67,9 +67,9 @@ def own_sessions(person: Person):
     form, now = OwnPasswordForm(), drain.utc_now()
     found = sign_ins.sessions_of(session(), current_user.id, now)
     here = [one for one in found if sign_ins.is_with(one, current_user.token)]
-    values = {"here": here, "others": [one for one in found if one not in here]}
-    template = "ascriptica/own_sessions.html"
-    if form.validate_on_submit():
+    others = [one for one in found if one not in here]
+    values, template = {"here": here, "others": others}, "ascriptica/own_sessions.html"
+    if others and form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
         only = request.form.get("which", "").replace("\x00", "") or None
