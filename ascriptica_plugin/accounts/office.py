@@ -17,7 +17,7 @@ from .base import blueprint, by_mail, session
 @for_administrators
 def hand_out_confirmation(sign_up_id: str):
     """Make the link that confirms a sign-up; shown once, for the office to give to the person."""
-    return _hand_out(session().get(SignUp, sign_up_id))
+    return _hand_out(session().get(SignUp, sign_up_id) if sign_up_id.isalnum() else None)
 
 
 @blueprint.post("/tools/accounts/<int:account_id>/link")
