@@ -1,5 +1,6 @@
 """Sign-ins: confirmed by a one-time link, guessed by nobody, ended for good."""
 
+import logging
 import re
 import shutil
 import smtplib
@@ -325,7 +326,8 @@ def test_a_changed_password_signs_out_everywhere_else(site, ann):
     assert visitor(site).sign_in().status_code == 422
 
 
-def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_after_sign_out(site, ann):
+def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_after_sign_out(site, ann, caplog):
+    caplog.set_level(logging.INFO)
     has_account(site)
     ann.get("/sign-in")
     with ann.session_transaction() as cookie:
@@ -346,6 +348,7 @@ def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_a
     ann.post("/sign-out")
     assert all_of(site, AccountSession) == []
     assert not thief.is_signed_in()
+    assert re.search(r"Account \d+ signed out from 127.0.0.1\.", caplog.text)
 
 
 def test_a_session_lasts_half_a_day_at_most_and_two_idle_hours(site, ann):
@@ -422,6 +425,8 @@ def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, c
     assert PASSWORD not in caplog.text
     assert "ann@example.org" not in caplog.text
     assert "Too many tries from 127.0.0.1: wrong passwords for an account." in caplog.text
+    assert re.search(r"A wrong password for account \d+ from 127.0.0.1\.", caplog.text)
+    assert "A wrong password for no account from 10.0.0.1." in caplog.text
 
 
 def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, ann):

@@ -191,7 +191,7 @@ def code_fits(form: CodeForm, account: Account, now: datetime) -> bool:
     try:
         if second_step.accept(session(), account, form.code.data, base.plugin().canvases.keys, now):
             return True
-        log.warning("A wrong code from %s.", visitor())
+        log.warning("A wrong code for account %d from %s.", account.id, visitor())
         form.code.errors = [WRONG_CODE]
     except second_step.Unreadable as trouble:
         log.error("The second step of account %d can't be read with any of the keys.", account.id)

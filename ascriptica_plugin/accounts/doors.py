@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask import session as cookie
-from flask_login import logout_user
+from flask_login import current_user, logout_user
 
 from .. import allowances, drain, passwords, second_step, sign_ins
 from ..models import Account, OneTimeLink, begin_writing
@@ -48,8 +48,9 @@ def sign_in():
             if passwords.is_outdated(kept):
                 account.password_hash = passwords.hash_of(form.password.data)
             return _let_in(account, now, own_path(request.args.get("next")))
+        whose = f"account {account.id}" if account else "no account"
         session().rollback()
-        log.warning("A sign-in with a wrong email or password from %s.", visitor())
+        log.warning("A wrong password for %s from %s.", whose, visitor())
         form.password.errors = [
             "Email and password don't go together. Try again; after a sign-up, its link has to be used first."
         ]
@@ -97,9 +98,12 @@ def give_code():
 @for_everybody
 def sign_out():
     """End the session."""
+    number = current_user.id if current_user.is_authenticated else None
     begin_writing(session())
     leave()
     session().commit()
+    if number:
+        log.info("Account %d signed out from %s.", number, visitor())
     logout_user()
     flash("You are signed out.")
     return redirect(url_for("ascriptica.catalogue"))
