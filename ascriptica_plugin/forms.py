@@ -246,13 +246,13 @@ class PeopleListField(TextAreaField):
     lines: list[PastedLine] = []
 
     def pre_validate(self, form) -> None:
-        typed = _lines_of(self.data or "")
+        typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
         # Before each is read, which takes its time.
         if len(typed) > MOST_LINES:
             raise ValidationError(f"That is {len(typed):,} people. Paste at most {MOST_LINES} at a time.")
-        self.lines = _read_people(typed)
+        self.lines = read_people(typed)
 
 
 class OnBehalfListForm(FlaskForm):
@@ -270,7 +270,7 @@ class CancelCourseForm(FlaskForm):
     code = StringField("Type the course's code", filters=[_strip])
 
 
-def _lines_of(text: str) -> list[tuple[int, str]]:
+def lines_of(text: str) -> list[tuple[int, str]]:
     """The lines that are not blank, with their numbers; a heading is skipped."""
     typed = [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
     if typed and "@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE):
@@ -278,7 +278,7 @@ def _lines_of(text: str) -> list[tuple[int, str]]:
     return typed
 
 
-def _read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
+def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     """What stands on each line: an email, email and name in either order, or Name <email>."""
     first_at: dict[str, int] = {}
     lines = []

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from ascriptica_plugin import registrations
-from ascriptica_plugin.forms import read_people
+from ascriptica_plugin.forms import lines_of, read_people
 from ascriptica_plugin.models import Course, LogEntry, Participant, Registration
 
 from .conftest import Office, sign_in, someone
@@ -378,7 +378,7 @@ def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas
 )
 def test_a_line_is_read(typed, email, name):
     for text, number in ((typed, 1), (f"E-Mail,Name\r\n\r\n{typed}\r\n", 3)):
-        [line] = read_people(text)
+        [line] = read_people(lines_of(text))
         assert (line.number, line.email, line.name, line.problem) == (number, email, name, None)
 
 
@@ -399,7 +399,7 @@ def test_a_line_is_read(typed, email, name):
     ],
 )
 def test_a_line_that_can_t_be_read_says_why(typed, problem):
-    [line] = read_people(typed)
+    [line] = read_people(lines_of(typed))
     assert (line.problem or "").startswith(problem)
 
 
