@@ -1,6 +1,7 @@
 """A participant's own data: all of it in one file, and all of it forgotten, without losing what Canvas still needs."""
 
 import json
+import re
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -124,8 +125,10 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
     left = everything_in_the_database(office)
-    for trace in ("kim@", "'kim'", "k-100", "old@kim.example", str(canvas.ids["user.kim"])):
+    for trace in ("kim@", "'kim'", "k-100", "old@kim.example"):
         assert trace not in left
+    # As a number of its own: any digits may be in a hash or a time.
+    assert not re.search(rf"\b{canvas.ids['user.kim']}\b", left)
     assert client.get(f"/tools/participants/{number}").status_code == 404
     nobody = [one for one in all_of(app, Participant) if one.erased_at]
     assert [(one.name, one.key) for one in nobody] == [("Erased participant", None)]
