@@ -58,6 +58,7 @@ def create_app(config: dict | None = None) -> Flask:
         load_participant=accounts.load_participant,
         may_administer=accounts.may_administer,
         forget_person=accounts.forget_person,
+        correct_person=accounts.correct_person,
     )
     site.init_app(app)
     accounts.init_app(app)

@@ -156,8 +156,7 @@ class CanvasClient:
         self.deadline_seconds = deadline_seconds
         self.clock_offset: timedelta | None = None
         self._told: tuple[datetime, float] | None = None
-        # As it is and as addresses quote it, in letters of either size, as a host's name would have it.
-        self._token = re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.I)
+        self._token = _searched(token)
         self._session = Session()
         # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
         self._session.trust_env = False
@@ -415,6 +414,14 @@ def _pause_seconds(response: requests.Response) -> float:
     except (KeyError, ValueError):
         remaining = 0.0
     return min(max(1.0, (50 - remaining) / 10), 60.0)
+
+
+def _searched(token: str) -> re.Pattern[str]:
+    """What finds the token as it is and as addresses quote it, in letters of either size, as a host's name would have
+    it. What is so short is no token but a mistake, and stands in many words."""
+    if len(token) < 8:
+        return re.compile("(?!)")
+    return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
 
 
 def _words(answer: Any) -> str:

@@ -11,15 +11,29 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from . import connections, csvfile, drain, imports, process_log, second_step, standing
 from . import worker as worker_process
 from .models import load_settings
 
 
+class _Group(AppGroup):
+    """Tells trouble with the database in a sentence."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise click.ClickException(
+                f"The database can't be used: {reason}. If its tables are not there yet, run: flask ascriptica upgrade"
+            ) from None
+
+
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
-    group = AppGroup("ascriptica", help="Registrations that become Canvas enrollments.")
+    group = _Group("ascriptica", help="Registrations that become Canvas enrollments.")
     for command in (upgrade, worker, import_file, status, rotate_keys, practice_canvas):
         group.add_command(command)
     return group

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.fernet import Fernet, MultiFernet
 from flask import Flask
@@ -25,6 +25,7 @@ class Plugin:
     load_participant: Callable[[], Person | None]
     may_administer: Callable[[], bool]
     forget_person: Callable[[str], None]
+    correct_person: Callable[[str, str, str], None] | None
     canvases: Canvases
     bell: jobs.Bell
     timezone: ZoneInfo
@@ -36,8 +37,10 @@ class Ascriptica:
     """Adds registrations that become Canvas enrollments to a Flask application.
 
     `load_participant` returns the signed-in person as a `Person`, or None; `may_administer` tells whether they are an
-    administrator. `forget_person` is told the key of somebody who is being erased, inside the same transaction, for a
-    host that wants to delete its own record of them. The host has set up Flask-SQLAlchemy before.
+    administrator. A host that wants to follow what the office does to people may give two more, which are called inside
+    the same transaction: `forget_person`, told the key of somebody who is being erased; `correct_person`, told the key,
+    name and email of somebody who is corrected, which raises ValueError with a sentence where that email can't be. The
+    host has set up Flask-SQLAlchemy before.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class Ascriptica:
         load_participant: Callable[[], Person | None],
         may_administer: Callable[[], bool],
         forget_person: Callable[[str], None] = lambda key: None,
+        correct_person: Callable[[str, str, str], None] | None = None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer
         self.forget_person = forget_person
+        self.correct_person = correct_person
         if app is not None:
             self.init_app(app)
 
@@ -88,9 +93,10 @@ class Ascriptica:
             self.load_participant,
             self.may_administer,
             self.forget_person,
+            self.correct_person,
             Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"]), _ca_file(app)),
             jobs.Bell(app.config["REDIS_URL"] or None),
-            ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"]),
+            _timezone(app),
             _log_kept(app),
         )
         jobs.listen(app.extensions["sqlalchemy"].session)
@@ -103,6 +109,13 @@ def _log_kept(app: Flask) -> timedelta:
     if not re.fullmatch("[1-9][0-9]{0,4}", days):
         raise RuntimeError("ASCRIPTICA_LOG_DAYS must be a whole number of days, at least 1.")
     return timedelta(days=int(days))
+
+
+def _timezone(app: Flask) -> ZoneInfo:
+    try:
+        return ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"])
+    except (ValueError, ZoneInfoNotFoundError):
+        raise RuntimeError("ASCRIPTICA_TIMEZONE must name a time zone, such as America/Denver.") from None
 
 
 def _token_keys(app: Flask) -> MultiFernet:

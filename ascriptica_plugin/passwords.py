@@ -34,29 +34,32 @@ def is_outdated(kept: str) -> bool:
 def check(password: str, *own_words: str) -> None:
     """Raises ValueError, whose text is a sentence, for a password that is too short, too long or easy to guess.
 
-    Easy are the millions that have leaked elsewhere, and those made of `own_words`, which a stranger would try first:
-    the person's name and email.
+    Easy are the millions that have leaked elsewhere, those of very few signs, and those made of `own_words`, which a
+    stranger would try first: the person's name and email.
     """
     password = _normal(password)
     if not SHORTEST <= len(password) <= LONGEST:
         raise ValueError(f"Choose a password of {SHORTEST} to {LONGEST} characters.")
     small = password.casefold()
     leaked = is_bad_password(password) or (len(small) >= SHORTEST and is_bad_password(small))
-    if leaked or len(_beyond(small, own_words)) < SHORTEST // 2:
+    beyond = _beyond(small, own_words)
+    own = beyond != small and len(_GAPS.sub("", beyond)) < SHORTEST // 2
+    if leaked or own or len(set(small)) < SHORTEST // 2:
         raise ValueError("That password is too easy to guess. Choose another, for example four words that don't match.")
 
 
 def _beyond(password: str, own_words: tuple[str, ...]) -> str:
-    """The letters and digits that are left of it without anybody's own words."""
+    """What is left of it without anybody's own words."""
     parts = {part for word in ("ascriptica", "canvas", *own_words) for part in _GAPS.split(word[:300].casefold())}
     for part in sorted((part for part in parts if len(part) > 2), key=len, reverse=True):
         password = password.replace(part, "")
-    return _GAPS.sub("", password)
+    return password
 
 
 def _normal(password: str) -> str:
     """The same password is typed as other characters on other keyboards."""
-    return unicodedata.normalize("NFKC", password)
+    # Of many marks that stand in no order it takes time with their square; what is so long is no password of ours.
+    return password if len(password) > 4 * LONGEST else unicodedata.normalize("NFKC", password)
 
 
 @functools.cache

@@ -44,9 +44,26 @@ class LinkIsOver(Exception):
     """The one-time link was used, is too old, or never was one."""
 
 
-def add_account(session: Session, email: str, name: str, password: str, *, admin: bool = False) -> Account:
-    """A new sign-in that counts as confirmed. Raises ValueError with a sentence where the email has one already."""
-    return _add_account(session, email, name, passwords.hash_of(password), admin)
+def add_account(
+    session: Session, now: datetime, email: str, name: str, password: str, *, admin: bool = False
+) -> Account:
+    """A new sign-in that counts as confirmed, and its participant, as after `confirm`.
+
+    Raises ValueError with a sentence where the email has one already.
+    """
+    account = _add_account(session, email, name, passwords.hash_of(password), admin)
+    _adopt(session, account, now)
+    return account
+
+
+def correct_account(session: Session, account: Account, name: str, email: str) -> None:
+    """Another name and email for the account. Raises ValueError with a sentence where the email has one already."""
+    begin_writing(session)
+    try:
+        with session.begin_nested():
+            account.name, account.email = name, email.lower()
+    except IntegrityError:
+        raise ValueError(f"There is a sign-in for {email} already.") from None
 
 
 def _add_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
@@ -73,6 +90,7 @@ def person_of(account: Account) -> Person:
 
 def close_account(session: Session, account: Account) -> None:
     """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays."""
+    hold(session, account.id)
     end_sessions(session, account)
     _forget_sign_ups(session, SignUp.email == account.email)
     for statement in (
@@ -95,7 +113,8 @@ def participant_id_of(session: Session, account: Account) -> int | None:
 def account_of(session: Session, key: str | None) -> Account | None:
     """The account of the person whom the host knows by this key."""
     kind, _, number = (key or "").partition(":")
-    return session.get(Account, int(number)) if kind == "account" and number.isdecimal() else None
+    known = kind == "account" and number.isdecimal() and int(number) < 2**31
+    return session.get(Account, int(number)) if known else None
 
 
 # -- signing up -------------------------------------------------------------------------------------------------------
@@ -204,10 +223,12 @@ def _used(session: Session, token: str, now: datetime) -> OneTimeLink:
 def new_password_by_link(session: Session, token: str, password_hash: str, now: datetime, *, by_mail: bool) -> Account:
     """Give the account of this link a new password. Raises LinkIsOver."""
     begin_writing(session)
-    link = _used(session, token, now)
-    account = session.get(Account, link.account_id) if link.account_id else None
+    number = find_link(session, token, now).account_id
+    # Before the link, as whoever changes the password does.
+    account = hold(session, number) if number else None
     if account is None:
         raise LinkIsOver
+    _used(session, token, now)
     change_password(session, account, password_hash, now, by_mail=by_mail)
     # A stranger who keeps guessing can't keep the owner out.
     allowances.give_all_back(session, WRONG_FOR_ACCOUNT, account.email)

@@ -6,7 +6,8 @@ import shutil
 import smtplib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -16,7 +17,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
 from ascriptica_plugin import allowances, drain, mail, passwords, registrations, sign_ins
@@ -86,7 +88,7 @@ def boss(site) -> Visitor:
 
 def has_account(app: Flask, email: str = "ann@example.org", password: str = PASSWORD, admin: bool = False) -> Account:
     session = app.extensions["sqlalchemy"].session
-    account = sign_ins.add_account(session, email, email.split("@")[0].title(), password, admin=admin)
+    account = sign_ins.add_account(session, drain.utc_now(), email, email.split("@")[0].title(), password, admin=admin)
     session.commit()
     return account
 
@@ -221,9 +223,25 @@ def test_a_bad_sign_up_is_named(site, ann, form, sentence):
     assert all_of(site, SignUp) == []
 
 
+@pytest.mark.parametrize("password", ["W,){Jd@{/z", "$%&/(!)=?*+#-_.:,", "four words that differ", "ünïcödé läuft"])
+def test_a_good_password_is_taken(password):
+    passwords.check(password, "Kim Berg", "kim.berg@example.org")
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
+def test_what_is_too_long_to_be_right_is_not_worked_on(site, ann, path):
+    """Marks in no order, which take Unicode time with the square of how many there are."""
+    marks = "a" + "\u0301" * 40_000 + "\u0323" * 40_000
+    began = time.thread_time()
+    for field in ("email", "password"):
+        form = {"name": "Ann", "email": "ann@example.org", "password": PASSWORD} | {field: f"{marks}@example.org"}
+        assert ann.post(path, data=form).status_code == 422
+    assert time.thread_time() - began < 2
+
+
 def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
     session = site.extensions["sqlalchemy"].session
-    sign_ins.add_account(session, "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
+    sign_ins.add_account(session, drain.utc_now(), "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
     session.commit()
     assert ann.sign_in("änn@Example.org", "Zürich im März").status_code == 302
 
@@ -238,6 +256,62 @@ def test_the_operator_s_users_are_confirmed_and_their_passwords_are_checked(site
 
 
 # -- links ------------------------------------------------------------------------------------------------------------
+
+
+def while_held(app: Flask, session: Session, act: Callable[[Session], object]) -> threading.Thread:
+    """Somebody else acts, and has come as far as they can while this session holds the account."""
+
+    def other() -> None:
+        with app.app_context():
+            theirs = app.extensions["sqlalchemy"].session
+            try:
+                act(theirs)
+                theirs.commit()
+            finally:
+                theirs.remove()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    engine = app.extensions["sqlalchemy"].engine
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            until(lambda: connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+    return thread
+
+
+def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
+    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    account = has_account(app)
+    token = sign_ins.make_link(session, now, sign_ins.LINK_LASTS, to=account)
+    session.commit()
+    told = []
+
+    def use_link(theirs: Session) -> None:
+        try:
+            sign_ins.new_password_by_link(theirs, token, "by link", now, by_mail=False)
+        except sign_ins.LinkIsOver:
+            told.append("over")
+
+    held = sign_ins.hold(session, account.id)
+    thread = while_held(app, session, use_link)
+    sign_ins.change_password(session, held, "changed", now, by_mail=False)
+    session.commit()
+    thread.join(20)
+    assert told == ["over"]
+    assert [one.password_hash for one in all_of(app, Account)] == ["changed"]
+
+
+def test_erasing_somebody_who_types_their_password_waits_in_one_line(app):
+    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    number = has_account(app).id
+    token = sign_ins.begin_session(session, session.get(Account, number), now)
+    session.commit()
+    sign_ins.hold(session, number)
+    thread = while_held(app, session, lambda theirs: sign_ins.close_account(theirs, theirs.get(Account, number)))
+    assert sign_ins.renew_session(session, token)
+    session.commit()
+    thread.join(20)
+    assert (all_of(app, Account), all_of(app, AccountSession)) == ([], [])
 
 
 def test_one_of_many_who_use_a_link_at_once_wins(app):

@@ -11,7 +11,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from ascriptica_plugin import Ascriptica, Person, imports, passwords, registrations, sign_ins
+from ascriptica_plugin import Ascriptica, Person, drain, imports, passwords, registrations, sign_ins
 from ascriptica_plugin.models import Base, Import, Participant, Registration
 
 from .conftest import PASSWORD, Office, in_use, make_app, sign_in
@@ -28,7 +28,7 @@ def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
     with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
         office = Office(app, None)
         course = office.course("ART")
-        account = sign_ins.add_account(office.session, "ann@example.org", "Ann Private", PASSWORD)
+        account = sign_ins.add_account(office.session, office.now, "ann@example.org", "Ann Private", PASSWORD)
         office.session.flush()
         registrations.register(office.session, course, sign_ins.person_of(account), office.now)
         data = b"email,name\nx@example.org,X\n"
@@ -244,7 +244,7 @@ def make_site(empty_sqlite, tmp_path, **config) -> Flask:
     app = make_app(f"sqlite:///{tmp_path}/office.sqlite3", WTF_CSRF_ENABLED=True, **config)
     with in_use(app):
         session = app.extensions["sqlalchemy"].session
-        sign_ins.add_account(session, "ann@example.org", "Ann", PASSWORD)
+        sign_ins.add_account(session, drain.utc_now(), "ann@example.org", "Ann", PASSWORD)
         session.commit()
     return app
 

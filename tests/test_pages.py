@@ -84,7 +84,9 @@ def test_registering_twice_is_a_sentence(app, kim):
     assert "already registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
 
 
-def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client):
+def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client, monkeypatch):
+    now = drain.utc_now()
+    monkeypatch.setattr(drain, "utc_now", lambda: now)
     Office(app, None).course("ART")
     assert "You are registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
     session, [participant] = app.extensions["sqlalchemy"].session, all_of(app, Participant)
@@ -94,7 +96,7 @@ def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client):
     assert "You have withdrawn" in words(kim.post("/courses/ART/withdraw", follow_redirects=True))
     before = [len(all_of(app, table)) for table in (LogEntry, Registration)]
     page = words(kim.post("/courses/ART/register", follow_redirects=True))
-    assert re.search(r"change your registrations very often\. Wait \d seconds, then try again", page)
+    assert "You change your registrations very often. Wait a moment, then try again." in page
     assert [len(all_of(app, table)) for table in (LogEntry, Registration)] == before
     sign_in(client, app, "lou@example.org")
     assert "You are registered" in words(client.post("/courses/ART/register", follow_redirects=True))
@@ -348,6 +350,13 @@ def test_the_operator_makes_an_administrator(app, client):
     assert result.exit_code == 0, result.output
     client.post("/sign-in", data={"email": "boss@example.org", "password": PASSWORD})
     assert client.get("/tools/courses").status_code == 200
+    # Colleagues find them, to help with what they have lost.
+    assert "boss@example.org" in words(client.get("/tools/participants?q=boss"))
+    for email in ("boss", "a b@example.org", f"{'a' * 100}@example.org"):
+        wrong = app.test_cli_runner().invoke(
+            args=["ascriptica", "create-user", email, "--name", "Boss"], env={"ASCRIPTICA_PASSWORD": PASSWORD}
+        )
+        assert (wrong.exit_code, "is not an email address" in wrong.output) == (1, True)
     again = app.test_cli_runner().invoke(
         args=["ascriptica", "create-user", "boss@example.org", "--name", "Boss"], env={"ASCRIPTICA_PASSWORD": PASSWORD}
     )
@@ -361,6 +370,14 @@ def test_the_operator_makes_an_administrator(app, client):
 def test_health_is_told(client):
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"ok": True})
+
+
+def test_a_command_without_its_tables_says_what_to_run(tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/nothing.sqlite3")) as app:
+        result = app.test_cli_runner().invoke(args=["ascriptica", "status"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The database can't be used: no such table")
+    assert result.output.endswith("run: flask ascriptica upgrade\n")
 
 
 def test_without_its_tables_a_process_is_not_healthy(tmp_path):

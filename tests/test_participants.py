@@ -1,11 +1,15 @@
 """/tools/participants: finding people, correcting them, and trying their Canvas access again."""
 
+from dataclasses import replace
+
 import pytest
+from flask import g
 from sqlalchemy import event, select
 
+from ascriptica_plugin import drain, sign_ins
 from ascriptica_plugin.models import CanvasUser, LogEntry, Participant
 
-from .conftest import Office, sign_in
+from .conftest import PASSWORD, Office, sign_in
 from .test_pages import all_of, words
 
 
@@ -164,12 +168,43 @@ def test_what_the_host_told_is_not_judged_while_it_stays(app, admin):
 
 def test_somebody_who_signs_in_is_told_from_one_whom_the_office_entered(app, admin):
     [number] = people_of(app, 1)
-    told = "name and email are taken from the sign-in again"
+    told = "Kim signs in with this email, so with another one from then on."
     assert told not in words(admin.get(f"/tools/participants/{number}"))
     office = Office(app, None)
     office.register(office.course("ART"))
     kim = office.session.scalars(select(Participant).where(Participant.key == "kim")).one()
     assert told in words(admin.get(f"/tools/participants/{kim.id}"))
+
+
+def test_who_is_corrected_signs_in_as_corrected(app, admin):
+    session = app.extensions["sqlalchemy"].session
+    for name in ("Kim", "Lou"):
+        sign_ins.add_account(session, drain.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
+    session.commit()
+    number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
+    taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
+    assert taken.status_code == 422
+    assert "There is a sign-in for LOU@example.org already." in words(taken)
+    assert [one.name for one in all_of(app, Participant) if one.id == number] == ["Kim"]
+    assert corrected(admin, number, name="Kim Lee", email="kim.lee@example.org").status_code == 302
+    kim = app.test_client()
+    g.pop("_login_user")
+    kim.post("/sign-in", data={"email": "Kim.Lee@example.org", "password": PASSWORD})
+    assert "Your sign-in: Kim Lee" in words(kim.get("/my/courses"))
+    Office(app, None).course("ART")
+    kim.post("/courses/ART/register")
+    assert [(one.name, one.email) for one in all_of(app, Participant) if one.id == number] == [
+        ("Kim Lee", "kim.lee@example.org")
+    ]
+
+
+def test_a_host_that_corrects_nobody_is_told_of(app, admin):
+    plugin = app.extensions["ascriptica"]
+    app.extensions["ascriptica"] = replace(plugin, correct_person=None)
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    page = words(admin.get(f"/tools/participants/{all_of(app, Participant)[0].id}"))
+    assert "name and email are taken from the sign-in again, so correct them there too" in page
 
 
 def test_a_corrected_sis_id_brings_somebody_into_canvas(office, admin, canvas):

@@ -63,7 +63,7 @@ def test_who_finds_the_course_full_waits_for_nobody(here):
     told: list[str] = []
     refused = threading.Thread(target=lambda: told.extend(at_once(here, [registering(code, "bob", here.now)])))
     refused.start()
-    refused.join(4)
+    refused.join(20)
     assert told == ["ART here is full."]
     here.session.rollback()
 

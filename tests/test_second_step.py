@@ -139,7 +139,7 @@ def test_setting_up_takes_the_password_and_a_right_code(app):
     answer = ann.post("/my/second-step", data={"code": halves}, follow_redirects=True)
     assert "From now on signing in takes a code" in words(answer)
     assert "a code from your app, since" in words(answer)
-    assert [entry.what for entry in all_of(app, LogEntry)] == ["turned the second step on"]
+    assert [entry.what for entry in all_of(app, LogEntry)] == ["confirmed", "turned the second step on"]
 
 
 def test_what_was_not_finished_in_ten_minutes_begins_anew(app, wait):
@@ -419,7 +419,7 @@ def test_nobody_gets_round_their_own_second_step_by_way_of_the_office(app, ann):
     number, page = account.id, page_of(app)
     assert "This is you" in words(ann.get(page))
     assert "Remove the second step" not in words(ann.get(page))
-    for what in ("remove-second-step", "end-sessions"):
+    for what in ("remove-second-step", "end-sessions", "link"):
         assert ann.post(f"/tools/accounts/{number}/{what}").status_code == 404
         assert ann.post(f"/tools/accounts/99/{what}").status_code == 404
         assert ann.post(f"/tools/accounts/99999999999999/{what}").status_code == 404
@@ -621,7 +621,7 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
     assert not thief.is_signed_in(), "the password makes the session's token anew"
     assert [browser.is_signed_in() for browser in (here, phone, library)] == [True, False, True]
     answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
-    assert "had ended already" in words(answer)
+    assert "is no longer as it was in the list" in words(answer)
     here.post("/my/sessions", data={"which": "", "password": PASSWORD})
     assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
     assert "Nowhere else." in words(here.get("/my/sessions"))

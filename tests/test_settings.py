@@ -75,6 +75,21 @@ def test_an_empty_token_keeps_the_saved_one(app, admin, canvas):
     assert "Connected to" in words(save(admin, typed(canvas, canvas_token="")))
 
 
+def test_a_token_pasted_beside_a_mistake_is_asked_for_again(app, admin, canvas):
+    page = words(save(admin, typed(canvas, canvas_root_id="one")))
+    assert "Paste the token again: it is kept only together with an address and a root ID that can be right." in page
+    assert "Paste the token again" not in words(save(admin, typed(canvas, canvas_root_id="one", canvas_token="")))
+    assert connections_of(app) == []
+
+
+def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin, canvas):
+    canvas.options(down=True)
+    assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
+    page = words(save(admin, typed(canvas, canvas_root_id="one")))
+    assert "Saved, but not checked yet" not in page
+    assert "Saved, but not checked yet" in words(admin.get(PAGE))
+
+
 def test_the_saved_token_is_never_sent_to_another_host(app, admin, canvas):
     save(admin, typed(canvas))
     elsewhere = canvas.api.replace("127.0.0.1", "localhost")

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 import wsgi
-from ascriptica_plugin import cli, sign_ins
+from ascriptica_plugin import cli, drain, sign_ins
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -321,7 +321,7 @@ def test_a_database_in_use_gets_no_examples(another: Host) -> None:
     cli.upgrade_tables(office)
     with office.app_context():
         session = office.extensions["sqlalchemy"].session
-        sign_ins.add_account(session, "ann@example.org", "Ann", "long enough for it")
+        sign_ins.add_account(session, drain.utc_now(), "ann@example.org", "Ann", "long enough for it")
         session.commit()
         office.extensions["sqlalchemy"].engine.dispose()
     another.start(SECRET_KEY="kept elsewhere", DATABASE_URL=database)

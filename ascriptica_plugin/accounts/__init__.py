@@ -16,7 +16,17 @@ from ..views import errors
 from . import doors, office, own
 from .base import SignedIn, blueprint, needs_second_step, session
 
-__all__ = ["IDLE", "SignedIn", "doors", "forget_person", "init_app", "load_participant", "may_administer", "own"]
+__all__ = [
+    "IDLE",
+    "SignedIn",
+    "correct_person",
+    "doors",
+    "forget_person",
+    "init_app",
+    "load_participant",
+    "may_administer",
+    "own",
+]
 
 IDLE = timedelta(hours=2)
 """A browser that asked for nothing for so long is signed out."""
@@ -77,6 +87,12 @@ def forget_person(key: str) -> None:
     """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
     if account := sign_ins.account_of(session(), key):
         sign_ins.close_account(session(), account)
+
+
+def correct_person(key: str, name: str, email: str) -> None:
+    """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`."""
+    if account := sign_ins.account_of(session(), key):
+        sign_ins.correct_account(session(), account, name, email)
 
 
 def _load(token: str) -> SignedIn | None:

@@ -1,11 +1,13 @@
 """What the office does with the sign-ins of others: its pages' buttons, and the operator's commands."""
 
+import re
+
 import click
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.cli import with_appcontext
 from flask_login import current_user
 
-from .. import drain, log, passwords, second_step, sign_ins
+from .. import drain, log, passwords, people, second_step, sign_ins
 from ..models import Account, SignUp, begin_writing
 from ..views.base import for_administrators
 from .base import blueprint, by_mail, session
@@ -23,8 +25,8 @@ def hand_out_confirmation(sign_up_id: str):
 @blueprint.post("/tools/accounts/<int:account_id>/link")
 @for_administrators
 def hand_out_password(account_id: int):
-    """Make the link for a new password of an account; shown once, for the office to give to the person."""
-    return _hand_out(_account(account_id))
+    """Make the link for somebody else's new password; shown once, for the office to give to the person."""
+    return _hand_out(_somebody_else(account_id))
 
 
 def _hand_out(to: SignUp | Account | None):
@@ -72,10 +74,6 @@ def remove_second_step_of(account_id: int):
     return _done(account, f"{account.name} now signs in with the password alone, and is signed out everywhere.")
 
 
-def _account(account_id: int) -> Account | None:
-    return session().get(Account, account_id) if account_id < 2**31 else None
-
-
 def _somebody_else(account_id: int) -> Account:
     """The account, held. One's own takes the password, on the pages of one's own sign-in."""
     account = sign_ins.hold(session(), account_id) if account_id < 2**31 else None
@@ -105,11 +103,13 @@ def _done(account: Account, words: str):
 @with_appcontext
 def create_user(email: str, name: str, admin: bool, password: str) -> None:
     """Make a sign-in; the password comes from a prompt or ASCRIPTICA_PASSWORD."""
-    if not 0 < len(name.strip()) <= 255 or not name.isprintable():
-        raise click.ClickException("Give a name of up to 255 printable characters.")
+    email = email.strip()
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > people.LONGEST_EMAIL:
+        raise click.ClickException(f"{email} is not an email address. It looks like ann@example.org.")
     try:
+        name = people.read_name(name)
         passwords.check(password, name, email)
-        sign_ins.add_account(session(), email.strip(), name.strip(), password, admin=admin)
+        sign_ins.add_account(session(), drain.utc_now(), email, name, password, admin=admin)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     session().commit()

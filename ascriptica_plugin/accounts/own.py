@@ -66,6 +66,9 @@ def own_sessions(person: Person):
     """Where one is signed in; with the password, sign out there, at one place or all others."""
     form, now = OwnPasswordForm(), drain.utc_now()
     found = sign_ins.sessions_of(session(), current_user.id, now)
+    for one in found:
+        # As they were: each may end while the password is looked at.
+        session().expunge(one)
     here = [one for one in found if sign_ins.is_with(one, current_user.token)]
     others = [one for one in found if one not in here]
     values, template = {"here": here, "others": others}, "ascriptica/own_sessions.html"
@@ -75,7 +78,10 @@ def own_sessions(person: Person):
         only = request.form.get("which", "").replace("\x00", "") or None
         ended = sign_ins.end_other_sessions(session(), current_user.id, current_user.token, only)
         session().commit()
-        flash("That session had ended already." if not ended else "You are signed out there.", "success")
+        if ended:
+            flash("You are signed out there.", "success")
+        else:
+            flash("That session is no longer as it was in the list. Look at the list again.", "warning")
         return redirect(url_for(".own_sessions"))
     return render_template(template, form=form, **values), 422 if form.errors else 200
 

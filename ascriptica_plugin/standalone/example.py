@@ -87,8 +87,8 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     instance.keep_sign_ins(passwords)
 
     begin_writing(session)
-    sign_ins.add_account(session, ADMIN, "Alex Office", passwords[ADMIN], admin=True)
-    sign_ins.add_account(session, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
+    sign_ins.add_account(session, now, ADMIN, "Alex Office", passwords[ADMIN], admin=True)
+    sign_ins.add_account(session, now, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
     courses = _example_courses()
     session.add_all(courses)
     if practice:

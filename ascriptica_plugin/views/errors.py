@@ -63,8 +63,9 @@ def page(error: HTTPException):
 def page_without_database(error: SQLAlchemyError):
     """The same where the database is away, full or too busy, which is for the operator and passes."""
     reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    # Not the path, which may be a one-time link's.
-    current_app.logger.error("%s of %s failed: the database is away (%s).", request.method, request.endpoint, reason)
+    # Not the path, which may be a one-time link's. With its trace, since SQLite tells our own mistakes so too.
+    what = (request.method, request.endpoint, reason)
+    current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error)
     return page(ServiceUnavailable())
 
 

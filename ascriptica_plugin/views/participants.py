@@ -63,12 +63,19 @@ def participant(participant_id: int):
         return _page(found, form, 422 if form.errors else 200)
     begin_writing(session())
     facts = {name: getattr(form, name).data for name in people.LABELS}
-    if people.correct(session(), found, drain.utc_now(), person().email, **facts):
-        session().commit()
-        flash(f"{found.name} is saved.", "success")
-    else:
+    if not people.correct(session(), found, drain.utc_now(), person().email, **facts):
         session().rollback()
         flash("Nothing was different, so nothing has changed.")
+        return redirect(url_for(".participant", participant_id=participant_id))
+    try:
+        if found.key and plugin().correct_person:
+            plugin().correct_person(found.key, found.name, found.email)
+    except ValueError as reason:
+        session().rollback()
+        form.email.errors = [str(reason)]
+        return _page(found, form, 422)
+    session().commit()
+    flash(f"{found.name} is saved.", "success")
     return redirect(url_for(".participant", participant_id=participant_id))
 
 
@@ -167,5 +174,6 @@ def _page(found: Participant, form: ParticipantForm, status: int):
         sign_ups=sign_ins.waiting(session(), email=found.email) if has_accounts() else [],
         account=account,
         sessions=len(sign_ins.sessions_of(session(), account.id, drain.utc_now())) if account else 0,
+        corrects_sign_in=plugin().correct_person is not None,
         itself=account is not None and found.key == person().key,
     ), status

@@ -1,7 +1,6 @@
 """What participants see: the catalogue, a course, register, withdraw, my courses."""
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,9 +132,9 @@ def _change(person: Person, code: str, change: Callable):
 
 def _count_change(person: Person, now: datetime) -> None:
     """Count the change that was made; raises NotPossible, which takes it back, where there were too many."""
-    if wait := allowances.take(session(), CHANGES, person.key, now):
+    if allowances.take(session(), CHANGES, person.key, now):
         log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
-        raise NotPossible(f"You change your registrations very often. Wait {math.ceil(wait)} seconds, then try again.")
+        raise NotPossible("You change your registrations very often. Wait a moment, then try again.")
 
 
 def course_or_404(code: str) -> Course:

@@ -35,6 +35,9 @@ def course_settings():
     if right_root_id := request.form.get("use_root_id"):
         form.canvas_root_id.data = right_root_id
     if not form.validate():
+        if form.canvas_token.data:
+            again = "Paste the token again: it is kept only together with an address and a root ID that can be right."
+            form.canvas_token.errors = [*form.canvas_token.errors, again]
         return _page(form, now, status=422)
     return _connect(form)
 
