@@ -66,9 +66,9 @@ class CanvasRootIDField(StringField):
 
 
 ON_WITHDRAWAL = [
-    SelectChoice("delete", "Delete the enrollment: off the roster; coming back brings it back"),
-    SelectChoice("deactivate", "Deactivate it: stays on the roster without access, grades are kept"),
-    SelectChoice("conclude", "Conclude it: they can still read the course"),
+    SelectChoice("delete", "Delete the enrollment: off the roster"),
+    SelectChoice("deactivate", "Deactivate it: on the roster, no access"),
+    SelectChoice("conclude", "Conclude it: they can still read"),
 ]
 
 

@@ -52,7 +52,7 @@ def add_account(
     Raises ValueError with a sentence where the email has one already.
     """
     account = _add_account(session, email, name, passwords.hash_of(password), admin)
-    _adopt(session, account, now)
+    _adopt(session, account, now, log.US, "made a sign-in")
     return account
 
 
@@ -162,11 +162,11 @@ def confirm(session: Session, token: str, now: datetime) -> Account:
     except ValueError:
         raise LinkIsOver from None
     _forget_sign_ups(session, SignUp.email == account.email)
-    _adopt(session, account, now)
+    _adopt(session, account, now, account.email, "confirmed")
     return account
 
 
-def _adopt(session: Session, account: Account, now: datetime) -> None:
+def _adopt(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
     """Give the account the one participant whom the office entered with its email, else a new one."""
     person = person_of(account)
     same_email = people.by_email(session, [account.email]).get(account.email, [])
@@ -181,7 +181,7 @@ def _adopt(session: Session, account: Account, now: datetime) -> None:
         words = f"Begins anew: {len(same_email)} participants have this email already, and none was taken over."
     participant = participant_for(session, person)
     session.flush()
-    log.note(session, now, account.email, "confirmed", words, participant_id=participant.id)
+    log.note(session, now, by, what, words, participant_id=participant.id)
 
 
 # -- one-time links ---------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def test_setting_up_takes_the_password_and_a_right_code(app):
     answer = ann.post("/my/second-step", data={"code": halves}, follow_redirects=True)
     assert "From now on signing in takes a code" in words(answer)
     assert "a code from your app, since" in words(answer)
-    assert [entry.what for entry in all_of(app, LogEntry)] == ["confirmed", "turned the second step on"]
+    assert [entry.what for entry in all_of(app, LogEntry)] == ["made a sign-in", "turned the second step on"]
 
 
 def test_what_was_not_finished_in_ten_minutes_begins_anew(app, wait):
