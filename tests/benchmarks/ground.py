@@ -4,6 +4,7 @@ Figures are told as ratios and counts wherever they can be, both sides measured 
 more about the machine than about us.
 """
 
+import logging
 import os
 import resource
 import signal
@@ -29,6 +30,9 @@ from ascriptica_plugin.models import Account, Association, Claim, Course, Partic
 
 from ..conftest import Office, Practice, a_postgresql, in_use, make_app
 from ..processes import Valkey, until, worker
+
+# What a drain tells is put into words as in a worker, and goes nowhere.
+logging.basicConfig(level=logging.INFO, stream=open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = "ART"

@@ -63,6 +63,8 @@ ANSWERS: dict[str, dict[str, object]] = {
 def _answer(order: dict[str, object]) -> Kind:
     def answered(stage: Stage, rng: random.Random, seconds: float) -> None:
         stage.faults({"times": None, **order})
+        if order["match"] == "POST /accounts/":
+            stage.register_newcomer()
         time.sleep(seconds)
         stage.good_weather()
 
@@ -338,6 +340,8 @@ def _killed_at(point: str) -> Kind:
     def killed(stage: Stage, rng: random.Random, seconds: float) -> None:
         stage.end_workers(signal.SIGTERM)
         fatal = stage.start_worker(point)
+        if point == "after_a_user_was_created":
+            stage.register_newcomer()
         try:
             until(lambda: not fatal.runs(), 20 / stage.speed + 3)
         except AssertionError:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
+from itertools import count
 from pathlib import Path
 
 import requests
@@ -111,6 +112,7 @@ class Stage:
         self.workers: list[Process] = []
         self.wanted_workers = workers
         self.speed = speed
+        self.newcomers = count()
         self.spares = [f"spare{number}" for number in range(SPARES)]
         self.deleted_courses: list[str] = []
         self.moved_at: dict[str, datetime] = {}
@@ -320,6 +322,12 @@ class Stage:
         done = self.post(self.desk, self.office, f"/tools/courses/{code}/edit", **form, canvas_section=section_id)
         self.moved_at[code] = utc_now()
         return done == 302
+
+    def register_newcomer(self) -> None:
+        """The office registers somebody whom Canvas does not know yet; in the end everybody else is known there."""
+        number = next(self.newcomers)
+        person = {"name": f"Newcomer {number:04}", "email": f"new{number}@example.org"}
+        until(lambda: self.post(self.desk, self.office, "/tools/courses/ALONE", **person) in (302, 422), 30)
 
     def try_again(self, browser: requests.Session) -> None:
         """The administrator's button."""
