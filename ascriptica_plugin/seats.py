@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Select,
     and_,
     bindparam,
@@ -328,11 +329,21 @@ def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> N
     for rows in of_seats.values():
         session.execute(_NOTE_SEAT, rows)
     for names, rows in of_users.items():
+        session.execute(_note_user(session, names), rows)
+
+
+def _note_user(session: Session, names: tuple[str, ...]) -> Executable:
+    known = (session.get_bind().dialect.name, names)
+    if known not in _NOTE_USER:
         upsert = upsert_into(session, CanvasUser)
         learned = {name: upsert.excluded[name] for name in names}
-        upsert = upsert.on_conflict_do_update(index_elements=["connection_id", "participant_id"], set_=learned)
-        session.execute(upsert, rows)
+        key = ["connection_id", "participant_id"]
+        _NOTE_USER[known] = upsert.on_conflict_do_update(index_elements=key, set_=learned)
+    return _NOTE_USER[known]
 
+
+_NOTE_USER: dict[tuple[str, tuple[str, ...]], Executable] = {}
+"""By dialect and by the names of what was learned, of which there are a handful."""
 
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
