@@ -388,11 +388,10 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
     A success also releases everything held for the cause that its seat was held for, and ends the older claims of
     registrations that were moving here.
     """
-    if not works:
-        return
     # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
-    rows = [{"seat_id": work.seat_id, "loaded_version": work.version, "now": now} for work in works]
-    session.execute(_SETTLE, rows)
+    for version in {work.version for work in works}:
+        ids = [work.seat_id for work in works if work.version == version]
+        session.execute(_SETTLE, {"seat_ids": ids, "loaded_version": version, "now": now})
     for work in works:
         if work.held:
             release(session, *_waits_for_the_same(connection_id, work))
@@ -405,7 +404,7 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
 
 _SETTLE = (
     update(_seat)
-    .where(_seat.c.id == bindparam("seat_id"))
+    .where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
     .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **claims.FRESH)
 )
 
