@@ -254,13 +254,18 @@ def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
         return None, False
     except PermissionMissing as error:
         raise Stuck("permission_missing", "read_roster", str(error)) from None
-    there = [row for row in rows if row.state in ("active", "invited", "creation_pending")]
     if work.canvas_section_id != DEFAULT_SECTION:
-        there = [row for row in there if row.section_id == work.canvas_section_id]
-    of_others = seats.known_elsewhere(ledger.session, ledger.connection_id, work, [row.id for row in there])
-    there = [row for row in there if row.id not in of_others]
-    for row in sorted(there, key=lambda row: row.created_at, reverse=True):
+        rows = [row for row in rows if row.section_id == work.canvas_section_id]
+    of_others = seats.known_elsewhere(ledger.session, ledger.connection_id, work, [row.id for row in rows])
+    ended = None
+    for row in sorted((row for row in rows if row.id not in of_others), key=lambda row: row.created_at, reverse=True):
         granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE
-        work.note(canvas_enrollment_id=row.id, granted=granted)
-        return row.id, granted
+        if row.state in ("active", "invited", "creation_pending"):
+            work.note(canvas_enrollment_id=row.id, granted=granted)
+            return row.id, granted
+        ended = ended or (row if granted else None)
+    if ended is not None:
+        # Ours, and ended by somebody else meanwhile, with its course for example. Whoever comes back gets the same one
+        # from Canvas, which by its age could be taken for somebody else's then.
+        work.note(canvas_enrollment_id=ended.id, granted=True)
     return None, False

@@ -298,6 +298,34 @@ def test_withdrawn_after_a_lost_answer_is_looked_for_and_removed(office, canvas)
     assert office.status()["seats"]["removed"] == 1
 
 
+@pytest.mark.parametrize("ended_by", ["its course's end", "a hand"])
+def test_what_was_ours_and_ended_by_others_before_we_knew_it_is_ours_when_it_comes_back(office, canvas, ended_by):
+    """Made, and the answer lost; ended in Canvas; withdrawn; and an hour later the same row comes back with its age."""
+    canvas.options(clock_offset_seconds=-3600)
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    address = f"{canvas.api}/courses/{canvas.ids['course.art']}"
+    [row] = canvas.read("world")["enrollments"]
+    if ended_by == "a hand":
+        canvas.admin.delete(f"{address}/enrollments/{row['id']}", data={"task": "delete"}, timeout=10)
+    else:
+        canvas.admin.put(address, data={"course[event]": "conclude"}, timeout=10)
+    canvas.options(clock_offset_seconds=0)
+    office.withdraw(course)
+    office.deliver()
+    assert office.status()["seats"]["removed"] == 1
+    canvas.admin.put(address, data={"course[event]": "offer"}, timeout=10)
+    office.register(course)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    office.withdraw(course)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    assert office.status()["seats"]["removed"] == 1
+
+
 def test_a_user_created_though_the_answer_was_lost_is_created_once(office, canvas):
     canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
     office.register(office.course("ART", "art"), "new")
