@@ -40,7 +40,7 @@ from ascriptica_plugin.models import (
 )
 from ascriptica_plugin.practice import create_practice_canvas, serve
 
-from .servers import connect, dripping, raw  # noqa: F401 - fixtures
+from .servers import Inbox, connect, dripping, raw  # noqa: F401 - fixtures
 
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.
 _orders = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
@@ -422,3 +422,28 @@ def sign_in(client: FlaskClient, app: Flask, email: str, *, admin: bool = False)
         cookie.permanent = True
     # The tests' application context outlives a request, and Flask-Login keeps who is signed in there.
     g._login_user = SignedIn(account, token)
+
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    inbox = Inbox()
+    inbox.controller.start()
+    yield inbox
+    inbox.controller.stop()
+
+
+@pytest.fixture
+def mailing(empty_sqlite, tmp_path, inbox) -> Iterator[Flask]:
+    """A host that sends mail."""
+    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
+    app = make_app(
+        f"sqlite:///{tmp_path}/office.sqlite3",
+        SMTP_URL=f"smtp://127.0.0.1:{inbox.port}",
+        MAIL_FROM="Course office <office@example.org>",
+        ASCRIPTICA_ADDRESS="http://register.example.org",
+    )
+    with in_use(app):
+        yield app

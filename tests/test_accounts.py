@@ -4,13 +4,11 @@ import logging
 import re
 import shutil
 import smtplib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
@@ -563,48 +561,6 @@ def test_what_is_over_is_forgotten_by_the_worker(app):
 # -- mail -------------------------------------------------------------------------------------------------------------
 
 
-class Inbox:
-    """A mail server on a socket."""
-
-    def __init__(self):
-        self.mails: list[EmailMessage] = []
-        self.answer = "250 OK"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    inbox = Inbox()
-    inbox.controller.start()
-    yield inbox
-    inbox.controller.stop()
-
-
-@pytest.fixture
-def mailing(empty_sqlite, tmp_path, inbox) -> Iterator[Flask]:
-    """A host that sends mail."""
-    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
-    app = make_app(
-        f"sqlite:///{tmp_path}/office.sqlite3",
-        SMTP_URL=f"smtp://127.0.0.1:{inbox.port}",
-        MAIL_FROM="Course office <office@example.org>",
-        ASCRIPTICA_ADDRESS="http://register.example.org",
-    )
-    with in_use(app):
-        yield app
-
-
 def link_in(message: EmailMessage) -> str:
     return re.search(r"http://register\.example\.org(/links/\S+)", message.get_content())[1]
 
@@ -719,7 +675,10 @@ def test_two_workers_send_a_mail_once(app, inbox):
 
 def test_a_server_elsewhere_must_speak_tls(inbox, monkeypatch):
     """The server offers none: on this machine that will do, under any other name nothing is sent."""
-    page = lambda name, **values: ""  # noqa: E731 - a value, handed over
+
+    def page(name: str, **values: str) -> str:
+        return ""
+
     message = EmailMessage()
     message["From"] = message["To"] = "ann@example.org"
     mail.Mailer(f"smtp://localhost:{inbox.port}", "", "", page).send(message)

@@ -28,16 +28,7 @@ from ascriptica_plugin.models import (
 )
 
 from .conftest import PASSWORD, in_use, make_app, sign_in
-from .test_accounts import (  # noqa: F401 - fixtures
-    ANOTHER,
-    Visitor,
-    handed_out,
-    has_account,
-    inbox,
-    link_in,
-    mailing,
-    visitor,
-)
+from .test_accounts import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
 from .test_marked import disguises
 from .test_pages import all_of, words
 from .test_token import rotated
@@ -439,7 +430,7 @@ def test_the_operator_removes_the_only_administrator_s(app, ann):
     assert (again.exit_code, "has no second step" in again.output) == (1, True)
 
 
-def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):  # noqa: F811
+def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
     has_account(mailing)
     ann = Owner(mailing, mailing.response_class, use_cookies=True)
     ann.sign_in()
@@ -456,7 +447,7 @@ def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):  # no
     assert ann.secret not in inbox.mails[0].as_string()
 
 
-def test_a_link_by_mail_does_not_get_round_the_code(mailing, inbox, wait):  # noqa: F811
+def test_a_link_by_mail_does_not_get_round_the_code(mailing, inbox, wait):
     has_account(mailing)
     ann = Owner(mailing, mailing.response_class, use_cookies=True)
     ann.sign_in()

@@ -32,7 +32,7 @@ from ..conftest import Office, Practice, a_postgresql, in_use, make_app
 from ..processes import Valkey, until, worker
 
 # What a drain tells is put into words as in a worker, and goes nowhere.
-logging.basicConfig(level=logging.INFO, stream=open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+logging.basicConfig(level=logging.INFO, filename=os.devnull, force=True)
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = "ART"
