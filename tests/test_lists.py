@@ -82,7 +82,8 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
     many(office, office.course("BIO", "bio"), 3)
     session = office.session
     session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, enrolled=True))
-    of_art = session.scalars(select(Seat.id).where(Seat.canvas_course_id == art.association.canvas_course_id)).all()
+    in_art = Seat.canvas_course_id == art.association.canvas_course_id
+    of_art = session.scalars(select(Seat.id).where(in_art).order_by(Seat.id)).all()
     session.execute(
         update(Seat).where(Seat.id.in_(of_art[:60])).values(settled_version=0, cause="no_account", held=True)
     )

@@ -31,7 +31,8 @@ def judge(stage: Stage) -> Verdict:
     wanted, changed = _wanted(stage)
     there = _there(stage, world)
     verdict.people_in_canvas = len(there)
-    for key in sorted(wanted ^ there.keys()):
+    # As text, for a course that is not looked up yet has no number.
+    for key in sorted(wanted ^ there.keys(), key=str):
         email, course_id, section_id = key
         words = f"{email} is {'not ' if key in wanted else ''}in Canvas course {course_id}, section {section_id}"
         at, inside = stage.hands.did.get(key, (None, None))
