@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from typing import Any, TypeVar
@@ -137,7 +137,7 @@ class CanvasClient:
     `url` ends in /api/v1. `timeout_seconds` bounds the wait for a connection and for each piece of an answer,
     `deadline_seconds` a whole call, so that an answer that trickles can't last for ever. `ca_file` has the authorities
     that may vouch for Canvas's certificate; None: those that everybody trusts. Every method may raise any
-    `CanvasError`. `clock_offset` is how far Canvas's clock runs ahead of ours, from its latest answer, or None.
+    `CanvasError`.
     """
 
     def __init__(
@@ -154,7 +154,6 @@ class CanvasClient:
         self.url = url
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
-        self.clock_offset: timedelta | None = None
         self._told: tuple[datetime, float] | None = None
         self._token = _searched(token)
         self._session = Session()
@@ -331,7 +330,7 @@ class CanvasClient:
                     stream=True,
                     **sent,
                 )
-                arrived = datetime.now(UTC)
+                arrived = time.monotonic()
                 with response:
                     body = _read(response)
                 if deadline.passed:
@@ -349,13 +348,13 @@ class CanvasClient:
         except RecursionError:
             raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
 
-    def _note_clock(self, response: requests.Response, arrived: datetime) -> None:
+    def _note_clock(self, response: requests.Response, arrived: float) -> None:
         try:
             told = parsedate_to_datetime(response.headers["Date"])
-            self.clock_offset = told - arrived
-            self._told = told, time.monotonic()
         except (KeyError, ValueError, TypeError, OverflowError):
             return
+        if told.tzinfo is not None:
+            self._told = told, arrived
 
     def _judge(self, response: requests.Response, body: bytes) -> Any:
         """The answer's JSON, or the error that says who acts now."""

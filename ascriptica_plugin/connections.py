@@ -91,7 +91,6 @@ class Findings:
     owner: str
     account_name: str
     missing_permissions: tuple[str, ...]
-    clock_offset_seconds: int
 
 
 class CheckFailed(Exception):
@@ -160,8 +159,7 @@ def _ask(canvas: CanvasClient, root_id: int, until: float) -> Findings:
     if _OLDER_NAME in may:
         may |= {"add_student_to_course", "remove_student_from_course"}
     missing = tuple(name for name in PERMISSIONS if name not in may)
-    offset = round(canvas.clock_offset.total_seconds()) if canvas.clock_offset else 0
-    return Findings(owner.name, account.name, missing, offset)
+    return Findings(owner.name, account.name, missing)
 
 
 def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> CheckFailed:
@@ -210,7 +208,6 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
         connection.token, connection.token_saved_at = token, now
     connection.account_name, connection.token_owner = found.account_name, found.owner
     connection.missing_permissions = ",".join(found.missing_permissions)
-    connection.clock_offset_seconds = found.clock_offset_seconds
     connection.last_worked_at = now
     lift_hold(connection)
     session.flush()

@@ -215,13 +215,12 @@ class _Drain:
         self.stop = stop
         self.now = now
         self.canvas = canvases.client(connection)
-        self.offset = timedelta(seconds=connection.clock_offset_seconds)
         self.ledger = delivery.Ledger(
             session,
             connection.id,
             connection.canvas_root_id,
             now,
-            lambda: self.canvas.time() or now() + self.offset,
+            lambda: self.canvas.time(),
             create_users=settings.create_users,
             by_invitation=settings.by_invitation,
             canvas_mail=settings.canvas_mail,
@@ -544,12 +543,10 @@ class _Drain:
         self.over = True
 
     def _note_that_it_worked(self) -> None:
-        canvas_time = self.canvas.time()
-        if canvas_time is None or self.over:
+        if self.canvas.time() is None or self.over:
             return
         connection = self._connection()
         connection.last_worked_at = self.now()
-        connection.clock_offset_seconds = round((canvas_time - self.now()).total_seconds())
         self.session.commit()
 
     def _connection(self) -> Connection:

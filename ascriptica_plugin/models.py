@@ -222,7 +222,6 @@ class Connection(Base):
     token_saved_at: Mapped[datetime]
     missing_permissions: Mapped[str] = mapped_column(Text, default="")
     last_worked_at: Mapped[datetime | None]
-    clock_offset_seconds: Mapped[int] = mapped_column(default=0)
 
     hold_cause: Mapped[str | None] = mapped_column(String(40))
     hold_detail: Mapped[str | None] = mapped_column(Text)

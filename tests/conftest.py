@@ -344,8 +344,14 @@ class Office:
         connection = connections.adopt(self.session, settings, self.canvases, found, self.now)
         settings.display_canvas = True
         self.session.commit()
+        # As in a worker that has been at it: Canvas's time is known.
+        self.canvases.client(connection).myself()
         self.canvas.calls()
         return connection
+
+    def new_worker(self) -> None:
+        """What delivers from now on is a process that has just begun."""
+        self.canvases = connections.Canvases(self.canvases.keys, self.canvases.allow_private)
 
     def course(self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, **columns):
         course = Course(code=code, title=f"{code} here", **columns)

@@ -104,6 +104,32 @@ def test_an_enrollment_that_was_there_before_us_is_not_removed(practice, office,
     assert [seat.cause for seat in office.seats()] == ["found_there"]
 
 
+def test_a_new_worker_whose_clock_is_fast_knows_what_a_lost_answer_left_as_ours(office, canvas):
+    office.register(course := office.course("ART", "art"), sis_user_id="K-100")
+    office.new_worker()
+    office.later(hours=1)
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    assert office.deliver()[0] == "GET /users/self"
+    office.later(minutes=1)
+    office.deliver()
+    office.withdraw(course, sis_user_id="K-100")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_a_new_worker_whose_clock_is_slow_removes_nobody_whom_it_found(office, canvas):
+    canvas.options(clock_offset_seconds=-1800)
+    enroll_by_hand(canvas, "kim", "art")
+    canvas.options(clock_offset_seconds=0)
+    office.new_worker()
+    office.later(hours=-1)
+    office.register(course := office.course("ART", "art"), sis_user_id="K-100")
+    office.deliver()
+    office.withdraw(course, sis_user_id="K-100")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
 def test_our_own_enrollment_is_known_as_ours_though_canvas_clock_is_an_hour_slow(office, canvas):
     canvas.options(clock_offset_seconds=-3600)
     office.connect()

@@ -144,7 +144,7 @@ class AnyOrder(RuleBasedStateMachine):
         url = self.canvas.api.replace("127.0.0.1", "localhost") if away else self.canvas.api
         shown = settings.display_canvas
         connections.keep_draft(settings, office.canvases, url, root_id, self.canvas.token)
-        found = connections.Findings("Practice Admin", "Practice University", (), 0)
+        found = connections.Findings("Practice Admin", "Practice University", ())
         connections.adopt(office.session, settings, office.canvases, found, office.now)
         settings.display_canvas = shown
         office.session.commit()

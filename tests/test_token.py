@@ -108,7 +108,7 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
     canvases.allow_private = False
     connections.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")
     connections.adopt(
-        session, load_settings(session), canvases, connections.Findings("Ann", "School", (), 0), drain.utc_now()
+        session, load_settings(session), canvases, connections.Findings("Ann", "School", ()), drain.utc_now()
     )
     load_settings(session).display_canvas = True
     session.commit()
