@@ -116,6 +116,7 @@ class Stage:
         self.spares = [f"spare{number}" for number in range(SPARES)]
         self.deleted_courses: list[str] = []
         self.moved_at: dict[str, datetime] = {}
+        self.stands: dict[str, tuple[str, str | None] | None] = {}
         self.redis_is_away = False
         self.changes = 0
         self.answers: Counter[int | None] = Counter()
@@ -320,7 +321,10 @@ class Stage:
         section_id = str(self.ids[f"section.{canvas_course}.{section}"]) if section else ""
         form = {"code": code, "title": f"Course {code}", "canvas_course": str(self.ids[f"course.{canvas_course}"])}
         done = self.post(self.desk, self.office, f"/tools/courses/{code}/edit", **form, canvas_section=section_id)
-        self.moved_at[code] = utc_now()
+        # Saved as it is, nothing changes; where no answer came, nobody knows how it is.
+        if self.stands.get(code) != (canvas_course, section):
+            self.moved_at[code] = utc_now()
+        self.stands[code] = (canvas_course, section) if done == 302 else None
         return done == 302
 
     def register_newcomer(self) -> None:
