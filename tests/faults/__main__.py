@@ -1,7 +1,6 @@
 """The long run: python -m tests.faults --database sqlite|postgresql --changes 5000 [--seed N]"""
 
 import argparse
-import contextlib
 import functools
 import secrets
 import shutil
@@ -9,13 +8,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..conftest import embedded_postgresql, with_tables
 from .kinds import CANVAS, OURS
 from .run import Report, run
-from .stage import Stage
+from .stage import Stage, a_database
 
 
 def main() -> int:
@@ -36,7 +33,10 @@ def main() -> int:
     print(f"Seed {asked.seed}, {asked.database}. The same seed gives the same people, moves and order of faults.")
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     began = time.monotonic()
-    with database(asked.database, folder) as url, Stage(folder, url, asked.seed, asked.people, asked.workers) as stage:
+    with (
+        a_database(asked.database, folder) as url,
+        Stage(folder, url, asked.seed, asked.people, asked.workers) as stage,
+    ):
         stage.open(queues=4, pause=asked.pause, move_every=8)
         if asked.redis_away:
             stage.without_redis(asked.redis_away)
@@ -55,15 +55,6 @@ def main() -> int:
     else:
         shutil.rmtree(folder)
     return 0 if report.is_right else 1
-
-
-@contextlib.contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield with_tables(f"sqlite:///{folder}/office.sqlite3")
-    else:
-        with embedded_postgresql() as url:
-            yield with_tables(url)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -24,7 +24,7 @@ from sqlalchemy import insert, select
 from ascriptica_plugin import sign_ins
 from ascriptica_plugin.models import Account, Connection, Course, Sealed, load_settings
 
-from ..conftest import in_use, make_app
+from ..conftest import embedded_postgresql, in_use, make_app, with_tables
 from ..processes import PracticeCanvas, Process, Valkey, Web, environment, until
 
 IN = ("active", "invited", "creation_pending")
@@ -46,6 +46,16 @@ PLACES: dict[str, list[tuple[str, str | None]]] = {
     "DOOMED": [("south", None)],
 }
 """Our courses, and the Canvas courses and sections in which each is taught by turns."""
+
+
+@contextmanager
+def a_database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database with our tables: "sqlite", in this folder, or "postgresql"."""
+    if kind == "sqlite":
+        yield with_tables(f"sqlite:///{folder}/office.sqlite3")
+    else:
+        with embedded_postgresql() as url:
+            yield with_tables(url)
 
 
 def signed_in(app: Flask, token: str) -> tuple[str, str]:
