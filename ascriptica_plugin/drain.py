@@ -222,11 +222,8 @@ class _Drain:
             connection.canvas_root_id,
             now,
             lambda: self.canvas.time() or now() + self.offset,
-            create_users=settings.create_users,
-            by_invitation=settings.by_invitation,
-            canvas_mail=settings.canvas_mail,
-            on_withdrawal=settings.on_withdrawal,
         )
+        self.ledger.go_by(settings)
         self.on_hold = connection.hold_cause is not None
         self.over = self.lost = False
         self.flight = FLIGHT
@@ -291,6 +288,7 @@ class _Drain:
         self.session.refresh(settings)
         if not settings.display_canvas or settings.connection_id != self.connection_id:
             self.over = True
+        self.ledger.go_by(settings)
         self.session.commit()
         self.renewed_at = time.monotonic()
 
@@ -351,7 +349,7 @@ class _Drain:
     def _store(self, tasks: list[_Task], ours: bool) -> None:
         """Write what was learned, and of every walk that is over how it ended."""
         now = self.now()
-        seats.note_facts(self.session, self.connection_id, [task.work for task in tasks])
+        seats.note_facts(self.session, self.connection_id, [task.work for task in tasks], ours)
         settled = [task.work for task in tasks if task.call is None and task.error is None]
         if ours:
             seats.settle(self.session, self.connection_id, settled, now)
