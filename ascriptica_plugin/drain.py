@@ -245,8 +245,12 @@ class _Drain:
         threads = ThreadPoolExecutor(FLIGHT, thread_name_prefix="canvas")
         try:
             self._loop(threads)
+        except BaseException:
+            self.session.rollback()
+            raise
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            # The lease stays ours while a call is on its way, unless we have to end.
+            threads.shutdown(wait=not self.stop(), cancel_futures=True)
         self._note_that_it_worked()
 
     def _loop(self, threads: ThreadPoolExecutor) -> None:

@@ -1,10 +1,12 @@
 """What goes wrong, who it stops, and how it heals: each cause through the practice Canvas."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin import connections, delivery, drain, registrations, seats
@@ -320,6 +322,40 @@ def test_a_frozen_worker_s_refusal_hides_nobody_who_was_let_in_meanwhile(office,
     assert canvas.roster("art") == {"kim@example.org": "active"}
     withdraw_and_deliver(office, course_id)
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_have_ended(office, canvas, monkeypatch):
+    course = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.deliver()
+    for who in ("kim", "lou"):
+        office.withdraw(course, who)
+    office.deliver()
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    lou, lou_is_in = canvas.ids["user.lou"], threading.Event()
+    enroll, settle = CanvasClient.enroll, seats.settle
+
+    def slow_for_lou(self, course_id, user_id, *args, **how):
+        time.sleep(0.5 if user_id == lou else 0)
+        answer = enroll(self, course_id, user_id, *args, **how)
+        if user_id == lou:
+            lou_is_in.set()
+        return answer
+
+    def gone(*args):
+        monkeypatch.setattr(seats, "settle", settle)
+        raise OperationalError("UPDATE", {}, Exception("the server closed the connection unexpectedly"))
+
+    monkeypatch.setattr(CanvasClient, "enroll", slow_for_lou)
+    monkeypatch.setattr(seats, "settle", lambda session, connection_id, works, now: gone() if works else None)
+    with pytest.raises(OperationalError):
+        office.deliver()
+    office.withdraw(course, "lou")
+    office.deliver()
+    assert lou_is_in.wait(5)
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
 def test_only_one_worker_drains_a_connection(office):
