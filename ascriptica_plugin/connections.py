@@ -398,13 +398,11 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
     except Exception:
         log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)
         problem = "Looking it up failed on our side; the details are in the worker's log. We try again."
-    begin_writing(session)
-    typed = session.get(Association, course_id, populate_existing=True)
     course = session.get_one(Course, course_id)
-    if typed is None or (typed.canvas_course, typed.canvas_section) != (
-        found.canvas_course,
-        found.canvas_section,
-    ):
+    registrations.lock(session, course)
+    typed = session.get(Association, course_id, populate_existing=True)
+    asked_for = ("connection_id", "canvas_course", "canvas_section")
+    if typed is None or any(getattr(typed, name) != getattr(found, name) for name in asked_for):
         return
     if problem:
         typed.problem, typed.look_up_at = problem, now() + LOOK_UP_AGAIN
@@ -416,7 +414,7 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
 def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Generator:
     """Learn the present name and state of a Canvas course that was found before. Its id stays, whatever the SIS ID
     that was typed leads to by now: only a person moves people."""
-    course_id, canvas_course_id = known.course_id, known.canvas_course_id
+    course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, known.canvas_course_id
     values = {"look_up_at": None, "looked_up_at": now()}
     try:
         course = yield lambda canvas: canvas.course(canvas_course_id)
@@ -428,7 +426,8 @@ def _refresh(session: Session, known: Association, now: Callable[[], datetime]) 
         values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}
     session.execute(
         update(Association)
-        .where(Association.course_id == course_id, Association.canvas_course_id == canvas_course_id)
+        .where(Association.course_id == course_id, Association.connection_id == connection_id)
+        .where(Association.canvas_course_id == canvas_course_id)
         .values(**values)
         .execution_options(synchronize_session=False)
     )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from . import seats
 from .canvas import CanvasClient, CourseConcluded, Enrollment, NotFound, PermissionMissing, Refused, User
-from .models import DEFAULT_SECTION
+from .models import DEFAULT_SECTION, Settings
 from .seats import Known, Work
 
 Call = Callable[[CanvasClient], Any]
@@ -32,11 +32,11 @@ class Stuck(Exception):
         self.cause, self.scope, self.detail = cause, str(scope), detail
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ledger:
     """What a walk stands on: the drain's session, the connection that it is about, and the time.
 
-    The rest is what Course Settings say of registering and withdrawing.
+    The rest is what Course Settings say of registering and withdrawing, which may change while a drain is at it.
     """
 
     session: Session
@@ -50,6 +50,11 @@ class Ledger:
     on_withdrawal: str = "delete"
     known: dict[int, list[Known]] = field(default_factory=dict)
     """What seats know of the Canvas enrollments that were just answered."""
+
+    def go_by(self, settings: Settings) -> None:
+        """Do from now on as Course Settings say."""
+        self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
+        self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -79,7 +84,8 @@ def enroll(ledger: Ledger, work: Work) -> Walk:
         # Somebody else who turns out to be the same Canvas user was removed meanwhile, perhaps after our request.
         enrollment = yield from _post(ledger, work, enrollment.user_id)
     granted = _is_ours(ledger, work, enrollment)
-    work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True)
+    # The time too: whoever took the lease over meanwhile may have found nothing yet and forgotten it.
+    work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True, first_tried_at=work.first_tried_at)
 
 
 def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
@@ -221,7 +227,8 @@ def remove(ledger: Ledger, work: Work) -> Walk:
     """No call where no request to enroll was sent since the last removal, one where the enrollment is known; never
     what we did not grant."""
     enrollment_id, granted = work.canvas_enrollment_id, work.granted
-    if work.first_tried_at is None or work.shared:
+    tried = work.first_tried_at or seats.tried_by_another(ledger.session, ledger.connection_id, work)
+    if not tried or work.shared:
         work.note(enrolled=False)
         return
     if enrollment_id is None:

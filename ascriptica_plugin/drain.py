@@ -221,11 +221,8 @@ class _Drain:
             connection.canvas_root_id,
             now,
             lambda: self.canvas.time(),
-            create_users=settings.create_users,
-            by_invitation=settings.by_invitation,
-            canvas_mail=settings.canvas_mail,
-            on_withdrawal=settings.on_withdrawal,
         )
+        self.ledger.go_by(settings)
         self.on_hold = connection.hold_cause is not None
         self.over = self.lost = False
         self.flight = FLIGHT
@@ -247,8 +244,12 @@ class _Drain:
         threads = ThreadPoolExecutor(FLIGHT, thread_name_prefix="canvas")
         try:
             self._loop(threads)
+        except BaseException:
+            self.session.rollback()
+            raise
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            # The lease stays ours while a call is on its way, unless we have to end.
+            threads.shutdown(wait=not self.stop(), cancel_futures=True)
         self._note_that_it_worked()
 
     def _loop(self, threads: ThreadPoolExecutor) -> None:
@@ -290,6 +291,7 @@ class _Drain:
         self.session.refresh(settings)
         if not settings.display_canvas or settings.connection_id != self.connection_id:
             self.over = True
+        self.ledger.go_by(settings)
         self.session.commit()
         self.renewed_at = time.monotonic()
 
@@ -350,7 +352,7 @@ class _Drain:
     def _store(self, tasks: list[_Task], ours: bool) -> None:
         """Write what was learned, and of every walk that is over how it ended."""
         now = self.now()
-        seats.note_facts(self.session, self.connection_id, [task.work for task in tasks])
+        seats.note_facts(self.session, self.connection_id, [task.work for task in tasks], ours)
         settled = [task.work for task in tasks if task.call is None and task.error is None]
         if ours:
             seats.settle(self.session, self.connection_id, settled, now)

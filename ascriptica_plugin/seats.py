@@ -316,13 +316,18 @@ _OLDER_CLAIMS = (
 """The older claims of every registration whose newest claim is on the seat."""
 
 
-def note_facts(session: Session, connection_id: int, works: Iterable[Work]) -> None:
-    """Store what was learned of seats and of who is who in Canvas: true whoever holds the lease now."""
+def note_facts(session: Session, connection_id: int, works: Iterable[Work], ours: bool) -> None:
+    """Store what was learned of seats and of who is who in Canvas: true whoever holds the lease now.
+
+    Except that no request to enroll is out: where the lease is not ours any more, its holder may have sent one.
+    """
     of_seats: dict[tuple, list[dict]] = {}
     of_users: dict[tuple, list[dict]] = {}
     for work in works:
-        if work.facts:
-            of_seats.setdefault(tuple(work.facts), []).append({"seat_id": work.seat_id, **work.facts})
+        facts = work.facts if ours else {name: fact for name, fact in work.facts.items() if fact is not None}
+        if facts:
+            seat = {"seat_id": work.seat_id, "whose": work.participant_id, **facts}
+            of_seats.setdefault(tuple(facts), []).append(seat)
         if work.user_facts:
             user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.user_facts}
             of_users.setdefault(tuple(work.user_facts), []).append(user)
@@ -345,7 +350,8 @@ def _note_user(session: Session, names: tuple[str, ...]) -> Executable:
 _NOTE_USER: dict[tuple[str, tuple[str, ...]], Executable] = {}
 """By dialect and by the names of what was learned, of which there are a handful."""
 
-_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
+# Of an erased person's seat SQLite gives the id to the next one that is made, so what was learned is about both.
+_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"), _seat.c.participant_id == bindparam("whose"))
 
 
 def known_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, list[Known]]:
@@ -382,6 +388,19 @@ def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enr
     )
 
 
+def tried_by_another(session: Session, connection_id: int, work: Work) -> bool:
+    """Whether another seat has sent a request for this one's Canvas enrollment since it was last removed."""
+    if work.canvas_enrollment_id is None:
+        return False
+    another = select(_seat.c.id).where(
+        _seat.c.connection_id == connection_id,
+        _seat.c.canvas_enrollment_id == work.canvas_enrollment_id,
+        _seat.c.id != work.seat_id,
+        _seat.c.first_tried_at.is_not(None),
+    )
+    return session.scalar(another.limit(1)) is not None
+
+
 def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
     """Canvas agrees with the versions that were loaded. To be called in a unit that `begin_unit` opened as ours.
 
@@ -390,13 +409,14 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
     """
     # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
     for version in {work.version for work in works}:
-        ids = [work.seat_id for work in works if work.version == version]
-        session.execute(_SETTLE, {"seat_ids": ids, "loaded_version": version, "now": now})
+        of_it = [work for work in works if work.version == version]
+        which = {"seat_ids": [work.seat_id for work in of_it], "whose": [work.participant_id for work in of_it]}
+        session.execute(_SETTLE, {**which, "loaded_version": version, "now": now})
     for work in works:
         if work.held:
             release(session, *_waits_for_the_same(connection_id, work))
         if work.removed:
-            _assert_again(session, connection_id, work, now)
+            _tell_others(session, connection_id, work, now)
         if work.moving and work.wanted:
             older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
             claims.end(session, Claim.id.in_([row.id for row in older]), now)
@@ -405,6 +425,7 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
 _SETTLE = (
     update(_seat)
     .where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
+    .where(_seat.c.participant_id.in_(bindparam("whose", expanding=True)))
     .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **claims.FRESH)
 )
 
@@ -415,12 +436,17 @@ def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
         claims.make_due(session, Seat.id.in_([work.seat_id for work in works]), now)
 
 
-def _assert_again(session: Session, connection_id: int, work: Work, now: datetime) -> None:
-    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again."""
+def _tell_others(session: Session, connection_id: int, work: Work, now: datetime) -> None:
+    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again; the
+    others, which left it to this one, have nothing in Canvas any more."""
+    same = _same_enrollment(connection_id, work)
     wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
-    same = and_(_same_enrollment(connection_id, work), wants_it)
-    if session.scalar(select(Seat.id).where(same).limit(1)) is not None:
-        claims.make_due(session, same, now)
+    others = session.execute(select(Seat.id, wants_it).where(same)).all()
+    if any(wanting for _, wanting in others):
+        claims.make_due(session, and_(same, wants_it), now)
+    if others:
+        left_it = update(Seat).where(same, not_(wants_it)).values(first_tried_at=None)
+        session.execute(left_it.execution_options(synchronize_session=False))
 
 
 def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
@@ -481,7 +507,7 @@ def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -
 def _unless_changed(session: Session, work: Work, **values: Any) -> None:
     session.execute(
         update(Seat)
-        .where(Seat.id == work.seat_id, Seat.version == work.version)
+        .where(Seat.id == work.seat_id, Seat.participant_id == work.participant_id, Seat.version == work.version)
         .values(**values)
         .execution_options(synchronize_session=False)
     )

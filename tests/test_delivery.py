@@ -63,6 +63,15 @@ def test_register_and_withdraw_before_delivery_asks_nothing_of_canvas(office, ca
     assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 0, "removed": 1}
 
 
+def test_register_and_withdraw_asks_nothing_of_canvas_beside_somebody_whose_answer_was_lost(office, canvas):
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "status", "status": 500, "when": "before"})
+    office.register(course := office.course("ART", "art"), "kim", sis_user_id="K-100")
+    office.deliver()
+    office.register(course, "lou")
+    office.withdraw(course, "lou")
+    assert office.deliver() == []
+
+
 def test_coming_back_revives_the_same_enrollment(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
@@ -187,6 +196,47 @@ def test_two_participants_who_are_one_canvas_user_share_the_enrollment(office, c
     office.deliver()
     office.withdraw(one, "kim")
     office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+@pytest.fixture
+def one_row(office, canvas):
+    """Two courses of two participants who are one Canvas user, whose enrollment was shared, and removed with the last.
+
+    The first registration left it to the second.
+    """
+    one, two = office.course("ONE", "art"), office.course("TWO", "art")
+    for course, key in ((one, "kim"), (two, "kim at work")):
+        office.register(course, "kim", key=key)
+        office.deliver()
+    for course, key in ((one, "kim"), (two, "kim at work")):
+        office.withdraw(course, "kim", key=key)
+        office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    return one, two
+
+
+def test_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(office, canvas, one_row):
+    one, two = one_row
+    office.register(one, "kim")
+    office.deliver()
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    office.register(two, "kim", key="kim at work")
+    office.deliver()
+    office.withdraw(one, "kim")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    office.withdraw(two, "kim", key="kim at work")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_who_was_added_again_by_hand_after_a_shared_enrollment_s_removal_stays(office, canvas, one_row):
+    one, _ = one_row
+    enroll_by_hand(canvas, "kim", "art")
+    office.register(one, "kim")
+    office.withdraw(one, "kim")
+    assert office.deliver() == []
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 

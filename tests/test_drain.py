@@ -1,14 +1,17 @@
 """What goes wrong, who it stops, and how it heals: each cause through the practice Canvas."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from ascriptica_plugin import connections, delivery, drain, registrations, seats
 from ascriptica_plugin.canvas import CanvasClient
-from ascriptica_plugin.models import Connection
+from ascriptica_plugin.models import Association, Connection, Course
 
 
 def connection_of(office) -> Connection:
@@ -198,20 +201,27 @@ def test_something_unforeseen_is_logged_kept_and_tried_again(office, canvas, mon
 # -- one drainer, and what was changed meanwhile ----------------------------------------------------------------------
 
 
-def during_the_first_call(office, monkeypatch, act) -> None:
-    """Do something from outside while the first enroll is on its way."""
+def during_the_first_call(office, monkeypatch, act, method: str = "enroll", *, on_its_way_there: bool = False) -> None:
+    """Do something from outside while the answer of the first such call, or the call itself, is on its way."""
     happened = threading.Event()
-    enroll = CanvasClient.enroll
+    call = getattr(CanvasClient, method)
+
+    def happen() -> None:
+        happened.set()
+        with office.app.app_context():
+            act()
 
     def interrupted(self, *args, **how):
-        answer = enroll(self, *args, **how)
-        if not happened.is_set():
-            happened.set()
-            with office.app.app_context():
-                act()
-        return answer
+        first = not happened.is_set()
+        if first and on_its_way_there:
+            happen()
+        try:
+            return call(self, *args, **how)
+        finally:
+            if first and not on_its_way_there:
+                happen()
 
-    monkeypatch.setattr(CanvasClient, "enroll", interrupted)
+    monkeypatch.setattr(CanvasClient, method, interrupted)
 
 
 def test_a_withdrawal_during_the_call_is_not_lost(office, canvas, monkeypatch):
@@ -250,6 +260,102 @@ def test_a_worker_whose_lease_has_passed_on_settles_nothing(office, canvas, monk
     office.later(minutes=1)
     office.deliver()
     assert office.status()["seats"]["enrolled"] == 1
+
+
+def another_worker_takes_over(office) -> None:
+    office.now += 1.5 * seats.LEASE
+    office.deliver()
+
+
+def withdraw_and_deliver(office, course_id: int) -> None:
+    office.withdraw(office.session.get(Course, course_id), "kim")
+    for _ in range(2):
+        office.deliver()
+        office.later(minutes=20)
+
+
+def test_who_withdrew_before_a_frozen_worker_s_request_arrived_is_taken_out(office, canvas, monkeypatch):
+    """The worker that took over finds nothing in Canvas; then the first one's request gets there."""
+    course_id = office.register(office.course("ART", "art"), "kim").course_id
+    office.session.commit()
+
+    def meanwhile():
+        office.withdraw(office.session.get(Course, course_id), "kim")
+        another_worker_takes_over(office)
+
+    during_the_first_call(office, monkeypatch, meanwhile, on_its_way_there=True)
+    office.deliver()
+    office.later(minutes=1)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    assert office.status()["seats"]["removed"] == 1
+
+
+def test_a_frozen_worker_s_removal_hides_nobody_who_came_back_meanwhile(office, canvas, monkeypatch):
+    course = office.course("ART", "art")
+    course_id = office.register(course, "kim").course_id
+    office.deliver()
+    office.withdraw(course, "kim")
+
+    def meanwhile():
+        office.register(office.session.get(Course, course_id), "kim")
+        another_worker_takes_over(office)
+
+    during_the_first_call(office, monkeypatch, meanwhile, "unenroll")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    withdraw_and_deliver(office, course_id)
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_a_frozen_worker_s_refusal_hides_nobody_who_was_let_in_meanwhile(office, canvas, monkeypatch):
+    course_id = office.register(office.course("ART", "art"), "kim").course_id
+    office.session.commit()
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+
+    def meanwhile():
+        canvas.options(permissions=None)
+        another_worker_takes_over(office)
+
+    during_the_first_call(office, monkeypatch, meanwhile)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    withdraw_and_deliver(office, course_id)
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_have_ended(office, canvas, monkeypatch):
+    course = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.deliver()
+    for who in ("kim", "lou"):
+        office.withdraw(course, who)
+    office.deliver()
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    lou, lou_is_in = canvas.ids["user.lou"], threading.Event()
+    enroll, settle = CanvasClient.enroll, seats.settle
+
+    def slow_for_lou(self, course_id, user_id, *args, **how):
+        time.sleep(0.5 if user_id == lou else 0)
+        answer = enroll(self, course_id, user_id, *args, **how)
+        if user_id == lou:
+            lou_is_in.set()
+        return answer
+
+    def gone(*args):
+        monkeypatch.setattr(seats, "settle", settle)
+        raise OperationalError("UPDATE", {}, Exception("the server closed the connection unexpectedly"))
+
+    monkeypatch.setattr(CanvasClient, "enroll", slow_for_lou)
+    monkeypatch.setattr(seats, "settle", lambda session, connection_id, works, now: gone() if works else None)
+    with pytest.raises(OperationalError):
+        office.deliver()
+    office.withdraw(course, "lou")
+    office.deliver()
+    assert lou_is_in.wait(5)
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
 def test_only_one_worker_drains_a_connection(office):
@@ -375,6 +481,22 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
     assert office.status()["seats"]["enrolled"] == 1
 
 
+def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, monkeypatch):
+    monkeypatch.setattr(drain, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(drain, "FLIGHT", 1)
+    course = office.course("ART", "art")
+    for number in range(5):
+        office.register(course, f"p{number}")
+
+    def create_nobody():
+        seats_settings(office).create_users = False
+        office.session.commit()
+
+    during_the_first_call(office, monkeypatch, create_nobody)
+    office.deliver()
+    assert sorted(seat.cause or "" for seat in office.seats()) == ["", *["no_account"] * 4]
+
+
 def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, monkeypatch):
     canvas.seed(
         users={"kim": {"name": "Kim", "login": "kim@example.org"}},
@@ -389,6 +511,55 @@ def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, 
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}
     assert course.association.canvas_course_name == "A" * 255
+
+
+# -- an association that changes while it is looked up ----------------------------------------------------------------
+
+
+def associate_as_typed(office, session, course_id: int, **more) -> None:
+    made = Association(canvas_course=str(office.canvas.ids["course.art"]), look_up_at=office.now, **more)
+    registrations.associate(session, session.get(Course, course_id), made, office.now)
+
+
+def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, canvas, monkeypatch):
+    course_id, first = office.course("ART").id, connection_of(office).id
+    associate_as_typed(office, office.session, course_id, connection_id=first)
+    office.session.commit()
+
+    def move_to_another_canvas():
+        settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
+        connections.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
+        found = connections.Findings("Practice Admin", "Another University", (), 0)
+        other = connections.adopt(office.session, settings, office.canvases, found, office.now)
+        associate_as_typed(office, office.session, course_id, connection_id=other.id)
+        office.session.commit()
+
+    during_the_first_call(office, monkeypatch, move_to_another_canvas, "course")
+    office.deliver()
+    office.session.expire_all()
+    assert office.session.get(Association, course_id).connection_id != first
+
+
+def test_a_colleague_s_association_in_the_moment_of_a_look_up_is_kept(office, canvas, monkeypatch):
+    course_id, connection_id = office.course("ART").id, connection_of(office).id
+    associate_as_typed(office, office.session, course_id, connection_id=connection_id)
+    office.session.commit()
+    bio = canvas.ids["course.bio"]
+
+    with Session(office.app.extensions["sqlalchemy"].engine) as session:
+
+        def a_colleague_saves():
+            made = {"connection_id": connection_id, "canvas_course_id": bio, "looked_up_at": office.now}
+            found = Association(canvas_course=str(bio), **made)
+            registrations.associate(session, session.get(Course, course_id), found, office.now)
+            # What the look-up found waits for it.
+            threading.Timer(0.5, session.commit).start()
+
+        during_the_first_call(office, monkeypatch, a_colleague_saves, "course")
+        office.deliver()
+    office.session.expire_all()
+    association = office.session.get(Association, course_id)
+    assert (association.canvas_course, association.canvas_course_id) == (str(bio), bio)
 
 
 def test_a_missing_section_is_told_apart_from_a_missing_course(office, canvas):

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import drain, imports, log, registrations, worker
+from ascriptica_plugin import drain, imports, log, privacy, registrations, worker
 from ascriptica_plugin.models import (
     Account,
     Base,
     CanvasUser,
+    Course,
     Import,
     LogEntry,
     Participant,
@@ -20,6 +21,7 @@ from ascriptica_plugin.models import (
 )
 
 from .conftest import Office, sign_in, someone
+from .test_drain import during_the_first_call
 from .test_imports import upload
 from .test_pages import all_of, words
 
@@ -267,6 +269,25 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
         office.session.rollback()
     worker.forget(office.app)
     assert "late@" not in everything_in_the_database(office)
+
+
+def test_nobody_gets_the_seat_of_somebody_erased_while_a_call_is_on_its_way(office, canvas, monkeypatch):
+    """SQLite gives its id to the next one that is made."""
+    course_id = office.register(office.course("ART", "art"), "kim").course_id
+    office.session.commit()
+
+    def erase_and_register_another():
+        kim = office.session.get(Participant, number_of(office))
+        privacy.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=False)
+        office.session.commit()
+        office.register(office.session.get(Course, course_id), "lou")
+
+    during_the_first_call(office, monkeypatch, erase_and_register_another)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "active"}
+    office.withdraw(office.session.get(Course, course_id), "lou")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
 def test_without_canvas_nothing_has_to_be_waited_for(app, admin):
