@@ -108,7 +108,13 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
     answer = client.get("/my/courses")
     assert answer.status_code == 302
     assert answer.location == "/sign-in?next=/my/courses"
-    assert client.post("/courses/ART/register").location.startswith("/sign-in")
+    assert client.post("/courses/ART/register").location == "/sign-in"
+    for before, location in (
+        ("http://localhost/courses/ART?a=b", "/sign-in?next=/courses/ART?a%3Db"),
+        ("http://localhost.evil.example/courses/ART", "/sign-in"),
+        ("https://evil.example/courses/ART", "/sign-in"),
+    ):
+        assert client.post("/courses/ART/register", headers={"Referer": before}).location == location
 
 
 def test_participants_see_when_the_office_has_to_act(office, kim, canvas):
