@@ -59,6 +59,18 @@ def test_from_the_catalogue_into_canvas_and_out_again(office, kim, canvas):
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
+def test_the_catalogue_tells_the_places_in_the_words_of_the_course(app, client):
+    office = Office(app, None)
+    office.course("ANY")
+    art = office.course("ART", capacity=3)
+    office.register(art, "lou")
+    for who, places in (("", "2 places left"), ("kim", "1 place left"), ("max", "Full")):
+        if who:
+            office.register(art, who)
+        assert f"Open to everyone ART ART here {places}" in words(client.get("/"))
+        assert f"Places {places}" in words(client.get("/courses/ART"))
+
+
 @pytest.mark.parametrize(
     ("course", "path", "sentence"),
     [
