@@ -290,8 +290,17 @@ def test_times_are_on_the_office_s_clock(database_url, canvas):
         client.post("/tools/courses/new", data=new_course(starts_at="2027-07-01T09:00"))
         [course] = all_of(app, Course)
         assert course.starts_at == datetime(2027, 7, 1, 9, tzinfo=ZoneInfo("America/Denver"))
-        assert "2027-07-01T09:00" in client.get("/tools/courses/ART/edit").text
-        assert "09:00" in words(client.get("/courses/ART"))
+        form = client.get("/tools/courses/ART/edit")
+        assert "2027-07-01T09:00" in form.text
+        assert "Times are on the office's clock: America/Denver." in words(form)
+        page = words(client.get("/courses/ART"))
+        assert "Thu 01 Jul 2027, 09:00" in page
+        assert "Time zone: America/Denver" in page
+
+
+def test_every_page_tells_the_time_zone(client):
+    assert "Time zone: UTC" in words(client.get("/"))
+    assert "Time zone: UTC" in words(client.get("/courses/NOPE"))
 
 
 def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
