@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 try:
+    from click import ClickException
     from flask import Flask
     from flask_sqlalchemy import SQLAlchemy
+    from sqlalchemy.exc import ArgumentError
 
     from ascriptica_plugin import Ascriptica, accounts, site
 except ModuleNotFoundError as error:
@@ -20,6 +22,13 @@ def _database_url() -> str:
     return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
 
 
+def _switch(name: str) -> bool:
+    value = os.environ.get(name) or "0"
+    if value not in ("0", "1"):
+        raise RuntimeError(f"{name} must be 1, or left out.")
+    return value == "1"
+
+
 def _engine_options(url: str) -> dict[str, object]:
     # A database that was restarted is no reason to fail the next request.
     options: dict[str, object] = {"pool_pre_ping": True}
@@ -29,20 +38,38 @@ def _engine_options(url: str) -> dict[str, object]:
     return options
 
 
+def _set_up_database(app: Flask) -> None:
+    try:
+        if not app.config["SQLALCHEMY_DATABASE_URI"].startswith(("sqlite", "postgresql")):
+            raise ValueError("neither of the two that we know")
+        SQLAlchemy(app)
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"{error.name} is missing; DATABASE_URL needs it. pip install '.[postgres]' has PostgreSQL's."
+        ) from None
+    except (ArgumentError, ValueError):
+        raise RuntimeError(
+            "DATABASE_URL must look like postgresql://user:password@localhost:5432/name, or be left out for SQLite."
+        ) from None
+
+
 def create_app(config: dict | None = None) -> Flask:
-    """The host, configured from the environment; `config` wins over it."""
+    """The host, configured from the environment; `config` wins over it.
+
+    Raises RuntimeError, with a sentence for the operator, where something of it can't be used.
+    """
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
         SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
-        ASCRIPTICA_ALLOW_PRIVATE_CANVAS=os.environ.get("ASCRIPTICA_ALLOW_PRIVATE_CANVAS") == "1",
+        ASCRIPTICA_ALLOW_PRIVATE_CANVAS=_switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS"),
         ASCRIPTICA_CANVAS_CA_FILE=os.environ.get("ASCRIPTICA_CANVAS_CA_FILE"),
         ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
         ASCRIPTICA_LOG_DAYS=os.environ.get("ASCRIPTICA_LOG_DAYS") or 180,
         ASCRIPTICA_ADDRESS=os.environ.get("ASCRIPTICA_ADDRESS"),
-        ASCRIPTICA_ADMIN_SECOND_STEP=os.environ.get("ASCRIPTICA_ADMIN_SECOND_STEP") == "1",
+        ASCRIPTICA_ADMIN_SECOND_STEP=_switch("ASCRIPTICA_ADMIN_SECOND_STEP"),
         ASCRIPTICA_PROXIES=os.environ.get("ASCRIPTICA_PROXIES"),
         SMTP_URL=os.environ.get("SMTP_URL"),
         MAIL_FROM=os.environ.get("MAIL_FROM"),
@@ -52,7 +79,7 @@ def create_app(config: dict | None = None) -> Flask:
     )
     app.config.update(config or {})
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
-    SQLAlchemy(app)
+    _set_up_database(app)
     Ascriptica(
         app,
         load_participant=accounts.load_participant,
@@ -70,4 +97,8 @@ if __name__ == "__main__":
 
     standalone.run(create_app, HERE)
 else:
-    app = create_app()
+    try:
+        app = create_app()
+    except RuntimeError as error:
+        # Which the flask command tells without a trace, and which stops gunicorn: after SystemExit it would try on.
+        raise ClickException(str(error)) from None

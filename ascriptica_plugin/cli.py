@@ -118,9 +118,10 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @with_appcontext
 def status(as_json: bool) -> None:
-    """Tell how many seats stand where, and how the connection to Canvas does."""
+    """Tell how many seats stand where, how the connection to Canvas does, and when a worker was last seen."""
     session = current_app.extensions["sqlalchemy"].session
-    found = standing.status(session, load_settings(session), drain.utc_now())
+    heard_at = current_app.extensions["ascriptica"].bell.heard_at()
+    found = standing.status(session, load_settings(session), drain.utc_now(), heard_at)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -129,6 +130,10 @@ def status(as_json: bool) -> None:
         click.echo(f"{name:>10}  {count}")
     if found["oldest_due_seconds"] is not None:
         click.echo(f"The oldest has been due for {found['oldest_due_seconds']:.0f} s.")
+    if found["worker_seen_seconds"] is None:
+        click.echo("No worker is seen. Without Redis one is seen only while it delivers.")
+    else:
+        click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
 
 
 @click.command("rotate-keys")

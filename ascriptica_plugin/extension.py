@@ -95,13 +95,20 @@ class Ascriptica:
             self.forget_person,
             self.correct_person,
             Canvases(_token_keys(app), bool(app.config["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"]), _ca_file(app)),
-            jobs.Bell(app.config["REDIS_URL"] or None),
+            _bell(app),
             _timezone(app),
             _log_kept(app),
         )
         jobs.listen(app.extensions["sqlalchemy"].session)
         views.init_app(app, app.config["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())
+
+
+def _bell(app: Flask) -> jobs.Bell:
+    try:
+        return jobs.Bell(app.config["REDIS_URL"] or None)
+    except ValueError:
+        raise RuntimeError("REDIS_URL must look like redis://localhost:6379/0, rediss://... or unix:///...") from None
 
 
 def _log_kept(app: Flask) -> timedelta:
@@ -114,7 +121,7 @@ def _log_kept(app: Flask) -> timedelta:
 def _timezone(app: Flask) -> ZoneInfo:
     try:
         return ZoneInfo(app.config["ASCRIPTICA_TIMEZONE"])
-    except (ValueError, ZoneInfoNotFoundError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise RuntimeError("ASCRIPTICA_TIMEZONE must name a time zone, such as America/Denver.") from None
 
 

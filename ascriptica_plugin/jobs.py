@@ -6,6 +6,7 @@ any word. So nothing here can lose a seat, and a request never waits for Redis l
 
 import logging
 import threading
+from datetime import datetime
 
 import redis
 import rq
@@ -86,6 +87,18 @@ class Bell:
         except redis.RedisError as error:
             # It falls by itself after FLAG_SECONDS.
             self.trouble.began(error)
+
+    def heard_at(self) -> datetime | None:
+        """When a worker last listened, by RQ's registry; None where none is known there, which a Redis that lost its
+        data may have forgotten, or there is no Redis to ask."""
+        if self._redis is None:
+            return None
+        try:
+            listening = SimpleWorker.all(queue=rq.Queue(QUEUE, connection=self._redis, serializer="json"))
+        except redis.RedisError as error:
+            self.trouble.began(error)
+            return None
+        return max((one.last_heartbeat for one in listening if one.last_heartbeat), default=None)
 
 
 def ring_after_commit(session: Session) -> None:

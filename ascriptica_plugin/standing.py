@@ -35,8 +35,11 @@ def connection_state(settings: Settings) -> str:
     return "holding" if connection is None or connection.hold_cause else "ok"
 
 
-def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
-    """How many seats of the current connection stand where, and how the connection itself does."""
+def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:
+    """How many seats of the current connection stand where, and how the connection and the worker do.
+
+    `heard_at` is when a worker last listened for the bell. One that drains has no time to listen, and renews its lease.
+    """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     connection, state, oldest = settings.connection, connection_state(settings), None
     if connection is not None:
@@ -50,11 +53,15 @@ def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any
         counts |= {where: count for count, where in session.execute(unsettled)}
         if state == "ok":
             oldest = session.scalar(select(func.min(Seat.changed_at)).where(seats.due(connection.id, now)))
+    seen = [heard_at] if heard_at else []
+    if connection is not None and connection.drain_until_at:
+        seen.append(connection.drain_until_at - seats.LEASE)
     return {
         "seats": counts,
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "connection": state,
         "hold": connection.hold_cause if connection else None,
+        "worker_seen_seconds": max(0.0, (now - max(seen)).total_seconds()) if seen else None,
     }
 
 

@@ -135,6 +135,16 @@ def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, a
     assert not any(token in entry.words for entry in all_of(site, LogEntry))
 
 
+def test_every_way_in_leads_back_to_the_course(site, ann):
+    Office(site, None).course("ART")
+    ways = [f"/{way}?next=/courses/ART" for way in ("sign-in", "sign-up", "forgotten-password")]
+    for page in ("/courses/ART", *ways):
+        links = re.findall(r'href="(/(?:sign-|forgotten)[^"]+)"', ann.get(page).text)
+        assert set(links) <= set(ways), page
+        assert len(links) > 2, page
+    assert "/sign-up?next=/courses/ART" in ann.sign_up(path="/courses/ART").text, "again, where no mail came"
+
+
 def test_what_the_office_entered_becomes_theirs_with_the_link_and_not_before(site, ann, boss):
     session = site.extensions["sqlalchemy"].session
     course = Office(site, None).course("ART")
@@ -618,6 +628,22 @@ def test_a_forgotten_password_by_mail(mailing, inbox):
     for _ in range(2):
         ann.post("/forgotten-password", data={"email": "ann@example.org"})
     assert ann.post("/forgotten-password", data={"email": "ann@example.org"}).status_code == 429
+
+
+@pytest.mark.parametrize("ask", ["/forgotten-password", "/sign-up"])
+@pytest.mark.parametrize(
+    ("wanted", "lands_on"), [("/courses/ART", "/courses/ART"), ("https://evil.example", "/"), ("//evil.example", "/")]
+)
+def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wanted, lands_on):
+    """Also for somebody who signs up and has forgotten that they have a sign-in; in the same browser."""
+    has_account(mailing)
+    ann, form = visitor(mailing), {"name": "Ann", "email": "ann@example.org", "password": "typed and not needed"}
+    assert ann.post(ask, query_string={"next": wanted}, data=form).status_code == 302
+    worker_process.send_mails(mailing)
+    assert ann.post(link_in(inbox.mails[0]), data={"password": ANOTHER}).location == lands_on
+    assert ann.is_signed_in()
+    with ann.session_transaction() as cookie:
+        assert "wanted" not in cookie
 
 
 def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox, caplog):

@@ -16,6 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import inspect, text
 
 import ascriptica_plugin
+import wsgi
 from ascriptica_plugin import Ascriptica, Person
 from ascriptica_plugin.cli import upgrade_tables
 from ascriptica_plugin.models import Base
@@ -203,6 +204,43 @@ def test_a_file_without_certificates_is_refused(tmp_path):
 def test_a_log_kept_for_no_number_of_days_is_refused(days):
     with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG_DAYS"):
         make_app("sqlite://", ASCRIPTICA_LOG_DAYS=days)
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "America", "/etc/passwd", "x" * 300])
+def test_a_time_zone_that_is_none_is_refused(name):
+    with pytest.raises(RuntimeError, match="ASCRIPTICA_TIMEZONE must name a time zone"):
+        make_app("sqlite://", ASCRIPTICA_TIMEZONE=name)
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://localhost:port", "http://localhost"])
+def test_a_queue_s_address_that_is_none_is_refused(url):
+    with pytest.raises(RuntimeError, match="REDIS_URL must look like"):
+        make_app("sqlite://", REDIS_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["office.db", "mysql://me:secret@db/office", "postgresql://me:secret@db:port/office", "sqlite+nope://"]
+)
+def test_a_database_s_address_that_is_none_is_refused_and_not_shown(url):
+    with pytest.raises(RuntimeError, match="DATABASE_URL must look like") as refused:
+        make_app(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_driver_that_is_missing_is_named():
+    with pytest.raises(RuntimeError, match="pg8000 is missing; DATABASE_URL needs it"):
+        make_app("postgresql+pg8000://me@db/office")
+
+
+@pytest.mark.parametrize("name", ["ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_ADMIN_SECOND_STEP"])
+def test_a_switch_is_on_off_or_refused(monkeypatch, name):
+    """Nobody believes that administrators need a second step, and is wrong."""
+    for value, on in (("1", True), ("0", False), ("", False)):
+        monkeypatch.setenv(name, value)
+        assert wsgi.create_app({"SQLALCHEMY_DATABASE_URI": "sqlite://"}).config[name] is on
+    monkeypatch.setenv(name, "true")
+    with pytest.raises(RuntimeError, match=f"{name} must be 1, or left out"):
+        wsgi.create_app({"SQLALCHEMY_DATABASE_URI": "sqlite://"})
 
 
 def test_keys_that_are_none_are_refused():

@@ -1,6 +1,7 @@
 """The bell and the worker, with a real Valkey and real worker processes."""
 
 import json
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -198,3 +199,41 @@ def test_status_is_told_to_programs(ringing, canvas):
     assert told["seats"] == {"due": 1, "held": 0, "parked": 0, "enrolled": 0, "removed": 0}
     assert told["connection"] == "ok"
     assert told["oldest_due_seconds"] >= 0
+    assert told["worker_seen_seconds"] is None
+
+
+def test_status_tells_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
+    def told() -> str:
+        ringing.session.remove()
+        return ringing.app.test_cli_runner().invoke(args=["ascriptica", "status"]).output.splitlines()[-1]
+
+    def seconds() -> int | None:
+        found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", told())
+        return int(found[1]) if found else None
+
+    assert told() == "No worker is seen. Without Redis one is seen only while it delivers."
+    at_work.start()
+    until(lambda: seconds() is not None and seconds() < 3)
+    at_work.end()
+    assert seconds() is None, "it said that it ends"
+    at_work.start()
+    until(lambda: seconds() is not None)
+    at_work.end(signal.SIGKILL)
+    until(lambda: seconds() > 3)
+
+
+def test_a_worker_that_delivers_without_redis_is_seen(ringing, canvas, valkey, at_work):
+    valkey.end(signal.SIGKILL)
+    canvas.options(latency_seconds=1)
+    ringing.register(ringing.course("ART", "art"))
+    at_work.start()
+
+    def seen() -> float | None:
+        ringing.session.remove()
+        result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
+        return json.loads(result.stdout)["worker_seen_seconds"]
+
+    until(lambda: seen() is not None)
+    canvas.options(latency_seconds=0)
+    until(lambda: seen() is None)
+    assert canvas.roster("art") == {"kim@example.org": "active"}

@@ -59,6 +59,18 @@ def test_from_the_catalogue_into_canvas_and_out_again(office, kim, canvas):
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
+def test_the_catalogue_tells_the_places_in_the_words_of_the_course(app, client):
+    office = Office(app, None)
+    office.course("ANY")
+    art = office.course("ART", capacity=3)
+    office.register(art, "lou")
+    for who, places in (("", "2 places left"), ("kim", "1 place left"), ("max", "Full")):
+        if who:
+            office.register(art, who)
+        assert f"Open to everyone ART ART here {places}" in words(client.get("/"))
+        assert f"Places {places}" in words(client.get("/courses/ART"))
+
+
 @pytest.mark.parametrize(
     ("course", "path", "sentence"),
     [
@@ -108,7 +120,13 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
     answer = client.get("/my/courses")
     assert answer.status_code == 302
     assert answer.location == "/sign-in?next=/my/courses"
-    assert client.post("/courses/ART/register").location.startswith("/sign-in")
+    assert client.post("/courses/ART/register").location == "/sign-in"
+    for before, location in (
+        ("http://localhost/courses/ART?a=b", "/sign-in?next=/courses/ART?a%3Db"),
+        ("http://localhost.evil.example/courses/ART", "/sign-in"),
+        ("https://evil.example/courses/ART", "/sign-in"),
+    ):
+        assert client.post("/courses/ART/register", headers={"Referer": before}).location == location
 
 
 def test_participants_see_when_the_office_has_to_act(office, kim, canvas):
@@ -272,8 +290,17 @@ def test_times_are_on_the_office_s_clock(database_url, canvas):
         client.post("/tools/courses/new", data=new_course(starts_at="2027-07-01T09:00"))
         [course] = all_of(app, Course)
         assert course.starts_at == datetime(2027, 7, 1, 9, tzinfo=ZoneInfo("America/Denver"))
-        assert "2027-07-01T09:00" in client.get("/tools/courses/ART/edit").text
-        assert "09:00" in words(client.get("/courses/ART"))
+        form = client.get("/tools/courses/ART/edit")
+        assert "2027-07-01T09:00" in form.text
+        assert "Times are on the office's clock: America/Denver." in words(form)
+        page = words(client.get("/courses/ART"))
+        assert "Thu 01 Jul 2027, 09:00" in page
+        assert "Time zone: America/Denver" in page
+
+
+def test_every_page_tells_the_time_zone(client):
+    assert "Time zone: UTC" in words(client.get("/"))
+    assert "Time zone: UTC" in words(client.get("/courses/NOPE"))
 
 
 def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):

@@ -315,6 +315,24 @@ def test_a_missing_part_is_a_sentence(another: Host, module: str) -> None:
     assert another.output == f"{module} is missing. Install what this host needs: pip install '.[standalone]'\n"
 
 
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SECRET_KEY": ""}, "Set SECRET_KEY to a long random value"),
+        ({"SECRET_KEY": "x", "ASCRIPTICA_TIMEZONE": "Mars"}, "ASCRIPTICA_TIMEZONE must name a time zone"),
+        ({"SECRET_KEY": "x", "DATABASE_URL": "mysql://db"}, "DATABASE_URL must look like postgresql://"),
+    ],
+)
+def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: dict[str, str], sentence: str) -> None:
+    flask = ["-m", "flask", "--app", "wsgi", "ascriptica"]
+    for command in ([*flask, "status"], [*flask, "worker"], ["wsgi.py"]):
+        if command == ["wsgi.py"] and not variables["SECRET_KEY"]:
+            continue  # It makes one.
+        another.spawn(*command, **variables)
+        assert another.process.wait(20) == 1
+        assert re.fullmatch(rf"(Error: )?{sentence}.*\.\n", another.output), another.output
+
+
 def test_a_database_in_use_gets_no_examples(another: Host) -> None:
     database = f"sqlite:///{another.folder}/office.sqlite3"
     office = wsgi.create_app({"SQLALCHEMY_DATABASE_URI": database})

@@ -101,8 +101,6 @@ def _load(token: str) -> SignedIn | None:
 
 
 def _ask_to_sign_in(error):
-    if request.method != "GET":
-        return redirect(url_for("ascriptica_accounts.sign_in"))
     return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
 
 
@@ -113,9 +111,9 @@ def _lead_to_second_step():
         return None
     if not current_user.is_authenticated or not needs_second_step(current_user):
         return None
-    wanted = _asked_for() if request.method == "GET" else None
-    return redirect(url_for("ascriptica_accounts.own_second_step", next=wanted))
+    return redirect(url_for("ascriptica_accounts.own_second_step", next=_asked_for()))
 
 
-def _asked_for() -> str:
-    return request.full_path.rstrip("?")
+def _asked_for() -> str | None:
+    """The page to come back to: the one that was asked for, or the one whose button was pressed."""
+    return request.full_path.rstrip("?") if request.method == "GET" else errors.page_before()

@@ -126,7 +126,8 @@ def sign_up():
         next_page = own_path(request.args.get("next"))
         sign_ins.sign_up(session(), now, email, form.name.data, kept, wanted=next_page, by_mail=by_mail())
         session().commit()
-        return redirect(url_for(".signed_up"))
+        _come_back_later(next_page)
+        return redirect(url_for(".signed_up", next=request.args.get("next")))
     return render_template("ascriptica/sign_up.html", form=form), 422 if form.errors else 200
 
 
@@ -150,7 +151,8 @@ def forgotten_password():
         if sign_ins.account_with(session(), email):
             sign_ins.send(session(), now, "password", email)
         session().commit()
-        return redirect(url_for(".password_asked"))
+        _come_back_later(own_path(request.args.get("next")))
+        return redirect(url_for(".password_asked", next=request.args.get("next")))
     page = render_template("ascriptica/forgotten_password.html", form=form, by_mail=by_mail())
     return page, 422 if form.errors else 200
 
@@ -160,6 +162,11 @@ def forgotten_password():
 def password_asked():
     """What happens after asking for a new password; the same for everybody."""
     return render_template("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
+
+
+def _come_back_later(wanted: str) -> None:
+    """A link for a new password leads on to this page, in the browser where it was asked for."""
+    cookie["wanted"] = wanted[:500]
 
 
 @blueprint.route("/links/<token>", methods=["GET", "POST"])
@@ -201,7 +208,7 @@ def _choose_password(link: OneTimeLink, token: str):
     if form.validate_on_submit():
         now, kept = drain.utc_now(), passwords.hash_of(form.password.data)
         account = sign_ins.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
-        answer = _let_in(account, now, url_for("ascriptica.catalogue"))
+        answer = _let_in(account, now, own_path(cookie.get("wanted")))
         flash("Your new password is saved.", "success")
         return answer
     page = render_template("ascriptica/new_password.html", form=form, account=link.account)

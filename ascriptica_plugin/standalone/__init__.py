@@ -33,7 +33,8 @@ PRACTICE_SECONDS = 10
 def run(create_app: Callable[[], Flask], host_file: Path) -> None:
     """Run everything until Ctrl-C or SIGTERM, then exit with 0; exit with 1 and a sentence where it can't start.
 
-    `create_app` makes the host's application from the environment; `host_file` is the module that has it as `app`.
+    `create_app` makes the host's application from the environment, or raises RuntimeError with such a sentence;
+    `host_file` is the module that has it as `app`.
     """
     os.umask(0o077)
     children, code = Children(host_file.parent), 0
@@ -67,12 +68,7 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
     instance = Instance(host_file.parent / "instance")
     if instance.has_own_queue:
         children.start("The queue's server", instance.queue_command(), ends_last=True)
-    try:
-        app = create_app()
-    except ModuleNotFoundError as error:
-        raise CantStart(
-            f"{error.name} is missing; DATABASE_URL needs it. pip install '.[postgres]' has PostgreSQL's."
-        ) from None
+    app = create_app()
     flask = [sys.executable, "-m", "flask", "--app", host_file.stem, "ascriptica"]
     with app.app_context():
         session = app.extensions["sqlalchemy"].session

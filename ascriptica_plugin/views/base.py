@@ -155,9 +155,10 @@ def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> 
 @blueprint.context_processor
 def for_every_page() -> dict:
     """What base.html needs. After a failure it asks nobody, since asking may be what failed."""
+    shown = {"timezone": plugin().timezone.key.replace("_", " ")}
     if g.get("ascriptica_bare"):
-        return {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
-    return {
+        return shown | {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
+    return shown | {
         "signed_in": plugin().load_participant(),
         "is_administrator": plugin().may_administer(),
         "display_canvas": settings().display_canvas,

@@ -53,7 +53,7 @@ def page(error: HTTPException):
         _leave_the_database_out()
         context = for_every_page()
     title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
-    context |= {"title": title, "text": text, "back": _page_before()}
+    context |= {"title": title, "text": text, "back": page_before()}
     response = make_response(render_template("ascriptica/error.html", **context), error.code)
     if error.code == 503:
         response.headers["Retry-After"] = AGAIN_SECONDS
@@ -91,7 +91,8 @@ def _leave_the_database_out() -> None:
         session().rollback()
 
 
-def _page_before() -> str | None:
-    """The page that the person came from, where it is one of this site and worth going back to."""
-    own = (request.referrer or "").startswith(request.host_url)
-    return request.referrer if own and request.method == "POST" else None
+def page_before() -> str | None:
+    """The path of the page that the person came from, where it is one of this site and worth going back to."""
+    came_from, site = request.referrer or "", request.host_url
+    own = came_from.startswith(site) and request.method == "POST"
+    return came_from[len(site) - 1 :] if own else None
