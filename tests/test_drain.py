@@ -55,6 +55,7 @@ def test_canvas_down_holds_all_counts_nothing_and_heals_by_itself(office, canvas
         "oldest_due_seconds": None,
         "connection": "ok",
         "hold": None,
+        "worker_seen_seconds": None,
     }
 
 
@@ -529,7 +530,7 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
     def move_to_another_canvas():
         settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
         connections.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
-        found = connections.Findings("Practice Admin", "Another University", (), 0)
+        found = connections.Findings("Practice Admin", "Another University", ())
         other = connections.adopt(office.session, settings, office.canvases, found, office.now)
         associate_as_typed(office, office.session, course_id, connection_id=other.id)
         office.session.commit()
