@@ -398,6 +398,37 @@ def test_a_changed_password_signs_out_everywhere_else(site, ann):
     assert visitor(site).sign_in().status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("fails", "path", "form"),
+    [
+        ("DELETE", "/my/password", {"old_password": PASSWORD, "password": ANOTHER}),
+        ("DELETE", "/my/sessions", {"which": "", "password": PASSWORD}),
+        ("DELETE", "/sign-out", {}),
+        ("INSERT", "/sign-in", {"email": "ann@example.org", "password": PASSWORD}),
+    ],
+)
+def test_whose_database_fails_stays_signed_in(site, ann, fails, path, form):
+    has_account(site)
+    for browser in (visitor(site), ann):
+        browser.sign_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        broken = f"CREATE TRIGGER broken BEFORE {fails} ON ascriptica_account_session BEGIN DELETE FROM nowhere; END"
+        connection.exec_driver_sql(broken)
+    assert ann.post(path, data=form).status_code == 503
+    assert ann.is_signed_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER broken")
+    assert ann.post(path, data=form).status_code == 302
+
+
+def test_a_new_password_is_hashed_for_nobody_who_has_no_tries_or_not_the_old_one(site, ann, monkeypatch):
+    has_account(site)
+    ann.sign_in()
+    monkeypatch.setattr(passwords, "METHOD", "hashed in no way that there is")
+    form = {"old_password": "wrong one", "password": ANOTHER}
+    assert [ann.post("/my/password", data=form).status_code for _ in range(11)] == [422] * 10 + [429]
+
+
 def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_after_sign_out(site, ann, caplog):
     caplog.set_level(logging.INFO)
     has_account(site)
