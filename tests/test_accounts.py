@@ -542,6 +542,15 @@ def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, a
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
+def test_visitors_by_ipv4_are_told_apart_where_a_server_writes_them_as_ipv6(site, ann):
+    has_account(site)
+    wrong = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
+    for n in range(sign_ins.WRONG_FROM_ADDRESS.at_once):
+        assert ann.sign_in(f"x{n}@example.org", environ_base=wrong).status_code == 422
+    for address, status in ((wrong["REMOTE_ADDR"], 429), ("192.0.2.1", 429), ("::ffff:192.0.2.2", 302)):
+        assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
 def test_who_signs_in_rightly_uses_nothing_up(site):
     has_account(site)
     for _ in range(12):

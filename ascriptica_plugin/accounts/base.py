@@ -150,6 +150,8 @@ def visitor() -> str:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
         return "nowhere"
+    # As a server that listens for both writes those of IPv4, which would all be one network.
+    address = getattr(address, "ipv4_mapped", None) or address
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
