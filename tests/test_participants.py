@@ -7,7 +7,7 @@ from flask import g
 from sqlalchemy import event, select
 
 from ascriptica_plugin import drain, sign_ins
-from ascriptica_plugin.models import CanvasUser, LogEntry, Participant
+from ascriptica_plugin.models import Account, CanvasUser, LogEntry, Participant
 
 from .conftest import PASSWORD, Office, sign_in
 from .test_pages import all_of, words
@@ -196,6 +196,18 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
     assert [(one.name, one.email) for one in all_of(app, Participant) if one.id == number] == [
         ("Kim Lee", "kim.lee@example.org")
     ]
+
+
+def test_nobody_changes_the_email_that_they_sign_in_with(app, admin):
+    Office(app, None).course("ART")
+    admin.post("/courses/ART/register")
+    [me] = all_of(app, Participant)
+    refused = corrected(admin, me.id, name="Boss", email="thief@example.org")
+    assert refused.status_code == 422
+    assert "Ask another administrator to change its email." in words(refused)
+    assert [one.email for one in all_of(app, Participant)] == ["boss@example.org"]
+    assert corrected(admin, me.id, name="The Boss", email="boss@example.org").status_code == 302
+    assert [one.name for one in all_of(app, Account)] == ["The Boss"]
 
 
 def test_a_host_that_corrects_nobody_is_told_of(app, admin):
