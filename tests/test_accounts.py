@@ -648,8 +648,11 @@ def test_a_forgotten_password_by_mail(mailing, inbox):
     )
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
+    waiting = [(one.kind, one.email) for one in all_of(mailing, Mail)]
+    assert waiting == [("password", "ann@example.org"), ("password", "nobody@example.org")], "both take as long"
     worker_process.send_mails(mailing)
     [sent] = inbox.mails
+    assert all_of(mailing, Mail) == []
     link = link_in(sent)
     assert all_of(mailing, OneTimeLink)[0].ends_at <= drain.utc_now() + timedelta(hours=1)
     assert ann.post(link, data={"password": ANOTHER}).status_code == 302
