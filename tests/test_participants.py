@@ -182,11 +182,15 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
         sign_ins.add_account(session, drain.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
     session.commit()
     number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
+    account = sign_ins.account_with(session, "kim@example.org")
+    link = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    session.commit()
     taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
     assert taken.status_code == 422
     assert "There is a sign-in for LOU@example.org already." in words(taken)
     assert [one.name for one in all_of(app, Participant) if one.id == number] == ["Kim"]
     assert corrected(admin, number, name="Kim Lee", email="kim.lee@example.org").status_code == 302
+    assert admin.get(f"/links/{link}").status_code == 410, "it went to the email before"
     kim = app.test_client()
     g.pop("_login_user")
     kim.post("/sign-in", data={"email": "Kim.Lee@example.org", "password": PASSWORD})
