@@ -30,8 +30,9 @@ def _switch(name: str) -> bool:
 
 
 def _engine_options(url: str) -> dict[str, object]:
-    # A database that was restarted is no reason to fail the next request.
-    options: dict[str, object] = {"pool_pre_ping": True}
+    # A database that was restarted is no reason to fail the next request. What fails is told in the log without its
+    # values, which are people's.
+    options: dict[str, object] = {"pool_pre_ping": True, "hide_parameters": True}
     if url.startswith("sqlite"):
         # It lets one write at a time, and those who wait stand in no line: in a rush some need more than its 5 seconds.
         options["connect_args"] = {"timeout": 30}

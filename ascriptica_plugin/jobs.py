@@ -28,6 +28,9 @@ QUEUE = "ascriptica"
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
 FAILURE_SECONDS = 24 * 3600
+LONGEST_PACKED = 1000
+"""Bytes of a job's data in Redis: many times what ours has; what is longer may unpack to more than fits in memory."""
+
 RING_SECONDS = 0.25
 AGAIN_SECONDS = 3
 
@@ -158,10 +161,13 @@ class _Job(Job):
     OURS = JSONSerializer.dumps((f"{__name__}.{sync_enrollments.__name__}", None, (), {}))
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        kept = {name: value for name, value in raw_data.items() if name in self.KEPT}
         try:
-            super().restore({name: value for name, value in raw_data.items() if name in self.KEPT})
+            if len(kept.get(b"data", b"")) > LONGEST_PACKED:
+                raise ValueError
+            super().restore(kept)
         except ValueError:
-            # A status or a time that is none: not ours either, and it has to be taken off the queue.
+            # Too much, or a status or a time that is none: not ours either, and it has to be taken off the queue.
             super().restore({b"data": b"unreadable"})
         self.timeout, self.result_ttl, self.failure_ttl = -1, 0, FAILURE_SECONDS
 

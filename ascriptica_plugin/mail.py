@@ -85,7 +85,11 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Raises smtplib.SMTPException or OSError."""
         with self._server() as server:
-            server.send_message(message)
+            try:
+                server.send_message(message)
+            except smtplib.SMTPNotSupportedError:
+                # Letters that this server takes in no address are the recipient's trouble; the next mail can go out.
+                raise smtplib.SMTPRecipientsRefused({message["To"]: (553, b"")}) from None
 
     @contextmanager
     def _server(self):
@@ -165,7 +169,7 @@ def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> Ema
     else:
         about, lasts = sign_ins.account_with(session, mail.email), sign_ins.MAILED_PASSWORD_LINK_LASTS
     if about is None or now - mail.made_at > GIVE_UP:
-        log.warning("Mail %d (%s) is given up: too old, or what it was about is gone.", mail.id, mail.kind)
+        log.warning("Mail %d (%s) is given up: too old, or what it is about is not there.", mail.id, mail.kind)
         return None
     if "{link}" in TEXTS[mail.kind][1]:
         link = mailer.page("use_link", token=sign_ins.make_link(session, now, lasts, to=about))

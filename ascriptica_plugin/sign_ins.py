@@ -57,8 +57,13 @@ def add_account(
 
 
 def correct_account(session: Session, account: Account, name: str, email: str) -> None:
-    """Another name and email for the account. Raises ValueError with a sentence where the email has one already."""
-    begin_writing(session)
+    """Another name and email for the account; with another email, links that went to the one before open nothing.
+
+    Raises ValueError with a sentence where the email has an account already.
+    """
+    hold(session, account.id)
+    if account.email != email.lower():
+        _end_links(session, account)
     try:
         with session.begin_nested():
             account.name, account.email = name, email.lower()
@@ -239,11 +244,15 @@ def change_password(session: Session, account: Account, password_hash: str, now:
     """The account's new password; all its sessions and links end."""
     hold(session, account.id).password_hash = password_hash
     end_sessions(session, account)
-    theirs = delete(OneTimeLink).where(OneTimeLink.account_id == account.id)
-    session.execute(theirs.execution_options(synchronize_session=False))
+    _end_links(session, account)
     if by_mail:
         send(session, now, "password_changed", account.email)
     log.note(session, now, account.email, "changed the password", participant_id=participant_id_of(session, account))
+
+
+def _end_links(session: Session, account: Account) -> None:
+    theirs = delete(OneTimeLink).where(OneTimeLink.account_id == account.id)
+    session.execute(theirs.execution_options(synchronize_session=False))
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

@@ -408,6 +408,37 @@ def test_a_changed_password_signs_out_everywhere_else(site, ann):
     assert visitor(site).sign_in().status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("fails", "path", "form"),
+    [
+        ("DELETE", "/my/password", {"old_password": PASSWORD, "password": ANOTHER}),
+        ("DELETE", "/my/sessions", {"which": "", "password": PASSWORD}),
+        ("DELETE", "/sign-out", {}),
+        ("INSERT", "/sign-in", {"email": "ann@example.org", "password": PASSWORD}),
+    ],
+)
+def test_whose_database_fails_stays_signed_in(site, ann, fails, path, form):
+    has_account(site)
+    for browser in (visitor(site), ann):
+        browser.sign_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        broken = f"CREATE TRIGGER broken BEFORE {fails} ON ascriptica_account_session BEGIN DELETE FROM nowhere; END"
+        connection.exec_driver_sql(broken)
+    assert ann.post(path, data=form).status_code == 503
+    assert ann.is_signed_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER broken")
+    assert ann.post(path, data=form).status_code == 302
+
+
+def test_a_new_password_is_hashed_for_nobody_who_has_no_tries_or_not_the_old_one(site, ann, monkeypatch):
+    has_account(site)
+    ann.sign_in()
+    monkeypatch.setattr(passwords, "METHOD", "hashed in no way that there is")
+    form = {"old_password": "wrong one", "password": ANOTHER}
+    assert [ann.post("/my/password", data=form).status_code for _ in range(11)] == [422] * 10 + [429]
+
+
 def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_after_sign_out(site, ann, caplog):
     caplog.set_level(logging.INFO)
     has_account(site)
@@ -521,6 +552,15 @@ def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, a
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
+def test_visitors_by_ipv4_are_told_apart_where_a_server_writes_them_as_ipv6(site, ann):
+    has_account(site)
+    wrong = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
+    for n in range(sign_ins.WRONG_FROM_ADDRESS.at_once):
+        assert ann.sign_in(f"x{n}@example.org", environ_base=wrong).status_code == 422
+    for address, status in ((wrong["REMOTE_ADDR"], 429), ("192.0.2.1", 429), ("::ffff:192.0.2.2", 302)):
+        assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
 def test_who_signs_in_rightly_uses_nothing_up(site):
     has_account(site)
     for _ in range(12):
@@ -618,8 +658,11 @@ def test_a_forgotten_password_by_mail(mailing, inbox):
     )
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
+    waiting = [(one.kind, one.email) for one in all_of(mailing, Mail)]
+    assert waiting == [("password", "ann@example.org"), ("password", "nobody@example.org")], "both take as long"
     worker_process.send_mails(mailing)
     [sent] = inbox.mails
+    assert all_of(mailing, Mail) == []
     link = link_in(sent)
     assert all_of(mailing, OneTimeLink)[0].ends_at <= drain.utc_now() + timedelta(hours=1)
     assert ann.post(link, data={"password": ANOTHER}).status_code == 302
@@ -674,6 +717,22 @@ def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox,
     assert "refuses the recipient" in caplog.text
     assert "too old" in caplog.text
     assert "ann@example.org" not in caplog.text
+
+
+def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(mailing, inbox, caplog):
+    """Mail programs decode two, to a line break and to another address; this server takes no letters like the third."""
+    inbox.controller.stop()
+    inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=False)
+    inbox.controller.start()
+    ann = visitor(mailing)
+    for email in ("=?utf-8?q?eve=0a?=@example.org", "=?utf-8?q?kim?=@example.org"):
+        assert "not an email address" in words(ann.sign_up(email))
+    ann.sign_up("\u00fc@example.org")
+    ann.sign_up("ann@example.org")
+    worker_process.send_mails(mailing)
+    assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
+    assert "refuses the recipient" in caplog.text
+    assert all_of(mailing, Mail) == []
 
 
 def test_two_workers_send_a_mail_once(app, inbox):

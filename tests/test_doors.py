@@ -186,6 +186,15 @@ def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_s
         assert secret not in caplog.text
 
 
+def test_what_fails_in_the_database_is_told_in_the_log_without_its_values(site, caplog):
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE ascriptica_sign_up")
+    assert visitor(site).sign_up("kim@example.org", "Kim Lee").status_code == 503
+    assert "INSERT INTO ascriptica_sign_up" in caplog.text
+    for secret in ("kim@", "Kim Lee", f"{passwords.METHOD}$"):
+        assert secret not in caplog.text
+
+
 @pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "MADEUP"])
 def test_a_method_that_no_page_has_is_refused(site, method):
     for rule in pages(site):

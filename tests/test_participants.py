@@ -7,7 +7,7 @@ from flask import g
 from sqlalchemy import event, select
 
 from ascriptica_plugin import drain, sign_ins
-from ascriptica_plugin.models import CanvasUser, LogEntry, Participant
+from ascriptica_plugin.models import Account, CanvasUser, LogEntry, Participant
 
 from .conftest import PASSWORD, Office, sign_in
 from .test_pages import all_of, words
@@ -182,11 +182,15 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
         sign_ins.add_account(session, drain.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
     session.commit()
     number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
+    account = sign_ins.account_with(session, "kim@example.org")
+    link = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    session.commit()
     taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
     assert taken.status_code == 422
     assert "There is a sign-in for LOU@example.org already." in words(taken)
     assert [one.name for one in all_of(app, Participant) if one.id == number] == ["Kim"]
     assert corrected(admin, number, name="Kim Lee", email="kim.lee@example.org").status_code == 302
+    assert admin.get(f"/links/{link}").status_code == 410, "it went to the email before"
     kim = app.test_client()
     g.pop("_login_user")
     kim.post("/sign-in", data={"email": "Kim.Lee@example.org", "password": PASSWORD})
@@ -196,6 +200,18 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
     assert [(one.name, one.email) for one in all_of(app, Participant) if one.id == number] == [
         ("Kim Lee", "kim.lee@example.org")
     ]
+
+
+def test_nobody_changes_the_email_that_they_sign_in_with(app, admin):
+    Office(app, None).course("ART")
+    admin.post("/courses/ART/register")
+    [me] = all_of(app, Participant)
+    refused = corrected(admin, me.id, name="Boss", email="thief@example.org")
+    assert refused.status_code == 422
+    assert "Ask another administrator to change its email." in words(refused)
+    assert [one.email for one in all_of(app, Participant)] == ["boss@example.org"]
+    assert corrected(admin, me.id, name="The Boss", email="boss@example.org").status_code == 302
+    assert [one.name for one in all_of(app, Account)] == ["The Boss"]
 
 
 def test_a_host_that_corrects_nobody_is_told_of(app, admin):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import drain, imports, log, privacy, registrations, worker
+from ascriptica_plugin import drain, imports, log, privacy, registrations, sign_ins, worker
 from ascriptica_plugin.models import (
     Account,
     Base,
@@ -20,7 +20,7 @@ from ascriptica_plugin.models import (
     begin_writing,
 )
 
-from .conftest import Office, sign_in, someone
+from .conftest import PASSWORD, Office, sign_in, someone
 from .test_drain import during_the_first_call
 from .test_imports import upload
 from .test_pages import all_of, words
@@ -184,6 +184,19 @@ def test_who_sent_a_file_is_erased_too(app, admin):
     office.deliver()
     assert [one.who for one in all_of(app, Import)] == ["an erased participant"]
     assert "kim@" not in everything_in_the_database(office)
+
+
+def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
+    office = Office(app, None)
+    account = sign_ins.add_account(office.session, drain.utc_now(), "kim@example.org", "Kim", PASSWORD)
+    office.session.commit()
+    number = number_of(office)
+    assert admin.post(f"/tools/accounts/{account.id}/link").status_code == 200
+    admin.post(f"/tools/participants/{number}", data={"name": "Kim", "email": "new@example.org", "sis_user_id": ""})
+    erase(admin, number)
+    office.deliver()
+    for email in ("kim@", "new@"):
+        assert email not in everything_in_the_database(office)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

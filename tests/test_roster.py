@@ -459,8 +459,9 @@ def test_a_long_list_fills_the_course_and_then_its_waitlist(office, admin, canva
 
 
 def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
-    course = office.course("ART", "art", capacity=4)
+    course = office.course("ART", "art", capacity=5)
     office.register(course, "kim", sis_user_id="K-100")
+    office.register(course, "cut", name="x;=1+1;")
     office.register(course, "eve", name='=HYPERLINK("http://evil.example"),1')
     office.register(course, "tab", name="\tx")
     office.register(course, "wide", name="＝1+1")
@@ -469,13 +470,16 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     answer = admin.post("/tools/courses/ART/roster.csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert "ART-roster.csv" in answer.headers["Content-Disposition"]
-    assert answer.data.startswith(b"\xef\xbb\xbfname,")
+    assert answer.data.startswith(b'\xef\xbb\xbf"name",')
     rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
     assert rows[0] == ["name", "email", "sis_user_id", "status", "registered_at", "withdrawn_at", "canvas_access"]
-    assert [row[0] for row in rows[1:]] == ["Kim", '\'=HYPERLINK("http://evil.example"),1', "'\tx", "'＝1+1", "Lou"]
+    names = ["Kim", "x;=1+1;", '\'=HYPERLINK("http://evil.example"),1', "'\tx", "'＝1+1", "Lou"]
+    assert [row[0] for row in rows[1:]] == names
     assert rows[1][1:4] == ["kim@example.org", "K-100", "registered"]
     assert rows[1][5:] == ["", "In Canvas"]
-    assert rows[5][3:] == ["waitlisted", rows[5][4], "", ""]
+    assert rows[6][3:] == ["waitlisted", rows[6][4], "", ""]
+    otherwise = csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert not [cell for row in otherwise for cell in row if cell.startswith("=")]
     told = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
     assert (told.who, told.course_id) == ("boss@example.org", course.id)
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import signal
 import zlib
 from pathlib import Path
@@ -107,3 +108,20 @@ def test_only_our_own_job_runs(
     assert "Traceback" not in log
     assert "/told" not in canvas.calls()
     assert not marker.exists()
+
+
+def test_what_is_no_job_of_ours_is_not_unpacked(
+    ringing: Office,  # noqa: F811
+    valkey: Valkey,  # noqa: F811
+    at_work: Process,  # noqa: F811
+):
+    packed = zlib.compress(bytes(300_000_000))
+    with valkey.client() as client:
+        queue = rq.Queue(jobs.QUEUE, connection=client, serializer="json")
+        client.hset(queue.enqueue(OURS).key, "data", packed)
+        at_work.start()
+        until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))
+    told = Path(f"/proc/{at_work.child.pid}/status").read_text()
+    code, log = at_work.end(signal.SIGTERM)
+    assert (code, log.count("not ours; it was thrown away")) == (0, 1)
+    assert int(re.search(r"VmHWM:\s+([0-9]+) kB", told)[1]) < 250_000

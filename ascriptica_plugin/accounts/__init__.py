@@ -90,8 +90,14 @@ def forget_person(key: str) -> None:
 
 
 def correct_person(key: str, name: str, email: str) -> None:
-    """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`."""
+    """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`.
+
+    Raises ValueError with a sentence for one's own email: whoever finds a browser signed in could have a link for a
+    new password sent to an address of theirs.
+    """
     if account := sign_ins.account_of(session(), key):
+        if account.id == current_user.id and account.email != email.lower():
+            raise ValueError("This is your own sign-in. Ask another administrator to change its email.")
         sign_ins.correct_account(session(), account, name, email)
 
 

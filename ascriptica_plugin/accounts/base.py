@@ -83,20 +83,40 @@ def needs_second_step(account: Account | SignedIn) -> bool:
 # -- beginning a session ----------------------------------------------------------------------------------------------
 
 
+# Each commits before the cookie changes: where that fails, the browser keeps the session that it had.
+
+
 def begin(account: Account, now: datetime) -> None:
-    """Sign in: a new session, whatever the browser had before. The caller commits."""
+    """Sign in, and commit: a new session, whatever the browser had before."""
+    signed_in = SignedIn(account, sign_ins.begin_session(session(), account, now, _browser()))
     leave()
-    token = sign_ins.begin_session(session(), account, now, _browser())
     # Flask sends a permanent session's cookie anew with each answer, and takes none that is older than IDLE.
     cookie.permanent = True
-    login_user(SignedIn(account, token))
-    log.info("Account %d signed in from %s.", account.id, visitor())
+    login_user(signed_in)
+    log.info("Account %d signed in from %s.", signed_in.id, visitor())
+
+
+def begin_half(account: Account, now: datetime) -> None:
+    """Let the code follow, and commit."""
+    token = sign_ins.begin_first_step(session(), account, now)
+    leave()
+    cookie["first_step"] = token
+
+
+def renew() -> None:
+    """Give this browser's session a new token, and commit; one that has ended stays so."""
+    token = sign_ins.renew_session(session(), current_user.token)
+    session().commit()
+    if token:
+        current_user.token = token
+        login_user(current_user._get_current_object())
 
 
 def leave() -> None:
-    """End whatever session the browser had, whole or half. The caller commits."""
+    """End whatever session the browser had, whole or half, and commit."""
     sign_ins.end_session(session(), cookie.get("_user_id", ""))
     sign_ins.end_first_step(session(), cookie.get("first_step", ""))
+    session().commit()
     cookie.clear()
 
 
@@ -130,6 +150,8 @@ def visitor() -> str:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
         return "nowhere"
+    # As a server that listens for both writes those of IPv4, which would all be one network.
+    address = getattr(address, "ipv4_mapped", None) or address
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
@@ -159,25 +181,20 @@ def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **va
 def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, *wanted, **values):
     """The answer to somebody signed in who gives a wrong password, or too many; None where it is right.
 
-    Then the account is held, none of its tries counts, and the session has a new token; the caller has to commit.
-    `wanted` is what else the try uses up.
+    Then the account is held and none of its tries counts; the caller goes on with `renew` or `begin`, since whoever
+    gave the password gets a new token. `wanted` is what else the try uses up.
     """
     if wait := wait_for(now, (WRONG_FOR_ACCOUNT, current_user.email), *wanted):
         return too_many(form, template, wait, **values)
     account = session().get(Account, current_user.id)
     kept = account.password_hash if account else None
-    if passwords.fits(password.data, kept) and still_with(account.id, kept) and _renew(account):
+    right = passwords.fits(password.data, kept) and still_with(account.id, kept)
+    if right and sign_ins.owner_of_session(session(), current_user.token, now):
         allowances.give_all_back(session(), WRONG_FOR_ACCOUNT, current_user.email)
         return None
     session().rollback()
     password.errors = ["That is not your password. Try again."]
     return render_template(template, form=form, **values), 422
-
-
-def _renew(account: Account) -> bool:
-    """Give this browser's session a new token; whether it had not ended."""
-    token = sign_ins.renew_session(session(), current_user.token)
-    return token is not None and login_user(SignedIn(account, token))
 
 
 def still_with(account_id: int, password_hash: str) -> Account | None:

@@ -13,6 +13,7 @@ from ..sign_ins import MAILS_TO_EMAIL, SIGN_UPS_FROM_ADDRESS, WRONG_FOR_ACCOUNT,
 from ..views.base import for_everybody
 from .base import (
     begin,
+    begin_half,
     blueprint,
     by_mail,
     code_fits,
@@ -60,12 +61,9 @@ def sign_in():
 def _let_in(account: Account, now: datetime, wanted: str):
     """After the right password, or a link: signed in, or on to the code where the account has a second step."""
     if second_step.has_one(session(), account):
-        leave()
-        cookie["first_step"] = sign_ins.begin_first_step(session(), account, now)
-        session().commit()
+        begin_half(account, now)
         return redirect(url_for(".give_code", next=wanted))
     begin(account, now)
-    session().commit()
     return go_on(account, wanted)
 
 
@@ -86,7 +84,6 @@ def give_code():
             allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
             allowances.give_all_back(session(), WRONG_CODES, email)
             begin(account, now)
-            session().commit()
             return redirect(own_path(request.args.get("next")))
         session().rollback()
     if account is None:
@@ -101,7 +98,6 @@ def sign_out():
     number = current_user.id if current_user.is_authenticated else None
     begin_writing(session())
     leave()
-    session().commit()
     if number:
         log.info("Account %d signed out from %s.", number, visitor())
     logout_user()
@@ -148,8 +144,8 @@ def forgotten_password():
         if wait := wait_for(now, (SIGN_UPS_FROM_ADDRESS, visitor()), (MAILS_TO_EMAIL, email)):
             return too_many(form, "ascriptica/forgotten_password.html", wait, by_mail=True)
         begin_writing(session())
-        if sign_ins.account_with(session(), email):
-            sign_ins.send(session(), now, "password", email)
+        # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
+        sign_ins.send(session(), now, "password", email)
         session().commit()
         _come_back_later(own_path(request.args.get("next")))
         return redirect(url_for(".password_asked", next=request.args.get("next")))
@@ -196,7 +192,6 @@ def _confirm(link: OneTimeLink, token: str):
             account = sign_ins.confirm(session(), token, now)
             allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
             begin(account, now)
-            session().commit()
             flash(f"Welcome, {account.name}.", "success")
             return redirect(own_path(wanted))
         form.password.errors = ["That is not the password of this sign-up. Try again, or sign up once more."]

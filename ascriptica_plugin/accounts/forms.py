@@ -2,7 +2,7 @@
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
-from wtforms.validators import Email, InputRequired, Length, Regexp, StopValidation, ValidationError
+from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from .. import passwords, people
 from ..forms import NO_CONTROLS
@@ -27,22 +27,14 @@ class NewPasswordField(PasswordField):
                 raise ValidationError(str(error)) from None
 
 
-def _fits_canvas(form: FlaskForm, field: EmailField) -> None:
-    """Before the address is read, which takes time with the square of its length."""
-    if len(field.data) > people.LONGEST_EMAIL:
-        raise StopValidation("Canvas takes logins of 100 characters at most. Use a shorter address.")
-
-
 class EmailForm(FlaskForm):
-    email = EmailField(
-        "Email",
-        filters=[_strip],
-        validators=[
-            InputRequired("Enter your email address."),
-            _fits_canvas,
-            Email("That is not an email address. It looks like ann@example.org."),
-        ],
-    )
+    email = EmailField("Email", filters=[_strip], validators=[InputRequired("Enter your email address.")])
+
+    def validate_email(self, field: EmailField) -> None:
+        try:
+            people.read_email(field.data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class SignInForm(FlaskForm):

@@ -36,7 +36,8 @@ def _hand_out(to: SignUp | Account | None):
     begin_writing(session())
     token = sign_ins.make_link(session(), now, sign_ins.LINK_LASTS, to=to)
     words = f"{'To confirm the sign-up' if isinstance(to, SignUp) else 'For a new password'} of {to.email}."
-    log.note(session(), now, current_user.email, "made a one-time link", words)
+    number = sign_ins.participant_id_of(session(), to) if isinstance(to, Account) else None
+    log.note(session(), now, current_user.email, "made a one-time link", words, participant_id=number)
     session().commit()
     address = current_app.config["ASCRIPTICA_ADDRESS"] or request.host_url.rstrip("/")
     return render_template(

@@ -21,6 +21,7 @@ from .base import (
     code_fits,
     needs_second_step,
     own_path,
+    renew,
     session,
     too_many,
     unless_right,
@@ -48,13 +49,15 @@ def change_password(person: Person):
     """Change the password, which signs out everywhere else."""
     form, template = ChangePasswordForm(current_user), "ascriptica/change_password.html"
     if form.validate_on_submit():
-        now, kept = drain.utc_now(), passwords.hash_of(form.password.data)
+        now = drain.utc_now()
         if refusal := unless_right(form.old_password, form, template, now):
             return refusal
+        # Nobody waits for the account while the new one is hashed.
+        renew()
+        kept = passwords.hash_of(form.password.data)
         account = _own_account(now)
         sign_ins.change_password(session(), account, kept, now, by_mail=by_mail())
         begin(account, now)
-        session().commit()
         flash("Your password is changed, and you are signed out everywhere else.", "success")
         return redirect(url_for(".own_sign_in"))
     return render_template(template, form=form), 422 if form.errors else 200
@@ -77,7 +80,7 @@ def own_sessions(person: Person):
             return refusal
         only = request.form.get("which", "").replace("\x00", "") or None
         ended = sign_ins.end_other_sessions(session(), current_user.id, current_user.token, only)
-        session().commit()
+        renew()
         if ended:
             flash("You are signed out there.", "success")
         else:
@@ -102,7 +105,7 @@ def own_second_step(person: Person):
     if form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, needed=needed):
             return refusal
-        session().commit()
+        renew()
         sealed = Sealed.seal(second_step.new_secret(), base.plugin().canvases.keys)
         cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
         return redirect(url_for(".own_second_step", next=request.args.get("next")))
@@ -132,7 +135,6 @@ def _turn_on(secret: str, now: datetime):
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, email)
             begin(account, now)
-            session().commit()
             flash("From now on signing in takes a code, too. You are signed out everywhere else.", "success")
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
         session().rollback()
@@ -151,10 +153,9 @@ def _turn_off(now: datetime):
             allowances.give_all_back(session(), WRONG_CODES, account.email)
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
             begin(account, now)
-            session().commit()
             flash("The password alone signs you in again. You are signed out everywhere else.", "success")
             return redirect(url_for(".own_sign_in"))
-        session().commit()
+        renew()
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 

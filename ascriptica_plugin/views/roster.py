@@ -188,9 +188,14 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    """One line of CSV in which nothing is a formula: a spreadsheet runs what begins with one of these signs."""
+    """One line of CSV in which nothing is a formula: a spreadsheet runs what begins with one of these signs.
+
+    In quotes, since many a spreadsheet takes a semicolon for the end of a cell.
+    """
     line = io.StringIO()
-    csv.writer(line).writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in cells])
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(
+        ["'" + cell if cell.startswith(FORMULA) else cell for cell in cells]
+    )
     return line.getvalue()
 
 
