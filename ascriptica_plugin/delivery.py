@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from . import seats
-from .canvas import CanvasClient, CourseConcluded, Enrollment, NotFound, PermissionMissing, Refused, User
+from .canvas import CanvasClient, CanvasError, CourseConcluded, Enrollment, NotFound, PermissionMissing, Refused, User
 from .models import DEFAULT_SECTION, Settings
 from .seats import Known, Work
 
@@ -55,6 +55,19 @@ class Ledger:
         """Do from now on as Course Settings say."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
         self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
+
+
+def _ask(ledger: Ledger, work: Work, call: Call) -> Walk:
+    """A call that enrolls or ends. A busy Canvas may do it long after we have stopped to listen, so until it has
+    answered the seat's opposite has to wait."""
+    work.note_sent(ledger.now() + seats.LATE)
+    try:
+        answer = yield call
+    except CanvasError:
+        work.note_answered()
+        raise
+    work.note_answered()
+    return answer
 
 
 # -- into Canvas ------------------------------------------------------------------------------------------------------
@@ -105,6 +118,10 @@ def _was_ended_since(ledger: Ledger, work: Work, enrollment: Enrollment, asked_a
 def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
     how = {"state": "invited" if ledger.by_invitation else "active", "notify": ledger.canvas_mail}
+
+    def request(canvas: CanvasClient) -> Enrollment:
+        return canvas.enroll(work.canvas_course_id, user_id, section_id, **how)
+
     is_first = work.first_tried_at is None
     if is_first:
         if ledger.canvas_time() is None:
@@ -112,7 +129,7 @@ def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
             yield CanvasClient.myself
         work.note_try(ledger.canvas_time() or ledger.now())
     try:
-        return (yield lambda canvas: canvas.enroll(work.canvas_course_id, user_id, section_id, **how))
+        return (yield from _ask(ledger, work, request))
     except (NotFound, PermissionMissing, Refused) as error:
         # A plain no: nothing was made, so whatever is found there later on is not ours.
         if is_first:
@@ -240,7 +257,7 @@ def remove(ledger: Ledger, work: Work) -> Walk:
         raise Stuck("found_there", work.participant_id)
     try:
         task = work.on_withdrawal or ledger.on_withdrawal
-        yield lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task)
+        yield from _ask(ledger, work, lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task))
     except NotFound:
         # Gone already, provided that the course is still there to be asked.
         yield from _stop_if_place_is_missing(work)

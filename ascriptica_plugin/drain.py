@@ -398,6 +398,9 @@ class _Drain:
             if any(_may_be_one_row(task.work, work) for task in [*in_hand, *started]):
                 seats.put_off(self.session, work, self.now() + PUT_OFF)
                 continue
+            if work.has_to_wait(self.now()):
+                seats.put_off(self.session, work, work.in_doubt_until)
+                continue
             walk = delivery.enroll if work.wanted else delivery.remove
             task = _Task(walk(self.ledger, work), work)
             task.go_on()

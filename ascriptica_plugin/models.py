@@ -320,7 +320,9 @@ class Seat(Base):
 
     What should be true is derived from the live claims, never stored. The seat is settled when `settled_version`
     equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at` passed or NULL).
-    `granted`: the enrollment is ours to end. `kept`: it is not, and an admin let it stay after a withdrawal.
+    `granted`: the enrollment is ours to end. `kept`: it is not, and an admin let it stay after a withdrawal. Until
+    `in_doubt_until` Canvas may still carry out a request that it has not answered, to enroll (`in_doubt_enrolls`) or
+    to end.
     """
 
     __tablename__ = "ascriptica_seat"
@@ -368,6 +370,8 @@ class Seat(Base):
     parked_at: Mapped[datetime | None]
 
     first_tried_at: Mapped[datetime | None]
+    in_doubt_until: Mapped[datetime | None]
+    in_doubt_enrolls: Mapped[bool] = mapped_column(default=False, server_default=false())
     canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
     granted: Mapped[bool] = mapped_column(default=False)
     enrolled: Mapped[bool] = mapped_column(default=False)

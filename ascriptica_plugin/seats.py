@@ -45,6 +45,8 @@ LEASE = timedelta(seconds=10)
 FIRST_BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 CANARY = timedelta(minutes=15)
+LATE = timedelta(minutes=2)
+"""For how long after it was sent Canvas may still carry out a request; we listen for half a minute at most."""
 
 _seat, _claim = Seat.__table__, Claim.__table__
 
@@ -63,6 +65,8 @@ class Work:
     cause_scope: str
     held: bool
     first_tried_at: datetime | None
+    in_doubt_until: datetime | None
+    in_doubt_enrolls: bool
     canvas_enrollment_id: int | None
     granted: bool
     name: str
@@ -98,6 +102,19 @@ class Work:
         """Remember when, on Canvas's clock, the first request to enroll leaves; None: none has reached a row."""
         self.first_tried_at = tried_at
         self.note(first_tried_at=tried_at)
+
+    def note_sent(self, until: datetime) -> None:
+        """Remember that Canvas is asked, and may do it until then whether or not we hear of it."""
+        self.note(in_doubt_until=until, in_doubt_enrolls=self.wanted)
+
+    def note_answered(self) -> None:
+        """Remember that we did hear of it; what was in doubt before remains so."""
+        self.note(in_doubt_until=self.in_doubt_until)
+
+    def has_to_wait(self, now: datetime) -> bool:
+        """Whether an unanswered request for the opposite may still be carried out, and undo what we would do now."""
+        in_doubt = self.in_doubt_until is not None and now < self.in_doubt_until < now + LATE * 1.5
+        return in_doubt and self.in_doubt_enrolls != self.wanted
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
@@ -196,6 +213,8 @@ def _load_statement() -> Select:
             Seat.cause_scope,
             Seat.held,
             Seat.first_tried_at,
+            Seat.in_doubt_until,
+            Seat.in_doubt_enrolls,
             Seat.canvas_enrollment_id,
             Seat.granted,
             Participant.name,

@@ -282,11 +282,12 @@ def test_who_withdrew_before_a_frozen_worker_s_request_arrived_is_taken_out(offi
 
     def meanwhile():
         office.withdraw(office.session.get(Course, course_id), "kim")
+        office.later(minutes=3)
         another_worker_takes_over(office)
 
     during_the_first_call(office, monkeypatch, meanwhile, on_its_way_there=True)
     office.deliver()
-    office.later(minutes=1)
+    office.later(minutes=3)
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
     assert office.status()["seats"]["removed"] == 1
@@ -300,6 +301,7 @@ def test_a_frozen_worker_s_removal_hides_nobody_who_came_back_meanwhile(office, 
 
     def meanwhile():
         office.register(office.session.get(Course, course_id), "kim")
+        office.later(minutes=3)
         another_worker_takes_over(office)
 
     during_the_first_call(office, monkeypatch, meanwhile, "unenroll")
@@ -354,6 +356,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
     with pytest.raises(OperationalError):
         office.deliver()
     office.withdraw(course, "lou")
+    office.later(minutes=2)
     office.deliver()
     assert lou_is_in.wait(5)
     assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}

@@ -21,7 +21,7 @@ from ascriptica_plugin import drain, seats, worker
 from ascriptica_plugin.canvas import CanvasClient
 
 HURRIED = {
-    seats: ("LEASE", "FIRST_BACK_OFF"),
+    seats: ("LEASE", "FIRST_BACK_OFF", "LATE"),
     drain: ("RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
     worker: ("PAUSE_SECONDS",),
 }
