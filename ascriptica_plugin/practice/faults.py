@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 #: No fault holds a connection longer than this.
 LONGEST_SECONDS = 120
 STEP_SECONDS = 0.5
+LATE_SECONDS = 5
 THROTTLED = {403: "403 Forbidden (Rate Limit Exceeded)\n", 429: "429 Too Many Requests (Rate Limit Exceeded)\n"}
 
 
@@ -24,7 +25,7 @@ class Fault:
 
     `of`, unless empty, is a text that the query or the form must hold as it was sent, such as one user's id.
     `skip` calls go through first, then `times` are hit (None: all). `when` says whether the request
-    took effect before the fault ("after") or never did ("before").
+    took effect before the fault ("after"), never did ("before"), or does so LATE_SECONDS after a reset ("late").
     """
 
     match: str
@@ -38,7 +39,8 @@ class Fault:
     def __post_init__(self) -> None:
         method, space, path = self.match.partition(" ")
         known = self.fault in RAW or self.fault in ANSWERS
-        if not (known and space and method and path and self.when in ("before", "after")):
+        late = self.when == "late" and self.fault == "reset"
+        if not (known and space and method and path and (late or self.when in ("before", "after"))):
             raise ValueError(f"This is not a fault: {asdict(self)}")
 
     def meets(self, method: str, path: str, sent: str) -> bool:

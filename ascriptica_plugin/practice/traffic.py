@@ -14,7 +14,7 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
 from .calls import presented_token, query_pairs
-from .faults import Faults, perform, reset, throttled
+from .faults import LATE_SECONDS, Faults, perform, reset, throttled
 from .world import World
 
 API = "/api/v1"
@@ -172,7 +172,17 @@ class Traffic:
             time.sleep(self.options.latency_seconds)
         if fault and fault.when == "before":
             return perform(fault, environ)
+        if fault and fault.when == "late":
+            try:
+                return perform(fault, environ)
+            finally:
+                time.sleep(LATE_SECONDS)
+                self._carried_out(environ)
+        response = self._carried_out(environ)
+        return perform(fault, environ) if fault else response
+
+    def _carried_out(self, environ: dict[str, Any]) -> Response:
         response = Response.from_app(self.app, environ, buffered=True)
         response.headers["X-Request-Cost"] = str(self.options.latency_seconds)
         self.world.keep()
-        return perform(fault, environ) if fault else response
+        return response

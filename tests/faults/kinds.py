@@ -49,6 +49,8 @@ ANSWERS: dict[str, dict[str, object]] = {
     "reset before it took effect": {"match": EVERY_CALL, "fault": "reset"},
     "reset after it took effect": {"match": EVERY_CHANGE, "fault": "reset", "when": "after"},
     "reset after a removal": {"match": "DELETE /courses/", "fault": "reset", "when": "after"},
+    "enrolled long after a reset": {"match": EVERY_CHANGE, "fault": "reset", "when": "late"},
+    "ended long after a reset": {"match": "DELETE /courses/", "fault": "reset", "when": "late"},
     "reset after a user was created": {"match": "POST /accounts/", "fault": "reset", "when": "after"},
     "answer trickles": {"match": EVERY_CHANGE, "fault": "trickle", "when": "after", "times": 3},
     "headers trickle": {"match": EVERY_CHANGE, "fault": "trickle_headers", "times": 3},

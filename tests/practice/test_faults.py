@@ -13,6 +13,7 @@ import requests
 from urllib3.util import SKIP_HEADER
 
 from ..conftest import Practice
+from ..processes import until
 
 SELF = "GET /users/self"
 
@@ -46,7 +47,7 @@ def test_answered_faults(practice: Practice) -> None:
     assert answers[9].json()["name"] == "Practice Admin"
 
 
-def test_reset_before_leaves_nothing_and_after_leaves_the_row(practice: Practice) -> None:
+def test_reset_before_leaves_nothing_after_leaves_the_row_and_late_makes_it_later(practice: Practice) -> None:
     ids = practice.seed(users={"kim": {"name": "Kim", "login": "kim"}}, courses={"art": {"name": "Art"}})
     url = f"{practice.api}/courses/{ids['course.art']}/enrollments"
     for when, rows in (("before", 0), ("after", 1)):
@@ -54,6 +55,14 @@ def test_reset_before_leaves_nothing_and_after_leaves_the_row(practice: Practice
         with pytest.raises(requests.ConnectionError, match="reset"):
             practice.admin.post(url, data={"enrollment[user_id]": ids["user.kim"]}, timeout=5)
         assert len(practice.read("world")["enrollments"]) == rows
+    person = practice.admin.post(
+        f"{practice.api}/accounts/self/users", data={"pseudonym[unique_id]": "lou", "user[name]": "Lou"}, timeout=5
+    ).json()
+    practice.faults({"match": "POST /courses/*/enrollments", "fault": "reset", "when": "late"})
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        practice.admin.post(url, data={"enrollment[user_id]": person["id"]}, timeout=5)
+    assert len(practice.read("world")["enrollments"]) == 1
+    until(lambda: len(practice.read("world")["enrollments"]) == 2, 10)
 
 
 @pytest.mark.parametrize("fault", ["hang", "trickle_headers"])
