@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from . import __version__
 from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
@@ -30,7 +30,12 @@ T = TypeVar("T")
 
 
 class CanvasError(Exception):
-    """A call that brought no answer we can use; `str()` of it is a sentence that may be shown to an administrator."""
+    """A call that brought no answer we can use; `str()` of it is a sentence that may be shown to an administrator.
+
+    `leaves_doubt`: whether Canvas may have done what was asked, or still do it.
+    """
+
+    leaves_doubt = False
 
     def __init__(self, message: str, status: int | None = None):
         super().__init__(message)
@@ -39,6 +44,14 @@ class CanvasError(Exception):
 
 class CanvasDown(CanvasError):
     """Nothing that Canvas itself would say: no connection, no answer in time, a 5xx, or a web page instead of data."""
+
+    leaves_doubt = True
+
+
+class Unreachable(CanvasDown):
+    """No connection came about, so nothing was asked."""
+
+    leaves_doubt = False
 
 
 class AddressRefused(CanvasError):
@@ -341,7 +354,8 @@ class CanvasClient:
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 if cause_of(error, PrivateAddress):
                     raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
-                raise CanvasDown(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
+                kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
+                raise kind(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
         self._note_clock(response, arrived)
         try:
             return response, self._judge(response, body)

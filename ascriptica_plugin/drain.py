@@ -435,7 +435,11 @@ class _Drain:
             return []
         if isinstance(error, CanvasDown | AddressRefused | TokenRefused):
             # This seat alone, or all of Canvas? One harmless question tells.
-            if not self.suspects and not self.over:
+            if task.work and not error.leaves_doubt:
+                task.work.note_answered()
+            if self.over:
+                return self._put_back([task])
+            if not self.suspects:
                 self.ready.appendleft(self._probe())
             self.suspects.append(task)
             return []
@@ -523,8 +527,14 @@ class _Drain:
             log.info("Canvas answers again; what waited is being sent.")
             self.ready.extend(self._small_tasks())
         if error is not None:
-            return []
+            return self._put_back(suspects)
         return [task for suspect in suspects for task in self._blame(suspect)]
+
+    def _put_back(self, tasks: list[_Task]) -> list[_Task]:
+        """Their turn comes when Canvas is back; what became of their requests is stored."""
+        for task in tasks:
+            task.error = None
+        return [task for task in tasks if task.work]
 
     def _blame(self, task: _Task) -> list[_Task]:
         """Canvas is well, so a failure that looked like all of Canvas is this task's own."""

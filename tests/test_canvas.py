@@ -418,6 +418,7 @@ def test_canvas_is_down(client: CanvasClient, canvas: Practice, fault: dict, wor
     with pytest.raises(CanvasDown, match=words) as caught:
         client.myself()
     assert caught.value.status == (None if fault["fault"] == "reset" else fault.get("status", caught.value.status))
+    assert caught.value.leaves_doubt
     assert client.myself().name == "Practice Admin"
 
 

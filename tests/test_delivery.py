@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ascriptica_plugin.canvas import CanvasClient, CanvasDown
+from ascriptica_plugin.canvas import CanvasClient, CanvasDown, CanvasError, Unreachable
 from ascriptica_plugin.models import CanvasUser
 
 
@@ -365,22 +365,22 @@ def test_an_answer_lost_after_the_enrollment_was_made_makes_no_second_one(office
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def lost_on_its_way(monkeypatch, method: str) -> list[Callable[[], object]]:
-    """Canvas does not answer the first such call in time, and gets to it when the test calls what is in the list."""
+def fails_once(monkeypatch, method: str, error: CanvasError) -> list[Callable[[], object]]:
+    """The first such call fails; what is in the list then carries it out."""
     call, kept = getattr(CanvasClient, method), []
 
-    def patient(self, *args, **how):
+    def failing(self, *args, **how):
         if kept:
             return call(self, *args, **how)
         kept.append(lambda: call(self, *args, **how))
-        raise CanvasDown("Canvas did not answer in time.")
+        raise error
 
-    monkeypatch.setattr(CanvasClient, method, patient)
+    monkeypatch.setattr(CanvasClient, method, failing)
     return kept
 
 
 def test_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
-    kept = lost_on_its_way(monkeypatch, "enroll")
+    kept = fails_once(monkeypatch, "enroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -395,7 +395,7 @@ def test_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_t
 
 
 def test_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
-    kept = lost_on_its_way(monkeypatch, "unenroll")
+    kept = fails_once(monkeypatch, "unenroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -409,6 +409,20 @@ def test_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_to_listen(
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["seats"]["enrolled"] == 1
+
+
+@pytest.mark.parametrize("whom", ["one request", "all"])
+def test_nothing_is_waited_for_where_no_connection_came_about(office, canvas, monkeypatch, whom):
+    for method in ("enroll", "myself") if whom == "all" else ("enroll",):
+        fails_once(monkeypatch, method, Unreachable("Canvas could not be reached."))
+    course = office.course("ART", "art")
+    office.register(course, sis_user_id="K-100")
+    office.deliver()
+    assert office.status()["connection"] == ("holding" if whom == "all" else "ok")
+    office.withdraw(course, sis_user_id="K-100")
+    office.later(seconds=30)
+    office.deliver()
+    assert office.status()["seats"]["removed"] == 1
 
 
 def test_withdrawn_after_a_lost_answer_is_looked_for_and_removed(office, canvas):
