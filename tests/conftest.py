@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -40,7 +41,11 @@ from ascriptica_plugin.models import (
 )
 from ascriptica_plugin.practice import create_practice_canvas, serve
 
-from .servers import Inbox, connect, dripping, raw  # noqa: F401 - fixtures
+from .processes import Process, Valkey, worker
+from .servers import Inbox
+from .servers import connect as connect
+from .servers import dripping as dripping
+from .servers import raw as raw
 
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.
 _orders = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
@@ -428,6 +433,41 @@ def sign_in(client: FlaskClient, app: Flask, email: str, *, admin: bool = False)
         cookie.permanent = True
     # The tests' application context outlives a request, and Flask-Login keeps who is signed in there.
     g._login_user = SignedIn(account, token)
+
+
+# -- the worker ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of the test's own."""
+    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
+        server = Valkey(Path(folder))
+        server.start()
+        yield server
+        server.send(signal.SIGCONT)
+        server.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def ringing(database_url, canvas, valkey) -> Iterator[Office]:
+    """A connected office whose bell is on the Valkey."""
+    with in_use(make_app(database_url, REDIS_URL=valkey.url)) as app:
+        office = Office(app, canvas)
+        office.connect()
+        with valkey.client() as client:
+            client.flushall()
+        yield office
+        app.extensions["ascriptica"].bell._redis.close()
+
+
+@pytest.fixture
+def at_work(database_url, valkey) -> Iterator[Process]:
+    """A worker process on the same database and Valkey, started by the test."""
+    process = worker(database_url, valkey.url)
+    yield process
+    if process.child is not None:
+        process.end(signal.SIGKILL)
 
 
 # -- mail -------------------------------------------------------------------------------------------------------------

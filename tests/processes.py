@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import redis
@@ -35,11 +36,10 @@ class Process:
         self.child: subprocess.Popen | None = None
 
     def start(self) -> None:
-        log = open(self.log_file, "ab") if self.log_file else subprocess.PIPE  # noqa: SIM115 - closed below
-        said = log if self.log_file else subprocess.DEVNULL
-        self.child = subprocess.Popen(self.arguments, cwd=REPOSITORY, env=self.environment, stdout=said, stderr=log)
-        if self.log_file:
-            log.close()
+        with ExitStack() as opened:
+            log = opened.enter_context(self.log_file.open("ab")) if self.log_file else subprocess.PIPE
+            said = log if self.log_file else subprocess.DEVNULL
+            self.child = subprocess.Popen(self.arguments, cwd=REPOSITORY, env=self.environment, stdout=said, stderr=log)
 
     def send(self, number: int) -> None:
         self.child.send_signal(number)

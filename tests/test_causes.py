@@ -211,7 +211,11 @@ class Life:
 
 
 OFFICE = "Your place is safe. The office has to sort something out in Canvas before you can get in."
-IN_BIO = lambda scene: scene.associate(str(scene.canvas.ids["course.bio"]))  # noqa: E731 -- a cell of the table
+
+
+def in_bio(scene: Scene) -> None:
+    scene.associate(str(scene.canvas.ids["course.bio"]))
+
 
 CAUSES_OF_LIFE = [
     Life(
@@ -274,7 +278,7 @@ CAUSES_OF_LIFE = [
         after(lambda scene: scene.course("delete")),
         "open our course and associate it with another one",
         OFFICE,
-        IN_BIO,
+        in_bio,
     ),
     Life(
         "section_missing",
@@ -349,7 +353,7 @@ CAUSES_OF_LIFE = [
         unknown_course,
         "Canvas has no course sis_course_id:NOPE, or the token may not see it.",
         "Your place is safe. We are adding you to Canvas and keep trying by ourselves.",
-        IN_BIO,
+        in_bio,
     ),
 ]
 

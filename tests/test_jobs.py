@@ -3,9 +3,6 @@
 import json
 import re
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import rq
@@ -14,39 +11,8 @@ from sqlalchemy import create_engine, text
 from ascriptica_plugin import jobs, registrations
 from ascriptica_plugin.models import Course
 
-from .conftest import Office, in_use, make_app, someone
-from .processes import Process, Valkey, until, worker
-
-
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
-        server = Valkey(Path(folder))
-        server.start()
-        yield server
-        server.send(signal.SIGCONT)
-        server.end(signal.SIGKILL)
-
-
-@pytest.fixture
-def ringing(database_url, canvas, valkey) -> Iterator[Office]:
-    """A connected office whose bell is on the Valkey."""
-    with in_use(make_app(database_url, REDIS_URL=valkey.url)) as app:
-        office = Office(app, canvas)
-        office.connect()
-        with valkey.client() as client:
-            client.flushall()
-        yield office
-        app.extensions["ascriptica"].bell._redis.close()
-
-
-@pytest.fixture
-def at_work(database_url, valkey) -> Iterator[Process]:
-    """A worker process on the same database and Valkey, started by the test."""
-    process = worker(database_url, valkey.url)
-    yield process
-    if process.child is not None:
-        process.end(signal.SIGKILL)
+from .conftest import Office, someone
+from .processes import Valkey, until
 
 
 def waiting(valkey: Valkey) -> int:

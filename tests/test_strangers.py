@@ -15,7 +15,6 @@ from ascriptica_plugin import jobs
 
 from .conftest import Office
 from .processes import Process, Valkey, until
-from .test_jobs import at_work, ringing, valkey  # noqa: F401 - fixtures
 
 OURS = "ascriptica_plugin.jobs.sync_enrollments"
 
@@ -46,9 +45,9 @@ def stranger_module(folder: Path, marker: Path) -> None:
 
 
 def test_only_our_own_job_runs(
-    ringing: Office,  # noqa: F811
-    valkey: Valkey,  # noqa: F811
-    at_work: Process,  # noqa: F811
+    ringing: Office,
+    valkey: Valkey,
+    at_work: Process,
     canvas,
     tmp_path: Path,
 ):
@@ -111,9 +110,9 @@ def test_only_our_own_job_runs(
 
 
 def test_what_is_no_job_of_ours_is_not_unpacked(
-    ringing: Office,  # noqa: F811
-    valkey: Valkey,  # noqa: F811
-    at_work: Process,  # noqa: F811
+    ringing: Office,
+    valkey: Valkey,
+    at_work: Process,
 ):
     packed = zlib.compress(bytes(300_000_000))
     with valkey.client() as client:

@@ -7,6 +7,7 @@ is in `instance/`, which only its owner can read.
 
 import http.client
 import importlib.util
+import ipaddress
 import os
 import signal
 import socket
@@ -148,7 +149,9 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:
     name, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name), port  # noqa: S104 - compared, not bound to  # nosec B104
+    if ipaddress.ip_address(name).is_unspecified:
+        name = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+    return name, port
 
 
 def _answers(name: str, port: int) -> bool:

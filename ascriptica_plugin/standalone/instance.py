@@ -59,7 +59,7 @@ class Instance:
 
     def _take_lock(self) -> TextIO:
         """Held as long as the file is open, so until this process is gone."""
-        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - stays open, see above
+        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - closing it would give the lock back
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -76,7 +76,7 @@ class Instance:
     def _socket_path(self) -> Path:
         path = self.folder / "valkey.sock"
         name = f"ascriptica-{os.getuid()}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
-        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - checked below  # nosec B108
+        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a stranger's is refused below  # nosec B108
             if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
                 break
             path = Path(elsewhere, name, path.name) if elsewhere else path

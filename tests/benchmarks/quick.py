@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import json
 import re
+import sys
 from email.utils import formatdate
 
 ANSWERS = {
@@ -102,7 +103,8 @@ async def main() -> None:
     """Serve until the end; says on which port."""
     quick = Quick()
     server = await asyncio.get_running_loop().create_server(lambda: Caller(quick), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - told to whoever started it
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 
