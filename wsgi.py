@@ -10,7 +10,8 @@ try:
     from flask_sqlalchemy import SQLAlchemy
     from sqlalchemy.exc import ArgumentError
 
-    from ascriptica_plugin import Ascriptica, accounts, site
+    from ascriptica_plugin import Ascriptica, config
+    from ascriptica_plugin.standalone import accounts, front
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is missing. Install what this host needs: pip install '.[standalone]'") from None
 
@@ -20,13 +21,6 @@ HERE = Path(__file__).absolute()
 def _database_url() -> str:
     # Some platforms still write postgres://, which SQLAlchemy does not take.
     return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
-
-
-def _switch(name: str) -> bool:
-    value = os.environ.get(name) or "0"
-    if value not in ("0", "1"):
-        raise RuntimeError(f"{name} must be 1, or left out.")
-    return value == "1"
 
 
 def _engine_options(url: str) -> dict[str, object]:
@@ -54,31 +48,20 @@ def _set_up_database(app: Flask) -> None:
         ) from None
 
 
-def create_app(config: dict | None = None) -> Flask:
-    """The host, configured from the environment; `config` wins over it.
+def create_app(given: dict | None = None) -> Flask:
+    """The host, configured from the environment; `given` wins over it.
 
     Raises RuntimeError, with a sentence for the operator, where something of it can't be used.
     """
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
-        SECRET_KEY=os.environ.get("SECRET_KEY"),
+        config.from_environment(config.PLUGIN + config.SITE),
         SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
-        REDIS_URL=os.environ.get("REDIS_URL"),
-        ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
-        ASCRIPTICA_ALLOW_PRIVATE_CANVAS=_switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS"),
-        ASCRIPTICA_CANVAS_CA_FILE=os.environ.get("ASCRIPTICA_CANVAS_CA_FILE"),
-        ASCRIPTICA_TIMEZONE=os.environ.get("ASCRIPTICA_TIMEZONE") or "UTC",
-        ASCRIPTICA_LOG_DAYS=os.environ.get("ASCRIPTICA_LOG_DAYS") or 180,
-        ASCRIPTICA_ADDRESS=os.environ.get("ASCRIPTICA_ADDRESS"),
-        ASCRIPTICA_ADMIN_SECOND_STEP=_switch("ASCRIPTICA_ADMIN_SECOND_STEP"),
-        ASCRIPTICA_PROXIES=os.environ.get("ASCRIPTICA_PROXIES"),
-        SMTP_URL=os.environ.get("SMTP_URL"),
-        MAIL_FROM=os.environ.get("MAIL_FROM"),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=accounts.IDLE,
         MAX_CONTENT_LENGTH=1_000_000,
     )
-    app.config.update(config or {})
+    app.config.update(given or {})
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     _set_up_database(app)
     Ascriptica(
@@ -88,15 +71,15 @@ def create_app(config: dict | None = None) -> Flask:
         forget_person=accounts.forget_person,
         correct_person=accounts.correct_person,
     )
-    site.init_app(app)
+    front.init_app(app)
     accounts.init_app(app)
     return app
 
 
 if __name__ == "__main__":
-    from ascriptica_plugin import standalone
+    from ascriptica_plugin.standalone import one_machine
 
-    standalone.run(create_app, HERE)
+    one_machine.run(create_app, HERE)
 else:
     try:
         app = create_app()

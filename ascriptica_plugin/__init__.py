@@ -3,6 +3,6 @@
 __version__ = "0.1.0"
 
 from .extension import Ascriptica
-from .registrations import Person
+from .office.people import Person
 
 __all__ = ["Ascriptica", "Person", "__version__"]

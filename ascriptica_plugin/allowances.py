@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
-from .models import Tries, upsert_into
+from .tables.columns import upsert_into
+from .tables.office import Tries
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """flask ascriptica ...: what an operator types."""
 
-import importlib.resources
 import json
 import logging
 import os
@@ -8,14 +7,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from . import connections, csvfile, drain, imports, process_log, second_step, standing
-from . import worker as worker_process
-from .models import load_settings
+from . import clock, keys, process_log
+from .ledger import standing
+from .office.imports import run
+from .office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
+from .tables.canvas import load_settings
+from .tables.upgrade import upgrade_tables
+from .worker import rounds
 
 
 class _Group(AppGroup):
@@ -39,28 +41,6 @@ def make_group() -> AppGroup:
     return group
 
 
-def upgrade_tables(app: Flask) -> None:
-    """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
-    # Every process imports this room; only this one call needs Alembic, whose import takes a tenth of a second.
-    import alembic.command
-    from alembic.config import Config
-
-    migrations = importlib.resources.files("ascriptica_plugin.migrations")
-    with importlib.resources.as_file(migrations) as folder, app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
-        if engine.dialect.name == "sqlite" and engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.execute(text("PRAGMA journal_mode=WAL"))
-                connection.commit()
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
-            connection.commit()
-
-
 @click.command
 @with_appcontext
 def upgrade() -> None:
@@ -76,14 +56,14 @@ def worker() -> None:
     process_log.begin()
     # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
-    worker_process.work(current_app._get_current_object())
+    rounds.work(current_app._get_current_object())
     # A call that hangs in its thread would keep the interpreter from ending.
     logging.shutdown()
     os._exit(0)
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(tuple(csvfile.COLUMNS)))
+@click.argument("kind", type=click.Choice(tuple(COLUMNS)))
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Tell what would become of each row, and change nothing.")
 @click.pass_context
@@ -97,8 +77,8 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
     go in. Ends with 0 if all went in, 1 if some did not, 2 if the file can't be used.
     """
     try:
-        rows = csvfile.read(kind, file.read(csvfile.LARGEST_FILE + 1))
-    except csvfile.Unusable as reason:
+        rows = read(kind, file.read(LARGEST_FILE + 1))
+    except Unusable as reason:
         click.echo(f"Error: {reason}", err=True)
         context.exit(2)
 
@@ -107,7 +87,7 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
             click.echo(f"{done:,} of {len(rows):,} rows", err=True)
 
     session = current_app.extensions["sqlalchemy"].session
-    report = imports.run(session, kind, rows, drain.utc_now, "the import command", dry_run=dry_run, progress=progress)
+    report = run.run(session, kind, rows, clock.utc_now, "the import command", dry_run=dry_run, progress=progress)
     for line, reason in report.refused:
         click.echo(f"line {line}: {reason}")
     click.echo(f"{report}." + (" This was a dry run: nothing was changed." if dry_run else ""))
@@ -121,7 +101,7 @@ def status(as_json: bool) -> None:
     """Tell how many seats stand where, how the connection to Canvas does, and when a worker was last seen."""
     session = current_app.extensions["sqlalchemy"].session
     heard_at = current_app.extensions["ascriptica"].bell.heard_at()
-    found = standing.status(session, load_settings(session), drain.utc_now(), heard_at)
+    found = standing.status(session, load_settings(session), clock.utc_now(), heard_at)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -140,26 +120,22 @@ def status(as_json: bool) -> None:
 @click.pass_context
 @with_appcontext
 def rotate_keys(context: click.Context) -> None:
-    """Encrypt the saved Canvas tokens, and the secrets of second steps, with the newest of ASCRIPTICA_TOKEN_KEYS.
+    """Encrypt the saved Canvas tokens, and all other saved secrets, with the newest of ASCRIPTICA_TOKEN_KEYS.
 
     Put a new key in front of the others everywhere, start all processes anew, run this, then take the old key away.
     May run beside them, and again. Ends with 1 if something can't be read with any of the keys.
     """
-    session = current_app.extensions["sqlalchemy"].session
-    keys = current_app.extensions["ascriptica"].canvases.keys
-    rotated = connections.rotate_keys(session, keys)
-    second_steps, of_whom = second_step.rotate_keys(session, keys)
+    session, plugin = current_app.extensions["sqlalchemy"].session, current_app.extensions["ascriptica"]
+    rotated = [(secrets, keys.rotate(session, plugin.canvases.keys, secrets)) for secrets in plugin.secrets]
     session.commit()
-    tokens = "1 token is" if rotated.count == 1 else f"{rotated.count} tokens are"
-    click.echo(f"{tokens} encrypted with the newest key.")
-    for canvas_url in rotated.unreadable:
-        click.echo(f"The token of {canvas_url} can't be read with any of the keys: paste it again in Course Settings.")
-    if second_steps:
-        steps = "1 second step is" if second_steps == 1 else f"{second_steps} second steps are"
-        click.echo(f"{steps} encrypted with it too.")
-    for email in of_whom:
-        click.echo(f"The second step of {email} can't be read with any of the keys: remove it with remove-second-step.")
-    context.exit(1 if rotated.unreadable or of_whom else 0)
+    for secrets, its in rotated:
+        if not (its.count or its.unreadable or secrets is plugin.secrets[0]):
+            continue
+        many = f"1 {secrets.one} is" if its.count == 1 else f"{its.count} {secrets.several} are"
+        click.echo(f"{many} encrypted with the newest key.")
+        for whose in its.unreadable:
+            click.echo(f"The {secrets.one} of {whose} can't be read with any of the keys: {secrets.remedy}.")
+    context.exit(1 if any(its.unreadable for _, its in rotated) else 0)
 
 
 @click.command

@@ -1,7 +1,7 @@
-"""Mails of the stand-alone host: what they say, and sending what is due. No Flask.
+"""Mails that wait, and sending what is due. No Flask; what a mail says is written by whoever had it sent.
 
 A mail is a row until a server has taken it, so no request waits for a mail server, and none is lost while it is away.
-Killed between sending and forgetting, we send it twice. Nothing that a stranger typed is in a mail but its address.
+Killed between sending and forgetting, we send it twice.
 """
 
 import logging
@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from urllib.parse import unquote, urlsplit
@@ -18,57 +18,24 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from . import sign_ins
-from .models import Mail, SignUp, begin_writing
+from . import retry
+from .tables.columns import begin_writing
+from .tables.office import Mail
 
 PATIENCE_SECONDS = 10
-GIVE_UP = timedelta(hours=24)
-LONGEST_PAUSE = timedelta(hours=1)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-TEXTS = {
-    "sign_up": (
-        "Confirm your sign-up",
-        "Somebody signed up at {address} with this email address. If it was you, open this page within a day and type "
-        "the password that you chose:\n\n{link}\n\nIf it was not you, do nothing: without this link there is no "
-        "sign-in, and nothing of yours is shown to anybody.\n",
-    ),
-    "known": (
-        "You have a sign-in already",
-        "Somebody signed up at {address} with this email address, which has a sign-in already. Nothing has changed. If "
-        "it was you, sign in with the password that you have:\n\n{sign_in}\n\nIf you don't remember it, choose a new "
-        "one here within an hour:\n\n{link}\n\nIf it was not you, do nothing.\n",
-    ),
-    "password": (
-        "Choose a new password",
-        "Somebody asked for a new password at {address} for this email address. If it was you, choose one here within "
-        "an hour:\n\n{link}\n\nIf it was not you, do nothing: your password stays as it is.\n",
-    ),
-    "password_changed": (
-        "Your password was changed",
-        "The password of your sign-in at {address} was changed, and you were signed out everywhere else. If it was not "
-        "you, choose a new one at once:\n\n{forgotten}\n",
-    ),
-    "second_step_on": (
-        "Your sign-in now takes a code",
-        "A second step was set up for your sign-in at {address}: besides the password it takes a code from an app. If "
-        "it was not you, tell the office, and choose a new password at once:\n\n{forgotten}\n",
-    ),
-    "second_step_off": (
-        "Your sign-in takes no code any more",
-        "The second step of your sign-in at {address} was removed: the password alone signs you in. If neither you nor "
-        "the office did it at your wish, choose a new password at once, and set the second step up again:\n\n"
-        "{forgotten}\n",
-    ),
-}
-"""Subject and text, by kind."""
 
 log = logging.getLogger(__name__)
 
 
+def send(session: Session, now: datetime, kind: str, email: str, sign_up_id: str | None = None) -> None:
+    """Have the worker send a mail of this kind; it goes out only if the caller commits."""
+    session.add(Mail(kind=kind, email=email, sign_up_id=sign_up_id, made_at=now, try_at=now))
+
+
 @dataclass(frozen=True)
 class Mailer:
-    """How mails go out. `page` makes the address of a page of ours from its name and its values.
+    """How mails go out. `write` makes subject and text of a mail, or None where there is nothing to say any more.
 
     `url` is `smtps://user:password@host:port`, or `smtp://` for a server that is spoken to in clear at first and then
     encrypted, as every server has to be that is not on this machine.
@@ -77,7 +44,7 @@ class Mailer:
     url: str
     sender: str
     address: str
-    page: Callable[..., str]
+    write: Callable[[Session, Mail, datetime], tuple[str, str] | None]
 
     def __repr__(self) -> str:
         return f"Mailer({urlsplit(self.url).hostname})"
@@ -105,17 +72,6 @@ class Mailer:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             yield server
-
-
-def check_url(url: str) -> None:
-    """Raises ValueError with a sentence where this can't be a mail server."""
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError("SMTP_URL must look like smtps://user:password@mail.example.org:465, or begin with smtp://.")
 
 
 def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) -> int:
@@ -148,7 +104,7 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
     if mail is None:
         session.rollback()
         return None
-    pause = min(timedelta(seconds=30 * 2 ** min(mail.tries, 10)), LONGEST_PAUSE)
+    pause = min(retry.FIRST_MAIL_PAUSE * 2 ** min(mail.tries, 10), retry.LONGEST_MAIL_PAUSE)
     mine = update(Mail).where(Mail.id == mail.id, Mail.tries == mail.tries)
     mine = mine.values(tries=Mail.tries + 1, try_at=now + pause).execution_options(synchronize_session=False)
     if session.execute(mine).rowcount != 1:
@@ -162,22 +118,14 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
 
 
 def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage | None:
-    """The mail as it goes out, with a link made for it; None where there is nothing to say any more."""
-    link, about = "", None
-    if mail.kind == "sign_up":
-        about, lasts = session.get(SignUp, mail.sign_up_id), sign_ins.LINK_LASTS
-    else:
-        about, lasts = sign_ins.account_with(session, mail.email), sign_ins.MAILED_PASSWORD_LINK_LASTS
-    if about is None or now - mail.made_at > GIVE_UP:
+    """The mail as it goes out; None where there is nothing to say any more."""
+    written = mailer.write(session, mail, now) if now - mail.made_at <= retry.MAIL_GIVEN_UP else None
+    if written is None:
         log.warning("Mail %d (%s) is given up: too old, or what it is about is not there.", mail.id, mail.kind)
         return None
-    if "{link}" in TEXTS[mail.kind][1]:
-        link = mailer.page("use_link", token=sign_ins.make_link(session, now, lasts, to=about))
-    subject, text = TEXTS[mail.kind]
     message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = subject, mailer.sender, mail.email
+    message["Subject"], message["From"], message["To"] = written[0], mailer.sender, mail.email
     message["Date"], message["Auto-Submitted"] = format_datetime(now), "auto-generated"
     message["Message-ID"] = make_msgid(domain=urlsplit(mailer.address).hostname)
-    pages = {"sign_in": mailer.page("sign_in"), "forgotten": mailer.page("forgotten_password")}
-    message.set_content(text.format(address=mailer.address, link=link, **pages))
+    message.set_content(written[1])
     return message

@@ -5,7 +5,7 @@ Our history has a version table of its own and sees only our tables, so it lives
 
 from alembic import context
 
-from ascriptica_plugin.models import Base
+from ascriptica_plugin.tables.columns import Base
 
 
 def include_object(thing, name, type_, reflected, compare_to) -> bool:

@@ -24,22 +24,19 @@ TEST_DATABASE_URL = os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
 import wsgi
-from ascriptica_plugin import Person, connections, drain, passwords, registrations, sign_ins, standing
-from ascriptica_plugin.accounts import SignedIn
-from ascriptica_plugin.cli import upgrade_tables
-from ascriptica_plugin.connections import Canvases
-from ascriptica_plugin.models import (
-    Account,
-    Association,
-    Base,
-    Connection,
-    Course,
-    Registration,
-    Seat,
-    Settings,
-    load_settings,
-)
+from ascriptica_plugin import Person, clock
+from ascriptica_plugin.ledger import standing
+from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.practice import create_practice_canvas, serve
+from ascriptica_plugin.standalone.accounts import passwords, sessions
+from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.sync import connecting, drain
+from ascriptica_plugin.sync.clients import Canvases
+from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_settings
+from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.office import Association, Course, Registration
+from ascriptica_plugin.tables.upgrade import upgrade_tables
 
 from .processes import Process, Valkey, worker
 from .servers import Inbox
@@ -344,9 +341,9 @@ class Office:
         """Connect to the practice Canvas, as Course Settings does."""
         settings = load_settings(self.session)
         token = token or self.canvas.token
-        connections.keep_draft(settings, self.canvases, self.canvas.api, self.canvas.ids["account.root"], token)
-        found = connections.check(self.canvas.api, token, self.canvas.ids["account.root"], allow_private=True)
-        connection = connections.adopt(self.session, settings, self.canvases, found, self.now)
+        connecting.keep_draft(settings, self.canvases, self.canvas.api, self.canvas.ids["account.root"], token)
+        found = connecting.check(self.canvas.api, token, self.canvas.ids["account.root"], allow_private=True)
+        connection = connecting.adopt(self.session, settings, self.canvases, found, self.now)
         settings.display_canvas = True
         self.session.commit()
         # As in a worker that has been at it: Canvas's time is known.
@@ -356,7 +353,7 @@ class Office:
 
     def new_worker(self) -> None:
         """What delivers from now on is a process that has just begun."""
-        self.canvases = connections.Canvases(self.canvases.keys, self.canvases.allow_private)
+        self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private)
 
     def course(self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, **columns):
         course = Course(code=code, title=f"{code} here", **columns)
@@ -377,7 +374,7 @@ class Office:
                 canvas_section=str(section or ""),
                 canvas_section_id=section,
             )
-        registrations.associate(self.session, course, made, self.now)
+        courses.associate(self.session, course, made, self.now)
         self.session.commit()
 
     def register(self, course: Course, who: str = "kim", **person) -> Registration:
@@ -426,7 +423,7 @@ def sign_in(client: FlaskClient, app: Flask, email: str, *, admin: bool = False)
     account = Account(email=email, name=email.split("@")[0].title(), password_hash=_hash_of_password(), is_admin=admin)
     session.add(account)
     session.flush()
-    token = sign_ins.begin_session(session, account, drain.utc_now())
+    token = sessions.begin_session(session, account, clock.utc_now())
     session.commit()
     with client.session_transaction() as cookie:
         cookie.update(_user_id=token, _fresh=True)

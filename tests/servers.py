@@ -13,11 +13,8 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.controller import Controller
 
-from ascriptica_plugin.canvas import (
-    CanvasClient,
-    CanvasDown,
-    CanvasError,
-)
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError
 
 SELF = "GET /users/self"
 TOKEN = "7~secretTokenOfTests"

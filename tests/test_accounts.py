@@ -19,19 +19,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
-from ascriptica_plugin import allowances, drain, mail, passwords, registrations, sign_ins
-from ascriptica_plugin import worker as worker_process
+from ascriptica_plugin import allowances, clock, mail
 from ascriptica_plugin.allowances import Allowance
-from ascriptica_plugin.models import (
-    Account,
-    AccountSession,
-    LogEntry,
-    Mail,
-    OneTimeLink,
-    Participant,
-    SignUp,
-    Tries,
-)
+from ascriptica_plugin.office import people, registrations
+from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, mails, passwords, sessions
+from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, find_link, make_link
+from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp
+from ascriptica_plugin.tables.office import LogEntry, Mail, Participant, Tries
+from ascriptica_plugin.worker import rounds
 
 from .conftest import HASHED_BY, PASSWORD, Office, in_use, make_app, sign_in
 from .processes import until, worker
@@ -86,7 +81,7 @@ def boss(site) -> Visitor:
 
 def has_account(app: Flask, email: str = "ann@example.org", password: str = PASSWORD, admin: bool = False) -> Account:
     session = app.extensions["sqlalchemy"].session
-    account = sign_ins.add_account(session, drain.utc_now(), email, email.split("@")[0].title(), password, admin=admin)
+    account = accounts.add_account(session, clock.utc_now(), email, email.split("@")[0].title(), password, admin=admin)
     session.commit()
     return account
 
@@ -151,7 +146,7 @@ def test_what_the_office_entered_becomes_theirs_with_the_link_and_not_before(sit
     session.add(Participant(email="ANN@example.org", name="Ann by the office"))
     session.commit()
     [entered] = all_of(site, Participant)
-    registrations.register(session, course, entered, drain.utc_now(), by="boss@example.org")
+    registrations.register(session, course, entered, clock.utc_now(), by="boss@example.org")
     session.commit()
 
     ann.sign_up()
@@ -167,9 +162,9 @@ def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
     session = site.extensions["sqlalchemy"].session
     session.add_all(Participant(email="ann@example.org", name="Ann", key=key) for key in keys)
     session.commit()
-    sign_ins.sign_up(session, NOW, "ann@example.org", "Ann", passwords.hash_of(PASSWORD), by_mail=False)
-    token = sign_ins.make_link(session, NOW, sign_ins.LINK_LASTS, to=all_of(site, SignUp)[0])
-    account = sign_ins.confirm(session, token, NOW)
+    accounts.sign_up(session, NOW, "ann@example.org", "Ann", passwords.hash_of(PASSWORD), by_mail=False)
+    token = make_link(session, NOW, LINK_LASTS, to=all_of(site, SignUp)[0])
+    account = accounts.confirm(session, token, NOW)
     session.commit()
     found = all_of(site, Participant)
     assert [one.key for one in found] == [*keys, f"account:{account.id}"]
@@ -249,7 +244,7 @@ def test_what_is_too_long_to_be_right_is_not_worked_on(site, ann, path):
 
 def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
     session = site.extensions["sqlalchemy"].session
-    sign_ins.add_account(session, drain.utc_now(), "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
+    accounts.add_account(session, clock.utc_now(), "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
     session.commit()
     assert ann.sign_in("änn@Example.org", "Zürich im März").status_code == 302
 
@@ -288,21 +283,21 @@ def while_held(app: Flask, session: Session, act: Callable[[Session], object]) -
 
 
 def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
-    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     account = has_account(app)
-    token = sign_ins.make_link(session, now, sign_ins.LINK_LASTS, to=account)
+    token = make_link(session, now, LINK_LASTS, to=account)
     session.commit()
     told = []
 
     def use_link(theirs: Session) -> None:
         try:
-            sign_ins.new_password_by_link(theirs, token, "by link", now, by_mail=False)
-        except sign_ins.LinkIsOver:
+            accounts.new_password_by_link(theirs, token, "by link", now, by_mail=False)
+        except LinkIsOver:
             told.append("over")
 
-    held = sign_ins.hold(session, account.id)
+    held = sessions.hold(session, account.id)
     thread = while_held(app, session, use_link)
-    sign_ins.change_password(session, held, "changed", now, by_mail=False)
+    accounts.change_password(session, held, "changed", now, by_mail=False)
     session.commit()
     thread.join(20)
     assert told == ["over"]
@@ -310,13 +305,13 @@ def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
 
 
 def test_erasing_somebody_who_types_their_password_waits_in_one_line(app):
-    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     number = has_account(app).id
-    token = sign_ins.begin_session(session, session.get(Account, number), now)
+    token = sessions.begin_session(session, session.get(Account, number), now)
     session.commit()
-    sign_ins.hold(session, number)
-    thread = while_held(app, session, lambda theirs: sign_ins.close_account(theirs, theirs.get(Account, number)))
-    assert sign_ins.renew_session(session, token)
+    sessions.hold(session, number)
+    thread = while_held(app, session, lambda theirs: accounts.close_account(theirs, theirs.get(Account, number)))
+    assert sessions.renew_session(session, token)
     session.commit()
     thread.join(20)
     assert (all_of(app, Account), all_of(app, AccountSession)) == ([], [])
@@ -325,7 +320,7 @@ def test_erasing_somebody_who_types_their_password_waits_in_one_line(app):
 def test_one_of_many_who_use_a_link_at_once_wins(app):
     session = app.extensions["sqlalchemy"].session
     account = has_account(app)
-    token = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    token = make_link(session, clock.utc_now(), LINK_LASTS, to=account)
     session.commit()
     kept = passwords.hash_of(ANOTHER)
     begin = threading.Barrier(6)
@@ -335,9 +330,9 @@ def test_one_of_many_who_use_a_link_at_once_wins(app):
             own = app.extensions["sqlalchemy"].session
             begin.wait()
             try:
-                sign_ins.new_password_by_link(own, token, kept, drain.utc_now(), by_mail=False)
+                accounts.new_password_by_link(own, token, kept, clock.utc_now(), by_mail=False)
                 own.commit()
-            except sign_ins.LinkIsOver:
+            except LinkIsOver:
                 own.rollback()
                 return False
             return True
@@ -350,24 +345,24 @@ def test_one_of_many_who_use_a_link_at_once_wins(app):
 def test_a_link_ends_and_is_kept_as_a_hash(site):
     session = site.extensions["sqlalchemy"].session
     account = has_account(site)
-    token = sign_ins.make_link(session, NOW, timedelta(hours=1), to=account)
+    token = make_link(session, NOW, timedelta(hours=1), to=account)
     session.commit()
     assert len(token) >= 43, "256 bits"
     assert token not in all_of(site, OneTimeLink)[0].token_hash
-    assert sign_ins.find_link(session, token, NOW + timedelta(minutes=59)).account.id == account.id
+    assert find_link(session, token, NOW + timedelta(minutes=59)).account.id == account.id
     for wrong in (token[:-1], "", "x", "ü\ud800", all_of(site, OneTimeLink)[0].token_hash):
-        with pytest.raises(sign_ins.LinkIsOver):
-            sign_ins.find_link(session, wrong, NOW)
-    with pytest.raises(sign_ins.LinkIsOver):
-        sign_ins.new_password_by_link(session, token, "hash", NOW + timedelta(hours=1), by_mail=False)
-    with pytest.raises(sign_ins.LinkIsOver):
-        sign_ins.confirm(session, token, NOW)
+        with pytest.raises(LinkIsOver):
+            find_link(session, wrong, NOW)
+    with pytest.raises(LinkIsOver):
+        accounts.new_password_by_link(session, token, "hash", NOW + timedelta(hours=1), by_mail=False)
+    with pytest.raises(LinkIsOver):
+        accounts.confirm(session, token, NOW)
 
 
 def test_a_new_password_by_the_office_s_link_ends_sessions_links_and_the_wait(site, ann, boss):
     account = has_account(site)
     ann.sign_in()
-    registrations.participant_for(site.extensions["sqlalchemy"].session, sign_ins.person_of(account))
+    people.participant_for(site.extensions["sqlalchemy"].session, accounts.person_of(account))
     site.extensions["sqlalchemy"].session.commit()
     [participant] = all_of(site, Participant)
     page = f"/tools/participants/{participant.id}"
@@ -466,10 +461,10 @@ def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_a
 
 def test_a_session_lasts_half_a_day_at_most_and_two_idle_hours(site, ann):
     session = site.extensions["sqlalchemy"].session
-    token = sign_ins.begin_session(session, has_account(site), NOW)
-    last = NOW + sign_ins.SESSION_LASTS
-    assert sign_ins.owner_of_session(session, token, last - timedelta(seconds=1))
-    assert sign_ins.owner_of_session(session, token, last) is None
+    token = sessions.begin_session(session, has_account(site), NOW)
+    last = NOW + sessions.SESSION_LASTS
+    assert sessions.owner_of_session(session, token, last - timedelta(seconds=1))
+    assert sessions.owner_of_session(session, token, last) is None
     ann.sign_in()
     assert site.permanent_session_lifetime == timedelta(hours=2)
     left = ann.get_cookie("session").expires - datetime.now(UTC)
@@ -492,11 +487,11 @@ def test_a_closed_account_opens_nothing_though_its_number_is_given_again(site, a
     session = site.extensions["sqlalchemy"].session
     account = has_account(site)
     number = account.id
-    registrations.participant_for(session, sign_ins.person_of(account))
-    link = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    people.participant_for(session, accounts.person_of(account))
+    link = make_link(session, clock.utc_now(), LINK_LASTS, to=account)
     session.commit()
     ann.sign_in()
-    sign_ins.close_account(session, account)
+    accounts.close_account(session, account)
     session.commit()
     assert has_account(site, "lou@example.org").id == number
     assert not ann.is_signed_in()
@@ -545,8 +540,8 @@ def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, c
 def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, ann):
     has_account(site)
     session = site.extensions["sqlalchemy"].session
-    for _ in range(sign_ins.WRONG_FROM_ADDRESS.at_once):
-        allowances.take(session, sign_ins.WRONG_FROM_ADDRESS, "2001:db8::/64", drain.utc_now())
+    for _ in range(accounts.WRONG_FROM_ADDRESS.at_once):
+        allowances.take(session, accounts.WRONG_FROM_ADDRESS, "2001:db8::/64", clock.utc_now())
     session.commit()
     for address, status in (("2001:db8::7", 429), ("2001:db8::8", 429), ("2001:db8:0:1::7", 302), ("10.0.0.1", 302)):
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
@@ -555,7 +550,7 @@ def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, a
 def test_visitors_by_ipv4_are_told_apart_where_a_server_writes_them_as_ipv6(site, ann):
     has_account(site)
     wrong = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
-    for n in range(sign_ins.WRONG_FROM_ADDRESS.at_once):
+    for n in range(accounts.WRONG_FROM_ADDRESS.at_once):
         assert ann.sign_in(f"x{n}@example.org", environ_base=wrong).status_code == 422
     for address, status in ((wrong["REMOTE_ADDR"], 429), ("192.0.2.1", 429), ("::ffff:192.0.2.2", 302)):
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
@@ -565,7 +560,7 @@ def test_who_signs_in_rightly_uses_nothing_up(site):
     has_account(site)
     for _ in range(12):
         assert visitor(site).sign_in().status_code == 302
-    assert sum(it.until > drain.utc_now().timestamp() for it in all_of(site, Tries)) == 0
+    assert sum(it.until > clock.utc_now().timestamp() for it in all_of(site, Tries)) == 0
 
 
 def test_an_allowance_comes_back_with_time(app):
@@ -595,15 +590,16 @@ def test_nobody_is_flooded_with_mails_or_sign_ups(site, ann):
 
 def test_what_is_over_is_forgotten_by_the_worker(app):
     session = app.extensions["sqlalchemy"].session
-    account, old = has_account(app), drain.utc_now() - timedelta(days=8)
-    for at in (old, drain.utc_now()):
-        sign_ins.begin_session(session, account, at)
-        sign_ins.make_link(session, at, timedelta(hours=1), to=account)
-        sign_ins.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
-        sign_ins.make_link(session, at, timedelta(days=30), to=sign_ins.waiting(session)[0])
-        allowances.take(session, sign_ins.MAILS_TO_EMAIL, str(at), at)
+    account, old = has_account(app), clock.utc_now() - timedelta(days=8)
+    for at in (old, clock.utc_now()):
+        sessions.begin_session(session, account, at)
+        make_link(session, at, timedelta(hours=1), to=account)
+        accounts.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
+        make_link(session, at, timedelta(days=30), to=accounts.waiting(session)[0])
+        allowances.take(session, accounts.MAILS_TO_EMAIL, str(at), at)
     session.commit()
-    worker_process.forget(app)
+    rounds.forget(app)
+    forget_old_sign_ins(app)
     counts = [len(all_of(app, table)) for table in (AccountSession, OneTimeLink, SignUp, Mail, Tries)]
     assert counts == [1, 2, 1, 1, 1]
 
@@ -621,8 +617,8 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert ann.post("/sign-up", headers={"Host": "evil.example"}, data={"email": "x"}).status_code == 400
     assert "We have sent you a mail" in words(ann.sign_up(name=name))
     assert inbox.mails == [], "no request waits for a mail server"
-    worker_process.send_mails(mailing)
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
+    rounds.send_mails(mailing)
     [sent] = inbox.mails
     assert (sent["To"], sent["From"]) == ("ann@example.org", "Course office <office@example.org>")
     assert "evil" not in sent.as_string(), "nothing that a stranger typed"
@@ -631,10 +627,10 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert all_of(mailing, Mail) == []
 
     assert "We have sent you a mail" in words(ann.sign_up(password=ANOTHER))
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     assert "has a sign-in already" in inbox.mails[1].get_content()
     assert visitor(mailing).post(link_in(inbox.mails[1]), data={"password": ANOTHER}).status_code == 302
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     assert inbox.mails[2]["Subject"] == "Your password was changed"
 
 
@@ -660,11 +656,11 @@ def test_a_forgotten_password_by_mail(mailing, inbox):
     assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
     waiting = [(one.kind, one.email) for one in all_of(mailing, Mail)]
     assert waiting == [("password", "ann@example.org"), ("password", "nobody@example.org")], "both take as long"
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     [sent] = inbox.mails
     assert all_of(mailing, Mail) == []
     link = link_in(sent)
-    assert all_of(mailing, OneTimeLink)[0].ends_at <= drain.utc_now() + timedelta(hours=1)
+    assert all_of(mailing, OneTimeLink)[0].ends_at <= clock.utc_now() + timedelta(hours=1)
     assert ann.post(link, data={"password": ANOTHER}).status_code == 302
     assert ann.is_signed_in()
     assert ann.get(link).status_code == 410
@@ -682,7 +678,7 @@ def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wa
     has_account(mailing)
     ann, form = visitor(mailing), {"name": "Ann", "email": "ann@example.org", "password": "typed and not needed"}
     assert ann.post(ask, query_string={"next": wanted}, data=form).status_code == 302
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     assert ann.post(link_in(inbox.mails[0]), data={"password": ANOTHER}).location == lands_on
     assert ann.is_signed_in()
     with ann.session_transaction() as cookie:
@@ -691,9 +687,9 @@ def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wa
 
 def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox, caplog):
     session = mailing.extensions["sqlalchemy"].session
-    mailer = mailing.extensions["ascriptica_mail"]
+    mailer = mailing.extensions["ascriptica"].mailer
     has_account(mailing)
-    sign_ins.send(session, NOW, "password", "ann@example.org")
+    mail.send(session, NOW, "password", "ann@example.org")
     session.commit()
     inbox.controller.stop()
     assert mail.send_due(session, mailer, lambda: NOW) == 0
@@ -709,7 +705,7 @@ def test_a_mail_waits_while_the_server_is_away_and_goes_out_once(mailing, inbox,
     assert len(inbox.mails) == 1
 
     for at in (NOW, NOW - timedelta(days=2)):
-        sign_ins.send(session, at, "password", "ann@example.org")
+        mail.send(session, at, "password", "ann@example.org")
     session.commit()
     inbox.answer = "550 nobody here"
     assert mail.send_due(session, mailer, lambda: NOW) == 0
@@ -729,7 +725,7 @@ def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(m
         assert "not an email address" in words(ann.sign_up(email))
     ann.sign_up("\u00fc@example.org")
     ann.sign_up("ann@example.org")
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
     assert "refuses the recipient" in caplog.text
     assert all_of(mailing, Mail) == []
@@ -741,11 +737,11 @@ def test_two_workers_send_a_mail_once(app, inbox):
         f"smtp://127.0.0.1:{inbox.port}",
         "office@example.org",
         "http://register.example.org",
-        lambda name, **values: f"http://register.example.org/{name}",
+        mails.Writer("http://register.example.org", lambda name, **values: f"http://register.example.org/{name}"),
     )
     has_account(app)
     for _ in range(6):
-        sign_ins.send(session, NOW, "password", "ann@example.org")
+        mail.send(session, NOW, "password", "ann@example.org")
     session.commit()
 
     def work(_: int) -> int:
@@ -761,17 +757,17 @@ def test_two_workers_send_a_mail_once(app, inbox):
 def test_a_server_elsewhere_must_speak_tls(inbox, monkeypatch):
     """The server offers none: on this machine that will do, under any other name nothing is sent."""
 
-    def page(name: str, **values: str) -> str:
-        return ""
+    def write(*about: object) -> None:
+        """Nothing: the message is written already."""
 
     message = EmailMessage()
     message["From"] = message["To"] = "ann@example.org"
-    mail.Mailer(f"smtp://localhost:{inbox.port}", "", "", page).send(message)
+    mail.Mailer(f"smtp://localhost:{inbox.port}", "", "", write).send(message)
     assert len(inbox.mails) == 1
     with pytest.raises(smtplib.SMTPNotSupportedError):
-        mail.Mailer(f"smtp://127.1:{inbox.port}", "", "", page).send(message)
+        mail.Mailer(f"smtp://127.1:{inbox.port}", "", "", write).send(message)
     with pytest.raises(OSError, match="SSL"):
-        mail.Mailer(f"smtps://127.0.0.1:{inbox.port}", "", "", page).send(message)
+        mail.Mailer(f"smtps://127.0.0.1:{inbox.port}", "", "", write).send(message)
     assert len(inbox.mails) == 1
 
 

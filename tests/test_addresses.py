@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from ascriptica_plugin.addresses import canvas_account, canvas_course, canvas_section, canvas_url
-from ascriptica_plugin.transport import is_public
+from ascriptica_plugin.canvas.addresses import canvas_account, canvas_course, canvas_section, canvas_url
+from ascriptica_plugin.canvas.transport import is_public
 
 SCHOOL = "https://school.instructure.com/api/v1"
 LONG_LABEL = "a" * 64

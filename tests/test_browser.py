@@ -13,7 +13,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
-from ascriptica_plugin import drain, sign_ins
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts
 
 from .conftest import PASSWORD, in_use, make_app
 from .processes import worker
@@ -58,7 +59,7 @@ def site(empty_sqlite, tmp_path, canvas) -> Iterator[str]:
     app = make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)
     with in_use(app):
         session = app.extensions["sqlalchemy"].session
-        sign_ins.add_account(session, drain.utc_now(), "boss@example.org", "Boss", PASSWORD, admin=True)
+        accounts.add_account(session, clock.utc_now(), "boss@example.org", "Boss", PASSWORD, admin=True)
         session.commit()
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -12,24 +12,19 @@ from urllib.parse import parse_qs
 import pytest
 
 from ascriptica_plugin import __version__
-from ascriptica_plugin.canvas import (
-    EVERY_STATE,
-    MAX_PAGES,
-    Account,
-    CanvasClient,
+from ascriptica_plugin.canvas.client import EVERY_STATE, MAX_PAGES, CanvasClient
+from ascriptica_plugin.canvas.errors import (
     CanvasDown,
     CanvasError,
-    Course,
     CourseConcluded,
     NotFound,
     PermissionMissing,
     Redirected,
     Refused,
-    Section,
     Throttled,
     TokenRefused,
-    User,
 )
+from ascriptica_plugin.canvas.shapes import Account, Course, Section, User
 
 from .conftest import Practice
 from .servers import ROW, SELF, SOMEBODY, TOKEN, Connect, Raw, path_of, reply, within

@@ -14,11 +14,13 @@ from cryptography.fernet import Fernet, MultiFernet
 from flask import g
 from sqlalchemy import select
 
-from ascriptica_plugin import drain, registrations
-from ascriptica_plugin.canvas import CanvasClient
-from ascriptica_plugin.causes import CAUSES
-from ascriptica_plugin.connections import Canvases
-from ascriptica_plugin.models import Association, LogEntry, Participant, load_settings
+from ascriptica_plugin import retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.ledger.causes import CAUSES
+from ascriptica_plugin.office import courses
+from ascriptica_plugin.sync.clients import Canvases
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.office import Association, LogEntry, Participant
 
 from .conftest import Office, Practice, sign_in
 from .test_delivery import enroll_by_hand
@@ -152,7 +154,7 @@ def refused(scene: Scene) -> None:
     scene.office.deliver()
     assert "keep trying by ourselves" in scene.get(scene.lou, "/courses/ART")
     assert "Tried again by itself, less and less often." in scene.causes()
-    for _ in range(drain.TRIES - 1):
+    for _ in range(retry.TRIES - 1):
         scene.office.later(minutes=20)
         scene.office.deliver()
 
@@ -166,7 +168,7 @@ def unforeseen(scene: Scene) -> None:
 
 def unknown_course(scene: Scene) -> None:
     typed = Association(connection_id=1, canvas_course="sis_course_id:NOPE", look_up_at=scene.office.now)
-    registrations.associate(scene.office.session, scene.art, typed, scene.office.now)
+    courses.associate(scene.office.session, scene.art, typed, scene.office.now)
     scene.office.session.commit()
     scene.register()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ascriptica_plugin.canvas import CanvasClient, CanvasDown, CanvasError, Unreachable
-from ascriptica_plugin.models import CanvasUser
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError, Unreachable
+from ascriptica_plugin.tables.canvas import CanvasUser
 
 
 def posts(calls):

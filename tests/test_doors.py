@@ -11,8 +11,14 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from ascriptica_plugin import Ascriptica, Person, drain, imports, passwords, registrations, sign_ins
-from ascriptica_plugin.models import Base, Import, Participant, Registration
+from ascriptica_plugin import clock
+from ascriptica_plugin.extension import Ascriptica
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.people import Person
+from ascriptica_plugin.standalone.accounts import accounts, links, passwords
+from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.office import Import, Participant, Registration
 
 from .conftest import PASSWORD, Office, in_use, make_app, sign_in
 from .test_accounts import NOW, Visitor, visitor
@@ -28,13 +34,13 @@ def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
     with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
         office = Office(app, None)
         course = office.course("ART")
-        account = sign_ins.add_account(office.session, office.now, "ann@example.org", "Ann Private", PASSWORD)
+        account = accounts.add_account(office.session, office.now, "ann@example.org", "Ann Private", PASSWORD)
         office.session.flush()
-        registrations.register(office.session, course, sign_ins.person_of(account), office.now)
+        registrations.register(office.session, course, accounts.person_of(account), office.now)
         data = b"email,name\nx@example.org,X\n"
         how = {"dry_run": False, "most_rows": 10}
-        imports.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
-        sign_ins.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
+        run.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
+        accounts.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
         office.session.commit()
         yield app
 
@@ -59,7 +65,7 @@ def address(app: Flask, rule: Rule) -> str:
         "registration_id": session.scalar(select(Registration.id)),
         "account_id": 1,
         "import_id": session.scalar(select(Import.id)),
-        "sign_up_id": sign_ins.waiting(session)[0].id,
+        "sign_up_id": accounts.waiting(session)[0].id,
         "token": "no-such-token",
     }
     with app.test_request_context():
@@ -158,8 +164,8 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
     assert [it.participant_id for it in all_of(site, Registration)] == [registration.participant_id, mine.id]
     bob.post("/courses/ART/withdraw", data=guesses)
     assert [it.status for it in all_of(site, Registration)] == ["registered", "withdrawn"]
-    assert sign_ins.account_with(session, "ann@example.org").name == "Ann Private"
-    assert passwords.fits(PASSWORD, sign_ins.account_with(session, "ann@example.org").password_hash)
+    assert accounts.account_with(session, "ann@example.org").name == "Ann Private"
+    assert passwords.fits(PASSWORD, accounts.account_with(session, "ann@example.org").password_hash)
 
     ann = visitor(site)
     ann.post("/sign-in", data={"email": "ann@example.org", "password": PASSWORD})
@@ -176,7 +182,7 @@ def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_s
     site.config["WTF_CSRF_ENABLED"] = True
     visitor(site).post("/links/secret-token", data={"password": PASSWORD}, environ_base={"REMOTE_ADDR": "10.0.0.9"})
     visitor(site).post("/sign-in", data={"email": "x" * 2_000_000})
-    assert [record.getMessage() for record in caplog.records if record.name.endswith("views.base")] == [
+    assert [record.getMessage() for record in caplog.records if record.name.endswith("web.base")] == [
         "403 for GET /tools/participants/<int:participant_id>, asked by account:2 from 127.0.0.1.",
         "405 for PUT no page of ours, asked by a stranger from 127.0.0.1.",
         "400 for POST /links/<token>, asked by a stranger from 10.0.0.9.",
@@ -253,7 +259,7 @@ def make_site(empty_sqlite, tmp_path, **config) -> Flask:
     app = make_app(f"sqlite:///{tmp_path}/office.sqlite3", WTF_CSRF_ENABLED=True, **config)
     with in_use(app):
         session = app.extensions["sqlalchemy"].session
-        sign_ins.add_account(session, drain.utc_now(), "ann@example.org", "Ann", PASSWORD)
+        accounts.add_account(session, clock.utc_now(), "ann@example.org", "Ann", PASSWORD)
         session.commit()
     return app
 
@@ -334,8 +340,8 @@ def test_a_sign_up_leads_to_no_other_site(site, target):
     client = visitor(site)
     client.sign_up("lou@example.org", path=target)
     session = site.extensions["sqlalchemy"].session
-    [made] = sign_ins.waiting(session, email="lou@example.org")
-    token = sign_ins.make_link(session, NOW, sign_ins.LINK_LASTS * 9999, to=made)
+    [made] = accounts.waiting(session, email="lou@example.org")
+    token = links.make_link(session, NOW, links.LINK_LASTS * 9999, to=made)
     session.commit()
     assert client.post(f"/links/{token}", data={"password": PASSWORD}).location == "/"
 

@@ -9,9 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import connections, delivery, drain, registrations, seats
-from ascriptica_plugin.canvas import CanvasClient
-from ascriptica_plugin.models import Association, Connection, Course
+from ascriptica_plugin import retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.ledger import due, lease, settling
+from ascriptica_plugin.office import courses
+from ascriptica_plugin.sync import connecting, drain, users
+from ascriptica_plugin.tables.canvas import Connection
+from ascriptica_plugin.tables.office import Association, Course
 
 
 def connection_of(office) -> Connection:
@@ -70,7 +74,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
     assert connection_of(office).hold_cause is None
     assert sorted(seat.attempts for seat in office.seats()) == [0, 1]
 
-    for _ in range(drain.TRIES):
+    for _ in range(retry.TRIES):
         office.later(minutes=20)
         office.deliver()
     assert office.status()["seats"]["parked"] == 1
@@ -78,7 +82,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
     assert office.deliver() == []
 
     canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
-    seats.release(office.session)
+    due.release(office.session)
     office.session.commit()
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
@@ -86,7 +90,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.canvas._pause_seconds", lambda response: 0.05)
+    monkeypatch.setattr("ascriptica_plugin.canvas.client._pause_seconds", lambda response: 0.05)
     course = office.course("ART", "art")
     for number in range(6):
         office.register(course, f"p{number}")
@@ -189,7 +193,7 @@ def test_a_concluded_course_waits_and_takes_everybody_once_it_is_open_again(offi
 def test_something_unforeseen_is_logged_kept_and_tried_again(office, canvas, monkeypatch, caplog):
     office.register(office.course("ART", "art"))
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "_describe", None)
+        patch.setattr(users, "_describe", None)
         patch.setattr(CanvasClient, "search_users", lambda *_: 1 / 0)
         office.deliver()
     assert [(seat.cause, seat.attempts) for seat in office.seats()] == [("our_fault", 1)]
@@ -247,8 +251,8 @@ def test_a_worker_whose_lease_has_passed_on_settles_nothing(office, canvas, monk
     taken = []
 
     def another_takes_over():
-        later = office.now + seats.LEASE
-        taken.append(seats.take_lease(office.session, connection_id, later))
+        later = office.now + retry.LEASE
+        taken.append(lease.take_lease(office.session, connection_id, later))
         office.session.commit()
 
     during_the_first_call(office, monkeypatch, another_takes_over)
@@ -264,7 +268,7 @@ def test_a_worker_whose_lease_has_passed_on_settles_nothing(office, canvas, monk
 
 
 def another_worker_takes_over(office) -> None:
-    office.now += 1.5 * seats.LEASE
+    office.now += 1.5 * retry.LEASE
     office.deliver()
 
 
@@ -338,7 +342,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
     for who in ("kim", "lou"):
         office.register(course, who)
     lou, lou_is_in = canvas.ids["user.lou"], threading.Event()
-    enroll, settle = CanvasClient.enroll, seats.settle
+    enroll, settle = CanvasClient.enroll, settling.settle
 
     def slow_for_lou(self, course_id, user_id, *args, **how):
         time.sleep(0.5 if user_id == lou else 0)
@@ -348,11 +352,11 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
         return answer
 
     def gone(*args):
-        monkeypatch.setattr(seats, "settle", settle)
+        monkeypatch.setattr(settling, "settle", settle)
         raise OperationalError("UPDATE", {}, Exception("the server closed the connection unexpectedly"))
 
     monkeypatch.setattr(CanvasClient, "enroll", slow_for_lou)
-    monkeypatch.setattr(seats, "settle", lambda session, connection_id, works, now: gone() if works else None)
+    monkeypatch.setattr(settling, "settle", lambda session, connection_id, works, now: gone() if works else None)
     with pytest.raises(OperationalError):
         office.deliver()
     office.withdraw(course, "lou")
@@ -364,7 +368,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
 
 def test_only_one_worker_drains_a_connection(office):
     connection_id = connection_of(office).id
-    assert seats.take_lease(office.session, connection_id, office.now)
+    assert lease.take_lease(office.session, connection_id, office.now)
     office.session.commit()
     office.register(office.course("ART", "art"))
     assert office.deliver() == []
@@ -376,7 +380,7 @@ def test_a_clock_that_steps_back_an_hour_stops_nothing(office, canvas):
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "status", "status": 500, "when": "before"})
     office.register(office.course("ART", "art"))
     office.deliver()
-    seats.take_lease(office.session, connection_of(office).id, office.now)
+    lease.take_lease(office.session, connection_of(office).id, office.now)
     office.session.commit()
     office.later(hours=-1)
     office.deliver()
@@ -384,7 +388,7 @@ def test_a_clock_that_steps_back_an_hour_stops_nothing(office, canvas):
 
 
 def test_courses_that_start_soonest_go_first(office, canvas, monkeypatch):
-    monkeypatch.setattr(drain, "FLIGHT", 1)
+    monkeypatch.setattr(retry, "FLIGHT", 1)
     for code, name, days in (("LATE", "art", 9), ("SOON", "bio", 1)):
         course = office.course(code, name, starts_at=office.now + timedelta(days=days))
         office.register(course, "kim", sis_user_id="K-100")
@@ -407,7 +411,7 @@ def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(
 
 
 def seats_settings(office):
-    from ascriptica_plugin.models import load_settings
+    from ascriptica_plugin.tables.canvas import load_settings
 
     return load_settings(office.session)
 
@@ -429,7 +433,7 @@ def test_no_more_calls_are_in_flight_than_canvas_allows(office, canvas):
         office.register(course, f"p{number}")
     canvas.options(latency_seconds=0.02)
     drain.drain(office.session, office.canvases)
-    assert 2 < canvas.read("calls")["max_in_flight"] <= drain.FLIGHT
+    assert 2 < canvas.read("calls")["max_in_flight"] <= retry.FLIGHT
     assert office.status()["seats"]["enrolled"] == 40
 
 
@@ -443,7 +447,7 @@ def test_a_seat_that_was_held_and_then_parked_stays_parked(office, canvas):
     office.deliver()
     canvas.options(permissions=None)
     canvas.faults({"match": "POST /courses/", "times": None, "fault": "status", "status": 422, "when": "before"})
-    for _ in range(drain.TRIES):
+    for _ in range(retry.TRIES):
         office.later(minutes=20)
         assert len(office.deliver()) == 1
     office.later(minutes=20)
@@ -455,7 +459,7 @@ def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
     art, bio = (canvas.ids[f"course.{name}"] for name in ("art", "bio"))
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
     canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 500, "when": "before"})
-    for _ in range(drain.TRIES):
+    for _ in range(retry.TRIES):
         office.deliver()
         office.later(minutes=20)
     assert office.status()["seats"]["parked"] == 1
@@ -469,8 +473,8 @@ def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
 
 
 def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypatch):
-    monkeypatch.setattr(drain, "RENEW_SECONDS", 0)
-    monkeypatch.setattr(drain, "FLIGHT", 1)
+    monkeypatch.setattr(retry, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(retry, "FLIGHT", 1)
     course = office.course("ART", "art")
     for number in range(20):
         office.register(course, f"p{number}")
@@ -486,8 +490,8 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
 
 
 def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, monkeypatch):
-    monkeypatch.setattr(drain, "RENEW_SECONDS", 0)
-    monkeypatch.setattr(drain, "FLIGHT", 1)
+    monkeypatch.setattr(retry, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(retry, "FLIGHT", 1)
     course = office.course("ART", "art")
     for number in range(5):
         office.register(course, f"p{number}")
@@ -509,8 +513,8 @@ def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, 
     office.connect()
     office.register(office.course("BIO", "bio"), "kim")
     course = office.course("ART")
-    found = connections.Association(connection_id=1, canvas_course=str(canvas.ids["course.art"]), look_up_at=office.now)
-    registrations.associate(office.session, course, found, office.now)
+    found = Association(connection_id=1, canvas_course=str(canvas.ids["course.art"]), look_up_at=office.now)
+    courses.associate(office.session, course, found, office.now)
     office.session.commit()
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}
@@ -522,7 +526,7 @@ def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, 
 
 def associate_as_typed(office, session, course_id: int, **more) -> None:
     made = Association(canvas_course=str(office.canvas.ids["course.art"]), look_up_at=office.now, **more)
-    registrations.associate(session, session.get(Course, course_id), made, office.now)
+    courses.associate(session, session.get(Course, course_id), made, office.now)
 
 
 def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, canvas, monkeypatch):
@@ -532,9 +536,9 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
 
     def move_to_another_canvas():
         settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
-        connections.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
-        found = connections.Findings("Practice Admin", "Another University", ())
-        other = connections.adopt(office.session, settings, office.canvases, found, office.now)
+        connecting.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
+        found = connecting.Findings("Practice Admin", "Another University", ())
+        other = connecting.adopt(office.session, settings, office.canvases, found, office.now)
         associate_as_typed(office, office.session, course_id, connection_id=other.id)
         office.session.commit()
 
@@ -555,7 +559,7 @@ def test_a_colleague_s_association_in_the_moment_of_a_look_up_is_kept(office, ca
         def a_colleague_saves():
             made = {"connection_id": connection_id, "canvas_course_id": bio, "looked_up_at": office.now}
             found = Association(canvas_course=str(bio), **made)
-            registrations.associate(session, session.get(Course, course_id), found, office.now)
+            courses.associate(session, session.get(Course, course_id), found, office.now)
             # What the look-up found waits for it.
             threading.Timer(0.5, session.commit).start()
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ascriptica_plugin.models import CanvasUser, LogEntry, Participant, load_settings
+from ascriptica_plugin.tables.canvas import CanvasUser, load_settings
+from ascriptica_plugin.tables.office import LogEntry, Participant
 
 from .conftest import Office, sign_in
 from .test_delivery import enroll_by_hand, posts

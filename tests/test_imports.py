@@ -8,9 +8,16 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event, select
 
-from ascriptica_plugin import csvfile, drain, imports, kinds, registrations, seats, worker
-from ascriptica_plugin.models import Association, Claim, Course, Import, LogEntry, Participant, Registration
-from ascriptica_plugin.views import imports as page
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.imports import file as csvfile
+from ascriptica_plugin.office.imports import rows as kinds
+from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.office import Association, Course, Import, LogEntry, Participant, Registration
+from ascriptica_plugin.web.tools import imports as page
+from ascriptica_plugin.worker import rounds
 
 from .conftest import Office, sign_in, someone
 from .test_pages import all_of, words
@@ -72,7 +79,7 @@ def statuses(app) -> set[tuple[str, str, str]]:
 def everything(app) -> list[str]:
     """All that an import could change, the log included."""
     found = []
-    for model in (Participant, Course, Association, Registration, Claim, LogEntry, seats.Seat):
+    for model in (Participant, Course, Association, Registration, Claim, LogEntry, Seat):
         columns = model.__table__.columns
         found += sorted(str([getattr(one, column.key) for column in columns]) for one in all_of(app, model))
     return found
@@ -209,8 +216,6 @@ def test_more_places_let_those_who_wait_move_up(app, command):
     office = Office(app, None)
     course = office.course("ART", capacity=1)
     office.register(course, "kim")
-    from ascriptica_plugin import registrations
-
     registrations.register(office.session, course, someone("lou"), office.now, wait=True)
     office.session.commit()
     command("courses", "code,capacity\nART,2\n")
@@ -223,8 +228,6 @@ def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):
     people_of(app, "new", "ann")
     office.register(course, "kim")
     office.register(course, "bea")
-    from ascriptica_plugin import registrations
-
     registrations.register(office.session, course, someone("lou"), office.now, wait=True)
     office.session.commit()
     data = (
@@ -269,7 +272,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
     for _ in range(7):
         for course in courses:
             for one in dice.sample(people, 8):
-                with suppress(registrations.NotPossible):
+                with suppress(NotPossible):
                     registrations.register(session, course, one, office.now, wait=True)
             # A place that is free while somebody waits, as where a course ended and is held again.
             course.capacity = max(4, course.places_taken) + dice.randrange(2)
@@ -281,11 +284,11 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
         ]
         rows = csvfile.read("registrations", ("email,course,status\n" + "\n".join(rows)).encode())
         before = everything(app)
-        dry = imports.run(session, "registrations", rows, drain.utc_now, "x", dry_run=True)
+        dry = imports.run(session, "registrations", rows, clock.utc_now, "x", dry_run=True)
         assert everything(app) == before
-        assert imports.run(session, "registrations", rows, drain.utc_now, "x") == dry
+        assert imports.run(session, "registrations", rows, clock.utc_now, "x") == dry
         again = everything(app)
-        report = imports.run(session, "registrations", rows, drain.utc_now, "x")
+        report = imports.run(session, "registrations", rows, clock.utc_now, "x")
         assert (report.made, report.changed) == (0, 0)
         assert everything(app) == again
         for course in all_of(app, Course):
@@ -476,7 +479,7 @@ def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
     monkeypatch.setattr(kinds, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
     blind = [dict]
     rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
-    report = imports.run(session, "courses", rows, drain.utc_now, "x")
+    report = imports.run(session, "courses", rows, clock.utc_now, "x")
     assert (report.made, report.changed) == (0, 1)
     assert [course.title for course in all_of(app, Course)] == ["Art anew"]
 
@@ -497,7 +500,7 @@ def test_an_import_asks_no_more_for_more_rows(app, kind):
             data = "email,course,status\n" + "".join(f"p{i}@example.org,ART,withdrawn\n" for i in range(n))
         rows = csvfile.read(kind, data.encode())
         asked.clear()
-        report = imports.run(session, kind, rows, drain.utc_now, "x")
+        report = imports.run(session, kind, rows, clock.utc_now, "x")
         assert report.unchanged == n
         numbers.append(len(asked))
     assert numbers[0] == numbers[1]
@@ -566,10 +569,10 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     assert "data-moving" in answer.text
     assert "on its way" in words(admin.get("/tools/import"))
     session, steps = app.extensions["sqlalchemy"].session, iter([False, False, True])
-    assert imports.go_on(session, drain.utc_now, lambda: next(steps))
+    assert imports.go_on(session, clock.utc_now, lambda: next(steps))
     assert "6 of 10 rows done" in words(admin.get(address))
     assert len(all_of(app, Participant)) == 5
-    worker.take_files_in(app)
+    rounds.take_files_in(app)
     answer = admin.get(address)
     assert "9 of 10 rows are in" in words(answer)
     assert "Line 2 That is not an email address." in words(answer)
@@ -577,11 +580,11 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     assert all_of(app, Import)[0].file is None
     assert len(all_of(app, Participant)) == 9
     assert words_of_counts(upload(admin, "participants", data, dry_run="y"))[1] == "0"
-    worker.take_files_in(app)
+    rounds.take_files_in(app)
     before = everything(app)
     assert len(all_of(app, Import)) == 2
     upload(admin, "participants", data)
-    worker.take_files_in(app)
+    rounds.take_files_in(app)
     assert everything(app) == before
     first, *again = sorted(all_of(app, Import), key=lambda one: one.id)
     assert (first.made, first.changed, first.unchanged) == (9, 0, 0)
@@ -592,7 +595,7 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
 def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
     """The first row is contradicted by one that comes after the kill, which only its memory can tell."""
     monkeypatch.setattr(imports, "BATCH", 2)
-    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
     imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
     session.commit()
@@ -620,7 +623,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
 
 def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 2)
-    session, now = app.extensions["sqlalchemy"].session, drain.utc_now()
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))
     people_of(app, *(f"p{n}" for n in range(5)))
     Office(app, None).course("ART")

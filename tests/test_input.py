@@ -17,8 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from ascriptica_plugin import csvfile, imports
-from ascriptica_plugin.models import Account, Import, Participant, Registration, Seat
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports.file import COLUMNS
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.office import Import, Participant, Registration
 
 from .conftest import Office, sign_in
 from .test_pages import all_of
@@ -273,7 +276,7 @@ def small_office(office: Office, canvas) -> Office:
     office.register(course, "kim", name=f"=Kim {MARKUP}")
     office.deliver()
     data, how = b"email,name\nx@example.org,X\n", {"dry_run": True, "most_rows": 10}
-    imports.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    run.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
     office.session.commit()
     return office
 
@@ -369,9 +372,9 @@ def test_every_address_takes_anything(small_office):
                     looked_at(method(path), path)
 
 
-@pytest.mark.parametrize("kind", sorted(csvfile.COLUMNS))
+@pytest.mark.parametrize("kind", sorted(COLUMNS))
 def test_every_column_takes_anything(small_office, kind):
-    admin, columns = Visitor(small_office, admin=True), csvfile.COLUMNS[kind]
+    admin, columns = Visitor(small_office, admin=True), COLUMNS[kind]
     right = {"code": "NEW", "title": "New", "email": "new@example.org", "name": "New", "course": "ART"}
     right |= {"status": "registered"}
     table = [columns]

@@ -8,8 +8,9 @@ import pytest
 import rq
 from sqlalchemy import create_engine, text
 
-from ascriptica_plugin import jobs, registrations
-from ascriptica_plugin.models import Course
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.worker import bell
 
 from .conftest import Office, someone
 from .processes import Valkey, until
@@ -17,7 +18,7 @@ from .processes import Valkey, until
 
 def waiting(valkey: Valkey) -> int:
     with valkey.client() as client:
-        return rq.Queue(jobs.QUEUE, connection=client).count
+        return rq.Queue(bell.QUEUE, connection=client).count
 
 
 # -- the bell ---------------------------------------------------------------------------------------------------------
@@ -51,8 +52,8 @@ def test_the_bell_does_not_ring_before_the_commit(ringing, valkey):
 def test_the_job_carries_no_data(ringing, valkey, canvas):
     ringing.register(ringing.course("ART", "art"))
     with valkey.client() as client:
-        [job] = rq.Queue(jobs.QUEUE, connection=client, serializer="json").jobs
-        assert job.func_name == "ascriptica_plugin.jobs.sync_enrollments"
+        [job] = rq.Queue(bell.QUEUE, connection=client, serializer="json").jobs
+        assert job.func_name == "ascriptica_plugin.worker.jobs.sync_enrollments"
         assert (job.args, job.kwargs) in [((), {}), ([], {})]
         everything = b"".join(client.dump(key) for key in client.scan_iter())
     assert canvas.token.encode() not in everything
@@ -139,7 +140,7 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
 
 
 def _wrote_user(office: Office) -> bool:
-    from ascriptica_plugin.models import CanvasUser
+    from ascriptica_plugin.tables.canvas import CanvasUser
 
     office.session.expire_all()
     known = office.session.query(CanvasUser).first()

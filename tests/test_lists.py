@@ -6,9 +6,10 @@ import re
 import pytest
 from sqlalchemy import select, update
 
-from ascriptica_plugin import registrations
-from ascriptica_plugin.models import Course, Seat
-from ascriptica_plugin.views import log as log_view
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.web.tools import activity
 
 from .conftest import Office, sign_in
 from .test_log import entries
@@ -133,7 +134,7 @@ def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin
 
 
 def test_a_long_log_is_searched_a_stretch_at_a_time(office, admin, monkeypatch):
-    monkeypatch.setattr(log_view, "A_LOOK", 50)
+    monkeypatch.setattr(activity, "A_LOOK", 50)
     session = office.session
     entries(session, 1, words="needle")
     entries(session, 120, words="hay")

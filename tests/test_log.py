@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ascriptica_plugin import jobs, log, worker
-from ascriptica_plugin.models import Course, LogEntry, Participant
+from ascriptica_plugin import activity, process_log
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant
+from ascriptica_plugin.worker import rounds
 
 from .conftest import in_use, make_app, sign_in
 from .test_pages import all_of, words
@@ -26,7 +27,9 @@ def session(app):
 def entries(session, n: int, **columns) -> None:
     now = datetime.now(UTC)
     for number in range(n):
-        log.note(session, now, **({"who": "boss@example.org", "what": "did", "words": f"entry-{number:04}"} | columns))
+        activity.note(
+            session, now, **({"who": "boss@example.org", "what": "did", "words": f"entry-{number:04}"} | columns)
+        )
     session.commit()
 
 
@@ -35,7 +38,9 @@ def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
     session.add_all([kim, art])
     session.flush()
     about = {"participant_id": kim.id, "course_id": art.id}
-    log.note(session, datetime(2026, 5, 4, 13, 2, 1, tzinfo=UTC), log.US, "enrolled", "Canvas said 200.", **about)
+    activity.note(
+        session, datetime(2026, 5, 4, 13, 2, 1, tzinfo=UTC), activity.US, "enrolled", "Canvas said 200.", **about
+    )
     session.commit()
     page = words(admin.get("/tools/log"))
     for word in ("Ascriptica", "Enrolled", "Canvas said 200.", "Kim Lee", "ART", "04 May 2026, 13:02:01"):
@@ -127,12 +132,12 @@ def test_an_empty_log_says_so(admin):
 def test_old_entries_vanish(app, session):
     now = datetime.now(UTC)
     for days in (181, 179, 0):
-        log.note(session, now - timedelta(days=days), log.US, "did", f"{days} days ago")
+        activity.note(session, now - timedelta(days=days), activity.US, "did", f"{days} days ago")
     session.commit()
-    worker.forget(app)
+    rounds.forget(app)
     assert {one.words for one in all_of(app, LogEntry)} == {"179 days ago", "0 days ago"}
     with in_use(make_app(app.config["SQLALCHEMY_DATABASE_URI"], ASCRIPTICA_LOG_DAYS="30")) as shorter:
-        worker.forget(shorter)
+        rounds.forget(shorter)
         sign_in(client := shorter.test_client(), shorter, "boss@example.org", admin=True)
         assert "30 days" in words(client.get("/tools/log"))
     assert {one.words for one in all_of(app, LogEntry)} == {"0 days ago"}
@@ -140,7 +145,7 @@ def test_old_entries_vanish(app, session):
 
 def test_the_worker_forgets_at_once_and_then_every_hour(app, session, monkeypatch):
     """The worker rests by a clock of ours, and ends after its third rest."""
-    log.note(session, datetime.now(UTC) - timedelta(days=181), log.US, "did")
+    activity.note(session, datetime.now(UTC) - timedelta(days=181), activity.US, "did")
     session.commit()
     stopping, rests = app.extensions["ascriptica"].stopping, []
 
@@ -150,7 +155,7 @@ def test_the_worker_forgets_at_once_and_then_every_hour(app, session, monkeypatc
             stopping.set()
 
     monkeypatch.setattr(stopping, "wait", wait)
-    worker._again_and_again(app, worker.forget, jobs.Trouble("The database", ""))
+    rounds._again_and_again(app, rounds.forget, process_log.Trouble("The database", ""))
     stopping.clear()
     assert rests == [(3600, 0)] * 3
 

@@ -24,8 +24,11 @@ from cryptography.fernet import Fernet, MultiFernet
 from itsdangerous import base64_decode
 from sqlalchemy import inspect, select, text, update
 
-from ascriptica_plugin import jobs, sign_ins
-from ascriptica_plugin.models import Account, Connection, Sealed, Seat, load_settings
+from ascriptica_plugin.standalone.accounts import sessions
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.worker import bell
 
 from .conftest import Office, Practice, in_use, make_app
 from .faults.stage import signed_in
@@ -330,7 +333,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
     boss = Account(email="boss@example.org", name="Boss", password_hash="-", is_admin=True)
     office.session.add(boss)
     office.session.flush()
-    desk = Desk(processes[1], *signed_in(office.app, sign_ins.begin_session(office.session, boss, office.now)))
+    desk = Desk(processes[1], *signed_in(office.app, sessions.begin_session(office.session, boss, office.now)))
     office.session.commit()
     with desk.session:
         yield desk
@@ -428,7 +431,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
         assert save().status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
         office.session.commit()
-        jobs.Bell(valkey.url).ring()
+        bell.Bell(valkey.url).ring()
         until(
             lambda: re.search(rb"no such table: ascriptica_log|ascriptica_log. does not", at_work.log_file.read_bytes())
         )

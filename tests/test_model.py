@@ -13,8 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import connections, drain, registrations, seats
-from ascriptica_plugin.models import Association, Base, Connection, Course, Registration, Seat, Settings, load_settings
+from ascriptica_plugin import retry
+from ascriptica_plugin.ledger.due import release
+from ascriptica_plugin.office import courses
+from ascriptica_plugin.sync import connecting, drain
+from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_settings
+from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.office import Association, Course, Registration
 
 from .conftest import Office, Practice
 from .faults.stage import IN
@@ -122,7 +127,7 @@ class AnyOrder(RuleBasedStateMachine):
                 canvas_section_id=self.canvas.ids[f"section.{name}.{section}"] if section else None,
                 canvas_section=str(section or ""),
             )
-        registrations.associate(self.office.session, course, made, self.office.now)
+        courses.associate(self.office.session, course, made, self.office.now)
         self.office.session.commit()
         self.places[code] = place
         touched = {
@@ -143,9 +148,9 @@ class AnyOrder(RuleBasedStateMachine):
         settings, root_id = load_settings(office.session), self.canvas.ids["account.root"]
         url = self.canvas.api.replace("127.0.0.1", "localhost") if away else self.canvas.api
         shown = settings.display_canvas
-        connections.keep_draft(settings, office.canvases, url, root_id, self.canvas.token)
-        found = connections.Findings("Practice Admin", "Practice University", ())
-        connections.adopt(office.session, settings, office.canvases, found, office.now)
+        connecting.keep_draft(settings, office.canvases, url, root_id, self.canvas.token)
+        found = connecting.Findings("Practice Admin", "Practice University", ())
+        connecting.adopt(office.session, settings, office.canvases, found, office.now)
         settings.display_canvas = shown
         office.session.commit()
 
@@ -242,7 +247,7 @@ class AnyOrder(RuleBasedStateMachine):
 
         def meanwhile() -> None:
             self.register_or_withdraw(who, code)
-            self.office.now += 1.5 * seats.LEASE
+            self.office.now += 1.5 * retry.LEASE
             self.office.deliver()
 
         self.deliver_and(turn, meanwhile)
@@ -280,7 +285,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.change_connection(away=False)
         self.display_canvas(on=True)
         for _ in range(4):
-            seats.release(self.office.session, Seat.cause != "found_there")
+            release(self.office.session, Seat.cause != "found_there")
             self.time_passes()
             self.deliver()
         self.office.session.rollback()

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, inspect, select
 
-from ascriptica_plugin import allowances, drain
-from ascriptica_plugin.models import Association, Course, LogEntry, Participant, Registration
-from ascriptica_plugin.views.registration import CHANGES
+from ascriptica_plugin import allowances, clock
+from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
+from ascriptica_plugin.web.registering import CHANGES
 
 from .conftest import PASSWORD, Office, in_use, make_app, sign_in
 
@@ -97,13 +97,13 @@ def test_registering_twice_is_a_sentence(app, kim):
 
 
 def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client, monkeypatch):
-    now = drain.utc_now()
-    monkeypatch.setattr(drain, "utc_now", lambda: now)
+    now = clock.utc_now()
+    monkeypatch.setattr(clock, "utc_now", lambda: now)
     Office(app, None).course("ART")
     assert "You are registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
     session, [participant] = app.extensions["sqlalchemy"].session, all_of(app, Participant)
     for _ in range(CHANGES.at_once - 2):
-        allowances.take(session, CHANGES, participant.key, drain.utc_now())
+        allowances.take(session, CHANGES, participant.key, clock.utc_now())
     session.commit()
     assert "You have withdrawn" in words(kim.post("/courses/ART/withdraw", follow_redirects=True))
     before = [len(all_of(app, table)) for table in (LogEntry, Registration)]

@@ -6,8 +6,11 @@ import pytest
 from flask import g
 from sqlalchemy import event, select
 
-from ascriptica_plugin import drain, sign_ins
-from ascriptica_plugin.models import Account, CanvasUser, LogEntry, Participant
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts, links
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.office import LogEntry, Participant
 
 from .conftest import PASSWORD, Office, sign_in
 from .test_pages import all_of, words
@@ -179,11 +182,11 @@ def test_somebody_who_signs_in_is_told_from_one_whom_the_office_entered(app, adm
 def test_who_is_corrected_signs_in_as_corrected(app, admin):
     session = app.extensions["sqlalchemy"].session
     for name in ("Kim", "Lou"):
-        sign_ins.add_account(session, drain.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
+        accounts.add_account(session, clock.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
     session.commit()
     number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
-    account = sign_ins.account_with(session, "kim@example.org")
-    link = sign_ins.make_link(session, drain.utc_now(), sign_ins.LINK_LASTS, to=account)
+    account = accounts.account_with(session, "kim@example.org")
+    link = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=account)
     session.commit()
     taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
     assert taken.status_code == 422

@@ -7,18 +7,15 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import drain, imports, log, privacy, registrations, sign_ins, worker
-from ascriptica_plugin.models import (
-    Account,
-    Base,
-    CanvasUser,
-    Course,
-    Import,
-    LogEntry,
-    Participant,
-    Registration,
-    begin_writing,
-)
+from ascriptica_plugin import activity, clock
+from ascriptica_plugin.office import privacy, registrations
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.columns import Base, begin_writing
+from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant, Registration
+from ascriptica_plugin.worker import rounds
 
 from .conftest import PASSWORD, Office, sign_in, someone
 from .test_drain import during_the_first_call
@@ -59,8 +56,8 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     candidates = [{"id": 9, "name": "Lou Other"}]
     mine = update(CanvasUser).where(CanvasUser.participant_id == number)
     office.session.execute(mine.values(candidates=candidates))
-    log.note(office.session, office.now, log.US, "waits", "Lou Other, login lou", participant_id=number)
-    log.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
+    activity.note(office.session, office.now, activity.US, "waits", "Lou Other, login lou", participant_id=number)
+    activity.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
     office.session.commit()
     answer = admin.post(f"/tools/participants/{number}/export")
     assert answer.headers["Content-Disposition"] == f"attachment; filename=participant-{number}.json"
@@ -104,8 +101,8 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     client.post("/courses/BIO/register", data={"wait": "1"})
     office.deliver()
     number = number_of(office)
-    log.note(office.session, office.now, "old@kim.example", "registered", participant_id=number)
-    log.note(office.session, office.now, "boss@example.org", "corrected", "KIM@example.org is new")
+    activity.note(office.session, office.now, "old@kim.example", "registered", participant_id=number)
+    activity.note(office.session, office.now, "boss@example.org", "corrected", "KIM@example.org is new")
     office.session.commit()
 
     page = words(client.get(f"/tools/participants/{number}/erase"))
@@ -188,7 +185,7 @@ def test_who_sent_a_file_is_erased_too(app, admin):
 
 def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
     office = Office(app, None)
-    account = sign_ins.add_account(office.session, drain.utc_now(), "kim@example.org", "Kim", PASSWORD)
+    account = accounts.add_account(office.session, clock.utc_now(), "kim@example.org", "Kim", PASSWORD)
     office.session.commit()
     number = number_of(office)
     assert admin.post(f"/tools/accounts/{account.id}/link").status_code == 200
@@ -207,12 +204,12 @@ def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
     number, session = number_of(office), office.session
     data = b"email,name\nKIM@example.org,Kim\nlou@example.org,Lou\n"
     how = {"dry_run": dry_run, "most_rows": 10}
-    imports.start(session, "participants", "people.csv", data, drain.utc_now(), "boss@example.org", **how)
+    run.start(session, "participants", "people.csv", data, clock.utc_now(), "boss@example.org", **how)
     session.commit()
     erase(admin, number)
     office.deliver()
     assert "as soon as the files that are being imported are in" in words(admin.get(f"/tools/participants/{number}"))
-    worker.take_files_in(app)
+    rounds.take_files_in(app)
     [report] = all_of(app, Import)
     assert (report.made, report.file) == (1, None)
     assert report.refused == [[2, "Somebody with this email is being erased. Send this row again when that is done."]]
@@ -275,12 +272,12 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
     try:
         late = {"connection_id": connection_id, "participant_id": number, "login_sent": "late@example.org"}
         office.session.execute(insert(CanvasUser).values(**late))
-        log.note(office.session, office.now, log.US, "waits", "late@example.org", participant_id=number)
+        activity.note(office.session, office.now, activity.US, "waits", "late@example.org", participant_id=number)
         office.session.commit()
         assert office.session.connection().dialect.name == "sqlite"
     except IntegrityError:
         office.session.rollback()
-    worker.forget(office.app)
+    rounds.forget(office.app)
     assert "late@" not in everything_in_the_database(office)
 
 

@@ -7,9 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from ascriptica_plugin import registrations
-from ascriptica_plugin.models import Claim, Course, Participant, Registration, Seat
-from ascriptica_plugin.registrations import Entry, NotPossible
+from ascriptica_plugin.office import courses, registrations, waitlist
+from ascriptica_plugin.office.courses import associate
+from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.office.registrations import Entry
+from ascriptica_plugin.tables import locks
+from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 
 from .conftest import Office, someone
 
@@ -59,7 +63,7 @@ def test_who_finds_the_course_full_waits_for_nobody(here):
     here.register(course, "ann")
     code = course.id
     # Somebody is in the middle of a change of the course.
-    registrations.lock(here.session, course)
+    locks.lock_course(here.session, course)
     told: list[str] = []
     refused = threading.Thread(target=lambda: told.extend(at_once(here, [registering(code, "bob", here.now)])))
     refused.start()
@@ -229,7 +233,7 @@ def test_positions_count_each_course_by_itself(here):
         course = here.course(code, capacity=1)
         join(here, course, "a", "b", "c")
     everybody = list(here.session.scalars(select(Registration).order_by(Registration.id)))
-    assert registrations.positions(here.session, everybody) == {2: 1, 3: 2, 5: 1, 6: 2}
+    assert waitlist.positions(here.session, everybody) == {2: 1, 3: 2, 5: 1, 6: 2}
 
 
 def test_nobody_moves_up_into_a_course_that_has_ended(here):
@@ -332,9 +336,9 @@ def test_a_raised_capacity_beside_withdrawals_fills_every_place(here):
 
     def raise_capacity(session):
         found = session.get(Course, course_id)
-        registrations.lock(session, found)
+        locks.lock_course(session, found)
         found.capacity = 6
-        registrations.move_up(session, found, here.now)
+        waitlist.move_up(session, found, here.now)
 
     assert set(at_once(here, [raise_capacity, *(withdrawing(course_id, f"p{n}", here.now) for n in range(4))])) == {
         "done"
@@ -349,7 +353,7 @@ def test_cancelling_beside_registering_leaves_nobody_in(here):
     here.session.commit()
 
     def cancel(session):
-        registrations.cancel(session, session.get(Course, course_id), here.now, "boss@example.org")
+        courses.cancel(session, session.get(Course, course_id), here.now, "boss@example.org")
 
     actions = [joining(course_id, f"n{n}", here.now) for n in range(4)]
     actions += [withdrawing(course_id, f"p{n}", here.now) for n in range(2)]
@@ -366,10 +370,8 @@ def test_whoever_registers_while_the_association_moves_has_exactly_the_new_seat(
         office.register(course, who)
 
     def move(session):
-        made = registrations.Association(
-            connection_id=1, canvas_course=str(bio), canvas_course_id=bio, canvas_course_name="Biology"
-        )
-        registrations.associate(session, session.get(Course, course_id), made, office.now)
+        made = Association(connection_id=1, canvas_course=str(bio), canvas_course_id=bio, canvas_course_name="Biology")
+        associate(session, session.get(Course, course_id), made, office.now)
 
     assert set(at_once(office, [move, *(registering(course_id, f"p{n}", office.now) for n in range(8))])) == {"done"}
     newest = select(func.max(Claim.id)).where(Claim.ended_at.is_(None)).group_by(Claim.registration_id)

@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select
 
-from ascriptica_plugin import registrations
-from ascriptica_plugin.forms import lines_of, read_people
-from ascriptica_plugin.models import Course, LogEntry, Participant, Registration
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.pasted_list import lines_of, read_people
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
 
 from .conftest import Office, sign_in, someone
 
@@ -485,7 +485,7 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
 
 
 def test_a_long_export_is_whole(here, admin, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.views.roster.A_CHUNK", 40)
+    monkeypatch.setattr("ascriptica_plugin.web.tools.roster.A_CHUNK", 40)
     many(here, here.course("ART"), 101)
     rows = list(csv.reader(io.StringIO(admin.post("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
     assert len({row[1] for row in rows[1:]}) == len(rows) - 1 == 101

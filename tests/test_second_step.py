@@ -14,18 +14,13 @@ from cryptography.fernet import Fernet, MultiFernet
 from flask import Flask
 from sqlalchemy import select
 
-from ascriptica_plugin import drain, passwords, privacy, registrations, second_step, sign_ins
-from ascriptica_plugin import worker as worker_process
-from ascriptica_plugin.models import (
-    Account,
-    AccountSession,
-    FirstStep,
-    LogEntry,
-    Mail,
-    Participant,
-    Sealed,
-    SecondStep,
-)
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import people
+from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step, sessions
+from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
+from ascriptica_plugin.worker import rounds
 
 from .conftest import PASSWORD, in_use, make_app, sign_in
 from .test_accounts import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
@@ -39,8 +34,8 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 @pytest.fixture(autouse=True)
 def wait(monkeypatch) -> Callable[..., None]:
     """The office's clock, which stands still until told to go on: a code is right for half a minute."""
-    now = [drain.utc_now()]
-    monkeypatch.setattr(drain, "utc_now", lambda: now[0])
+    now = [clock.utc_now()]
+    monkeypatch.setattr(clock, "utc_now", lambda: now[0])
 
     def wait(**by: float) -> None:
         now[0] += timedelta(**by)
@@ -55,7 +50,7 @@ class Owner(Visitor):
 
     def code(self, steps: int = 0) -> str:
         """What the app shows, its clock being so many steps of 30 s wrong."""
-        return pyotp.TOTP(self.secret).at(drain.utc_now(), counter_offset=steps)
+        return pyotp.TOTP(self.secret).at(clock.utc_now(), counter_offset=steps)
 
     def wrong(self) -> str:
         right = {self.code(steps) for steps in (-1, 0, 1)}
@@ -102,8 +97,8 @@ def elsewhere(ann: Owner) -> Owner:
 def page_of(app: Flask, email: str = "ann@example.org") -> str:
     """The participant's page in the office."""
     session = app.extensions["sqlalchemy"].session
-    account = sign_ins.account_with(session, email)
-    participant = registrations.participant_for(session, sign_ins.person_of(account))
+    account = accounts.account_with(session, email)
+    participant = people.participant_for(session, accounts.person_of(account))
     session.commit()
     return f"/tools/participants/{participant.id}"
 
@@ -274,7 +269,7 @@ def test_one_of_ten_who_use_a_code_at_once_wins(app, ann, wait):
     for browser in browsers:
         browser.sign_in()
     code, begin = ann.code(), threading.Barrier(10)
-    number = sign_ins.account_with(app.extensions["sqlalchemy"].session, "ann@example.org").id
+    number = accounts.account_with(app.extensions["sqlalchemy"].session, "ann@example.org").id
     app.extensions["sqlalchemy"].session.commit()
     keys = app.extensions["ascriptica"].canvases.keys
 
@@ -283,7 +278,7 @@ def test_one_of_ten_who_use_a_code_at_once_wins(app, ann, wait):
             own = app.extensions["sqlalchemy"].session
             account = own.get(Account, number)
             begin.wait()
-            right = second_step.accept(own, account, code, keys, drain.utc_now())
+            right = second_step.accept(own, account, code, keys, clock.utc_now())
             own.commit()
             return right
 
@@ -369,8 +364,8 @@ def test_a_password_that_changes_while_it_is_looked_at_begins_no_session(app, mo
         right = fits(password, kept)
         with app.app_context():
             own = app.extensions["sqlalchemy"].session
-            account = sign_ins.account_with(own, "ann@example.org")
-            sign_ins.change_password(own, account, passwords.hash_of(ANOTHER), drain.utc_now(), by_mail=False)
+            account = accounts.account_with(own, "ann@example.org")
+            accounts.change_password(own, account, passwords.hash_of(ANOTHER), clock.utc_now(), by_mail=False)
             own.commit()
         return right
 
@@ -404,7 +399,7 @@ def test_another_administrator_removes_what_was_lost(app, ann, boss):
 
 def test_nobody_gets_round_their_own_second_step_by_way_of_the_office(app, ann):
     session = app.extensions["sqlalchemy"].session
-    account = sign_ins.account_with(session, "ann@example.org")
+    account = accounts.account_with(session, "ann@example.org")
     account.is_admin = True
     session.commit()
     number, page = account.id, page_of(app)
@@ -438,7 +433,7 @@ def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
     boss = visitor(mailing)
     sign_in(boss, mailing, "boss@example.org", admin=True)
     boss.post(f"/tools/accounts/{all_of(mailing, Account)[0].id}/remove-second-step")
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     assert [sent["Subject"] for sent in inbox.mails] == [
         "Your sign-in now takes a code",
         "Your sign-in takes no code any more",
@@ -455,7 +450,7 @@ def test_a_link_by_mail_does_not_get_round_the_code(mailing, inbox, wait):
     wait(seconds=30)
     browser = elsewhere(ann)
     browser.post("/forgotten-password", data={"email": "ann@example.org"})
-    worker_process.send_mails(mailing)
+    rounds.send_mails(mailing)
     answer = browser.post(link_in(inbox.mails[-1]), data={"password": ANOTHER}, follow_redirects=True)
     assert "Enter your code" in words(answer)
     assert not browser.is_signed_in()
@@ -485,7 +480,7 @@ def test_the_keys_of_secrets_rotate(database_url, wait):
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=f"{newer},{older}")) as app:
         assert rotated(app) == (
             0,
-            "0 tokens are encrypted with the newest key.\n1 second step is encrypted with it too.\n",
+            "0 tokens are encrypted with the newest key.\n1 second step is encrypted with the newest key.\n",
         )
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=newer)) as app:
         assert all_of(app, SecondStep)[0].secret.open(MultiFernet([Fernet(newer)])) == ann.secret
@@ -510,7 +505,7 @@ def test_a_secret_that_no_key_opens_leads_to_a_sentence(app, ann, boss, wait):
     assert (answer.status_code, "Ask the office to remove it" in words(answer)) == (422, True)
     code, told = rotated(app)
     assert (code, "The second step of ann@example.org can't be read" in told) == (1, True)
-    boss.post(f"/tools/accounts/{sign_ins.account_with(session, 'ann@example.org').id}/remove-second-step")
+    boss.post(f"/tools/accounts/{accounts.account_with(session, 'ann@example.org').id}/remove-second-step")
     assert browser.sign_in().location == "/"
 
 
@@ -596,7 +591,7 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
     assert len(offered) == 2
     with phone.session_transaction() as cookie:
         kept = all_of(app, AccountSession)
-        [mine] = [one.token_hash for one in kept if sign_ins.is_with(one, cookie["_user_id"])]
+        [mine] = [one.token_hash for one in kept if sessions.is_with(one, cookie["_user_id"])]
     assert mine in offered
 
     assert here.post("/my/sessions", data={"which": mine}).status_code == 422
@@ -639,7 +634,7 @@ def test_what_is_kept_of_a_sign_in_is_exported(app, ann):
     session = app.extensions["sqlalchemy"].session
     page_of(app)
     [participant] = all_of(app, Participant)
-    held = privacy.held_on(session, participant)["sign_in"]
+    held = app.extensions["ascriptica"].sign_ins.held_on(session, participant)
     assert datetime.fromisoformat(held["second_step_since"])
     assert [set(one) for one in held["sessions"]] == [{"made_at", "browser"}]
 
@@ -648,6 +643,6 @@ def test_half_finished_sign_ins_that_are_over_are_forgotten(app, ann, wait):
     elsewhere(ann).sign_in()
     wait(minutes=5)
     elsewhere(ann).sign_in()
-    worker_process.forget(app)
+    forget_old_sign_ins(app)
     assert len(all_of(app, FirstStep)) == 1
     assert all_of(app, Mail) == []

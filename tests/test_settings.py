@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.models import Connection, load_settings
+from ascriptica_plugin.tables.canvas import Connection, load_settings
 
 from .conftest import Office, in_use, make_app, sign_in
 

@@ -17,7 +17,9 @@ import pytest
 import requests
 
 import wsgi
-from ascriptica_plugin import cli, drain, sign_ins
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.tables import upgrade
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -233,7 +235,9 @@ def test_the_status_command_works_beside_it(host: Host) -> None:
 def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
     time_of = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.search(
-        rf"{time_of} INFO ascriptica_plugin\.accounts: Account \d+ signed in from 127", host.output, re.MULTILINE
+        rf"{time_of} INFO ascriptica_plugin\.standalone\.accounts: Account \d+ signed in from 127",
+        host.output,
+        re.MULTILINE,
     )
 
 
@@ -336,10 +340,10 @@ def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: di
 def test_a_database_in_use_gets_no_examples(another: Host) -> None:
     database = f"sqlite:///{another.folder}/office.sqlite3"
     office = wsgi.create_app({"SQLALCHEMY_DATABASE_URI": database})
-    cli.upgrade_tables(office)
+    upgrade.upgrade_tables(office)
     with office.app_context():
         session = office.extensions["sqlalchemy"].session
-        sign_ins.add_account(session, drain.utc_now(), "ann@example.org", "Ann", "long enough for it")
+        accounts.add_account(session, clock.utc_now(), "ann@example.org", "Ann", "long enough for it")
         session.commit()
         office.extensions["sqlalchemy"].engine.dispose()
     another.start(SECRET_KEY="kept elsewhere", DATABASE_URL=database)

@@ -11,12 +11,12 @@ import pytest
 import rq
 from rq.job import Job
 
-from ascriptica_plugin import jobs
+from ascriptica_plugin.worker import bell
 
 from .conftest import Office
 from .processes import Process, Valkey, until
 
-OURS = "ascriptica_plugin.jobs.sync_enrollments"
+OURS = "ascriptica_plugin.worker.jobs.sync_enrollments"
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def test_only_our_own_job_runs(
     at_work.environment["PYTHONPATH"] = str(tmp_path)
     packed = pickle.dumps(Bomb(marker))
     with valkey.client() as client:
-        queue = rq.Queue(jobs.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
         strange = [
             queue.enqueue("os.system", f"touch '{marker}'"),
             queue.enqueue("stranger.call"),
             queue.enqueue(OURS, "an argument"),
-            queue.enqueue("ascriptica_plugin.cli.upgrade_tables"),
+            queue.enqueue("ascriptica_plugin.tables.upgrade.upgrade_tables"),
             queue.enqueue("sync_enrollments", on_failure=rq.Callback("stranger.call")),
         ]
         # Ours by name, and more that RQ would do for whoever asks.
@@ -82,7 +82,7 @@ def test_only_our_own_job_runs(
         left = Job.create(OURS, connection=client, serializer="json", on_failure=rq.Callback("stranger.call"))
         left.save()
         client.hset(left.key, mapping={"status": "started", "meta": packed, "data": packed})
-        client.zadd(f"rq:wip:{jobs.QUEUE}", {f"{left.id}:x": 1})
+        client.zadd(f"rq:wip:{bell.QUEUE}", {f"{left.id}:x": 1})
         client.sadd("rq:groups", "theirs")
         client.sadd("rq:group:theirs", left.id)
 
@@ -116,7 +116,7 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
 ):
     packed = zlib.compress(bytes(300_000_000))
     with valkey.client() as client:
-        queue = rq.Queue(jobs.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
         client.hset(queue.enqueue(OURS).key, "data", packed)
         at_work.start()
         until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))

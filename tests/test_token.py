@@ -5,8 +5,11 @@ import socket
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ascriptica_plugin import connections, drain
-from ascriptica_plugin.models import Connection, Sealed, load_settings
+from ascriptica_plugin import clock
+from ascriptica_plugin.sync import connecting
+from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.office import Course
 
 from .conftest import Office, in_use, make_app, sign_in
 from .test_settings import PAGE, connections_of, typed
@@ -30,12 +33,12 @@ def test_keys_rotate_while_the_office_works(database_url, canvas):
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=older)) as app:
         office = Office(app, canvas)
         settings = load_settings(office.session)
-        connections.keep_draft(settings, office.canvases, "https://draft.example/api/v1", 7, "draft~token")
+        connecting.keep_draft(settings, office.canvases, "https://draft.example/api/v1", 7, "draft~token")
         office.session.commit()
         assert rotated(app) == (0, "2 tokens are encrypted with the newest key.\n")
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=f"{newer},{older}")) as app:
         office = Office(app, canvas)
-        office.register(office.session.get(connections.Course, course))
+        office.register(office.session.get(Course, course))
         # A worker that has the row in hand meanwhile goes on with it.
         before = connections_of(app)[0].token.ciphertext
         assert rotated(app) == (0, "2 tokens are encrypted with the newest key.\n")
@@ -106,9 +109,9 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
     """Whoever may change the settings but does not know the token can't have it sent anywhere else."""
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     canvases.allow_private = False
-    connections.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")
-    connections.adopt(
-        session, load_settings(session), canvases, connections.Findings("Ann", "School", ()), drain.utc_now()
+    connecting.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")
+    connecting.adopt(
+        session, load_settings(session), canvases, connecting.Findings("Ann", "School", ()), clock.utc_now()
     )
     load_settings(session).display_canvas = True
     session.commit()

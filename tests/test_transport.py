@@ -16,14 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ascriptica_plugin.canvas import (
-    MAX_ANSWER_BYTES,
-    AddressRefused,
-    CanvasDown,
-    NotFound,
-    Throttled,
-)
-from ascriptica_plugin.transport import is_public
+from ascriptica_plugin.canvas.client import MAX_ANSWER_BYTES
+from ascriptica_plugin.canvas.errors import AddressRefused, CanvasDown, NotFound, Throttled
+from ascriptica_plugin.canvas.transport import is_public
 
 from .conftest import Practice
 from .servers import SELF, SOMEBODY, TOKEN, Connect, Raw, Server, path_of, reply, within

@@ -9,8 +9,8 @@ import statistics
 import time
 from datetime import datetime
 
-from ascriptica_plugin import registrations
-from ascriptica_plugin.models import Course
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.office import Course
 
 from ..conftest import Office, someone
 from ..processes import until

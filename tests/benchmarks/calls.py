@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import canvasapi
 
-from ascriptica_plugin.models import Course
+from ascriptica_plugin.tables.office import Course
 
 from ..conftest import Office
 from .ground import an_office, databases, practice_canvas, tell

@@ -14,13 +14,14 @@ import canvasapi
 import redis
 import rq
 
-from ascriptica_plugin import drain, jobs
-from ascriptica_plugin.canvas import CanvasClient
+from ascriptica_plugin import retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.worker import jobs
 
 from .ground import Meter, QuickCanvas, a_valkey, an_office, databases, quick_canvas, tell
 
 LATENCY, SEATS, SCRIPTED = 0.2, 600, 16
-BOUND = drain.FLIGHT / LATENCY
+BOUND = retry.FLIGHT / LATENCY
 
 
 def measure(count: int, work: Callable[[], object]) -> tuple[float, float]:
@@ -50,7 +51,7 @@ def jobs_of_script(url: str, canvas: QuickCanvas) -> None:
 
 def calls_alone(canvas: QuickCanvas, count: int) -> None:
     client = CanvasClient(canvas.api, canvas.token, allow_private=True)
-    with ThreadPoolExecutor(drain.FLIGHT) as threads:
+    with ThreadPoolExecutor(retry.FLIGHT) as threads:
         list(threads.map(lambda number: client.enroll(42, f"sis_user_id:S-{number}"), range(count)))
 
 

@@ -24,9 +24,11 @@ import requests
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Engine, func, insert, select, text, update
 
-from ascriptica_plugin import sign_ins
-from ascriptica_plugin.cli import upgrade_tables
-from ascriptica_plugin.models import Account, Association, Claim, Course, Participant, Registration, Seat
+from ascriptica_plugin.standalone.accounts import sessions
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
+from ascriptica_plugin.tables.upgrade import upgrade_tables
 
 from ..conftest import Office, Practice, a_postgresql, in_use, make_app
 from ..processes import Valkey, until, worker
@@ -201,7 +203,7 @@ def accounts(office: Office, count: int) -> list[dict[str, dict[str, str]]]:
         field, secret = generate_csrf(), flask.session["csrf_token"]
     people = []
     for account in session.scalars(select(Account).order_by(Account.id)).all():
-        token = sign_ins.begin_session(session, account, office.now)
+        token = sessions.begin_session(session, account, office.now)
         client = app.test_client()
         with client.session_transaction() as cookie:
             cookie.update(_user_id=token, _fresh=True, csrf_token=secret)

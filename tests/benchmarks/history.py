@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import insert, text
 
-from ascriptica_plugin import jobs
-from ascriptica_plugin.models import Claim, Participant, Registration, Seat
+from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.office import Participant, Registration
+from ascriptica_plugin.worker import jobs
 
 from ..conftest import Office
 from .ground import Meter, QuickCanvas, add_due_seats, an_office, databases, quick_canvas, tell

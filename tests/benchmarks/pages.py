@@ -20,22 +20,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert, text
 
-from ascriptica_plugin import drain, sign_ins
-from ascriptica_plugin.cli import upgrade_tables
-from ascriptica_plugin.models import (
-    Account,
-    Association,
-    CanvasUser,
-    Claim,
-    Connection,
-    Course,
-    LogEntry,
-    Participant,
-    Registration,
-    Sealed,
-    Seat,
-    load_settings,
-)
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import sessions
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import CanvasUser, Claim, Connection, Seat, load_settings
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
+from ascriptica_plugin.tables.upgrade import upgrade_tables
 
 from ..conftest import a_postgresql, in_use, make_app
 
@@ -278,7 +269,7 @@ def measure(app: Flask) -> Iterator[tuple[str, float, float, int]]:
     with app.app_context():
         session = app.extensions["sqlalchemy"].session
         for number in (1, 2):
-            token = sign_ins.begin_session(session, session.get(Account, number), drain.utc_now())
+            token = sessions.begin_session(session, session.get(Account, number), clock.utc_now())
             with clients[number].session_transaction() as cookie:
                 cookie.update(_user_id=token, _fresh=True)
         session.commit()

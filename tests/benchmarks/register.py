@@ -12,7 +12,7 @@ import time
 
 import requests
 
-from ascriptica_plugin.models import load_settings
+from ascriptica_plugin.tables.canvas import load_settings
 
 from .ground import COURSE, a_valkey, a_website, accounts, an_office, databases, practice_canvas, tell
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import requests
 from sqlalchemy import select
 
-from ascriptica_plugin.models import Course
+from ascriptica_plugin.tables.office import Course
 
 from ..processes import until
 from .ground import (

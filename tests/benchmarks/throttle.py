@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from ascriptica_plugin import jobs
+from ascriptica_plugin.worker import jobs
 
 from ..processes import until
 from .ground import Meter, a_worker, add_due_seats, an_office, databases, practice_canvas, tell

@@ -17,13 +17,14 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import drain, seats, worker
-from ascriptica_plugin.canvas import CanvasClient
+from ascriptica_plugin import clock, retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.ledger import lease, settling
+from ascriptica_plugin.worker import rounds
 
 HURRIED = {
-    seats: ("LEASE", "FIRST_BACK_OFF", "LATE"),
-    drain: ("RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
-    worker: ("PAUSE_SECONDS",),
+    retry: ("LEASE", "FIRST_BACK_OFF", "LATE", "RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
+    rounds: ("PAUSE_SECONDS",),
 }
 
 
@@ -32,7 +33,7 @@ def main(clock_file: Path, speed: float, point: str | None) -> None:
         text = clock_file.read_text() if clock_file.exists() else ""
         return datetime.now(UTC) + timedelta(seconds=float(text or 0))
 
-    drain.utc_now = now
+    clock.utc_now = now
     for room, names in HURRIED.items():
         for name in names:
             setattr(room, name, getattr(room, name) / speed)
@@ -52,18 +53,18 @@ def die(*_: object) -> None:
 
 
 def before_the_lease() -> None:
-    seats.take_lease = die
+    lease.take_lease = die
 
 
 def after_the_lease() -> None:
-    take = seats.take_lease
+    take = lease.take_lease
 
     def taken(session: Session, *args):
         if (term := take(session, *args)) is not None:
             event.listen(session, "after_commit", die)
         return term
 
-    seats.take_lease = taken
+    lease.take_lease = taken
 
 
 def after_canvas_answered() -> None:
@@ -85,17 +86,17 @@ def after_a_user_was_created() -> None:
 
 
 def before_the_commit() -> None:
-    seats.settle = _and_die(seats.settle)
+    settling.settle = _and_die(settling.settle)
 
 
 def after_the_commit() -> None:
-    settle = seats.settle
+    settle = settling.settle
 
     def settled(session: Session, *args):
         event.listen(session, "after_commit", die)
         return settle(session, *args)
 
-    seats.settle = settled
+    settling.settle = settled
 
 
 POINTS: dict[str, Callable[[], None]] = {

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ascriptica_plugin import seats
+from ascriptica_plugin import retry
 
 from .kinds import CANVAS, OURS, Kind, NotShown
 from .stage import Stage
@@ -97,7 +97,7 @@ def _lane(
 def _once_quiet(stage: Stage, report: Report) -> Verdict:
     """The verdict once it is right and Canvas gets no more calls, or nothing has become better for a while: some wait
     until a request that was never answered can't be carried out any more."""
-    patience = 60 + seats.LATE.total_seconds() / stage.speed
+    patience = 60 + retry.LATE.total_seconds() / stage.speed
     began = better_at = quiet_since = time.monotonic()
     right_at, calls, fewest = None, stage.calls(), None
     while time.monotonic() - better_at < patience:

@@ -21,8 +21,11 @@ from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import insert, select
 
-from ascriptica_plugin import sign_ins
-from ascriptica_plugin.models import Account, Connection, Course, Sealed, load_settings
+from ascriptica_plugin.standalone.accounts import sessions
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.office import Course
 
 from ..conftest import embedded_postgresql, in_use, make_app, with_tables
 from ..processes import PracticeCanvas, Process, Valkey, Web, environment, until
@@ -246,7 +249,7 @@ class Stage:
         settings.connection_id, settings.display_canvas = connection.id, True
         session.commit()
         everybody = session.scalars(select(Account)).all()
-        tokens = {account.email: sign_ins.begin_session(session, account, now) for account in everybody}
+        tokens = {account.email: sessions.begin_session(session, account, now) for account in everybody}
         session.commit()
         self.people = [Participant(email, name, *signed_in(self.app, tokens[email])) for email, name in people]
         # Some are left to the faults, which have plans with them.

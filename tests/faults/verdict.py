@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from ascriptica_plugin.models import Association, Course, Participant, Registration
+from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 
 from .stage import IN, Key, Stage
 

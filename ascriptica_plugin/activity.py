@@ -1,0 +1,58 @@
+"""The log of changes: who, what, when, to whom, what Canvas answered. Written in the change's own transaction.
+
+Whoever writes words here has taken care that no secret is in them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlalchemy.orm import Session
+
+from .tables.office import LogEntry
+
+US = "Ascriptica"
+"""Who did what nobody asked for at that moment: the worker."""
+
+_INSERT = insert(LogEntry.__table__)
+
+
+def note(
+    session: Session,
+    now: datetime,
+    who: str,
+    what: str,
+    words: str = "",
+    *,
+    participant_id: int | None = None,
+    course_id: int | None = None,
+) -> None:
+    """Add an entry; it is true only if the caller commits. `who` is an email or `US`, `what` a verb of ours."""
+    write(session, [entry(now, who, what, words, participant_id=participant_id, course_id=course_id)])
+
+
+def entry(
+    now: datetime,
+    who: str,
+    what: str,
+    words: str = "",
+    *,
+    participant_id: int | None = None,
+    course_id: int | None = None,
+) -> dict[str, Any]:
+    """An entry of the log, to be written with others."""
+    whom = {"participant_id": participant_id, "course_id": course_id}
+    return {"at": now, "who": who, "what": what, "words": words[:2000], **whom}
+
+
+def write(session: Session, entries: list[dict[str, Any]]) -> None:
+    """Add entries; they are true only if the caller commits."""
+    if entries:
+        session.execute(_INSERT, entries)
+
+
+def forget_old(session: Session, now: datetime, kept: timedelta) -> int:
+    """Delete what is older than `kept`; answers how many."""
+    return session.execute(
+        delete(LogEntry).where(LogEntry.at < now - kept).execution_options(synchronize_session=False)
+    ).rowcount

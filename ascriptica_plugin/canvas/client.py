@@ -1,0 +1,396 @@
+"""Canvas LMS's REST API: as much of it as keeping seats in step needs.
+
+Every call goes through `CanvasClient._exchange`, so none can forget its timeouts, its deadline, the User-Agent or the
+check of where the connection really goes. Facts about Canvas name their source file in instructure/canvas-lms in
+brackets.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from .. import __version__
+from .errors import (
+    SOMETHING_ELSE,
+    AddressRefused,
+    CanvasDown,
+    CourseConcluded,
+    NotFound,
+    PermissionMissing,
+    Redirected,
+    Refused,
+    Throttled,
+    TokenRefused,
+    Unreachable,
+)
+from .shapes import (
+    Account,
+    Course,
+    Enrollment,
+    Section,
+    User,
+    read_account,
+    read_course,
+    read_enrollment,
+    read_section,
+    read_user,
+)
+from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
+
+EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
+
+
+MAX_ANSWER_BYTES = 5_000_000
+
+
+MAX_PAGES = 20
+
+
+class CanvasClient:
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once.
+
+    `url` ends in /api/v1. `timeout_seconds` bounds the wait for a connection and for each piece of an answer,
+    `deadline_seconds` a whole call, so that an answer that trickles can't last for ever. `ca_file` has the authorities
+    that may vouch for Canvas's certificate; None: those that everybody trusts. Every method may raise any
+    `CanvasError`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        allow_private: bool = False,
+        ca_file: str | None = None,
+        timeout_seconds: float = 10,
+        deadline_seconds: float = 30,
+        flight: int = 10,
+    ):
+        self.url = url
+        self.timeout_seconds = timeout_seconds
+        self.deadline_seconds = deadline_seconds
+        self._told: tuple[datetime, float] | None = None
+        self._token = _searched(token)
+        self._session = Session()
+        # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
+        self._session.trust_env = False
+        self._session.verify = ca_file or True
+        self._session.headers.update(
+            {
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                # Hosted Canvas refuses a request without a User-Agent.
+                "User-Agent": f"ascriptica-canvas/{__version__}",
+            }
+        )
+        adapter = GuardedAdapter(allow_private, pool_maxsize=flight)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def __repr__(self) -> str:
+        return f"CanvasClient({self.url!r})"
+
+    def close(self) -> None:
+        self._session.close()
+
+    def time(self) -> datetime | None:
+        """What Canvas's clock shows now, reckoned from its latest answer however ours is set; None before the first."""
+        if self._told is None:
+            return None
+        then, at = self._told
+        return then + timedelta(seconds=time.monotonic() - at)
+
+    # -- whose token, which account -----------------------------------------------------------------------------
+
+    def myself(self) -> User:
+        """GET users/self: whose token this is; also the harmless probe [users_controller.rb]."""
+        return read_user(self._call("GET", "users/self"))
+
+    def account(self, account_id: int | str) -> Account:
+        """GET accounts/:id; `"self"` is the root account [accounts_controller.rb, lib/api/v1/account.rb]."""
+        return read_account(self._call("GET", f"accounts/{account_id}"))
+
+    def permissions(self, account_id: int, names: list[str]) -> dict[str, bool]:
+        """GET accounts/:id/permissions; a name that this Canvas doesn't know answers False."""
+        answer = self._call("GET", f"accounts/{account_id}/permissions", {"permissions[]": names})
+        return {name: answer.get(name) is True for name in names}
+
+    # -- users ------------------------------------------------------------------------------------------------------
+
+    def user(self, user_id: int | str) -> User:
+        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or unseen user is NotFound."""
+        return read_user(self._call("GET", f"users/{_path_id(user_id)}"))
+
+    def search_users(self, account_id: int, term: str) -> list[User]:
+        """GET accounts/:id/users: every user in whose name, login, SIS id or email the term occurs, all pages.
+
+        A substring search: compare what it finds exactly [lib/user_search.rb].
+        """
+        query = {"search_term": term, "include[]": "email", "per_page": 100}
+        return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
+
+    def create_user(self, account_id: int, *, name: str, login: str, sis_user_id: str | None = None) -> User:
+        """POST accounts/:id/users, registered at once and without mail.
+
+        Raises Refused whose `taken` names `unique_id` or `sis_user_id` where a login has it already; not idempotent,
+        but safe to repeat for that reason [users_controller.rb, models/pseudonym.rb].
+        """
+        form = {
+            "user[name]": name,
+            "user[skip_registration]": "true",
+            "pseudonym[unique_id]": login,
+            "pseudonym[send_confirmation]": "false",
+        }
+        if sis_user_id:
+            form["pseudonym[sis_user_id]"] = sis_user_id
+        return read_user(self._call("POST", f"accounts/{account_id}/users", form))
+
+    def update_user(self, user_id: int, *, name: str, email: str) -> User:
+        """PUT users/:id: another name and email; the login stays [users_controller.rb update]."""
+        return read_user(self._call("PUT", f"users/{user_id}", {"user[name]": name, "user[email]": email}))
+
+    # -- courses ----------------------------------------------------------------------------------------------------
+
+    def course(self, course_id: int | str) -> Course:
+        """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
+        return read_course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"}))
+
+    def section(self, course_id: int, section_id: int | str) -> Section:
+        """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
+        return read_section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
+
+    def sections(self, course_id: int) -> list[Section]:
+        """GET courses/:id/sections: its active sections by name, all pages [sections_controller.rb]."""
+        return [read_section(row) for row in self._pages(f"courses/{course_id}/sections", {"per_page": 100})]
+
+    # -- enrollments ------------------------------------------------------------------------------------------------
+
+    def enroll(
+        self,
+        course_id: int,
+        user_id: int | str,
+        section_id: int | None = None,
+        *,
+        state: str = "active",
+        notify: bool = False,
+    ) -> Enrollment:
+        """POST courses/:id/enrollments as a student; `state` is active or invited.
+
+        Idempotent for one course, user and section; brings a deleted, inactive or completed row back under the same
+        id. `user_id` may be `sis_user_id:X`. NotFound means course, section or user [enrollments_api_controller.rb].
+        """
+        form = {
+            "enrollment[user_id]": str(user_id),
+            "enrollment[type]": "StudentEnrollment",
+            "enrollment[enrollment_state]": state,
+        }
+        if notify:
+            form["enrollment[notify]"] = "true"
+        if section_id:
+            form["enrollment[course_section_id]"] = str(section_id)
+        return read_enrollment(self._call("POST", f"courses/{course_id}/enrollments", form))
+
+    def unenroll(self, course_id: int, enrollment_id: int, task: str = "delete") -> Enrollment:
+        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude (which Canvas does by default).
+
+        NotFound where the row is deleted already, unknown, or another course's [enrollments_api_controller.rb].
+        """
+        return read_enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": task}))
+
+    def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
+        """GET courses/:id/enrollments of one user as a student, in every state (all but active and invited are
+        hidden unless named); an unknown user or course is NotFound [enrollments_api_controller.rb]."""
+        query = {
+            "user_id": str(user_id),
+            "type[]": "StudentEnrollment",
+            "state[]": list(EVERY_STATE),
+            "per_page": 100,
+        }
+        return [read_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
+
+    # -- one way out ------------------------------------------------------------------------------------------------
+
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
+        until = time.monotonic() + self.deadline_seconds
+        for _ in range(MAX_PAGES):
+            response, rows = self._exchange("GET", path, query, until - time.monotonic())
+            if not isinstance(rows, list):
+                raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
+            yield from rows
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return
+            # The link is opaque but for its host: only its path is followed, never to another server, and never with
+            # the token, because addresses are written into logs.
+            path, query = _path_and_query(self._without_token(following)), {}
+        raise CanvasDown(f"Canvas's list {path.partition('?')[0]} does not end after {MAX_PAGES} pages.")
+
+    def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
+        _, body = self._exchange(method, path, values, self.deadline_seconds)
+        if not isinstance(body, dict):
+            raise CanvasDown(SOMETHING_ELSE, 200)
+        return body
+
+    def _exchange(
+        self, method: str, path: str, values: dict[str, Any] | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
+        sent = {"params": values} if method == "GET" else {"data": values}
+        with Deadline(seconds) as deadline:
+            try:
+                response = self._session.request(
+                    method,
+                    f"{self.url}/{path}",
+                    timeout=self.timeout_seconds,
+                    allow_redirects=False,
+                    stream=True,
+                    **sent,
+                )
+                arrived = time.monotonic()
+                with response:
+                    body = _read(response)
+                if deadline.passed:
+                    # Cut off by us, the headers or a body of no stated length seem to have ended.
+                    raise TimeoutError
+            except PrivateAddress as error:
+                raise AddressRefused(str(error)) from None
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                if cause_of(error, PrivateAddress):
+                    raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
+                kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
+                raise kind(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
+        self._note_clock(response, arrived)
+        try:
+            return response, self._judge(response, body)
+        except RecursionError:
+            raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
+
+    def _note_clock(self, response: requests.Response, arrived: float) -> None:
+        try:
+            told = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return
+        if told.tzinfo is not None:
+            self._told = told, arrived
+
+    def _judge(self, response: requests.Response, body: bytes) -> Any:
+        """The answer's JSON, or the error that says who acts now."""
+        status = response.status_code
+        if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
+            raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
+        if 300 <= status < 400:
+            there = _host(response.headers.get("Location", "")) or "another page"
+            where = self._without_token(there)
+            raise Redirected(f"The address leads on to {where}; Canvas's own address is needed.", status)
+        if status >= 500 or status == 408:
+            raise CanvasDown(f"Canvas answered with its error {status}.", status)
+        try:
+            answer = self._without_token(json.loads(body))
+        except ValueError:
+            raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
+        if status < 300:
+            return answer
+        words = _words(answer)
+        if status == 401 and "WWW-Authenticate" in response.headers:
+            raise TokenRefused(f"Canvas refused the token: {words}", status)
+        if "concluded course" in words and status in (400, 403):
+            raise CourseConcluded(f"Canvas said: {words}", status)
+        if status in (401, 403):
+            raise PermissionMissing(f"Canvas said: {words}", status)
+        if status == 404:
+            raise NotFound(f"Canvas said: {words}", status)
+        raise Refused(f"Canvas said: {words}", status, _taken(answer))
+
+    def _without_token(self, said: Any) -> Any:
+        """What Canvas said, in any of JSON's shapes, without our token, which it may give back, and without NUL, which
+        no database takes."""
+        if isinstance(said, str):
+            return self._token.sub("[token]", said.replace("\x00", ""))
+        if isinstance(said, dict):
+            return {name: self._without_token(value) for name, value in said.items()}
+        return [self._without_token(value) for value in said] if isinstance(said, list) else said
+
+
+def _read(response: requests.Response) -> bytes:
+    body = bytearray()
+    while chunk := response.raw.read1(65536, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError("the answer was too large")
+    return bytes(body)
+
+
+def _pause_seconds(response: requests.Response) -> float:
+    """How long until the bucket has room for a call again: it holds 50 back for each and leaks 10 a second."""
+    try:
+        remaining = float(response.headers["X-Rate-Limit-Remaining"])
+    except (KeyError, ValueError):
+        remaining = 0.0
+    return min(max(1.0, (50 - remaining) / 10), 60.0)
+
+
+def _searched(token: str) -> re.Pattern[str]:
+    """What finds the token as it is and as addresses quote it, in letters of either size, as a host's name would have
+    it. What is so short is no token but a mistake, and stands in many words."""
+    if len(token) < 8:
+        return re.compile("(?!)")
+    return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
+
+
+def _words(answer: Any) -> str:
+    """Canvas's own sentences in an error body of any of its shapes."""
+    return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
+
+
+def _sentences(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict):
+        for key in ("message", "error"):
+            if isinstance(answer.get(key), str):
+                yield answer[key]
+        for key, value in answer.items():
+            if isinstance(value, dict | list):
+                yield from _sentences(value)
+            elif key == "errors" and isinstance(value, str):
+                yield value
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from [value] if isinstance(value, str) else _sentences(value)
+
+
+def _taken(answer: Any) -> frozenset[str]:
+    if isinstance(answer, dict):
+        own = {answer["attribute"]} if answer.get("type") == "taken" and "attribute" in answer else set()
+        return frozenset(own).union(*(_taken(value) for value in answer.values()))
+    if isinstance(answer, list):
+        return frozenset().union(*(_taken(value) for value in answer))
+    return frozenset()
+
+
+def _path_id(value: int | str) -> str:
+    return quote(str(value), safe=":")
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _path_and_query(link: str) -> str:
+    """What comes after /api/v1/ in an address that Canvas gave."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        raise CanvasDown(SOMETHING_ELSE, 200) from None
+    _, found, path = parts.path.partition("/api/v1/")
+    if not found:
+        raise CanvasDown(SOMETHING_ELSE, 200)
+    return f"{path}?{parts.query}"

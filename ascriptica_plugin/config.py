@@ -1,0 +1,154 @@
+"""Every setting: its name, its default, and what it must look like. What docs and README say of them is from here.
+
+A host sets them in `app.config`; the stand-alone site takes them from the environment. A new one is one line here.
+"""
+
+import os
+import re
+import ssl
+from collections.abc import Callable, MutableMapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class Setting(NamedTuple):
+    """`read` turns what was set into what is used, and raises ValueError with a sentence where it can't be right."""
+
+    name: str
+    default: Any
+    read: Callable[[Any], Any]
+
+
+def from_environment(settings: tuple[Setting, ...]) -> dict[str, str]:
+    """What the environment says of these settings; blank counts as not set."""
+    return {one.name: os.environ[one.name] for one in settings if os.environ.get(one.name)}
+
+
+def read(config: MutableMapping[str, Any], settings: tuple[Setting, ...]) -> dict[str, Any]:
+    """The settings as they are used; those that `config` lacks get their defaults there.
+
+    Raises RuntimeError, whose text is a sentence for the operator, where one of them can't be right.
+    """
+    found = {}
+    for one in settings:
+        typed = config.setdefault(one.name, one.default)
+        try:
+            found[one.name] = one.read(one.default if typed is None else typed)
+        except ValueError as error:
+            raise RuntimeError(str(error)) from None
+        if isinstance(found[one.name], bool):
+            config[one.name] = found[one.name]
+    return found
+
+
+# -- what each must look like -----------------------------------------------------------------------------------------
+
+
+def _text(typed: str | None) -> str | None:
+    return typed or None
+
+
+def _switch(name: str) -> Callable[[Any], bool]:
+    def read_switch(typed: Any) -> bool:
+        if typed not in (True, False, "0", "1"):
+            raise ValueError(f"{name} must be 1, or left out.")
+        return typed in (True, "1")
+
+    return read_switch
+
+
+def _secret_key(typed: str | bytes | None) -> str | bytes:
+    if not typed:
+        raise ValueError("Set SECRET_KEY to a long random value: sessions and the Canvas token depend on it.")
+    return typed
+
+
+def _redis_url(typed: str | None) -> str | None:
+    try:
+        parts = urlsplit(typed or "")
+        right = parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+    except ValueError:
+        right = False
+    if typed and not right:
+        raise ValueError("REDIS_URL must look like redis://localhost:6379/0, rediss://... or unix:///...")
+    return typed or None
+
+
+def _ca_file(path: str | None) -> str | None:
+    if path:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:
+            raise ValueError(
+                f"ASCRIPTICA_CANVAS_CA_FILE must be a PEM file with certificates; {path} is none."
+            ) from None
+    return path or None
+
+
+def _timezone(typed: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(typed)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("ASCRIPTICA_TIMEZONE must name a time zone, such as America/Denver.") from None
+
+
+def _days(typed: str | int) -> timedelta:
+    if not re.fullmatch("[1-9][0-9]{0,4}", str(typed)):
+        raise ValueError("ASCRIPTICA_LOG_DAYS must be a whole number of days, at least 1.")
+    return timedelta(days=int(typed))
+
+
+def _proxies(typed: str | int) -> int:
+    if not str(typed).isdecimal():
+        raise ValueError("ASCRIPTICA_PROXIES must be the number of proxies before this site, such as 1.")
+    return int(typed)
+
+
+def _address(typed: str) -> str:
+    address = typed.strip().rstrip("/").lower()
+    try:
+        parts = urlsplit(address)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        right = right and address == f"{parts.scheme}://{parts.netloc}" and "@" not in address and address.isascii()
+    except ValueError:
+        right = False
+    if address and not right:
+        raise ValueError(
+            "ASCRIPTICA_ADDRESS must be where people reach this site, without a path: https://register.example.org"
+        )
+    return address
+
+
+def _smtp_url(typed: str | None) -> str | None:
+    try:
+        parts = urlsplit(typed or "")
+        right = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if typed and not right:
+        raise ValueError("SMTP_URL must look like smtps://user:password@mail.example.org:465, or begin with smtp://.")
+    return typed or None
+
+
+PLUGIN = (
+    Setting("SECRET_KEY", None, _secret_key),
+    Setting("REDIS_URL", None, _redis_url),
+    Setting("ASCRIPTICA_TOKEN_KEYS", None, _text),
+    Setting("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False, _switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS")),
+    Setting("ASCRIPTICA_CANVAS_CA_FILE", None, _ca_file),
+    Setting("ASCRIPTICA_TIMEZONE", "UTC", _timezone),
+    Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
+    Setting("ASCRIPTICA_URL_PREFIX", None, _text),
+)
+"""What the plugin reads, in any host."""
+
+SITE = (
+    Setting("ASCRIPTICA_ADDRESS", "", _address),
+    Setting("ASCRIPTICA_PROXIES", 0, _proxies),
+    Setting("ASCRIPTICA_ADMIN_SECOND_STEP", False, _switch("ASCRIPTICA_ADMIN_SECOND_STEP")),
+    Setting("SMTP_URL", None, _smtp_url),
+    Setting("MAIL_FROM", None, _text),
+)
+"""What only the stand-alone site reads besides."""

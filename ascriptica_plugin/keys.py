@@ -1,0 +1,77 @@
+"""The keys that seal secrets in the database, and their rotation. Knows the tables; no Flask."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from .tables.canvas import Connection, Settings
+from .tables.columns import begin_writing
+
+
+def make_keys(secret_key: str | bytes, token_keys: str | None) -> MultiFernet:
+    """The installation's keys: those of ASCRIPTICA_TOKEN_KEYS, and last of all one made from SECRET_KEY.
+
+    The first seals, all of them open. Raises ValueError where one is no Fernet key.
+    """
+    keys = [key.strip() for key in (token_keys or "").split(",") if key.strip()]
+    secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
+    digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
+    keys.append(base64.urlsafe_b64encode(digest).decode())
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """One kind of secret in the database, for its rotation.
+
+    `rows` locks those that there are, so that one saved meanwhile is not overwritten by the one before, and yields for
+    each its row, its column and whose it is. `remedy` says what to do about one that no key opens.
+    """
+
+    one: str
+    several: str
+    remedy: str
+    rows: Callable[[Session], Iterable[tuple[Any, str, str]]]
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """How many secrets the newest key seals now, and whose can't be opened with any key."""
+
+    count: int
+    unreadable: list[str]
+
+
+def rotate(session: Session, keys: MultiFernet, secrets: Secrets) -> Rotated:
+    """Seal every secret of this kind with the newest key, also beside running processes; never commits.
+
+    Doing it again changes nothing more. A secret that no key opens stays as it is.
+    """
+    begin_writing(session)
+    count, unreadable = 0, []
+    for row, column, whose in secrets.rows(session):
+        anew = getattr(row, column).with_newest_key(keys)
+        if anew is None:
+            unreadable.append(whose)
+        else:
+            setattr(row, column, anew)
+            count += 1
+    session.flush()
+    return Rotated(count, unreadable)
+
+
+def _tokens(session: Session) -> Iterable[tuple[Any, str, str]]:
+    for connection in session.scalars(select(Connection).order_by(Connection.id).with_for_update()).all():
+        yield connection, "token", connection.canvas_url
+    settings = session.scalars(select(Settings).with_for_update()).one()
+    if settings.draft_token is not None:
+        yield settings, "draft_token", settings.draft_url or ""
+
+
+TOKENS = Secrets("token", "tokens", "paste it again in Course Settings", _tokens)

@@ -1,0 +1,130 @@
+"""Claims: which registrations stand on which seats. A change of the claims makes the seat due.
+
+What the office's unit of work writes. Never commits.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, insert, literal, select, update
+from sqlalchemy.orm import Session, aliased
+
+from ..tables.canvas import DEFAULT_SECTION, Claim, Seat
+from ..tables.columns import upsert_into
+from ..tables.locks import lock_seats
+from ..tables.office import Association, Registration
+
+RANG = "ascriptica_bell"
+"""`session.info` holds this once something became due in the session's transaction."""
+
+
+FRESH = {
+    "due_at": None,
+    "attempts": 0,
+    "cause": None,
+    "cause_scope": "",
+    "cause_detail": None,
+    "held": False,
+    "parked_at": None,
+    "kept": False,
+}
+"""The columns of a seat that nothing stands in the way of."""
+
+
+def claim(
+    session: Session, course_id: int, now: datetime, registration_id: int | Collection[int] | None = None
+) -> None:
+    """Claim seats in the course's Canvas course for its registered participants, or for one or some registrations.
+
+    A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
+    claims elsewhere stay until the new seat has settled: into the new place first, then out of the old.
+    """
+    association = session.get(Association, course_id, populate_existing=True)
+    if association is None or association.canvas_course_id is None or association.connection_id is None:
+        return
+    place = {
+        "connection_id": association.connection_id,
+        "canvas_course_id": association.canvas_course_id,
+        "canvas_section_id": association.canvas_section_id or DEFAULT_SECTION,
+    }
+    newer = aliased(Claim)
+    there = (
+        select(Claim.id)
+        .join(Seat, Seat.id == Claim.seat_id)
+        .where(Claim.registration_id == Registration.id, Claim.ended_at.is_(None))
+        .where(*(getattr(Seat, name) == value for name, value in place.items()))
+    )
+    newest_is_there = there.where(
+        ~exists().where(newer.registration_id == Claim.registration_id, newer.ended_at.is_(None), newer.id > Claim.id)
+    )
+    to_move = select(Registration.id, Registration.participant_id).where(
+        Registration.course_id == course_id, Registration.status == "registered", ~newest_is_there.exists()
+    )
+    if registration_id is not None:
+        some = [registration_id] if isinstance(registration_id, int) else registration_id
+        to_move = to_move.where(Registration.id.in_(some))
+    moving = session.execute(to_move).all()
+    if not moving:
+        return
+    for start in range(0, len(moving), 500):
+        part = moving[start : start + 500]
+        registrations = [row.id for row in part]
+        seats = [
+            {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
+            for participant_id in sorted({row.participant_id for row in part})
+        ]
+        theirs = Seat.participant_id.in_([row.participant_id for row in part])
+        lock_seats(session, and_(theirs, *(getattr(Seat, name) == value for name, value in place.items())))
+        upsert = upsert_into(session, Seat)
+        upsert = upsert.on_conflict_do_update(
+            index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
+            set_={"version": Seat.version + 1, "changed_at": now, **FRESH},
+        )
+        session.execute(upsert, seats)
+        # Named one by one, since PostgreSQL would take its time to find them in a course that has just grown large.
+        theirs = select(Seat.id).where(
+            Seat.participant_id.in_([seat["participant_id"] for seat in seats]),
+            *(getattr(Seat, k) == v for k, v in place.items()),
+        )
+        # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
+        session.execute(
+            update(Claim)
+            .where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
+            .where(Claim.seat_id.in_(theirs))
+            .values(ended_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(
+            insert(Claim).from_select(
+                ["registration_id", "seat_id", "made_at"],
+                select(Registration.id, Seat.id, literal(now, Claim.made_at.type))
+                .join(Seat, Seat.participant_id == Registration.participant_id)
+                .where(Registration.id.in_(registrations))
+                .where(*(getattr(Seat, k) == v for k, v in place.items())),
+            )
+        )
+    session.info[RANG] = True
+
+
+def end_for(session: Session, registrations: ColumnElement[bool], now: datetime) -> None:
+    """End every live claim of the registrations that the condition on Registration picks."""
+    end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now)
+
+
+def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """End the live ones of the claims that the condition on Claim picks."""
+    live = and_(which, Claim.ended_at.is_(None))
+    make_due(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
+    session.execute(update(Claim).where(live).values(ended_at=now).execution_options(synchronize_session=False))
+
+
+def make_due(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """What the picked seats should be has changed, or may have: Canvas has to be made to agree anew."""
+    lock_seats(session, which)
+    session.execute(
+        update(Seat)
+        .where(which)
+        .values(version=Seat.version + 1, changed_at=now, **FRESH)
+        .execution_options(synchronize_session=False)
+    )
+    session.info[RANG] = True

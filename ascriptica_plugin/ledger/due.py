@@ -1,0 +1,80 @@
+"""Which seats are due now, and in which order; what waits, and making it due again."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Claim, Connection, Seat
+from ..tables.office import Course, Registration
+from . import claims
+
+
+def unsettled(connection_id: int) -> ColumnElement[bool]:
+    return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
+
+
+def due(connection_id: int, now: datetime) -> ColumnElement[bool]:
+    """SQL for the seats that are acted on now."""
+    # A time further off than the longest back-off was set by a clock that has stepped back since: due.
+    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + retry.LONGEST_BACK_OFF * 1.5)
+    return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
+
+
+def _canaries(connection_id: int, now: datetime):
+    return (
+        select(func.min(Seat.id))
+        .where(unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
+        .group_by(Seat.cause, Seat.cause_scope)
+        .having(or_(func.min(Seat.due_at) <= now, func.max(Seat.due_at) > now + retry.CANARY * 1.5))
+    )
+
+
+def anything_due(session: Session, connection_id: int, now: datetime) -> bool:
+    """Whether a drain would find work, told without a lock."""
+    one = select(Seat.id).where(due(connection_id, now)).limit(1)
+    return session.scalar(one) is not None or session.scalar(_canaries(connection_id, now).limit(1)) is not None
+
+
+def due_ids(session: Session, connection_id: int, now: datetime, limit: int, without: Collection[int]) -> list[int]:
+    """Ids of due seats, courses that start soonest first, a canary of everything held among them."""
+    canaries = list(session.scalars(_canaries(connection_id, now)))
+    soonest = (
+        select(func.min(Course.starts_at))
+        .join(Registration, Registration.course_id == Course.id)
+        .join(Claim, Claim.registration_id == Registration.id)
+        .where(Claim.seat_id == Seat.id)
+        .scalar_subquery()
+    )
+    found = (
+        select(Seat.id)
+        .where(due(connection_id, now))
+        .order_by(soonest.nulls_last(), Seat.changed_at, Seat.id)
+        .limit(limit + len(without))
+    )
+    return [seat_id for seat_id in [*session.scalars(found), *canaries] if seat_id not in without]
+
+
+def waits() -> ColumnElement[bool]:
+    """SQL for the seats that something stands in the way of: held, parked, or put off after a counted attempt."""
+    return and_(Seat.settled_version < Seat.version, Seat.cause.is_not(None))
+
+
+def try_again(session: Session, connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
+    """`release` because a person asks; a connection on hold asks Canvas at once too, since else nothing would move."""
+    if connection.hold_cause:
+        connection.hold_until_at = now
+        session.info[claims.RANG] = True
+    return release(session, Seat.connection_id == connection.id, *which)
+
+
+def release(session: Session, *which: ColumnElement[bool]) -> int:
+    """Make due now what waits of the seats that the conditions pick; answers how many."""
+    released = session.execute(
+        update(Seat).where(waits(), *which).values(**claims.FRESH).execution_options(synchronize_session=False)
+    )
+    if released.rowcount:
+        session.info[claims.RANG] = True
+    return released.rowcount

@@ -1,0 +1,49 @@
+"""The drain's lease: it makes one worker the one that talks to this Canvas."""
+
+from datetime import datetime
+
+from sqlalchemy import or_, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Connection
+
+
+def take_lease(session: Session, connection_id: int, now: datetime) -> int | None:
+    """The term of a new lease on draining this connection, or None while another holder's runs."""
+    statement = (
+        update(Connection)
+        .where(Connection.id == connection_id)
+        .where(
+            or_(
+                Connection.drain_until_at.is_(None),
+                Connection.drain_until_at <= now,
+                # Set by a clock that has stepped back since.
+                Connection.drain_until_at > now + 2 * retry.LEASE,
+            )
+        )
+        .values(drain_term=Connection.drain_term + 1, drain_until_at=now + retry.LEASE)
+        .returning(Connection.drain_term)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(statement)
+
+
+def renew_lease(session: Session, connection_id: int, term: int, now: datetime) -> bool:
+    """Whether the lease is still ours; if so it runs anew from `now`."""
+    return _set_lease(session, connection_id, term, now + retry.LEASE)
+
+
+def give_lease_back(session: Session, connection_id: int, term: int) -> None:
+    """Let another worker drain at once, unless the lease is not ours any more."""
+    _set_lease(session, connection_id, term, None)
+
+
+def _set_lease(session: Session, connection_id: int, term: int, until: datetime | None) -> bool:
+    changed = session.execute(
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.drain_term == term)
+        .values(drain_until_at=until)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.rowcount == 1

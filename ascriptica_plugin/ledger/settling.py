@@ -1,0 +1,180 @@
+"""What came of a seat: settled, tried again later, held for a cause, or parked. Never commits.
+
+Settling writes the version back that was loaded, so a change made meanwhile keeps the seat due.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Claim, Connection, Seat
+from ..tables.columns import begin_writing
+from . import claims
+from .causes import CAUSES
+from .due import release, unsettled
+from .work import Work
+
+_seat, _claim = Seat.__table__, Claim.__table__
+
+
+def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
+    """Open the unit of work that writes what came of these seats and takes up the next; False where our lease has
+    passed to another worker.
+
+    The lease can't pass on before the unit ends. Every seat that it may change is locked at once, in the order of ids.
+    """
+    begin_writing(session)
+    lease = {"connection_id": connection_id, "term": term}
+    ours = session.scalar(_OUR_LEASE, lease) is not None
+    if session.connection().dialect.name == "sqlite":
+        # BEGIN IMMEDIATE has locked everything.
+        return ours
+    ids = {work.seat_id for work in works} | set(next_ids)
+    for work in works:
+        if work.moving:
+            ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}))
+        if work.held:
+            ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
+        if work.removed:
+            ids.update(session.scalars(select(Seat.id).where(_same_enrollment(connection_id, work))))
+    session.execute(_LOCK, {"seat_ids": list(ids)})
+    return ours
+
+
+_OUR_LEASE = (
+    select(Connection.id)
+    .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
+    .with_for_update(read=True)
+)
+
+
+_LOCK = (
+    select(_seat.c.id).where(_seat.c.id.in_(bindparam("seat_ids", expanding=True))).order_by(_seat.c.id)
+).with_for_update()
+
+
+_here = _claim.alias()
+
+
+_OLDER_CLAIMS = (
+    select(_claim.c.id, _claim.c.seat_id)
+    .join(_here, _here.c.registration_id == _claim.c.registration_id)
+    .where(_here.c.seat_id == bindparam("seat_id"), _here.c.ended_at.is_(None))
+    .where(_claim.c.ended_at.is_(None), _claim.c.id < _here.c.id)
+)
+"""The older claims of every registration whose newest claim is on the seat."""
+
+
+def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
+    """Canvas agrees with the versions that were loaded. To be called in a unit that `begin_unit` opened as ours.
+
+    A success also releases everything held for the cause that its seat was held for, and ends the older claims of
+    registrations that were moving here.
+    """
+    # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
+    for version in {work.version for work in works}:
+        of_it = [work for work in works if work.version == version]
+        which = {"seat_ids": [work.seat_id for work in of_it], "whose": [work.participant_id for work in of_it]}
+        session.execute(_SETTLE, {**which, "loaded_version": version, "now": now})
+    for work in works:
+        if work.held:
+            release(session, *_waits_for_the_same(connection_id, work))
+        if work.removed:
+            _tell_others(session, connection_id, work, now)
+        if work.moving and work.wanted:
+            older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
+            claims.end(session, Claim.id.in_([row.id for row in older]), now)
+
+
+_SETTLE = (
+    update(_seat)
+    .where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
+    .where(_seat.c.participant_id.in_(bindparam("whose", expanding=True)))
+    .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **claims.FRESH)
+)
+
+
+def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
+    """The lease has passed to another worker, and these answers may have come after that worker's."""
+    if works:
+        claims.make_due(session, Seat.id.in_([work.seat_id for work in works]), now)
+
+
+def _tell_others(session: Session, connection_id: int, work: Work, now: datetime) -> None:
+    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again; the
+    others, which left it to this one, have nothing in Canvas any more."""
+    same = _same_enrollment(connection_id, work)
+    wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+    others = session.execute(select(Seat.id, wants_it).where(same)).all()
+    if any(wanting for _, wanting in others):
+        claims.make_due(session, and_(same, wants_it), now)
+    if others:
+        left_it = update(Seat).where(same, not_(wants_it)).values(first_tried_at=None)
+        session.execute(left_it.execution_options(synchronize_session=False))
+
+
+def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
+    return and_(
+        Seat.connection_id == connection_id,
+        Seat.canvas_enrollment_id == work.removed,
+        Seat.id != work.seat_id,
+    )
+
+
+def _waits_for_the_same(connection_id: int, work: Work) -> tuple[ColumnElement[bool], ...]:
+    same = (Seat.cause == work.cause, Seat.cause_scope == work.cause_scope)
+    return (unsettled(connection_id), or_(Seat.held, Seat.parked_at.is_not(None)), *same)
+
+
+def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
+    """Count an attempt and try again at `due_at`; a change made meanwhile keeps its own, earlier time."""
+    counted = {"attempts": work.attempts + 1, "due_at": due_at, "held": False}
+    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, **counted)
+
+
+def put_off(session: Session, work: Work, due_at: datetime) -> None:
+    """Not now, for a reason that is nobody's fault."""
+    _unless_changed(session, work, due_at=due_at, held=False)
+
+
+def hold(session: Session, connection_id: int, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
+    """Wait until whoever the cause names has acted; one of all that wait for it tries again by itself.
+
+    If this seat was that one, the others' next canary waits as long as a new one's.
+    """
+    again = now + retry.CANARY if CAUSES[cause].heals_itself else None
+    _unless_changed(
+        session,
+        work,
+        cause=cause,
+        cause_scope=scope,
+        cause_detail=detail,
+        held=True,
+        due_at=again,
+        attempts=0,
+    )
+    if (work.held, work.cause, work.cause_scope) != (True, cause, scope):
+        return
+    session.execute(
+        update(Seat)
+        .where(*_waits_for_the_same(connection_id, work), Seat.held)
+        .values(due_at=again)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:
+    """Give up until somebody asks."""
+    _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, parked_at=now, held=False)
+
+
+def _unless_changed(session: Session, work: Work, **values: Any) -> None:
+    session.execute(
+        update(Seat)
+        .where(Seat.id == work.seat_id, Seat.participant_id == work.participant_id, Seat.version == work.version)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

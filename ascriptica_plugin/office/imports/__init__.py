@@ -1,0 +1,1 @@
+"""CSV files of courses, participants and registrations: `file` reads, `rows` decides, `run` goes through."""

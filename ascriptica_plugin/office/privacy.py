@@ -1,0 +1,216 @@
+"""What we hold of one person: told whole, or forgotten.
+
+Knows the tables and the office's rules; no Flask, no Canvas. Never commits. To be forgotten takes two steps, because
+who a person is may be needed to end their access to Canvas: `ask_to_erase` withdraws them and takes their sign-in
+away at once; `erase`, by the worker, forgets them as soon as Canvas agrees.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import activity
+from ..ledger import claims
+from ..ledger.causes import CAUSES
+from ..tables.canvas import CanvasUser, Claim, Connection, Seat
+from ..tables.columns import begin_writing
+from ..tables.office import Course, Import, LogEntry, Participant, Registration
+from . import registrations
+
+NOBODY = "Erased participant"
+NOWHERE = "erased@ascriptica.invalid"
+SOMEBODY = "an erased participant"
+
+
+def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:
+    """Everything that we hold of the participant, ready for JSON; nobody else's data, and no secret.
+
+    `sign_in` is what whoever keeps sign-ins holds.
+    """
+    theirs = session.execute(
+        select(Course.code, Course.title, Registration.status, Registration.registered_at, Registration.withdrawn_at)
+        .join(Registration, Registration.course_id == Course.id)
+        .where(Registration.participant_id == participant.id)
+        .order_by(Registration.id)
+    )
+    access = session.execute(
+        select(
+            Connection.canvas_url,
+            Seat.canvas_course_id,
+            Seat.canvas_section_id,
+            Seat.canvas_enrollment_id,
+            Seat.enrolled,
+            Seat.granted.label("enrolled_by_us"),
+            Seat.kept.label("kept_by_the_office"),
+            (Seat.settled_version < Seat.version).label("still_to_be_done"),
+            Seat.cause,
+            Seat.changed_at,
+            Seat.settled_at,
+        )
+        .join(Connection, Connection.id == Seat.connection_id)
+        .where(Seat.participant_id == participant.id)
+        .order_by(Seat.id)
+    )
+    users = session.execute(
+        select(
+            Connection.canvas_url,
+            CanvasUser.canvas_user_id,
+            CanvasUser.created_by_us,
+            CanvasUser.login_sent,
+            CanvasUser.name_sent,
+            CanvasUser.email_sent,
+        )
+        .join(Connection, Connection.id == CanvasUser.connection_id)
+        .where(CanvasUser.participant_id == participant.id)
+    )
+    entries = session.execute(
+        select(LogEntry.at, LogEntry.who, LogEntry.what, Course.code.label("course"), LogEntry.words)
+        .outerjoin(Course, Course.id == LogEntry.course_id)
+        .where(LogEntry.participant_id == participant.id)
+        .order_by(LogEntry.id)
+    )
+    return {
+        "participant": {
+            "name": participant.name,
+            "email": participant.email,
+            "sis_user_id": participant.sis_user_id,
+            "key": participant.key,
+            "to_be_erased_since": iso(participant.erase_at),
+        },
+        "sign_in": sign_in,
+        "registrations": [plain(row) for row in theirs],
+        "canvas_access": [plain(row) | {"cause": CAUSES[row.cause].title if row.cause else None} for row in access],
+        "canvas_users": [plain(row) for row in users],
+        "log": [plain(row) | _as_told_to(participant, row) for row in entries],
+    }
+
+
+def plain(row) -> dict[str, Any]:
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
+
+
+def iso(value: datetime | None) -> str | None:
+    return value.isoformat(timespec="seconds") if value else None
+
+
+def _as_told_to(participant: Participant, entry) -> dict[str, str]:
+    """Who of the office did it, and other Canvas users that may be meant, are others' data."""
+    who = {participant.email: "the participant", activity.US: activity.US}.get(entry.who, "the office")
+    return {"who": who} | ({"words": ""} if entry.what == "waits" else {})
+
+
+# -- erasing ----------------------------------------------------------------------------------------------------------
+
+
+def ask_to_erase(session: Session, participant: Participant, now: datetime, by: str, *, end_access: bool) -> str | None:
+    """Withdraw the participant from everything and have them erased as soon as Canvas agrees, or, unless `end_access`,
+    soon, whatever Canvas has; may be asked again. Answers the host's key of the person, if there was one."""
+    begin_writing(session)
+    # Courses before the participant, as registering locks them.
+    _withdraw(session, participant, now, by)
+    session.refresh(participant, with_for_update=True)
+    key, participant.key = participant.key, None
+    participant.erase_at = participant.erase_at or now
+    if not end_access:
+        _forget_seats(session, participant.id)
+    words = "Canvas access ends first." if end_access else "Enrollments in Canvas stay."
+    activity.note(session, now, by, "asked to erase", words, participant_id=participant.id)
+    session.info[claims.RANG] = True
+    session.flush()
+    return key
+
+
+def _withdraw(session: Session, participant: Participant, now: datetime, by: str) -> None:
+    theirs = select(Course).join(Registration, Registration.course_id == Course.id).where(*_live(participant))
+    # In the order of their ids, so that two who lock several courses don't wait for each other.
+    for course in session.scalars(theirs.order_by(Course.id)).all():
+        registrations.withdraw(session, course, participant, now, by)
+
+
+def _live(participant: Participant) -> tuple:
+    return Registration.participant_id == participant.id, Registration.status != "withdrawn"
+
+
+def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
+    """In how many places of that Canvas something is still to be done for the participant."""
+    waiting = select(Seat.id).where(Seat.participant_id == participant_id, *_unsettled(connection_id))
+    return len(session.scalars(waiting).all())
+
+
+def _unsettled(connection_id: int | None) -> tuple:
+    # Nothing is done any more on a Canvas that was left for another.
+    return Seat.connection_id == connection_id, Seat.settled_version < Seat.version
+
+
+def to_erase(session: Session, connection_id: int | None) -> list[int]:
+    """The participants who were asked to be erased and for whom nothing is left to be done in that Canvas; not while a
+    file is on its way that they may be in."""
+    waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
+    on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
+    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~on_its_way)
+    return list(session.scalars(asked.limit(100)))
+
+
+def erase(session: Session, connection_id: int | None, now: datetime) -> None:
+    """Forget the participants who can be. Their registrations go to a participant who is nobody, one for each.
+
+    To be called by whoever drains, so that no call to Canvas about them is in hand. The row itself goes, so that what
+    another worker writes late, after its lease has passed on, is either refused or found by `forget_leftovers`.
+    """
+    if not to_erase(session, connection_id):
+        return
+    begin_writing(session)
+    for participant_id in to_erase(session, connection_id):
+        participant = session.get_one(Participant, participant_id)
+        # Who was being registered in the very moment that it was asked for.
+        _withdraw(session, participant, now, activity.US)
+        session.refresh(participant, with_for_update=True)
+        live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
+        if live is None and not unfinished(session, participant_id, connection_id):
+            _forget(session, participant, now)
+
+
+def forget_leftovers(session: Session, now: datetime) -> None:
+    """Delete what was written late about people who were erased; only SQLite, which checks no foreign keys, has it."""
+    lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
+    for statement in (
+        delete(CanvasUser).where(~exists().where(Participant.id == CanvasUser.participant_id)),
+        delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _forget(session: Session, participant: Participant, now: datetime) -> None:
+    nobody = Participant(name=NOBODY, email=NOWHERE, erased_at=now)
+    session.add(nobody)
+    session.flush()
+    number, email = participant.id, participant.email
+    _forget_seats(session, number)
+    about = LogEntry.participant_id == number
+    elsewhere = select(LogEntry.who).where(or_(LogEntry.participant_id != number, LogEntry.participant_id.is_(None)))
+    themselves = or_(and_(about, LogEntry.who != activity.US, LogEntry.who.not_in(elsewhere)), LogEntry.who == email)
+    mine = Registration.participant_id == number
+    for statement in (
+        delete(CanvasUser).where(CanvasUser.participant_id == number),
+        update(Registration).where(mine).values(participant_id=nobody.id),
+        update(LogEntry).where(themselves).values(who=SOMEBODY),
+        update(LogEntry).where(or_(about, LogEntry.words.icontains(email, autoescape=True))).values(words=""),
+        update(LogEntry).where(about).values(participant_id=nobody.id),
+        update(Import).where(Import.who == email).values(who=SOMEBODY),
+        delete(Participant).where(Participant.id == number),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+    activity.note(session, now, activity.US, "erased", participant_id=nobody.id)
+    session.expunge(participant)
+    session.expire_all()
+
+
+def _forget_seats(session: Session, participant_id: int) -> None:
+    theirs = select(Seat.id).where(Seat.participant_id == participant_id)
+    for statement in (
+        delete(Claim).where(Claim.seat_id.in_(theirs)),
+        delete(Seat).where(Seat.participant_id == participant_id),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))

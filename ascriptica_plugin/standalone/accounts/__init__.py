@@ -1,0 +1,138 @@
+"""Sign-ins, for a site that has no users of its own; a host that has some leaves this out.
+
+Flask-Login knows who is signed in; `accounts`, `sessions`, `links` and `second_step` have the rules. The pages: `doors`
+let people in and out, `own` is what each does with their own sign-in, `office` what is done with others'.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, redirect, request, url_for
+from flask_login import LoginManager, current_user
+
+from ... import clock, config
+from ...mail import Mailer
+from ...office.people import Person
+from ...tables.columns import begin_writing
+from ...web import errors
+from ...worker import rounds
+from . import accounts, commands, mails, second_step, sessions
+from .about import SignIns
+from .pages import doors, own
+from .pages import office as office_pages
+from .pages.base import SignedIn, blueprint, needs_second_step, session
+
+__all__ = [
+    "IDLE",
+    "correct_person",
+    "doors",
+    "forget_person",
+    "init_app",
+    "load_participant",
+    "may_administer",
+    "office_pages",
+    "own",
+]
+
+IDLE = timedelta(hours=2)
+"""A browser that asked for nothing for so long is signed out."""
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages and the commands; Ascriptica and the front door are set up on the application before.
+
+    With `SMTP_URL` mails are sent, from `MAIL_FROM` and with links to `ASCRIPTICA_ADDRESS`; without it the office
+    hands links out. Raises RuntimeError where one of them is missing. With `ASCRIPTICA_ADMIN_SECOND_STEP` an
+    administrator may do nothing in the office before they have set up a second step.
+    """
+    values, plugin = config.read(app.config, config.SITE), app.extensions["ascriptica"]
+    # No context processor: it would ask the database on an error page too.
+    manager = LoginManager(app, add_context_processor=False)
+    manager.user_loader(_load)
+    app.register_blueprint(blueprint, url_prefix=app.config["ASCRIPTICA_URL_PREFIX"])
+    app.before_request(_lead_to_second_step)
+    app.register_error_handler(401, _ask_to_sign_in)
+    for code in (404, 405):
+        app.register_error_handler(code, errors.page_at_no_address)
+    for command in (commands.create_user, commands.remove_second_step):
+        app.cli.commands["ascriptica"].add_command(command)
+    plugin.sign_ins = SignIns()
+    plugin.rounds.append(forget_old_sign_ins)
+    plugin.secrets.append(second_step.SECRETS)
+    plugin.mailer = _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"])
+
+
+def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Mailer | None:
+    if not url:
+        return None
+    if not sender or not address:
+        raise RuntimeError("With SMTP_URL, set MAIL_FROM to the sender and ASCRIPTICA_ADDRESS to this site's address.")
+    # Never from a request: its Host header is the visitor's own word.
+    site = urlsplit(address)
+    pages = app.url_map.bind(site.netloc, url_scheme=site.scheme)
+
+    def page(name: str, **values: str) -> str:
+        return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
+
+    return Mailer(url, sender, address, mails.Writer(address, page))
+
+
+def forget_old_sign_ins(app: Flask) -> float:
+    """Delete sessions, links and sign-ups that are over: a round of the worker."""
+    open_session = app.extensions["sqlalchemy"].session
+    begin_writing(open_session)
+    accounts.forget_old(open_session, clock.utc_now())
+    open_session.commit()
+    return rounds.FORGET_SECONDS
+
+
+def load_participant() -> Person | None:
+    """The signed-in person, for `Ascriptica(load_participant=...)`."""
+    return accounts.person_of(current_user) if current_user.is_authenticated else None
+
+
+def may_administer() -> bool:
+    """Whether an administrator is signed in, for `Ascriptica(may_administer=...)`."""
+    return bool(current_user.is_authenticated and current_user.is_admin and not needs_second_step(current_user))
+
+
+def forget_person(key: str) -> None:
+    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
+    if account := accounts.account_of(session(), key):
+        accounts.close_account(session(), account)
+
+
+def correct_person(key: str, name: str, email: str) -> None:
+    """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`.
+
+    Raises ValueError with a sentence for one's own email: whoever finds a browser signed in could have a link for a
+    new password sent to an address of theirs.
+    """
+    if account := accounts.account_of(session(), key):
+        if account.id == current_user.id and account.email != email.lower():
+            raise ValueError("This is your own sign-in. Ask another administrator to change its email.")
+        accounts.correct_account(session(), account, name, email)
+
+
+def _load(token: str) -> SignedIn | None:
+    account = sessions.owner_of_session(session(), token, clock.utc_now())
+    return SignedIn(account, token) if account else None
+
+
+def _ask_to_sign_in(error):
+    return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
+
+
+def _lead_to_second_step():
+    """An administrator who is obliged to have one finds the way to it instead of the office's pages."""
+    view = current_app.view_functions.get(request.endpoint)
+    if getattr(view, "guard", "") != "administrators":
+        return None
+    if not current_user.is_authenticated or not needs_second_step(current_user):
+        return None
+    return redirect(url_for("ascriptica_accounts.own_second_step", next=_asked_for()))
+
+
+def _asked_for() -> str | None:
+    """The page to come back to: the one that was asked for, or the one whose button was pressed."""
+    return request.full_path.rstrip("?") if request.method == "GET" else errors.page_before()

@@ -1,0 +1,37 @@
+"""What the office's pages show of sign-ins, and what is held of a person's; the plugin finds it as `sign_ins`."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ... import clock
+from ...office.privacy import iso, plain
+from ...tables.office import Participant
+from . import accounts, sessions
+from .tables import AccountSession, SignUp
+
+
+class SignIns:
+    """See `extension.SignIns`."""
+
+    def waiting(self, session: Session, words: str = "", email: str | None = None) -> list[SignUp]:
+        return accounts.waiting(session, words, email)
+
+    def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
+        account = accounts.account_of(session, participant.key)
+        if account is None:
+            return {"account": None}
+        return {"account": account, "sessions": len(sessions.sessions_of(session, account.id, clock.utc_now()))}
+
+    def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
+        account = accounts.account_of(session, participant.key)
+        if account is None:
+            return None
+        theirs = select(AccountSession.made_at, AccountSession.browser).where(AccountSession.account_id == account.id)
+        return {
+            "email": account.email,
+            "name": account.name,
+            "second_step_since": iso(account.second_step.made_at) if account.second_step else None,
+            "sessions": [plain(row) for row in session.execute(theirs.order_by(AccountSession.made_at))],
+        }

@@ -1,0 +1,228 @@
+"""Sign-ins: from sign-up to the account and its end. The rules only; no Flask, never commits.
+
+Nobody becomes anybody without proof: an account begins when the link that went to its email was used by somebody who
+knows the password chosen at sign-up.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, delete, select, true, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ... import activity, allowances
+from ...allowances import Allowance
+from ...mail import send
+from ...office import people
+from ...office.people import Person, participant_for
+from ...tables.columns import begin_writing
+from ...tables.office import Mail, Participant
+from . import passwords
+from .links import LinkIsOver, end_links, find_link, use_up
+from .sessions import SESSION_LASTS, end_sessions, hold
+from .tables import Account, AccountSession, FirstStep, OneTimeLink, SecondStep, SignUp
+
+SIGN_UP_KEPT = timedelta(days=7)
+
+
+WRONG_FOR_ACCOUNT = Allowance("wrong passwords for an account", 10, 600)
+
+
+WRONG_FROM_ADDRESS = Allowance("wrong passwords from an address", 50, 30)
+
+
+SIGN_UPS_FROM_ADDRESS = Allowance("sign-ups from an address", 100, 36)
+
+
+MAILS_TO_EMAIL = Allowance("mails to an email", 3, 3600)
+
+
+def add_account(
+    session: Session, now: datetime, email: str, name: str, password: str, *, admin: bool = False
+) -> Account:
+    """A new sign-in that counts as confirmed, and its participant, as after `confirm`.
+
+    Raises ValueError with a sentence where the email has one already.
+    """
+    account = _add_account(session, email, name, passwords.hash_of(password), admin)
+    _adopt(session, account, now, activity.US, "made a sign-in")
+    return account
+
+
+def correct_account(session: Session, account: Account, name: str, email: str) -> None:
+    """Another name and email for the account; with another email, links that went to the one before open nothing.
+
+    Raises ValueError with a sentence where the email has an account already.
+    """
+    hold(session, account.id)
+    if account.email != email.lower():
+        end_links(session, account)
+    try:
+        with session.begin_nested():
+            account.name, account.email = name, email.lower()
+    except IntegrityError:
+        raise ValueError(f"There is a sign-in for {email} already.") from None
+
+
+def _add_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
+    begin_writing(session)
+    # In lower case by Python, since SQLite's lower() knows ASCII only.
+    account = Account(email=email.lower(), name=name, password_hash=password_hash, is_admin=admin)
+    try:
+        with session.begin_nested():
+            session.add(account)
+    except IntegrityError:
+        raise ValueError(f"There is a sign-in for {email} already.") from None
+    return account
+
+
+def account_with(session: Session, email: str) -> Account | None:
+    """The account with this email, whatever its case."""
+    return session.scalar(select(Account).where(Account.email == email.strip().lower()))
+
+
+def person_of(account: Account) -> Person:
+    """The account's owner as the host tells it to the office."""
+    return Person(key=f"account:{account.id}", email=account.email, name=account.name)
+
+
+def close_account(session: Session, account: Account) -> None:
+    """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays."""
+    hold(session, account.id)
+    end_sessions(session, account)
+    _forget_sign_ups(session, SignUp.email == account.email)
+    for statement in (
+        delete(SecondStep).where(SecondStep.account_id == account.id),
+        delete(OneTimeLink).where(OneTimeLink.account_id == account.id),
+        delete(Mail).where(Mail.email == account.email),
+        # SQLite may give the number of the account to another one.
+        update(Participant).where(Participant.key == person_of(account).key).values(key=None),
+    ):
+        session.execute(statement)
+    session.delete(account)
+    session.flush()
+
+
+def participant_id_of(session: Session, account: Account) -> int | None:
+    """Which participant the account's owner is, once they have registered or the office has entered them."""
+    return session.scalar(select(Participant.id).where(Participant.key == person_of(account).key))
+
+
+def account_of(session: Session, key: str | None) -> Account | None:
+    """The account of the person whom the host knows by this key."""
+    kind, _, number = (key or "").partition(":")
+    known = kind == "account" and number.isdecimal() and int(number) < 2**31
+    return session.get(Account, int(number)) if known else None
+
+
+def sign_up(
+    session: Session, now: datetime, email: str, name: str, password_hash: str, *, wanted: str = "", by_mail: bool
+) -> None:
+    """Keep a sign-up until its link is used. Where the email has an account, only its owner is told, by mail."""
+    begin_writing(session)
+    email = email.lower()
+    if account_with(session, email):
+        if by_mail:
+            send(session, now, "known", email)
+        return
+    made = SignUp(id=secrets.token_hex(16), email=email, name=name, password_hash=password_hash, made_at=now)
+    made.wanted = wanted[:500]
+    session.add(made)
+    if by_mail:
+        send(session, now, "sign_up", email, made.id)
+    session.flush()
+
+
+def waiting(session: Session, words: str = "", email: str | None = None, most: int = 50) -> list[SignUp]:
+    """Sign-ups that nobody has confirmed, newest first: with all of the words, or with this email."""
+    text = SignUp.name + " " + SignUp.email
+    which = and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
+    if email is not None:
+        which = SignUp.email == email.lower()
+    return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
+
+
+def confirm(session: Session, token: str, now: datetime) -> Account:
+    """Make the account of a sign-up whose link this is. What the office entered under its email becomes its owner's.
+
+    Raises LinkIsOver.
+    """
+    begin_writing(session)
+    link = use_up(session, token, now)
+    made = session.get(SignUp, link.sign_up_id) if link.sign_up_id else None
+    if made is None:
+        raise LinkIsOver
+    try:
+        account = _add_account(session, made.email, made.name, made.password_hash)
+    except ValueError:
+        raise LinkIsOver from None
+    _forget_sign_ups(session, SignUp.email == account.email)
+    _adopt(session, account, now, account.email, "confirmed")
+    return account
+
+
+def _adopt(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
+    """Give the account the one participant whom the office entered with its email, else a new one."""
+    person = person_of(account)
+    same_email = people.by_email(session, [account.email]).get(account.email, [])
+    words = ""
+    if len(same_email) == 1 and same_email[0].key is None:
+        [entered] = same_email
+        mine = update(Participant).where(Participant.id == entered.id, Participant.key.is_(None))
+        if session.execute(mine.values(key=person.key)).rowcount == 1:
+            people.correct(session, entered, now, account.email, name=account.name, email=account.email)
+            words = "Whom the office entered with this email now signs in."
+    elif same_email:
+        words = f"Begins anew: {len(same_email)} participants have this email already, and none was taken over."
+    participant = participant_for(session, person)
+    session.flush()
+    activity.note(session, now, by, what, words, participant_id=participant.id)
+
+
+def new_password_by_link(session: Session, token: str, password_hash: str, now: datetime, *, by_mail: bool) -> Account:
+    """Give the account of this link a new password. Raises LinkIsOver."""
+    begin_writing(session)
+    number = find_link(session, token, now).account_id
+    # Before the link, as whoever changes the password does.
+    account = hold(session, number) if number else None
+    if account is None:
+        raise LinkIsOver
+    use_up(session, token, now)
+    change_password(session, account, password_hash, now, by_mail=by_mail)
+    # A stranger who keeps guessing can't keep the owner out.
+    allowances.give_all_back(session, WRONG_FOR_ACCOUNT, account.email)
+    return account
+
+
+def change_password(session: Session, account: Account, password_hash: str, now: datetime, *, by_mail: bool) -> None:
+    """The account's new password; all its sessions and links end."""
+    hold(session, account.id).password_hash = password_hash
+    end_sessions(session, account)
+    end_links(session, account)
+    if by_mail:
+        send(session, now, "password_changed", account.email)
+    activity.note(
+        session, now, account.email, "changed the password", participant_id=participant_id_of(session, account)
+    )
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete sessions, links and sign-ups that are over."""
+    for over in (
+        delete(AccountSession).where(AccountSession.made_at <= now - SESSION_LASTS),
+        delete(FirstStep).where(FirstStep.ends_at <= now),
+        delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
+    ):
+        session.execute(over.execution_options(synchronize_session=False))
+    _forget_sign_ups(session, SignUp.made_at <= now - SIGN_UP_KEPT)
+
+
+def _forget_sign_ups(session: Session, which) -> None:
+    theirs = select(SignUp.id).where(which)
+    for statement in (
+        delete(OneTimeLink).where(OneTimeLink.sign_up_id.in_(theirs)),
+        delete(Mail).where(Mail.sign_up_id.in_(theirs)),
+        delete(SignUp).where(which),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,50 @@
+"""flask ascriptica create-user and remove-second-step."""
+
+import re
+
+import click
+from flask.cli import with_appcontext
+
+from ... import clock
+from ...office import people
+from ...tables.columns import begin_writing
+from . import accounts, passwords, second_step, sessions
+from .pages.base import by_mail, session
+
+
+@click.command("create-user")
+@click.argument("email")
+@click.option("--name", required=True)
+@click.option("--admin", is_flag=True, help="May administer.")
+@click.password_option(envvar="ASCRIPTICA_PASSWORD")
+@with_appcontext
+def create_user(email: str, name: str, admin: bool, password: str) -> None:
+    """Make a sign-in; the password comes from a prompt or ASCRIPTICA_PASSWORD."""
+    email = email.strip()
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > people.LONGEST_EMAIL:
+        raise click.ClickException(f"{email} is not an email address. It looks like ann@example.org.")
+    try:
+        name = people.read_name(name)
+        passwords.check(password, name, email)
+        accounts.add_account(session(), clock.utc_now(), email, name, password, admin=admin)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    session().commit()
+    click.echo(f"{email} can sign in.")
+
+
+@click.command("remove-second-step")
+@click.argument("email")
+@with_appcontext
+def remove_second_step(email: str) -> None:
+    """Let somebody sign in with the password alone, who has lost the device with the app; ends their sessions."""
+    begin_writing(session())
+    account = accounts.account_with(session(), email)
+    if account is None:
+        raise click.ClickException(f"There is no sign-in for {email}.")
+    sessions.hold(session(), account.id)
+    if not second_step.has_one(session(), account):
+        raise click.ClickException(f"{email} has no second step.")
+    second_step.turn_off(session(), account, clock.utc_now(), "the remove-second-step command", by_mail=by_mail())
+    session().commit()
+    click.echo(f"{email} now signs in with the password alone.")

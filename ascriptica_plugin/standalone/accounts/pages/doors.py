@@ -1,0 +1,212 @@
+"""The doors: signing in, in one step or two, and out; signing up; what a one-time link opens."""
+
+from datetime import datetime
+
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import session as cookie
+from flask_login import current_user, logout_user
+
+from .... import allowances, clock, mail
+from ....tables.columns import begin_writing
+from ....web.base import for_everybody
+from .. import accounts, links, passwords, second_step, sessions
+from ..accounts import MAILS_TO_EMAIL, SIGN_UPS_FROM_ADDRESS, WRONG_FOR_ACCOUNT, WRONG_FROM_ADDRESS
+from ..second_step import WRONG_CODES
+from ..tables import Account, OneTimeLink
+from .base import (
+    begin,
+    begin_half,
+    blueprint,
+    by_mail,
+    code_fits,
+    go_on,
+    leave,
+    log,
+    own_path,
+    session,
+    still_with,
+    too_many,
+    visitor,
+    wait_for,
+)
+from .forms import CodeForm, ConfirmForm, EmailForm, NewPasswordForm, SignInForm, SignUpForm
+
+# -- signing in and out -----------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@for_everybody
+def sign_in():
+    """Sign in with email and password."""
+    form = SignInForm()
+    if form.validate_on_submit():
+        now, email = clock.utc_now(), form.email.data.lower()
+        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor()), (WRONG_FOR_ACCOUNT, email)):
+            return too_many(form, "ascriptica/sign_in.html", wait, "Or choose a new password, which works at once.")
+        account = accounts.account_with(session(), email)
+        kept = account.password_hash if account else None
+        if passwords.fits(form.password.data, kept) and still_with(account.id, kept):
+            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
+            allowances.give_all_back(session(), WRONG_FOR_ACCOUNT, email)
+            if passwords.is_outdated(kept):
+                account.password_hash = passwords.hash_of(form.password.data)
+            return _let_in(account, now, own_path(request.args.get("next")))
+        whose = f"account {account.id}" if account else "no account"
+        session().rollback()
+        log.warning("A wrong password for %s from %s.", whose, visitor())
+        form.password.errors = [
+            "Email and password don't go together. Try again; after a sign-up, its link has to be used first."
+        ]
+    return render_template("ascriptica/sign_in.html", form=form), 422 if form.errors else 200
+
+
+def _let_in(account: Account, now: datetime, wanted: str):
+    """After the right password, or a link: signed in, or on to the code where the account has a second step."""
+    if second_step.has_one(session(), account):
+        begin_half(account, now)
+        return redirect(url_for(".give_code", next=wanted))
+    begin(account, now)
+    return go_on(account, wanted)
+
+
+@blueprint.route("/sign-in/code", methods=["GET", "POST"])
+@for_everybody
+def give_code():
+    """The second step of signing in: the code from the app, while whoever gave the password is still there."""
+    form, now, token = CodeForm(), clock.utc_now(), cookie.get("first_step", "")
+    account = sessions.owner_of_first_step(session(), token, now)
+    number, email = (account.id, account.email) if account else (None, None)
+    if account and form.validate_on_submit():
+        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor()), (WRONG_CODES, email)):
+            return too_many(form, "ascriptica/code.html", wait, email=email)
+        sessions.hold(session(), number)
+        # Unless it ended in this moment, with a new password for example.
+        account = sessions.owner_of_first_step(session(), token, now)
+        if account and code_fits(form, account, now):
+            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
+            allowances.give_all_back(session(), WRONG_CODES, email)
+            begin(account, now)
+            return redirect(own_path(request.args.get("next")))
+        session().rollback()
+    if account is None:
+        return render_template("ascriptica/code_is_late.html"), 410
+    return render_template("ascriptica/code.html", form=form, email=email), 422 if form.errors else 200
+
+
+@blueprint.post("/sign-out")
+@for_everybody
+def sign_out():
+    """End the session."""
+    number = current_user.id if current_user.is_authenticated else None
+    begin_writing(session())
+    leave()
+    if number:
+        log.info("Account %d signed out from %s.", number, visitor())
+    logout_user()
+    flash("You are signed out.")
+    return redirect(url_for("ascriptica.catalogue"))
+
+
+# -- signing up, and the link -----------------------------------------------------------------------------------------
+
+
+@blueprint.route("/sign-up", methods=["GET", "POST"])
+@for_everybody
+def sign_up():
+    """Ask for a sign-in of one's own. Whoever has one already with this email is not told here, but by mail."""
+    form = SignUpForm()
+    if form.validate_on_submit():
+        now, email = clock.utc_now(), form.email.data
+        wanted = [(SIGN_UPS_FROM_ADDRESS, visitor()), (MAILS_TO_EMAIL, email.lower())]
+        if wait := wait_for(now, *wanted):
+            return too_many(form, "ascriptica/sign_up.html", wait)
+        kept = passwords.hash_of(form.password.data)
+        next_page = own_path(request.args.get("next"))
+        accounts.sign_up(session(), now, email, form.name.data, kept, wanted=next_page, by_mail=by_mail())
+        session().commit()
+        _come_back_later(next_page)
+        return redirect(url_for(".signed_up", next=request.args.get("next")))
+    return render_template("ascriptica/sign_up.html", form=form), 422 if form.errors else 200
+
+
+@blueprint.get("/sign-up/next")
+@for_everybody
+def signed_up():
+    """What happens after a sign-up; the same for everybody."""
+    return render_template("ascriptica/one_more_step.html", after="sign_up", by_mail=by_mail())
+
+
+@blueprint.route("/forgotten-password", methods=["GET", "POST"])
+@for_everybody
+def forgotten_password():
+    """Ask for a link to choose a new password; without mail the page tells how the office helps."""
+    form = EmailForm()
+    if by_mail() and form.validate_on_submit():
+        now, email = clock.utc_now(), form.email.data.lower()
+        if wait := wait_for(now, (SIGN_UPS_FROM_ADDRESS, visitor()), (MAILS_TO_EMAIL, email)):
+            return too_many(form, "ascriptica/forgotten_password.html", wait, by_mail=True)
+        begin_writing(session())
+        # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
+        mail.send(session(), now, "password", email)
+        session().commit()
+        _come_back_later(own_path(request.args.get("next")))
+        return redirect(url_for(".password_asked", next=request.args.get("next")))
+    page = render_template("ascriptica/forgotten_password.html", form=form, by_mail=by_mail())
+    return page, 422 if form.errors else 200
+
+
+@blueprint.get("/forgotten-password/next")
+@for_everybody
+def password_asked():
+    """What happens after asking for a new password; the same for everybody."""
+    return render_template("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
+
+
+def _come_back_later(wanted: str) -> None:
+    """A link for a new password leads on to this page, in the browser where it was asked for."""
+    cookie["wanted"] = wanted[:500]
+
+
+@blueprint.route("/links/<token>", methods=["GET", "POST"])
+@for_everybody
+def use_link(token: str):
+    """What a one-time link opens. Looking at it, as mail scanners do, uses nothing up."""
+    try:
+        link = links.find_link(session(), token, clock.utc_now())
+        answer = _confirm(link, token) if link.sign_up else _choose_password(link, token)
+    except links.LinkIsOver:
+        session().rollback()
+        answer = render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
+    response = current_app.make_response(answer)
+    # No Referer may carry the token. Not no-referrer: over https Flask-WTF asks where a form comes from.
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _confirm(link: OneTimeLink, token: str):
+    """The password shows that whoever reads the mail is whoever signed up, not only who is in that mailbox."""
+    form, made = ConfirmForm(), link.sign_up
+    if form.validate_on_submit():
+        now, kept, wanted = clock.utc_now(), made.password_hash, made.wanted
+        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor())):
+            return too_many(form, "ascriptica/confirm.html", wait, sign_up=made)
+        if passwords.fits(form.password.data, kept):
+            account = accounts.confirm(session(), token, now)
+            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
+            begin(account, now)
+            flash(f"Welcome, {account.name}.", "success")
+            return redirect(own_path(wanted))
+        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up once more."]
+    return render_template("ascriptica/confirm.html", form=form, sign_up=made), 422 if form.errors else 200
+
+
+def _choose_password(link: OneTimeLink, token: str):
+    form = NewPasswordForm(link.account)
+    if form.validate_on_submit():
+        now, kept = clock.utc_now(), passwords.hash_of(form.password.data)
+        account = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
+        answer = _let_in(account, now, own_path(cookie.get("wanted")))
+        flash("Your new password is saved.", "success")
+        return answer
+    page = render_template("ascriptica/new_password.html", form=form, account=link.account)
+    return page, 422 if form.errors else 200

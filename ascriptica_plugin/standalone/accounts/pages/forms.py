@@ -1,0 +1,102 @@
+"""The forms of sign-ins."""
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import InputRequired, Length, Regexp, ValidationError
+
+from ....office import people
+from ....web.forms import NO_CONTROLS
+from .. import passwords
+
+
+def _strip(value: str | None) -> str:
+    return (value or "").strip()
+
+
+class NewPasswordField(PasswordField):
+    """A password to be chosen; the form's `own_words` are what it must not be made of."""
+
+    def __init__(self, label: str, **kwargs):
+        kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
+        super().__init__(label, validators=[InputRequired("Choose a password.")], **kwargs)
+
+    def post_validate(self, form: FlaskForm, validation_stopped: bool) -> None:
+        if self.data and not validation_stopped:
+            try:
+                passwords.check(self.data, *form.own_words())
+            except ValueError as error:
+                raise ValidationError(str(error)) from None
+
+
+class EmailForm(FlaskForm):
+    email = EmailField("Email", filters=[_strip], validators=[InputRequired("Enter your email address.")])
+
+    def validate_email(self, field: EmailField) -> None:
+        try:
+            people.read_email(field.data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class SignInForm(FlaskForm):
+    email = EmailField("Email", filters=[_strip], validators=[InputRequired("Enter your email address."), NO_CONTROLS])
+    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+
+
+class SignUpForm(EmailForm):
+    name = StringField(
+        "Name",
+        filters=[_strip],
+        validators=[
+            InputRequired("Enter your name."),
+            Length(max=255, message="Keep the name to 255 characters."),
+            NO_CONTROLS,
+        ],
+    )
+    password = NewPasswordField("Password")
+
+    def own_words(self) -> list[str]:
+        return [self.name.data or "", self.email.data or ""]
+
+
+class ConfirmForm(FlaskForm):
+    password = PasswordField("Password", validators=[InputRequired("Enter the password that you chose.")])
+
+
+class NewPasswordForm(FlaskForm):
+    password = NewPasswordField("New password")
+
+    def __init__(self, account, **kwargs):
+        """`account` has the name and the email that the password must not be made of."""
+        self._account = account
+        super().__init__(**kwargs)
+
+    def own_words(self) -> list[str]:
+        return [self._account.name, self._account.email]
+
+
+class ChangePasswordForm(NewPasswordForm):
+    old_password = PasswordField("Password until now", validators=[InputRequired("Enter your password until now.")])
+
+
+class OwnPasswordForm(FlaskForm):
+    """What somebody does who is signed in already and has to show that it is them."""
+
+    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+
+
+class CodeForm(FlaskForm):
+    code = StringField(
+        "Code",
+        # Apps show it in two halves.
+        filters=[lambda typed: "".join((typed or "").split())],
+        validators=[
+            InputRequired("Enter the code that your app shows."),
+            Regexp("^[0-9]{6}$", message="The code has six digits. Enter what your app shows now."),
+        ],
+        description="The six digits that your app shows now.",
+    )
+
+
+class TurnOffForm(OwnPasswordForm, CodeForm):
+    """Password and code, as at sign-in."""

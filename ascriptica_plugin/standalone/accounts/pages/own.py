@@ -1,0 +1,171 @@
+"""One's own sign-in: the password, the second step, and where one is signed in."""
+
+from datetime import datetime, timedelta
+
+import segno
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask import session as cookie
+from flask_login import current_user
+
+from .... import allowances, clock
+from ....office.people import Person
+from ....tables.columns import Sealed
+from ....web import base
+from ....web.base import for_participants
+from .. import accounts, passwords, second_step
+from ..second_step import WRONG_CODES
+from ..sessions import end_other_sessions, hold, is_with, owner_of_session, sessions_of
+from ..tables import Account
+from .base import (
+    WRONG_CODE,
+    begin,
+    blueprint,
+    by_mail,
+    code_fits,
+    needs_second_step,
+    own_path,
+    renew,
+    session,
+    too_many,
+    unless_right,
+    wait_for,
+)
+from .forms import ChangePasswordForm, CodeForm, OwnPasswordForm, TurnOffForm
+
+SET_UP_WITHIN = timedelta(minutes=10)
+
+OFFER = "second_step_offer"
+"""Where the cookie keeps the secret that is being set up."""
+
+
+@blueprint.get("/my/sign-in")
+@for_participants
+def own_sign_in(person: Person):
+    """What there is to one's sign-in, and where each is changed."""
+    sessions = sessions_of(session(), current_user.id, clock.utc_now())
+    return render_template("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
+
+
+@blueprint.route("/my/password", methods=["GET", "POST"])
+@for_participants
+def change_password(person: Person):
+    """Change the password, which signs out everywhere else."""
+    form, template = ChangePasswordForm(current_user), "ascriptica/change_password.html"
+    if form.validate_on_submit():
+        now = clock.utc_now()
+        if refusal := unless_right(form.old_password, form, template, now):
+            return refusal
+        # Nobody waits for the account while the new one is hashed.
+        renew()
+        kept = passwords.hash_of(form.password.data)
+        account = _own_account(now)
+        accounts.change_password(session(), account, kept, now, by_mail=by_mail())
+        begin(account, now)
+        flash("Your password is changed, and you are signed out everywhere else.", "success")
+        return redirect(url_for(".own_sign_in"))
+    return render_template(template, form=form), 422 if form.errors else 200
+
+
+@blueprint.route("/my/sessions", methods=["GET", "POST"])
+@for_participants
+def own_sessions(person: Person):
+    """Where one is signed in; with the password, sign out there, at one place or all others."""
+    form, now = OwnPasswordForm(), clock.utc_now()
+    found = sessions_of(session(), current_user.id, now)
+    for one in found:
+        # As they were: each may end while the password is looked at.
+        session().expunge(one)
+    here = [one for one in found if is_with(one, current_user.token)]
+    others = [one for one in found if one not in here]
+    values, template = {"here": here, "others": others}, "ascriptica/own_sessions.html"
+    if others and form.validate_on_submit():
+        if refusal := unless_right(form.password, form, template, now, **values):
+            return refusal
+        only = request.form.get("which", "").replace("\x00", "") or None
+        ended = end_other_sessions(session(), current_user.id, current_user.token, only)
+        renew()
+        if ended:
+            flash("You are signed out there.", "success")
+        else:
+            flash("That session is no longer as it was in the list. Look at the list again.", "warning")
+        return redirect(url_for(".own_sessions"))
+    return render_template(template, form=form, **values), 422 if form.errors else 200
+
+
+# -- the second step --------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/my/second-step", methods=["GET", "POST"])
+@for_participants
+def own_second_step(person: Person):
+    """Turn the second step off, or set it up: first the password, which shows a key for the app, then a code of it."""
+    now = clock.utc_now()
+    if current_user.second_step:
+        return _turn_off(now)
+    if secret := _offered(now):
+        return _turn_on(secret, now)
+    form, template, needed = OwnPasswordForm(), "ascriptica/second_step_off.html", needs_second_step(current_user)
+    if form.validate_on_submit():
+        if refusal := unless_right(form.password, form, template, now, needed=needed):
+            return refusal
+        renew()
+        sealed = Sealed.seal(second_step.new_secret(), base.plugin().canvases.keys)
+        cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
+        return redirect(url_for(".own_second_step", next=request.args.get("next")))
+    return render_template(template, form=form, needed=needed), 422 if form.errors else 200
+
+
+def _offered(now: datetime) -> str | None:
+    """The secret that waits for its first code. Only this browser's cookie has it, sealed and for ten minutes."""
+    offer = cookie.get(OFFER)
+    if not offer or offer["until"] <= now.timestamp():
+        return None
+    return Sealed(offer["secret"].encode()).open(base.plugin().canvases.keys)
+
+
+def _turn_on(secret: str, now: datetime):
+    form, template, email = CodeForm(), "ascriptica/second_step_set_up.html", current_user.email
+    address = second_step.app_address(secret, email)
+    values = {
+        "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        "address": address,
+        "picture": segno.make(address, micro=False).svg_data_uri(scale=5, light="#fff"),
+    }
+    if form.validate_on_submit():
+        if wait := wait_for(now, (WRONG_CODES, email)):
+            return too_many(form, template, wait, **values)
+        account, keys = _own_account(now), base.plugin().canvases.keys
+        if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
+            allowances.give_all_back(session(), WRONG_CODES, email)
+            begin(account, now)
+            flash("From now on signing in takes a code, too. You are signed out everywhere else.", "success")
+            return redirect(own_path(request.args.get("next"), ".own_sign_in"))
+        session().rollback()
+        form.code.errors = [WRONG_CODE]
+    return render_template(template, form=form, **values), 422 if form.errors else 200
+
+
+def _turn_off(now: datetime):
+    form, template = TurnOffForm(), "ascriptica/second_step_on.html"
+    values = {"since": current_user.second_step.made_at}
+    if form.validate_on_submit():
+        if refusal := unless_right(form.password, form, template, now, (WRONG_CODES, current_user.email), **values):
+            return refusal
+        account = _own_account(now)
+        if code_fits(form, account, now):
+            allowances.give_all_back(session(), WRONG_CODES, account.email)
+            second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
+            begin(account, now)
+            flash("The password alone signs you in again. You are signed out everywhere else.", "success")
+            return redirect(url_for(".own_sign_in"))
+        renew()
+    return render_template(template, form=form, **values), 422 if form.errors else 200
+
+
+def _own_account(now: datetime) -> Account:
+    """One's own account, held; 401 where the session ended in this moment, with a new password for example."""
+    account = hold(session(), current_user.id)
+    if owner_of_session(session(), current_user.token, now) is None:
+        session().rollback()
+        abort(401)
+    return account

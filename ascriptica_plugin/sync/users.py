@@ -1,0 +1,137 @@
+"""Which Canvas user a participant is: found, created, or asked about; and giving a user that we created the
+participant's present name and email.
+"""
+
+from collections.abc import Callable, Generator
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from .. import activity, retry
+from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
+from ..canvas.shapes import User
+from ..ledger.work import Work
+from ..tables.canvas import CanvasUser
+from ..tables.office import Participant
+from .tasks import Ledger, Stuck, Walk
+
+
+def find(ledger: Ledger, work: Work) -> Walk:
+    """The id of the one Canvas user whose login or email is the participant's email, or None; compared exactly,
+    without case. Raises Stuck where several are, or where the token can't see enough to tell."""
+    email = work.email
+    try:
+        users = yield lambda canvas: canvas.search_users(ledger.root_id, email)
+    except NotFound as error:
+        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "read_roster", str(error)) from None
+    if users and not any(user.shows_login for user in users):
+        raise Stuck("permission_missing", "view_user_logins", "The search can't see logins.")
+    matches = [user for user in users if email.casefold() in _names(user)]
+    strangers = [user for user in matches if work.sis_user_id and user.sis_user_id not in (None, work.sis_user_id)]
+    if len(matches) > 1 or strangers:
+        raise _ask_who(work, matches)
+    if not matches:
+        return None
+    ours = bool(work.login_sent) and work.login_sent.casefold() in _names(matches[0])
+    work.note_user(canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
+    return matches[0].id
+
+
+def _ask_who(work: Work, candidates: list[User], why: str = "") -> Stuck:
+    shown = ("id", "name", "login_id", "email", "sis_user_id")
+    work.note_user(candidates=[{name: getattr(user, name) for name in shown} for user in candidates])
+    return Stuck("who_is_it", work.participant_id, f"{'; '.join(map(_describe, candidates))}. {why}".strip())
+
+
+def find_or_create(ledger: Ledger, work: Work) -> Walk:
+    if not work.create_new:
+        found = yield from find(ledger, work)
+        if found is not None:
+            return found
+        if not ledger.create_users:
+            raise Stuck("no_account", work.participant_id)
+    # Stored before the call: if its answer is lost, the user found next time is known to be ours.
+    login = (work.login_sent if work.create_new else None) or work.email
+    work.note_user(login_sent=login)
+    try:
+        user = yield lambda canvas: canvas.create_user(
+            ledger.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
+        )
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
+    except NotFound as error:
+        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+    except Refused as error:
+        if not error.taken:
+            raise
+        # Taken means that the user exists, whatever our search could see.
+        by = "sis_login_id" if "unique_id" in error.taken else "sis_user_id"
+        value = login if by == "sis_login_id" else work.sis_user_id
+        try:
+            user = yield lambda canvas: canvas.user(f"{by}:{value}")
+        except NotFound:
+            raise _ask_who(work, [], f"{error} Yet Canvas shows no such user.") from None
+        if work.create_new:
+            raise _ask_who(work, [user], f"{error} Choose another login for the new user.") from None
+        work.note_user(canvas_user_id=user.id)
+        return user.id
+    work.note_user(
+        canvas_user_id=user.id,
+        created_by_us=True,
+        name_sent=work.name,
+        email_sent=work.email,
+        create_new=False,
+        candidates=None,
+    )
+    return user.id
+
+
+def _names(user: User) -> set[str]:
+    return {name.casefold() for name in (user.login_id, user.email) if name}
+
+
+def _describe(user: User) -> str:
+    return f"{user.name}, login {user.login_id or 'unknown'}, Canvas ID {user.id}"
+
+
+def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
+    """Participants whose Canvas user, created by us, still has an older name or email, and is due to follow."""
+    return list(
+        session.scalars(
+            select(CanvasUser.participant_id)
+            .join(Participant, Participant.id == CanvasUser.participant_id)
+            .where(
+                CanvasUser.connection_id == connection_id,
+                CanvasUser.created_by_us,
+                CanvasUser.canvas_user_id.is_not(None),
+                or_(CanvasUser.name_sent != Participant.name, CanvasUser.email_sent != Participant.email),
+                or_(CanvasUser.follow_at.is_(None), CanvasUser.follow_at <= now),
+            )
+        )
+    )
+
+
+def follow_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Generator:
+    """Give a Canvas user that we created the participant's present name and email; a failure is tried again."""
+    known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
+    participant = session.get_one(Participant, participant_id, populate_existing=True)
+    user_id, name, email = known.canvas_user_id, participant.name, participant.email
+    problem = None
+    try:
+        yield lambda canvas: canvas.update_user(user_id, name=name, email=email)
+    except NotFound:
+        problem = "The Canvas user was deleted."
+    except CanvasError as error:
+        problem = str(error)
+    known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
+    known.follow_problem = problem
+    if problem:
+        known.follow_at = now() + retry.FOLLOW_AGAIN
+    else:
+        known.name_sent, known.email_sent, known.follow_at = name, email, None
+    words = problem or f"The Canvas user is now {name}, {email}."
+    activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
+    session.flush()

@@ -1,0 +1,99 @@
+"""What the tables are made of: the base, the kinds of columns, and how a transaction that writes begins."""
+
+from datetime import UTC, datetime
+
+from cryptography.fernet import InvalidToken, MultiFernet
+from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, MetaData, String
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+
+class UTCDateTime(TypeDecorator):
+    """An aware UTC datetime in Python; on SQLite, which has no time zones, the same instant without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Sealed:
+    """A secret as the database holds it: ciphertext that `open` turns back with the installation's keys."""
+
+    def __init__(self, ciphertext: bytes):
+        self.ciphertext = ciphertext
+
+    @classmethod
+    def seal(cls, secret: str, keys: MultiFernet) -> "Sealed":
+        return cls(keys.encrypt(secret.encode()))
+
+    def open(self, keys: MultiFernet) -> str | None:
+        """The secret, or None when the key that sealed it is gone."""
+        try:
+            return keys.decrypt(self.ciphertext).decode()
+        except InvalidToken:
+            return None
+
+    def with_newest_key(self, keys: MultiFernet) -> "Sealed | None":
+        """The same secret sealed with the first of the keys, or None when the key that sealed it is gone."""
+        try:
+            return Sealed(keys.rotate(self.ciphertext))
+        except InvalidToken:
+            return None
+
+    def __repr__(self) -> str:
+        return "Sealed(...)"
+
+
+class SealedColumn(TypeDecorator):
+    """Keeps a `Sealed` value; plain text can't be stored by mistake."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Sealed | None, dialect) -> bytes | None:
+        return None if value is None else value.ciphertext
+
+    def process_result_value(self, value: bytes | None, dialect) -> Sealed | None:
+        return None if value is None else Sealed(bytes(value))
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime, str: String(255), int: Integer, bool: Boolean}
+
+
+def begin_writing(session: Session) -> None:
+    """Open this session's transaction as a writer's, before anything in it is read.
+
+    On SQLite a transaction that reads and then writes fails at once beside another writer, whatever its busy timeout;
+    BEGIN IMMEDIATE waits its turn instead. PostgreSQL needs nothing.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
+        # Not through the session, which would first write what waits in it, and so begin another kind of transaction.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in this session's dialect."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table.__table__)

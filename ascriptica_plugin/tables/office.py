@@ -1,0 +1,210 @@
+"""The office's tables: people, courses, registrations, and where each course is in Canvas.
+
+Every rule that must hold while many people act at once is a constraint, a partial unique index, or the lock on the
+course's row. Times end in `_at` and are UTC; ids that belong to Canvas begin with `canvas_`.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .columns import Base
+
+
+class Participant(Base):
+    """A person who registers. `key` is the host's own lasting identifier; None for somebody whom the office entered.
+
+    `erase_at`: since then the person waits to be erased. `erased_at`: this is nobody, who keeps the registrations of
+    somebody who was.
+    """
+
+    __tablename__ = "ascriptica_participant"
+    __table_args__ = (
+        Index(
+            "ix_ascriptica_participant_to_erase",
+            "erase_at",
+            sqlite_where=text("erase_at IS NOT NULL"),
+            postgresql_where=text("erase_at IS NOT NULL"),
+        ),
+        Index("ix_ascriptica_participant_by_name", func.lower(text("name")), text("id")),
+        Index("ix_ascriptica_participant_by_email", func.lower(text("email"))),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str] = mapped_column(String(320))
+    name: Mapped[str]
+    sis_user_id: Mapped[str | None]
+    erase_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+
+
+class Course(Base):
+    """One of our courses. `capacity` None takes everybody; `places_taken` counts those who are `registered`.
+
+    `on_withdrawal` is this course's own exception to the setting of that name. A cancelled course takes nobody.
+
+    Changing `places_taken` is also the lock that puts register, withdraw and associate of one course in a row.
+    """
+
+    __tablename__ = "ascriptica_course"
+    __table_args__ = (
+        CheckConstraint("places_taken >= 0", name="places_not_negative"),
+        CheckConstraint("on_withdrawal IN ('delete', 'deactivate', 'conclude')", name="on_withdrawal_known"),
+        CheckConstraint("capacity IS NULL OR places_taken <= capacity", name="places_within_capacity"),
+        Index("uq_ascriptica_course_code", func.lower(text("code")), unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str]
+    description: Mapped[str] = mapped_column(Text, default="")
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    registration_opens_at: Mapped[datetime | None]
+    registration_closes_at: Mapped[datetime | None]
+    capacity: Mapped[int | None]
+    places_taken: Mapped[int] = mapped_column(default=0, server_default="0")
+    on_withdrawal: Mapped[str | None] = mapped_column(String(20))
+    cancelled_at: Mapped[datetime | None]
+
+    association: Mapped["Association | None"] = relationship(back_populates="course")
+
+
+class Association(Base):
+    """Our course → a Canvas course and, if wanted, a section, as typed and, once looked up, as Canvas knows them.
+
+    `connection_id` None: typed before there was a connection; the first one takes it over. `canvas_course_id` None:
+    not looked up yet. `problem` is the sentence that says why a look-up failed.
+    """
+
+    __tablename__ = "ascriptica_association"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"), primary_key=True)
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"), index=True)
+    canvas_course: Mapped[str] = mapped_column(String(300))
+    canvas_section: Mapped[str] = mapped_column(String(300), default="")
+    canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_course_name: Mapped[str] = mapped_column(default="")
+    canvas_section_name: Mapped[str] = mapped_column(default="")
+    published: Mapped[bool] = mapped_column(default=True)
+    concluded: Mapped[bool] = mapped_column(default=False)
+    looked_up_at: Mapped[datetime | None]
+    look_up_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
+
+    course: Mapped[Course] = relationship(back_populates="association")
+
+
+class Registration(Base):
+    """participant × course: `registered`, `waitlisted` or `withdrawn`; ended ones stay as history."""
+
+    __tablename__ = "ascriptica_registration"
+    __table_args__ = (
+        CheckConstraint("status IN ('registered', 'waitlisted', 'withdrawn')", name="status_known"),
+        Index(
+            "uq_ascriptica_registration_live",
+            "course_id",
+            "participant_id",
+            unique=True,
+            sqlite_where=text("status <> 'withdrawn'"),
+            postgresql_where=text("status <> 'withdrawn'"),
+        ),
+        Index("ix_ascriptica_registration_participant", "participant_id"),
+        Index("ix_ascriptica_registration_course", "course_id", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"))
+    participant_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_participant.id"))
+    status: Mapped[str] = mapped_column(String(20))
+    registered_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+    course: Mapped[Course] = relationship()
+    participant: Mapped[Participant] = relationship()
+
+
+class LogEntry(Base):
+    """What a person or we did: who, what, when, to whom, and what Canvas answered; never with a secret in it."""
+
+    __tablename__ = "ascriptica_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(320))
+    what: Mapped[str] = mapped_column(String(40))
+    participant_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_participant.id"), index=True)
+    course_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_course.id"), index=True)
+    words: Mapped[str] = mapped_column(Text, default="")
+
+    participant: Mapped[Participant | None] = relationship()
+    course: Mapped[Course | None] = relationship()
+
+
+class Import(Base):
+    """An uploaded file on its way in, and what became of its rows so far; of a dry run, what would become of them.
+
+    `file` is kept until the last row is `done`. `refused` are pairs of line and reason. `taken_until_at` is the lease
+    of whoever goes on with it. `broken`: it ended before its last row, by something unforeseen.
+    """
+
+    __tablename__ = "ascriptica_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str]
+    dry_run: Mapped[bool] = mapped_column(default=False)
+    who: Mapped[str] = mapped_column(String(320))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    broken: Mapped[bool] = mapped_column(default=False)
+    taken_until_at: Mapped[datetime | None]
+
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    made: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[list] = mapped_column(JSON)
+    file: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Mail(Base):
+    """A mail to be sent by the worker. A link in it is made when it is sent, so none waits here."""
+
+    __tablename__ = "ascriptica_mail"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    email: Mapped[str] = mapped_column(String(320))
+    sign_up_id: Mapped[str | None] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Tries(Base):
+    """How much of its allowance somebody has used up. `key` is a hash of who and for what.
+
+    `until` is when all of it is free again, in seconds since 1970, since the database has to add to it.
+    """
+
+    __tablename__ = "ascriptica_tries"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    until: Mapped[float] = mapped_column(Double, index=True)

@@ -1,0 +1,19 @@
+"""/healthz: whether this process can serve."""
+
+from flask import jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..tables.canvas import load_settings
+from .base import blueprint, for_everybody, session
+
+
+@blueprint.get("/healthz")
+@for_everybody
+def healthz():
+    """200 when the database answers and has our tables, else 503; JSON."""
+    try:
+        load_settings(session())
+    except SQLAlchemyError:
+        session().rollback()
+        return jsonify(ok=False, problem="The database does not answer, or its tables are missing."), 503
+    return jsonify(ok=True)

@@ -1,0 +1,149 @@
+"""What participants see: the catalogue, a course, register, withdraw, my courses."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from .. import allowances, clock
+from ..office import places, registrations, waitlist
+from ..office.people import Person
+from ..office.places import NotPossible
+from ..tables.office import Course, Participant, Registration
+from .access import canvas_access
+from .base import blueprint, for_everybody, for_participants, plugin, session
+from .forms import Confirmation
+
+CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
+"""Far more than anybody needs, and too few to fill the log or to keep Canvas busy."""
+
+
+log = logging.getLogger(__name__)
+
+
+DONE = {
+    "registered": "You are registered for {}.",
+    "waitlisted": "You are on the waitlist for {}.",
+    "withdrawn": "You have withdrawn from {}.",
+}
+"""What is told after a change, by the status that it led to."""
+
+
+@blueprint.get("/")
+@for_everybody
+def catalogue():
+    """Every course that has not ended and is not cancelled."""
+    now = clock.utc_now()
+    courses = session().scalars(
+        select(Course)
+        .where((Course.ends_at.is_(None)) | (Course.ends_at > now), Course.cancelled_at.is_(None))
+        .order_by(Course.starts_at.nulls_last(), Course.title)
+    )
+    return render_template("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
+
+
+@blueprint.get("/courses/<code>")
+@for_everybody
+def course(code: str):
+    """One course, with register or withdraw, and where the access to Canvas stands."""
+    found = course_or_404(code)
+    person = plugin().load_participant()
+    registration = _latest_registration(found, person) if person else None
+    return render_template(
+        "ascriptica/course.html",
+        course=found,
+        registration=registration,
+        access=canvas_access([registration]).get(registration.id) if registration else None,
+        position=waitlist.positions(session(), [registration]).get(registration.id) if registration else None,
+        waiting=waitlist.waiting(session(), found),
+        closed=_why_closed(found),
+        form=Confirmation(),
+    )
+
+
+@blueprint.post("/courses/<code>/register")
+@for_participants
+def register(person: Person, code: str):
+    """Register the signed-in participant, or with `wait` put them on the waitlist of a full course."""
+    return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
+
+
+@blueprint.post("/courses/<code>/withdraw")
+@for_participants
+def withdraw(person: Person, code: str):
+    """Withdraw the signed-in participant."""
+    return _change(person, code, registrations.withdraw)
+
+
+@blueprint.get("/my/courses")
+@for_participants
+def my_courses(person: Person):
+    """The participant's registrations, newest first, each with its access."""
+    mine = list(
+        session().scalars(
+            select(Registration)
+            .join(Participant)
+            .where(Participant.key == person.key)
+            .options(joinedload(Registration.course).joinedload(Course.association))
+            .order_by(Registration.id.desc())
+        )
+    )
+    return render_template(
+        "ascriptica/my_courses.html",
+        registrations=mine,
+        access=canvas_access(mine),
+        positions=waitlist.positions(session(), mine),
+        form=Confirmation(),
+    )
+
+
+def _change(person: Person, code: str, change: Callable):
+    found, now = course_or_404(code), clock.utc_now()
+    try:
+        registration = change(session(), found, person, now)
+        _count_change(person, now)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(DONE[registration.status].format(found.title), "success")
+    return redirect(url_for(".course", code=code))
+
+
+def _count_change(person: Person, now: datetime) -> None:
+    """Count the change that was made; raises NotPossible, which takes it back, where there were too many."""
+    if allowances.take(session(), CHANGES, person.key, now):
+        log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
+        raise NotPossible("You change your registrations very often. Wait a moment, then try again.")
+
+
+def course_or_404(code: str) -> Course:
+    """The course with that code, whatever its case; 404 when there is none."""
+    if not code.isprintable():
+        abort(404)
+    found = session().scalar(
+        select(Course).where(func.lower(Course.code) == code.lower()).options(joinedload(Course.association))
+    )
+    if found is None:
+        abort(404)
+    return found
+
+
+def _latest_registration(course: Course, person: Person) -> Registration | None:
+    return session().scalar(
+        select(Registration)
+        .join(Participant)
+        .where(Registration.course_id == course.id, Participant.key == person.key)
+        .options(joinedload(Registration.course).joinedload(Course.association))
+        .order_by(Registration.id.desc())
+        .limit(1)
+    )
+
+
+def _why_closed(course: Course) -> str | None:
+    return places.why_closed(course, clock.utc_now())

@@ -1,0 +1,252 @@
+"""Tools → Courses: list, new, edit, cancel."""
+
+from flask import flash, redirect, render_template, url_for
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...canvas.shapes import Section
+from ...office import waitlist
+from ...office.courses import associate, cancel
+from ...office.places import NotPossible
+from ...sync import connecting, lookups
+from ...tables.columns import begin_writing
+from ...tables.office import Association, Course
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..forms import CancelCourseForm, CourseForm
+from ..registering import course_or_404
+
+MANY = 20
+"""To cancel a course with more people than that takes a second question."""
+
+SEPARATOR = "|"
+"""Between course and section in what the form remembers to have shown."""
+
+OWN_FIELDS = (
+    "code",
+    "title",
+    "description",
+    "starts_at",
+    "ends_at",
+    "registration_opens_at",
+    "registration_closes_at",
+    "capacity",
+)
+
+
+@blueprint.get("/tools/courses")
+@for_administrators
+def courses():
+    """Every course with its places and its Canvas course."""
+    found = session().scalars(
+        select(Course).options(joinedload(Course.association)).order_by(Course.starts_at.nulls_last(), Course.code)
+    )
+    return render_template("ascriptica/courses.html", courses=found.all(), connection_id=settings().connection_id)
+
+
+@blueprint.route("/tools/courses/new", methods=["GET", "POST"])
+@for_administrators
+def new_course():
+    """Add a course."""
+    form = CourseForm()
+    if form.validate_on_submit():
+        return _save(form, Course(places_taken=0))
+    return _page(form, None, 422 if form.errors else 200)
+
+
+@blueprint.route("/tools/courses/<code>/edit", methods=["GET", "POST"])
+@for_administrators
+def edit_course(code: str):
+    """Change a course and its association."""
+    found = course_or_404(code)
+    canvas_course, _, canvas_section = (shown := _associated(found)).partition(SEPARATOR)
+    form = CourseForm(
+        obj=found,
+        canvas_course=canvas_course,
+        canvas_section=canvas_section,
+        canvas_shown=shown,
+        withdrawal=found.on_withdrawal or "",
+    )
+    if form.validate_on_submit():
+        return _save(form, found)
+    return _page(form, found, 422 if form.errors else 200)
+
+
+@blueprint.route("/tools/courses/<code>/cancel", methods=["GET", "POST"])
+@for_administrators
+def cancel_course(code: str):
+    """Say what cancelling the course will do, then do it."""
+    found = course_or_404(code)
+    form = CancelCourseForm()
+    registered, waiting = found.places_taken, waitlist.waiting(session(), found)
+    asks_for_code = registered + waiting > MANY
+    if form.validate_on_submit():
+        if asks_for_code and (form.code.data or "").lower() != found.code.lower():
+            form.code.errors = [f"To cancel the course, type {found.code} here."]
+        else:
+            return _cancel(found)
+    if found.cancelled_at:
+        return redirect(url_for(".roster", code=found.code))
+    page = render_template(
+        "ascriptica/cancel.html",
+        course=found,
+        form=form,
+        registered=registered,
+        waiting=waiting,
+        asks_for_code=asks_for_code,
+        on_withdrawal=found.on_withdrawal or settings().on_withdrawal,
+    )
+    return page, 422 if form.errors else 200
+
+
+def _cancel(course: Course):
+    try:
+        cancel(session(), course, clock.utc_now(), person().email)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(f"{course.title} is cancelled.", "success")
+    return redirect(url_for(".roster", code=course.code))
+
+
+def _save(form: CourseForm, course: Course):
+    """Look the association up first, with no transaction open; then store course and association in one."""
+    changes = _changes_association(form, course)
+    association, problem = _association(form) if changes else (None, None)
+    if problem is not None:
+        getattr(form, problem.field).errors = [str(problem)]
+        return _page(form, course if course.id else None, 422)
+    begin_writing(session())
+    if changes and _meanwhile(form, course):
+        session().rollback()
+        return _page(form, course if course.id else None, 422)
+    for name in OWN_FIELDS:
+        setattr(course, name, getattr(form, name).data)
+    course.on_withdrawal = form.withdrawal.data or None
+    session().add(course)
+    try:
+        session().flush()
+        if changes:
+            associate(session(), course, association, clock.utc_now())
+        moved_up = waitlist.move_up(session(), course, clock.utc_now())
+        session().commit()
+    except IntegrityError as error:
+        session().rollback()
+        _explain(form, str(error.orig))
+        return _page(form, course if course.id else None, 422)
+    flash(f"{course.title} is saved.", "success")
+    if moved_up:
+        flash(f"{moved_up} {'person' if moved_up == 1 else 'people'} moved up from the waitlist.", "success")
+    if association is not None:
+        _tell_about(course.association)
+    return redirect(url_for(".roster", code=course.code))
+
+
+def _associated(course: Course) -> str:
+    """The Canvas course and section that the course has in the Canvas in use, as typed; nothing of another Canvas."""
+    association = course.association if course.id else None
+    if association is None or association.connection_id not in (None, settings().connection_id):
+        return ""
+    return f"{association.canvas_course}{SEPARATOR}{association.canvas_section}"
+
+
+def _changes_association(form: CourseForm, course: Course) -> bool:
+    """Whether saving acts on the association. One left as it was shown is only looked up again, if it still is."""
+    if not settings().display_canvas:
+        return False
+    typed = form.canvas_course.data and f"{form.canvas_course.data}{SEPARATOR}{form.canvas_section.data or ''}"
+    now = _associated(course)
+    if not form.canvas_shown.raw_data:
+        form.canvas_shown.data = now
+    return (typed or "") != form.canvas_shown.data or bool(typed and typed == now)
+
+
+def _meanwhile(form: CourseForm, course: Course) -> bool:
+    """Whether a colleague has changed the association since the form was shown; then the form says so."""
+    if course.id:
+        session().refresh(course)
+    now = _associated(course)
+    if now == form.canvas_shown.data:
+        return False
+    form.canvas_shown.data = now
+    form.canvas_shown.raw_data = None
+    form.canvas_course.errors = [
+        f"A colleague has changed this meanwhile: it is now {now.split(SEPARATOR)[0] or 'not in Canvas'}. "
+        "Save again if yours is right."
+    ]
+    return True
+
+
+def _association(form: CourseForm) -> tuple[Association | None, connecting.CheckFailed | None]:
+    """The association as typed, looked up in Canvas where Canvas answers; else to be looked up by the worker."""
+    current = settings()
+    if not form.canvas_course.data:
+        return None, None
+    made = Association(
+        canvas_course=form.canvas_course.data,
+        canvas_section=form.canvas_section.data or "",
+        connection_id=current.connection_id,
+    )
+    made.look_up_at = clock.utc_now()
+    if current.connection is None or (client := plugin().canvases.client(current.connection)) is None:
+        return made, None
+    session().commit()
+    try:
+        lookups.look_up(client, made, clock.utc_now())
+    except connecting.CheckFailed as failed:
+        return None, failed
+    except CanvasError as error:
+        made.problem = str(error)
+    return made, None
+
+
+def _tell_about(association: Association) -> None:
+    if association.canvas_course_id is None:
+        flash(
+            f"{association.canvas_course} could not be looked up in Canvas yet. "
+            "It is looked up by itself as soon as Canvas answers.",
+            "warning",
+        )
+    elif association.concluded:
+        flash(f"{association.canvas_course_name} is concluded in Canvas, which takes nobody in any more.", "warning")
+    elif not association.published:
+        flash(f"{association.canvas_course_name} is not published in Canvas: people can't enter it yet.", "warning")
+
+
+def _explain(form: CourseForm, refusal: str) -> None:
+    """Turn the constraint that the database names into the field's sentence."""
+    if "uq_ascriptica_course_code" in refusal:
+        form.code.errors = [f"There is a course {form.code.data} already. Choose another code."]
+    elif "places_within_capacity" in refusal:
+        form.capacity.errors = ["More people than that are registered. Enter at least as many places as are taken."]
+    else:
+        raise AssertionError(f"unexpected refusal by the database: {refusal}")
+
+
+def _page(form: CourseForm, course: Course | None, status: int):
+    taken = None
+    if course is not None:
+        taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))
+    return render_template(
+        "ascriptica/course_form.html", form=form, course=course, taken=taken, sections=_sections(course)
+    ), status
+
+
+def _sections(course: Course | None) -> list[Section]:
+    """The sections of the associated Canvas course to choose from; none where Canvas does not tell at once."""
+    connection = settings().connection
+    association = course.association if course is not None else None
+    if not settings().display_canvas or association is None or not association.canvas_course_id:
+        return []
+    if connection is None or association.connection_id != connection.id:
+        return []
+    canvas, canvas_course_id = plugin().canvases.client(connection), association.canvas_course_id
+    session().commit()
+    try:
+        return canvas.sections(canvas_course_id) if canvas else []
+    except CanvasError:
+        return []

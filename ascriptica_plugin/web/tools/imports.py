@@ -1,0 +1,94 @@
+"""/tools/import: a CSV file of courses, participants or registrations, taken in or only tried out, and its report."""
+
+import time
+
+from flask import abort, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from ... import clock
+from ...office import people
+from ...office.imports import file as csv_file
+from ...office.imports import run
+from ...tables.office import Import
+from ..base import blueprint, for_administrators, person, session
+from ..forms import ImportForm
+
+LARGEST = 5_000_000
+MOST_ROWS = 20_000
+"""What the database should have to keep for us; the command takes longer files."""
+
+AT_ONCE_SECONDS = 2
+"""How long a request goes on with a file; most are through by then, and a longer one is the worker's."""
+
+SHOWN = 200
+LAST = 10
+
+
+@blueprint.url_value_preprocessor
+def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
+    """Let this page take more than the others, before the CSRF check reads the form."""
+    if endpoint == "ascriptica.import_file":
+        # What is too large for this page is answered by it, up to what the command would take.
+        request.max_content_length = csv_file.LARGEST_FILE + 1_000_000
+
+
+@blueprint.route("/tools/import", methods=["GET", "POST"])
+@for_administrators
+def import_file():
+    """Send a file; the last ones and what became of them."""
+    form = ImportForm(kind=request.args.get("kind"))
+    if not form.validate_on_submit():
+        return _page(form, status=422 if form.errors else 200)
+    file, now = form.file.data, clock.utc_now()
+    try:
+        data = _read(file.stream)
+        made = run.start(
+            session(),
+            form.kind.data,
+            people.CONTROLS.sub("", file.filename or "")[-255:],
+            data,
+            now,
+            person().email,
+            dry_run=form.dry_run.data,
+            most_rows=MOST_ROWS,
+        )
+    except csv_file.Unusable as reason:
+        form.file.errors = [str(reason)]
+        return _page(form, status=422)
+    import_id = made.id
+    session().commit()
+    until = time.monotonic() + AT_ONCE_SECONDS
+    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id)
+    return redirect(url_for(".import_report", import_id=import_id))
+
+
+def _read(stream) -> bytes:
+    data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise csv_file.Unusable(
+            f"The file is larger than {LARGEST // 1_000_000} MB. Split it, or use the command flask ascriptica import."
+        )
+    return data
+
+
+@blueprint.get("/tools/import/<int:import_id>")
+@for_administrators
+def import_report(import_id: int):
+    """What became of a file's rows so far."""
+    found = session().get(Import, import_id, options=[defer(Import.file)]) if import_id < 2**31 else None
+    if found is None:
+        abort(404)
+    return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
+
+
+def _page(form: ImportForm, status: int = 200):
+    last = select(Import).options(defer(Import.file), defer(Import.refused)).order_by(Import.id.desc()).limit(LAST)
+    return render_template(
+        "ascriptica/import.html",
+        form=form,
+        last=session().scalars(last).all(),
+        columns=csv_file.COLUMNS,
+        needed=csv_file.NEEDED,
+        days=run.KEPT.days,
+    ), status

@@ -1,0 +1,182 @@
+"""/tools/participants: find people, correct them, see all their registrations, try again, export and erase them."""
+
+from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import joinedload
+
+from ... import activity, clock
+from ...office import people, privacy
+from ...tables.canvas import CanvasUser, Seat
+from ...tables.columns import begin_writing
+from ...tables.office import Course, Participant, Registration
+from ..access import canvas_access
+from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
+from ..forms import Confirmation, EraseForm, ParticipantForm
+from .canvas import release_and_tell
+
+A_PAGE = 50
+HIGHEST_ID = 2**31 - 1
+
+
+@blueprint.get("/tools/participants")
+@for_administrators
+def participants():
+    """People by name, with how many courses they are registered for."""
+    q = typed_search("q")
+    which = and_(people.matches(q), Participant.erased_at.is_(None))
+    total = session().scalar(select(func.count()).select_from(Participant).where(which))
+    pages = max(1, -(-total // A_PAGE))
+    page = min(max(request.args.get("page", 1, type=int), 1), pages)
+    in_order = (func.lower(Participant.name), Participant.id)
+    # Ids alone are sorted faster than people.
+    ids = select(Participant.id).where(which).order_by(*in_order).offset((page - 1) * A_PAGE).limit(A_PAGE)
+    shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
+    return render_template(
+        "ascriptica/participants.html",
+        participants=shown,
+        courses=_courses_of(shown),
+        total=total,
+        page=page,
+        pages=pages,
+        q=q,
+        sign_ups=sign_ins.waiting(session(), q) if (sign_ins := plugin().sign_ins) else [],
+    )
+
+
+def _courses_of(shown: list[Participant]) -> dict[int, int]:
+    """How many courses each of them is registered for."""
+    return dict(
+        session()
+        .execute(
+            select(Registration.participant_id, func.count())
+            .where(Registration.participant_id.in_([one.id for one in shown]), Registration.status == "registered")
+            .group_by(Registration.participant_id)
+        )
+        .all()
+    )
+
+
+@blueprint.route("/tools/participants/<int:participant_id>", methods=["GET", "POST"])
+@for_administrators
+def participant(participant_id: int):
+    """One participant: their data, to be corrected, and all their registrations."""
+    found = _participant_or_404(participant_id)
+    form = ParticipantForm(obj=found)
+    if found.erase_at or found.erased_at or not form.validate_on_submit():
+        return _page(found, form, 422 if form.errors else 200)
+    begin_writing(session())
+    facts = {name: getattr(form, name).data for name in people.LABELS}
+    if not people.correct(session(), found, clock.utc_now(), person().email, **facts):
+        session().rollback()
+        flash("Nothing was different, so nothing has changed.")
+        return redirect(url_for(".participant", participant_id=participant_id))
+    try:
+        if found.key and plugin().correct_person:
+            plugin().correct_person(found.key, found.name, found.email)
+    except ValueError as reason:
+        session().rollback()
+        form.email.errors = [str(reason)]
+        return _page(found, form, 422)
+    session().commit()
+    flash(f"{found.name} is saved.", "success")
+    return redirect(url_for(".participant", participant_id=participant_id))
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/try-again")
+@for_administrators
+def try_again_for_participant(participant_id: int):
+    """Make due now whatever of this participant's waits for Canvas or for a person."""
+    found = _participant_or_404(participant_id)
+    release_and_tell(Seat.participant_id == found.id, whom=found.name, participant_id=found.id)
+    return redirect(url_for(".participant", participant_id=participant_id))
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/export")
+@for_administrators
+def export_participant(participant_id: int):
+    """All that is held of the participant, as a file to hand to them."""
+    found = _participant_or_404(participant_id)
+    begin_writing(session())
+    activity.note(session(), clock.utc_now(), person().email, "exported", participant_id=found.id)
+    sign_ins = plugin().sign_ins
+    held = privacy.held_on(session(), found, sign_ins.held_on(session(), found) if sign_ins else None)
+    session().commit()
+    answer = jsonify(held)
+    answer.headers.set("Content-Disposition", "attachment", filename=f"participant-{participant_id}.json")
+    return answer
+
+
+@blueprint.route("/tools/participants/<int:participant_id>/erase", methods=["GET", "POST"])
+@for_administrators
+def erase_participant(participant_id: int):
+    """Say what erasing the participant will do, then do it, or have it done when Canvas agrees."""
+    found = _participant_or_404(participant_id)
+    if found.erased_at:
+        return redirect(url_for(".participant", participant_id=participant_id))
+    form = EraseForm()
+    if form.validate_on_submit():
+        if found.key is not None and found.key == person().key:
+            form.name.errors = ["This is you. Ask another administrator to erase you."]
+        elif (form.name.data or "").casefold() != found.name.strip().casefold():
+            form.name.errors = [f"To erase the participant, type {found.name} here."]
+        else:
+            return _erase(found, form.end_access.data)
+    current = settings()
+    live = (
+        select(func.count())
+        .select_from(Registration)
+        .where(Registration.participant_id == found.id, Registration.status != "withdrawn")
+    )
+    there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
+    known = session().get(CanvasUser, (current.connection_id, found.id)) if current.connection_id else None
+    return render_template(
+        "ascriptica/erase.html",
+        participant=found,
+        form=form,
+        live=session().scalar(live),
+        canvas_user_id=known.canvas_user_id if known else None,
+        has_access=session().scalar(select(Seat.id).where(*there).limit(1)) is not None,
+        on_withdrawal=current.on_withdrawal,
+    ), 422 if form.errors else 200
+
+
+def _erase(found: Participant, end_access: bool):
+    name = found.name
+    key = privacy.ask_to_erase(session(), found, clock.utc_now(), person().email, end_access=end_access)
+    if key is not None:
+        plugin().forget_person(key)
+    session().commit()
+    flash(f"{name} is being erased.", "success")
+    return redirect(url_for(".participants"))
+
+
+def _participant_or_404(participant_id: int) -> Participant:
+    found = session().get(Participant, participant_id) if participant_id <= HIGHEST_ID else None
+    if found is None:
+        abort(404)
+    return found
+
+
+def _page(found: Participant, form: ParticipantForm, status: int):
+    sign_ins = plugin().sign_ins
+    theirs = list(
+        session().scalars(
+            select(Registration)
+            .where(Registration.participant_id == found.id)
+            .options(joinedload(Registration.course).joinedload(Course.association))
+            .order_by(Registration.id.desc())
+        )
+    )
+    return render_template(
+        "ascriptica/participant.html",
+        participant=found,
+        form=form,
+        registrations=theirs,
+        access=canvas_access(theirs),
+        button=Confirmation(),
+        unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
+        sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],
+        **(sign_ins.shown_with(session(), found) if sign_ins else {}),
+        corrects_sign_in=plugin().correct_person is not None,
+        itself=found.key is not None and found.key == person().key,
+    ), status

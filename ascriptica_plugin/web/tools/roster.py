@@ -1,0 +1,307 @@
+"""/tools/courses/<code>: who is registered, waiting and withdrawn; on behalf; try again; the list as a file."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import Headers
+
+from ... import activity, clock
+from ...ledger import standing
+from ...office import people, places, registrations, waitlist
+from ...office.pasted_list import PastedLine
+from ...office.places import NotPossible
+from ...office.registrations import Entry
+from ...tables.canvas import Seat
+from ...tables.columns import begin_writing
+from ...tables.office import Course, Participant, Registration
+from ..access import canvas_access
+from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
+from ..forms import OnBehalfListForm, ParticipantForm
+from ..registering import course_or_404
+from .canvas import of_course, release_and_tell
+
+A_PAGE = 50
+A_CHUNK = 500
+MOST_TOLD = 10
+
+STATUSES = ("registered", "waitlisted", "withdrawn")
+
+COLUMNS = ("name", "email", "sis_user_id", "status", "registered_at", "withdrawn_at", "canvas_access")
+
+
+@blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
+@for_administrators
+def roster(code: str):
+    """The roster; what is posted here registers people on behalf, one or a pasted list."""
+    found = course_or_404(code)
+    if request.method == "GET":
+        return _page(found, ParticipantForm(), OnBehalfListForm())
+    if "people" in request.form:
+        form = OnBehalfListForm()
+        if form.validate():
+            return _register_list(found, form)
+        return _page(found, ParticipantForm(formdata=None), form), 422
+    form = ParticipantForm()
+    if form.validate():
+        return _register_one(found, form)
+    return _page(found, form, OnBehalfListForm(formdata=None)), 422
+
+
+def _register_one(course: Course, form: ParticipantForm):
+    entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
+    [result] = registrations.register_entries(session(), course, [entry], clock.utc_now(), person().email)
+    if isinstance(result, NotPossible):
+        session().rollback()
+        form.email.errors = [str(result)]
+        return _page(course, form, OnBehalfListForm(formdata=None)), 422
+    session().commit()
+    name = result.participant.name
+    if position := waitlist.positions(session(), [result]).get(result.id):
+        flash(f"{course.title} is full. {name} is number {position} on the waitlist.", "success")
+    else:
+        flash(f"{name} is registered for {course.title}.", "success")
+    # Whoever registers one person over the phone often registers the next one.
+    return redirect(url_for(".roster", code=course.code, another=1))
+
+
+def _register_list(course: Course, form: OnBehalfListForm):
+    """All of them, or with `anyway` those that can be; else nobody, and every line that can't be is named."""
+    good = [line for line in form.people.lines if line.problem is None]
+    results = registrations.register_entries(
+        session(), course, [Entry(line.email, line.name) for line in good], clock.utc_now(), person().email
+    )
+    for line, result in zip(good, results, strict=True):
+        line.problem = str(result) if isinstance(result, NotPossible) else None
+    bad = [line for line in form.people.lines if line.problem is not None]
+    done = [result for result in results if isinstance(result, Registration)]
+    if not done or (bad and request.form.get("anyway") != "1"):
+        session().rollback()
+        return _page(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
+    waiting = sum(result.status == "waitlisted" for result in done)
+    session().commit()
+    told = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
+    told += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
+    flash(" ".join(told), "success")
+    if bad:
+        # A flash travels in a cookie, which is small.
+        lines = "; ".join(f"line {line.number}, {line.typed}" for line in bad[:MOST_TOLD])
+        more = f"; and {len(bad) - MOST_TOLD} more" if len(bad) > MOST_TOLD else ""
+        flash(f"Left out of your list: {lines}{more}.", "warning")
+    return redirect(url_for(".roster", code=course.code))
+
+
+def _so_many(n: int) -> str:
+    return f"{n} {'person is' if n == 1 else 'people are'}"
+
+
+@blueprint.post("/tools/courses/<code>/withdraw/<int:registration_id>")
+@for_administrators
+def withdraw_on_behalf(code: str, registration_id: int):
+    """Withdraw somebody, or take them off the waitlist."""
+    found = course_or_404(code)
+    registration = _registration_or_404(found, registration_id)
+    name = registration.participant.name
+    try:
+        if registration.status == "withdrawn":
+            raise NotPossible(f"{name} has withdrawn already.")
+        registrations.withdraw(session(), found, registration.participant, clock.utc_now(), person().email)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(f"{name} is withdrawn from {found.title}.", "success")
+    return _back(found)
+
+
+@blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
+@for_administrators
+def try_again_for(code: str, registration_id: int):
+    """Try one person's Canvas access again at once."""
+    found = course_or_404(code)
+    registration = _registration_or_404(found, registration_id)
+    access = standing.access_of(session(), [registration.id]).get(registration.id)
+    release_and_tell(
+        Seat.id == (access.seat_id if access else 0),
+        whom=registration.participant.name,
+        participant_id=registration.participant_id,
+        course_id=found.id,
+    )
+    return _back(found)
+
+
+@blueprint.post("/tools/courses/<code>/try-again")
+@for_administrators
+def try_again_for_course(code: str):
+    """Try at once the Canvas access of everybody in the course who waits."""
+    found = course_or_404(code)
+    release_and_tell(Seat.id.in_(of_course(found.id)), course_id=found.id)
+    return _back(found)
+
+
+@blueprint.post("/tools/courses/<code>/roster.csv")
+@for_administrators
+def roster_csv(code: str):
+    """Everybody on the roster as a file that a spreadsheet opens safely; the log tells who took it along."""
+    found = course_or_404(code)
+    begin_writing(session())
+    activity.note(session(), clock.utc_now(), person().email, "exported", course_id=found.id)
+    session().commit()
+    headers = Headers()
+    headers.set("Content-Disposition", "attachment", filename=f"{found.code}-roster.csv")
+    lines = stream_with_context(_csv(found.id))
+    return Response(lines, mimetype="text/csv", headers=headers)
+
+
+def _csv(course_id: int) -> Iterator[str]:
+    yield "\ufeff" + _row(COLUMNS)
+    last = 0
+    while True:
+        chunk = list(
+            session().scalars(
+                select(Registration)
+                .where(Registration.course_id == course_id, Registration.id > last)
+                .options(joinedload(Registration.participant), joinedload(Registration.course))
+                .order_by(Registration.id)
+                .limit(A_CHUNK)
+            )
+        )
+        access = canvas_access(chunk)
+        yield "".join(_row(_cells(one, access[one.id].office if one.id in access else "")) for one in chunk)
+        if len(chunk) < A_CHUNK:
+            return
+        last = chunk[-1].id
+        session().expunge_all()
+
+
+def _cells(registration: Registration, access: str) -> tuple[str, ...]:
+    participant, pattern = registration.participant, "%Y-%m-%d %H:%M"
+    return (
+        participant.name,
+        participant.email,
+        participant.sis_user_id or "",
+        registration.status,
+        office_time(registration.registered_at, pattern),
+        office_time(registration.withdrawn_at, pattern),
+        access,
+    )
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    """One line of CSV in which nothing is a formula: a spreadsheet runs what begins with one of these signs.
+
+    In quotes, since many a spreadsheet takes a semicolon for the end of a cell.
+    """
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(
+        ["'" + cell if cell.startswith(FORMULA) else cell for cell in cells]
+    )
+    return line.getvalue()
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+
+def _page(
+    course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
+) -> str:
+    """The roster with both forms; `bad` are lines of the pasted list that can't go in, `good` how many can."""
+    q = typed_search("q")
+    status = request.args.get("status")
+    status = status if status in STATUSES else None
+    which = [Registration.course_id == course.id, people.matches(q)]
+    counts = dict.fromkeys(STATUSES, 0)
+    by_status = select(Registration.status, func.count()).join(Registration.participant).where(*which)
+    counts |= dict(session().execute(by_status.group_by(Registration.status)).all())
+    total = counts[status] if status else sum(counts.values())
+    pages = max(1, -(-total // A_PAGE))
+    page = min(max(request.args.get("page", 1, type=int), 1), pages)
+    shown = list(session().scalars(_in_order(which, status).offset((page - 1) * A_PAGE).limit(A_PAGE)))
+    access = canvas_access(shown)
+    now = clock.utc_now()
+    return render_template(
+        "ascriptica/roster.html",
+        course=course,
+        registrations=shown,
+        access=access,
+        stuck=_that_can_be_tried_again(shown),
+        positions=waitlist.positions(session(), shown),
+        waiting=waitlist.waiting(session(), course),
+        standing=_standing(course, access),
+        connection_id=settings().connection_id,
+        counts=counts,
+        total=total,
+        status=status,
+        q=q,
+        page=page,
+        pages=pages,
+        closed=places.why_closed(course, now, to_the_office=True),
+        closed_to_participants=places.why_closed(course, now),
+        one=one,
+        several=several,
+        bad=bad or [],
+        good=good,
+    )
+
+
+def _in_order(which: list[ColumnElement[bool]], status: str | None) -> Select:
+    """Registered by name, then waiting in their order, then withdrawn, the latest first."""
+    statement = select(Registration).join(Registration.participant).where(*which)
+    if status:
+        statement = statement.where(Registration.status == status)
+    return statement.options(joinedload(Registration.participant)).order_by(
+        case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status),
+        case((Registration.status == "registered", func.lower(Participant.name))),
+        Registration.withdrawn_at.desc(),
+        Registration.id,
+    )
+
+
+def _that_can_be_tried_again(shown: list[Registration]) -> set[int]:
+    current = settings()
+    if not current.display_canvas or not shown:
+        return set()
+    found = standing.access_of(session(), [one.id for one in shown])
+    return {
+        number
+        for number, access in found.items()
+        if access.standing in ("held", "parked") and access.connection_id == current.connection_id
+    }
+
+
+def _standing(course: Course, access: dict) -> dict[str, int]:
+    """How many of the course's seats are moving and how many wait for the office, on all pages of the roster."""
+    moving = sum(one.moving for one in access.values())
+    stuck = sum(one.tone == "stuck" for one in access.values())
+    current = settings()
+    if current.display_canvas and current.connection_id:
+        rows = session().execute(
+            select(standing.standing().label("standing"), func.count())
+            .where(Seat.connection_id == current.connection_id, Seat.id.in_(of_course(course.id)))
+            .where(Seat.settled_version < Seat.version)
+            .group_by("standing")
+        )
+        counts = dict(rows.all())
+        moving = max(moving, counts.get("due", 0))
+        stuck = max(stuck, counts.get("held", 0) + counts.get("parked", 0))
+    return {"moving": moving, "stuck": stuck}
+
+
+def _registration_or_404(course: Course, registration_id: int) -> Registration:
+    found = session().get(Registration, registration_id) if registration_id < 2**31 else None
+    if found is None or found.course_id != course.id:
+        abort(404)
+    return found
+
+
+def _back(course: Course):
+    """To the page of the roster that the button was on."""
+    where = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
+    return redirect(url_for(".roster", code=course.code, **where))

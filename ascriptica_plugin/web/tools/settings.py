@@ -1,0 +1,162 @@
+"""Tools → Settings → Course Settings."""
+
+from flask import flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+
+from ... import activity, clock
+from ...canvas.errors import CanvasDown, Throttled
+from ...canvas.shapes import Account
+from ...ledger import due
+from ...ledger.causes import CAUSES, remedy
+from ...sync import connecting
+from ...tables.canvas import Seat, Settings
+from ...tables.columns import begin_writing
+from ...tables.office import Association
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..forms import CourseSettingsForm
+
+
+@blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
+@for_administrators
+def course_settings():
+    """The Display Canvas toggle and the connection below it."""
+    now = settings()
+    in_use = now.connection
+    form = CourseSettingsForm(
+        display_canvas=now.display_canvas,
+        canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
+        canvas_root_id=now.draft_root_id or (in_use.canvas_root_id if in_use else ""),
+        missing_users="create" if now.create_users else "wait",
+        enroll="invited" if now.by_invitation else "active",
+        canvas_mail="mail" if now.canvas_mail else "silent",
+        on_withdrawal=now.on_withdrawal,
+    )
+    if request.method == "GET":
+        return _page(form, now)
+    if "discard" in request.form:
+        return _discard()
+    if not form.display_canvas.data:
+        return _switch_off()
+    if right_root_id := request.form.get("use_root_id"):
+        form.canvas_root_id.data = right_root_id
+    if not form.validate():
+        if form.canvas_token.data:
+            again = "Paste the token again: it is kept only together with an address and a root ID that can be right."
+            form.canvas_token.errors = [*form.canvas_token.errors, again]
+        return _page(form, now, status=422)
+    return _connect(form)
+
+
+def _switch_off():
+    begin_writing(session())
+    settings().display_canvas = False
+    activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
+    session().commit()
+    flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
+    return redirect(url_for(".course_settings"))
+
+
+def _discard():
+    begin_writing(session())
+    connecting.forget_draft(settings())
+    session().commit()
+    return redirect(url_for(".course_settings"))
+
+
+def _connect(form: CourseSettingsForm):
+    """Check what was typed and adopt it, or say what is wrong with it; nothing typed is lost either way."""
+    canvases, now = plugin().canvases, clock.utc_now()
+    url, root_id = form.canvas_url.data, form.canvas_root_id.data
+    kept = connecting.kept_token(settings(), canvases, url)
+    token = form.canvas_token.data or kept
+    if not token:
+        form.canvas_token.errors = [_why_token_is_needed(settings(), url)]
+        return _page(form, settings(), status=422)
+    session().commit()
+    found = failed = unanswered = None
+    try:
+        reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
+        found = connecting.check(url, token, root_id, **reach)
+    except connecting.CheckFailed as error:
+        failed = error
+    except (CanvasDown, Throttled) as error:
+        unanswered = error
+
+    begin_writing(session())
+    current = session().get_one(Settings, 1, populate_existing=True)
+    _keep_policy(form, current)
+    if failed is not None:
+        if failed.field != "canvas_token":
+            connecting.keep_draft(current, canvases, url, root_id, token)
+        session().commit()
+        getattr(form, failed.field).errors = [str(failed)]
+        return _page(form, settings(), offer=failed.offer, status=422)
+    if unanswered is not None:
+        if not connecting.in_use(current, canvases, url, root_id, token):
+            connecting.keep_draft(current, canvases, url, root_id, token)
+            current.draft_problem, current.draft_check_at = str(unanswered), now
+        current.display_canvas = True
+        session().commit()
+        if current.draft_check_at is None:
+            flash(f"Nothing has changed, and it could not be checked: {unanswered}", "warning")
+        return redirect(url_for(".course_settings"))
+    connecting.keep_draft(current, canvases, url, root_id, token)
+    if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
+        session().commit()
+        return _page(form, settings(), confirm=found)
+    connecting.adopt(session(), current, canvases, found, now)
+    current.display_canvas = True
+    activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
+    session().commit()
+    flash(f"Connected to {found.account_name} as {found.owner}.", "success")
+    if form.canvas_url.tidied_from:
+        flash(f"We tidied the web service URL: {form.canvas_url.tidied_from} became {url}.", "info")
+    return redirect(url_for(".course_settings"))
+
+
+def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
+    """What to do with whom holds for what is done from now on, whatever the connection's check says."""
+    let_us_create = form.missing_users.data == "create" and not current.create_users
+    current.create_users = form.missing_users.data == "create"
+    current.by_invitation = form.enroll.data == "invited"
+    current.canvas_mail = form.canvas_mail.data == "mail"
+    current.on_withdrawal = form.on_withdrawal.data
+    if let_us_create and current.connection_id:
+        due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
+
+
+def _why_token_is_needed(current: Settings, url: str) -> str:
+    if current.connection and current.connection.canvas_url != url:
+        return "This is another Canvas: paste a token made there. The saved one is never sent anywhere else."
+    return "Paste the token that you made in Canvas."
+
+
+def _page(
+    form: CourseSettingsForm,
+    current: Settings,
+    *,
+    offer: Account | None = None,
+    confirm: connecting.Findings | None = None,
+    status: int = 200,
+):
+    in_use = current.connection
+    hold = in_use.hold_cause if in_use else None
+    missing = [name for name in (in_use.missing_permissions if in_use else "").split(",") if name]
+    associated = session().scalar(
+        select(func.count()).select_from(Association).where(Association.connection_id == current.connection_id)
+    )
+    return render_template(
+        "ascriptica/settings.html",
+        form=form,
+        settings=current,
+        in_use=in_use,
+        hold=CAUSES[hold].title if hold else None,
+        hold_remedy=remedy(hold, detail=in_use.hold_detail) if hold else None,
+        missing=[(name, connecting.PERMISSIONS[name]) for name in missing],
+        token_kept=bool(
+            form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
+        ),
+        associated=associated,
+        offer=offer,
+        confirm=confirm,
+    ), status

@@ -1,0 +1,92 @@
+"""The bell: tells the workers that something is due, after the commit that made it so.
+
+One short attempt; a request never waits for Redis longer than a moment, and a lost bell costs seconds, never a seat.
+"""
+
+from datetime import datetime
+
+import redis
+import rq
+from flask import current_app
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq.worker import SimpleWorker
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from ..ledger import claims
+from ..process_log import Trouble
+
+QUEUE = "ascriptica"
+JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
+"""By its name, so that a web process need not import what a worker does."""
+
+FLAG = "ascriptica:bell"
+FLAG_SECONDS = 10
+FAILURE_SECONDS = 24 * 3600
+RING_SECONDS = 0.25
+
+
+class Bell:
+    """Tells the workers that something is due. `url` None: there is no Redis, and the sweep alone delivers."""
+
+    def __init__(self, url: str | None):
+        self.url = url
+        self.trouble = Trouble("Redis", "No bell rings; the worker's sweep will find what is due.")
+        # redis-py's own retries would hold a request for seconds while Redis is away.
+        patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
+        self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) if url else None
+
+    def ring(self) -> None:
+        """Enqueue the job unless one is waiting already; one short attempt, and a failure is only logged."""
+        if self._redis is None:
+            return
+        try:
+            # Our own flag, not RQ's unique=True, which would also refuse while the job runs.
+            if self._redis.set(FLAG, 1, nx=True, ex=FLAG_SECONDS):
+                queue = rq.Queue(QUEUE, connection=self._redis, serializer="json")
+                queue.enqueue(JOB, job_timeout=-1, result_ttl=0, failure_ttl=FAILURE_SECONDS)
+            self.trouble.ended()
+        except redis.RedisError as error:
+            self.trouble.began(error)
+
+    def take_flag_down(self) -> None:
+        """From now on a ring enqueues again; called before looking for work, so that no ring falls between."""
+        try:
+            if self._redis is not None:
+                self._redis.delete(FLAG)
+        except redis.RedisError as error:
+            # It falls by itself after FLAG_SECONDS.
+            self.trouble.began(error)
+
+    def heard_at(self) -> datetime | None:
+        """When a worker last listened, by RQ's registry; None where none is known there, which a Redis that lost its
+        data may have forgotten, or there is no Redis to ask."""
+        if self._redis is None:
+            return None
+        try:
+            listening = SimpleWorker.all(queue=rq.Queue(QUEUE, connection=self._redis, serializer="json"))
+        except redis.RedisError as error:
+            self.trouble.began(error)
+            return None
+        return max((one.last_heartbeat for one in listening if one.last_heartbeat), default=None)
+
+
+def ring_after_commit(session: Session) -> None:
+    """The session's commit made something due: ring, whoever committed it."""
+    if session.in_nested_transaction() or not session.info.pop(claims.RANG, False):
+        return
+    if current_app and "ascriptica" in current_app.extensions:
+        current_app.extensions["ascriptica"].bell.ring()
+
+
+def _forget_after_rollback(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop(claims.RANG, None)
+
+
+def listen(session) -> None:
+    """Ring at every commit of this session, or scoped session, that made something due."""
+    if not event.contains(session, "after_commit", ring_after_commit):
+        event.listen(session, "after_commit", ring_after_commit)
+        event.listen(session, "after_rollback", _forget_after_rollback)
