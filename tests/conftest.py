@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "test_faults_postgresql",
         "test_model",
         "test_outage",
-        "test_standalone",
+        "test_one_machine",
         "test_marked",
         "test_jobs",
         "test_browser",

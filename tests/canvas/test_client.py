@@ -1,0 +1,697 @@
+"""The Canvas client over real sockets: against the practice Canvas and, where that can't be bad enough, raw servers."""
+
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import parse_qs
+
+import pytest
+
+from ascriptica_plugin import __version__
+from ascriptica_plugin.canvas.client import EVERY_STATE, MAX_PAGES, CanvasClient
+from ascriptica_plugin.canvas.errors import (
+    CanvasDown,
+    CanvasError,
+    CourseConcluded,
+    NotFound,
+    PermissionMissing,
+    Redirected,
+    Refused,
+    Throttled,
+    TokenRefused,
+)
+from ascriptica_plugin.canvas.shapes import Account, Course, Section, User
+
+from ..conftest import Practice
+from ..servers import ROW, SELF, SOMEBODY, TOKEN, Connect, Raw, path_of, reply, within
+
+
+@pytest.fixture
+def client(canvas: Practice, connect: Connect) -> CanvasClient:
+    """A client of the practice Canvas, with the admin's token."""
+    return connect(canvas.api, canvas.token)
+
+
+# -- every method -----------------------------------------------------------------------------------------------------
+
+
+def test_whose_token_and_which_account(client: CanvasClient, canvas: Practice) -> None:
+    me = client.myself()
+    assert (me.id, me.name, me.shows_login) == (canvas.ids["caller"], "Practice Admin", True)
+    root = client.account(canvas.ids["account.root"])
+    assert root == Account(canvas.ids["account.root"], root.name, True)
+    assert root.name
+    assert client.account("self") == root
+    ids = canvas.seed(accounts={"arts": {"name": "Arts"}})
+    assert client.account(ids["account.arts"]) == Account(ids["account.arts"], "Arts", False)
+
+
+def test_permissions(client: CanvasClient, canvas: Practice) -> None:
+    canvas.options(permissions={"without": ["manage_sis"]})
+    answers = client.permissions(canvas.ids["account.root"], ["manage_user_logins", "manage_sis", "no_such_thing"])
+    assert answers == {"manage_user_logins": True, "manage_sis": False, "no_such_thing": False}
+
+
+def test_a_permission_that_is_not_true_is_none(raw: Raw, connect: Connect) -> None:
+    answers = connect(raw(reply({"a": True, "b": "true", "c": 1})).url).permissions(1, ["a", "b", "c", "d"])
+    assert answers == {"a": True, "b": False, "c": False, "d": False}
+
+
+def test_users_by_every_form_of_id(client: CanvasClient, canvas: Practice) -> None:
+    kim = User(canvas.ids["user.kim"], "Kim Lee", "kim@example.org", "kim@example.org", "K-100", True)
+    for form in (kim.id, str(kim.id), "sis_user_id:K-100", "sis_login_id:KIM@example.org"):
+        assert client.user(form) == kim
+    for form in (kim.id + 1000, "sis_user_id:k-100", "sis_login_id:nobody", "kim"):
+        with pytest.raises(NotFound):
+            client.user(form)
+
+
+def test_ids_with_odd_signs_arrive_whole(client: CanvasClient, canvas: Practice) -> None:
+    odd = "A/1 ö?#%2F&b=c;"
+    ids = canvas.seed(
+        users={"odd": {"login": "odd", "sis_user_id": odd}}, courses={"odd": {"name": "Odd", "sis_course_id": odd}}
+    )
+    assert client.user(f"sis_user_id:{odd}").id == ids["user.odd"]
+    course = client.course(f"sis_course_id:{odd}")
+    assert course.id == ids["course.odd"]
+    assert client.enroll(course.id, f"sis_user_id:{odd}").user_id == ids["user.odd"]
+    assert len(client.student_enrollments(course.id, f"sis_user_id:{odd}")) == 1
+
+
+def test_what_the_token_may_not_see_is_none(client: CanvasClient, canvas: Practice) -> None:
+    canvas.options(permissions={"without": ["view_user_logins", "read_email_addresses", "read_sis", "manage_sis"]})
+    kim = client.user(canvas.ids["user.kim"])
+    assert kim == User(canvas.ids["user.kim"], "Kim Lee", None, None, None, False)
+
+
+def test_search_is_by_substring_and_shows_emails(client: CanvasClient, canvas: Practice) -> None:
+    ids = canvas.seed(
+        users={
+            "ann": {"name": "Ann", "login": "ann", "email": "ann@example.org"},
+            "joann": {"name": "Joann", "login": "joann", "email": "joann@example.org"},
+            "bob": {"name": "Bob", "login": "bob"},
+        }
+    )
+    found = client.search_users(ids["account.root"], "ANN@EXAMPLE")
+    assert {(user.login_id, user.email) for user in found} == {
+        ("ann", "ann@example.org"),
+        ("joann", "joann@example.org"),
+    }
+    assert client.search_users(ids["account.root"], "nobody") == []
+    with pytest.raises(Refused, match="characters is required") as caught:
+        client.search_users(ids["account.root"], "a")
+    assert (caught.value.status, caught.value.taken) == (400, frozenset())
+
+
+def test_create_user_at_once_and_without_mail(client: CanvasClient, canvas: Practice) -> None:
+    root = canvas.ids["account.root"]
+    new = client.create_user(root, name="Ann New", login="ann@example.org", sis_user_id="S-1")
+    assert (new.name, new.login_id, new.sis_user_id) == ("Ann New", "ann@example.org", "S-1")
+    plain = client.create_user(root, name="Bob", login="bob@example.org")
+    assert plain.sis_user_id is None
+    world = {user["id"]: user for user in canvas.read("world")["users"]}
+    assert (world[new.id]["state"], world[plain.id]["state"]) == ("registered", "registered")
+    client.enroll(canvas.ids["course.art"], new.id)
+    assert canvas.read("seed")["mails"] == 0
+
+
+def test_taken_names_what_exists_already(client: CanvasClient, canvas: Practice) -> None:
+    root = canvas.ids["account.root"]
+    for login, sis_user_id, taken in (
+        ("KIM@example.org", None, {"unique_id"}),
+        ("new@example.org", "K-100", {"sis_user_id"}),
+        ("kim@example.org", "K-100", {"unique_id"}),
+        ("", None, set()),
+    ):
+        with pytest.raises(Refused) as caught:
+            client.create_user(root, name="Kim", login=login, sis_user_id=sis_user_id)
+        assert caught.value.status == 400
+        assert caught.value.taken == taken
+
+
+def test_courses_in_every_state(client: CanvasClient, canvas: Practice) -> None:
+    ids = canvas.seed(
+        courses={
+            "art": {"name": "Art", "sis_course_id": "ART-1"},
+            "draft": {"name": "Draft", "workflow_state": "claimed"},
+            "old": {"name": "Old", "workflow_state": "completed"},
+            "gone": {"name": "Gone", "workflow_state": "deleted"},
+        }
+    )
+    art = Course(ids["course.art"], "Art", "available", False)
+    assert client.course(art.id) == client.course(str(art.id)) == client.course("sis_course_id:ART-1") == art
+    assert client.course(ids["course.draft"]) == Course(ids["course.draft"], "Draft", "claimed", False)
+    assert client.course(ids["course.old"]) == Course(ids["course.old"], "Old", "completed", True)
+    with pytest.raises(NotFound):
+        client.course(ids["course.gone"])
+
+
+def test_sections_belong_to_their_course(client: CanvasClient, canvas: Practice) -> None:
+    ids = canvas.seed(
+        courses={
+            "art": {"name": "Art", "sections": {"late": {"name": "Late group", "sis_section_id": "ART-L"}}},
+            "bio": {"name": "Biology"},
+        }
+    )
+    late = Section(ids["section.art.late"], "Late group", ids["course.art"])
+    assert client.section(ids["course.art"], late.id) == late
+    assert client.section(ids["course.art"], "sis_section_id:ART-L") == late
+    with pytest.raises(NotFound):
+        client.section(ids["course.bio"], late.id)
+
+
+def test_enroll_again_and_again_and_remove(client: CanvasClient, canvas: Practice) -> None:
+    art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
+    made = client.enroll(art, kim)
+    assert (made.user_id, made.type, made.state) == (kim, "StudentEnrollment", "active")
+    assert abs(made.created_at - datetime.now(UTC)) < timedelta(seconds=5)
+    assert client.enroll(art, "sis_user_id:K-100") == made
+    late = client.enroll(art, kim, canvas.ids["section.art.late"])
+    assert late.id != made.id
+    assert late.section_id == canvas.ids["section.art.late"]
+
+    gone = client.unenroll(art, made.id)
+    assert (gone.id, gone.state) == (made.id, "deleted")
+    with pytest.raises(NotFound):
+        client.unenroll(art, made.id)
+    with pytest.raises(NotFound):
+        client.unenroll(canvas.ids["course.bio"], late.id)
+    rows = client.student_enrollments(art, kim)
+    assert {(row.id, row.state) for row in rows} == {(made.id, "deleted"), (late.id, "active")}
+    assert client.enroll(art, kim).id == made.id
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_student_enrollments_in_every_state_and_of_students_only(client: CanvasClient, canvas: Practice) -> None:
+    states = ("active", "invited", "inactive", "completed", "deleted")
+    ids = canvas.seed(
+        users={"kim": {"login": "kim"}, "lou": {"login": "lou"}},
+        courses={"art": {"name": "Art", "sections": {state: {} for state in states}}},
+        enrollments={
+            **{state: {"user": "kim", "course": "art", "section": state, "state": state} for state in states},
+            "teacher": {"user": "kim", "course": "art", "type": "TeacherEnrollment"},
+            "lou": {"user": "lou", "course": "art"},
+        },
+    )
+    rows = client.student_enrollments(ids["course.art"], ids["user.kim"])
+    assert {row.id: row.state for row in rows} == {ids[f"enrollment.{state}"]: state for state in states}
+    assert set(states) < set(EVERY_STATE)
+    for course, user in ((ids["course.art"], 10**12), (10**12, ids["user.kim"])):
+        with pytest.raises(NotFound):
+            client.student_enrollments(course, user)
+
+
+def test_what_is_sent(raw: Raw, connect: Connect) -> None:
+    server = raw(lambda request: reply({**SOMEBODY, **ROW}))
+    client = connect(server.url)
+    client.create_user(1, name="Ann & Bob", login="ann+b@example.org", sis_user_id="S 1")
+    client.enroll(5, 7, 12)
+    client.enroll(5, "sis_user_id:S 1")
+    client.unenroll(5, 91)
+    user, with_section, by_sis, removed = server.requests
+    assert user.startswith(b"POST /api/v1/accounts/1/users HTTP/1.1\r\n")
+    assert fields(user) == {
+        "user[name]": "Ann & Bob",
+        "user[skip_registration]": "true",
+        "pseudonym[unique_id]": "ann+b@example.org",
+        "pseudonym[sis_user_id]": "S 1",
+        "pseudonym[send_confirmation]": "false",
+    }
+    enrollment = {
+        "enrollment[user_id]": "7",
+        "enrollment[type]": "StudentEnrollment",
+        "enrollment[enrollment_state]": "active",
+    }
+    assert with_section.startswith(b"POST /api/v1/courses/5/enrollments HTTP/1.1\r\n")
+    assert fields(with_section) == {**enrollment, "enrollment[course_section_id]": "12"}
+    assert fields(by_sis) == {**enrollment, "enrollment[user_id]": "sis_user_id:S 1"}
+    assert removed.startswith(b"DELETE /api/v1/courses/5/enrollments/91 HTTP/1.1\r\n")
+    assert fields(removed) == {"task": "delete"}
+
+
+def fields(request: bytes) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(request.partition(b"\r\n\r\n")[2].decode()).items()}
+
+
+def test_every_call_says_who_calls(raw: Raw, connect: Connect) -> None:
+    server = raw(lambda request: reply([] if b"/users?" in request else {**SOMEBODY, **ROW}))
+    client = connect(server.url)
+    client.myself()
+    client.search_users(1, "ann")
+    client.enroll(5, 7)
+    client.unenroll(5, 91)
+    assert len(server.requests) == 4
+    for request in server.requests:
+        head, _, body = request.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        assert f"User-Agent: ascriptica-canvas/{__version__}" in lines
+        assert "Accept: application/json" in lines
+        assert [line for line in lines if TOKEN in line] == [f"Authorization: Bearer {TOKEN}"]
+        assert TOKEN.encode() not in body
+        assert TOKEN not in lines[0]
+
+
+@pytest.mark.parametrize("wanted", [int, str])
+def test_ids_beyond_what_a_float_holds(raw: Raw, connect: Connect, wanted: type) -> None:
+    number = 2**62 + 1
+    row = {
+        key: wanted(number) if key == "id" or key.endswith("_id") else value
+        for key, value in {**ROW, "name": "x"}.items()
+    }
+    server = raw(lambda request: reply([row] if b"GET /api/v1/courses/5/enrollments" in request else row))
+    client = connect(server.url)
+    read = [
+        client.myself().id,
+        client.account("self").id,
+        client.course(5).id,
+        client.section(5, 12).id,
+        client.section(5, 12).course_id,
+    ]
+    for made in (client.enroll(5, number), client.unenroll(5, number), *client.student_enrollments(5, number)):
+        read += [made.id, made.user_id, made.section_id]
+    assert read == [number] * len(read)
+    assert {type(value) for value in read} == {int}
+    assert str(number) in path_of(server.requests[-2])
+
+
+def test_ids_as_strings_from_canvas_itself(client: CanvasClient, canvas: Practice) -> None:
+    client._session.headers["Accept"] = "application/json+canvas-string-ids"
+    made = client.enroll(canvas.ids["course.art"], canvas.ids["user.kim"])
+    assert made.user_id == canvas.ids["user.kim"]
+    assert client.student_enrollments(canvas.ids["course.art"], made.user_id) == [made]
+    assert client.account("self").is_root
+
+
+# -- errors say who acts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired", "unknown"])
+def test_a_dead_token(canvas: Practice, connect: Connect, state: str) -> None:
+    if state != "unknown":
+        canvas.options(token=state)
+    client = connect(canvas.api, "nobody's" if state == "unknown" else canvas.token)
+    with pytest.raises(TokenRefused, match="access token") as caught:
+        client.enroll(canvas.ids["course.art"], canvas.ids["user.kim"])
+    assert caught.value.status == 401
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_missing_permission(client: CanvasClient, canvas: Practice, status: int) -> None:
+    canvas.options(denied_status=status, permissions=["read_roster"])
+    art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
+    with pytest.raises(PermissionMissing, match="not authorized") as caught:
+        client.enroll(art, kim)
+    assert caught.value.status == status
+    with pytest.raises(PermissionMissing):
+        client.create_user(canvas.ids["account.root"], name="Ann", login="ann")
+    assert canvas.roster("art") == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (
+            reply({"errors": [{"message": "Insufficient scopes on access token."}]}, "401 Unauthorized"),
+            PermissionMissing,
+            "Insufficient scopes",
+        ),
+        (reply({}, "403 Forbidden"), PermissionMissing, "no reason given"),
+        (
+            reply({"message": "Can't add an enrollment to a concluded course."}, "403 Forbidden"),
+            CourseConcluded,
+            "concluded",
+        ),
+        (reply({"errors": "Invalid role"}, "400 Bad Request"), Refused, "Invalid role"),
+        (reply({"error": "Invalid state deleted"}, "400 Bad Request"), Refused, "Invalid state deleted"),
+        (reply({"errors": [{"message": "x" * 5000}]}, "422 Unprocessable"), Refused, "xxx"),
+        (reply(["no", "never"], "400 Bad Request"), Refused, "no; never"),
+        (reply("no", "400 Bad Request"), Refused, "no reason given"),
+        (reply({"errors": [{"message": "gone"}]}, "410 Gone"), Refused, "gone"),
+        (reply({"errors": [{"message": "no"}]}, "404 Not Found"), NotFound, "no"),
+        (reply(b"<html>no</html>", "404 Not Found"), CanvasDown, "web page"),
+        (reply(b"<html>no</html>", "401 Unauthorized", WWW_Authenticate="Basic"), CanvasDown, "web page"),
+        (reply(b"403 Forbidden\n", "403 Forbidden"), CanvasDown, "web page"),
+        (reply(b"", "408 Request Timeout"), CanvasDown, "error 408"),
+        (reply({"errors": []}, "599 Odd"), CanvasDown, "error 599"),
+        (reply(b"", "204 No Content"), CanvasDown, "web page"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", CanvasDown, "in time|web page|reached"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", CanvasDown, "reached"),
+        (b"HTTP/1.1 abc OK\r\n\r\n", CanvasDown, "reached"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", CanvasDown, "reached"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", CanvasDown, "reached"),
+        (reply(b"\x1f\x8bnonsense", Content_Encoding="gzip"), CanvasDown, "reached"),
+    ],
+)
+def test_answers_of_every_shape(raw: Raw, connect: Connect, answer: bytes, kind: type[CanvasError], words: str) -> None:
+    client = connect(raw(answer).url, timeout_seconds=0.2)
+    with pytest.raises(CanvasError, match=words) as caught:
+        client.enroll(5, 7)
+    assert type(caught.value) is kind
+    assert len(str(caught.value)) < 400
+
+
+def test_the_concluded_course(client: CanvasClient, canvas: Practice) -> None:
+    ids = canvas.seed(users={"kim": {"login": "kim"}}, courses={"old": {"workflow_state": "completed"}})
+    with pytest.raises(CourseConcluded, match="concluded course") as caught:
+        client.enroll(ids["course.old"], ids["user.kim"])
+    assert caught.value.status == 400
+    assert caught.value.taken == frozenset()
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_throttled_is_not_a_missing_permission(client: CanvasClient, canvas: Practice, status: int) -> None:
+    canvas.options(throttle={"enabled": True, "status": status, "hwm": 40})
+    with pytest.raises(Throttled) as caught:
+        client.myself()
+    assert caught.value.status == status
+    assert 1 <= caught.value.pause_seconds <= 5
+
+
+@pytest.mark.parametrize(
+    ("remaining", "seconds"),
+    [
+        ("18.49", 3.151),
+        ("0.0", 5),
+        (None, 5),
+        ("soon", 5),
+        ("-100", 15),
+        ("-1e9", 60),
+        ("-inf", 60),
+        ("49.9", 1),
+        ("600", 1),
+        ("inf", 1),
+        ("nan", 1),
+    ],
+)
+def test_how_long_canvas_wants_quiet(raw: Raw, connect: Connect, remaining: str | None, seconds: float) -> None:
+    headers = {} if remaining is None else {"x_rate_limit_remaining": remaining}
+    server = raw(reply(b"403 Forbidden (Rate Limit Exceeded)\n", "403 Forbidden", **headers))
+    with pytest.raises(Throttled) as caught:
+        connect(server.url).myself()
+    assert caught.value.pause_seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"fault": "status"}, "error 500"),
+        ({"fault": "status", "status": 503}, "error 503"),
+        ({"fault": "html"}, "error 502"),
+        ({"fault": "html", "status": 200}, "A web page answered"),
+        ({"fault": "html", "status": 404}, "A web page answered"),
+        ({"fault": "broken_json"}, "A web page answered"),
+        ({"fault": "reset"}, "could not be reached"),
+    ],
+)
+def test_canvas_is_down(client: CanvasClient, canvas: Practice, fault: dict, words: str) -> None:
+    client.myself()
+    canvas.faults({"match": SELF, **fault})
+    with pytest.raises(CanvasDown, match=words) as caught:
+        client.myself()
+    assert caught.value.status == (None if fault["fault"] == "reset" else fault.get("status", caught.value.status))
+    assert caught.value.leaves_doubt
+    assert client.myself().name == "Practice Admin"
+
+
+def test_nothing_is_repeated_by_the_client_itself(client: CanvasClient, canvas: Practice) -> None:
+    art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
+    canvas.calls()
+    canvas.faults({"match": "POST /courses/*", "fault": "reset", "when": "after"})
+    with pytest.raises(CanvasDown):
+        client.enroll(art, kim)
+    assert canvas.calls() == [f"POST /courses/{art}/enrollments"]
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_nobody_there(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    within(2, connect(f"http://127.0.0.1:{port}/api/v1").myself)
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = within(2, connect("https://school.invalid/api/v1").myself)
+    assert str(error) == "There is no server named school.invalid."
+
+
+def test_a_name_that_can_not_be_one(connect: Connect) -> None:
+    error = within(2, connect(f"https://{'a' * 64}.example/api/v1").myself)
+    assert "There is no server named" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        (lambda client: client.myself(), {}),
+        (lambda client: client.myself(), {"id": None}),
+        (lambda client: client.myself(), {"id": "seven"}),
+        (lambda client: client.myself(), {"id": []}),
+        (lambda client: client.myself(), b'{"id": 1e999}'),
+        (lambda client: client.myself(), b'{"id": NaN}'),
+        (lambda client: client.myself(), []),
+        (lambda client: client.myself(), None),
+        (lambda client: client.myself(), "ann"),
+        (lambda client: client.user(7), {"name": "Ann"}),
+        (lambda client: client.create_user(1, name="Ann", login="ann"), {"errors": {}}),
+        (lambda client: client.account(1), {"name": "Uni"}),
+        (lambda client: client.permissions(1, ["a"]), ["a"]),
+        (lambda client: client.course(5), {"name": "Art"}),
+        (lambda client: client.section(5, 12), {"id": 12}),
+        (lambda client: client.search_users(1, "ann"), {"users": []}),
+        (lambda client: client.search_users(1, "ann"), [{"name": "Ann"}]),
+        (lambda client: client.search_users(1, "ann"), [7]),
+        (lambda client: client.search_users(1, "ann"), [None]),
+        (lambda client: client.student_enrollments(5, 7), [[ROW]]),
+        *((lambda client: client.student_enrollments(5, 7), [{**ROW, key: None}]) for key in ("id", "created_at")),
+        *(
+            (lambda client: client.enroll(5, 7), {name: value for name, value in ROW.items() if name != key})
+            for key in ("id", "user_id", "course_section_id", "created_at")
+        ),
+        (lambda client: client.enroll(5, 7), {**ROW, "created_at": "yesterday"}),
+        (lambda client: client.enroll(5, 7), {**ROW, "created_at": 1767322800}),
+        (lambda client: client.unenroll(5, 91), {"message": "ok"}),
+        (lambda client: client.myself(), b"[" * 100_000),
+        (lambda client: client.myself(), b'{"id":' + b"9" * 10_000 + b"}"),
+        (lambda client: client.myself(), b'{"id": "\xff"}'),
+    ],
+)
+def test_a_200_that_is_not_what_was_asked_for(raw: Raw, connect: Connect, call: Callable, body: object) -> None:
+    with pytest.raises(CanvasDown) as caught:
+        call(connect(raw(reply(body)).url))
+    if not isinstance(body, bytes):
+        assert "answered something other than" in str(caught.value)
+    assert caught.value.status == 200
+
+
+@pytest.mark.parametrize("depth", [300, 600, 900, 950, 990, 3000])
+def test_errors_nested_without_end(raw: Raw, connect: Connect, depth: int) -> None:
+    body = b'{"errors":' + b"[" * depth + b"]" * depth + b"}"
+    with pytest.raises(CanvasError):
+        connect(raw(reply(body, "400 Bad Request")).url).myself()
+
+
+# -- redirects and pages never lead elsewhere -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_redirects_are_never_followed(raw: Raw, connect: Connect, status: int) -> None:
+    elsewhere = raw(reply())
+    server = raw(reply(b"moved", f"{status} Moved", Location=f"{elsewhere.url}/users/self"))
+    client = connect(server.url)
+    for call in (client.myself, lambda: client.enroll(5, 7), lambda: client.unenroll(5, 91)):
+        error = within(2, call, Redirected)
+        assert error.status == status
+        assert "leads on to 127.0.0.1;" in str(error)
+    assert (len(server.requests), elsewhere.accepted) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "location", ["", "/login", "https://[", "http://[::1", "\xff\xfe", "javascript:alert(1)", "//"]
+)
+@pytest.mark.parametrize("status", [300, 302])
+def test_redirects_to_nowhere(raw: Raw, connect: Connect, location: str, status: int) -> None:
+    client = connect(raw(reply(b"", f"{status} Moved", Location=location)).url)
+    assert "leads on to another page" in str(within(2, client.myself, Redirected))
+
+
+def test_all_pages_are_read(client: CanvasClient, canvas: Practice) -> None:
+    ids = canvas.seed(users={f"p{n}": {"name": f"Pupil {n:03}", "login": f"pupil-{n:03}"} for n in range(200)})
+    canvas.calls()
+    found = client.search_users(ids["account.root"], "pupil-")
+    assert len({user.id for user in found}) == len(found) == 200
+    # A full page has a next one, even where that is empty.
+    assert len(canvas.calls()) == 3
+
+
+def test_bookmarked_pages_are_read(client: CanvasClient, canvas: Practice) -> None:
+    sections = {f"s{n}": {} for n in range(130)}
+    ids = canvas.seed(
+        users={"kim": {"login": "kim"}},
+        courses={"art": {"sections": sections}},
+        enrollments={name: {"user": "kim", "course": "art", "section": name} for name in sections},
+    )
+    canvas.calls()
+    rows = client.student_enrollments(ids["course.art"], ids["user.kim"])
+    assert len({row.section_id for row in rows}) == len(rows) == 130
+    assert len(canvas.calls()) == 2
+
+
+def test_the_next_page_is_never_on_another_server(raw: Raw, connect: Connect) -> None:
+    elsewhere = raw(reply([]))
+
+    def answer(request: bytes) -> bytes:
+        if "page=" in path_of(request).replace("per_page=", ""):
+            return reply([{**SOMEBODY, "id": 8}])
+        return reply([SOMEBODY], Link=f'<{elsewhere.url}/accounts/1/users?page=bookmark:a%2Bb&x%5B%5D=1>; rel="next"')
+
+    server = raw(answer)
+    assert [user.id for user in connect(server.url).search_users(1, "ann")] == [7, 8]
+    assert path_of(server.requests[1]) == "/api/v1/accounts/1/users?page=bookmark:a%2Bb&x%5B%5D=1"
+    assert elsewhere.accepted == 0
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["http://[", "https://evil.example/", "/login?x=1", "//evil.example", "mailto:x", "@evil.example", "http://a b"],
+)
+def test_a_next_page_that_is_none(raw: Raw, connect: Connect, link: str) -> None:
+    server = raw(reply([SOMEBODY], Link=f'<{link}>; rel="next"'))
+    client = connect(server.url)
+    assert "something other than" in str(within(2, lambda: client.search_users(1, "ann")))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("link", ["", "<>", ";", ",,,", 'rel="next"', '<x>; rel="last"', "\xff", '<;>;rel=";"'])
+def test_links_that_say_nothing(raw: Raw, connect: Connect, link: str) -> None:
+    assert len(connect(raw(reply([SOMEBODY], Link=link)).url).search_users(1, "ann")) == 1
+
+
+def test_pages_without_end(raw: Raw, connect: Connect) -> None:
+    server = raw(lambda request: reply([], Link=f'<{server.url}/accounts/1/users?page=2>; rel="next"'))
+    client = connect(server.url)
+    assert "does not end" in str(within(5, lambda: client.search_users(1, "ann")))
+    assert len(server.requests) == MAX_PAGES
+
+
+# -- the token --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply({"errors": [{"message": f"Invalid access token {TOKEN}."}]}, "401 No", WWW_Authenticate="Bearer"),
+        reply({"errors": [{"message": f"{TOKEN} may not"}]}, "403 No"),
+        reply({"message": f"{'x' * 290}{TOKEN}"}, "400 No"),
+        reply({"message": f"{TOKEN} in a concluded course"}, "400 No"),
+        reply({"errors": {TOKEN: [{"type": "taken", "attribute": "x", "message": TOKEN}]}}, "400 No"),
+        reply({"errors": TOKEN}, "404 No"),
+        reply(TOKEN.encode(), "200 OK"),
+        reply(TOKEN.encode(), "500 No"),
+        reply(f"{TOKEN} Rate Limit Exceeded".encode(), "403 No"),
+        reply(b"", "302 Found", Location=f"https://elsewhere.example/{TOKEN}?access_token={TOKEN}"),
+        reply({"id": TOKEN}),
+        reply([], Link=f'<http://[{TOKEN}>; rel="next"'),
+        f"HTTP/1.1 {TOKEN}\r\n\r\n".encode(),
+        f"{TOKEN}\r\n".encode(),
+        None,
+    ],
+)
+def test_the_token_is_in_no_error_and_no_log(
+    raw: Raw, connect: Connect, caplog: pytest.LogCaptureFixture, answer: bytes | None
+) -> None:
+    some = TOKEN[:8]
+    caplog.set_level(logging.DEBUG)
+    client = connect(raw(lambda request: answer).url, timeout_seconds=0.5)
+    with pytest.raises(CanvasError) as caught:
+        client.myself()
+    error: BaseException | None = caught.value
+    assert some not in "".join(traceback.format_exception(error))
+    while error:
+        assert some not in f"{error} {error!r} {error.args}", type(error)
+        assert some not in str(vars(error).get("taken"))
+        error = error.__cause__
+    assert some not in repr(client)
+    assert some not in caplog.text
+
+
+def test_a_token_that_canvas_gives_back_is_left_out(
+    raw: Raw, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In what is read, in the next page's address, and in the log, into which unreadable headers would go."""
+    caplog.set_level(logging.DEBUG)
+    somebody = SOMEBODY | {"name": f"Bearer {TOKEN}", "login_id": f"\x00{TOKEN.replace('~', '%7E')}".upper()}
+
+    def answer(request: bytes) -> bytes:
+        more = {} if "page=2" in path_of(request) else {"Link": f'<{server.url}/{TOKEN}?page=2&t={TOKEN}>; rel="next"'}
+        unreadable = f"\r\nyou sent: {TOKEN}\r\n\r\n".encode()
+        return reply([somebody], **more).replace(b"\r\n\r\n", unreadable, 1)
+
+    server = raw(answer)
+    for user in connect(server.url).search_users(1, "x"):
+        assert (user.name, user.login_id) == ("Bearer [token]", "[token]")
+    assert len(server.requests) == 2
+    assert not [request for request in server.requests if TOKEN in path_of(request)]
+    assert TOKEN not in caplog.text
+
+
+# -- clocks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [-3600, 0, 86400])
+def test_canvas_time_is_told_by_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
+    assert client.time() is None
+    canvas.options(clock_offset_seconds=ahead)
+    client.myself()
+    assert abs(seconds_ahead(client) - ahead) < 2
+    canvas.options(clock_offset_seconds=ahead + 600)
+    with pytest.raises(NotFound):
+        client.user(10**12)
+    assert abs(seconds_ahead(client) - ahead - 600) < 2
+
+
+def seconds_ahead(client: CanvasClient) -> float:
+    return (client.time() - datetime.now(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "soon",
+        "Mon, 05 Jan 2026 10:00:00",
+        "Mon, 05 Jan 2026 10:00:00 -0000",
+        "Mon, 32 Jan 2026 10:00:00 GMT",
+        "Mon, 05 Jan 99999 10:00:00 GMT",
+        "Mon, 05 Jan 2026 10:00:00 +99999999999999999999",
+    ],
+)
+def test_a_clock_that_can_not_be_read_changes_nothing(raw: Raw, connect: Connect, date: str) -> None:
+    good = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    dates = iter([good, date])
+    client = connect(raw(lambda request: reply(Date=next(dates))).url)
+    client.myself()
+    before = seconds_ahead(client)
+    client.myself()
+    assert abs(seconds_ahead(client) - before) < 0.5
+
+
+def test_a_slow_answer_does_not_set_the_clock_back(raw: Raw, connect: Connect) -> None:
+    date = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
+    sent: list[datetime] = []
+
+    def answer(request: bytes) -> Iterator[bytes]:
+        whole = reply(Date=format_datetime(date, usegmt=True))
+        sent.append(datetime.now(UTC))
+        yield whole[:-5]
+        time.sleep(0.5)
+        yield whole[-5:]
+
+    client = connect(raw(answer).url)
+    client.myself()
+    assert abs(seconds_ahead(client) - (date - sent[0]).total_seconds()) < 0.25

@@ -1,0 +1,324 @@
+"""A participant's own data: all of it in one file, and all of it forgotten, without losing what Canvas still needs."""
+
+import json
+import re
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ascriptica_plugin import activity, clock
+from ascriptica_plugin.office import privacy, registrations
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.columns import Base, begin_writing
+from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant, Registration
+from ascriptica_plugin.worker import rounds
+
+from ..conftest import PASSWORD, Office, sign_in, someone
+from ..office.imports.test_imports import upload
+from ..sync.test_drain import during_the_first_call
+from ..web.test_pages import all_of, words
+
+
+@pytest.fixture
+def admin(app, client):
+    sign_in(client, app, "boss@example.org", admin=True)
+    return client
+
+
+def number_of(office: Office, email: str = "kim@example.org") -> int:
+    return office.session.scalars(select(Participant.id).where(Participant.email == email)).one()
+
+
+def erase(admin, number: int, name: str = "Kim", **form):
+    return admin.post(f"/tools/participants/{number}/erase", data={"end_access": "y", "name": name} | form)
+
+
+def everything_in_the_database(office: Office) -> str:
+    office.session.commit()
+    rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
+    office.session.commit()
+    return "\n".join(map(str, rows)).lower()
+
+
+# -- export -----------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
+    course = office.course("ART", "art")
+    office.register(course, "kim", sis_user_id="K-100")
+    office.register(course, "lou")
+    office.deliver()
+    number = number_of(office)
+    candidates = [{"id": 9, "name": "Lou Other"}]
+    mine = update(CanvasUser).where(CanvasUser.participant_id == number)
+    office.session.execute(mine.values(candidates=candidates))
+    activity.note(office.session, office.now, activity.US, "waits", "Lou Other, login lou", participant_id=number)
+    activity.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
+    office.session.commit()
+    answer = admin.post(f"/tools/participants/{number}/export")
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=participant-{number}.json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    held = json.loads(answer.data)
+    assert held["participant"] == {
+        "name": "Kim",
+        "email": "kim@example.org",
+        "sis_user_id": "K-100",
+        "key": "kim",
+        "to_be_erased_since": None,
+    }
+    assert held["sign_in"] is None, "the host's own"
+    [registration] = held["registrations"]
+    assert (registration["code"], registration["status"]) == ("ART", "registered")
+    [access] = held["canvas_access"]
+    assert (access["canvas_url"], access["enrolled"]) == (canvas.api, True)
+    assert held["canvas_users"][0]["canvas_user_id"] == canvas.ids["user.kim"]
+    told = [(entry["what"], entry["who"], entry["words"]) for entry in held["log"]]
+    assert ("registered", "the participant", "") in told
+    assert ("corrected", "the office", "name: K → Kim") in told
+    assert ("exported", "the office", "") in told
+    for others in (canvas.token, "lou", "boss"):
+        assert others not in answer.text.lower()
+
+
+# -- erase ------------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canvas):
+    office = Office(app, canvas)
+    office.connect()
+    course, bio = office.course("ART", "art"), office.course("BIO", capacity=1)
+    sign_in(client, app, "boss@example.org", admin=True)
+    kim = Account(email="kim@example.org", name="Kim", password_hash="x")
+    office.session.add(kim)
+    office.session.commit()
+    key = f"account:{kim.id}"
+    for of in (course, bio):
+        office.register(of, "kim", key=key)
+    client.post("/courses/BIO/register", data={"wait": "1"})
+    office.deliver()
+    number = number_of(office)
+    activity.note(office.session, office.now, "old@kim.example", "registered", participant_id=number)
+    activity.note(office.session, office.now, "boss@example.org", "corrected", "KIM@example.org is new")
+    office.session.commit()
+
+    page = words(client.get(f"/tools/participants/{number}/erase"))
+    assert "They are withdrawn from 2 courses" in page
+    assert f"Their user in Canvas (ID {canvas.ids['user.kim']})" in page
+    refused = erase(client, number, "Kimm")
+    assert refused.status_code == 422
+    assert 'value="Kimm"' in refused.text
+    assert "type Kim here" in words(refused)
+    assert erase(client, number, " kIM ").status_code == 302
+
+    # At once: withdrawn, no sign-in; whoever waited has moved up. Not yet: who it is, since Canvas is not done.
+    assert sorted(one.status for one in all_of(app, Registration)) == ["registered", "withdrawn", "withdrawn"]
+    assert [one.email for one in all_of(app, Account)] == ["boss@example.org"]
+    page = words(client.get(f"/tools/participants/{number}"))
+    assert "First their Canvas access has to end, in 1 place" in page
+    assert client.get(f"/tools/participants/{number}").text.count("<form") == 2  # to sign out, and to export
+
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    left = everything_in_the_database(office)
+    for trace in ("kim@", "'kim'", "k-100", "old@kim.example"):
+        assert trace not in left
+    # As a number of its own: any digits may be in a hash or a time.
+    assert not re.search(rf"\b{canvas.ids['user.kim']}\b", left)
+    assert client.get(f"/tools/participants/{number}").status_code == 404
+    nobody = [one for one in all_of(app, Participant) if one.erased_at]
+    assert [(one.name, one.key) for one in nobody] == [("Erased participant", None)]
+    assert [one.participant_id for one in all_of(app, Registration)].count(nobody[0].id) == 2
+    told = {(one.who, one.what) for one in all_of(app, LogEntry) if one.participant_id == nobody[0].id}
+    assert {
+        ("boss@example.org", "asked to erase"),
+        ("an erased participant", "registered"),
+        ("Ascriptica", "erased"),
+    } <= told
+
+    # Nobody is found, corrected, or erased.
+    assert "Erased participant" not in words(client.get("/tools/participants"))
+    assert "Erased participant" in words(client.get("/tools/courses/ART"))
+    page = client.get(f"/tools/participants/{nobody[0].id}")
+    assert "Nobody knows any more who this was" in words(page)
+    assert "erase" not in page.text.replace("Erased", "").replace("erased@", "")
+    assert client.post(f"/tools/participants/{nobody[0].id}", data={"name": "Kim"}).status_code == 200
+    assert erase(client, nobody[0].id).status_code == 302
+    assert [one.name for one in all_of(app, Participant) if one.erased_at] == ["Erased participant"]
+
+
+def test_reports_of_imports_name_nobody(app, admin):
+    office = Office(app, None)
+    course = office.course("ART", capacity=0)
+    registrations.register(office.session, course, someone("kim"), office.now, wait=True)
+    office.session.commit()
+    file = "email,course,status\nkim@example.org,ART,registered\nkim@example.org,kim@example.org,registered\n"
+    upload(admin, "registrations", file + "nobody@example.org,ART,registered\n")
+    upload(admin, "participants", "email,name,sis_user_id\nkim@example.org,Kim\tLee,\nlou@,Lou,\n")
+    reports = [dict(one.refused) for one in all_of(app, Import)]
+    assert reports[0][2] == "This person is on the waitlist of ART here."
+    assert [sorted(report) for report in reports] == [[2, 3, 4], [2, 3]]
+    for trace in ("kim", "lou", "nobody"):
+        assert trace not in str(reports).lower()
+    erase(admin, number_of(office))
+    office.deliver()
+    assert "kim" not in everything_in_the_database(office)
+
+
+def test_who_sent_a_file_is_erased_too(app, admin):
+    office = Office(app, None)
+    other = app.test_client()
+    sign_in(other, app, "kim@example.org", admin=True)
+    upload(other, "courses", "code,title\nART,Art\n")
+    other.post("/courses/ART/register")
+    # Signed in last, as the tests' application context keeps who is.
+    chief = app.test_client()
+    sign_in(chief, app, "chief@example.org", admin=True)
+    erase(chief, number_of(office))
+    office.deliver()
+    assert [one.who for one in all_of(app, Import)] == ["an erased participant"]
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
+    office = Office(app, None)
+    account = accounts.add_account(office.session, clock.utc_now(), "kim@example.org", "Kim", PASSWORD)
+    office.session.commit()
+    number = number_of(office)
+    assert admin.post(f"/tools/accounts/{account.id}/link").status_code == 200
+    admin.post(f"/tools/participants/{number}", data={"name": "Kim", "email": "new@example.org", "sis_user_id": ""})
+    erase(admin, number)
+    office.deliver()
+    for email in ("kim@", "new@"):
+        assert email not in everything_in_the_database(office)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
+    """What is left of it is kept until it is in, and somebody who is in it just as long."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim")
+    number, session = number_of(office), office.session
+    data = b"email,name\nKIM@example.org,Kim\nlou@example.org,Lou\n"
+    how = {"dry_run": dry_run, "most_rows": 10}
+    run.start(session, "participants", "people.csv", data, clock.utc_now(), "boss@example.org", **how)
+    session.commit()
+    erase(admin, number)
+    office.deliver()
+    assert "as soon as the files that are being imported are in" in words(admin.get(f"/tools/participants/{number}"))
+    rounds.take_files_in(app)
+    [report] = all_of(app, Import)
+    assert (report.made, report.file) == (1, None)
+    assert report.refused == [[2, "Somebody with this email is being erased. Send this row again when that is done."]]
+    office.deliver()
+    assert "kim@" not in everything_in_the_database(office)
+    # Sent later, it is somebody new.
+    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
+    assert number_of(office) != number
+
+
+def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert erase(admin, number_of(office), end_access="").status_code == 302
+    assert office.deliver() == []
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_who_it_is_is_kept_as_long_as_canvas_needs_it(office, admin, canvas):
+    """The answer to enrolling was lost, so nothing but the email tells whose enrollment is to be looked for."""
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert office.seats()[0].canvas_enrollment_id is None
+    number = number_of(office)
+    erase(admin, number)
+    canvas.options(down=True)
+    office.deliver()
+    assert number_of(office) == number
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    [seat] = office.seats()
+    canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
+    number, connection_id = number_of(office), seat.connection_id
+    erase(admin, number)
+    office.deliver()
+    assert office.status()["seats"]["held"] == 1
+    # Who comes back meanwhile begins anew, and stays.
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim", "email": "kim@example.org"})
+    assert answer.status_code == 302
+    assert len(all_of(office.app, Participant)) == 2
+    assert "erase them without it" in words(admin.get(f"/tools/participants/{number}"))
+    erase(admin, number, end_access="")
+    office.deliver()
+    assert [one.id for one in all_of(office.app, Participant) if one.email == "kim@example.org"] != [number]
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    # A worker whose lease has passed on comes back late. PostgreSQL refuses what it writes, SQLite does not.
+    begin_writing(office.session)
+    try:
+        late = {"connection_id": connection_id, "participant_id": number, "login_sent": "late@example.org"}
+        office.session.execute(insert(CanvasUser).values(**late))
+        activity.note(office.session, office.now, activity.US, "waits", "late@example.org", participant_id=number)
+        office.session.commit()
+        assert office.session.connection().dialect.name == "sqlite"
+    except IntegrityError:
+        office.session.rollback()
+    rounds.forget(office.app)
+    assert "late@" not in everything_in_the_database(office)
+
+
+def test_nobody_gets_the_seat_of_somebody_erased_while_a_call_is_on_its_way(office, canvas, monkeypatch):
+    """SQLite gives its id to the next one that is made."""
+    course_id = office.register(office.course("ART", "art"), "kim").course_id
+    office.session.commit()
+
+    def erase_and_register_another():
+        kim = office.session.get(Participant, number_of(office))
+        privacy.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=False)
+        office.session.commit()
+        office.register(office.session.get(Course, course_id), "lou")
+
+    during_the_first_call(office, monkeypatch, erase_and_register_another)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "active"}
+    office.withdraw(office.session.get(Course, course_id), "lou")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
+
+
+def test_without_canvas_nothing_has_to_be_waited_for(app, admin):
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    erase(admin, number_of(office))
+    office.deliver()
+    assert "kim@" not in everything_in_the_database(office)
+
+
+def test_nobody_erases_themselves_and_participants_nobody(app, admin):
+    office = Office(app, None)
+    course = office.course("ART")
+    admin.post("/courses/ART/register")
+    boss = number_of(office, "boss@example.org")
+    assert "This is you" in words(erase(admin, boss, "Boss"))
+    office.register(course, "kim")
+    number = number_of(office)
+    other = app.test_client()
+    sign_in(other, app, "pat@example.org")
+    assert other.get(f"/tools/participants/{number}/erase").status_code == 403
+    assert other.post(f"/tools/participants/{number}/export").status_code == 403
+    assert erase(other, number).status_code == 403
+    assert len(all_of(app, Participant)) == 2

@@ -1,0 +1,648 @@
+"""The second step of signing in: asked for wherever a password was, used once, lost and found; and one's sessions."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from html import unescape
+
+import pyotp
+import pytest
+from cryptography.fernet import Fernet, MultiFernet
+from flask import Flask
+from sqlalchemy import select
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import people
+from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step, sessions
+from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
+from ascriptica_plugin.worker import rounds
+
+from ...conftest import PASSWORD, in_use, make_app, sign_in
+from ...standalone.accounts.test_accounts import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
+from ...walks.test_marked import disguises
+from ...walks.test_token import rotated
+from ...web.test_pages import all_of, words
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture(autouse=True)
+def wait(monkeypatch) -> Callable[..., None]:
+    """The office's clock, which stands still until told to go on: a code is right for half a minute."""
+    now = [clock.utc_now()]
+    monkeypatch.setattr(clock, "utc_now", lambda: now[0])
+
+    def wait(**by: float) -> None:
+        now[0] += timedelta(**by)
+
+    return wait
+
+
+class Owner(Visitor):
+    """Somebody with an account and an app that shows codes."""
+
+    secret = ""
+
+    def code(self, steps: int = 0) -> str:
+        """What the app shows, its clock being so many steps of 30 s wrong."""
+        return pyotp.TOTP(self.secret).at(clock.utc_now(), counter_offset=steps)
+
+    def wrong(self) -> str:
+        right = {self.code(steps) for steps in (-1, 0, 1)}
+        return next(guess for guess in ("000000", "111111", "222222", "333333") if guess not in right)
+
+    def offered(self, **kwargs):
+        """The page with the key for the app, which is typed into it."""
+        page = self.post("/my/second-step", data={"password": PASSWORD}, follow_redirects=True, **kwargs)
+        self.secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)[1].replace(" ", "")
+        return page
+
+    def set_up(self, **kwargs):
+        self.offered(**kwargs)
+        return self.post("/my/second-step", data={"code": self.code()}, **kwargs)
+
+    def give_code(self, code: str | None = None, **kwargs):
+        return self.post("/sign-in/code", data={"code": code or self.code()}, **kwargs)
+
+
+@pytest.fixture
+def ann(app) -> Owner:
+    """Ann, who has set up a second step, on a browser of hers that is signed in."""
+    has_account(app)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    ann.sign_in()
+    assert ann.set_up().location == "/my/sign-in"
+    return ann
+
+
+@pytest.fixture
+def boss(app) -> Visitor:
+    client = visitor(app)
+    sign_in(client, app, "boss@example.org", admin=True)
+    return client
+
+
+def elsewhere(ann: Owner) -> Owner:
+    """Another browser of somebody who knows the same."""
+    browser = Owner(ann.application, ann.application.response_class, use_cookies=True)
+    browser.secret = ann.secret
+    return browser
+
+
+def page_of(app: Flask, email: str = "ann@example.org") -> str:
+    """The participant's page in the office."""
+    session = app.extensions["sqlalchemy"].session
+    account = accounts.account_with(session, email)
+    participant = people.participant_for(session, accounts.person_of(account))
+    session.commit()
+    return f"/tools/participants/{participant.id}"
+
+
+# -- set up -----------------------------------------------------------------------------------------------------------
+
+
+def test_setting_up_takes_the_password_and_a_right_code(app):
+    has_account(app)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    ann.sign_in()
+    assert ann.post("/my/second-step", data={"password": ANOTHER}).status_code == 422
+    page = ann.offered()
+    assert all_of(app, SecondStep) == [], "nothing counts yet"
+    address = unescape(re.search(r'href="(otpauth:[^"]+)"', page.text)[1])
+    assert pyotp.parse_uri(address).secret == ann.secret
+    assert "ann%40example.org" in address
+    assert 'src="data:image/svg+xml' in page.text
+    assert ann.secret in words(ann.get("/my/second-step")).replace(" ", ""), "a phone that comes back from its app"
+    for wrong in (ann.wrong(), ann.code(-2), ann.code(2)):
+        assert ann.post("/my/second-step", data={"code": wrong}).status_code == 422
+    assert "has six digits" in words(ann.post("/my/second-step", data={"code": "12345x"}))
+    halves = f" {ann.code()[:3]} {ann.code()[3:]} "
+    answer = ann.post("/my/second-step", data={"code": halves}, follow_redirects=True)
+    assert "From now on signing in takes a code" in words(answer)
+    assert "a code from your app, since" in words(answer)
+    assert [entry.what for entry in all_of(app, LogEntry)] == ["made a sign-in", "turned the second step on"]
+
+
+def test_what_was_not_finished_in_ten_minutes_begins_anew(app, wait):
+    has_account(app)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    ann.sign_in()
+    ann.offered()
+    first = ann.secret
+    wait(minutes=10)
+    assert ann.post("/my/second-step", data={"code": ann.code()}).status_code == 422
+    assert all_of(app, SecondStep) == []
+    ann.offered()
+    assert ann.secret != first
+
+
+def test_setting_up_and_turning_off_sign_out_everywhere_else(app, wait):
+    has_account(app)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    other = visitor(app)
+    for browser in (ann, other):
+        browser.sign_in()
+    ann.set_up()
+    assert (ann.is_signed_in(), other.is_signed_in()) == (True, False)
+    wait(seconds=30)
+    another = elsewhere(ann)
+    another.sign_in()
+    another.give_code()
+    assert another.is_signed_in()
+    wait(seconds=30)
+    assert ann.post("/my/second-step", data={"password": ANOTHER, "code": ann.code()}).status_code == 422
+    assert ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}).status_code == 422
+    assert len(all_of(app, SecondStep)) == 1
+    assert ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.code()}).location == "/my/sign-in"
+    assert (ann.is_signed_in(), another.is_signed_in()) == (True, False)
+    assert all_of(app, SecondStep) == []
+    assert [entry.what for entry in all_of(app, LogEntry)][-1] == "turned the second step off"
+    assert visitor(app).sign_in().location == "/"
+
+
+def test_the_secret_is_sealed_and_shown_only_while_it_is_set_up(app, caplog, boss):
+    caplog.set_level(logging.DEBUG)
+    has_account(app)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    ann.sign_in()
+    ann.offered()
+    with ann.session_transaction() as cookie:
+        # Signed, but for everybody to read who sees it.
+        assert ann.secret not in str(cookie)
+    told = [ann.post("/my/second-step", data={"code": ann.code()})]
+    for path in ("/my/sign-in", "/my/second-step", "/my/sessions", "/my/password"):
+        told.append(ann.get(path))
+    told.append(ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}))
+    page = page_of(app)
+    told += [boss.get(page), boss.post(f"{page}/export"), boss.get("/tools/log")]
+    [kept] = all_of(app, SecondStep)
+    written = [answer.data + str(answer.headers).encode() for answer in told]
+    written += [caplog.text.encode(), kept.secret.ciphertext, repr(vars(kept)).encode()]
+    assert kept.secret.open(app.extensions["ascriptica"].canvases.keys) == ann.secret
+    assert [mark for mark in disguises(ann.secret) for where in written if mark in where.lower()] == []
+
+
+# -- signing in -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_signed_in_before_the_code(ann, wait):
+    wait(seconds=30)
+    browser = elsewhere(ann)
+    answer = browser.sign_in(query_string={"next": "/my/courses"})
+    assert answer.location == "/sign-in/code?next=/my/courses"
+    assert not browser.is_signed_in()
+    assert browser.get("/my/second-step").status_code == 302
+    with browser.session_transaction() as cookie:
+        token = cookie["first_step"]
+    assert "ann@example.org" in words(browser.get(answer.location))
+    assert "doesn't fit" in words(browser.give_code(browser.wrong()))
+    assert not browser.is_signed_in()
+    answer = browser.post(answer.location, data={"code": browser.code()})
+    assert answer.location == "/my/courses"
+    assert browser.is_signed_in()
+    assert all_of(browser.application, FirstStep) == []
+    with browser.session_transaction() as cookie:
+        assert "first_step" not in cookie
+        cookie.clear()
+        cookie["_user_id"] = token
+    assert not browser.is_signed_in(), "the password's token opens nothing"
+
+
+def test_the_right_password_leaves_no_earlier_session_and_a_wrong_one_never_asks_for_a_code(app, ann, wait):
+    has_account(app, "lou@example.org")
+    browser = elsewhere(ann)
+    browser.sign_in("lou@example.org")
+    assert browser.is_signed_in()
+    assert browser.sign_in(password=ANOTHER).status_code == 422
+    assert browser.get("/sign-in/code").status_code == 410
+    browser.sign_in()
+    assert not browser.is_signed_in()
+
+
+def test_the_code_has_five_minutes_and_the_same_browser(ann, wait):
+    browser, stranger = elsewhere(ann), elsewhere(ann)
+    browser.sign_in()
+    wait(minutes=4, seconds=59)
+    assert browser.get("/sign-in/code").status_code == 200
+    assert stranger.get("/sign-in/code").status_code == stranger.give_code().status_code == 410
+    wait(seconds=1)
+    assert browser.get("/sign-in/code").status_code == 410
+    assert "Sign in again" in words(browser.give_code())
+    assert not browser.is_signed_in()
+
+
+def test_what_the_password_began_ends_with_the_password(ann, wait):
+    wait(seconds=30)
+    thief = elsewhere(ann)
+    thief.sign_in()
+    assert ann.post("/my/password", data={"old_password": PASSWORD, "password": ANOTHER}).status_code == 302
+    assert thief.give_code().status_code == 410
+    assert not thief.is_signed_in()
+    assert ann.is_signed_in()
+
+
+def test_a_code_works_once_and_none_before_it(ann, wait):
+    """A clock may be a step before or behind, and who looks over a shoulder comes too late."""
+    browser = elsewhere(ann)
+    browser.sign_in()
+    assert browser.give_code().status_code == 422, "the code of setting up"
+    assert browser.give_code(browser.code(1)).status_code == 302
+    stranger = elsewhere(ann)
+    stranger.sign_in()
+    assert stranger.give_code(stranger.code(1)).status_code == 422
+    assert stranger.give_code(stranger.code(2)).status_code == 422
+    wait(seconds=30)
+    assert stranger.give_code(stranger.code(-1)).status_code == 422
+    assert stranger.give_code(stranger.code()).status_code == 422
+    wait(seconds=60)
+    assert stranger.give_code(stranger.code(-1)).status_code == 302
+
+
+def test_one_of_ten_who_use_a_code_at_once_wins(app, ann, wait):
+    wait(seconds=30)
+    browsers = [elsewhere(ann) for _ in range(10)]
+    for browser in browsers:
+        browser.sign_in()
+    code, begin = ann.code(), threading.Barrier(10)
+    number = accounts.account_with(app.extensions["sqlalchemy"].session, "ann@example.org").id
+    app.extensions["sqlalchemy"].session.commit()
+    keys = app.extensions["ascriptica"].canvases.keys
+
+    def use(_: int) -> bool:
+        with app.app_context():
+            own = app.extensions["sqlalchemy"].session
+            account = own.get(Account, number)
+            begin.wait()
+            right = second_step.accept(own, account, code, keys, clock.utc_now())
+            own.commit()
+            return right
+
+    with ThreadPoolExecutor(10) as threads:
+        assert sorted(threads.map(use, range(10))) == [False] * 9 + [True]
+
+
+def test_of_ten_requests_with_one_code_one_is_let_in(app, ann, wait):
+    wait(seconds=30)
+    browsers = [elsewhere(ann) for _ in range(10)]
+    for browser in browsers:
+        browser.sign_in()
+    code = ann.code()
+    # Not `Visitor.open`, which tidies up what threads have of their own.
+    clients = [app.test_client() for _ in browsers]
+    for client, browser in zip(clients, browsers, strict=True):
+        client.set_cookie("session", browser.get_cookie("session").value)
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(lambda one: one.post("/sign-in/code", data={"code": code}).status_code, clients))
+    assert sorted(answers) == [302] + [422] * 9
+    assert len(all_of(app, AccountSession)) == 2, "Ann's own, and the one"
+
+
+def test_guessed_codes_are_stopped_though_the_password_is_known(ann, wait, caplog):
+    wait(seconds=30)
+    thief = elsewhere(ann)
+    thief.sign_in()
+    answers = [thief.give_code(thief.wrong()).status_code for _ in range(second_step.WRONG_CODES.at_once + 1)]
+    assert answers == [422] * second_step.WRONG_CODES.at_once + [429]
+    assert thief.give_code().status_code == 429, "the right one comes too late"
+    another = elsewhere(ann)
+    another.sign_in()
+    told = another.give_code(environ_base={"REMOTE_ADDR": "10.0.0.1"})
+    assert (told.status_code, "Wait 10 minutes" in words(told)) == (429, True)
+    assert re.search(r"A wrong code for account \d+ from 127.0.0.1\.", caplog.text)
+    assert thief.wrong() not in caplog.text
+    wait(minutes=10)
+    owner = elsewhere(ann)
+    owner.sign_in()
+    assert owner.give_code().status_code == 302
+    wait(seconds=30)
+    assert ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}).status_code == 422
+
+
+def test_guessed_codes_are_stopped_on_the_pages_of_one_s_own_too(app, ann):
+    answers = [
+        ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}).status_code for _ in range(11)
+    ]
+    assert answers == [422] * 10 + [429]
+    has_account(app, "lou@example.org")
+    lou = Owner(app, app.response_class, use_cookies=True)
+    lou.sign_in("lou@example.org")
+    lou.offered()
+    answers = [lou.post("/my/second-step", data={"code": lou.wrong()}).status_code for _ in range(11)]
+    assert answers == [422] * 10 + [429]
+    assert lou.post("/my/second-step", data={"code": lou.code()}).status_code == 429
+
+
+def test_a_link_for_a_new_password_does_not_get_round_the_code(app, ann, boss, wait):
+    wait(seconds=30)
+    link = handed_out(boss, page_of(app))
+    browser = elsewhere(ann)
+    for _ in range(second_step.WRONG_CODES.at_once):
+        browser.sign_in()
+        browser.give_code(browser.wrong())
+    answer = browser.post(link, data={"password": ANOTHER})
+    assert answer.location.startswith("/sign-in/code")
+    assert not browser.is_signed_in()
+    assert not ann.is_signed_in()
+    assert browser.give_code().status_code == 429, "a link gives no more guesses"
+    wait(minutes=10)
+    browser.sign_in(password=ANOTHER)
+    browser.give_code()
+    assert browser.is_signed_in()
+
+
+def test_a_password_that_changes_while_it_is_looked_at_begins_no_session(app, monkeypatch):
+    """Between looking at a slow hash and beginning the session, the owner chooses another one."""
+    has_account(app)
+    fits = passwords.fits
+
+    def slowly(password: str, kept: str | None) -> bool:
+        right = fits(password, kept)
+        with app.app_context():
+            own = app.extensions["sqlalchemy"].session
+            account = accounts.account_with(own, "ann@example.org")
+            accounts.change_password(own, account, passwords.hash_of(ANOTHER), clock.utc_now(), by_mail=False)
+            own.commit()
+        return right
+
+    monkeypatch.setattr(passwords, "fits", slowly)
+    thief = visitor(app)
+    assert thief.sign_in().status_code == 422
+    assert all_of(app, AccountSession) == []
+
+
+# -- lost -------------------------------------------------------------------------------------------------------------
+
+
+def test_another_administrator_removes_what_was_lost(app, ann, boss):
+    page = page_of(app)
+    assert "Remove the second step" in words(boss.get(page))
+    [button] = re.findall(r'action="(/tools/accounts/\d+/remove-second-step)"', boss.get(page).text)
+    answer = boss.post(button, follow_redirects=True)
+    assert "Ann now signs in with the password alone" in words(answer)
+    assert "Remove the second step" not in words(answer)
+    assert not ann.is_signed_in()
+    assert ann.sign_in().location == "/"
+    entry = all_of(app, LogEntry)[-1]
+    assert (entry.who, entry.what, entry.words) == (
+        "boss@example.org",
+        "removed the second step",
+        "Of ann@example.org.",
+    )
+    assert f"/tools/participants/{entry.participant_id}" == page
+    assert "has no second step" in words(boss.post(button, follow_redirects=True))
+
+
+def test_nobody_gets_round_their_own_second_step_by_way_of_the_office(app, ann):
+    session = app.extensions["sqlalchemy"].session
+    account = accounts.account_with(session, "ann@example.org")
+    account.is_admin = True
+    session.commit()
+    number, page = account.id, page_of(app)
+    assert "This is you" in words(ann.get(page))
+    assert "Remove the second step" not in words(ann.get(page))
+    for what in ("remove-second-step", "end-sessions", "link"):
+        assert ann.post(f"/tools/accounts/{number}/{what}").status_code == 404
+        assert ann.post(f"/tools/accounts/99/{what}").status_code == 404
+        assert ann.post(f"/tools/accounts/99999999999999/{what}").status_code == 404
+    assert len(all_of(app, SecondStep)) == 1
+    assert ann.is_signed_in()
+
+
+def test_the_operator_removes_the_only_administrator_s(app, ann):
+    runner = app.test_cli_runner()
+    command = ["ascriptica", "remove-second-step"]
+    assert "There is no sign-in" in runner.invoke(args=[*command, "lou@example.org"]).output
+    done = runner.invoke(args=[*command, "Ann@example.org"])
+    assert (done.exit_code, done.output) == (0, "Ann@example.org now signs in with the password alone.\n")
+    assert not ann.is_signed_in()
+    assert ann.sign_in().location == "/"
+    again = runner.invoke(args=[*command, "ann@example.org"])
+    assert (again.exit_code, "has no second step" in again.output) == (1, True)
+
+
+def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
+    has_account(mailing)
+    ann = Owner(mailing, mailing.response_class, use_cookies=True)
+    ann.sign_in()
+    ann.set_up()
+    boss = visitor(mailing)
+    sign_in(boss, mailing, "boss@example.org", admin=True)
+    boss.post(f"/tools/accounts/{all_of(mailing, Account)[0].id}/remove-second-step")
+    rounds.send_mails(mailing)
+    assert [sent["Subject"] for sent in inbox.mails] == [
+        "Your sign-in now takes a code",
+        "Your sign-in takes no code any more",
+    ]
+    assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"] * 2
+    assert ann.secret not in inbox.mails[0].as_string()
+
+
+def test_a_link_by_mail_does_not_get_round_the_code(mailing, inbox, wait):
+    has_account(mailing)
+    ann = Owner(mailing, mailing.response_class, use_cookies=True)
+    ann.sign_in()
+    ann.set_up()
+    wait(seconds=30)
+    browser = elsewhere(ann)
+    browser.post("/forgotten-password", data={"email": "ann@example.org"})
+    rounds.send_mails(mailing)
+    answer = browser.post(link_in(inbox.mails[-1]), data={"password": ANOTHER}, follow_redirects=True)
+    assert "Enter your code" in words(answer)
+    assert not browser.is_signed_in()
+    assert browser.give_code().location == "/"
+    assert browser.is_signed_in()
+
+
+def test_a_closed_account_leaves_nothing_behind(app, ann, boss):
+    elsewhere(ann).sign_in()
+    page = page_of(app)
+    assert boss.post(f"{page}/erase", data={"name": "Ann", "end_access": "y"}).status_code == 302
+    assert [account.email for account in all_of(app, Account)] == ["boss@example.org"]
+    assert all_of(app, SecondStep) == all_of(app, FirstStep) == []
+    assert len(all_of(app, AccountSession)) == 1, "the administrator's"
+
+
+# -- keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_keys_of_secrets_rotate(database_url, wait):
+    older, newer = (Fernet.generate_key().decode() for _ in range(2))
+    with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=older)) as app:
+        has_account(app)
+        ann = Owner(app, app.response_class, use_cookies=True)
+        ann.sign_in()
+        ann.set_up()
+    with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=f"{newer},{older}")) as app:
+        assert rotated(app) == (
+            0,
+            "0 tokens are encrypted with the newest key.\n1 second step is encrypted with the newest key.\n",
+        )
+    with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=newer)) as app:
+        assert all_of(app, SecondStep)[0].secret.open(MultiFernet([Fernet(newer)])) == ann.secret
+        wait(seconds=30)
+        browser = Owner(app, app.response_class, use_cookies=True)
+        browser.secret = ann.secret
+        browser.sign_in()
+        assert browser.give_code().status_code == 302
+
+
+def test_a_secret_that_no_key_opens_leads_to_a_sentence(app, ann, boss, wait):
+    session = app.extensions["sqlalchemy"].session
+    gone = Sealed.seal(ann.secret, MultiFernet([Fernet(Fernet.generate_key())]))
+    session.scalars(select(SecondStep)).one().secret = gone
+    session.commit()
+    wait(seconds=30)
+    browser = elsewhere(ann)
+    browser.sign_in()
+    answer = browser.give_code()
+    assert (answer.status_code, "Ask the office to remove it" in words(answer)) == (422, True)
+    answer = ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.code()})
+    assert (answer.status_code, "Ask the office to remove it" in words(answer)) == (422, True)
+    code, told = rotated(app)
+    assert (code, "The second step of ann@example.org can't be read" in told) == (1, True)
+    boss.post(f"/tools/accounts/{accounts.account_with(session, 'ann@example.org').id}/remove-second-step")
+    assert browser.sign_in().location == "/"
+
+
+# -- administrators who must ------------------------------------------------------------------------------------------
+
+
+def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
+    app.config["ASCRIPTICA_ADMIN_SECOND_STEP"] = True
+    has_account(app, admin=True)
+    ann = Owner(app, app.response_class, use_cookies=True)
+    answer = ann.sign_in(query_string={"next": "/tools/courses"})
+    assert answer.location == "/my/second-step?next=/tools/courses"
+    assert "Administrators need it here" in words(ann.get(answer.location))
+    assert "Tools" not in words(ann.get("/"))
+    assert ann.get("/tools/log").location == "/my/second-step?next=/tools/log"
+    refused = ann.post("/tools/courses/new", data={"code": "ART", "title": "Art"})
+    assert refused.location == "/my/second-step"
+    assert ann.get("/tools/courses/ART").status_code == 302
+    done = ann.set_up(query_string={"next": "/tools/courses"})
+    assert done.location == "/tools/courses"
+    assert ann.get("/tools/courses").status_code == 200
+    wait(seconds=30)
+    ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.code()})
+    assert ann.get("/tools/courses").location.startswith("/my/second-step")
+    bob = visitor(app)
+    has_account(app, "bob@example.org")
+    assert bob.sign_in("bob@example.org").location == "/"
+    assert bob.get("/tools/courses").status_code == 403
+
+
+def test_without_the_rule_an_administrator_reads_a_hint_on_the_own_page_only(app, boss):
+    assert "You are an administrator" in words(boss.get("/my/sign-in"))
+    assert "second step" not in words(boss.get("/tools/courses")).lower()
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
+            "Chrome on Windows",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605 Version/18.5 Safari/605", "Safari on Mac"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605 CriOS/140 Safari/604",
+            "Chrome on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        ("curl/8.14", "A browser that didn't say its name"),
+        ("<script>", "A browser that didn't say its name"),
+        ("", "A browser that didn't say its name"),
+    ],
+)
+def test_a_session_is_known_by_what_its_browser_called_itself(app, called, name):
+    has_account(app)
+    ann = visitor(app)
+    ann.sign_in(headers={"User-Agent": called})
+    assert name in words(ann.get("/my/sessions"))
+
+
+def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
+    has_account(app)
+    here, phone, library = visitor(app), visitor(app), visitor(app)
+    here.sign_in(headers={"User-Agent": FIREFOX})
+    for browser in (phone, library):
+        browser.sign_in(headers={"User-Agent": "iPhone Safari"})
+    lou = visitor(app)
+    has_account(app, "lou@example.org")
+    for browser in (visitor(app), lou):
+        browser.sign_in("lou@example.org")
+    assert "Here, and on 2 more browsers." in words(here.get("/my/sign-in"))
+    page = here.get("/my/sessions")
+    assert "Firefox on Linux" in words(page)
+    offered = [value for value in re.findall(r'name="which"[^>]* value="([^"]*)"', page.text) if value]
+    assert len(offered) == 2
+    with phone.session_transaction() as cookie:
+        kept = all_of(app, AccountSession)
+        [mine] = [one.token_hash for one in kept if sessions.is_with(one, cookie["_user_id"])]
+    assert mine in offered
+
+    assert here.post("/my/sessions", data={"which": mine}).status_code == 422
+    assert here.post("/my/sessions", data={"which": mine, "password": ANOTHER}).status_code == 422
+    assert phone.is_signed_in()
+    assert lou.post("/my/sessions", data={"which": mine, "password": PASSWORD}).status_code == 302
+    assert phone.is_signed_in(), "nobody ends somebody else's"
+    copied = here.get_cookie("session").value
+    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
+    assert "You are signed out there." in words(answer)
+    thief = visitor(app)
+    thief.set_cookie("session", copied)
+    assert not thief.is_signed_in(), "the password makes the session's token anew"
+    assert [browser.is_signed_in() for browser in (here, phone, library)] == [True, False, True]
+    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
+    assert "is no longer as it was in the list" in words(answer)
+    here.post("/my/sessions", data={"which": "", "password": PASSWORD})
+    assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
+    assert "Nowhere else." in words(here.get("/my/sessions"))
+    assert "Nowhere else." in words(here.post("/my/sessions", data={"which": mine, "password": ANOTHER}))
+
+
+def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):
+    wait(seconds=30)
+    half = elsewhere(ann)
+    half.sign_in()
+    page = page_of(app)
+    assert "Signed in on 1 browser" in words(boss.get(page))
+    [button] = re.findall(r'action="(/tools/accounts/\d+/end-sessions)"', boss.get(page).text)
+    assert "Ann is signed out everywhere." in words(boss.post(button, follow_redirects=True))
+    assert not ann.is_signed_in()
+    assert half.give_code().status_code == 410
+    assert boss.is_signed_in()
+    entry = all_of(app, LogEntry)[-1]
+    assert (entry.who, entry.what, entry.words) == ("boss@example.org", "ended all sessions", "Of ann@example.org.")
+    assert "Signed in nowhere" in words(boss.get(page))
+
+
+def test_what_is_kept_of_a_sign_in_is_exported(app, ann):
+    session = app.extensions["sqlalchemy"].session
+    page_of(app)
+    [participant] = all_of(app, Participant)
+    held = app.extensions["ascriptica"].sign_ins.held_on(session, participant)
+    assert datetime.fromisoformat(held["second_step_since"])
+    assert [set(one) for one in held["sessions"]] == [{"made_at", "browser"}]
+
+
+def test_half_finished_sign_ins_that_are_over_are_forgotten(app, ann, wait):
+    elsewhere(ann).sign_in()
+    wait(minutes=5)
+    elsewhere(ann).sign_in()
+    forget_old_sign_ins(app)
+    assert len(all_of(app, FirstStep)) == 1
+    assert all_of(app, Mail) == []

@@ -1,0 +1,382 @@
+"""`python wsgi.py`, as a person runs it: real processes in a folder of their own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+import wsgi
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.tables import upgrade
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+
+HOST_FILE = Path(__file__).parents[2] / "wsgi.py"
+OURS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "ASCRIPTICA_")
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> object:
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "It did not happen in time."
+        time.sleep(0.05)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def commands() -> dict[int, str]:
+    """The command of every process that is not a zombie."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if command:
+                found[int(folder.name)] = command
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+class Host:
+    """A folder with a wsgi.py in it, and its run if there is one."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.instance = folder / "instance"
+        self.port = free_port()
+        self.process: subprocess.Popen | None = None
+        folder.mkdir(exist_ok=True)
+        shutil.copy(HOST_FILE, folder)
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.end()
+
+    def spawn(self, *command: str, **variables: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        environment |= {"PORT": str(self.port), **variables}
+        with open(self.folder / "output", "w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *(command or ["wsgi.py"])],
+                cwd=self.folder,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def start(self, **variables: str) -> "Host":
+        """Run it until it says that it serves."""
+        if self.process is None or self.process.poll() is not None:
+            self.spawn(**variables)
+            wait_for(lambda: "Stop with" in self.output or self.process.poll() is not None, 60)
+            assert "Stop with" in self.output, self.output
+        return self
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
+
+    @property
+    def told(self) -> list[str]:
+        """The lines about addresses and sign-ins."""
+        return self.output.partition("Stop with")[0].splitlines()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def child(self, words: str) -> int | None:
+        """The process that this run started with these words in its command."""
+        mine = (pid for pid, command in commands().items() if words in command and parent(pid) == self.process.pid)
+        return next(mine, None)
+
+    def left(self) -> list[str]:
+        """The processes of any run of this folder: they work in it, or were told its name."""
+        found = []
+        for pid, command in commands().items():
+            try:
+                if os.readlink(f"/proc/{pid}/cwd") == str(self.folder) or str(self.folder) in command:
+                    found.append(command)
+            except OSError:
+                continue
+        return found
+
+
+class Browser:
+    """Somebody signed in with one of the printed sign-ins."""
+
+    def __init__(self, host: Host, email: str):
+        self.host = host
+        self.session = requests.Session()
+        password = re.search(rf"{re.escape(email)}\s+(\S+)$", host.output, re.MULTILINE)[1]
+        answer = self.post("/sign-in", "/sign-in", email=email, password=password)
+        assert answer.status_code == 302, answer.text
+
+    def post(self, page: str, action: str, **fields: str) -> requests.Response:
+        text = self.session.get(self.host.url + page, timeout=10).text
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)[1]
+        return self.session.post(
+            self.host.url + action, data={"csrf_token": token, **fields}, timeout=10, allow_redirects=False
+        )
+
+    def change(self, code: str, verb: str) -> None:
+        answer = self.post(f"/courses/{code}", f"/courses/{code}/{verb}")
+        assert answer.status_code in (302, 303), answer.text
+
+
+def states(host: Host, code: str) -> list[str]:
+    """What the practice Canvas has of Pat's enrollments in a course."""
+    world = json.loads((host.instance / "practice-canvas.json").read_text())
+    address = re.search(r"Practice Canvas +(\S+)", host.output)[1]
+    answer = requests.get(
+        f"{address}api/v1/courses/sis_course_id:{code}/enrollments",
+        {"per_page": "100"},
+        headers={"Authorization": f"Bearer {world['admin_token']}"},
+        timeout=10,
+    )
+    return [row["enrollment_state"] for row in answer.json() if row["user"]["name"] == "Pat Example"]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with Host(tmp_path_factory.mktemp("host")) as found:
+        yield found
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[Host]:
+    with Host(tmp_path / "another") as found:
+        yield found
+
+
+@pytest.fixture
+def pat(host: Host) -> Iterator[Browser]:
+    browser = Browser(host.start(), "pat@example.org")
+    with browser.session:
+        yield browser
+
+
+def test_tells_where_it_is_and_who_can_sign_in(host: Host) -> None:
+    told = "\n".join(host.start().told)
+    assert f"{host.url}/" in told
+    assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
+    assert re.search(r"participant +pat@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
+    assert requests.get(f"{host.url}/healthz", timeout=10).json()["ok"] is True
+
+
+def test_an_idle_run_is_silent_and_no_secret_is_told(host: Host) -> None:
+    before = host.start().output
+    time.sleep(4)
+    assert host.output == before
+    assert before.splitlines()[-1] == "Stop with Ctrl-C."
+    kept = dict(line.split("=", 1) for line in (host.instance / "environment").read_text().splitlines()[1:])
+    token = json.loads((host.instance / "practice-canvas.json").read_text())["admin_token"]
+    assert kept["SECRET_KEY"] not in before
+    assert token not in before
+
+
+def test_only_its_owner_can_read_what_it_keeps(host: Host) -> None:
+    host.start()
+    assert host.instance.stat().st_mode & 0o777 == 0o700
+    files = [file for file in host.instance.rglob("*") if file.is_file()]
+    assert {"environment", "sign-ins.txt", "practice-canvas.json"} <= {file.name for file in files}
+    assert [file for file in files if file.stat().st_mode & 0o077] == []
+    # Nor can anybody else reach the queue: it listens on this socket and on no port.
+    assert (host.instance / "valkey.sock").stat().st_mode & 0o777 == 0o700
+
+
+def test_course_settings_are_connected_and_the_courses_found(host: Host) -> None:
+    admin = Browser(host.start(), "admin@example.org")
+    with admin.session as session:
+        settings = session.get(f"{host.url}/tools/settings/course-settings", timeout=10).text
+        assert "127.0.0.1" in settings
+        assert "Practice University" in settings
+        catalogue = session.get(f"{host.url}/", timeout=10).text
+        assert all(title in catalogue for title in ("Food Safety Basics", "First Aid", "Spanish I", "Old Town"))
+
+
+def test_the_status_command_works_beside_it(host: Host) -> None:
+    host.start()
+    line = f"set -a; . instance/environment; set +a; exec {sys.executable} -m flask --app wsgi ascriptica status --json"
+    answer = subprocess.run(["sh", "-c", line], cwd=host.folder, capture_output=True, text=True, check=True, timeout=30)
+    assert json.loads(answer.stdout)["connection"] == "ok"
+
+
+def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
+    time_of = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.search(
+        rf"{time_of} INFO ascriptica_plugin\.standalone\.accounts: Account \d+ signed in from 127",
+        host.output,
+        re.MULTILINE,
+    )
+
+
+def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
+    host.start()
+    told = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/elsewhere", "PATH_INFO": "/nope"}
+    answer = requests.get(f"{host.url}/healthz", headers=told, timeout=10)
+    assert answer.status_code == 200
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_a_request_of_two_lengths_is_refused(host: Host) -> None:
+    """Whoever is before it may have gone by the other one."""
+    host.start()
+    second = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    for lengths in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Content-Length: 5\r\nContent-Length: 6"):
+        with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
+            connection.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n" + second)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 400 "), lengths
+        assert answer.count(b"HTTP/1.1") == 1, lengths
+
+
+def test_a_registration_reaches_the_practice_canvas_and_a_withdrawal_leaves_it(host: Host, pat: Browser) -> None:
+    pat.change("ART-110", "register")
+    wait_for(lambda: states(host, "ART-110") == ["active"])
+    pat.change("ART-110", "withdraw")
+    wait_for(lambda: states(host, "ART-110") == [])
+
+
+@pytest.mark.parametrize("words", ["ascriptica worker", "gunicorn", "valkey-server", "practice-canvas"])
+def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Browser, words: str) -> None:
+    old = wait_for(lambda: host.child(words))
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: host.child(words) not in (None, old))
+    assert "was ended by signal 9; it is started again" in host.output
+    pat.change("FOOD-101", "register")
+    wait_for(lambda: requests.get(f"{host.url}/healthz", timeout=10).ok)
+    wait_for(lambda: is_up(lambda: states(host, "FOOD-101") == ["active"]))
+    pat.change("FOOD-101", "withdraw")
+    wait_for(lambda: states(host, "FOOD-101") == [])
+
+
+def is_up(condition: Callable[[], bool]) -> bool:
+    """The condition, or False while the practice Canvas is away."""
+    try:
+        return condition()
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_taken_port_is_a_sentence(another: Host) -> None:
+    with socket.create_server(("127.0.0.1", another.port)):
+        another.spawn()
+        assert another.process.wait(20) == 1
+    assert f"Can't serve at 127.0.0.1:{another.port}: Address already in use" in another.output
+    assert "Traceback" not in another.output
+
+
+def test_two_runs_of_one_folder_are_a_sentence(host: Host) -> None:
+    host.start()
+    environment = {**os.environ, "PORT": str(free_port())}
+    second = subprocess.run(
+        [sys.executable, "wsgi.py"], cwd=host.folder, env=environment, capture_output=True, text=True, timeout=20
+    )
+    assert second.returncode == 1
+    assert "It runs already" in second.stderr
+    assert host.child("valkey-server")
+
+
+@pytest.mark.parametrize("module", ["gunicorn", "flask_login"])
+def test_a_missing_part_is_a_sentence(another: Host, module: str) -> None:
+    another.spawn(
+        "-c",
+        f"import runpy, sys; sys.modules[{module!r}] = None; sys.path.insert(0, ''); "
+        "runpy.run_path('wsgi.py', run_name='__main__')",
+    )
+    assert another.process.wait(20) == 1
+    assert another.output == f"{module} is missing. Install what this host needs: pip install '.[standalone]'\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SECRET_KEY": ""}, "Set SECRET_KEY to a long random value"),
+        ({"SECRET_KEY": "x", "ASCRIPTICA_TIMEZONE": "Mars"}, "ASCRIPTICA_TIMEZONE must name a time zone"),
+        ({"SECRET_KEY": "x", "DATABASE_URL": "mysql://db"}, "DATABASE_URL must look like postgresql://"),
+    ],
+)
+def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: dict[str, str], sentence: str) -> None:
+    flask = ["-m", "flask", "--app", "wsgi", "ascriptica"]
+    for command in ([*flask, "status"], [*flask, "worker"], ["wsgi.py"]):
+        if command == ["wsgi.py"] and not variables["SECRET_KEY"]:
+            continue  # It makes one.
+        another.spawn(*command, **variables)
+        assert another.process.wait(20) == 1
+        assert re.fullmatch(rf"(Error: )?{sentence}.*\.\n", another.output), another.output
+
+
+def test_a_database_in_use_gets_no_examples(another: Host) -> None:
+    database = f"sqlite:///{another.folder}/office.sqlite3"
+    office = wsgi.create_app({"SQLALCHEMY_DATABASE_URI": database})
+    upgrade.upgrade_tables(office)
+    with office.app_context():
+        session = office.extensions["sqlalchemy"].session
+        accounts.add_account(session, clock.utc_now(), "ann@example.org", "Ann", "long enough for it")
+        session.commit()
+        office.extensions["sqlalchemy"].engine.dispose()
+    another.start(SECRET_KEY="kept elsewhere", DATABASE_URL=database)
+    assert [line.split()[0] for line in another.told] == ["Ascriptica"]
+    assert another.child("practice-canvas") is None
+    assert "SECRET_KEY" not in (another.instance / "environment").read_text()
+    assert another.end(signal.SIGINT) == 0
+
+
+def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as short, Host(tmp_path / ("long-" * 24)) as host:
+        host.start(XDG_RUNTIME_DIR=short)
+        path = Path(re.search(r"REDIS_URL=unix://(\S+)", (host.instance / "environment").read_text())[1])
+        assert path.is_relative_to(short)
+        assert path.is_socket()
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_it_ends_whole_and_finds_its_data_again(host: Host, pat: Browser) -> None:
+    pat.change("AID-200", "register")
+    wait_for(lambda: states(host, "AID-200") == ["active"])
+    told = host.told
+    host.process.send_signal(signal.SIGINT)
+    assert host.end(signal.SIGTERM) == 0, "a second signal does no harm"
+    assert host.left() == []
+    assert "Traceback" not in host.output
+
+    assert host.start().told == told
+    assert states(host, "AID-200") == ["active"]
+    with Browser(host, "pat@example.org").session as session:
+        assert "First Aid" in session.get(f"{host.url}/my/courses", timeout=10).text
+
+    assert len(host.left()) >= 6
+    host.end(signal.SIGKILL)
+    wait_for(lambda: host.left() == [], 10)
+    assert host.start().told == told

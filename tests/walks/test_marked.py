@@ -1,0 +1,461 @@
+"""A marked token is saved, used, refused and echoed in every way; then all that the processes wrote, served and sent is
+searched for it.
+
+Our processes are real and log all that they can. Canvas stands behind an `Echo`, which gives the token back wherever an
+answer has room for it.
+"""
+
+import base64
+import html
+import json
+import re
+import signal
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+import pytest
+import requests
+from cryptography.fernet import Fernet, MultiFernet
+from itsdangerous import base64_decode
+from sqlalchemy import inspect, select, text, update
+
+from ascriptica_plugin.standalone.accounts import sessions
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
+from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.worker import bell
+
+from ..conftest import Office, Practice, in_use, make_app
+from ..faults.stage import signed_in
+from ..processes import FLASK, REPOSITORY, Process, Valkey, Web, environment, loud, until, worker
+from ..servers import Raw, Server, path_of, reply
+from ..web.tools.test_settings import PAGE, words
+
+TOKEN = "7~MqXv0wPzKfTdRbYhLc4uGjSn9aEi2oCk1yWt8rDx5sBgHm3ZlQ6pJvNeUf7Va"
+
+# -- the search -------------------------------------------------------------------------------------------------------
+
+
+def disguises(token: str) -> set[bytes]:
+    """What may be left of the token: its ends, it backwards, in hex, and at any offset in base64; in small letters."""
+    raw = token.encode()
+    packed = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
+    found = [raw[:12], raw[-12:], raw[::-1], raw.hex().encode(), *packed]
+    return {one.lower() for one in found} | {one.translate(bytes.maketrans(b"+/", b"-_")).lower() for one in found}
+
+
+MARKS = disguises(TOKEN)
+
+
+def plainly(data: bytes) -> bytes:
+    """The same in small letters, without escapes of addresses, of JSON and of HTML, and without NULs."""
+    data = re.sub(rb"\\+u00([0-9a-fA-F]{2})|\\+x([0-9a-fA-F]{2})", rb"%\1\2", data)
+    data = re.sub(rb"&#x?[0-9a-fA-F]+;?", lambda found: html.unescape(found[0].decode()).encode(), data)
+    return unquote_to_bytes(unquote_to_bytes(data)).replace(b"\x00", b"").lower()
+
+
+def marks_in(data: bytes) -> list[bytes]:
+    """What stands around each mark in it."""
+    found = []
+    for said in (data.lower(), plainly(data)):
+        places = [said.find(mark) for mark in MARKS]
+        found += [said[max(0, at - 150) : at + 100] for at in places if at >= 0]
+    return found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        TOKEN,
+        f"https://{TOKEN}.example".lower(),
+        TOKEN[:20],
+        TOKEN[-20:],
+        TOKEN[::-1],
+        TOKEN.encode().hex().upper(),
+        quote(TOKEN, safe="").replace("~", "%7E").replace("M", "%4D"),
+        "".join(f"\\u{ord(letter):04x}" for letter in TOKEN),
+        json.dumps(json.dumps("".join(f"\\x{ord(letter):02X}" for letter in TOKEN))),
+        "".join(f"&#{ord(letter)};" for letter in TOKEN),
+        "".join(f"&#x{ord(letter):x};" for letter in TOKEN),
+        "\x00".join(TOKEN),
+        *(base64.b64encode(f"{'x' * shift}{TOKEN}".encode()).decode() for shift in range(3)),
+        base64.urlsafe_b64encode(f"admin:{TOKEN}".encode()).decode(),
+    ],
+)
+def test_the_search_finds_the_token_in_every_disguise(said):
+    assert marks_in(f"before {said} after".encode())
+    assert not marks_in(b"before after")
+
+
+# -- a Canvas that gives it back --------------------------------------------------------------------------------------
+
+
+def _errors(status: str, words: str, **headers: str) -> bytes:
+    return reply({"errors": [{"message": words, "attribute": words}], "message": words}, status, **headers)
+
+
+def _taken(words: str) -> bytes:
+    of_login = [{"type": "taken", "attribute": "unique_id", "message": words}]
+    return reply({"errors": {"pseudonym": {"unique_id": of_login}, words: of_login}}, "400 Bad Request")
+
+
+def _escaped(words: str) -> bytes:
+    return "".join(f"\\u{ord(letter):04x}" for letter in words).encode()
+
+
+SHAPES: dict[str, Callable[[str, str], bytes | None]] = {
+    "dead": lambda bearer, _: _errors("401 Unauthorized", bearer, WWW_Authenticate=f'Bearer realm="{bearer}"'),
+    "forbidden": lambda bearer, _: _errors("403 Forbidden", bearer),
+    "missing": lambda bearer, _: _errors("404 Not Found", bearer),
+    "refused": lambda bearer, _: _errors("400 Bad Request", bearer),
+    "cut": lambda bearer, _: _errors("400 Bad Request", "x" * 280 + bearer),
+    "in an address": lambda bearer, _: _errors("400 Bad Request", quote(bearer, safe="").replace("~", "%7E")),
+    "with NULs": lambda bearer, _: _errors("400 Bad Request", "\x00".join(bearer)),
+    "escaped": lambda bearer, _: reply(b'{"message": "' + _escaped(bearer) + b'"}', "400 Bad Request"),
+    "taken": lambda bearer, _: _taken(bearer),
+    "concluded": lambda bearer, _: _errors("400 Bad Request", f"{bearer} in a concluded course"),
+    "throttled": lambda bearer, _: _errors("429 No", bearer, X_Rate_Limit_Remaining="50", Retry_After=bearer),
+    "error page": lambda bearer, _: reply(f"<h1>{bearer}</h1>".encode(), "500 Internal Server Error"),
+    "web page": lambda bearer, _: reply(f"<h1>{bearer}</h1>".encode()),
+    "plain": lambda bearer, _: reply(bearer.encode()),
+    "a text": lambda bearer, _: reply(bearer),
+    "an id": lambda bearer, _: reply({"id": bearer, "name": bearer}),
+    "status line": lambda bearer, _: f"HTTP/1.1 {bearer}\r\n\r\n".encode(),
+    "reset": lambda bearer, _: None,
+    "moved": lambda bearer, there: reply(b"", "302 Found", Location=f"{there}/?access_token={_token(bearer)}"),
+    "moved for good": lambda bearer, there: reply(b"", "308 Permanent", Location=f"{there}/{_token(bearer)}"),
+    "moved to a host": lambda bearer, _: reply(b"", "301 Moved", Location=f"https://{_token(bearer)}.example/"),
+    "a next page": lambda bearer, there: reply(
+        [], Link=f'<{there}/accounts/1/users?access_token={_token(bearer)}&page=2>; rel="next"'
+    ),
+    "a next page in an address": lambda bearer, there: reply(
+        [], Link=f'<{there}/{_token(bearer).replace("~", "%7E")}?page=2>; rel="next"'
+    ),
+}
+"""Answers to whatever is asked, by what they do with the caller's Authorization; the second is another server."""
+
+FORWARDED = ("as it is", "with names", "with a header", "with a number")
+"""Canvas's own answers, the token added to names, or to a header that can't be read, or with ids that are too large."""
+
+
+def _token(bearer: str) -> str:
+    return bearer.removeprefix("Bearer ")
+
+
+class Echo:
+    """A Canvas that answers in `shape`; where it is searched for a person of `shapes`, in theirs. `met` are the shapes
+    that somebody met."""
+
+    def __init__(self, canvas: Practice, elsewhere: Server):
+        self.canvas, self.elsewhere = canvas, elsewhere
+        self.shape = "as it is"
+        self.shapes: dict[str, str] = {}
+        self.met: set[str] = set()
+
+    def answer(self, request: bytes) -> bytes | None:
+        head, _, body = request.partition(b"\r\n\r\n")
+        path = path_of(request)
+        bearer = re.search(rb"(?im)^authorization: (.*?)\r?$", head)[1].decode()
+        shape = next((shape for email, shape in self.shapes.items() if quote(email) in path), self.shape)
+        self.met.add(shape)
+        if shape in SHAPES:
+            return SHAPES[shape](bearer, self.elsewhere.url)
+        came = requests.request(
+            head.split(b" ", 1)[0].decode(),
+            f"{self.canvas.url}{path}",
+            data=body,
+            headers={
+                "Authorization": f"Bearer {self.canvas.token if bearer == f'Bearer {TOKEN}' else 'unknown'}",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            timeout=10,
+        )
+        said = came.json()
+        if shape == "with names":
+            said = _with(said, {"name", "login_id", "sis_user_id"}, f"Ann {bearer}")
+        if shape == "with a number":
+            said = _with(_with(said, {"id", "user_id"}, 2**70), {"name"}, bearer)
+        kept = {"WWW_Authenticate": "Bearer"} if came.status_code == 401 else {}
+        answer = reply(said, f"{came.status_code} {came.reason}", Set_Cookie=f"its={bearer}", **kept)
+        spoilt = f"\r\n{bearer}\r\nYou sent: {bearer}\r\n\r\n".encode()
+        return answer.replace(b"\r\n\r\n", spoilt, 1) if shape == "with a header" else answer
+
+
+def _with(said: object, names: set[str], value: object) -> object:
+    if isinstance(said, list):
+        return [_with(one, names, value) for one in said]
+    return {name: value if name in names else one for name, one in said.items()}
+
+
+# -- the office and its processes -------------------------------------------------------------------------------------
+
+
+class Desk:
+    """An administrator's browser, which keeps all that it was ever told."""
+
+    def __init__(self, web: Web, cookie: str, form_token: str):
+        self.web, self.form_token = web, form_token
+        self.told: list[bytes] = []
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.cookies.set("session", cookie, domain="127.0.0.1")
+        self.session.hooks["response"] = self._keep
+
+    def _keep(self, answer: requests.Response, **_: object) -> None:
+        self.told += [answer.url.encode(), str(answer.headers).encode(), answer.content]
+        self.told += [_opened(cookie) for cookie in answer.cookies.get_dict().values()]
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(f"{self.web.url}{path}", timeout=30)
+
+    def post(self, path: str, **form: str) -> requests.Response:
+        # What a form brought is told by where it leads to, and by the page there.
+        return self.session.post(f"{self.web.url}{path}", data={"csrf_token": self.form_token, **form}, timeout=30)
+
+
+def _opened(cookie: str) -> bytes:
+    """What a session cookie says, which is signed and not encrypted."""
+    content = base64_decode(cookie.removeprefix(".").partition(".")[0])
+    return zlib.decompress(content) if cookie.startswith(".") else content
+
+
+def tables(office: Office) -> Iterator[bytes]:
+    """Every row of every table, as the database has it."""
+    engine = office.app.extensions["sqlalchemy"].engine
+    with engine.connect() as connection:
+        for name in inspect(connection).get_table_names():
+            for row in connection.execute(text(f'SELECT * FROM "{name}"')):
+                yield repr(tuple(bytes(one) if isinstance(one, memoryview) else one for one in row)).encode()
+
+
+def of_the_system(pid: int) -> list[bytes]:
+    """What everybody on the machine, or the owner, can see of a process and of its children."""
+    proc = Path(f"/proc/{pid}")
+    children = (proc / "task" / str(pid) / "children").read_text().split()
+    mine = [(proc / name).read_bytes() for name in ("cmdline", "environ")]
+    return [*mine, *(said for child in children for said in of_the_system(int(child)))]
+
+
+def files_of_the_database(office: Office) -> list[Path]:
+    """SQLite's file and its log, or PostgreSQL's whole folder where it is on this machine."""
+    engine = office.app.extensions["sqlalchemy"].engine
+    if engine.dialect.name == "sqlite":
+        path = Path(engine.url.database)
+        return list(path.parent.glob(f"{path.name}*"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+        folder = Path(connection.scalar(text("SHOW data_directory")))
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+@contextmanager
+def a_table_gone(office: Office, name: str) -> Iterator[None]:
+    engine = office.app.extensions["sqlalchemy"].engine
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_elsewhere"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {name}_elsewhere RENAME TO {name}"))
+
+
+def connection_of(office: Office) -> Connection:
+    office.session.rollback()
+    [connection] = office.session.scalars(select(Connection))
+    return connection
+
+
+def commands(database_url: str, *all_arguments: list[str]) -> list[bytes]:
+    """What our commands say, at once."""
+    told = {**Process([], **environment(database_url)).environment}
+    command = [FLASK[0], "-m", "tests.loud", *FLASK[2:]]
+    started = [
+        subprocess.Popen(
+            [*command, *arguments], cwd=REPOSITORY, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for arguments in all_arguments
+    ]
+    return [child.communicate(timeout=60)[0] for child in started]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="marked-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def elsewhere(raw: Raw) -> Server:
+    """A server that nobody has any business with; its answers are a Canvas's."""
+    return raw(reply())
+
+
+@pytest.fixture
+def echo(canvas: Practice, raw: Raw, elsewhere: Server) -> Echo:
+    echo = Echo(canvas, elsewhere)
+    echo.url = raw(lambda request: echo.answer(request)).url
+    return echo
+
+
+@pytest.fixture
+def processes(database_url: str, folder: Path) -> Iterator[tuple[Valkey, Web, Process]]:
+    """Valkey, gunicorn and the worker; each says all that it can, and writes down what it keeps."""
+    valkey = Valkey(folder)
+    valkey.arguments += ["--appendonly", "yes", "--loglevel", "debug", "--logfile", f"{folder}/valkey.log"]
+    web = loud(Web(database_url, valkey.url, folder / "web.log"))
+    web.arguments += ["--log-level", "debug", "--access-logfile", "-", "--error-logfile", "-"]
+    at_work = loud(worker(database_url, valkey.url, folder / "worker.log"))
+    all_of_them = (valkey, web, at_work)
+    try:
+        for process in all_of_them:
+            process.start()
+        yield all_of_them
+    finally:
+        for process in reversed(all_of_them):
+            if process.runs():
+                process.end(signal.SIGKILL if process is not web else signal.SIGTERM)
+
+
+@pytest.fixture
+def office(database_url: str, canvas: Practice) -> Iterator[Office]:
+    with in_use(make_app(database_url)) as app:
+        yield Office(app, canvas)
+
+
+@pytest.fixture
+def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Desk]:
+    boss = Account(email="boss@example.org", name="Boss", password_hash="-", is_admin=True)
+    office.session.add(boss)
+    office.session.flush()
+    desk = Desk(processes[1], *signed_in(office.app, sessions.begin_session(office.session, boss, office.now)))
+    office.session.commit()
+    with desk.session:
+        yield desk
+
+
+PAGES = (
+    PAGE,
+    "/tools/canvas",
+    "/",
+    "/courses/ART",
+    "/my/courses",
+    "/tools/log",
+    "/tools/courses",
+    "/tools/courses/ART",
+    "/tools/courses/ART/edit",
+    "/tools/participants",
+    "/tools/participants/1",
+    "/tools/participants/1/erase",
+    "/tools/import",
+    "/healthz",
+)
+
+
+def look_around(desk: Desk) -> None:
+    for path in PAGES:
+        desk.get(path)
+
+
+def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, database_url):
+    valkey, web, at_work = processes
+    told = desk.told
+    right = {
+        "display_canvas": "y",
+        "canvas_url": echo.url,
+        "canvas_token": TOKEN,
+        "canvas_root_id": str(echo.canvas.ids["account.root"]),
+    }
+
+    def save(**other: str) -> requests.Response:
+        return desk.post(PAGE, **right | other)
+
+    def in_use_again() -> None:
+        echo.shape = "as it is"
+        # What the worker has in hand could put everything on hold once more.
+        until(lambda: connection_of(office).drain_until_at is None)
+        assert "Connected to" in words(save())
+
+    # Saved wrong, and right.
+    for wrong in (
+        {"canvas_token": f"{TOKEN} x"},
+        {"canvas_token": TOKEN[:-1]},
+        {"canvas_root_id": "99"},
+        {"canvas_url": "https://[::1"},
+        {"canvas_url": elsewhere.url, "canvas_token": ""},
+        {"canvas_url": f"{echo.url}/accounts/1?access_token={TOKEN}", "canvas_root_id": "99"},
+        {"canvas_url": f"{echo.url}/accounts/1#{TOKEN}"},
+    ):
+        save(**wrong)
+        desk.get(PAGE)
+    desk.post("/tools/courses/new", code="ART", title="Art", canvas_course=str(echo.canvas.ids["course.art"]))
+    # Answered in every way, when it is checked, and when somebody is looked for: all of them at once.
+    for shape in [*FORWARDED, *SHAPES]:
+        echo.shape = shape
+        save()
+        desk.get(PAGE)
+    in_use_again()
+    # Not "throttled", which would keep the others waiting for as long as it lasts.
+    shapes = [*FORWARDED[1:], *(shape for shape in SHAPES if shape != "throttled")]
+    who = ["kim", "lou", *(f"p{number}" for number in range(2, len(shapes)))]
+    echo.shapes = {f"{name}@example.org": shape for name, shape in zip(who, shapes, strict=True)}
+    echo.met.clear()
+    desk.post("/tools/courses/ART", people="\n".join(echo.shapes))
+    until(lambda: echo.met >= set(shapes))
+    # Answered so to whatever is asked: everybody waits, and the page says what for.
+    for number, shape in enumerate(("dead", "error page", "moved to a host")):
+        in_use_again()
+        echo.shape = shape
+        desk.post("/tools/courses/ART", name="Late", email=f"late{number}@example.org")
+        desk.post("/tools/canvas/try-again")
+        until(lambda: connection_of(office).hold_cause)
+        look_around(desk)
+    # No key opens it.
+    in_use_again()
+    gone = Sealed.seal(TOKEN, MultiFernet([Fernet(Fernet.generate_key())]))
+    office.session.execute(update(Connection).values(token=gone))
+    office.session.commit()
+    desk.post("/tools/canvas/try-again")
+    until(lambda: connection_of(office).hold_cause == "token_unreadable")
+    look_around(desk)
+    told += commands(database_url, ["rotate-keys"])
+    # Something unforeseen happens to both processes while they have it in hand.
+    in_use_again()
+    with a_table_gone(office, "ascriptica_log"):
+        # SQLite tells this as if all of the database were away.
+        assert save().status_code in (500, 503)
+        office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
+        office.session.commit()
+        bell.Bell(valkey.url).ring()
+        until(
+            lambda: re.search(rb"no such table: ascriptica_log|ascriptica_log. does not", at_work.log_file.read_bytes())
+        )
+    in_use_again()
+    look_around(desk)
+    desk.post("/tools/participants/1/export")
+    desk.post("/tools/courses/ART/roster.csv")
+    told += commands(database_url, ["status"], ["status", "--json"], ["rotate-keys"])
+
+    told += [said for process in processes for said in of_the_system(process.child.pid)]
+    with valkey.client() as client:
+        told += [client.dump(key) or b"" for key in client.scan_iter()]
+    for process in (web, at_work):
+        assert process.end()[0] == 0
+    told += tables(office)
+    told += [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+    kept = connection_of(office)
+    assert kept.token.open(office.canvases.keys) == TOKEN
+    settings, client = load_settings(office.session), office.canvases.client(kept)
+    for thing in (kept, kept.token, vars(kept), settings, vars(settings), office.canvases, client):
+        told.append(repr(thing).encode())
+
+    assert [mark for said in told for mark in marks_in(said)] == []
+    # Megabytes of what is free or old too; whatever is escaped in them was found in the tables.
+    files = [(file, file.read_bytes().lower()) for file in files_of_the_database(office)]
+    assert [file for file, said in files if any(mark in said for mark in MARKS)] == []
+    assert (elsewhere.accepted, elsewhere.requests) == (0, [])

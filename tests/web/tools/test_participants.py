@@ -1,0 +1,310 @@
+"""/tools/participants: finding people, correcting them, and trying their Canvas access again."""
+
+from dataclasses import replace
+
+import pytest
+from flask import g
+from sqlalchemy import event, select
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts, links
+from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.office import LogEntry, Participant
+
+from ...conftest import PASSWORD, Office, sign_in
+from ...web.test_pages import all_of, words
+
+
+@pytest.fixture
+def admin(app, client):
+    sign_in(client, app, "boss@example.org", admin=True)
+    return client
+
+
+def people_of(app, n: int, name: str = "Person {:04}") -> list[int]:
+    session = app.extensions["sqlalchemy"].session
+    made = [Participant(email=f"p{i:04}@example.org", name=name.format(i), sis_user_id=f"S-{i}") for i in range(n)]
+    session.add_all(made)
+    session.commit()
+    return [one.id for one in made]
+
+
+def queries(app, client, path: str) -> int:
+    """How many statements a page takes."""
+    asked = []
+
+    def count(*args):
+        asked.append(args[2])
+
+    engine = app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", count)
+    answer = client.get(path)
+    event.remove(engine, "before_cursor_execute", count)
+    assert answer.status_code == 200
+    return len(asked)
+
+
+def corrected(admin, number: int, **fields):
+    form = {"name": "Kim", "email": "kim@example.org", "sis_user_id": ""} | fields
+    return admin.post(f"/tools/participants/{number}", data=form)
+
+
+# -- finding ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["lee kim", "KIM.LEE@", "k-100", "Kim", " kim  lee ", "im.l"])
+def test_people_are_found_by_name_email_and_sis_id(app, admin, typed):
+    session = app.extensions["sqlalchemy"].session
+    session.add(Participant(email="kim.lee@example.org", name="Kim Lee", sis_user_id="K-100"))
+    session.add(Participant(email="lou@example.org", name="Lou Berg"))
+    session.commit()
+    page = words(admin.get("/tools/participants", query_string={"q": typed}))
+    assert "Kim Lee" in page
+    assert "Lou Berg" not in page
+
+
+@pytest.mark.parametrize("typed", ["%", "_", "\\", "50%", "\x00%", "'", '"><script>alert(1)</script>'])
+def test_signs_are_searched_for_as_they_are(app, admin, typed):
+    people_of(app, 1)
+    answer = admin.get("/tools/participants", query_string={"q": typed})
+    assert answer.status_code == 200
+    assert "Nobody is found by" in words(answer)
+    assert "<script>alert" not in answer.text
+
+
+def test_pages_have_fifty_people_by_name(app, admin):
+    people_of(app, 120)
+    first, last = admin.get("/tools/participants"), admin.get("/tools/participants?page=3")
+    assert "120 people." in words(first)
+    assert "1–50 of 120" in words(first)
+    assert first.text.count("@example.org</span>") == 50
+    assert last.text.count("@example.org</span>") == 20
+    assert "Person 0119" in last.text
+    assert 'rel="next"' not in last.text
+    for odd in ("0", "-1", "99999999999999999999", "x"):
+        assert admin.get(f"/tools/participants?page={odd}").status_code == 200
+
+
+def test_a_longer_list_asks_no_more(app, admin):
+    people_of(app, 10)
+    few = queries(app, admin, "/tools/participants")
+    people_of(app, 200)
+    assert queries(app, admin, "/tools/participants") == few
+    assert queries(app, admin, "/tools/participants?q=person&page=2") == few
+
+
+def test_more_registrations_ask_no_more(office, admin):
+    for n in range(10):
+        office.register(office.course(f"C{n}", "art"))
+    path = f"/tools/participants/{all_of(office.app, Participant)[0].id}"
+    few = queries(office.app, admin, path)
+    for n in range(10, 30):
+        office.register(office.course(f"C{n}", "bio"))
+    assert queries(office.app, admin, path) == few
+
+
+def test_an_empty_list_says_so(admin):
+    assert "There are no participants yet." in words(admin.get("/tools/participants"))
+
+
+# -- correcting -------------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_kept_and_logged_with_what_changed(app, admin):
+    [number] = people_of(app, 1)
+    answer = corrected(admin, number, name=" Kim Lee ", email="kim@example.org", sis_user_id=" K-7 ")
+    assert answer.status_code == 302
+    assert "Kim Lee is saved." in words(admin.get(answer.location))
+    [kim] = all_of(app, Participant)
+    assert (kim.name, kim.email, kim.sis_user_id) == ("Kim Lee", "kim@example.org", "K-7")
+    [entry] = all_of(app, LogEntry)
+    assert (entry.who, entry.what, entry.participant_id) == ("boss@example.org", "corrected", number)
+    assert entry.words == "name: Person 0000 → Kim Lee; email: p0000@example.org → kim@example.org; SIS ID: S-0 → K-7"
+
+
+def test_a_sis_id_can_be_taken_away(app, admin):
+    [number] = people_of(app, 1)
+    corrected(admin, number)
+    assert all_of(app, Participant)[0].sis_user_id is None
+    assert "SIS ID: S-0 → none" in all_of(app, LogEntry)[0].words
+
+
+def test_saving_what_is_there_already_changes_nothing(app, admin):
+    [number] = people_of(app, 1)
+    same = {"name": "Person 0000", "email": "p0000@example.org", "sis_user_id": "S-0"}
+    page = words(admin.post(f"/tools/participants/{number}", data=same, follow_redirects=True))
+    assert "Nothing was different" in page
+    assert all_of(app, LogEntry) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": " "}, "Enter a name."),
+        ({"name": "x" * 256}, "Keep the name to 255 characters."),
+        ({"name": "a\x00b"}, "control characters"),
+        ({"email": ""}, "Enter an email address."),
+        ({"email": "kim"}, "That is not an email address."),
+        ({"email": "x" * 100 + "@example.org"}, "logins of 100 characters"),
+        ({"sis_user_id": "x" * 256}, "Keep the SIS ID to 255 characters."),
+        ({"sis_user_id": "a\u200bb"}, "control characters"),
+    ],
+)
+def test_what_can_t_be_is_named_and_kept(app, admin, fields, sentence):
+    [number] = people_of(app, 1)
+    answer = corrected(admin, number, **({"name": "Kept name"} | fields))
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    if "name" not in fields:
+        assert 'value="Kept name"' in answer.text
+    assert all_of(app, Participant)[0].email == "p0000@example.org"
+
+
+def test_what_the_host_told_is_not_judged_while_it_stays(app, admin):
+    session = app.extensions["sqlalchemy"].session
+    session.add(Participant(key="7", email="root@localhost", name="Kim"))
+    session.commit()
+    number = all_of(app, Participant)[0].id
+    assert corrected(admin, number, email="root@localhost", sis_user_id="7").status_code == 302
+
+
+def test_somebody_who_signs_in_is_told_from_one_whom_the_office_entered(app, admin):
+    [number] = people_of(app, 1)
+    told = "Kim signs in with this email, so with another one from then on."
+    assert told not in words(admin.get(f"/tools/participants/{number}"))
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    kim = office.session.scalars(select(Participant).where(Participant.key == "kim")).one()
+    assert told in words(admin.get(f"/tools/participants/{kim.id}"))
+
+
+def test_who_is_corrected_signs_in_as_corrected(app, admin):
+    session = app.extensions["sqlalchemy"].session
+    for name in ("Kim", "Lou"):
+        accounts.add_account(session, clock.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)
+    session.commit()
+    number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
+    account = accounts.account_with(session, "kim@example.org")
+    link = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=account)
+    session.commit()
+    taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
+    assert taken.status_code == 422
+    assert "There is a sign-in for LOU@example.org already." in words(taken)
+    assert [one.name for one in all_of(app, Participant) if one.id == number] == ["Kim"]
+    assert corrected(admin, number, name="Kim Lee", email="kim.lee@example.org").status_code == 302
+    assert admin.get(f"/links/{link}").status_code == 410, "it went to the email before"
+    kim = app.test_client()
+    g.pop("_login_user")
+    kim.post("/sign-in", data={"email": "Kim.Lee@example.org", "password": PASSWORD})
+    assert "Your sign-in: Kim Lee" in words(kim.get("/my/courses"))
+    Office(app, None).course("ART")
+    kim.post("/courses/ART/register")
+    assert [(one.name, one.email) for one in all_of(app, Participant) if one.id == number] == [
+        ("Kim Lee", "kim.lee@example.org")
+    ]
+
+
+def test_nobody_changes_the_email_that_they_sign_in_with(app, admin):
+    Office(app, None).course("ART")
+    admin.post("/courses/ART/register")
+    [me] = all_of(app, Participant)
+    refused = corrected(admin, me.id, name="Boss", email="thief@example.org")
+    assert refused.status_code == 422
+    assert "Ask another administrator to change its email." in words(refused)
+    assert [one.email for one in all_of(app, Participant)] == ["boss@example.org"]
+    assert corrected(admin, me.id, name="The Boss", email="boss@example.org").status_code == 302
+    assert [one.name for one in all_of(app, Account)] == ["The Boss"]
+
+
+def test_a_host_that_corrects_nobody_is_told_of(app, admin):
+    plugin = app.extensions["ascriptica"]
+    app.extensions["ascriptica"] = replace(plugin, correct_person=None)
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    page = words(admin.get(f"/tools/participants/{all_of(app, Participant)[0].id}"))
+    assert "name and email are taken from the sign-in again, so correct them there too" in page
+
+
+def test_a_corrected_sis_id_brings_somebody_into_canvas(office, admin, canvas):
+    """Kim is known in Canvas by another email; two users have the one that was given."""
+    canvas.seed(
+        users={
+            "kim": {"name": "Kim Lee", "login": "k.lee@example.org", "sis_user_id": "K-100"},
+            "one": {"name": "Kim One", "login": "one@example.org", "email": "kim@example.org"},
+            "two": {"name": "Kim Two", "login": "two@example.org", "email": "kim@example.org"},
+        },
+        courses={"art": {"name": "Art"}},
+    )
+    office.connect()
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == ["who_is_it"]
+    number = all_of(office.app, Participant)[0].id
+    corrected(admin, number, name="Kim Lee", sis_user_id="")
+    assert office.status()["seats"]["due"] == 0
+    corrected(admin, number, name="Kim Lee", sis_user_id="K-100")
+    assert office.status()["seats"]["due"] == 1
+    office.deliver()
+    assert canvas.roster("art") == {"k.lee@example.org": "active"}
+
+
+def test_a_canvas_user_that_we_created_follows_a_correction(office, admin):
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    [known] = all_of(office.app, CanvasUser)
+    assert known.created_by_us
+    known.follow_at = office.now.replace(year=2999)
+    office.session.commit()
+    corrected(admin, known.participant_id, name="Nora New", email="new@example.org")
+    assert all_of(office.app, CanvasUser)[0].follow_at is None
+
+
+# -- registrations and trying again -----------------------------------------------------------------------------------
+
+
+def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, canvas):
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    for course in (art, bio):
+        office.register(course)
+        office.register(course, "lou")
+    office.deliver()
+    kim = all_of(office.app, Participant)[0]
+    page = words(admin.get(f"/tools/participants/{kim.id}"))
+    assert "ART here" in page
+    assert "BIO here" in page
+    assert "The token's owner may not do this in Canvas" in page
+    canvas.options(permissions=None)
+    again = f"/tools/participants/{kim.id}/try-again"
+    assert "Trying again for Kim." in words(admin.post(again, follow_redirects=True))
+    assert [seat.held for seat in office.seats()] == [seat.participant_id != kim.id for seat in office.seats()]
+    assert [one.what for one in all_of(office.app, LogEntry)][-1] == "tried again"
+    office.deliver()
+    page = words(admin.get(f"/tools/participants/{kim.id}"))
+    assert "In Canvas" in page
+    assert "Try again" not in page
+    assert "There is nothing to try again for Kim." in words(admin.post(again, follow_redirects=True))
+
+
+def test_with_canvas_switched_off_nothing_of_it_is_shown(app, admin):
+    office = Office(app, None)
+    office.register(office.course("ART"))
+    page = admin.get(f"/tools/participants/{all_of(app, Participant)[0].id}")
+    assert "ART here" in page.text
+    assert "Canvas access</th>" not in page.text
+
+
+@pytest.mark.parametrize("number", [7, 2**31, 2**70])
+def test_somebody_who_is_not_there_is_a_page(app, admin, number):
+    assert admin.get(f"/tools/participants/{number}").status_code == 404
+    assert admin.post(f"/tools/participants/{number}/try-again").status_code == 404
+
+
+def test_participants_see_nothing_of_each_other(app, client):
+    [number] = people_of(app, 1)
+    sign_in(client, app, "kim@example.org")
+    for path in ("/tools/participants", f"/tools/participants/{number}"):
+        assert client.get(path).status_code == 403
+    assert client.post(f"/tools/participants/{number}", data={"name": "x"}).status_code == 403
+    assert client.post(f"/tools/participants/{number}/try-again").status_code == 403

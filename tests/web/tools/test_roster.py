@@ -1,0 +1,572 @@
+"""The clerk's page of one course: the roster, on behalf, the list as a file, cancelling; and the waitlist's pages."""
+
+import csv
+import html
+import io
+import re
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, func, select
+
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.pasted_list import lines_of, read_people
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
+
+from ...conftest import Office, sign_in, someone
+
+
+def words(answer) -> str:
+    """The text of a page, without tags."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+@pytest.fixture
+def here(app) -> Office:
+    """An office without Canvas."""
+    return Office(app, None)
+
+
+@pytest.fixture
+def admin(app, client):
+    sign_in(client, app, "boss@example.org", admin=True)
+    return client
+
+
+@pytest.fixture
+def kim(app, client):
+    sign_in(client, app, "kim@example.org")
+    return client
+
+
+def wait_for(office: Office, course: Course, *who: str) -> None:
+    """Put people on the waitlist of a full course."""
+    for one in who:
+        registrations.register(office.session, course, someone(one), office.now, wait=True)
+        office.session.commit()
+
+
+def statuses(office: Office) -> dict[str, str]:
+    """email → status of the newest registration."""
+    office.session.expire_all()
+    rows = office.session.scalars(select(Registration).order_by(Registration.id))
+    return {row.participant.email: row.status for row in rows}
+
+
+def count(office: Office, model) -> int:
+    return office.session.scalar(select(func.count()).select_from(model))
+
+
+def registration_of(office: Office, email: str) -> Registration:
+    office.session.expire_all()
+    return office.session.scalars(
+        select(Registration).join(Participant).where(Participant.email == email).order_by(Registration.id.desc())
+    ).first()
+
+
+def logged(office: Office) -> list[tuple[str, str, str | None]]:
+    """Who, what, to whom."""
+    office.session.expire_all()
+    entries = office.session.scalars(select(LogEntry).order_by(LogEntry.id))
+    return [(entry.who, entry.what, entry.participant and entry.participant.email) for entry in entries]
+
+
+# -- the waitlist's pages ---------------------------------------------------------------------------------------------
+
+
+def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas(office, kim, canvas):
+    course = office.course("ART", "art", capacity=1)
+    office.register(course, "lou")
+    page = kim.get("/courses/ART")
+    assert "All places are taken. On the waitlist you get the next place" in words(page)
+    assert "Join the waitlist" in page.text
+    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
+    assert "You are on the waitlist for ART here." in page
+    assert "You are number 1 on the waitlist." in page
+    office.deliver()
+    assert canvas.roster("art") == {"lou@example.org": "active"}
+    assert "Number 1 on the waitlist" in words(kim.get("/my/courses"))
+    office.withdraw(course, "lou")
+    assert "You are registered" in words(kim.get("/courses/ART"))
+    office.deliver()
+    assert canvas.roster("art") == {"lou@example.org": "deleted", "kim@example.org": "active"}
+    assert ("Ascriptica", "moved up", "kim@example.org") in logged(office)
+
+
+def test_whoever_would_lose_the_place_is_told_before(here, kim):
+    course = here.course("ART", capacity=1)
+    kim.post("/courses/ART/register")
+    assert "given away at once" not in words(kim.get("/courses/ART"))
+    wait_for(here, course, "max")
+    assert "1 person waits for a place. If you withdraw, yours is given away at once." in words(kim.get("/courses/ART"))
+
+
+def test_leaving_the_waitlist_gives_no_place_back(here, kim):
+    course = here.course("ART", capacity=1)
+    here.register(course, "lou")
+    wait_for(here, course, "max")
+    kim.post("/courses/ART/register", data={"wait": "1"})
+    assert "You are number 2 on the waitlist." in words(kim.get("/courses/ART"))
+    page = words(kim.post("/courses/ART/withdraw", follow_redirects=True))
+    assert "You have withdrawn from ART here." in page
+    assert statuses(here) == {
+        "lou@example.org": "registered",
+        "max@example.org": "waitlisted",
+        "kim@example.org": "withdrawn",
+    }
+    assert course.places_taken == 1
+    assert logged(here)[-1][1] == "left the waitlist"
+
+
+def test_more_places_move_people_up(here, admin):
+    course = here.course("ART", capacity=1)
+    here.register(course, "a")
+    wait_for(here, course, "b", "c", "d")
+    form = {"code": "ART", "title": "Art", "capacity": "3"}
+    page = words(admin.post("/tools/courses/ART/edit", data=form, follow_redirects=True))
+    assert "2 people moved up from the waitlist." in page
+    assert list(statuses(here).values()) == ["registered"] * 3 + ["waitlisted"]
+    assert "1 person moved up" in words(
+        admin.post("/tools/courses/ART/edit", data=form | {"capacity": ""}, follow_redirects=True)
+    )
+    assert course.places_taken == 4
+
+
+def test_asking_to_wait_where_there_is_a_place_registers(here, kim):
+    here.course("ART", capacity=1)
+    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
+    assert "You are registered for ART here." in page
+
+
+def test_twice_on_the_waitlist_is_a_sentence(here, kim):
+    here.course("ART", capacity=0)
+    kim.post("/courses/ART/register", data={"wait": "1"})
+    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
+    assert "You are already on the waitlist for ART here." in page
+
+
+# -- the roster -------------------------------------------------------------------------------------------------------
+
+
+def test_the_roster_tells_who_is_where_and_how_their_access_stands(office, admin):
+    course = office.course("ART", "art", capacity=2)
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.withdraw(course, "lou")
+    office.register(course, "max")
+    wait_for(office, course, "ann", "bob")
+    office.deliver()
+    page = words(admin.get("/tools/courses/ART"))
+    assert re.search(r"Kim kim@example.org Registered .* In Canvas", page)
+    assert re.search(r"Ann ann@example.org Number 1 on the waitlist.*Bob bob@example.org Number 2", page)
+    assert re.search(r"Lou lou@example.org Withdrawn .* Removed from Canvas", page)
+    assert "All 5 Registered 2 Waiting 2 Withdrawn 1" in page
+    assert "Canvas agrees with this list." in page
+    page = words(admin.get("/tools/courses/ART?status=waitlisted"))
+    assert "bob@example.org" in page
+    assert "kim@example.org" not in page
+
+
+def test_the_roster_is_found_in_by_name_and_email(here, admin):
+    course = here.course("ART")
+    here.register(course, "kim", name="Kim O'Hara")
+    here.register(course, "lou", name="100% Lou")
+    for q, found in {"o'HARA": "kim", "KIM@": "kim", "100%": "lou"}.items():
+        page = words(admin.get("/tools/courses/ART", query_string={"q": q}))
+        assert f"{found}@example.org" in page
+        assert ("lou" if found == "kim" else "kim") + "@example.org" not in page
+    assert "Nobody here has that" in words(admin.get("/tools/courses/ART?q=_"))
+    assert admin.get("/tools/courses/ART?q=%00&page=x&status=x").status_code == 200
+
+
+def test_a_long_roster_has_pages(here, admin):
+    course = here.course("ART")
+    many(here, course, 120)
+    pages = [words(admin.get(f"/tools/courses/ART?page={page}")) for page in (1, 2, 3, 99999999999999999999)]
+    found = [re.findall(r"p\d+@example\.org", page) for page in pages]
+    assert [len(page) for page in found] == [50, 50, 20, 20]
+    assert len(set(found[0] + found[1] + found[2])) == 120
+    assert "51–100 of 120" in pages[1]
+
+
+def many(office: Office, course: Course, n: int, start: int = 0) -> None:
+    """Register people p0, p1, ... at once."""
+    entries = [registrations.Entry(f"p{i}@example.org", f"P {i}") for i in range(start, start + n)]
+    registrations.register_entries(office.session, course, entries, office.now, "boss@example.org")
+    office.session.commit()
+
+
+@contextmanager
+def counted(app):
+    """The statements that run meanwhile."""
+    statements = []
+
+    def note(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    engine = app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
+    course = office.course("ART", "art", capacity=10)
+    many(office, course, 12)
+    office.withdraw(course, "p0", key=registration_of(office, "p0@example.org").participant.key)
+    office.session.remove()
+    with counted(app) as few:
+        assert "p5@example.org" in admin.get("/tools/courses/ART").text
+    course = office.session.get(Course, 1)
+    course.capacity = 80
+    office.session.commit()
+    many(office, course, 90, start=100)
+    office.session.remove()
+    with counted(app) as more:
+        assert admin.get("/tools/courses/ART").text.count("@example.org") == 50
+    assert len(more) == len(few) <= 20
+
+
+# -- on behalf --------------------------------------------------------------------------------------------------------
+
+
+def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
+    office.course("ART", "art")
+    form = {"name": "Kim Lee", "email": "kim@example.org", "sis_user_id": "K-100"}
+    answer = admin.post("/tools/courses/ART", data=form, follow_redirects=True)
+    assert "Kim Lee is registered for ART here." in words(answer)
+    # Ready for the next caller: the form is open, and typing begins in it.
+    assert '<details class="card" id="register" open>' in answer.text
+    assert re.search(r'<input autocomplete="off" autofocus [^>]*name="name"[^>]* value="">', answer.text)
+    plain = admin.get("/tools/courses/ART").text
+    assert '<details class="card" id="register">' in plain
+    assert "autofocus" not in plain
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert logged(office)[0] == ("boss@example.org", "registered", "kim@example.org")
+    [participant] = office.session.scalars(select(Participant))
+    assert (participant.key, participant.sis_user_id) == (None, "K-100")
+
+
+def test_a_participant_who_is_here_is_found_by_email_whatever_its_case(here, admin):
+    here.register(here.course("BIO"), "kim")
+    here.course("ART")
+    admin.post("/tools/courses/ART", data={"name": "Somebody", "email": "KIM@Example.org"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim"]
+    assert count(here, Registration) == 2
+
+
+def test_a_sign_up_never_becomes_whom_the_office_entered(here, admin, app):
+    here.course("ART")
+    admin.post("/tools/courses/ART", data={"name": "Kim Lee", "email": "kim@example.org"})
+    other = app.test_client()
+    sign_in(other, app, "kim@example.org")
+    other.post("/courses/ART/register")
+    assert count(here, Participant) == 2
+
+
+def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
+    bio = here.course("BIO")
+    here.register(bio, "kim", key="one", name="Kim Lee")
+    here.register(bio, "kim", key="two", name="Kim Berg")
+    here.course("ART")
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim", "email": "kim@example.org"})
+    assert answer.status_code == 422
+    assert "2 participants have the email kim@example.org: Kim Lee (signed up), Kim Berg (signed up)." in words(answer)
+    assert count(here, Registration) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"name": ""}, "Enter a name."),
+        ({"email": "kim"}, "That is not an email address."),
+        ({"email": "kim@example.org\x00"}, "That is not an email address."),
+        ({"sis_user_id": "x" * 256}, "Keep the SIS ID to 255"),
+        ({"email": "lou@example.org"}, "Lou is already registered for ART here."),
+        ({"email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
+    ],
+)
+def test_what_can_t_be_is_told_and_kept(here, admin, form, sentence):
+    here.register(here.course("ART"), "lou")
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim Kept", "email": "kim@example.org"} | form)
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    if "name" not in form:
+        assert "Kim Kept" in answer.text
+    assert count(here, Registration) == count(here, Participant) == 1
+
+
+def test_the_office_registers_into_a_closed_course_but_not_above_its_places(here, admin):
+    course = here.course("ART", capacity=1, registration_closes_at=here.now - timedelta(days=1))
+    assert "has closed. You can register people here all the same." in words(admin.get("/tools/courses/ART"))
+    admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    page = words(
+        admin.post("/tools/courses/ART", data={"name": "Bob", "email": "b@example.org"}, follow_redirects=True)
+    )
+    assert "ART here is full. Bob is number 1 on the waitlist." in page
+    here.session.expire_all()
+    assert course.places_taken == 1
+
+
+def test_an_ended_course_takes_nobody_from_the_office_either(here, admin):
+    here.course("ART", ends_at=here.now - timedelta(days=1))
+    answer = admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    assert answer.status_code == 422
+    assert "This course has ended." in words(answer)
+    assert count(here, Participant) == 0
+
+
+def test_withdrawing_on_behalf_is_logged_and_ends_the_access(office, admin, canvas):
+    course = office.course("ART", "art", capacity=1)
+    office.register(course, "kim")
+    wait_for(office, course, "lou")
+    office.deliver()
+    number = registration_of(office, "kim@example.org").id
+    page = words(admin.post(f"/tools/courses/ART/withdraw/{number}", follow_redirects=True))
+    assert "Kim is withdrawn from ART here." in page
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted", "lou@example.org": "active"}
+    assert ("boss@example.org", "withdrew", "kim@example.org") in logged(office)
+    again = words(admin.post(f"/tools/courses/ART/withdraw/{number}", follow_redirects=True))
+    assert "Kim has withdrawn already." in again
+
+
+def test_a_registration_of_another_course_is_not_withdrawn_here(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "kim")
+    number = registration_of(here, "kim@example.org").id
+    assert admin.post(f"/tools/courses/ART/withdraw/{number}").status_code == 404
+    assert admin.post("/tools/courses/ART/withdraw/99999999999999999999").status_code == 404
+    assert statuses(here) == {"kim@example.org": "registered"}
+
+
+def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas):
+    course = office.course("ART", "art")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.deliver()
+    page = admin.get("/tools/courses/ART").text
+    assert re.findall(r"Try again<|Try again for everybody", page) == ["Try again for everybody", *["Try again<"] * 2]
+    canvas.options(permissions=None)
+    number = registration_of(office, "kim@example.org").id
+    page = words(admin.post(f"/tools/courses/ART/try-again/{number}", follow_redirects=True))
+    assert "Trying again for Kim." in page
+    assert office.status()["seats"] == {"due": 1, "held": 1, "parked": 0, "enrolled": 0, "removed": 0}
+    office.deliver()
+    assert canvas.roster("art")["kim@example.org"] == "active"
+    again = words(admin.post(f"/tools/courses/ART/try-again/{number}", follow_redirects=True))
+    assert "There is nothing to try again for Kim." in again
+
+
+# -- a pasted list ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "email", "name"),
+    [
+        ("kim@example.org", "kim@example.org", ""),
+        ("kim@example.org, Kim Lee", "kim@example.org", "Kim Lee"),
+        ("Kim Lee;kim@example.org", "kim@example.org", "Kim Lee"),
+        ("kim@example.org\tKim Lee", "kim@example.org", "Kim Lee"),
+        ("Kim Lee <kim@example.org>", "kim@example.org", "Kim Lee"),
+        ('"Lee, Kim" <kim@example.org>,', "kim@example.org", "Lee, Kim"),
+        ('kim@example.org,"Lee, Kim"', "kim@example.org", "Lee, Kim"),
+    ],
+)
+def test_a_line_is_read(typed, email, name):
+    for text, number in ((typed, 1), (f"E-Mail,Name\r\n\r\n{typed}\r\n", 3)):
+        [line] = read_people(lines_of(text))
+        assert (line.number, line.email, line.name, line.problem) == (number, email, name, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("Kim Lee", "Enter an email address."),
+        ("Kim <kim>", "That is not an email address."),
+        ("kim@example.org, Lee, Kim", "More than an email and a name."),
+        ("kim@example.org lou@example.org", "That is not an email address."),
+        ("kim@example.org, lou@example.org", "More than one email."),
+        ("x" * 200_000, "Too long for one person."),
+        ("kim@example.org," + "x" * 256, "Keep the name to 255"),
+        ("kim@example.org,a\x00b", "Take the line breaks and control"),
+        ("kim@example.org,a\x9bb", "Take the line breaks and control"),
+        ("kim@example.org,a\u202eb", "Take the line breaks and control"),
+        ('"kim@example.org', ""),
+    ],
+)
+def test_a_line_that_can_t_be_read_says_why(typed, problem):
+    [line] = read_people(lines_of(typed))
+    assert (line.problem or "").startswith(problem)
+
+
+def test_a_pasted_list_goes_in_as_a_whole(office, admin, canvas):
+    office.course("ART", "art", capacity=2)
+    text = "name,email\nKim Lee <kim@example.org>\nlou@example.org\nann@example.org, Ann"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "2 people are registered for ART here. 1 person is on the waitlist, since all places are taken." in page
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "active"}
+
+
+def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
+    course = here.course("ART")
+    here.register(course, "max")
+    text = "kim@example.org, Kim\nnobody\n\nmax@example.org\nKIM@example.org\nlou@example.org"
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    page = words(answer)
+    assert answer.status_code == 422
+    assert "3 lines need another look; nobody is registered yet" in page
+    assert answer.text.count("autofocus") == 1
+    assert "Line 2, nobody: Enter an email address." in page
+    assert "Line 4, max@example.org: Max is already registered for ART here." in page
+    assert "Line 5, KIM@example.org: The same email as in line 1." in page
+    assert "KIM@example.org\nlou@example.org" in html.unescape(answer.text)
+    assert "Register the 2 good ones" in page
+    assert count(here, Participant) == 1
+    page = words(admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"}, follow_redirects=True))
+    assert "2 people are registered for ART here." in page
+    assert "Left out of your list: line 2, nobody; line 4, max@example.org; line 5, KIM@example.org." in page
+    assert count(here, Registration) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Paste at least one email"),
+        ("\n".join(f"p{n}@example.org" for n in range(501)), "That is 501 people. Paste at most 500 at a time."),
+    ],
+)
+def test_a_list_that_is_none_or_too_long_is_told(here, admin, text, sentence):
+    here.course("ART")
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+
+
+def test_a_long_list_fills_the_course_and_then_its_waitlist(office, admin, canvas):
+    office.course("ART", "art", capacity=60)
+    text = "\n".join(f"p{n}@example.org, P {n}" for n in range(80))
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "60 people are registered for ART here. 20 people are on the waitlist" in page
+    assert len(office.seats()) == 60
+
+
+# -- the list as a file -----------------------------------------------------------------------------------------------
+
+
+def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
+    course = office.course("ART", "art", capacity=5)
+    office.register(course, "kim", sis_user_id="K-100")
+    office.register(course, "cut", name="x;=1+1;")
+    office.register(course, "eve", name='=HYPERLINK("http://evil.example"),1')
+    office.register(course, "tab", name="\tx")
+    office.register(course, "wide", name="＝1+1")
+    wait_for(office, course, "lou")
+    office.deliver()
+    answer = admin.post("/tools/courses/ART/roster.csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "ART-roster.csv" in answer.headers["Content-Disposition"]
+    assert answer.data.startswith(b'\xef\xbb\xbf"name",')
+    rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert rows[0] == ["name", "email", "sis_user_id", "status", "registered_at", "withdrawn_at", "canvas_access"]
+    names = ["Kim", "x;=1+1;", '\'=HYPERLINK("http://evil.example"),1', "'\tx", "'＝1+1", "Lou"]
+    assert [row[0] for row in rows[1:]] == names
+    assert rows[1][1:4] == ["kim@example.org", "K-100", "registered"]
+    assert rows[1][5:] == ["", "In Canvas"]
+    assert rows[6][3:] == ["waitlisted", rows[6][4], "", ""]
+    otherwise = csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert not [cell for row in otherwise for cell in row if cell.startswith("=")]
+    told = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
+    assert (told.who, told.course_id) == ("boss@example.org", course.id)
+
+
+def test_a_long_export_is_whole(here, admin, monkeypatch):
+    monkeypatch.setattr("ascriptica_plugin.web.tools.roster.A_CHUNK", 40)
+    many(here, here.course("ART"), 101)
+    rows = list(csv.reader(io.StringIO(admin.post("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
+    assert len({row[1] for row in rows[1:]}) == len(rows) - 1 == 101
+
+
+# -- cancelling -------------------------------------------------------------------------------------------------------
+
+
+def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
+    course = office.course("ART", "art", capacity=2)
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    wait_for(office, course, "ann")
+    office.deliver()
+    page = words(admin.get("/tools/courses/ART/cancel"))
+    assert "2 people registered for it are withdrawn." in page
+    assert "1 person on the waitlist is taken off it." in page
+    assert "Their enrollments in Canvas are deleted" in page
+    assert "Type the course's code" not in page
+    assert course.cancelled_at is None
+    page = words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+    assert "ART here is cancelled." in page
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted", "lou@example.org": "deleted"}
+    assert set(statuses(office).values()) == {"withdrawn"}
+    assert (course.places_taken, course.cancelled_at is not None) == (0, True)
+    assert "ART here" not in words(admin.get("/"))
+    assert ("boss@example.org", "withdrew", "ann@example.org") in logged(office)
+    assert ("boss@example.org", "cancelled", None) in logged(office)
+
+    answer = admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    assert answer.status_code == 422
+    assert set(statuses(office).values()) == {"withdrawn"}
+    assert admin.get("/tools/courses/ART/cancel").location == "/tools/courses/ART"
+    assert "cancelled already" in words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+
+    other = app.test_client()
+    sign_in(other, app, "max@example.org")
+    page = words(other.get("/courses/ART"))
+    assert "This course is cancelled." in page
+    assert "Register" not in page.replace("Registration", "")
+    assert "This course is cancelled." in words(other.post("/courses/ART/register", follow_redirects=True))
+    assert set(statuses(office).values()) == {"withdrawn"}
+
+
+def test_cancelling_a_course_of_many_asks_a_second_time(here, admin):
+    course = here.course("ART", capacity=20)
+    many(here, course, 21)
+    assert "Type the course's code" in words(admin.get("/tools/courses/ART/cancel"))
+    for typed in ({}, {"code": "BIO"}):
+        answer = admin.post("/tools/courses/ART/cancel", data=typed)
+        assert answer.status_code == 422
+        assert "To cancel the course, type ART here." in words(answer)
+    assert set(statuses(here).values()) == {"registered", "waitlisted"}
+    assert "is cancelled" in words(
+        admin.post("/tools/courses/ART/cancel", data={"code": " art "}, follow_redirects=True)
+    )
+    assert set(statuses(here).values()) == {"withdrawn"}
+
+
+def test_another_registration_for_the_same_canvas_course_keeps_the_access(office, admin, canvas):
+    for code in ("ART", "TOO"):
+        office.register(office.course(code, "art"), "kim")
+    office.deliver()
+    admin.post("/tools/courses/ART/cancel")
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "/tools/courses/ART"),
+        ("post", "/tools/courses/ART/withdraw/1"),
+        ("post", "/tools/courses/ART/try-again/1"),
+        ("post", "/tools/courses/ART/roster.csv"),
+        ("get", "/tools/courses/ART/cancel"),
+        ("post", "/tools/courses/ART/cancel"),
+    ],
+)
+def test_participants_do_none_of_it(here, kim, method, path):
+    here.register(here.course("ART"), "lou")
+    assert getattr(kim, method)(path, data={"people": "x@example.org"}).status_code == 403
+    assert statuses(here) == {"lou@example.org": "registered"}
