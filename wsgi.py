@@ -17,9 +17,12 @@ except ModuleNotFoundError as error:
 HERE = Path(__file__).absolute()
 
 
-def _database_url() -> str:
-    # Some platforms still write postgres://, which SQLAlchemy does not take.
-    return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
+def with_driver(url: str) -> str:
+    """A PostgreSQL's URL that names no driver gets the one that the extra `postgres` installs.
+
+    SQLAlchemy 2.0 would take another one than 2.1, and neither takes postgres://, which some platforms still write.
+    """
+    return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _switch(name: str) -> bool:
@@ -62,7 +65,9 @@ def create_app(config: dict | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY"),
-        SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
+        SQLALCHEMY_DATABASE_URI=with_driver(
+            os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3"
+        ),
         REDIS_URL=os.environ.get("REDIS_URL"),
         ASCRIPTICA_TOKEN_KEYS=os.environ.get("ASCRIPTICA_TOKEN_KEYS"),
         ASCRIPTICA_ALLOW_PRIVATE_CANVAS=_switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS"),

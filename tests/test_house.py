@@ -232,6 +232,26 @@ def test_a_driver_that_is_missing_is_named():
         make_app("postgresql+pg8000://me@db/office")
 
 
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://me@db/office", "psycopg"),
+        ("postgresql://me@db/office", "psycopg"),
+        ("postgresql+psycopg://me@db/office", "psycopg"),
+        ("sqlite:////nowhere/office.sqlite3", "pysqlite"),
+    ],
+)
+def test_a_database_s_address_without_a_driver_gets_the_one_that_is_installed(monkeypatch, given, driver):
+    """On SQLAlchemy 2.0 as well, which would take psycopg2."""
+    monkeypatch.setenv("DATABASE_URL", given)
+    with in_use(wsgi.create_app()) as app:
+        assert app.extensions["sqlalchemy"].engine.driver == driver
+
+
+def test_a_driver_that_is_named_is_left_alone():
+    assert wsgi.with_driver("postgresql+pg8000://me@db/office") == "postgresql+pg8000://me@db/office"
+
+
 @pytest.mark.parametrize("name", ["ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_ADMIN_SECOND_STEP"])
 def test_a_switch_is_on_off_or_refused(monkeypatch, name):
     """Nobody believes that administrators need a second step, and is wrong."""
