@@ -18,9 +18,12 @@ except ModuleNotFoundError as error:
 HERE = Path(__file__).absolute()
 
 
-def _database_url() -> str:
-    # Some platforms still write postgres://, which SQLAlchemy does not take.
-    return re.sub("^postgres://", "postgresql://", os.environ.get("DATABASE_URL") or "")
+def with_driver(url: str) -> str:
+    """A PostgreSQL's URL that names no driver gets the one that the extra `postgres` installs.
+
+    SQLAlchemy 2.0 would take another one than 2.1, and neither takes postgres://, which some platforms still write.
+    """
+    return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _engine_options(url: str) -> dict[str, object]:
@@ -56,7 +59,9 @@ def create_app(given: dict | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
         config.from_environment(config.PLUGIN + config.SITE),
-        SQLALCHEMY_DATABASE_URI=_database_url() or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
+        SQLALCHEMY_DATABASE_URI=with_driver(
+            os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3"
+        ),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=accounts.IDLE,
         MAX_CONTENT_LENGTH=1_000_000,

@@ -172,7 +172,7 @@ def postgresql_url(worker_id: str) -> Iterator[str]:
 def a_postgresql(name: str) -> Iterator[str]:
     """An empty PostgreSQL database: on the server of DATABASE_URL, else an embedded one."""
     if TEST_DATABASE_URL and TEST_DATABASE_URL.startswith("postgres"):
-        server = create_engine(TEST_DATABASE_URL.replace("postgres://", "postgresql://"), isolation_level="AUTOCOMMIT")
+        server = create_engine(wsgi.with_driver(TEST_DATABASE_URL), isolation_level="AUTOCOMMIT")
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
             connection.execute(text(f"CREATE DATABASE {name}"))
@@ -198,7 +198,7 @@ def embedded_postgresql() -> Iterator[str]:
             for name in ("fsync", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {name} = off;")
             server.psql("SELECT pg_reload_conf();")
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            yield wsgi.with_driver(server.get_uri())
 
 
 @pytest.fixture(scope="session")

