@@ -18,6 +18,12 @@ FIRST_BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=15)
 """The pause after a failed attempt doubles from the first to the longest."""
 
+
+def back_off(attempts: int) -> timedelta:
+    """The pause after one more attempt than these failed."""
+    return min(FIRST_BACK_OFF * 2 ** min(attempts, 10), LONGEST_BACK_OFF) * stretch(0.8, 1.2)
+
+
 PUT_OFF = timedelta(seconds=2)
 """The pause of a seat whose person has another call in hand."""
 
@@ -36,7 +42,17 @@ GROW_SECONDS = 5
 """After Canvas asked us to go slower, one more call in flight this often."""
 
 LONGEST_HOLD = timedelta(minutes=1)
-"""How often a Canvas that does not answer is asked; a token that is refused waits for `CANARY`."""
+"""How often a Canvas that does not answer is asked at the least."""
+
+
+def hold_pause(cause: str, tries: int) -> timedelta:
+    """The pause before a Canvas that is on hold is asked again, after it was asked in vain so many times before.
+
+    A token that is refused heals only when somebody acts, so it is tried no more often than a canary.
+    """
+    longest = LONGEST_HOLD if cause in ("canvas_down", "address_refused") else CANARY
+    return min(FIRST_BACK_OFF * 2 ** min(tries, 10), longest) * stretch(0.8, 1.2)
+
 
 LOOK_UP_AGAIN = timedelta(minutes=15)
 """The pause before a Canvas course that was not found, or can't be entered, is looked up again."""

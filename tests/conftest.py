@@ -31,7 +31,7 @@ from ascriptica_plugin.practice import create_practice_canvas, serve
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.sync import connecting, drain
+from ascriptica_plugin.sync import connecting, drain, erasing
 from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_settings
 from ascriptica_plugin.tables.columns import Base
@@ -388,7 +388,8 @@ class Office:
 
     def deliver(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
         """Drain what is due; answers the calls that Canvas got."""
-        drain.drain(self.session, self.canvases, stop, lambda: self.now)
+        if drain.drain(self.session, self.canvases, stop, lambda: self.now):
+            erasing.erase_people(self.session, lambda: self.now)
         return self.canvas.calls() if self.canvas else []
 
     def seats(self) -> list[Seat]:

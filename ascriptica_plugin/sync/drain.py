@@ -1,6 +1,6 @@
 """Drains a connection: works through what is due, several calls in flight, as the one worker that does.
 
-Threads carry the calls; this one thread owns the database session. Its loop turns once for the answers that came
+`flight` carries the calls; this one thread owns the database session. Its loop turns once for the answers that came
 together: one unit of work stores what they taught and takes up what goes out next, and its commit lets the calls go.
 So no transaction is open while Canvas thinks, and nothing that a crash must not lose is only in memory.
 """
@@ -9,38 +9,32 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from .. import activity, clock, retry
-from ..canvas.client import CanvasClient
-from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, Throttled, TokenRefused
+from .. import clock, retry
+from ..canvas.errors import Throttled
 from ..canvas.shapes import Enrollment
 from ..ledger import due, enrollments, lease, settling
-from ..ledger.causes import CAUSES
 from ..ledger.work import Work, load
-from ..office import privacy
 from ..tables.canvas import Connection, Settings, load_settings
-from ..tables.columns import begin_writing
-from . import clients, connecting, lookups, users
-from .tasks import Call, Ledger, Stuck, Walk
-from .walks import enroll, remove
+from . import connecting, failures, lookups, storing, users, walks
+from .clients import Canvases
+from .flight import Flight
+from .outage import Outage
+from .tasks import Context, Task, probe
 
 BATCH = 200
-
+"""Due seats that are read ahead in one go."""
 
 log = logging.getLogger(__name__)
 
 
 def drain(
     session: Session,
-    canvases: clients.Canvases,
+    canvases: Canvases,
     stop: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] | None = None,
 ) -> bool:
@@ -74,26 +68,7 @@ def drain(
             return False
         # Once more: whoever rang just before the lease was given back found it taken and went away.
     session.rollback()
-    _erase_people(session, settings.connection_id, now)
     return True
-
-
-def _erase_people(session: Session, connection_id: int | None, now: Callable[[], datetime]) -> None:
-    """Erase who waits for it, as the one who drains: then no call about them is in hand. Last, since nobody's access
-    to Canvas shall wait for it."""
-    if privacy.to_erase(session, connection_id):
-        term = lease.take_lease(session, connection_id, now()) if connection_id else None
-        session.commit()
-        if connection_id and term is None:
-            return
-        try:
-            privacy.erase(session, connection_id, now())
-            session.commit()
-        finally:
-            session.rollback()
-            if connection_id:
-                lease.give_lease_back(session, connection_id, term)
-    session.commit()
 
 
 def _anything_to_do(session: Session, connection: Connection, now: datetime) -> bool:
@@ -104,52 +79,6 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
     return due.anything_due(session, connection.id, now) or bool(
         lookups.to_look_up(session, connection.id, now) or users.to_follow(session, connection.id, now)
     )
-
-
-@dataclass(eq=False)
-class _Task:
-    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers.
-
-    `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call, or the walk, failed
-    with.
-    """
-
-    walk: Walk | None
-    work: Work | None = None
-    call: Call | None = None
-    answer: Any = None
-    error: BaseException | None = None
-
-    def carry(self, canvas: CanvasClient, answered: SimpleQueue["_Task"]) -> None:
-        """Make the call, in a thread of its own, and come back with its answer or error."""
-        self.answer = self.error = None
-        try:
-            self.answer = self.call(canvas)
-        except BaseException as error:
-            self.error = error
-        answered.put(self)
-
-    def go_on(self) -> None:
-        """Let the walk go on to its next call; whatever its end, it is told by `call` and `error`."""
-        error, self.error = self.error, None
-        try:
-            if error is not None:
-                self.call = self.walk.throw(error)
-            else:
-                self.call = self.walk.send(self.answer)
-        except StopIteration:
-            self.call = None
-        except Exception as failure:
-            self.call, self.error = None, failure
-
-
-_END = {True: "enrolled in Canvas", False: "ended in Canvas"}
-"""What the log says of a seat that was settled, by whether it was wanted."""
-
-
-def _entry(work: Work, now: datetime, what: str, words: str = "") -> dict[str, Any]:
-    words = f"Canvas course {work.canvas_course_id}. {words}".strip()
-    return activity.entry(now, activity.US, what, words, participant_id=work.participant_id)
 
 
 def _may_be_one_row(one: Work, other: Work) -> bool:
@@ -165,7 +94,7 @@ class _Drain:
     def __init__(
         self,
         session: Session,
-        canvases: clients.Canvases,
+        canvases: Canvases,
         settings: Settings,
         term: int,
         stop: Callable[[], bool],
@@ -178,72 +107,48 @@ class _Drain:
         self.stop = stop
         self.now = now
         self.canvas = canvases.client(connection)
-        self.ledger = Ledger(
-            session,
-            connection.id,
-            connection.canvas_root_id,
-            now,
-            lambda: self.canvas.time(),
-        )
-        self.ledger.go_by(settings)
-        self.on_hold = connection.hold_cause is not None
+        self.context = Context(session, connection.id, connection.canvas_root_id, now, lambda: self.canvas.time())
+        self.context.go_by(settings)
+        self.outage = Outage(session, connection, now)
         self.over = self.lost = False
-        self.flight = retry.FLIGHT
-        self.quiet_until = self.grows_at = self.renewed_at = time.monotonic()
+        self.renewed_at = time.monotonic()
         self.queue: deque[int] = deque()
-        self.ready: deque[_Task] = deque()
-        self.flying: set[_Task] = set()
-        self.answered: SimpleQueue[_Task] = SimpleQueue()
-        self.suspects: list[_Task] = []
+        self.ready: deque[Task] = deque()
 
     def run(self) -> None:
         if self.canvas is None:
-            self._hold_all("token_unreadable", "")
+            self.outage.hold("token_unreadable", "")
             return
-        if self.on_hold:
-            self.ready.append(self._probe())
+        self.flight = Flight(self.canvas)
+        if self.outage.on_hold:
+            self.ready.append(probe())
         else:
             self.ready.extend(self._small_tasks())
-        threads = ThreadPoolExecutor(retry.FLIGHT, thread_name_prefix="canvas")
         try:
-            self._loop(threads)
+            self._loop()
         except BaseException:
             self.session.rollback()
             raise
         finally:
             # The lease stays ours while a call is on its way, unless we have to end.
-            threads.shutdown(wait=not self.stop(), cancel_futures=True)
+            self.flight.end(wait=not self.stop())
         self._note_that_it_worked()
 
-    def _loop(self, threads: ThreadPoolExecutor) -> None:
+    def _loop(self) -> None:
         stopping_since = None
         while True:
             self._keep_lease()
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
-            self._turn(self._gather())
-            self._send(threads)
-            if not self.flying and (self.over or not (self.ready or self.queue)):
+            self._turn(self.flight.gather())
+            while self.ready and not self.over and self.flight.has_room:
+                self.flight.carry(self.ready.popleft())
+            if not self.flight.flying and (self.over or not (self.ready or self.queue)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:
                 return
-            if not self.flying:
-                time.sleep(min(1.0, max(0.0, self.quiet_until - time.monotonic())))
-
-    def _gather(self) -> list[_Task]:
-        """The tasks in flight that were answered: the first within a second, and those that come together with it."""
-        found: list[_Task] = []
-        timeout = 1.0
-        while len(found) < len(self.flying):
-            try:
-                found.append(self.answered.get(timeout=timeout))
-            except Empty:
-                break
-            if len(found) == 1:
-                until = time.monotonic() + retry.GATHER_SECONDS
-            timeout = max(0.0, until - time.monotonic())
-        self.flying.difference_update(found)
-        return found
+            if not self.flight.flying:
+                time.sleep(min(1.0, max(0.0, self.flight.quiet_until - time.monotonic())))
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < retry.RENEW_SECONDS:
@@ -254,7 +159,7 @@ class _Drain:
         self.session.refresh(settings)
         if not settings.display_canvas or settings.connection_id != self.connection_id:
             self.over = True
-        self.ledger.go_by(settings)
+        self.context.go_by(settings)
         self.session.commit()
         self.renewed_at = time.monotonic()
 
@@ -264,11 +169,11 @@ class _Drain:
 
     # -- one turn -------------------------------------------------------------------------------------------------
 
-    def _turn(self, answered: list[_Task]) -> None:
+    def _turn(self, answered: list[Task]) -> None:
         """Hear what was answered; store what it taught, and take up what goes out next."""
         enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
-        self.ledger.known.clear()
-        self.ledger.known.update(enrollments.known_of(self.session, self.connection_id, enrolled))
+        self.context.known.clear()
+        self.context.known.update(enrollments.known_of(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:
@@ -295,13 +200,13 @@ class _Drain:
             raise error
         self.session.rollback()
 
-    def _write(self, heard: list[_Task], next_ids: list[int]) -> None:
+    def _write(self, heard: list[Task], next_ids: list[int]) -> None:
         """One unit of work, which takes all or nothing."""
         session = self.session
         ours = settling.begin_unit(session, self.connection_id, self.term, [task.work for task in heard], next_ids)
-        self._store(heard, ours)
+        storing.store(self.session, self.connection_id, heard, ours, self.now())
         started = self._take_up(next_ids, heard) if ours else []
-        self._store(started, ours)
+        storing.store(self.session, self.connection_id, started, ours, self.now())
         session.commit()
         for task in [*heard, *started]:
             task.work.facts, task.work.user_facts = {}, {}
@@ -312,51 +217,26 @@ class _Drain:
         if not ours:
             self._stand_back()
 
-    def _store(self, tasks: list[_Task], ours: bool) -> None:
-        """Write what was learned, and of every walk that is over how it ended."""
-        now = self.now()
-        enrollments.note_facts(self.session, self.connection_id, [task.work for task in tasks], ours)
-        settled = [task.work for task in tasks if task.call is None and task.error is None]
-        if ours:
-            settling.settle(self.session, self.connection_id, settled, now)
-            activity.write(self.session, [_entry(work, now, _END[work.wanted]) for work in settled])
-        else:
-            settling.make_due_again(self.session, settled, now)
-        for task in tasks:
-            if task.error is not None:
-                self._write_failure(task.work, task.error)
+    # -- what goes out next ---------------------------------------------------------------------------------------
 
-    # -- sending --------------------------------------------------------------------------------------------------
-
-    def _may_send(self) -> bool:
-        """Whether neither a pause nor the end forbids it."""
-        return not self.over and time.monotonic() >= self.quiet_until
-
-    def _send(self, threads: ThreadPoolExecutor) -> None:
-        """Fill the free places in flight."""
-        if time.monotonic() >= self.grows_at + retry.GROW_SECONDS and self.flight < retry.FLIGHT:
-            self.flight, self.grows_at = self.flight + 1, time.monotonic()
-        while self.ready and len(self.flying) < self.flight and self._may_send():
-            task = self.ready.popleft()
-            self.flying.add(task)
-            threads.submit(task.carry, self.canvas, self.answered)
-
-    def _next_ids(self, heard: list[_Task]) -> list[int]:
+    def _next_ids(self, heard: list[Task]) -> list[int]:
         """The due seats for which there will be room in flight."""
-        in_hand = [*self.flying, *self.ready, *heard]
-        probing = any(task.walk is None for task in in_hand)
-        free = self.flight - len(self.flying) - len(self.ready) - sum(task.call is not None for task in heard)
-        if probing or free <= 0 or not self._may_send():
+        in_hand = [*self.flight.flying, *self.ready, *heard]
+        probing = any(task.is_probe for task in in_hand)
+        free = (
+            self.flight.size - len(self.flight.flying) - len(self.ready) - sum(task.call is not None for task in heard)
+        )
+        if probing or free <= 0 or self.over or self.flight.is_quiet:
             return []
         if not self.queue:
             seats_in_hand = {task.work.seat_id for task in in_hand if task.work}
             self.queue.extend(due.due_ids(self.session, self.connection_id, self.now(), BATCH, seats_in_hand))
         return [self.queue.popleft() for _ in range(min(free, len(self.queue)))]
 
-    def _take_up(self, ids: list[int], heard: list[_Task]) -> list[_Task]:
+    def _take_up(self, ids: list[int], heard: list[Task]) -> list[Task]:
         """Begin the walks of these seats; some need no call."""
-        in_hand = [task for task in [*self.flying, *self.ready, *heard] if task.call is not None and task.work]
-        started: list[_Task] = []
+        in_hand = [task for task in [*self.flight.flying, *self.ready, *heard] if task.call is not None and task.work]
+        started: list[Task] = []
         for work in load(self.session, ids) if ids else []:
             if any(_may_be_one_row(task.work, work) for task in [*in_hand, *started]):
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
@@ -364,13 +244,13 @@ class _Drain:
             if work.has_to_wait(self.now()):
                 settling.put_off(self.session, work, work.in_doubt_until)
                 continue
-            walk = enroll if work.wanted else remove
-            task = _Task(walk(self.ledger, work), work)
+            walk = walks.enroll if work.wanted else walks.remove
+            task = Task(walk(self.context, work), work)
             task.go_on()
             started.append(task)
         return started
 
-    def _small_tasks(self) -> list[_Task]:
+    def _small_tasks(self) -> list[Task]:
         """What is about no seat: associations to look up, and Canvas users to follow their participants."""
         session, connection_id, now = self.session, self.connection_id, self.now
         walks = [
@@ -380,35 +260,55 @@ class _Drain:
             users.follow_walk(session, connection_id, participant_id, now)
             for participant_id in users.to_follow(session, connection_id, now())
         ]
-        return [_Task(walk, call=next(walk)) for walk in walks]
-
-    def _probe(self) -> _Task:
-        return _Task(None, call=CanvasClient.myself)
+        return [Task(walk, call=next(walk)) for walk in walks]
 
     # -- answers --------------------------------------------------------------------------------------------------
 
-    def _hear(self, task: _Task) -> list[_Task]:
+    def _hear(self, task: Task) -> list[Task]:
         """Take one answer in; the seats' walks that went on with it, or with what it told of others."""
-        error = task.error
-        if task.walk is None:
-            return self._judge_probe(error)
-        if isinstance(error, Throttled):
-            self._slow_down(error)
+        if isinstance(task.error, Throttled):
+            if self.flight.slow_down(task.error.pause_seconds):
+                self._connection().throttled_at = self.now()
             self.ready.appendleft(task)
             return []
-        if isinstance(error, CanvasDown | AddressRefused | TokenRefused):
-            # This seat alone, or all of Canvas? One harmless question tells.
-            if task.work and not error.leaves_doubt:
+        if task.is_probe:
+            return self._hear_probe(task.error)
+        if failures.may_be_all_of_canvas(task.error):
+            # This seat alone, or all of Canvas? One harmless question decides.
+            if task.work and not task.error.leaves_doubt:
                 task.work.note_answered()
             if self.over:
                 return self._put_back([task])
-            if not self.suspects:
-                self.ready.appendleft(self._probe())
-            self.suspects.append(task)
+            if asking := self.outage.suspect(task):
+                self.ready.appendleft(asking)
             return []
         return self._go_on(task)
 
-    def _go_on(self, task: _Task) -> list[_Task]:
+    def _hear_probe(self, error: BaseException | None) -> list[Task]:
+        """What the probe says of Canvas, and so of those whose failure made us ask; answers as `_hear` does."""
+        was_on_hold = self.outage.on_hold
+        suspects = self.outage.judge(error)
+        if self.outage.on_hold:
+            self.over = True
+            return self._put_back(suspects)
+        if was_on_hold:
+            self.ready.extend(self._small_tasks())
+        return [task for suspect in suspects for task in self._blame(suspect)]
+
+    def _put_back(self, tasks: list[Task]) -> list[Task]:
+        """Their turn comes when Canvas is back; what became of their requests is stored."""
+        for task in tasks:
+            task.error = None
+        return [task for task in tasks if task.work]
+
+    def _blame(self, task: Task) -> list[Task]:
+        """Canvas is well, so a failure that looked like all of Canvas is this task's own."""
+        if task.work is None:
+            return self._go_on(task)
+        task.call = None
+        return [task]
+
+    def _go_on(self, task: Task) -> list[Task]:
         task.go_on()
         if isinstance(task.error, SQLAlchemyError):
             self._must_be_about_one(task.error)
@@ -421,104 +321,6 @@ class _Drain:
         if task.call is not None:
             self.ready.append(task)
         return []
-
-    def _write_failure(self, work: Work, error: Exception) -> None:
-        now = self.now()
-        if isinstance(error, Stuck):
-            cause, scope, detail = error.cause, error.scope, error.detail
-        elif isinstance(error, PermissionMissing):
-            cause, scope, detail = "permission_missing", "to see courses and people", str(error)
-        else:
-            self._count_attempt(work, error)
-            return
-        settling.hold(self.session, self.connection_id, work, cause, scope, detail, now)
-        log.warning("%s waits: %s. %s", work, CAUSES[cause].title, detail)
-        if (cause, scope) != (work.cause, work.cause_scope):
-            self._tell(work, "waits", f"{CAUSES[cause].title}. {detail}")
-
-    def _count_attempt(self, work: Work, error: Exception) -> None:
-        now = self.now()
-        refused = isinstance(error, CanvasError)
-        if refused and work.attempts + 1 >= retry.TRIES:
-            settling.park(self.session, work, "refused", str(error), now)
-            log.error("%s is parked after %d tries: %s An administrator can try again.", work, retry.TRIES, error)
-            self._tell(work, "parked", str(error))
-            return
-        growing = retry.FIRST_BACK_OFF * 2 ** min(work.attempts, 10)
-        due_at = now + min(growing, retry.LONGEST_BACK_OFF) * retry.stretch(0.8, 1.2)
-        if refused:
-            settling.retry_later(self.session, work, "refused", str(error), due_at)
-            log.warning("%s: %s We try again at %s.", work, error, f"{due_at:%H:%M:%S} UTC")
-        else:
-            settling.retry_later(self.session, work, "our_fault", type(error).__name__, due_at)
-            log.error("%s: unforeseen. We try again at %s.", work, f"{due_at:%H:%M:%S} UTC", exc_info=error)
-
-    def _tell(self, work: Work, what: str, words: str) -> None:
-        activity.write(self.session, [_entry(work, self.now(), what, words)])
-
-    def _slow_down(self, error: Throttled) -> None:
-        now = time.monotonic()
-        if now >= self.quiet_until:
-            self.flight = max(1, self.flight // 2)
-            self._connection().throttled_at = self.now()
-        pause = error.pause_seconds * retry.stretch(1, 1.5)
-        self.quiet_until = self.grows_at = max(self.quiet_until, now + pause)
-        log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.flight)
-
-    # -- all of Canvas --------------------------------------------------------------------------------------------
-
-    def _judge_probe(self, error: BaseException | None) -> list[_Task]:
-        """What the probe tells of Canvas, and of those whose failure made us ask; answers as `_hear` does."""
-        if isinstance(error, Throttled):
-            self._slow_down(error)
-            self.ready.appendleft(self._probe())
-            return []
-        suspects, self.suspects = self.suspects, []
-        if isinstance(error, TokenRefused):
-            self._hold_all("token_dead", str(error))
-        elif isinstance(error, AddressRefused):
-            self._hold_all("address_refused", str(error))
-        elif isinstance(error, CanvasError):
-            self._hold_all("canvas_down", str(error))
-        elif error is not None:
-            raise error
-        elif self.on_hold:
-            begin_writing(self.session)
-            connecting.lift_hold(self._connection())
-            self.session.commit()
-            self.on_hold = False
-            log.info("Canvas answers again; what waited is being sent.")
-            self.ready.extend(self._small_tasks())
-        if error is not None:
-            return self._put_back(suspects)
-        return [task for suspect in suspects for task in self._blame(suspect)]
-
-    def _put_back(self, tasks: list[_Task]) -> list[_Task]:
-        """Their turn comes when Canvas is back; what became of their requests is stored."""
-        for task in tasks:
-            task.error = None
-        return [task for task in tasks if task.work]
-
-    def _blame(self, task: _Task) -> list[_Task]:
-        """Canvas is well, so a failure that looked like all of Canvas is this task's own."""
-        if task.work is None:
-            return self._go_on(task)
-        task.call = None
-        return [task]
-
-    def _hold_all(self, cause: str, detail: str) -> None:
-        begin_writing(self.session)
-        connection, now = self._connection(), self.now()
-        if connection.hold_cause != cause:
-            connection.hold_since_at, connection.hold_tries = now, 0
-            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
-        connection.hold_cause, connection.hold_detail = cause, detail
-        longest = timedelta(minutes=1) if cause in ("canvas_down", "address_refused") else retry.CANARY
-        pause = min(retry.FIRST_BACK_OFF * 2 ** min(connection.hold_tries, 10), longest)
-        connection.hold_tries += 1
-        connection.hold_until_at = now + pause * retry.stretch(0.8, 1.2)
-        self.session.commit()
-        self.over = True
 
     def _note_that_it_worked(self) -> None:
         if self.canvas.time() is None or self.over:

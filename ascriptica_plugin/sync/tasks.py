@@ -1,4 +1,4 @@
-"""What is in hand during a drain: a call, the walk that it belongs to, and what the walk stands on."""
+"""What is in hand during a drain: a call, the walk that it belongs to, and what walks stand on."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from ..canvas.client import CanvasClient
 from ..ledger.enrollments import Known
+from ..ledger.work import Work
 from ..tables.canvas import Settings
 
 Call = Callable[[CanvasClient], Any]
-
-
 Walk = Generator[Call, Any, Any]
+"""Yields calls, gets their answers; see `walks`."""
 
 
 class Stuck(Exception):
@@ -26,7 +26,7 @@ class Stuck(Exception):
 
 
 @dataclass
-class Ledger:
+class Context:
     """What a walk stands on: the drain's session, the connection that it is about, and the time.
 
     The rest is what Course Settings say of registering and withdrawing, which may change while a drain is at it.
@@ -48,3 +48,48 @@ class Ledger:
         """Do from now on as Course Settings say."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
         self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
+
+
+@dataclass(eq=False)
+class Task:
+    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers.
+
+    `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call, or the walk, failed
+    with.
+    """
+
+    walk: Walk | None
+    work: Work | None = None
+    call: Call | None = None
+    answer: Any = None
+    error: BaseException | None = None
+
+    @property
+    def is_probe(self) -> bool:
+        return self.walk is None
+
+    def make_call(self, canvas: CanvasClient) -> None:
+        """Make the call, in whichever thread, and keep its answer or error."""
+        self.answer = self.error = None
+        try:
+            self.answer = self.call(canvas)
+        except BaseException as error:
+            self.error = error
+
+    def go_on(self) -> None:
+        """Let the walk go on to its next call; how it went is in `call` and `error`."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                self.call = self.walk.throw(error)
+            else:
+                self.call = self.walk.send(self.answer)
+        except StopIteration:
+            self.call = None
+        except Exception as failure:
+            self.call, self.error = None, failure
+
+
+def probe() -> Task:
+    """One harmless question, which tells whether Canvas answers and takes the token."""
+    return Task(None, call=CanvasClient.myself)

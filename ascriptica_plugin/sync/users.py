@@ -14,17 +14,17 @@ from ..canvas.shapes import User
 from ..ledger.work import Work
 from ..tables.canvas import CanvasUser
 from ..tables.office import Participant
-from .tasks import Ledger, Stuck, Walk
+from .tasks import Context, Stuck, Walk
 
 
-def find(ledger: Ledger, work: Work) -> Walk:
+def find(context: Context, work: Work) -> Walk:
     """The id of the one Canvas user whose login or email is the participant's email, or None; compared exactly,
     without case. Raises Stuck where several are, or where the token can't see enough to tell."""
     email = work.email
     try:
-        users = yield lambda canvas: canvas.search_users(ledger.root_id, email)
+        users = yield lambda canvas: canvas.search_users(context.root_id, email)
     except NotFound as error:
-        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+        raise Stuck("root_id_wrong", context.root_id, str(error)) from None
     except PermissionMissing as error:
         raise Stuck("permission_missing", "read_roster", str(error)) from None
     if users and not any(user.shows_login for user in users):
@@ -46,24 +46,24 @@ def _ask_who(work: Work, candidates: list[User], why: str = "") -> Stuck:
     return Stuck("who_is_it", work.participant_id, f"{'; '.join(map(_describe, candidates))}. {why}".strip())
 
 
-def find_or_create(ledger: Ledger, work: Work) -> Walk:
+def find_or_create(context: Context, work: Work) -> Walk:
     if not work.create_new:
-        found = yield from find(ledger, work)
+        found = yield from find(context, work)
         if found is not None:
             return found
-        if not ledger.create_users:
+        if not context.create_users:
             raise Stuck("no_account", work.participant_id)
     # Stored before the call: if its answer is lost, the user found next time is known to be ours.
     login = (work.login_sent if work.create_new else None) or work.email
     work.note_user(login_sent=login)
     try:
         user = yield lambda canvas: canvas.create_user(
-            ledger.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
+            context.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
         )
     except PermissionMissing as error:
         raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
     except NotFound as error:
-        raise Stuck("root_id_wrong", ledger.root_id, str(error)) from None
+        raise Stuck("root_id_wrong", context.root_id, str(error)) from None
     except Refused as error:
         if not error.taken:
             raise

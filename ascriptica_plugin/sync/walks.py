@@ -15,17 +15,17 @@ from ..ledger import enrollments
 from ..ledger.enrollments import Known
 from ..ledger.work import Work
 from ..tables.canvas import DEFAULT_SECTION
-from .tasks import Call, Ledger, Stuck, Walk
+from .tasks import Call, Context, Stuck, Walk
 from .users import find, find_or_create
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Canvas's times and its Date header have whole seconds, so an enrollment of ours may look that much too old."""
 
 
-def _ask(ledger: Ledger, work: Work, call: Call) -> Walk:
+def _ask(context: Context, work: Work, call: Call) -> Walk:
     """A call that enrolls or ends. A busy Canvas may do it long after we have stopped to listen, so until it has
     answered the seat's opposite has to wait."""
-    work.note_sent(ledger.now() + retry.LATE)
+    work.note_sent(context.now() + retry.LATE)
     try:
         answer = yield call
     except CanvasError:
@@ -35,63 +35,63 @@ def _ask(ledger: Ledger, work: Work, call: Call) -> Walk:
     return answer
 
 
-def enroll(ledger: Ledger, work: Work) -> Walk:
+def enroll(context: Context, work: Work) -> Walk:
     """One call for a person whom Canvas knows by an id of ours, two on first contact, three with a new Canvas user."""
     user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
     if user_id is None:
-        user_id = yield from find_or_create(ledger, work)
-    asked_at = ledger.now()
+        user_id = yield from find_or_create(context, work)
+    asked_at = context.now()
     try:
-        enrollment = yield from _post(ledger, work, user_id)
+        enrollment = yield from _post(context, work, user_id)
     except NotFound as error:
         yield from _stop_if_place_is_missing(work)
         if work.canvas_user_id:
             # Deleted or merged in Canvas since: matched again, never created a second time.
-            user_id = yield from find(ledger, work)
+            user_id = yield from find(context, work)
             if user_id in (None, work.canvas_user_id):
                 raise Stuck("user_missing", work.participant_id, str(error)) from None
         else:
-            user_id = yield from find_or_create(ledger, work)
-        enrollment = yield from _post(ledger, work, user_id)
+            user_id = yield from find_or_create(context, work)
+        enrollment = yield from _post(context, work, user_id)
     if enrollment.user_id != work.canvas_user_id:
         work.note_user(canvas_user_id=enrollment.user_id)
-    if _was_ended_since(ledger, work, enrollment, asked_at):
+    if _was_ended_since(context, work, enrollment, asked_at):
         # Somebody else who turns out to be the same Canvas user was removed meanwhile, perhaps after our request.
-        enrollment = yield from _post(ledger, work, enrollment.user_id)
-    granted = _is_ours(ledger, work, enrollment)
+        enrollment = yield from _post(context, work, enrollment.user_id)
+    granted = _is_ours(context, work, enrollment)
     # The time too: whoever took the lease over meanwhile may have found nothing yet and forgotten it.
     work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True, first_tried_at=work.first_tried_at)
 
 
-def _is_ours(ledger: Ledger, work: Work, enrollment: Enrollment) -> bool:
+def _is_ours(context: Context, work: Work, enrollment: Enrollment) -> bool:
     """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
     is_younger = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
     # Whoever learns of the same one in this moment takes it as we do.
-    return ledger.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
+    return context.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
 
 
-def _was_ended_since(ledger: Ledger, work: Work, enrollment: Enrollment, asked_at: datetime) -> bool:
-    others = (known for known in ledger.known.get(enrollment.id, ()) if known.seat_id != work.seat_id)
+def _was_ended_since(context: Context, work: Work, enrollment: Enrollment, asked_at: datetime) -> bool:
+    others = (known for known in context.known.get(enrollment.id, ()) if known.seat_id != work.seat_id)
     return any(other.ended_at is not None and other.ended_at >= asked_at for other in others)
 
 
-def _post(ledger: Ledger, work: Work, user_id: int | str) -> Walk:
+def _post(context: Context, work: Work, user_id: int | str) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
-    how = {"state": "invited" if ledger.by_invitation else "active", "notify": ledger.canvas_mail}
+    how = {"state": "invited" if context.by_invitation else "active", "notify": context.canvas_mail}
 
     def request(canvas: CanvasClient) -> Enrollment:
         return canvas.enroll(work.canvas_course_id, user_id, section_id, **how)
 
     is_first = work.first_tried_at is None
     if is_first:
-        if ledger.canvas_time() is None:
+        if context.canvas_time() is None:
             # Once in the life of a process: nothing has answered yet, and our own clock may be set to anything.
             yield CanvasClient.myself
-        work.note_try(ledger.canvas_time() or ledger.now())
+        work.note_try(context.canvas_time() or context.now())
     try:
-        return (yield from _ask(ledger, work, request))
+        return (yield from _ask(context, work, request))
     except (NotFound, PermissionMissing, Refused) as error:
         # A plain no: nothing was made, so whatever is found there later on is not ours.
         if is_first:
@@ -116,24 +116,24 @@ def _stop_if_place_is_missing(work: Work) -> Walk:
             raise Stuck("section_missing", work.canvas_section_id, str(error)) from None
 
 
-def remove(ledger: Ledger, work: Work) -> Walk:
+def remove(context: Context, work: Work) -> Walk:
     """No call where no request to enroll was sent since the last removal, one where the enrollment is known; never
     what we did not grant."""
     enrollment_id, granted = work.canvas_enrollment_id, work.granted
-    tried = work.first_tried_at or enrollments.tried_by_another(ledger.session, ledger.connection_id, work)
+    tried = work.first_tried_at or enrollments.tried_by_another(context.session, context.connection_id, work)
     if not tried or work.shared:
         work.note(enrolled=False)
         return
     if enrollment_id is None:
-        enrollment_id, granted = yield from _look_for_enrollment(ledger, work)
+        enrollment_id, granted = yield from _look_for_enrollment(context, work)
         if enrollment_id is None:
             work.note(enrolled=False, first_tried_at=None)
             return
     if not granted:
         raise Stuck("found_there", work.participant_id)
     try:
-        task = work.on_withdrawal or ledger.on_withdrawal
-        yield from _ask(ledger, work, lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task))
+        task = work.on_withdrawal or context.on_withdrawal
+        yield from _ask(context, work, lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task))
     except NotFound:
         # Gone already, provided that the course is still there to be asked.
         yield from _stop_if_place_is_missing(work)
@@ -143,11 +143,11 @@ def remove(ledger: Ledger, work: Work) -> Walk:
     work.note(canvas_enrollment_id=enrollment_id, granted=granted, enrolled=False, first_tried_at=None)
 
 
-def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
+def _look_for_enrollment(context: Context, work: Work) -> Walk:
     """The enrollment that a lost answer may have left in Canvas, with whether it is ours; (None, False) if none."""
     user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
     if user_id is None:
-        user_id = yield from find(ledger, work)
+        user_id = yield from find(context, work)
         if user_id is None:
             return None, False
     try:
@@ -159,7 +159,7 @@ def _look_for_enrollment(ledger: Ledger, work: Work) -> Walk:
         raise Stuck("permission_missing", "read_roster", str(error)) from None
     if work.canvas_section_id != DEFAULT_SECTION:
         rows = [row for row in rows if row.section_id == work.canvas_section_id]
-    of_others = enrollments.known_elsewhere(ledger.session, ledger.connection_id, work, [row.id for row in rows])
+    of_others = enrollments.known_elsewhere(context.session, context.connection_id, work, [row.id for row in rows])
     ended = None
     for row in sorted((row for row in rows if row.id not in of_others), key=lambda row: row.created_at, reverse=True):
         granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE

@@ -20,7 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from ..process_log import Trouble
-from ..sync import drain
+from ..sync import drain, erasing
 from .bell import FAILURE_SECONDS, JOB, QUEUE
 
 LONGEST_PACKED = 1000
@@ -56,7 +56,10 @@ def deliver(app: Flask) -> bool:
     with app.app_context():
         plugin = app.extensions["ascriptica"]
         with app.extensions["sqlalchemy"].engine.connect() as connection, Session(connection) as session:
-            return drain.drain(session, plugin.canvases, plugin.stopping.is_set)
+            drained = drain.drain(session, plugin.canvases, plugin.stopping.is_set)
+            if drained:
+                erasing.erase_people(session)
+            return drained
 
 
 class _Job(Job):

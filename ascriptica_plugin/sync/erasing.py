@@ -1,0 +1,33 @@
+"""Erasing people: as the one who drains, since then no call to Canvas about them is in hand."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..ledger import lease
+from ..office import privacy
+from ..tables.canvas import load_settings
+
+
+def erase_people(session: Session, now: Callable[[], datetime] | None = None) -> None:
+    """Erase whoever waits for it and can be, unless another worker drains; owns the session's transactions.
+
+    To be called after a drain, since nobody's access to Canvas shall wait for it.
+    """
+    now = now or clock.database_clock(session)
+    connection_id = load_settings(session).connection_id
+    if privacy.to_erase(session, connection_id):
+        term = lease.take_lease(session, connection_id, now()) if connection_id else None
+        session.commit()
+        if connection_id and term is None:
+            return
+        try:
+            privacy.erase(session, connection_id, now())
+            session.commit()
+        finally:
+            session.rollback()
+            if connection_id:
+                lease.give_lease_back(session, connection_id, term)
+    session.commit()

@@ -1,0 +1,54 @@
+"""What a failed call becomes: the one place that says so.
+
+| error | may be all of Canvas | counts | gives up | cause, and who acts: `ledger.causes` |
+|---|---|---|---|---|
+| Throttled | no | no | no | the flight slows down |
+| CanvasDown, AddressRefused, TokenRefused | yes, until a probe says no | else as Refused | | the connection is held |
+| Stuck, PermissionMissing | no | no | no | the seat is held for what it names |
+| Refused and any other CanvasError | no | yes | after `retry.TRIES` | refused |
+| anything else | no | for the pause only | no | our_fault |
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .. import retry
+from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, TokenRefused
+from .tasks import Stuck
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What becomes of a seat. `again_in` None and not `parked`: it is held until its cause is put right."""
+
+    cause: str
+    scope: str
+    detail: str
+    again_in: timedelta | None = None
+    parked: bool = False
+    unforeseen: bool = False
+
+
+def may_be_all_of_canvas(error: BaseException | None) -> bool:
+    """Whether the error may say something about the whole Canvas or the token, not about one seat."""
+    return isinstance(error, CanvasDown | AddressRefused | TokenRefused)
+
+
+def of_connection(error: CanvasError) -> str:
+    """The cause for which the whole connection is held after a probe failed with this."""
+    if isinstance(error, TokenRefused):
+        return "token_dead"
+    return "address_refused" if isinstance(error, AddressRefused) else "canvas_down"
+
+
+def of_seat(error: BaseException, attempts: int) -> Failure:
+    """What becomes of a seat that failed with this after so many counted attempts before."""
+    if isinstance(error, Stuck):
+        return Failure(error.cause, error.scope, error.detail)
+    if isinstance(error, PermissionMissing):
+        return Failure("permission_missing", "to see courses and people", str(error))
+    if not isinstance(error, CanvasError):
+        return Failure("our_fault", "", type(error).__name__, retry.back_off(attempts), unforeseen=True)
+    if attempts + 1 >= retry.TRIES:
+        return Failure("refused", "", str(error), parked=True)
+    return Failure("refused", "", str(error), retry.back_off(attempts))

@@ -1,0 +1,78 @@
+"""Calls on their way to Canvas: how many at once, and when none may leave. Knows nothing of what they are about."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from .. import retry
+from ..canvas.client import CanvasClient
+from .tasks import Task
+
+log = logging.getLogger(__name__)
+
+
+class Flight:
+    """Threads that carry calls, for the one thread that decides.
+
+    `quiet_until` is on the monotonic clock: until then nothing leaves, because Canvas asked us to go slower.
+    """
+
+    def __init__(self, canvas: CanvasClient):
+        self.canvas = canvas
+        self.size = retry.FLIGHT
+        self.flying: set[Task] = set()
+        self.quiet_until = self._grows_at = time.monotonic()
+        self._answered: SimpleQueue[Task] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(retry.FLIGHT, thread_name_prefix="canvas")
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether Canvas wants nothing from us at the moment."""
+        return time.monotonic() < self.quiet_until
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call may leave now; room that was lost to throttling comes back bit by bit."""
+        if self.size < retry.FLIGHT and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
+            self.size, self._grows_at = self.size + 1, time.monotonic()
+        return len(self.flying) < self.size and not self.is_quiet
+
+    def carry(self, task: Task) -> None:
+        """Make the task's call in a thread; `gather` finds it with its answer or error."""
+        self.flying.add(task)
+        self._threads.submit(self._carry, task)
+
+    def _carry(self, task: Task) -> None:
+        task.make_call(self.canvas)
+        self._answered.put(task)
+
+    def gather(self) -> list[Task]:
+        """The tasks that were answered: the first within a second, and those that come together with it."""
+        found: list[Task] = []
+        timeout = 1.0
+        while len(found) < len(self.flying):
+            try:
+                found.append(self._answered.get(timeout=timeout))
+            except Empty:
+                break
+            if len(found) == 1:
+                until = time.monotonic() + retry.GATHER_SECONDS
+            timeout = max(0.0, until - time.monotonic())
+        self.flying.difference_update(found)
+        return found
+
+    def slow_down(self, seconds: float) -> bool:
+        """Be quiet for so long, then go on with half as many; whether that is new."""
+        now = time.monotonic()
+        is_new = now >= self.quiet_until
+        if is_new:
+            self.size = max(1, self.size // 2)
+        pause = seconds * retry.stretch(1, 1.5)
+        self.quiet_until = self._grows_at = max(self.quiet_until, now + pause)
+        log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.size)
+        return is_new
+
+    def end(self, wait: bool) -> None:
+        """Begin no further call; `wait` for those on their way."""
+        self._threads.shutdown(wait=wait, cancel_futures=True)

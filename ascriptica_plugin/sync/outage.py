@@ -1,0 +1,71 @@
+"""Is it all of Canvas? What looks so is put aside, and one harmless question decides.
+
+While Canvas or the token fails the whole connection is held, and no seat's attempt is counted.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.errors import CanvasError
+from ..ledger.causes import CAUSES
+from ..tables.canvas import Connection
+from ..tables.columns import begin_writing
+from . import connecting, failures
+from .tasks import Task, probe
+
+log = logging.getLogger(__name__)
+
+
+class Outage:
+    """The verdict on one connection. `on_hold`: all its calls wait."""
+
+    def __init__(self, session: Session, connection: Connection, now: Callable[[], datetime]):
+        self.session, self.connection_id, self.now = session, connection.id, now
+        self.on_hold = connection.hold_cause is not None
+        self._suspects: list[Task] = []
+
+    def suspect(self, task: Task) -> Task | None:
+        """Put the task aside until it is known; the probe to send where none is on its way."""
+        self._suspects.append(task)
+        return probe() if len(self._suspects) == 1 else None
+
+    def judge(self, error: BaseException | None) -> list[Task]:
+        """Hold the connection or let it go, by what the probe was answered; those who were put aside.
+
+        An error that Canvas has nothing to do with is raised.
+        """
+        if error is not None and not isinstance(error, CanvasError):
+            raise error
+        if error is not None:
+            self.hold(failures.of_connection(error), str(error))
+        elif self.on_hold:
+            self._let_go()
+        suspects, self._suspects = self._suspects, []
+        return suspects
+
+    def hold(self, cause: str, detail: str) -> None:
+        """All calls of the connection wait; commits."""
+        begin_writing(self.session)
+        connection, now = self._connection(), self.now()
+        if connection.hold_cause != cause:
+            connection.hold_since_at, connection.hold_tries = now, 0
+            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
+        connection.hold_cause, connection.hold_detail = cause, detail
+        connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
+        connection.hold_tries += 1
+        self.session.commit()
+        self.on_hold = True
+
+    def _let_go(self) -> None:
+        begin_writing(self.session)
+        connecting.lift_hold(self._connection())
+        self.session.commit()
+        self.on_hold = False
+        log.info("Canvas answers again; what waited is being sent.")
+
+    def _connection(self) -> Connection:
+        return self.session.get_one(Connection, self.connection_id, populate_existing=True)
