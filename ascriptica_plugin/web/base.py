@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
-from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -106,13 +105,9 @@ def for_administrators(view: Callable) -> Callable:
 
 
 def init_app(app: Flask, url_prefix: str | None) -> None:
-    """Register the pages, and CSRF protection and Bootstrap where the host has none."""
+    """Register the pages, and CSRF protection where the host has none."""
     if "csrf" not in app.extensions:
         CSRFProtect(app)
-    if "bootstrap" not in app.extensions:
-        Bootstrap5(app)
-    # Bootstrap's own files, never somebody else's server.
-    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     app.register_blueprint(blueprint, url_prefix=url_prefix)
 
 

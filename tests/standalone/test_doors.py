@@ -24,7 +24,7 @@ from ..conftest import PASSWORD, Office, in_use, make_app, sign_in
 from ..standalone.accounts.test_accounts import NOW, Visitor, visitor
 from ..web.test_pages import all_of, words
 
-FILES = {"static", "ascriptica.static", "bootstrap.static"}
+FILES = {"static", "ascriptica.static"}
 
 
 @pytest.fixture
@@ -212,7 +212,6 @@ def test_a_method_that_no_page_has_is_refused(site, method):
 
 def test_every_answer_carries_the_headers(site):
     client = visitor(site)
-    css = re.search(r'href="(/bootstrap/static/[^"]+)"', client.get("/").text)[1]
     own = "/static/ascriptica"
     for path, content in (
         ("/", "text/html; charset=utf-8"),
@@ -224,7 +223,6 @@ def test_every_answer_carries_the_headers(site):
         (f"{own}/mark.svg", "image/svg+xml; charset=utf-8"),
         (f"{own}/live.js", "text/javascript; charset=utf-8"),
         (f"{own}/", "text/html; charset=utf-8"),
-        (css, "text/css; charset=utf-8"),
     ):
         with client.get(path) as answer:
             headers = answer.headers

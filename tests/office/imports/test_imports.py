@@ -513,7 +513,7 @@ def test_an_upload_is_reported_as_the_command_does(app, admin):
     data = PARTICIPANTS + "nobody,No\n"
     answer = upload(admin, "participants", data, dry_run="y")
     assert "only tried out" in words(answer)
-    assert '<a class="btn btn-primary" href="/tools/import?kind=participants">' in answer.text
+    assert '<a class="button button-main" href="/tools/import?kind=participants">' in answer.text
     assert '<option selected value="participants">' in admin.get("/tools/import?kind=participants").text
     assert words_of_counts(answer) == ["New", "2", "Changed", "0", "Unchanged", "0", "Refused", "1"]
     assert "Line 4 That is not an email address." in words(answer)

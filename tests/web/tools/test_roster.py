@@ -237,10 +237,10 @@ def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin,
     answer = admin.post("/tools/courses/ART", data=form, follow_redirects=True)
     assert "Kim Lee is registered for ART here." in words(answer)
     # Ready for the next caller: the form is open, and typing begins in it.
-    assert '<details class="card" id="register" open>' in answer.text
+    assert '<details class="sheet" id="register" open>' in answer.text
     assert re.search(r'<input autocomplete="off" autofocus [^>]*name="name"[^>]* value="">', answer.text)
     plain = admin.get("/tools/courses/ART").text
-    assert '<details class="card" id="register">' in plain
+    assert '<details class="sheet" id="register">' in plain
     assert "autofocus" not in plain
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
