@@ -4,17 +4,18 @@ Whoever writes words here has taken care that no secret is in them.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, insert
+from sqlalchemy import Table, delete, insert
 from sqlalchemy.orm import Session
 
+from .tables.columns import change
 from .tables.office import LogEntry
 
 US = "Ascriptica"
 """Who did what nobody asked for at that moment: the worker."""
 
-_INSERT = insert(LogEntry.__table__)
+_INSERT = insert(cast(Table, LogEntry.__table__))
 
 
 def note(
@@ -53,6 +54,4 @@ def write(session: Session, entries: list[dict[str, Any]]) -> None:
 
 def forget_old(session: Session, now: datetime, kept: timedelta) -> int:
     """Delete what is older than `kept`; answers how many."""
-    return session.execute(
-        delete(LogEntry).where(LogEntry.at < now - kept).execution_options(synchronize_session=False)
-    ).rowcount
+    return change(session, delete(LogEntry).where(LogEntry.at < now - kept))

@@ -18,6 +18,7 @@ from .office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
 from .tables.canvas import load_settings
 from .tables.upgrade import upgrade_tables
 from .worker import rounds
+from .worker.jobs import this_app
 
 
 class _Group(AppGroup):
@@ -45,7 +46,7 @@ def make_group() -> AppGroup:
 @with_appcontext
 def upgrade() -> None:
     """Make or upgrade the tables."""
-    upgrade_tables(current_app._get_current_object())
+    upgrade_tables(this_app())
     click.echo("The tables are up to date.")
 
 
@@ -56,7 +57,7 @@ def worker() -> None:
     process_log.begin()
     # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
-    rounds.work(current_app._get_current_object())
+    rounds.work(this_app())
     # A call that hangs in its thread would keep the interpreter from ending.
     logging.shutdown()
     os._exit(0)
@@ -78,8 +79,8 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
     """
     try:
         rows = read(kind, file.read(LARGEST_FILE + 1))
-    except Unusable as reason:
-        click.echo(f"Error: {reason}", err=True)
+    except Unusable as unusable:
+        click.echo(f"Error: {unusable}", err=True)
         context.exit(2)
 
     def progress(before: int, done: int) -> None:

@@ -20,6 +20,6 @@ def database_clock(session: Session) -> Callable[[], datetime]:
     if session.connection().dialect.name == "sqlite":
         then = utc_now()
     else:
-        then = session.scalar(select(func.clock_timestamp()))
+        then = session.scalars(select(func.clock_timestamp())).one()
         session.commit()
     return lambda: then + timedelta(seconds=time.monotonic() - began)

@@ -7,7 +7,7 @@ Killed between sending and forgetting, we send it twice.
 import logging
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from . import retry
-from .tables.columns import begin_writing
+from .tables.columns import begin_writing, change
 from .tables.office import Mail
 
 PATIENCE_SECONDS = 10
@@ -59,15 +59,17 @@ class Mailer:
                 raise smtplib.SMTPRecipientsRefused({message["To"]: (553, b"")}) from None
 
     @contextmanager
-    def _server(self):
+    def _server(self) -> Iterator[smtplib.SMTP]:
         parts, context = urlsplit(self.url), ssl.create_default_context()
+        host = parts.hostname or ""
+        server: smtplib.SMTP
         if parts.scheme == "smtps":
-            server = smtplib.SMTP_SSL(parts.hostname, parts.port or 465, timeout=PATIENCE_SECONDS, context=context)
+            server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE_SECONDS, context=context)
         else:
-            server = smtplib.SMTP(parts.hostname, parts.port or 587, timeout=PATIENCE_SECONDS)
+            server = smtplib.SMTP(host, parts.port or 587, timeout=PATIENCE_SECONDS)
         with server:
             server.ehlo_or_helo_if_needed()
-            if parts.scheme == "smtp" and (server.has_extn("starttls") or parts.hostname not in LOOPBACK):
+            if parts.scheme == "smtp" and (server.has_extn("starttls") or host not in LOOPBACK):
                 server.starttls(context=context)
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
@@ -92,7 +94,7 @@ def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) ->
             log.warning("Mail %d could not be sent (%s); it is tried again.", mail.id, type(error).__name__)
             break
         begin_writing(session)
-        session.execute(delete(Mail).where(Mail.id == mail.id).execution_options(synchronize_session=False))
+        change(session, delete(Mail).where(Mail.id == mail.id))
         session.commit()
     return count
 
@@ -106,8 +108,7 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
         return None
     pause = min(retry.FIRST_MAIL_PAUSE * 2 ** min(mail.tries, 10), retry.LONGEST_MAIL_PAUSE)
     mine = update(Mail).where(Mail.id == mail.id, Mail.tries == mail.tries)
-    mine = mine.values(tries=Mail.tries + 1, try_at=now + pause).execution_options(synchronize_session=False)
-    if session.execute(mine).rowcount != 1:
+    if change(session, mine.values(tries=Mail.tries + 1, try_at=now + pause)) != 1:
         session.rollback()
         return _claim(session, mailer, now)
     message = _message(session, mailer, mail, now)

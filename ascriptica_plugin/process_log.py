@@ -17,7 +17,7 @@ _LINK = re.compile(r"(?<=/links/)[\w-]+")
 class _Lines(logging.Formatter):
     """An entry begins at the line's beginning with its time, and whatever follows in it does not."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

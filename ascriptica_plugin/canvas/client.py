@@ -242,7 +242,6 @@ class CanvasClient:
     def _exchange(
         self, method: str, path: str, values: dict[str, Any] | None, seconds: float
     ) -> tuple[requests.Response, Any]:
-        sent = {"params": values} if method == "GET" else {"data": values}
         with Deadline(seconds) as deadline:
             try:
                 response = self._session.request(
@@ -251,7 +250,8 @@ class CanvasClient:
                     timeout=self.timeout_seconds,
                     allow_redirects=False,
                     stream=True,
-                    **sent,
+                    params=values if method == "GET" else None,
+                    data=None if method == "GET" else values,
                 )
                 arrived = time.monotonic()
                 with response:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,6 +25,12 @@ from urllib3.exceptions import (
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+if TYPE_CHECKING:
+    _Base = HTTPConnection
+else:
+    _Base = object
 
 
 class PrivateAddress(HTTPError):
@@ -58,7 +65,7 @@ class _Answer(HTTPResponse):
         self.msg.set_payload("")
 
 
-class _Watched:
+class _Watched(_Base):
     """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
 
     The name is resolved here, once, and exactly the address that was judged is connected to: a name that points
@@ -69,17 +76,18 @@ class _Watched:
     response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
-        name, timeout = self._dns_host, self.timeout
+        name: str = self._dns_host
+        timeout: Any = self.timeout
         try:
             found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise NameResolutionError(name, self, error) from error
+            raise NameResolutionError(name, self, cast(Any, error)) from error
         addresses = list(dict.fromkeys(info[4][0] for info in found))
-        if not self.allow_private and not all(map(is_public, addresses)):
+        if not self.allow_private and not all(is_public(str(address)) for address in addresses):
             raise PrivateAddress(f"{name} is inside a private network.")
         try:
             for address in addresses:
-                self._dns_host, self.timeout = address, Deadline.at_most(timeout)
+                self._dns_host, self.timeout = str(address), Deadline.at_most(timeout)
                 try:
                     connected = super()._new_conn()
                 except (NewConnectionError, ConnectTimeoutError):
@@ -93,7 +101,7 @@ class _Watched:
             self._dns_host = name
         raise NewConnectionError(self, f"the name {name} has no address")
 
-    def getresponse(self):
+    def getresponse(self) -> Any:
         Deadline.watch(self.sock)
         return super().getresponse()
 
@@ -105,7 +113,7 @@ class GuardedAdapter(HTTPAdapter):
         self.allow_private = allow_private
         super().__init__(pool_connections=1, pool_maxsize=pool_maxsize, max_retries=0)
 
-    def init_poolmanager(self, *args, **kwargs):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         guard = {"allow_private": self.allow_private}
         http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), guard)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, insert, literal, select, upd
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import DEFAULT_SECTION, Claim, Seat
-from ..tables.columns import upsert_into
+from ..tables.columns import change, upsert_into
 from ..tables.locks import lock_seats
 from ..tables.office import Association, Registration
 
@@ -73,8 +73,8 @@ def claim(
             {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
             for participant_id in sorted({row.participant_id for row in part})
         ]
-        theirs = Seat.participant_id.in_([row.participant_id for row in part])
-        lock_seats(session, and_(theirs, *(getattr(Seat, name) == value for name, value in place.items())))
+        of_them = Seat.participant_id.in_([row.participant_id for row in part])
+        lock_seats(session, and_(of_them, *(getattr(Seat, name) == value for name, value in place.items())))
         upsert = upsert_into(session, Seat)
         upsert = upsert.on_conflict_do_update(
             index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
@@ -87,13 +87,8 @@ def claim(
             *(getattr(Seat, k) == v for k, v in place.items()),
         )
         # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
-        session.execute(
-            update(Claim)
-            .where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
-            .where(Claim.seat_id.in_(theirs))
-            .values(ended_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        there_now = update(Claim).where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
+        change(session, there_now.where(Claim.seat_id.in_(theirs)).values(ended_at=now))
         session.execute(
             insert(Claim).from_select(
                 ["registration_id", "seat_id", "made_at"],
@@ -115,16 +110,11 @@ def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """End the live ones of the claims that the condition on Claim picks."""
     live = and_(which, Claim.ended_at.is_(None))
     make_due(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
-    session.execute(update(Claim).where(live).values(ended_at=now).execution_options(synchronize_session=False))
+    change(session, update(Claim).where(live).values(ended_at=now))
 
 
 def make_due(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """What the picked seats should be has changed, or may have: Canvas has to be made to agree anew."""
     lock_seats(session, which)
-    session.execute(
-        update(Seat)
-        .where(which)
-        .values(version=Seat.version + 1, changed_at=now, **FRESH)
-        .execution_options(synchronize_session=False)
-    )
+    change(session, update(Seat).where(which).values(version=Seat.version + 1, changed_at=now, **FRESH))
     session.info[RANG] = True

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Claim, Connection, Seat
+from ..tables.columns import change
 from ..tables.office import Course, Registration
 from . import claims
 
@@ -23,7 +24,7 @@ def due(connection_id: int, now: datetime) -> ColumnElement[bool]:
     return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
 
 
-def _canaries(connection_id: int, now: datetime):
+def _canaries(connection_id: int, now: datetime) -> Select[int]:
     return (
         select(func.min(Seat.id))
         .where(unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
@@ -72,9 +73,7 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
 
 def release(session: Session, *which: ColumnElement[bool]) -> int:
     """Make due now what waits of the seats that the conditions pick; answers how many."""
-    released = session.execute(
-        update(Seat).where(waits(), *which).values(**claims.FRESH).execution_options(synchronize_session=False)
-    )
-    if released.rowcount:
+    released = change(session, update(Seat).where(waits(), *which).values(**claims.FRESH))
+    if released:
         session.info[claims.RANG] = True
-    return released.rowcount
+    return released

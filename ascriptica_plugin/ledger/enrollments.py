@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import Executable, bindparam, case, not_, select, update
+from sqlalchemy import Executable, Table, bindparam, case, not_, select, update
 from sqlalchemy.orm import Session
 
 from ..tables.canvas import CanvasUser, Seat
 from ..tables.columns import upsert_into
 from .work import Work
 
-_seat = Seat.__table__
+_seat = cast(Table, Seat.__table__)
 
 
 class Known(NamedTuple):

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Connection
+from ..tables.columns import change
 
 
 def take_lease(session: Session, connection_id: int, now: datetime) -> int | None:
@@ -40,10 +41,5 @@ def give_lease_back(session: Session, connection_id: int, term: int) -> None:
 
 
 def _set_lease(session: Session, connection_id: int, term: int, until: datetime | None) -> bool:
-    changed = session.execute(
-        update(Connection)
-        .where(Connection.id == connection_id, Connection.drain_term == term)
-        .values(drain_until_at=until)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.rowcount == 1
+    ours = update(Connection).where(Connection.id == connection_id, Connection.drain_term == term)
+    return change(session, ours.values(drain_until_at=until)) == 1

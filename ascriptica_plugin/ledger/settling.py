@@ -4,20 +4,20 @@ Settling writes the version back that was loaded, so a change made meanwhile kee
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Claim, Connection, Seat
-from ..tables.columns import begin_writing
+from ..tables.columns import begin_writing, change
 from . import claims
 from .causes import CAUSES
 from .due import release, unsettled
 from .work import Work
 
-_seat, _claim = Seat.__table__, Claim.__table__
+_seat, _claim = cast(Table, Seat.__table__), cast(Table, Claim.__table__)
 
 
 def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
@@ -112,8 +112,7 @@ def _tell_others(session: Session, connection_id: int, work: Work, now: datetime
     if any(wanting for _, wanting in others):
         claims.make_due(session, and_(same, wants_it), now)
     if others:
-        left_it = update(Seat).where(same, not_(wants_it)).values(first_tried_at=None)
-        session.execute(left_it.execution_options(synchronize_session=False))
+        change(session, update(Seat).where(same, not_(wants_it)).values(first_tried_at=None))
 
 
 def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
@@ -158,12 +157,7 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
     )
     if (work.held, work.cause, work.cause_scope) != (True, cause, scope):
         return
-    session.execute(
-        update(Seat)
-        .where(*_waits_for_the_same(connection_id, work), Seat.held)
-        .values(due_at=again)
-        .execution_options(synchronize_session=False)
-    )
+    change(session, update(Seat).where(*_waits_for_the_same(connection_id, work), Seat.held).values(due_at=again))
 
 
 def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:
@@ -172,9 +166,5 @@ def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -
 
 
 def _unless_changed(session: Session, work: Work, **values: Any) -> None:
-    session.execute(
-        update(Seat)
-        .where(Seat.id == work.seat_id, Seat.participant_id == work.participant_id, Seat.version == work.version)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    as_loaded = (Seat.id == work.seat_id, Seat.participant_id == work.participant_id, Seat.version == work.version)
+    change(session, update(Seat).where(*as_loaded).values(**values))

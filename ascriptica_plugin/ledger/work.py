@@ -76,10 +76,11 @@ class Work:
         """Remember that we did hear of it; what was in doubt before remains so."""
         self.note(in_doubt_until=self.in_doubt_until)
 
-    def has_to_wait(self, now: datetime) -> bool:
-        """Whether an unanswered request for the opposite may still be carried out, and undo what we would do now."""
-        in_doubt = self.in_doubt_until is not None and now < self.in_doubt_until < now + retry.LATE * 1.5
-        return in_doubt and self.in_doubt_enrolls != self.wanted
+    def waits_until(self, now: datetime) -> datetime | None:
+        """Until when an unanswered request for the opposite may still be carried out, and undo what we would do now."""
+        until = self.in_doubt_until
+        in_doubt = until is not None and now < until < now + retry.LATE * 1.5
+        return until if in_doubt and self.in_doubt_enrolls != self.wanted else None
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"

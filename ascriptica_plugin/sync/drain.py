@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .. import clock, retry
+from ..canvas.client import CanvasClient
 from ..canvas.errors import Throttled
 from ..canvas.shapes import Enrollment
 from ..ledger import due, enrollments, lease, settling
@@ -24,7 +25,7 @@ from . import connecting, failures, lookups, storing, users, walks
 from .clients import Canvases
 from .flight import Flight
 from .outage import Outage
-from .tasks import Context, Task, probe
+from .tasks import Context, Probe, SeatTask, Task
 
 BATCH = 200
 """Due seats that are read ahead in one go."""
@@ -57,7 +58,7 @@ def drain(
         if term is None:
             return False
         connection_id = connection.id
-        run = _Drain(session, canvases, settings, term, stop, now)
+        run = _Drain(session, settings, connection, canvases.client(connection), term, stop, now)
         try:
             run.run()
         finally:
@@ -75,7 +76,8 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
     session.refresh(connection)
     if connection.hold_cause:
         # A time further off than any hold lasts was set by a clock that has stepped back since.
-        return not now < connection.hold_until_at < now + 2 * retry.LONGEST_BACK_OFF
+        until = connection.hold_until_at
+        return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
     return due.anything_due(session, connection.id, now) or bool(
         lookups.to_look_up(session, connection.id, now) or users.to_follow(session, connection.id, now)
     )
@@ -94,20 +96,22 @@ class _Drain:
     def __init__(
         self,
         session: Session,
-        canvases: Canvases,
         settings: Settings,
+        connection: Connection,
+        canvas: CanvasClient | None,
         term: int,
         stop: Callable[[], bool],
         now: Callable[[], datetime],
     ):
-        connection = settings.connection
         self.session = session
         self.connection_id = connection.id
         self.term = term
         self.stop = stop
         self.now = now
-        self.canvas = canvases.client(connection)
-        self.context = Context(session, connection.id, connection.canvas_root_id, now, lambda: self.canvas.time())
+        self.canvas = canvas
+        self.context = Context(
+            session, connection.id, connection.canvas_root_id, now, lambda: canvas.time() if canvas else None
+        )
         self.context.go_by(settings)
         self.outage = Outage(session, connection, now)
         self.over = self.lost = False
@@ -121,7 +125,7 @@ class _Drain:
             return
         self.flight = Flight(self.canvas)
         if self.outage.on_hold:
-            self.ready.append(probe())
+            self.ready.append(Probe())
         else:
             self.ready.extend(self._small_tasks())
         try:
@@ -200,7 +204,7 @@ class _Drain:
             raise error
         self.session.rollback()
 
-    def _write(self, heard: list[Task], next_ids: list[int]) -> None:
+    def _write(self, heard: list[SeatTask], next_ids: list[int]) -> None:
         """One unit of work, which takes all or nothing."""
         session = self.session
         ours = settling.begin_unit(session, self.connection_id, self.term, [task.work for task in heard], next_ids)
@@ -219,33 +223,34 @@ class _Drain:
 
     # -- what goes out next ---------------------------------------------------------------------------------------
 
-    def _next_ids(self, heard: list[Task]) -> list[int]:
+    def _next_ids(self, heard: list[SeatTask]) -> list[int]:
         """The due seats for which there will be room in flight."""
         in_hand = [*self.flight.flying, *self.ready, *heard]
-        probing = any(task.is_probe for task in in_hand)
+        probing = any(isinstance(task, Probe) for task in in_hand)
         free = (
             self.flight.size - len(self.flight.flying) - len(self.ready) - sum(task.call is not None for task in heard)
         )
         if probing or free <= 0 or self.over or self.flight.is_quiet:
             return []
         if not self.queue:
-            seats_in_hand = {task.work.seat_id for task in in_hand if task.work}
+            seats_in_hand = {task.work.seat_id for task in in_hand if isinstance(task, SeatTask)}
             self.queue.extend(due.due_ids(self.session, self.connection_id, self.now(), BATCH, seats_in_hand))
         return [self.queue.popleft() for _ in range(min(free, len(self.queue)))]
 
-    def _take_up(self, ids: list[int], heard: list[Task]) -> list[Task]:
+    def _take_up(self, ids: list[int], heard: list[SeatTask]) -> list[SeatTask]:
         """Begin the walks of these seats; some need no call."""
-        in_hand = [task for task in [*self.flight.flying, *self.ready, *heard] if task.call is not None and task.work]
-        started: list[Task] = []
+        everything = [*self.flight.flying, *self.ready, *heard]
+        in_hand = [task for task in everything if isinstance(task, SeatTask) and task.call is not None]
+        started: list[SeatTask] = []
         for work in load(self.session, ids) if ids else []:
             if any(_may_be_one_row(task.work, work) for task in [*in_hand, *started]):
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
                 continue
-            if work.has_to_wait(self.now()):
-                settling.put_off(self.session, work, work.in_doubt_until)
+            if until := work.waits_until(self.now()):
+                settling.put_off(self.session, work, until)
                 continue
             walk = walks.enroll if work.wanted else walks.remove
-            task = Task(walk(self.context, work), work)
+            task = SeatTask(walk(self.context, work), work=work)
             task.go_on()
             started.append(task)
         return started
@@ -253,29 +258,29 @@ class _Drain:
     def _small_tasks(self) -> list[Task]:
         """What is about no seat: associations to look up, and Canvas users to follow their participants."""
         session, connection_id, now = self.session, self.connection_id, self.now
-        walks = [
+        found = [
             lookups.look_up_walk(session, course_id, now)
             for course_id in lookups.to_look_up(session, connection_id, now())
         ] + [
             users.follow_walk(session, connection_id, participant_id, now)
             for participant_id in users.to_follow(session, connection_id, now())
         ]
-        return [Task(walk, call=next(walk)) for walk in walks]
+        return [Task(walk, call=next(walk)) for walk in found]
 
     # -- answers --------------------------------------------------------------------------------------------------
 
-    def _hear(self, task: Task) -> list[Task]:
+    def _hear(self, task: Task) -> list[SeatTask]:
         """Take one answer in; the seats' walks that went on with it, or with what it told of others."""
         if isinstance(task.error, Throttled):
             if self.flight.slow_down(task.error.pause_seconds):
                 self._connection().throttled_at = self.now()
             self.ready.appendleft(task)
             return []
-        if task.is_probe:
+        if isinstance(task, Probe):
             return self._hear_probe(task.error)
         if failures.may_be_all_of_canvas(task.error):
             # This seat alone, or all of Canvas? One harmless question decides.
-            if task.work and not task.error.leaves_doubt:
+            if isinstance(task, SeatTask) and not failures.leaves_doubt(task.error):
                 task.work.note_answered()
             if self.over:
                 return self._put_back([task])
@@ -284,7 +289,7 @@ class _Drain:
             return []
         return self._go_on(task)
 
-    def _hear_probe(self, error: BaseException | None) -> list[Task]:
+    def _hear_probe(self, error: BaseException | None) -> list[SeatTask]:
         """What the probe says of Canvas, and so of those whose failure made us ask; answers as `_hear` does."""
         was_on_hold = self.outage.on_hold
         suspects = self.outage.judge(error)
@@ -295,24 +300,24 @@ class _Drain:
             self.ready.extend(self._small_tasks())
         return [task for suspect in suspects for task in self._blame(suspect)]
 
-    def _put_back(self, tasks: list[Task]) -> list[Task]:
+    def _put_back(self, tasks: list[Task]) -> list[SeatTask]:
         """Their turn comes when Canvas is back; what became of their requests is stored."""
         for task in tasks:
             task.error = None
-        return [task for task in tasks if task.work]
+        return [task for task in tasks if isinstance(task, SeatTask)]
 
-    def _blame(self, task: Task) -> list[Task]:
+    def _blame(self, task: Task) -> list[SeatTask]:
         """Canvas is well, so a failure that looked like all of Canvas is this task's own."""
-        if task.work is None:
+        if not isinstance(task, SeatTask):
             return self._go_on(task)
         task.call = None
         return [task]
 
-    def _go_on(self, task: Task) -> list[Task]:
+    def _go_on(self, task: Task) -> list[SeatTask]:
         task.go_on()
         if isinstance(task.error, SQLAlchemyError):
             self._must_be_about_one(task.error)
-        if task.work:
+        if isinstance(task, SeatTask):
             return [task]
         # A small task writes as it goes, and nothing that it locks is held together with seats.
         if task.error is not None:
@@ -323,7 +328,7 @@ class _Drain:
         return []
 
     def _note_that_it_worked(self) -> None:
-        if self.canvas.time() is None or self.over:
+        if self.context.canvas_time() is None or self.over:
             return
         connection = self._connection()
         connection.last_worked_at = self.now()

@@ -19,9 +19,9 @@ def erase_people(session: Session, now: Callable[[], datetime] | None = None) ->
     now = now or clock.database_clock(session)
     connection_id = load_settings(session).connection_id
     if privacy.to_erase(session, connection_id):
-        term = lease.take_lease(session, connection_id, now()) if connection_id else None
+        term = lease.take_lease(session, connection_id, now()) if connection_id else 0
         session.commit()
-        if connection_id and term is None:
+        if term is None:
             return
         try:
             privacy.erase(session, connection_id, now())

@@ -34,6 +34,11 @@ def may_be_all_of_canvas(error: BaseException | None) -> bool:
     return isinstance(error, CanvasDown | AddressRefused | TokenRefused)
 
 
+def leaves_doubt(error: BaseException | None) -> bool:
+    """Whether Canvas may have done what was asked, or still do it."""
+    return isinstance(error, CanvasError) and error.leaves_doubt
+
+
 def of_connection(error: CanvasError) -> str:
     """The cause for which the whole connection is held after a probe failed with this."""
     if isinstance(error, TokenRefused):

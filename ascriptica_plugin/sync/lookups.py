@@ -1,8 +1,9 @@
 """Looking up which Canvas course and section one of our courses is associated with, and how it is there."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -10,11 +11,14 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
+from ..canvas.shapes import Course as CanvasCourse
 from ..ledger import claims
 from ..office import courses
 from ..tables import locks
+from ..tables.columns import change
 from ..tables.office import Association, Course
 from .connecting import CheckFailed
+from .tasks import Walk
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +81,11 @@ def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
     waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
     session.info[claims.RANG] = True
-    return session.execute(asked.execution_options(synchronize_session=False)).rowcount
+    return change(session, asked)
 
 
-def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Generator:
-    """Look up one association in the manner of a `delivery` walk, and give the course's people their seats."""
+def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Walk:
+    """Look up one association as a walk, and give the course's people their seats."""
     typed = session.get_one(Association, course_id, populate_existing=True)
     if typed.canvas_course_id is not None:
         yield from _refresh(session, typed, now)
@@ -102,34 +106,29 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         problem = "Looking it up failed on our side; the details are in the worker's log. We try again."
     course = session.get_one(Course, course_id)
     locks.lock_course(session, course)
-    typed = session.get(Association, course_id, populate_existing=True)
+    still = session.get(Association, course_id, populate_existing=True)
     asked_for = ("connection_id", "canvas_course", "canvas_section")
-    if typed is None or any(getattr(typed, name) != getattr(found, name) for name in asked_for):
+    if still is None or any(getattr(still, name) != getattr(found, name) for name in asked_for):
         return
     if problem:
-        typed.problem, typed.look_up_at = problem, now() + retry.LOOK_UP_AGAIN
+        still.problem, still.look_up_at = problem, now() + retry.LOOK_UP_AGAIN
         session.flush()
     else:
         courses.associate(session, course, found, now())
 
 
-def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Generator:
+def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Walk:
     """Learn the present name and state of a Canvas course that was found before. Its id stays, whatever the SIS ID
     that was typed leads to by now: only a person moves people."""
-    course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, known.canvas_course_id
-    values = {"look_up_at": None, "looked_up_at": now()}
+    course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, cast(int, known.canvas_course_id)
+    values: dict[str, Any] = {"look_up_at": None, "looked_up_at": now()}
     try:
-        course = yield lambda canvas: canvas.course(canvas_course_id)
+        course: CanvasCourse = yield lambda canvas: canvas.course(canvas_course_id)
     except Exception as error:
         if not isinstance(error, CanvasError):
             log.exception("Looking at Canvas course %s again failed in an unforeseen way.", canvas_course_id)
         values = {"look_up_at": now() + retry.LOOK_UP_AGAIN}
     else:
         values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}
-    session.execute(
-        update(Association)
-        .where(Association.course_id == course_id, Association.connection_id == connection_id)
-        .where(Association.canvas_course_id == canvas_course_id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    same = (Association.connection_id == connection_id, Association.canvas_course_id == canvas_course_id)
+    change(session, update(Association).where(Association.course_id == course_id, *same).values(**values))

@@ -15,7 +15,7 @@ from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from . import connecting, failures
-from .tasks import Task, probe
+from .tasks import Probe, Task
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ class Outage:
         self.on_hold = connection.hold_cause is not None
         self._suspects: list[Task] = []
 
-    def suspect(self, task: Task) -> Task | None:
+    def suspect(self, task: Task) -> Probe | None:
         """Put the task aside until it is known; the probe to send where none is on its way."""
         self._suspects.append(task)
-        return probe() if len(self._suspects) == 1 else None
+        return Probe() if len(self._suspects) == 1 else None
 
     def judge(self, error: BaseException | None) -> list[Task]:
         """Hold the connection or let it go, by what the probe was answered; those who were put aside.

@@ -11,12 +11,12 @@ from ..ledger import enrollments, settling
 from ..ledger.causes import CAUSES
 from ..ledger.work import Work
 from . import failures
-from .tasks import Task
+from .tasks import SeatTask
 
 log = logging.getLogger(__name__)
 
 
-def store(session: Session, connection_id: int, tasks: list[Task], ours: bool, now: datetime) -> None:
+def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: bool, now: datetime) -> None:
     """Write what the seats' walks learned, and of each that is over how it ended; never commits.
 
     `ours`: the drain's lease is still ours. Facts are true whoever holds it; a seat settles only if it is.

@@ -52,27 +52,19 @@ class Context:
 
 @dataclass(eq=False)
 class Task:
-    """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers.
+    """Something in hand. `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call,
+    or the walk, failed with."""
 
-    `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call, or the walk, failed
-    with.
-    """
-
-    walk: Walk | None
-    work: Work | None = None
+    walk: Walk
     call: Call | None = None
     answer: Any = None
     error: BaseException | None = None
-
-    @property
-    def is_probe(self) -> bool:
-        return self.walk is None
 
     def make_call(self, canvas: CanvasClient) -> None:
         """Make the call, in whichever thread, and keep its answer or error."""
         self.answer = self.error = None
         try:
-            self.answer = self.call(canvas)
+            self.answer = self.call(canvas) if self.call else None
         except BaseException as error:
             self.error = error
 
@@ -90,6 +82,19 @@ class Task:
             self.call, self.error = None, failure
 
 
-def probe() -> Task:
-    """One harmless question, which tells whether Canvas answers and takes the token."""
-    return Task(None, call=CanvasClient.myself)
+@dataclass(eq=False)
+class SeatTask(Task):
+    """A seat's walk."""
+
+    work: Work = field(kw_only=True)
+
+
+def _no_walk() -> Walk:
+    yield from ()
+
+
+class Probe(Task):
+    """One harmless question, which shows whether Canvas answers and takes the token."""
+
+    def __init__(self) -> None:
+        super().__init__(_no_walk(), CanvasClient.myself)

@@ -2,8 +2,9 @@
 participant's present name and email.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ def find(context: Context, work: Work) -> Walk:
         raise _ask_who(work, matches)
     if not matches:
         return None
-    ours = bool(work.login_sent) and work.login_sent.casefold() in _names(matches[0])
+    ours = (work.login_sent or "").casefold() in _names(matches[0])
     work.note_user(canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
     return matches[0].id
 
@@ -114,11 +115,11 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
     )
 
 
-def follow_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Generator:
+def follow_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Walk:
     """Give a Canvas user that we created the participant's present name and email; a failure is tried again."""
     known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
     participant = session.get_one(Participant, participant_id, populate_existing=True)
-    user_id, name, email = known.canvas_user_id, participant.name, participant.email
+    user_id, name, email = cast(int, known.canvas_user_id), participant.name, participant.email
     problem = None
     try:
         yield lambda canvas: canvas.update_user(user_id, name=name, email=email)

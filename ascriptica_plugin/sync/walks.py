@@ -67,9 +67,15 @@ def _is_ours(context: Context, work: Work, enrollment: Enrollment) -> bool:
     """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
-    is_younger = enrollment.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+    is_younger = _is_younger(work, enrollment)
     # Whoever learns of the same one in this moment takes it as we do.
     return context.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
+
+
+def _is_younger(work: Work, enrollment: Enrollment) -> bool:
+    """Whether it was made after our first request for the seat left."""
+    tried_at = work.first_tried_at
+    return tried_at is not None and enrollment.created_at >= tried_at - CLOCK_TOLERANCE
 
 
 def _was_ended_since(context: Context, work: Work, enrollment: Enrollment, asked_at: datetime) -> bool:
@@ -79,10 +85,10 @@ def _was_ended_since(context: Context, work: Work, enrollment: Enrollment, asked
 
 def _post(context: Context, work: Work, user_id: int | str) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
-    how = {"state": "invited" if context.by_invitation else "active", "notify": context.canvas_mail}
+    state = "invited" if context.by_invitation else "active"
 
     def request(canvas: CanvasClient) -> Enrollment:
-        return canvas.enroll(work.canvas_course_id, user_id, section_id, **how)
+        return canvas.enroll(work.canvas_course_id, user_id, section_id, state=state, notify=context.canvas_mail)
 
     is_first = work.first_tried_at is None
     if is_first:
@@ -162,7 +168,7 @@ def _look_for_enrollment(context: Context, work: Work) -> Walk:
     of_others = enrollments.known_elsewhere(context.session, context.connection_id, work, [row.id for row in rows])
     ended = None
     for row in sorted((row for row in rows if row.id not in of_others), key=lambda row: row.created_at, reverse=True):
-        granted = row.created_at >= work.first_tried_at - CLOCK_TOLERANCE
+        granted = _is_younger(work, row)
         if row.state in ("active", "invited", "creation_pending"):
             work.note(canvas_enrollment_id=row.id, granted=granted)
             return row.id, granted

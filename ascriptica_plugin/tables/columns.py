@@ -1,9 +1,10 @@
 """What the tables are made of: the base, the kinds of columns, and how a transaction that writes begins."""
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from cryptography.fernet import InvalidToken, MultiFernet
-from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, MetaData, String
+from sqlalchemy import Boolean, CursorResult, DateTime, Delete, Dialect, Integer, LargeBinary, MetaData, String, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -15,13 +16,13 @@ class UTCDateTime(TypeDecorator):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -61,10 +62,10 @@ class SealedColumn(TypeDecorator):
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: Sealed | None, dialect) -> bytes | None:
+    def process_bind_param(self, value: Sealed | None, dialect: Dialect) -> bytes | None:
         return None if value is None else value.ciphertext
 
-    def process_result_value(self, value: bytes | None, dialect) -> Sealed | None:
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Sealed | None:
         return None if value is None else Sealed(bytes(value))
 
 
@@ -88,7 +89,8 @@ def begin_writing(session: Session) -> None:
     BEGIN IMMEDIATE waits its turn instead. PostgreSQL needs nothing.
     """
     connection = session.connection()
-    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
+    # The driver's own connection, since SQLAlchemy does not know of a transaction that only the driver began.
+    if connection.dialect.name == "sqlite" and not cast(Any, connection.connection.dbapi_connection).in_transaction:
         # Not through the session, which would first write what waits in it, and so begin another kind of transaction.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -97,3 +99,9 @@ def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgres
     """An INSERT that knows ON CONFLICT, in this session's dialect."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     return dialect.insert(table.__table__)
+
+
+def change(session: Session, statement: Update | Delete) -> int:
+    """Run an UPDATE or DELETE as it stands, past the objects that the session holds; how many rows it changed."""
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], result).rowcount

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq.worker import SimpleWorker
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import claims
 from ..process_log import Trouble
@@ -85,7 +85,7 @@ def _forget_after_rollback(session: Session) -> None:
         session.info.pop(claims.RANG, None)
 
 
-def listen(session) -> None:
+def listen(session: Session | scoped_session[Session]) -> None:
     """Ring at every commit of this session, or scoped session, that made something due."""
     if not event.contains(session, "after_commit", ring_after_commit):
         event.listen(session, "after_commit", ring_after_commit)

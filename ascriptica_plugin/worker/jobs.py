@@ -5,6 +5,7 @@ The rows are the promise, and the sweep in `rounds` finds them without any word,
 
 import logging
 import threading
+from typing import Any, cast
 
 import redis
 import rq
@@ -33,12 +34,17 @@ AGAIN_SECONDS = 3
 log = logging.getLogger(__name__)
 
 
+def this_app() -> Flask:
+    """The application itself, which other threads can use, unlike Flask's `current_app`."""
+    return cast(Any, current_app)._get_current_object()
+
+
 def sync_enrollments() -> None:
     """The RQ job: make Canvas agree with whatever is due. It carries no data, and running it twice does no harm."""
     plugin = current_app.extensions["ascriptica"]
     plugin.bell.take_flag_down()
     try:
-        deliver(current_app._get_current_object())
+        deliver(this_app())
     except (OperationalError, InterfaceError):
         # The sweep meets the same trouble, tells it, and delivers once it is over.
         return
@@ -96,15 +102,15 @@ class _Worker(SimpleWorker):
     dequeue_timeout = 1
     """Seconds for which it waits for a job without a look at `stopping`; a Redis that froze is noticed 10 s later."""
 
-    def __init__(self, *args, stopping: threading.Event, trouble: Trouble, **kwargs):
+    def __init__(self, *args: Any, stopping: threading.Event, trouble: Trouble, **kwargs: Any):
         self.stopping, self.trouble = stopping, trouble
         super().__init__(*args, **kwargs)
 
     def _install_signal_handlers(self) -> None:
         pass
 
-    def execute_job(self, job: _Job, queue: rq.Queue) -> None:
-        if job.is_ours:
+    def execute_job(self, job: Job, queue: rq.Queue) -> None:
+        if isinstance(job, _Job) and job.is_ours:
             super().execute_job(job, queue)
             return
         log.error("Redis held a job that is not ours; it was thrown away: %.200r", job.data)
@@ -114,7 +120,7 @@ class _Worker(SimpleWorker):
     def subscribe(self) -> None:
         """Not at all: on its channel anybody who reaches Redis could end the worker."""
 
-    def heartbeat(self, *args, **kwargs) -> None:
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         # What RQ does first before it waits for a job, and after each failure to: it tries for ever and tells nobody.
         if self.stopping.is_set():
             raise StopRequested

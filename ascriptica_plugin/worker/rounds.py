@@ -59,7 +59,8 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
     """Do it until the process is told to end, whatever becomes of it; `once` answers how many seconds to rest."""
     stopping, last = app.extensions["ascriptica"].stopping, None
     while not stopping.is_set():
-        pause, began_at = PAUSE_SECONDS, time.monotonic()
+        pause: float = PAUSE_SECONDS
+        began_at = time.monotonic()
         try:
             with app.app_context():
                 pause = once(app)
