@@ -1,0 +1,111 @@
+"""The docs hold what they promise: links lead somewhere, nothing that the code has is left out, the example runs."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ascriptica_plugin
+import wsgi
+from ascriptica_plugin import config
+from ascriptica_plugin.ledger.causes import CAUSES
+from ascriptica_plugin.standalone.accounts import commands
+from ascriptica_plugin.sync.connecting import PERMISSIONS
+
+ROOT, PACKAGE = Path(__file__).parent.parent, Path(ascriptica_plugin.__file__).parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def anchors(text: str) -> set[str]:
+    """Those that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for image, target in re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", path.read_text()):
+        if image or "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.is_file(), target
+        assert not anchor or anchor in anchors(there.read_text()), target
+
+
+def test_operators_find_every_setting_and_command():
+    names = {one.name for one in config.PLUGIN + config.SITE}
+    assert {name for name in names if f"`{name}`" not in page("operator.md")} == set()
+    there = {*wsgi.app.cli.commands["ascriptica"].commands, commands.create_user.name}
+    assert {name for name in there if f"`flask ascriptica {name}" not in page("operator.md")} == set()
+
+
+def test_hosts_find_every_setting_that_is_theirs():
+    assert {one.name for one in config.PLUGIN if f"`{one.name}`" not in page("host.md")} == set()
+
+
+def test_the_office_finds_every_cause_and_permission():
+    assert {cause.title for cause in CAUSES.values() if f"**{cause.title}**" not in page("admin.md")} == set()
+    assert {name for name in PERMISSIONS if f"`{name}`" not in page("admin.md")} == set()
+
+
+def log_lines() -> set[str]:
+    """What modules of ours write into the process log, as they format it."""
+    lines = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.is_relative_to(PACKAGE / "practice"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and ast.unparse(node.func.value) in ("log", "current_app.logger")
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                lines.add(node.args[0].value)
+    return lines
+
+
+def test_operators_find_every_line_of_the_process_log():
+    lines, said = log_lines(), re.findall(r"`([^`\n]+)`", page("operator.md"))
+    assert len(lines) > 25
+    for line in lines:
+        pattern = re.sub(r"%(\\\.\d+)?[a-z]", ".+", re.escape(line))
+        assert any(re.fullmatch(pattern, one) for one in said), line
+
+
+def test_the_example_of_a_host_runs(tmp_path):
+    example = re.search(r"```python\n(\"\"\"A small app.*?)```", page("host.md"), re.DOTALL)[1]
+    (tmp_path / "host.py").write_text(example)
+    (tmp_path / "try.py").write_text("""
+from ascriptica_plugin.tables.upgrade import upgrade_tables
+from host import Base, User, app, db
+
+upgrade_tables(app)
+with app.app_context():
+    Base.metadata.create_all(db.engine)
+    db.session.add(User(email="ann@example.org", name="Ann", is_admin=True))
+    db.session.commit()
+browser = app.test_client()
+print(browser.get("/registration/my/courses").location)
+print(browser.get("/sign-in").location)
+for path in ("/", "/registration/my/courses", "/registration/tools/courses", "/registration/healthz"):
+    print(browser.get(path).status_code)
+""")
+    answer = subprocess.run(
+        [sys.executable, "try.py"],
+        cwd=tmp_path,
+        env={"SECRET_KEY": "x", "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.stdout.split()[1:] == ["/registration/", "200", "200", "200", "200"], answer.stderr
+    assert answer.stdout.startswith("/sign-in")
