@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import accounts
 
-from ..conftest import PASSWORD, in_use, make_app
+from ..office_at_work import PASSWORD, in_use, make_app
 from ..processes import worker
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
