@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy import event, inspect, select
 
-from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.canvas import Connection
 
 
 def words(answer) -> str:
@@ -24,7 +24,7 @@ def new_course(**fields) -> dict:
     return {"code": "ART", "title": "Art for all", "canvas_course": "", "canvas_section": ""} | fields
 
 
-PAGE = "/tools/settings/course-settings"
+COURSE_SETTINGS = "/tools/settings/course-settings"
 
 
 def typed(canvas, **other) -> dict:
@@ -38,19 +38,13 @@ def typed(canvas, **other) -> dict:
 
 
 def save(client, form, **extra):
-    return client.post(PAGE, data={**form, **extra}, follow_redirects=True)
+    return client.post(COURSE_SETTINGS, data={**form, **extra}, follow_redirects=True)
 
 
 def connections_of(app) -> list[Connection]:
     session = app.extensions["sqlalchemy"].session
     session.expire_all()
     return list(session.scalars(select(Connection).order_by(Connection.id)))
-
-
-def settings_of(app):
-    session = app.extensions["sqlalchemy"].session
-    session.expire_all()
-    return load_settings(session)
 
 
 def queries(app, client, path: str) -> int:
@@ -71,15 +65,3 @@ def queries(app, client, path: str) -> int:
 def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more):
     file = (io.BytesIO(data.encode() if isinstance(data, str) else data), name)
     return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)
-
-
-def upload_bytes(client, data: str):
-    """A large upload, whose body the test client would keep in a file that it leaves open."""
-    parts = [
-        '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nparticipants',
-        f'--x\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\n{data}',
-        "--x--\r\n",
-    ]
-    return client.post(
-        "/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x", follow_redirects=True
-    )

@@ -7,7 +7,7 @@ from ascriptica_plugin.sync import connecting
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ..office_at_work import Office
-from ..pages import PAGE, connections_of, save, typed, words
+from ..pages import COURSE_SETTINGS, connections_of, save, typed, words
 
 
 def test_the_saved_token_is_never_sent_to_another_host(app, admin, canvas):
@@ -24,12 +24,12 @@ def test_the_saved_token_is_never_sent_to_another_host(app, admin, canvas):
 def test_private_networks_are_refused_unless_allowed(app, admin, canvas):
     app.extensions["ascriptica"].canvases.allow_private = False
     for address in ("https://10.0.0.1", "https://localhost", "https://[::1]/", canvas.api):
-        assert "inside a private network" in words(admin.post(PAGE, data=typed(canvas, canvas_url=address)))
+        assert "inside a private network" in words(admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_url=address)))
     assert canvas.calls() == []
 
 
 def test_a_wrong_root_id_offers_the_right_one(app, admin, canvas):
-    answer = admin.post(PAGE, data=typed(canvas, canvas_root_id="999999"))
+    answer = admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_root_id="999999"))
     right = str(canvas.ids["account.root"])
     assert f"ID {right}" in words(answer)
     assert connections_of(app) == []
@@ -40,14 +40,14 @@ def test_a_wrong_root_id_offers_the_right_one(app, admin, canvas):
 
 def test_a_sub_account_is_no_root(app, admin, canvas):
     canvas.seed(accounts={"arts": {"name": "Faculty of Arts"}})
-    page = words(admin.post(PAGE, data=typed(canvas, canvas_root_id=str(canvas.ids["account.arts"]))))
+    page = words(admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_root_id=str(canvas.ids["account.arts"]))))
     assert "Faculty of Arts" in page
     assert "is a sub-account" in page
 
 
 def test_a_refused_token_never_replaces_a_working_one(app, admin, canvas):
     save(admin, typed(canvas))
-    page = words(admin.post(PAGE, data=typed(canvas, canvas_token="wrong~token")))
+    page = words(admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_token="wrong~token")))
     assert "does not accept this token" in page
     office = Office(app, canvas)
     office.register(office.course("ART", "art"))
@@ -100,12 +100,12 @@ def test_a_draft_that_turns_out_wrong_says_so_and_changes_nothing(app, admin, ca
     office = Office(app, canvas)
     office.later(minutes=1)
     office.deliver()
-    assert "does not accept this token" in words(admin.get(PAGE))
+    assert "does not accept this token" in words(admin.get(COURSE_SETTINGS))
     office.register(office.course("ART", "art"))
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
-    admin.post(PAGE, data={"discard": "1"})
-    assert "does not accept this token" not in words(admin.get(PAGE))
+    admin.post(COURSE_SETTINGS, data={"discard": "1"})
+    assert "does not accept this token" not in words(admin.get(COURSE_SETTINGS))
 
 
 def test_another_canvas_is_confirmed_first_and_becomes_a_new_connection(app, admin, canvas):
@@ -115,7 +115,7 @@ def test_another_canvas_is_confirmed_first_and_becomes_a_new_connection(app, adm
     office.deliver()
     elsewhere = canvas.api.replace("127.0.0.1", "localhost")
     form = typed(canvas, canvas_url=elsewhere)
-    assert "confirm" in admin.post(PAGE, data=form).text
+    assert "confirm" in admin.post(COURSE_SETTINGS, data=form).text
     assert len(connections_of(app)) == 1
     confirmed = form | {"canvas_token": "", "confirm": f"{elsewhere} {canvas.ids['account.root']}"}
     assert "Connected to" in words(save(admin, confirmed))
@@ -166,7 +166,9 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
     for address in [*THE_SAME, *OTHERS]:
         # Databases are reached by addresses and sockets; a name that is looked up here is a Canvas's.
         called.clear()
-        answer = admin.post(PAGE, data=typed(canvas, canvas_url=address, canvas_token="", canvas_root_id="1"))
+        answer = admin.post(
+            COURSE_SETTINGS, data=typed(canvas, canvas_url=address, canvas_token="", canvas_root_id="1")
+        )
         if address in THE_SAME:
             assert (answer.status_code, called) == (302, ["school.example"]), address
         else:

@@ -33,7 +33,7 @@ from ascriptica_plugin.worker import bell
 from ..disguises import disguises
 from ..faults.stage import signed_in
 from ..office_at_work import Office, in_use, make_app
-from ..pages import PAGE, words
+from ..pages import COURSE_SETTINGS, words
 from ..practice_canvas import Practice
 from ..processes import FLASK, REPOSITORY, Process, Valkey, Web, environment, loud, until, worker
 from ..servers import Raw, Server, path_of, reply
@@ -325,7 +325,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
 
 
 PAGES = (
-    PAGE,
+    COURSE_SETTINGS,
     "/tools/canvas",
     "/",
     "/courses/ART",
@@ -358,7 +358,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     }
 
     def save(**other: str) -> requests.Response:
-        return desk.post(PAGE, **right | other)
+        return desk.post(COURSE_SETTINGS, **right | other)
 
     def in_use_again() -> None:
         echo.shape = "as it is"
@@ -377,13 +377,13 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
         {"canvas_url": f"{echo.url}/accounts/1#{TOKEN}"},
     ):
         save(**wrong)
-        desk.get(PAGE)
+        desk.get(COURSE_SETTINGS)
     desk.post("/tools/courses/new", code="ART", title="Art", canvas_course=str(echo.canvas.ids["course.art"]))
     # Answered in every way, when it is checked, and when somebody is looked for: all of them at once.
     for shape in [*FORWARDED, *SHAPES]:
         echo.shape = shape
         save()
-        desk.get(PAGE)
+        desk.get(COURSE_SETTINGS)
     in_use_again()
     # Not "throttled", which would keep the others waiting for as long as it lasts.
     shapes = [*FORWARDED[1:], *(shape for shape in SHAPES if shape != "throttled")]

@@ -11,7 +11,19 @@ from ascriptica_plugin.worker import rounds
 
 from ...office.imports.files import COURSES, PARTICIPANTS, everything
 from ...office_at_work import sign_in
-from ...pages import all_of, upload, upload_bytes, words
+from ...pages import all_of, upload, words
+
+
+def upload_bytes(client, data: str):
+    """A large upload, whose body the test client would keep in a file that it leaves open."""
+    parts = [
+        '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nparticipants',
+        f'--x\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\n{data}',
+        "--x--\r\n",
+    ]
+    return client.post(
+        "/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x", follow_redirects=True
+    )
 
 
 def test_an_upload_is_reported_as_the_command_does(app, admin):

@@ -7,7 +7,13 @@ import pytest
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ...office_at_work import in_use, make_app, policy, sign_in
-from ...pages import PAGE, connections_of, save, settings_of, typed, words
+from ...pages import COURSE_SETTINGS, connections_of, save, typed, words
+
+
+def settings_of(app):
+    session = app.extensions["sqlalchemy"].session
+    session.expire_all()
+    return load_settings(session)
 
 
 def test_saving_connects_and_tells_whose_token_it_is(app, admin, canvas):
@@ -26,7 +32,7 @@ def test_the_token_is_encrypted_at_rest_and_on_no_page(app, admin, canvas, tmp_p
         app.extensions["sqlalchemy"].session.connection().exec_driver_sql("SELECT token FROM ascriptica_connection")
     )
     assert canvas.token.encode() not in bytes(stored.scalar())
-    for path in (PAGE, "/tools/courses", "/tools/canvas", "/"):
+    for path in (COURSE_SETTINGS, "/tools/courses", "/tools/canvas", "/"):
         assert canvas.token not in admin.get(path).text
 
 
@@ -47,7 +53,7 @@ def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin,
     assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
     assert "Saved, but not checked yet" not in page
-    assert "Saved, but not checked yet" in words(admin.get(PAGE))
+    assert "Saved, but not checked yet" in words(admin.get(COURSE_SETTINGS))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_the_url_is_tidied_and_the_person_is_told(app, admin, canvas, address, i
     ],
 )
 def test_bad_input_is_named_and_what_was_typed_is_kept(app, admin, canvas, field, value, sentence):
-    answer = admin.post(PAGE, data=typed(canvas, **{field: value}))
+    answer = admin.post(COURSE_SETTINGS, data=typed(canvas, **{field: value}))
     assert answer.status_code == 422
     assert sentence in words(answer)
     if field != "canvas_token" and value:
@@ -104,15 +110,15 @@ def test_switched_off_what_was_saved_stays(app, admin, canvas):
 
 
 def test_only_administrators_see_it(app, client):
-    assert client.get(PAGE).status_code == 302
+    assert client.get(COURSE_SETTINGS).status_code == 302
     sign_in(client, app, "pat@example.org")
-    assert client.get(PAGE).status_code == 403
-    assert client.post(PAGE, data={}).status_code == 403
+    assert client.get(COURSE_SETTINGS).status_code == 403
+    assert client.post(COURSE_SETTINGS, data={}).status_code == 403
 
 
 def test_a_change_without_csrf_token_is_refused(database_url, canvas):
     with in_use(make_app(database_url, WTF_CSRF_ENABLED=True)) as app:
-        for path in (PAGE, "/sign-in", "/sign-out", "/courses/ART/register"):
+        for path in (COURSE_SETTINGS, "/sign-in", "/sign-out", "/courses/ART/register"):
             assert app.test_client().post(path, data={}).status_code == 400
 
 
