@@ -1,5 +1,7 @@
 """Which tests begin, which are fast, and where the fixtures of several rooms stand."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -18,6 +20,7 @@ settings.register_profile("quick", derandomize=True, max_examples=30, stateful_s
 settings.register_profile("long", max_examples=2000, stateful_step_count=50, **_orders)
 settings.load_profile("quick")
 
+TESTS = Path(__file__).parent
 LONGEST_FIRST = [
     "faults/test_faults",
     "faults/test_faults_postgresql",
@@ -48,8 +51,7 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    """Walks, real processes and PostgreSQL, which every test that runs on both kinds has seen once on SQLite."""
-    on_postgresql = "callspec" in dir(item) and item.callspec.params.get("kept_app") == "postgresql"
-    return (
-        on_postgresql or not SLOW_ROOMS.isdisjoint(item.path.parts) or not SLOW_FIXTURES.isdisjoint(item.fixturenames)
-    )
+    """Walks, real processes and PostgreSQL; what runs on both kinds of database is fast on SQLite."""
+    on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kept_app") == "postgresql"
+    folders = item.path.relative_to(TESTS).parent.parts
+    return on_postgresql or bool(SLOW_ROOMS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))

@@ -4,8 +4,8 @@ from sqlalchemy import update
 
 from ascriptica_plugin.tables.canvas import Seat
 
-from ...office_at_work import Office, many
-from ...pages import queries
+from ..office_at_work import Office, many
+from ..pages import queries
 
 LISTS = (
     "/",
