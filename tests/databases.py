@@ -15,8 +15,7 @@ from ascriptica_plugin.tables.canvas import Settings
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from . import TEST_DATABASE_URL
-from .office_at_work import in_use, make_app
+from .office_at_work import TEST_DATABASE_URL, in_use, make_app
 
 
 @pytest.fixture(scope="session")

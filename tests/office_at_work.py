@@ -1,6 +1,7 @@
 """The office at work, in its own words, and people at their browsers."""
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
+
+os.environ["SECRET_KEY"] = "only for tests"
+TEST_DATABASE_URL = os.environ.pop("DATABASE_URL", None)
+os.environ.pop("REDIS_URL", None)
 
 import wsgi
 from ascriptica_plugin import Person, activity, clock
@@ -30,8 +35,6 @@ from .practice_canvas import Practice
 PASSWORD = "correct horse battery"
 HASHED_BY = passwords.METHOD
 """How passwords are hashed outside of tests, which hash hundreds of them and have no time for it."""
-
-
 passwords.METHOD = "scrypt:1024:8:1"
 
 
