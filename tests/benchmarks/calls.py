@@ -10,7 +10,7 @@ import canvasapi
 
 from ascriptica_plugin.tables.office import Course
 
-from ..conftest import Office
+from ..office_at_work import Office
 from .ground import an_office, databases, practice_canvas, tell
 
 

@@ -30,7 +30,9 @@ from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from ..conftest import Office, Practice, a_postgresql, in_use, make_app
+from ..databases import a_postgresql
+from ..office_at_work import Office, in_use, make_app
+from ..practice_canvas import Practice
 from ..processes import Valkey, until, worker
 
 # What a drain tells is put into words as in a worker, and goes nowhere.

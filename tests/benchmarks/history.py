@@ -18,7 +18,7 @@ from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.worker import jobs
 
-from ..conftest import Office
+from ..office_at_work import Office
 from .ground import Meter, QuickCanvas, add_due_seats, an_office, databases, quick_canvas, tell
 
 SEATS, ROUNDS = 1000, 3

@@ -28,7 +28,8 @@ from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from ..conftest import a_postgresql, in_use, make_app
+from ..databases import a_postgresql
+from ..office_at_work import in_use, make_app
 
 COURSES, PARTICIPANTS, SEATS, ENTRIES = 500, 40_000, 100_000, 300_000
 LARGEST_COURSE = 5000

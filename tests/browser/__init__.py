@@ -1,0 +1,1 @@
+"""A walk through the product in a real Chromium."""

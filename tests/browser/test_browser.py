@@ -28,7 +28,7 @@ from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.tables.canvas import Seat
 
-from ..conftest import PASSWORD, Office, in_use, make_app, someone
+from ..office_at_work import PASSWORD, Office, in_use, make_app, someone
 from ..processes import worker
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -26,7 +26,7 @@ from ascriptica_plugin.canvas.errors import (
 )
 from ascriptica_plugin.canvas.shapes import Account, Course, Section, User
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 from ..servers import ROW, SELF, SOMEBODY, TOKEN, Connect, Raw, path_of, reply, within
 
 

@@ -20,7 +20,7 @@ from ascriptica_plugin.canvas.client import MAX_ANSWER_BYTES
 from ascriptica_plugin.canvas.errors import AddressRefused, CanvasDown, NotFound, Throttled
 from ascriptica_plugin.canvas.transport import is_public
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 from ..servers import SELF, SOMEBODY, TOKEN, Connect, Raw, Server, path_of, reply, within
 
 # -- time -------------------------------------------------------------------------------------------------------------

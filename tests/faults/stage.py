@@ -27,7 +27,8 @@ from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Course
 
-from ..conftest import embedded_postgresql, in_use, make_app, with_tables
+from ..databases import embedded_postgresql, with_tables
+from ..office_at_work import in_use, make_app
 from ..processes import PracticeCanvas, Process, Valkey, Web, environment, until
 
 IN = ("active", "invited", "creation_pending")

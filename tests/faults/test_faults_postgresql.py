@@ -1,7 +1,7 @@
 """The quick run of the fault suite on PostgreSQL; a file of its own, so that the two run side by side."""
 
-from ..faults.kinds import CANVAS, OURS
-from ..faults.test_faults import run_quickly
+from .kinds import CANVAS, OURS
+from .quick import run_quickly
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(postgresql, tmp_path):

@@ -14,7 +14,7 @@ from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Course, LogEntry
 from ascriptica_plugin.worker.rounds import PAUSE_SECONDS
 
-from ..conftest import Office, in_use, make_app, sign_in
+from ..office_at_work import Office, in_use, make_app, sign_in
 from ..processes import Process, Valkey, until, worker
 
 # -- Canvas is away for an hour ---------------------------------------------------------------------------------------

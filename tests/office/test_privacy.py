@@ -17,16 +17,8 @@ from ascriptica_plugin.tables.columns import Base, begin_writing
 from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
-from ..conftest import PASSWORD, Office, sign_in, someone
-from ..office.imports.test_imports import upload
-from ..sync.test_drain import during_the_first_call
-from ..web.test_pages import all_of, words
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
+from ..office_at_work import PASSWORD, Office, during_the_first_call, sign_in, someone
+from ..pages import all_of, upload, words
 
 
 def number_of(office: Office, email: str = "kim@example.org") -> int:
@@ -42,9 +34,6 @@ def everything_in_the_database(office: Office) -> str:
     rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
     office.session.commit()
     return "\n".join(map(str, rows)).lower()
-
-
-# -- export -----------------------------------------------------------------------------------------------------------
 
 
 def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
@@ -82,9 +71,6 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     assert ("exported", "the office", "") in told
     for others in (canvas.token, "lou", "boss"):
         assert others not in answer.text.lower()
-
-
-# -- erase ------------------------------------------------------------------------------------------------------------
 
 
 def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canvas):

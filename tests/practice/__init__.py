@@ -1,0 +1,1 @@
+"""The practice Canvas itself: its cases are Canvas's, read in its source and documents."""

@@ -6,7 +6,7 @@ import pytest
 from canvasapi import Canvas
 from canvasapi.exceptions import BadRequest, Forbidden, InvalidAccessToken, ResourceDoesNotExist
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 
 # canvasapi warns of http, which is all that a practice server needs.
 pytestmark = pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly:UserWarning")

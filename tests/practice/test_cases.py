@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 from .cases import CASES, Run
 
 

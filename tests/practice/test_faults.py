@@ -12,7 +12,7 @@ import pytest
 import requests
 from urllib3.util import SKIP_HEADER
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 from ..processes import until
 
 SELF = "GET /users/self"

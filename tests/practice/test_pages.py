@@ -1,6 +1,6 @@
 """The pages for people."""
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 
 
 def test_pages_show_the_roster_and_say_that_this_is_not_canvas(practice: Practice) -> None:

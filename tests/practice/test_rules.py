@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from ..conftest import Practice
+from ..practice_canvas import Practice
 
 PEOPLE = {
     name: {"name": name.title(), "login": f"{name}@example.org", "sis_user_id": f"S-{name}"} for name in ("kim", "lou")

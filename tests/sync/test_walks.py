@@ -1,4 +1,4 @@
-"""Seats in step with Canvas: what each change costs in calls, and what stands on Canvas's roster afterwards."""
+"""What one seat needs of Canvas: enrolled, removed, and answers that were lost."""
 
 import threading
 import time
@@ -10,9 +10,38 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError, Unreachable
 from ascriptica_plugin.tables.canvas import CanvasUser
 
+from ..office_at_work import policy
+from ..practice_canvas import enroll_by_hand, posts
 
-def posts(calls):
-    return [call for call in calls if call.startswith(("POST", "DELETE", "PUT"))]
+
+def test_by_invitation_and_with_canvas_s_mail(office, canvas):
+    policy(office, by_invitation=True, canvas_mail=True)
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "invited"}
+    assert canvas.read("seed")["mails"] == 1
+    assert office.status()["seats"]["enrolled"] == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "state"), [("delete", "deleted"), ("deactivate", "inactive"), ("conclude", "completed")]
+)
+@pytest.mark.parametrize("of_the_course", [True, False])
+def test_a_withdrawal_deletes_deactivates_or_concludes_and_coming_back_reactivates(
+    office, canvas, task, state, of_the_course
+):
+    policy(office, on_withdrawal="delete" if of_the_course else task)
+    course = office.course("ART", "art", on_withdrawal=task if of_the_course else None)
+    office.register(course)
+    office.deliver()
+    [first] = [seat.canvas_enrollment_id for seat in office.seats()]
+    office.withdraw(course)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": state}
+    office.register(course)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert [seat.canvas_enrollment_id for seat in office.seats()] == [first]
 
 
 def test_known_person_is_enrolled_in_one_call_and_withdrawn_in_one(office, canvas):
@@ -28,15 +57,6 @@ def test_known_person_is_enrolled_in_one_call_and_withdrawn_in_one(office, canva
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_first_contact_with_somebody_in_canvas_takes_two_calls_and_then_one(office, canvas):
-    first, second = office.course("ART", "art"), office.course("BIO", "bio")
-    office.register(first, "lou")
-    assert len(office.deliver()) == 2
-    office.register(second, "lou")
-    assert office.deliver() == [f"POST /courses/{canvas.ids['course.bio']}/enrollments"]
-    assert canvas.roster("bio") == {"lou@example.org": "active"}
-
-
 def test_somebody_new_takes_three_calls(office, canvas):
     office.register(office.course("ART", "art"), "new")
     assert posts(calls := office.deliver()) == [
@@ -46,23 +66,6 @@ def test_somebody_new_takes_three_calls(office, canvas):
     assert len(calls) == 3
     assert canvas.roster("art") == {"new@example.org": "active"}
     assert office.session.query(CanvasUser).one().created_by_us
-
-
-def test_register_withdraw_register_before_delivery_is_one_enrollment(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.withdraw(course)
-    office.register(course)
-    assert len(posts(office.deliver())) == 1
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-
-
-def test_register_and_withdraw_before_delivery_asks_nothing_of_canvas(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.withdraw(course)
-    assert office.deliver() == []
-    assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 0, "removed": 1}
 
 
 def test_register_and_withdraw_asks_nothing_of_canvas_beside_somebody_whose_answer_was_lost(office, canvas):
@@ -85,21 +88,6 @@ def test_coming_back_revives_the_same_enrollment(office, canvas):
     assert len(office.deliver()) == 1
     assert [seat.canvas_enrollment_id for seat in office.seats()] == [first]
     assert canvas.roster("art") == {"kim@example.org": "active"}
-
-
-# -- what we did not grant stays --------------------------------------------------------------------------------------
-
-
-def enroll_by_hand(canvas, user, course, **enrollment):
-    form = {"user_id": canvas.ids[f"user.{user}"], "enrollment_state": "active", **enrollment}
-    answer = canvas.admin.post(
-        f"{canvas.api}/courses/{canvas.ids[f'course.{course}']}/enrollments",
-        data={f"enrollment[{name}]": value for name, value in form.items()},
-        timeout=10,
-    )
-    answer.raise_for_status()
-    canvas.calls()
-    return answer.json()
 
 
 def test_an_enrollment_that_was_there_before_us_is_not_removed(practice, office, canvas):
@@ -178,19 +166,6 @@ def test_a_teacher_who_registers_and_withdraws_stays_a_teacher(office, canvas):
     ]
 
 
-def test_two_courses_on_one_canvas_course_share_the_seat(office, canvas):
-    one, two = office.course("ART-1", "art"), office.course("ART-2", "art")
-    office.register(one)
-    office.register(two)
-    assert len(posts(office.deliver())) == 1
-    office.withdraw(one)
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-    office.withdraw(two)
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "deleted"}
-
-
 def test_two_participants_who_are_one_canvas_user_share_the_enrollment(office, canvas):
     one, two = office.course("ART-1", "art"), office.course("ART-2", "art")
     office.register(one, "kim")
@@ -242,42 +217,6 @@ def test_who_was_added_again_by_hand_after_a_shared_enrollment_s_removal_stays(o
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-# -- moves ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_move_is_into_the_new_course_first_and_then_out_of_the_old(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.deliver()
-    office.associate(course, "bio")
-    calls = posts(office.deliver())
-    assert [call.split()[0] for call in calls] == ["POST", "DELETE"]
-    assert canvas.roster("art") == {"kim@example.org": "deleted"}
-    assert canvas.roster("bio") == {"kim@example.org": "active"}
-
-
-def test_a_move_that_cannot_get_in_leaves_the_old_place(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.deliver()
-    canvas.admin.delete(f"{canvas.api}/courses/{canvas.ids['course.bio']}", data={"event": "delete"}, timeout=10)
-    office.associate(course, "bio")
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-    assert {seat.cause for seat in office.seats()} == {None, "course_missing"}
-
-
-def test_there_and_back_again_ends_in_the_first_course(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.deliver()
-    office.associate(course, "bio")
-    office.associate(course, "art")
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-    assert set(canvas.roster("bio").values()) <= {"deleted"}
-
-
 def test_the_section_is_the_same_each_time(office, canvas):
     late = canvas.ids["section.art.late"]
     course = office.course("ART", "art", late)
@@ -285,71 +224,6 @@ def test_the_section_is_the_same_each_time(office, canvas):
     office.deliver()
     rows = canvas.read("world")["enrollments"]
     assert [row["section_id"] for row in rows] == [late]
-
-
-def test_lifting_an_association_takes_people_out(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.deliver()
-    office.associate(course, None)
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "deleted"}
-
-
-# -- who it is --------------------------------------------------------------------------------------------------------
-
-
-def test_a_search_that_finds_a_similar_login_does_not_take_it(office, canvas):
-    office.register(office.course("ART", "art"), "im")
-    office.deliver()
-    assert canvas.roster("art") == {"im@example.org": "active"}
-
-
-def test_an_email_in_other_case_is_the_same_person(office, canvas):
-    office.register(office.course("ART", "art"), "kim", email="KIM@Example.org")
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-
-
-def test_several_possible_users_are_a_question(practice, office, canvas):
-    canvas.seed(
-        users={
-            "one": {"name": "Kim One", "login": "kim@example.org"},
-            "two": {"name": "Kim Two", "login": "two", "email": "kim@example.org"},
-        },
-        courses={"art": {"name": "Art"}},
-    )
-    office.connect()
-    office.register(office.course("ART", "art"))
-    office.deliver()
-    [seat] = office.seats()
-    assert seat.cause == "who_is_it"
-    assert "Kim One" in seat.cause_detail
-    assert "Kim Two" in seat.cause_detail
-    assert canvas.roster("art") == {}
-
-
-def test_a_user_deleted_in_canvas_is_not_created_again(office, canvas):
-    course = office.course("ART", "art")
-    office.register(course)
-    office.deliver()
-    office.withdraw(course)
-    office.deliver()
-    user = canvas.ids["user.kim"]
-    canvas.admin.delete(f"{canvas.api}/accounts/{canvas.ids['account.root']}/users/{user}", timeout=10)
-    office.register(course)
-    calls = office.deliver()
-    assert not any(call.endswith("/users") and call.startswith("POST") for call in calls)
-    assert [seat.cause for seat in office.seats()] == ["user_missing"]
-
-
-def test_an_unknown_sis_id_falls_back_to_the_email(office, canvas):
-    office.register(office.course("ART", "art"), "lou", sis_user_id="L-999")
-    office.deliver()
-    assert canvas.roster("art") == {"lou@example.org": "active"}
-
-
-# -- lost answers -----------------------------------------------------------------------------------------------------
 
 
 def test_an_answer_lost_after_the_enrollment_was_made_makes_no_second_one(office, canvas):
@@ -467,17 +341,6 @@ def test_what_was_ours_and_ended_by_others_before_we_knew_it_is_ours_when_it_com
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_a_user_created_though_the_answer_was_lost_is_created_once(office, canvas):
-    canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
-    office.register(office.course("ART", "art"), "new")
-    office.deliver()
-    office.later(minutes=1)
-    office.deliver()
-    assert canvas.roster("art") == {"new@example.org": "active"}
-    assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
-    assert office.session.query(CanvasUser).one().created_by_us
-
-
 def test_removed_by_hand_counts_as_removed(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
@@ -489,9 +352,6 @@ def test_removed_by_hand_counts_as_removed(office, canvas):
     office.withdraw(course)
     office.deliver()
     assert office.status()["seats"]["removed"] == 1
-
-
-# -- whose enrollment it is, when two seats meet in one ---------------------------------------------------------------
 
 
 def of_its_default_section(canvas) -> int:

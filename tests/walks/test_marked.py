@@ -30,25 +30,15 @@ from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.worker import bell
 
-from ..conftest import Office, Practice, in_use, make_app
+from ..disguises import disguises
 from ..faults.stage import signed_in
+from ..office_at_work import Office, in_use, make_app
+from ..pages import COURSE_SETTINGS, words
+from ..practice_canvas import Practice
 from ..processes import FLASK, REPOSITORY, Process, Valkey, Web, environment, loud, until, worker
 from ..servers import Raw, Server, path_of, reply
-from ..web.tools.test_settings import PAGE, words
 
 TOKEN = "7~MqXv0wPzKfTdRbYhLc4uGjSn9aEi2oCk1yWt8rDx5sBgHm3ZlQ6pJvNeUf7Va"
-
-# -- the search -------------------------------------------------------------------------------------------------------
-
-
-def disguises(token: str) -> set[bytes]:
-    """What may be left of the token: its ends, it backwards, in hex, and at any offset in base64; in small letters."""
-    raw = token.encode()
-    packed = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    found = [raw[:12], raw[-12:], raw[::-1], raw.hex().encode(), *packed]
-    return {one.lower() for one in found} | {one.translate(bytes.maketrans(b"+/", b"-_")).lower() for one in found}
-
-
 MARKS = disguises(TOKEN)
 
 
@@ -90,9 +80,6 @@ def marks_in(data: bytes) -> list[bytes]:
 def test_the_search_finds_the_token_in_every_disguise(said):
     assert marks_in(f"before {said} after".encode())
     assert not marks_in(b"before after")
-
-
-# -- a Canvas that gives it back --------------------------------------------------------------------------------------
 
 
 def _errors(status: str, words: str, **headers: str) -> bytes:
@@ -138,6 +125,7 @@ SHAPES: dict[str, Callable[[str, str], bytes | None]] = {
     ),
 }
 """Answers to whatever is asked, by what they do with the caller's Authorization; the second is another server."""
+
 
 FORWARDED = ("as it is", "with names", "with a header", "with a number")
 """Canvas's own answers, the token added to names, or to a header that can't be read, or with ids that are too large."""
@@ -190,9 +178,6 @@ def _with(said: object, names: set[str], value: object) -> object:
     if isinstance(said, list):
         return [_with(one, names, value) for one in said]
     return {name: value if name in names else one for name, one in said.items()}
-
-
-# -- the office and its processes -------------------------------------------------------------------------------------
 
 
 class Desk:
@@ -340,7 +325,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
 
 
 PAGES = (
-    PAGE,
+    COURSE_SETTINGS,
     "/tools/canvas",
     "/",
     "/courses/ART",
@@ -373,7 +358,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     }
 
     def save(**other: str) -> requests.Response:
-        return desk.post(PAGE, **right | other)
+        return desk.post(COURSE_SETTINGS, **right | other)
 
     def in_use_again() -> None:
         echo.shape = "as it is"
@@ -392,13 +377,13 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
         {"canvas_url": f"{echo.url}/accounts/1#{TOKEN}"},
     ):
         save(**wrong)
-        desk.get(PAGE)
+        desk.get(COURSE_SETTINGS)
     desk.post("/tools/courses/new", code="ART", title="Art", canvas_course=str(echo.canvas.ids["course.art"]))
     # Answered in every way, when it is checked, and when somebody is looked for: all of them at once.
     for shape in [*FORWARDED, *SHAPES]:
         echo.shape = shape
         save()
-        desk.get(PAGE)
+        desk.get(COURSE_SETTINGS)
     in_use_again()
     # Not "throttled", which would keep the others waiting for as long as it lasts.
     shapes = [*FORWARDED[1:], *(shape for shape in SHAPES if shape != "throttled")]

@@ -21,8 +21,9 @@ from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_set
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Association, Course, Registration
 
-from ..conftest import Office, Practice
 from ..faults.stage import IN
+from ..office_at_work import Office
+from ..practice_canvas import Practice
 
 WHO = st.sampled_from(["kim", "lou", "new", "old"])
 CODES = st.sampled_from(["A", "B", "C"])

@@ -1,26 +1,14 @@
 """The token: keys that rotate, and the one host that it goes to. Where it must not be found: `test_marked`."""
 
-import socket
-
-import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.sync import connecting
 from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Course
 
-from ..conftest import Office, in_use, make_app, sign_in
-from ..web.tools.test_settings import PAGE, connections_of, typed
-
-# -- keys -------------------------------------------------------------------------------------------------------------
-
-
-def rotated(app) -> tuple[int, str]:
-    result = app.test_cli_runner().invoke(args=["ascriptica", "rotate-keys"])
-    app.extensions["sqlalchemy"].session.expire_all()
-    return result.exit_code, result.output
+from ..office_at_work import Office, in_use, make_app, rotated
+from ..pages import connections_of
 
 
 def test_keys_rotate_while_the_office_works(database_url, canvas):
@@ -73,64 +61,3 @@ def test_a_token_that_no_key_opens_is_named_and_left_alone(app, canvas):
     assert "The token of https://old.example/api/v1 can't be read" in told
     assert [one.token.ciphertext == gone.ciphertext for one in connections_of(app)] == [False, True]
     assert connections_of(app)[0].token.open(office.canvases.keys) == canvas.token
-
-
-# -- the one host -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
-
-
-SAVED = "https://school.example/api/v1"
-
-
-THE_SAME = ["HTTPS://SCHOOL.EXAMPLE./courses/1", "school.example:443", "https://ｓｃｈｏｏｌ.example"]
-OTHERS = [
-    "http://school.example",
-    "https://school.example:8443",
-    "https://school.example:80",
-    "https://school.example@elsewhere.example",
-    "https://elsewhere.example/https://school.example/api/v1",
-    "https://elsewhere.example#@school.example",
-    "https://elsewhere.example\\@school.example",
-    "https://school.example.elsewhere.example",
-    "https://www.school.example",
-    "https://schооl.example",  # two Cyrillic letters
-    "https://xn--schl-5cd3b.example",
-    "https://example",
-    "https://93.184.216.34",
-]
-
-
-def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
-    """Whoever may change the settings but does not know the token can't have it sent anywhere else."""
-    session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
-    canvases.allow_private = False
-    connecting.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")
-    connecting.adopt(
-        session, load_settings(session), canvases, connecting.Findings("Ann", "School", ()), clock.utc_now()
-    )
-    load_settings(session).display_canvas = True
-    session.commit()
-    called = []
-
-    def look_up(name, *_args, **_more):
-        called.append(name)
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    for address in [*THE_SAME, *OTHERS]:
-        # Databases are reached by addresses and sockets; a name that is looked up here is a Canvas's.
-        called.clear()
-        answer = admin.post(PAGE, data=typed(canvas, canvas_url=address, canvas_token="", canvas_root_id="1"))
-        if address in THE_SAME:
-            assert (answer.status_code, called) == (302, ["school.example"]), address
-        else:
-            assert (answer.status_code, called) == (422, []), address
-        assert "7~saved" not in answer.text
-        assert [one.canvas_url for one in connections_of(app)] == [SAVED]
-        # Nor by way of what was typed and is kept until Canvas confirms it.
-        assert load_settings(session).draft_token is None

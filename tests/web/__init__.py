@@ -1,0 +1,1 @@
+"""What participants see, and what all pages have in common."""

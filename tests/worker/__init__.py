@@ -1,0 +1,1 @@
+"""The bell, the job and the rounds; what happens to whole processes is in `faults`."""

@@ -1,206 +1,126 @@
-"""The bell and the worker, with a real Valkey and real worker processes."""
+"""Somebody else who can write to Redis: nothing of theirs runs in the worker, and the worker goes on."""
 
 import json
+import pickle
 import re
 import signal
+import zlib
+from pathlib import Path
 
 import pytest
 import rq
-from sqlalchemy import create_engine, text
+from rq.job import Job
 
-from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.office import Course
 from ascriptica_plugin.worker import bell
 
-from ..conftest import Office, someone
-from ..processes import Valkey, until
+from ..office_at_work import Office
+from ..processes import Process, Valkey, until
+
+OURS = "ascriptica_plugin.worker.jobs.sync_enrollments"
 
 
-def waiting(valkey: Valkey) -> int:
-    with valkey.client() as client:
-        return rq.Queue(bell.QUEUE, connection=client).count
+@pytest.fixture
+def database_url(tmp_path, empty_sqlite: Path) -> str:
+    """One kind of database is enough here: what is tried is Redis."""
+    path = tmp_path / "office.sqlite3"
+    path.write_bytes(empty_sqlite.read_bytes())
+    return f"sqlite:///{path}"
 
 
-# -- the bell ---------------------------------------------------------------------------------------------------------
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
 
 
-def test_a_committed_registration_rings_once_for_many(ringing, valkey):
-    course = ringing.course("ART", "art")
-    for number in range(5):
-        ringing.register(course, f"p{number}")
-    assert waiting(valkey) == 1
+def stranger_module(folder: Path, marker: Path) -> None:
+    """A module that the worker could import, and whose import or any call leaves a mark."""
+    (folder / "stranger.py").write_text(
+        f"from pathlib import Path\nPath({str(marker)!r}).touch()\ndef call(*_):\n    Path({str(marker)!r}).touch()\n"
+    )
 
 
-def test_a_registration_that_is_rolled_back_does_not_ring(ringing, valkey):
-    course = ringing.course("ART", "art")
-    registrations.register(ringing.session, course, someone("kim"), ringing.now)
-    ringing.session.rollback()
-    ringing.session.commit()
-    assert waiting(valkey) == 0
-
-
-def test_the_bell_does_not_ring_before_the_commit(ringing, valkey):
-    course = ringing.course("ART", "art")
-    registrations.register(ringing.session, course, someone("kim"), ringing.now)
-    with ringing.session.begin_nested():
-        ringing.session.add(Course(code="X", title="X"))
-    assert waiting(valkey) == 0
-    ringing.session.commit()
-    assert waiting(valkey) == 1
-
-
-def test_the_job_carries_no_data(ringing, valkey, canvas):
-    ringing.register(ringing.course("ART", "art"))
-    with valkey.client() as client:
-        [job] = rq.Queue(bell.QUEUE, connection=client, serializer="json").jobs
-        assert job.func_name == "ascriptica_plugin.worker.jobs.sync_enrollments"
-        assert (job.args, job.kwargs) in [((), {}), ([], {})]
-        everything = b"".join(client.dump(key) for key in client.scan_iter())
-    assert canvas.token.encode() not in everything
-
-
-@pytest.mark.parametrize("hurt", [signal.SIGKILL, signal.SIGSTOP])
-def test_registering_works_while_redis_is_dead_or_frozen(ringing, valkey, hurt, caplog):
-    course = ringing.course("ART", "art")
-    valkey.send(hurt)
-    ringing.register(course)
-    assert course.places_taken == 1
-    assert "the worker's sweep will find what is due" in caplog.text
-
-
-# -- the worker -------------------------------------------------------------------------------------------------------
-
-
-def test_a_registration_reaches_canvas_and_a_withdrawal_leaves_it(ringing, canvas, at_work):
-    at_work.start()
-    course = ringing.course("ART", "art")
-    ringing.register(course)
-    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
-    ringing.withdraw(course)
-    until(lambda: canvas.roster("art") == {"kim@example.org": "deleted"})
-    code, log = at_work.end()
-    assert code == 0
-    assert canvas.token not in log
-
-
-def test_without_redis_the_sweep_delivers(ringing, canvas, valkey, at_work):
-    valkey.end(signal.SIGKILL)
-    at_work.start()
-    ringing.register(ringing.course("ART", "art"))
-    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
-    assert at_work.end()[0] == 0
-
-
-def test_the_worker_outlives_redis_and_answers_the_bell_again(ringing, canvas, valkey, at_work):
-    at_work.start()
-    course = ringing.course("ART", "art")
-    ringing.register(course, "kim")
-    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
-    valkey.end(signal.SIGKILL)
-    ringing.register(course, "lou")
-    until(lambda: canvas.roster("art").get("lou@example.org") == "active")
-    valkey.start()
-    ringing.register(course, "new")
-    until(lambda: canvas.roster("art").get("new@example.org") == "active")
-    until(lambda: waiting(valkey) == 0)
-    assert at_work.child.poll() is None
-
-
-def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_once(
-    ringing, canvas, database_url, at_work
+def test_only_our_own_job_runs(
+    ringing: Office,
+    valkey: Valkey,
+    at_work: Process,
+    canvas,
+    tmp_path: Path,
 ):
-    course = ringing.course("ART", "art")
-    course_id = course.id
-    canvas.options(latency_seconds=1)
-    at_work.start()
-    ringing.register(ringing.session.get(Course, course_id), "new")
-    ringing.session.commit()
-    # Once the enrollment's call is on its way, the database takes no more writes from the worker.
-    until(lambda: any("/users" in call["path"] for call in canvas.read("calls")["calls"] if call["method"] == "POST"))
-    until(lambda: ringing.seats()[0].first_tried_at is not None)
-    ringing.session.commit()
-    engine = create_engine(database_url)
-    with engine.connect() as blocker:
-        lock = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "LOCK TABLE ascriptica_seat IN EXCLUSIVE MODE"
-        until(lambda: _wrote_user(ringing))
-        blocker.execute(text(lock))
-        until(lambda: canvas.roster("art") == {"new@example.org": "active"})
-        at_work.end(signal.SIGKILL)
-        blocker.rollback()
-    engine.dispose()
-    canvas.options(latency_seconds=0)
-    [seat] = ringing.seats()
-    assert seat.canvas_enrollment_id is None
-    ringing.session.commit()
-
-    at_work.start()
-    until(lambda: ringing.status()["seats"]["enrolled"] == 1)
-    assert canvas.roster("art") == {"new@example.org": "active"}
-    assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
-
-
-def _wrote_user(office: Office) -> bool:
-    from ascriptica_plugin.tables.canvas import CanvasUser
-
-    office.session.expire_all()
-    known = office.session.query(CanvasUser).first()
-    office.session.commit()
-    return known is not None and known.canvas_user_id is not None
-
-
-def test_what_was_changed_while_no_worker_ran_is_delivered_at_its_start(ringing, canvas, valkey, at_work):
-    course = ringing.course("ART", "art")
-    for who in ("kim", "lou"):
-        ringing.register(course, who)
-    ringing.withdraw(course, "lou")
+    marker = tmp_path / "it ran"
+    stranger_module(tmp_path, marker)
+    at_work.environment["PYTHONPATH"] = str(tmp_path)
+    packed = pickle.dumps(Bomb(marker))
     with valkey.client() as client:
-        client.flushall()
+        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
+        strange = [
+            queue.enqueue("os.system", f"touch '{marker}'"),
+            queue.enqueue("stranger.call"),
+            queue.enqueue(OURS, "an argument"),
+            queue.enqueue("ascriptica_plugin.tables.upgrade.upgrade_tables"),
+            queue.enqueue("sync_enrollments", on_failure=rq.Callback("stranger.call")),
+        ]
+        # Ours by name, and more that RQ would do for whoever asks.
+        polite = queue.enqueue(
+            OURS, on_success=rq.Callback("stranger.call"), on_failure=rq.Callback("stranger.call"), meta={"a": 1}
+        )
+        client.hset(polite.key, mapping={"meta": packed, "result": packed, "timeout": 1})
+        webhook = {"url": f"{canvas.api}/told", "job_status": "finished", "headers": {}}
+        client.hset(polite.key, "webhooks", json.dumps([webhook]))
+        # Payloads that are no JSON, and a job that says what no job says.
+        for number, data in enumerate((packed, zlib.compress(packed), b"\xff\x00", b"[]", b"{}")):
+            bad = queue.enqueue(OURS)
+            client.hset(bad.key, "data", data)
+            strange.append(bad)
+            if number == 4:
+                client.hset(bad.key, mapping={"status": "dancing"})
+        # An abandoned run, which maintenance would tell a callback about.
+        left = Job.create(OURS, connection=client, serializer="json", on_failure=rq.Callback("stranger.call"))
+        left.save()
+        client.hset(left.key, mapping={"status": "started", "meta": packed, "data": packed})
+        client.zadd(f"rq:wip:{bell.QUEUE}", {f"{left.id}:x": 1})
+        client.sadd("rq:groups", "theirs")
+        client.sadd("rq:group:theirs", left.id)
+
     at_work.start()
+    with valkey.client() as client:
+        until(lambda: marker.exists() or not client.exists(queue.key, f"{queue.key}:intermediate"))
+        assert not marker.exists()
+        # Orders that RQ takes on the worker's channel.
+        [worker] = [name.decode() for name in client.smembers("rq:workers")]
+        told = [
+            client.publish(worker.replace("rq:worker:", "rq:pubsub:"), json.dumps({"command": command}))
+            for command in ("shutdown", "kill-horse", "stop-job")
+        ]
+        assert told == [0, 0, 0]
+    ringing.register(ringing.course("ART", "art"))
     until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
+    assert not marker.exists()
+    code, log = at_work.end(signal.SIGTERM)
+    assert code == 0
+    assert log.count("not ours; it was thrown away") == len(strange)
+    assert [line for line in log.splitlines() if "os.system" in line and "ERROR" in line]
+    assert "Traceback" not in log
+    assert "/told" not in canvas.calls()
+    assert not marker.exists()
 
 
-def test_status_is_told_to_programs(ringing, canvas):
-    ringing.register(ringing.course("ART", "art"))
-    result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
-    told = json.loads(result.output)
-    assert told["seats"] == {"due": 1, "held": 0, "parked": 0, "enrolled": 0, "removed": 0}
-    assert told["connection"] == "ok"
-    assert told["oldest_due_seconds"] >= 0
-    assert told["worker_seen_seconds"] is None
-
-
-def test_status_tells_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
-    def told() -> str:
-        ringing.session.remove()
-        return ringing.app.test_cli_runner().invoke(args=["ascriptica", "status"]).output.splitlines()[-1]
-
-    def seconds() -> int | None:
-        found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", told())
-        return int(found[1]) if found else None
-
-    assert told() == "No worker is seen. Without Redis one is seen only while it delivers."
-    at_work.start()
-    until(lambda: seconds() is not None and seconds() < 3)
-    at_work.end()
-    assert seconds() is None, "it said that it ends"
-    at_work.start()
-    until(lambda: seconds() is not None)
-    at_work.end(signal.SIGKILL)
-    until(lambda: seconds() > 3)
-
-
-def test_a_worker_that_delivers_without_redis_is_seen(ringing, canvas, valkey, at_work):
-    valkey.end(signal.SIGKILL)
-    canvas.options(latency_seconds=1)
-    ringing.register(ringing.course("ART", "art"))
-    at_work.start()
-
-    def seen() -> float | None:
-        ringing.session.remove()
-        result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
-        return json.loads(result.stdout)["worker_seen_seconds"]
-
-    until(lambda: seen() is not None)
-    canvas.options(latency_seconds=0)
-    until(lambda: seen() is None)
-    assert canvas.roster("art") == {"kim@example.org": "active"}
+def test_what_is_no_job_of_ours_is_not_unpacked(
+    ringing: Office,
+    valkey: Valkey,
+    at_work: Process,
+):
+    packed = zlib.compress(bytes(300_000_000))
+    with valkey.client() as client:
+        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
+        client.hset(queue.enqueue(OURS).key, "data", packed)
+        at_work.start()
+        until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))
+    told = Path(f"/proc/{at_work.child.pid}/status").read_text()
+    code, log = at_work.end(signal.SIGTERM)
+    assert (code, log.count("not ours; it was thrown away")) == (0, 1)
+    assert int(re.search(r"VmHWM:\s+([0-9]+) kB", told)[1]) < 250_000

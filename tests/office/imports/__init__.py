@@ -1,0 +1,1 @@
+"""Imports: files, their rows and a run, by the command."""

@@ -16,19 +16,16 @@ from sqlalchemy import select
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.office import people
-from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step, sessions
+from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
 from ascriptica_plugin.worker import rounds
 
-from ...conftest import PASSWORD, in_use, make_app, sign_in
-from ...standalone.accounts.test_accounts import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
-from ...walks.test_marked import disguises
-from ...walks.test_token import rotated
-from ...web.test_pages import all_of, words
-
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+from ...disguises import disguises
+from ...office_at_work import PASSWORD, in_use, make_app, rotated, sign_in
+from ...pages import all_of, words
+from .visitors import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
 
 
 @pytest.fixture(autouse=True)
@@ -101,9 +98,6 @@ def page_of(app: Flask, email: str = "ann@example.org") -> str:
     participant = people.participant_for(session, accounts.person_of(account))
     session.commit()
     return f"/tools/participants/{participant.id}"
-
-
-# -- set up -----------------------------------------------------------------------------------------------------------
 
 
 def test_setting_up_takes_the_password_and_a_right_code(app):
@@ -185,9 +179,6 @@ def test_the_secret_is_sealed_and_shown_only_while_it_is_set_up(app, caplog, bos
     written += [caplog.text.encode(), kept.secret.ciphertext, repr(vars(kept)).encode()]
     assert kept.secret.open(app.extensions["ascriptica"].canvases.keys) == ann.secret
     assert [mark for mark in disguises(ann.secret) for where in written if mark in where.lower()] == []
-
-
-# -- signing in -------------------------------------------------------------------------------------------------------
 
 
 def test_nobody_is_signed_in_before_the_code(ann, wait):
@@ -375,9 +366,6 @@ def test_a_password_that_changes_while_it_is_looked_at_begins_no_session(app, mo
     assert all_of(app, AccountSession) == []
 
 
-# -- lost -------------------------------------------------------------------------------------------------------------
-
-
 def test_another_administrator_removes_what_was_lost(app, ann, boss):
     page = page_of(app)
     assert "Remove the second step" in words(boss.get(page))
@@ -467,9 +455,6 @@ def test_a_closed_account_leaves_nothing_behind(app, ann, boss):
     assert len(all_of(app, AccountSession)) == 1, "the administrator's"
 
 
-# -- keys -------------------------------------------------------------------------------------------------------------
-
-
 def test_the_keys_of_secrets_rotate(database_url, wait):
     older, newer = (Fernet.generate_key().decode() for _ in range(2))
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=older)) as app:
@@ -509,9 +494,6 @@ def test_a_secret_that_no_key_opens_leads_to_a_sentence(app, ann, boss, wait):
     assert browser.sign_in().location == "/"
 
 
-# -- administrators who must ------------------------------------------------------------------------------------------
-
-
 def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
     app.config["ASCRIPTICA_ADMIN_SECOND_STEP"] = True
     has_account(app, admin=True)
@@ -539,79 +521,6 @@ def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
 def test_without_the_rule_an_administrator_reads_a_hint_on_the_own_page_only(app, boss):
     assert "You are an administrator" in words(boss.get("/my/sign-in"))
     assert "second step" not in words(boss.get("/tools/courses")).lower()
-
-
-# -- sessions ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("called", "name"),
-    [
-        (FIREFOX, "Firefox on Linux"),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
-            "Chrome on Windows",
-        ),
-        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605 Version/18.5 Safari/605", "Safari on Mac"),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605 CriOS/140 Safari/604",
-            "Chrome on iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
-            "Chrome on Android",
-        ),
-        ("curl/8.14", "A browser that didn't say its name"),
-        ("<script>", "A browser that didn't say its name"),
-        ("", "A browser that didn't say its name"),
-    ],
-)
-def test_a_session_is_known_by_what_its_browser_called_itself(app, called, name):
-    has_account(app)
-    ann = visitor(app)
-    ann.sign_in(headers={"User-Agent": called})
-    assert name in words(ann.get("/my/sessions"))
-
-
-def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
-    has_account(app)
-    here, phone, library = visitor(app), visitor(app), visitor(app)
-    here.sign_in(headers={"User-Agent": FIREFOX})
-    for browser in (phone, library):
-        browser.sign_in(headers={"User-Agent": "iPhone Safari"})
-    lou = visitor(app)
-    has_account(app, "lou@example.org")
-    for browser in (visitor(app), lou):
-        browser.sign_in("lou@example.org")
-    assert "Here, and on 2 more browsers." in words(here.get("/my/sign-in"))
-    page = here.get("/my/sessions")
-    assert "Firefox on Linux" in words(page)
-    offered = [value for value in re.findall(r'name="which"[^>]* value="([^"]*)"', page.text) if value]
-    assert len(offered) == 2
-    with phone.session_transaction() as cookie:
-        kept = all_of(app, AccountSession)
-        [mine] = [one.token_hash for one in kept if sessions.is_with(one, cookie["_user_id"])]
-    assert mine in offered
-
-    assert here.post("/my/sessions", data={"which": mine}).status_code == 422
-    assert here.post("/my/sessions", data={"which": mine, "password": ANOTHER}).status_code == 422
-    assert phone.is_signed_in()
-    assert lou.post("/my/sessions", data={"which": mine, "password": PASSWORD}).status_code == 302
-    assert phone.is_signed_in(), "nobody ends somebody else's"
-    copied = here.get_cookie("session").value
-    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
-    assert "You are signed out there." in words(answer)
-    thief = visitor(app)
-    thief.set_cookie("session", copied)
-    assert not thief.is_signed_in(), "the password makes the session's token anew"
-    assert [browser.is_signed_in() for browser in (here, phone, library)] == [True, False, True]
-    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
-    assert "is no longer as it was in the list" in words(answer)
-    here.post("/my/sessions", data={"which": "", "password": PASSWORD})
-    assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
-    assert "Nowhere else." in words(here.get("/my/sessions"))
-    assert "Nowhere else." in words(here.post("/my/sessions", data={"which": mine, "password": ANOTHER}))
 
 
 def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):

@@ -1,0 +1,1 @@
+"""What administrators see, a file for each page."""

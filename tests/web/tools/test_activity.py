@@ -1,36 +1,17 @@
 """/tools/log: what is shown and found, and that old entries vanish."""
 
-from datetime import UTC, datetime, timedelta
+import html
+import re
+from datetime import UTC, datetime
 
 import pytest
 
-from ascriptica_plugin import activity, process_log
+from ascriptica_plugin import activity
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
-from ascriptica_plugin.worker import rounds
+from ascriptica_plugin.web.tools import activity as activity_page
 
-from ...conftest import in_use, make_app, sign_in
-from ...web.test_pages import all_of, words
-from ...web.tools.test_participants import queries
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
-
-
-@pytest.fixture
-def session(app):
-    return app.extensions["sqlalchemy"].session
-
-
-def entries(session, n: int, **columns) -> None:
-    now = datetime.now(UTC)
-    for number in range(n):
-        activity.note(
-            session, now, **({"who": "boss@example.org", "what": "did", "words": f"entry-{number:04}"} | columns)
-        )
-    session.commit()
+from ...office_at_work import entries, sign_in
+from ...pages import queries, words
 
 
 def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
@@ -129,37 +110,22 @@ def test_an_empty_log_says_so(admin):
     assert "The log has nothing like that." in words(admin.get("/tools/log?q=x"))
 
 
-def test_old_entries_vanish(app, session):
-    now = datetime.now(UTC)
-    for days in (181, 179, 0):
-        activity.note(session, now - timedelta(days=days), activity.US, "did", f"{days} days ago")
-    session.commit()
-    rounds.forget(app)
-    assert {one.words for one in all_of(app, LogEntry)} == {"179 days ago", "0 days ago"}
-    with in_use(make_app(app.config["SQLALCHEMY_DATABASE_URI"], ASCRIPTICA_LOG_DAYS="30")) as shorter:
-        rounds.forget(shorter)
-        sign_in(client := shorter.test_client(), shorter, "boss@example.org", admin=True)
-        assert "30 days" in words(client.get("/tools/log"))
-    assert {one.words for one in all_of(app, LogEntry)} == {"0 days ago"}
-
-
-def test_the_worker_forgets_at_once_and_then_every_hour(app, session, monkeypatch):
-    """The worker rests by a clock of ours, and ends after its third rest."""
-    activity.note(session, datetime.now(UTC) - timedelta(days=181), activity.US, "did")
-    session.commit()
-    stopping, rests = app.extensions["ascriptica"].stopping, []
-
-    def wait(seconds: float) -> None:
-        rests.append((seconds, len(all_of(app, LogEntry))))
-        if len(rests) == 3:
-            stopping.set()
-
-    monkeypatch.setattr(stopping, "wait", wait)
-    rounds._again_and_again(app, rounds.forget, process_log.Trouble("The database", ""))
-    stopping.clear()
-    assert rests == [(3600, 0)] * 3
-
-
 def test_participants_see_no_log(app, client):
     sign_in(client, app, "kim@example.org")
     assert client.get("/tools/log").status_code == 403
+
+
+def test_a_long_log_is_searched_a_stretch_at_a_time(office, admin, monkeypatch):
+    monkeypatch.setattr(activity_page, "A_LOOK", 50)
+    session = office.session
+    entries(session, 1, words="needle")
+    entries(session, 120, words="hay")
+    path = "/tools/log?q=needle"
+    for _ in range(2):
+        page = admin.get(path).text
+        assert "Nothing like that was found so far." in page
+        assert "Searched back to" in page
+        path = html.unescape(re.search(r'rel="next" href="([^"]+)', page)[1])
+    page = admin.get(path).text
+    assert '<span class="under address">needle</span>' in page
+    assert 'rel="next"' not in page

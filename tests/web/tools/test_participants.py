@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from flask import g
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import accounts, links
@@ -12,14 +12,8 @@ from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import CanvasUser
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
-from ...conftest import PASSWORD, Office, sign_in
-from ...web.test_pages import all_of, words
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
+from ...office_at_work import PASSWORD, Office, sign_in
+from ...pages import all_of, queries, words
 
 
 def people_of(app, n: int, name: str = "Person {:04}") -> list[int]:
@@ -30,27 +24,9 @@ def people_of(app, n: int, name: str = "Person {:04}") -> list[int]:
     return [one.id for one in made]
 
 
-def queries(app, client, path: str) -> int:
-    """How many statements a page takes."""
-    asked = []
-
-    def count(*args):
-        asked.append(args[2])
-
-    engine = app.extensions["sqlalchemy"].engine
-    event.listen(engine, "before_cursor_execute", count)
-    answer = client.get(path)
-    event.remove(engine, "before_cursor_execute", count)
-    assert answer.status_code == 200
-    return len(asked)
-
-
 def corrected(admin, number: int, **fields):
     form = {"name": "Kim", "email": "kim@example.org", "sis_user_id": ""} | fields
     return admin.post(f"/tools/participants/{number}", data=form)
-
-
-# -- finding ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("typed", ["lee kim", "KIM.LEE@", "k-100", "Kim", " kim  lee ", "im.l"])
@@ -106,9 +82,6 @@ def test_more_registrations_ask_no_more(office, admin):
 
 def test_an_empty_list_says_so(admin):
     assert "There are no participants yet." in words(admin.get("/tools/participants"))
-
-
-# -- correcting -------------------------------------------------------------------------------------------------------
 
 
 def test_a_correction_is_kept_and_logged_with_what_changed(app, admin):
@@ -258,9 +231,6 @@ def test_a_canvas_user_that_we_created_follows_a_correction(office, admin):
     office.session.commit()
     corrected(admin, known.participant_id, name="Nora New", email="new@example.org")
     assert all_of(office.app, CanvasUser)[0].follow_at is None
-
-
-# -- registrations and trying again -----------------------------------------------------------------------------------
 
 
 def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, canvas):

@@ -1,4 +1,4 @@
-"""The clerk's page of one course: the roster, on behalf, the list as a file, cancelling; and the waitlist's pages."""
+"""A course's roster: found in, registered and withdrawn on behalf, exported."""
 
 import csv
 import html
@@ -10,48 +10,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select
 
-from ascriptica_plugin.office import registrations
-from ascriptica_plugin.office.pasted_list import lines_of, read_people
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
 
-from ...conftest import Office, sign_in, someone
-
-
-def words(answer) -> str:
-    """The text of a page, without tags."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
-
-
-@pytest.fixture
-def here(app) -> Office:
-    """An office without Canvas."""
-    return Office(app, None)
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
-
-
-@pytest.fixture
-def kim(app, client):
-    sign_in(client, app, "kim@example.org")
-    return client
-
-
-def wait_for(office: Office, course: Course, *who: str) -> None:
-    """Put people on the waitlist of a full course."""
-    for one in who:
-        registrations.register(office.session, course, someone(one), office.now, wait=True)
-        office.session.commit()
-
-
-def statuses(office: Office) -> dict[str, str]:
-    """email → status of the newest registration."""
-    office.session.expire_all()
-    rows = office.session.scalars(select(Registration).order_by(Registration.id))
-    return {row.participant.email: row.status for row in rows}
+from ...office_at_work import Office, logged, many, sign_in, statuses, wait_for
+from ...pages import words
 
 
 def count(office: Office, model) -> int:
@@ -63,90 +25,6 @@ def registration_of(office: Office, email: str) -> Registration:
     return office.session.scalars(
         select(Registration).join(Participant).where(Participant.email == email).order_by(Registration.id.desc())
     ).first()
-
-
-def logged(office: Office) -> list[tuple[str, str, str | None]]:
-    """Who, what, to whom."""
-    office.session.expire_all()
-    entries = office.session.scalars(select(LogEntry).order_by(LogEntry.id))
-    return [(entry.who, entry.what, entry.participant and entry.participant.email) for entry in entries]
-
-
-# -- the waitlist's pages ---------------------------------------------------------------------------------------------
-
-
-def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas(office, kim, canvas):
-    course = office.course("ART", "art", capacity=1)
-    office.register(course, "lou")
-    page = kim.get("/courses/ART")
-    assert "All places are taken. On the waitlist you get the next place" in words(page)
-    assert "Join the waitlist" in page.text
-    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
-    assert "You are on the waitlist for ART here." in page
-    assert "You are number 1 on the waitlist." in page
-    office.deliver()
-    assert canvas.roster("art") == {"lou@example.org": "active"}
-    assert "Number 1 on the waitlist" in words(kim.get("/my/courses"))
-    office.withdraw(course, "lou")
-    assert "You are registered" in words(kim.get("/courses/ART"))
-    office.deliver()
-    assert canvas.roster("art") == {"lou@example.org": "deleted", "kim@example.org": "active"}
-    assert ("Ascriptica", "moved up", "kim@example.org") in logged(office)
-
-
-def test_whoever_would_lose_the_place_is_told_before(here, kim):
-    course = here.course("ART", capacity=1)
-    kim.post("/courses/ART/register")
-    assert "given away at once" not in words(kim.get("/courses/ART"))
-    wait_for(here, course, "max")
-    assert "1 person waits for a place. If you withdraw, yours is given away at once." in words(kim.get("/courses/ART"))
-
-
-def test_leaving_the_waitlist_gives_no_place_back(here, kim):
-    course = here.course("ART", capacity=1)
-    here.register(course, "lou")
-    wait_for(here, course, "max")
-    kim.post("/courses/ART/register", data={"wait": "1"})
-    assert "You are number 2 on the waitlist." in words(kim.get("/courses/ART"))
-    page = words(kim.post("/courses/ART/withdraw", follow_redirects=True))
-    assert "You have withdrawn from ART here." in page
-    assert statuses(here) == {
-        "lou@example.org": "registered",
-        "max@example.org": "waitlisted",
-        "kim@example.org": "withdrawn",
-    }
-    assert course.places_taken == 1
-    assert logged(here)[-1][1] == "left the waitlist"
-
-
-def test_more_places_move_people_up(here, admin):
-    course = here.course("ART", capacity=1)
-    here.register(course, "a")
-    wait_for(here, course, "b", "c", "d")
-    form = {"code": "ART", "title": "Art", "capacity": "3"}
-    page = words(admin.post("/tools/courses/ART/edit", data=form, follow_redirects=True))
-    assert "2 people moved up from the waitlist." in page
-    assert list(statuses(here).values()) == ["registered"] * 3 + ["waitlisted"]
-    assert "1 person moved up" in words(
-        admin.post("/tools/courses/ART/edit", data=form | {"capacity": ""}, follow_redirects=True)
-    )
-    assert course.places_taken == 4
-
-
-def test_asking_to_wait_where_there_is_a_place_registers(here, kim):
-    here.course("ART", capacity=1)
-    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
-    assert "You are registered for ART here." in page
-
-
-def test_twice_on_the_waitlist_is_a_sentence(here, kim):
-    here.course("ART", capacity=0)
-    kim.post("/courses/ART/register", data={"wait": "1"})
-    page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
-    assert "You are already on the waitlist for ART here." in page
-
-
-# -- the roster -------------------------------------------------------------------------------------------------------
 
 
 def test_the_roster_tells_who_is_where_and_how_their_access_stands(office, admin):
@@ -190,13 +68,6 @@ def test_a_long_roster_has_pages(here, admin):
     assert "51–100 of 120" in pages[1]
 
 
-def many(office: Office, course: Course, n: int, start: int = 0) -> None:
-    """Register people p0, p1, ... at once."""
-    entries = [registrations.Entry(f"p{i}@example.org", f"P {i}") for i in range(start, start + n)]
-    registrations.register_entries(office.session, course, entries, office.now, "boss@example.org")
-    office.session.commit()
-
-
 @contextmanager
 def counted(app):
     """The statements that run meanwhile."""
@@ -226,9 +97,6 @@ def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
     with counted(app) as more:
         assert admin.get("/tools/courses/ART").text.count("@example.org") == 50
     assert len(more) == len(few) <= 20
-
-
-# -- on behalf --------------------------------------------------------------------------------------------------------
 
 
 def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
@@ -361,48 +229,6 @@ def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas
     assert "There is nothing to try again for Kim." in again
 
 
-# -- a pasted list ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("typed", "email", "name"),
-    [
-        ("kim@example.org", "kim@example.org", ""),
-        ("kim@example.org, Kim Lee", "kim@example.org", "Kim Lee"),
-        ("Kim Lee;kim@example.org", "kim@example.org", "Kim Lee"),
-        ("kim@example.org\tKim Lee", "kim@example.org", "Kim Lee"),
-        ("Kim Lee <kim@example.org>", "kim@example.org", "Kim Lee"),
-        ('"Lee, Kim" <kim@example.org>,', "kim@example.org", "Lee, Kim"),
-        ('kim@example.org,"Lee, Kim"', "kim@example.org", "Lee, Kim"),
-    ],
-)
-def test_a_line_is_read(typed, email, name):
-    for text, number in ((typed, 1), (f"E-Mail,Name\r\n\r\n{typed}\r\n", 3)):
-        [line] = read_people(lines_of(text))
-        assert (line.number, line.email, line.name, line.problem) == (number, email, name, None)
-
-
-@pytest.mark.parametrize(
-    ("typed", "problem"),
-    [
-        ("Kim Lee", "Enter an email address."),
-        ("Kim <kim>", "That is not an email address."),
-        ("kim@example.org, Lee, Kim", "More than an email and a name."),
-        ("kim@example.org lou@example.org", "That is not an email address."),
-        ("kim@example.org, lou@example.org", "More than one email."),
-        ("x" * 200_000, "Too long for one person."),
-        ("kim@example.org," + "x" * 256, "Keep the name to 255"),
-        ("kim@example.org,a\x00b", "Take the line breaks and control"),
-        ("kim@example.org,a\x9bb", "Take the line breaks and control"),
-        ("kim@example.org,a\u202eb", "Take the line breaks and control"),
-        ('"kim@example.org', ""),
-    ],
-)
-def test_a_line_that_can_t_be_read_says_why(typed, problem):
-    [line] = read_people(lines_of(typed))
-    assert (line.problem or "").startswith(problem)
-
-
 def test_a_pasted_list_goes_in_as_a_whole(office, admin, canvas):
     office.course("ART", "art", capacity=2)
     text = "name,email\nKim Lee <kim@example.org>\nlou@example.org\nann@example.org, Ann"
@@ -455,9 +281,6 @@ def test_a_long_list_fills_the_course_and_then_its_waitlist(office, admin, canva
     assert len(office.seats()) == 60
 
 
-# -- the list as a file -----------------------------------------------------------------------------------------------
-
-
 def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     course = office.course("ART", "art", capacity=5)
     office.register(course, "kim", sis_user_id="K-100")
@@ -489,61 +312,6 @@ def test_a_long_export_is_whole(here, admin, monkeypatch):
     many(here, here.course("ART"), 101)
     rows = list(csv.reader(io.StringIO(admin.post("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
     assert len({row[1] for row in rows[1:]}) == len(rows) - 1 == 101
-
-
-# -- cancelling -------------------------------------------------------------------------------------------------------
-
-
-def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
-    course = office.course("ART", "art", capacity=2)
-    for who in ("kim", "lou"):
-        office.register(course, who)
-    wait_for(office, course, "ann")
-    office.deliver()
-    page = words(admin.get("/tools/courses/ART/cancel"))
-    assert "2 people registered for it are withdrawn." in page
-    assert "1 person on the waitlist is taken off it." in page
-    assert "Their enrollments in Canvas are deleted" in page
-    assert "Type the course's code" not in page
-    assert course.cancelled_at is None
-    page = words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
-    assert "ART here is cancelled." in page
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "deleted", "lou@example.org": "deleted"}
-    assert set(statuses(office).values()) == {"withdrawn"}
-    assert (course.places_taken, course.cancelled_at is not None) == (0, True)
-    assert "ART here" not in words(admin.get("/"))
-    assert ("boss@example.org", "withdrew", "ann@example.org") in logged(office)
-    assert ("boss@example.org", "cancelled", None) in logged(office)
-
-    answer = admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
-    assert answer.status_code == 422
-    assert set(statuses(office).values()) == {"withdrawn"}
-    assert admin.get("/tools/courses/ART/cancel").location == "/tools/courses/ART"
-    assert "cancelled already" in words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
-
-    other = app.test_client()
-    sign_in(other, app, "max@example.org")
-    page = words(other.get("/courses/ART"))
-    assert "This course is cancelled." in page
-    assert "Register" not in page.replace("Registration", "")
-    assert "This course is cancelled." in words(other.post("/courses/ART/register", follow_redirects=True))
-    assert set(statuses(office).values()) == {"withdrawn"}
-
-
-def test_cancelling_a_course_of_many_asks_a_second_time(here, admin):
-    course = here.course("ART", capacity=20)
-    many(here, course, 21)
-    assert "Type the course's code" in words(admin.get("/tools/courses/ART/cancel"))
-    for typed in ({}, {"code": "BIO"}):
-        answer = admin.post("/tools/courses/ART/cancel", data=typed)
-        assert answer.status_code == 422
-        assert "To cancel the course, type ART here." in words(answer)
-    assert set(statuses(here).values()) == {"registered", "waitlisted"}
-    assert "is cancelled" in words(
-        admin.post("/tools/courses/ART/cancel", data={"code": " art "}, follow_redirects=True)
-    )
-    assert set(statuses(here).values()) == {"withdrawn"}
 
 
 def test_another_registration_for_the_same_canvas_course_keeps_the_access(office, admin, canvas):

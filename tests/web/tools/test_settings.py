@@ -1,47 +1,13 @@
 """Tools → Settings → Course Settings, as an administrator meets it."""
 
 import html
-import re
 
 import pytest
-from sqlalchemy import select
 
-from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.canvas import load_settings
 
-from ...conftest import Office, in_use, make_app, sign_in
-
-PAGE = "/tools/settings/course-settings"
-
-
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
-
-
-def typed(canvas, **other) -> dict:
-    """What an administrator types to connect to the practice Canvas."""
-    return {
-        "display_canvas": "y",
-        "canvas_url": canvas.api,
-        "canvas_token": canvas.token,
-        "canvas_root_id": str(canvas.ids["account.root"]),
-    } | other
-
-
-def words(answer) -> str:
-    """The text of a page, without tags."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
-
-
-def save(client, form, **extra):
-    return client.post(PAGE, data={**form, **extra}, follow_redirects=True)
-
-
-def connections_of(app) -> list[Connection]:
-    session = app.extensions["sqlalchemy"].session
-    session.expire_all()
-    return list(session.scalars(select(Connection).order_by(Connection.id)))
+from ...office_at_work import in_use, make_app, policy, sign_in
+from ...pages import COURSE_SETTINGS, connections_of, save, typed, words
 
 
 def settings_of(app):
@@ -66,7 +32,7 @@ def test_the_token_is_encrypted_at_rest_and_on_no_page(app, admin, canvas, tmp_p
         app.extensions["sqlalchemy"].session.connection().exec_driver_sql("SELECT token FROM ascriptica_connection")
     )
     assert canvas.token.encode() not in bytes(stored.scalar())
-    for path in (PAGE, "/tools/courses", "/tools/canvas", "/"):
+    for path in (COURSE_SETTINGS, "/tools/courses", "/tools/canvas", "/"):
         assert canvas.token not in admin.get(path).text
 
 
@@ -87,18 +53,7 @@ def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin,
     assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
     assert "Saved, but not checked yet" not in page
-    assert "Saved, but not checked yet" in words(admin.get(PAGE))
-
-
-def test_the_saved_token_is_never_sent_to_another_host(app, admin, canvas):
-    save(admin, typed(canvas))
-    elsewhere = canvas.api.replace("127.0.0.1", "localhost")
-    canvas.calls()
-    page = words(save(admin, typed(canvas, canvas_token="", canvas_url=elsewhere)))
-    assert "paste a token made there" in page
-    assert canvas.calls() == []
-    [connection] = connections_of(app)
-    assert connection.canvas_url == canvas.api
+    assert "Saved, but not checked yet" in words(admin.get(COURSE_SETTINGS))
 
 
 @pytest.mark.parametrize(
@@ -135,119 +90,13 @@ def test_the_url_is_tidied_and_the_person_is_told(app, admin, canvas, address, i
     ],
 )
 def test_bad_input_is_named_and_what_was_typed_is_kept(app, admin, canvas, field, value, sentence):
-    answer = admin.post(PAGE, data=typed(canvas, **{field: value}))
+    answer = admin.post(COURSE_SETTINGS, data=typed(canvas, **{field: value}))
     assert answer.status_code == 422
     assert sentence in words(answer)
     if field != "canvas_token" and value:
         assert html.escape(value) in answer.text
     assert canvas.token not in answer.text
     assert connections_of(app) == []
-
-
-def test_private_networks_are_refused_unless_allowed(app, admin, canvas):
-    app.extensions["ascriptica"].canvases.allow_private = False
-    for address in ("https://10.0.0.1", "https://localhost", "https://[::1]/", canvas.api):
-        assert "inside a private network" in words(admin.post(PAGE, data=typed(canvas, canvas_url=address)))
-    assert canvas.calls() == []
-
-
-def test_a_wrong_root_id_offers_the_right_one(app, admin, canvas):
-    answer = admin.post(PAGE, data=typed(canvas, canvas_root_id="999999"))
-    right = str(canvas.ids["account.root"])
-    assert f"ID {right}" in words(answer)
-    assert connections_of(app) == []
-    # The token that was typed is kept meanwhile, so one press of the offer's button is enough.
-    again = typed(canvas, canvas_root_id="999999", canvas_token="", use_root_id=right)
-    assert "Connected to" in words(save(admin, again))
-
-
-def test_a_sub_account_is_no_root(app, admin, canvas):
-    canvas.seed(accounts={"arts": {"name": "Faculty of Arts"}})
-    page = words(admin.post(PAGE, data=typed(canvas, canvas_root_id=str(canvas.ids["account.arts"]))))
-    assert "Faculty of Arts" in page
-    assert "is a sub-account" in page
-
-
-def test_a_refused_token_never_replaces_a_working_one(app, admin, canvas):
-    save(admin, typed(canvas))
-    page = words(admin.post(PAGE, data=typed(canvas, canvas_token="wrong~token")))
-    assert "does not accept this token" in page
-    office = Office(app, canvas)
-    office.register(office.course("ART", "art"))
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-
-
-def test_each_missing_permission_is_named_with_what_it_breaks(app, admin, canvas):
-    canvas.options(permissions={"without": ["manage_user_logins", "manage_sis"]})
-    page = words(save(admin, typed(canvas)))
-    assert "manage_user_logins" in page
-    assert "participants without a Canvas account will wait" in page
-    assert "manage_sis" in page
-    assert "add_student_to_course" not in page
-
-
-def test_older_canvas_has_one_permission_for_enrolling_and_removing(app, admin, canvas):
-    canvas.options(permissions=["manage_students", "read_roster", "view_user_logins", "manage_user_logins"])
-    page = words(save(admin, typed(canvas)))
-    assert "add_student_to_course" not in page
-    assert "remove_student_from_course" not in page
-
-
-def test_with_canvas_away_what_was_typed_is_saved_and_checked_later_by_itself(app, admin, canvas):
-    canvas.options(down=True)
-    page = words(save(admin, typed(canvas)))
-    assert "not checked yet" in page
-    assert connections_of(app) == []
-    assert "could not be reached" in page or "did not answer" in page
-    office = Office(app, canvas)
-    assert office.status()["connection"] == "holding"
-
-    # Meanwhile the office goes on: a course is associated, somebody registers.
-    admin.post("/tools/courses/new", data={"code": "ART", "title": "Art", "canvas_course": "sis_course_id:ART-1"})
-    admin.post("/courses/ART/register")
-
-    canvas.options(down=False)
-    office.later(minutes=1)
-    office.deliver()
-    assert office.status()["connection"] == "ok"
-    assert office.status()["seats"]["enrolled"] == 1
-    assert "boss@example.org" in canvas.roster("art")
-
-
-def test_a_draft_that_turns_out_wrong_says_so_and_changes_nothing(app, admin, canvas):
-    save(admin, typed(canvas))
-    canvas.options(down=True)
-    save(admin, typed(canvas, canvas_token="wrong~token"))
-    canvas.options(down=False)
-    office = Office(app, canvas)
-    office.later(minutes=1)
-    office.deliver()
-    assert "does not accept this token" in words(admin.get(PAGE))
-    office.register(office.course("ART", "art"))
-    office.deliver()
-    assert canvas.roster("art") == {"kim@example.org": "active"}
-    admin.post(PAGE, data={"discard": "1"})
-    assert "does not accept this token" not in words(admin.get(PAGE))
-
-
-def test_another_canvas_is_confirmed_first_and_becomes_a_new_connection(app, admin, canvas):
-    save(admin, typed(canvas))
-    office = Office(app, canvas)
-    office.register(course := office.course("ART", "art"))
-    office.deliver()
-    elsewhere = canvas.api.replace("127.0.0.1", "localhost")
-    form = typed(canvas, canvas_url=elsewhere)
-    assert "confirm" in admin.post(PAGE, data=form).text
-    assert len(connections_of(app)) == 1
-    confirmed = form | {"canvas_token": "", "confirm": f"{elsewhere} {canvas.ids['account.root']}"}
-    assert "Connected to" in words(save(admin, confirmed))
-    assert [connection.canvas_url for connection in connections_of(app)] == [canvas.api, elsewhere]
-    # Nothing of the old connection is acted on, and the association is to be made again.
-    office.withdraw(course)
-    canvas.calls()
-    assert office.deliver() == []
-    assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
 def test_switched_off_what_was_saved_stays(app, admin, canvas):
@@ -261,13 +110,22 @@ def test_switched_off_what_was_saved_stays(app, admin, canvas):
 
 
 def test_only_administrators_see_it(app, client):
-    assert client.get(PAGE).status_code == 302
+    assert client.get(COURSE_SETTINGS).status_code == 302
     sign_in(client, app, "pat@example.org")
-    assert client.get(PAGE).status_code == 403
-    assert client.post(PAGE, data={}).status_code == 403
+    assert client.get(COURSE_SETTINGS).status_code == 403
+    assert client.post(COURSE_SETTINGS, data={}).status_code == 403
 
 
 def test_a_change_without_csrf_token_is_refused(database_url, canvas):
     with in_use(make_app(database_url, WTF_CSRF_ENABLED=True)) as app:
-        for path in (PAGE, "/sign-in", "/sign-out", "/courses/ART/register"):
+        for path in (COURSE_SETTINGS, "/sign-in", "/sign-out", "/courses/ART/register"):
             assert app.test_client().post(path, data={}).status_code == 400
+
+
+def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canvas):
+    policy(office, create_users=False, on_withdrawal="conclude")
+    form = {"display_canvas": "y", "canvas_url": canvas.api, "canvas_root_id": str(canvas.ids["account.root"])}
+    admin.post("/tools/settings/course-settings", data=form)
+    office.session.expire_all()
+    settings = load_settings(office.session)
+    assert (settings.create_users, settings.on_withdrawal) == (False, "conclude")

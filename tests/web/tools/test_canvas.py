@@ -1,81 +1,34 @@
-"""Lists in a growing office: as many statements for many rows as for few, and pages that hold together."""
+"""/tools/canvas: who is found there, and what waits for what."""
 
-import html
 import re
 
-import pytest
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.canvas import Seat
 from ascriptica_plugin.tables.office import Course
-from ascriptica_plugin.web.tools import activity
 
-from ...conftest import Office, sign_in
-from ...web.test_pages import words
-from ...web.tools.test_activity import entries
-from ...web.tools.test_participants import queries
-from ...web.tools.test_roster import many
-
-LISTS = (
-    "/",
-    "/my/courses",
-    "/tools/courses",
-    "/tools/courses/C-0",
-    "/tools/participants",
-    "/tools/participants/1",
-    "/tools/canvas",
-    "/tools/canvas?search=p1&standing=held",
-    "/tools/canvas?search=c-0",
-    "/tools/canvas?standing=no_account",
-    "/tools/log",
-    "/tools/log?q=example",
-    "/tools/import",
-)
+from ...office_at_work import many
+from ...pages import words
 
 
-@pytest.fixture
-def admin(app, client):
-    sign_in(client, app, "boss@example.org", admin=True)
-    return client
-
-
-def fill(office: Office, first: int, courses: int, people: int) -> None:
-    """So many more courses and people in each; every third seat waits, for one cause or another."""
-    boss = {"key": "account:1", "email": "boss@example.org"}
-    for number in range(first, first + courses):
-        course = office.course(f"C-{number}", "art" if number % 2 else "bio", starts_at=office.now)
-        course.association.published = number % 3 > 0
-        course.association.problem = "Canvas has no such course." if number % 4 == 1 else None
-        office.session.commit()
-        office.register(course, "boss", **boss)
-        many(office, course, people)
-    session = office.session
-    for number, cause in enumerate(("no_account", "who_is_it", "course_missing")):
-        waits = {"cause": cause, "cause_scope": str(number), "held": True}
-        session.execute(update(Seat).where(Seat.id % 9 == number).values(**waits))
-    session.execute(update(Seat).where(Seat.id % 9 > 4).values(settled_version=Seat.version, settled_at=office.now))
-    session.execute(update(Seat).where(Seat.id % 9 > 4).values(enrolled=True, cause=None))
-    session.commit()
-
-
-def test_no_list_asks_more_for_more(office, admin):
-    fill(office, 0, courses=3, people=12)
-    few = asked(office, admin)
-    fill(office, 3, courses=9, people=70)
-    # One more where a list has grown longer than its page.
-    assert {path: n for path, n in asked(office, admin).items() if n > few[path] + 1} == {}
-    assert max(few.values()) <= 20
-
-
-def asked(office: Office, admin) -> dict[str, int]:
-    """How many statements each list takes, with nothing known from the one before."""
-    found = {}
-    for path in LISTS:
-        office.session.remove()
-        found[path] = queries(office.app, admin, path)
-    office.session.remove()
-    return found
+def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
+    course = office.course("ART", "art")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.deliver()
+    page = words(admin.get("/tools/canvas"))
+    assert "The token's owner may not do this in Canvas" in page
+    assert "needs the permission “Users - Students”, add." in page
+    assert "Kim" in page
+    canvas.options(permissions=None)
+    group = {"cause": "permission_missing", "scope": "add_student_to_course"}
+    assert "Trying again for 2 people." in words(
+        admin.post("/tools/canvas/try-again", data=group, follow_redirects=True)
+    )
+    office.deliver()
+    assert office.status()["seats"]["enrolled"] == 2
 
 
 def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
@@ -131,22 +84,6 @@ def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin
     page = words(admin.get("/tools/canvas"))
     assert "Enrolled, but the Canvas course is not published 3 people" in page
     assert "does not exist" not in page
-
-
-def test_a_long_log_is_searched_a_stretch_at_a_time(office, admin, monkeypatch):
-    monkeypatch.setattr(activity, "A_LOOK", 50)
-    session = office.session
-    entries(session, 1, words="needle")
-    entries(session, 120, words="hay")
-    path = "/tools/log?q=needle"
-    for _ in range(2):
-        page = admin.get(path).text
-        assert "Nothing like that was found so far." in page
-        assert "Searched back to" in page
-        path = html.unescape(re.search(r'rel="next" href="([^"]+)', page)[1])
-    page = admin.get(path).text
-    assert '<span class="under address">needle</span>' in page
-    assert 'rel="next"' not in page
 
 
 def test_a_course_is_not_counted_twice(office, admin):

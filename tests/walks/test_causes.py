@@ -22,9 +22,9 @@ from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, LogEntry, Participant
 
-from ..conftest import Office, Practice, sign_in
-from ..sync.test_walks import enroll_by_hand
-from ..web.test_pages import new_course, words
+from ..office_at_work import Office, sign_in
+from ..pages import new_course, words
+from ..practice_canvas import Practice, enroll_by_hand
 
 
 @pytest.fixture

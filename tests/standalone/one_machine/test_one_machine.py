@@ -23,7 +23,7 @@ from ascriptica_plugin.tables import upgrade
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
-HOST_FILE = Path(__file__).parents[2] / "wsgi.py"
+HOST_FILE = Path(__file__).parents[3] / "wsgi.py"
 OURS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "ASCRIPTICA_")
 
 

@@ -1,4 +1,4 @@
-"""Every address of the stand-alone host: who may come in, what changes nothing, and how browsers are told to behave."""
+"""Every page: who may come in, that looking changes nothing, and what is logged of refusals."""
 
 import re
 import shutil
@@ -7,22 +7,18 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from ascriptica_plugin import clock
-from ascriptica_plugin.extension import Ascriptica
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import run
-from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Import, Participant, Registration
 
-from ..conftest import PASSWORD, Office, in_use, make_app, sign_in
-from ..standalone.accounts.test_accounts import NOW, Visitor, visitor
-from ..web.test_pages import all_of, words
+from ..office_at_work import PASSWORD, Office, in_use, make_app, sign_in
+from ..pages import all_of, words
+from ..standalone.accounts.visitors import NOW, Visitor, visitor
 
 FILES = {"static", "ascriptica.static"}
 
@@ -79,9 +75,6 @@ def everything(app: Flask) -> dict[str, list]:
     return {
         name: sorted(map(repr, session.execute(select(table)).all())) for name, table in Base.metadata.tables.items()
     }
-
-
-# -- authority --------------------------------------------------------------------------------------------------------
 
 
 def test_every_view_says_who_may_come_in_and_keeps_everybody_else_out(site):
@@ -207,9 +200,6 @@ def test_a_method_that_no_page_has_is_refused(site, method):
         assert visitor(site).open(address(site, rule), method=method).status_code == 405, rule
 
 
-# -- browsers ---------------------------------------------------------------------------------------------------------
-
-
 def test_every_answer_carries_the_headers(site):
     client = visitor(site)
     own = "/static/ascriptica"
@@ -252,64 +242,6 @@ def test_no_page_has_a_script_or_a_style_in_it(site):
             assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), rule
 
 
-def make_site(empty_sqlite, tmp_path, **config) -> Flask:
-    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
-    app = make_app(f"sqlite:///{tmp_path}/office.sqlite3", WTF_CSRF_ENABLED=True, **config)
-    with in_use(app):
-        session = app.extensions["sqlalchemy"].session
-        accounts.add_account(session, clock.utc_now(), "ann@example.org", "Ann", PASSWORD)
-        session.commit()
-    return app
-
-
-def signs_in(app: Flask, **request) -> tuple[int, str]:
-    """A sign-in with the form of the page, as a browser does it; its status and the last cookie."""
-    client = app.test_client()
-    page = client.get("/sign-in", **request)
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-    request["headers"] = {**request.get("headers", {}), "Referer": "https://register.example.org/sign-in"}
-    form = {"csrf_token": token, "email": "ann@example.org", "password": PASSWORD}
-    answer = client.post("/sign-in", data=form, **request)
-    assert answer.location == "/"
-    return answer.status_code, answer.headers["Set-Cookie"]
-
-
-def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
-    app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1", ASCRIPTICA_ADDRESS="https://register.example.org/")
-    told = {"X-Forwarded-For": "1.2.3.4, 10.0.0.7", "X-Forwarded-Proto": "https"}
-    told |= {"X-Forwarded-Host": "register.example.org"}
-    client = app.test_client()
-    assert client.get("/", headers=told).headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    status, cookie = signs_in(app, headers=told)
-    assert status == 302
-    assert cookie.startswith("__Host-session=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
-    assert "Domain" not in cookie
-    for host, status in (("evil.example", 400), ("register.example.org", 200), ("127.0.0.1:5000", 200)):
-        assert client.get("/", headers=told | {"X-Forwarded-Host": host}).status_code == status, host
-    assert client.get("/healthz", headers={"Host": "127.0.0.1:5000"}).status_code == 200
-
-
-def test_without_a_proxy_nobody_s_word_is_taken_for_it(empty_sqlite, tmp_path):
-    app = make_site(empty_sqlite, tmp_path)
-    told = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-    answer = app.test_client().get("/sign-in", headers=told)
-    assert "Strict-Transport-Security" not in answer.headers
-    assert "evil" not in answer.text
-    status, cookie = signs_in(app, headers=told)
-    assert (status, cookie.startswith("session=")) == (302, True)
-    assert "Secure" not in cookie, "it works on http://127.0.0.1"
-    assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
-
-
-def test_a_cookie_given_over_https_goes_over_https_only_though_nobody_configured_an_address(empty_sqlite, tmp_path):
-    app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1")
-    told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "register.example.org"}
-    cookie = signs_in(app, headers=told)[1]
-    assert "Secure" in cookie.split("; ")
-    assert cookie.startswith("__Host-session=")
-
-
 def test_a_cookie_that_is_signed_in_another_way_is_none(site):
     bob = signed_in(site, "bob@example.org")
     cookie = bob.get_cookie("session").value
@@ -317,20 +249,6 @@ def test_a_cookie_that_is_signed_in_another_way_is_none(site):
     assert bob.get("/my/courses").status_code == 200
     bob.set_cookie("session", SecureCookieSessionInterface().get_signing_serializer(site).dumps(content))
     assert bob.get("/my/courses").status_code == 302, "Flask's own way is SHA-1"
-
-
-def test_guesses_are_counted_for_the_visitor_and_not_for_the_proxy(empty_sqlite, tmp_path):
-    app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1")
-    app.config["WTF_CSRF_ENABLED"] = False
-    wrong = {"email": "x@example.org", "password": "wrong password"}
-    with in_use(app):
-        client, status = visitor(app), []
-        for n in range(52):
-            form = wrong | {"email": f"x{n}@example.org"}
-            status.append(client.post("/sign-in", data=form, headers={"X-Forwarded-For": f"{n}.9.9.9, 1.2.3.4"}))
-        assert [answer.status_code for answer in status] == [422] * 50 + [429] * 2
-        right = {"email": "ann@example.org", "password": PASSWORD}
-        assert client.post("/sign-in", data=right, headers={"X-Forwarded-For": "1.2.3.5"}).status_code == 302
 
 
 @pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"])
@@ -342,18 +260,3 @@ def test_a_sign_up_leads_to_no_other_site(site, target):
     token = links.make_link(session, NOW, links.LINK_LASTS * 9999, to=made)
     session.commit()
     assert client.post(f"/links/{token}", data={"password": PASSWORD}).location == "/"
-
-
-def test_a_host_of_its_own_keeps_its_cookies_and_its_headers(database_url):
-    host = Flask("host")
-    host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI=database_url, WTF_CSRF_ENABLED=False)
-    host.add_url_rule("/own", view_func=lambda: "own")
-    SQLAlchemy(host)
-    somebody = Person(key="17", email="ann@example.org", name="Ann")
-    Ascriptica(host, load_participant=lambda: somebody, may_administer=lambda: True)
-    with in_use(host):
-        own = host.test_client().get("/own").headers
-        assert not {"Content-Security-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy"} & set(own.keys())
-        ours = host.test_client().get("/tools/participants")
-        assert "camera=()" in ours.headers["Permissions-Policy"]
-        assert host.config["SESSION_COOKIE_NAME"] == "session"

@@ -23,8 +23,8 @@ from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Seat
 from ascriptica_plugin.tables.office import Import, Participant, Registration
 
-from ..conftest import Office, sign_in
-from ..web.test_pages import all_of
+from ..office_at_work import Office, sign_in
+from ..pages import all_of
 
 MARKUP = "\"'><naughty onnaughty=1></textarea></title></option></select><script>naughty()</script>"
 NAUGHTY: list[str | bytes] = [

@@ -1,0 +1,149 @@
+"""Worker processes that lose Redis, are killed, and come back."""
+
+import json
+import re
+import signal
+
+from sqlalchemy import create_engine, text
+
+from ascriptica_plugin.tables.office import Course
+
+from ..office_at_work import Office
+from ..processes import until, waiting, worker
+from ..standalone.accounts.visitors import link_in, visitor
+
+
+def test_the_worker_sends_it(mailing, inbox):
+    environment = {name: mailing.config[name] for name in ("SMTP_URL", "MAIL_FROM", "ASCRIPTICA_ADDRESS")}
+    process = worker(mailing.config["SQLALCHEMY_DATABASE_URI"], **environment)
+    process.start()
+    visitor(mailing).sign_up()
+    until(lambda: inbox.mails)
+    code, log = process.end()
+    assert code == 0
+    assert link_in(inbox.mails[0]).rpartition("/")[2] not in log
+
+
+def test_a_registration_reaches_canvas_and_a_withdrawal_leaves_it(ringing, canvas, at_work):
+    at_work.start()
+    course = ringing.course("ART", "art")
+    ringing.register(course)
+    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
+    ringing.withdraw(course)
+    until(lambda: canvas.roster("art") == {"kim@example.org": "deleted"})
+    code, log = at_work.end()
+    assert code == 0
+    assert canvas.token not in log
+
+
+def test_without_redis_the_sweep_delivers(ringing, canvas, valkey, at_work):
+    valkey.end(signal.SIGKILL)
+    at_work.start()
+    ringing.register(ringing.course("ART", "art"))
+    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
+    assert at_work.end()[0] == 0
+
+
+def test_the_worker_outlives_redis_and_answers_the_bell_again(ringing, canvas, valkey, at_work):
+    at_work.start()
+    course = ringing.course("ART", "art")
+    ringing.register(course, "kim")
+    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
+    valkey.end(signal.SIGKILL)
+    ringing.register(course, "lou")
+    until(lambda: canvas.roster("art").get("lou@example.org") == "active")
+    valkey.start()
+    ringing.register(course, "new")
+    until(lambda: canvas.roster("art").get("new@example.org") == "active")
+    until(lambda: waiting(valkey) == 0)
+    assert at_work.child.poll() is None
+
+
+def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_once(
+    ringing, canvas, database_url, at_work
+):
+    course = ringing.course("ART", "art")
+    course_id = course.id
+    canvas.options(latency_seconds=1)
+    at_work.start()
+    ringing.register(ringing.session.get(Course, course_id), "new")
+    ringing.session.commit()
+    # Once the enrollment's call is on its way, the database takes no more writes from the worker.
+    until(lambda: any("/users" in call["path"] for call in canvas.read("calls")["calls"] if call["method"] == "POST"))
+    until(lambda: ringing.seats()[0].first_tried_at is not None)
+    ringing.session.commit()
+    engine = create_engine(database_url)
+    with engine.connect() as blocker:
+        lock = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "LOCK TABLE ascriptica_seat IN EXCLUSIVE MODE"
+        until(lambda: _wrote_user(ringing))
+        blocker.execute(text(lock))
+        until(lambda: canvas.roster("art") == {"new@example.org": "active"})
+        at_work.end(signal.SIGKILL)
+        blocker.rollback()
+    engine.dispose()
+    canvas.options(latency_seconds=0)
+    [seat] = ringing.seats()
+    assert seat.canvas_enrollment_id is None
+    ringing.session.commit()
+
+    at_work.start()
+    until(lambda: ringing.status()["seats"]["enrolled"] == 1)
+    assert canvas.roster("art") == {"new@example.org": "active"}
+    assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
+
+
+def _wrote_user(office: Office) -> bool:
+    from ascriptica_plugin.tables.canvas import CanvasUser
+
+    office.session.expire_all()
+    known = office.session.query(CanvasUser).first()
+    office.session.commit()
+    return known is not None and known.canvas_user_id is not None
+
+
+def test_what_was_changed_while_no_worker_ran_is_delivered_at_its_start(ringing, canvas, valkey, at_work):
+    course = ringing.course("ART", "art")
+    for who in ("kim", "lou"):
+        ringing.register(course, who)
+    ringing.withdraw(course, "lou")
+    with valkey.client() as client:
+        client.flushall()
+    at_work.start()
+    until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
+
+
+def test_status_tells_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
+    def told() -> str:
+        ringing.session.remove()
+        return ringing.app.test_cli_runner().invoke(args=["ascriptica", "status"]).output.splitlines()[-1]
+
+    def seconds() -> int | None:
+        found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", told())
+        return int(found[1]) if found else None
+
+    assert told() == "No worker is seen. Without Redis one is seen only while it delivers."
+    at_work.start()
+    until(lambda: seconds() is not None and seconds() < 3)
+    at_work.end()
+    assert seconds() is None, "it said that it ends"
+    at_work.start()
+    until(lambda: seconds() is not None)
+    at_work.end(signal.SIGKILL)
+    until(lambda: seconds() > 3)
+
+
+def test_a_worker_that_delivers_without_redis_is_seen(ringing, canvas, valkey, at_work):
+    valkey.end(signal.SIGKILL)
+    canvas.options(latency_seconds=1)
+    ringing.register(ringing.course("ART", "art"))
+    at_work.start()
+
+    def seen() -> float | None:
+        ringing.session.remove()
+        result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
+        return json.loads(result.stdout)["worker_seen_seconds"]
+
+    until(lambda: seen() is not None)
+    canvas.options(latency_seconds=0)
+    until(lambda: seen() is None)
+    assert canvas.roster("art") == {"kim@example.org": "active"}

@@ -1,0 +1,212 @@
+"""An import on its way: dry, in batches, in the worker, killed and gone on with."""
+
+import random
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import event
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.imports import file as csvfile
+from ascriptica_plugin.office.imports import rows as kinds
+from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.tables.office import Course, Import, Participant, Registration
+
+from ...office_at_work import Office
+from ...pages import all_of, upload, words
+from .files import COURSES, PARTICIPANTS, counts, everything, people_of, statuses
+
+
+def test_an_import_rings_the_bell(office, command, monkeypatch):
+    office.course("ART", "art")
+    people_of(office.app, "kim")
+    rung = []
+    monkeypatch.setattr(office.app.extensions["ascriptica"].bell, "ring", lambda: rung.append(1))
+    row = "email,course,status\nkim@example.org,ART,registered\n"
+    command("registrations", row, "--dry-run")
+    assert rung == []
+    command("registrations", row)
+    assert rung != []
+    rung.clear()
+    command("registrations", row)
+    assert rung == []
+
+
+def test_capacity_holds_across_batches(app, command, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 3)
+    Office(app, None).course("ART", capacity=7)
+    people_of(app, *(f"p{n}" for n in range(12)))
+    data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(12))
+    for options in (["--dry-run"], []):
+        assert counts(command("registrations", data, *options)[1]) == (7, 0, 0, 5)
+    assert all_of(app, Course)[0].places_taken == 7
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
+    """Whatever is in the file: random ones, with everything that goes in and much that does not, and people waiting."""
+    monkeypatch.setattr(imports, "BATCH", 7)
+    dice = random.Random(7)
+    office = Office(app, None)
+    session = office.session
+    courses = [office.course(code, capacity=4) for code in ("ART", "BIO", "CHEM")]
+    people_of(app, *(f"p{n}" for n in range(12)))
+    people = all_of(app, Participant)
+    for _ in range(7):
+        for course in courses:
+            for one in dice.sample(people, 8):
+                with suppress(NotPossible):
+                    registrations.register(session, course, one, office.now, wait=True)
+            # A place that is free while somebody waits, as where a course ended and is held again.
+            course.capacity = max(4, course.places_taken) + dice.randrange(2)
+        session.commit()
+        rows = [
+            f"p{dice.randrange(14)}@example.org,{dice.choice(['ART', 'bio', 'Chem', 'NO'])},"
+            f"{dice.choice(['registered', 'withdrawn', '?'])}"
+            for _ in range(40)
+        ]
+        rows = csvfile.read("registrations", ("email,course,status\n" + "\n".join(rows)).encode())
+        before = everything(app)
+        dry = imports.run(session, "registrations", rows, clock.utc_now, "x", dry_run=True)
+        assert everything(app) == before
+        assert imports.run(session, "registrations", rows, clock.utc_now, "x") == dry
+        again = everything(app)
+        report = imports.run(session, "registrations", rows, clock.utc_now, "x")
+        assert (report.made, report.changed) == (0, 0)
+        assert everything(app) == again
+        for course in all_of(app, Course):
+            live = session.query(Registration).filter_by(course_id=course.id, status="registered").count()
+            assert course.places_taken == live <= course.capacity
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
+    monkeypatch.setattr(imports, "BATCH", batch)
+    office = Office(app, None)
+    course = office.course("ART", capacity=1)
+    people_of(app, "kim", "lou")
+    for one in sorted(all_of(app, Participant), key=lambda one: one.name):
+        registrations.register(office.session, course, one, office.now, wait=True)
+    office.session.commit()
+    data = "email,course,status\nlou@example.org,ART,registered\nkim@example.org,ART,withdrawn\n"
+    for options in (["--dry-run"], []):
+        assert counts(command("registrations", data, *options)[1]) == (0, 1, 1, 0)
+    assert statuses(app) == {("kim@example.org", "ART", "withdrawn"), ("lou@example.org", "ART", "registered")}
+
+
+def test_long_files_tell_their_progress(app, command, monkeypatch):
+    data = "email,name\n" + "".join(f"p{n}@example.org,P\n" for n in range(2001))
+    output = command("participants", data, "--dry-run")[1]
+    assert "1,000 of 2,001 rows" in output
+    assert "2,000 of 2,001 rows" in output
+
+
+def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
+    """Between the look-up and the commit another transaction may make the same course."""
+    session = app.extensions["sqlalchemy"].session
+    Office(app, None).course("ART")
+    found = kinds._courses
+    monkeypatch.setattr(kinds, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
+    blind = [dict]
+    rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
+    report = imports.run(session, "courses", rows, clock.utc_now, "x")
+    assert (report.made, report.changed) == (0, 1)
+    assert [course.title for course in all_of(app, Course)] == ["Art anew"]
+
+
+@pytest.mark.parametrize("kind", ["participants", "registrations"])
+def test_an_import_asks_no_more_for_more_rows(app, kind):
+    """Within one batch: a second import, where all is unchanged."""
+    session = app.extensions["sqlalchemy"].session
+    Office(app, None).course("ART")
+    people_of(app, *(f"p{n}" for n in range(200)))
+    asked = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *args: asked.append(args[2]))
+    numbers = []
+    for n in (10, 200):
+        if kind == "participants":
+            data = "email,name\n" + "".join(f"p{i}@example.org,P{i}\n" for i in range(n))
+        else:
+            data = "email,course,status\n" + "".join(f"p{i}@example.org,ART,withdrawn\n" for i in range(n))
+        rows = csvfile.read(kind, data.encode())
+        asked.clear()
+        report = imports.run(session, kind, rows, clock.utc_now, "x")
+        assert report.unchanged == n
+        numbers.append(len(asked))
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
+    """The first row is contradicted by one that comes after the kill, which only its memory can tell."""
+    monkeypatch.setattr(imports, "BATCH", 2)
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
+    data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
+    imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
+    session.commit()
+    look_up, batches = kinds.Participants.look_up, []
+
+    def killed(self, rows):
+        if batches.append(rows) or len(batches) == 2:
+            raise SystemExit
+        return look_up(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kinds.Participants, "look_up", killed)
+        with pytest.raises(SystemExit):
+            imports.go_on(session, lambda: now, lambda: False)
+    session.rollback()
+    assert len(all_of(app, Participant)) == (0 if dry_run else 1)
+    assert not imports.go_on(session, lambda: now, lambda: False)
+    assert imports.go_on(session, lambda: now + imports.TAKEN, lambda: False)
+    [its] = all_of(app, Import)
+    assert (its.done, its.made, its.unchanged, its.file) == (5, 3, 0, None)
+    assert [line for line, _ in its.refused] == [2, 6]
+    assert "Line 3 says otherwise" in its.refused[1][1]
+    assert len(all_of(app, Participant)) == (0 if dry_run else 3)
+
+
+def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 2)
+    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
+    data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))
+    people_of(app, *(f"p{n}" for n in range(5)))
+    Office(app, None).course("ART")
+    imports.start(session, "registrations", "f.csv", data.encode(), now, "boss", dry_run=False, most_rows=9)
+    session.commit()
+    frozen = []
+
+    def stop() -> bool:
+        if not frozen:
+            frozen.append(imports.go_on(session, lambda: now + imports.TAKEN, lambda: False))
+        return False
+
+    assert imports.go_on(session, lambda: now, stop)
+    assert frozen == [True]
+    [its] = all_of(app, Import)
+    assert (its.done, its.made, its.unchanged) == (5, 5, 0)
+    assert len(all_of(app, Registration)) == all_of(app, Course)[0].places_taken == 5
+
+
+def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
+    monkeypatch.setattr(kinds.Participants, "look_up", lambda *_: 1 / 0)
+    answer = upload(admin, "participants", PARTICIPANTS)
+    assert "Something unforeseen ended this after 0 of 2 rows." in words(answer)
+    [its] = all_of(app, Import)
+    assert (its.file, its.broken) == (None, True)
+    session = app.extensions["sqlalchemy"].session
+    imports.forget_old(session, its.started_at + imports.KEPT)
+    assert len(all_of(app, Import)) == 1
+    imports.forget_old(session, its.started_at + imports.KEPT + imports.TAKEN)
+    assert all_of(app, Import) == []
+    assert admin.get(answer.request.path).status_code == 404
+
+
+def test_a_course_to_be_looked_up_rings_the_bell(app, command, monkeypatch):
+    rung = []
+    monkeypatch.setattr(app.extensions["ascriptica"].bell, "ring", lambda: rung.append(1))
+    command("courses", COURSES)
+    assert rung == [1]
+    command("courses", COURSES)
+    assert rung == [1]

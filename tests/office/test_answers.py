@@ -1,0 +1,109 @@
+"""An administrator's answers: who somebody is in Canvas, and whether an enrollment stays."""
+
+import pytest
+
+from ..office_at_work import Office
+from ..pages import words
+from ..practice_canvas import enroll_by_hand
+
+
+@pytest.fixture
+def two_kims(office, canvas) -> Office:
+    canvas.seed(
+        users={
+            "one": {"name": "Kim One", "login": "kim@example.org", "sis_user_id": "S-1"},
+            "two": {"name": "Kim Two", "login": "two", "email": "kim@example.org"},
+        },
+        courses={"art": {"name": "Art"}, "bio": {"name": "Biology"}},
+    )
+    office.connect()
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    return office
+
+
+def test_candidates_are_shown_side_by_side_and_the_choice_is_kept(two_kims, admin, canvas):
+    page = admin.get("/tools/canvas").text
+    assert "Kim One" in page
+    assert "Kim Two" in page
+    assert "S-1" in page
+    [seat] = two_kims.seats()
+    answer = {"canvas_user_id": str(canvas.ids["user.two"])}
+    assert "is being enrolled" in words(
+        admin.post(f"/tools/canvas/{seat.id}/choose", data=answer, follow_redirects=True)
+    )
+    two_kims.deliver()
+    assert canvas.roster("art") == {"two": "active"}
+    two_kims.register(two_kims.course("BIO", "bio"))
+    assert len(two_kims.deliver()) == 1
+    assert canvas.roster("bio") == {"two": "active"}
+
+
+def test_none_of_them_is_a_new_user_with_another_login(two_kims, admin, canvas):
+    [seat] = two_kims.seats()
+    admin.post(f"/tools/canvas/{seat.id}/choose", data={"new_login": "kim.three"})
+    two_kims.deliver()
+    assert canvas.roster("art") == {"kim.three": "active"}
+
+
+def test_a_login_that_is_taken_is_asked_again(two_kims, admin, canvas):
+    [seat] = two_kims.seats()
+    admin.post(f"/tools/canvas/{seat.id}/choose", data={"new_login": "TWO"})
+    two_kims.deliver()
+    assert [seat.cause for seat in two_kims.seats()] == ["who_is_it"]
+    assert "Choose another login" in two_kims.seats()[0].cause_detail
+
+
+def test_an_answer_that_nobody_asks_for_any_more_changes_nothing(two_kims, admin, canvas):
+    """A colleague has answered meanwhile, or nobody ever asked."""
+    [seat] = two_kims.seats()
+    admin.post(f"/tools/canvas/{seat.id}/choose", data={"canvas_user_id": str(canvas.ids["user.two"])})
+    two_kims.register(two_kims.course("BIO", "bio"), "lou")
+    for late in two_kims.seats():
+        answer = admin.post(f"/tools/canvas/{late.id}/choose", data={"new_login": "late"}, follow_redirects=True)
+        assert "is known by now. Nothing was changed." in words(answer)
+    two_kims.deliver()
+    two_kims.register(two_kims.course("CHE", "bio"))
+    two_kims.deliver()
+    assert canvas.roster("art") == {"two": "active"}
+    assert canvas.roster("bio") == {"lou@example.org": "active", "two": "active"}
+
+
+@pytest.mark.parametrize("answer", [{}, {"canvas_user_id": "1"}, {"canvas_user_id": "x"}])
+def test_only_what_was_shown_can_be_chosen(two_kims, admin, canvas, answer):
+    [seat] = two_kims.seats()
+    assert "Choose" in words(admin.post(f"/tools/canvas/{seat.id}/choose", data=answer, follow_redirects=True))
+    two_kims.deliver()
+    assert canvas.roster("art") == {}
+
+
+@pytest.fixture
+def was_there(office, canvas) -> Office:
+    canvas.options(clock_offset_seconds=-3600)
+    enroll_by_hand(canvas, "kim", "art")
+    canvas.options(clock_offset_seconds=0)
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    office.withdraw(course)
+    office.deliver()
+    return office
+
+
+@pytest.mark.parametrize(("answer", "state"), [("keep", "active"), ("remove", "deleted")])
+def test_an_enrollment_from_before_stays_or_goes_as_the_office_says(was_there, admin, canvas, answer, state):
+    [seat] = was_there.seats()
+    admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": answer})
+    was_there.deliver()
+    assert canvas.roster("art") == {"kim@example.org": state}
+    assert was_there.status()["seats"]["held"] == 0
+
+
+def test_only_such_an_enrollment_is_decided(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    [seat] = office.seats()
+    admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": "remove"})
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert admin.post("/tools/canvas/999/decide", data={"answer": "keep"}).status_code == 404

@@ -1,0 +1,67 @@
+"""Pages as tests read them, what is typed into them, and what they leave in the tables."""
+
+import html
+import io
+import re
+
+from sqlalchemy import event, inspect, select
+
+from ascriptica_plugin.tables.canvas import Connection
+
+
+def words(answer) -> str:
+    """The text of a page, without tags."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def all_of(app, model):
+    session = app.extensions["sqlalchemy"].session
+    session.expire_all()
+    return list(session.scalars(select(model).order_by(*inspect(model).primary_key)))
+
+
+def new_course(**fields) -> dict:
+    return {"code": "ART", "title": "Art for all", "canvas_course": "", "canvas_section": ""} | fields
+
+
+COURSE_SETTINGS = "/tools/settings/course-settings"
+
+
+def typed(canvas, **other) -> dict:
+    """What an administrator types to connect to the practice Canvas."""
+    return {
+        "display_canvas": "y",
+        "canvas_url": canvas.api,
+        "canvas_token": canvas.token,
+        "canvas_root_id": str(canvas.ids["account.root"]),
+    } | other
+
+
+def save(client, form, **extra):
+    return client.post(COURSE_SETTINGS, data={**form, **extra}, follow_redirects=True)
+
+
+def connections_of(app) -> list[Connection]:
+    session = app.extensions["sqlalchemy"].session
+    session.expire_all()
+    return list(session.scalars(select(Connection).order_by(Connection.id)))
+
+
+def queries(app, client, path: str) -> int:
+    """How many statements a page takes."""
+    asked = []
+
+    def count(*args):
+        asked.append(args[2])
+
+    engine = app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", count)
+    answer = client.get(path)
+    event.remove(engine, "before_cursor_execute", count)
+    assert answer.status_code == 200
+    return len(asked)
+
+
+def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more):
+    file = (io.BytesIO(data.encode() if isinstance(data, str) else data), name)
+    return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)

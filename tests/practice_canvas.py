@@ -1,0 +1,108 @@
+"""The practice Canvas over a socket, as tests arrange it and look into it."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import requests
+
+from ascriptica_plugin.practice import create_practice_canvas, serve
+
+
+@dataclass
+class Practice:
+    """A practice Canvas on a real socket. `session` carries no credentials, `admin` the admin's token."""
+
+    url: str
+    token: str
+    session: requests.Session
+    admin: requests.Session
+    ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v1"
+
+    def seed(self, **given: object) -> dict[str, int]:
+        """A new world; the ids of what was made, and everything else as at the start."""
+        self.ids = self.session.post(f"{self.url}/practice/seed", json={"given": given}, timeout=10).json()["ids"]
+        self.session.delete(f"{self.url}/practice/faults", timeout=10)
+        self.session.delete(f"{self.url}/practice/calls", timeout=10)
+        return self.ids
+
+    def options(self, **options: object) -> dict[str, object]:
+        answer = self.session.post(f"{self.url}/practice/options", json=options, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def faults(self, *faults: dict[str, object]) -> None:
+        self.session.post(f"{self.url}/practice/faults", json=list(faults), timeout=10).raise_for_status()
+
+    def read(self, handle: str) -> dict:
+        return self.session.get(f"{self.url}/practice/{handle}", timeout=10).json()
+
+    def calls(self) -> list[str]:
+        """The calls since the last look, as METHOD and path."""
+        made = [f"{call['method']} {call['path']}" for call in self.read("calls")["calls"]]
+        self.session.delete(f"{self.url}/practice/calls", timeout=10)
+        return made
+
+    def roster(self, course: str) -> dict[str, str]:
+        """login → state of every student row of the course NAME, deleted ones included."""
+        world = self.read("world")
+        logins = {user["id"]: user["login"] for user in world["users"]}
+        return {
+            logins[row["user_id"]]: row["state"]
+            for row in world["enrollments"]
+            if row["course_id"] == self.ids[f"course.{course}"] and row["type"] == "StudentEnrollment"
+        }
+
+
+@pytest.fixture(scope="session")
+def practice() -> Iterator[Practice]:
+    app = create_practice_canvas()
+    server = serve(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    token = app.extensions["practice"].admin_token
+    with requests.Session() as session, requests.Session() as admin:
+        admin.headers["Authorization"] = f"Bearer {token}"
+        yield Practice(f"http://127.0.0.1:{server.port}", token, session, admin)
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def canvas(practice: Practice) -> Practice:
+    """The practice Canvas with courses `art` and `bio`, and two users whom the office does not know yet."""
+    practice.seed(
+        users={
+            "kim": {"name": "Kim Lee", "login": "kim@example.org", "sis_user_id": "K-100"},
+            "lou": {"name": "Lou Berg", "login": "lou@example.org"},
+        },
+        courses={
+            "art": {"name": "Art", "sis_course_id": "ART-1", "sections": {"late": {"name": "Late group"}}},
+            "bio": {"name": "Biology", "sis_course_id": "BIO-1"},
+        },
+    )
+    practice.options(
+        latency_seconds=0, down=False, denied_status=403, token="active", permissions=None, clock_offset_seconds=0
+    )
+    return practice
+
+
+def posts(calls):
+    return [call for call in calls if call.startswith(("POST", "DELETE", "PUT"))]
+
+
+def enroll_by_hand(canvas, user, course, **enrollment):
+    form = {"user_id": canvas.ids[f"user.{user}"], "enrollment_state": "active", **enrollment}
+    answer = canvas.admin.post(
+        f"{canvas.api}/courses/{canvas.ids[f'course.{course}']}/enrollments",
+        data={f"enrollment[{name}]": value for name, value in form.items()},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    canvas.calls()
+    return answer.json()

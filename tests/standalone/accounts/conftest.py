@@ -1,0 +1,30 @@
+"""A site with sign-ins, and two people at their browsers."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from ...office_at_work import in_use, make_app, sign_in
+from .visitors import Visitor, visitor
+
+
+@pytest.fixture
+def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
+    """A host without mail, with an administrator boss@example.org."""
+    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
+    with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
+        yield app
+
+
+@pytest.fixture
+def ann(site) -> Visitor:
+    return visitor(site)
+
+
+@pytest.fixture
+def boss(site) -> Visitor:
+    client = visitor(site)
+    sign_in(client, site, "boss@example.org", admin=True)
+    return client

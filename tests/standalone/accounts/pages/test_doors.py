@@ -1,0 +1,182 @@
+"""Signing in, out and up: what is told, what is refused, how often one may try."""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ascriptica_plugin import allowances, clock
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts.tables import SignUp
+from ascriptica_plugin.tables.office import Tries
+
+from ....office_at_work import PASSWORD, Office, sign_in
+from ....pages import all_of, words
+from ..visitors import has_account, visitor
+
+
+def test_unknown_and_wrong_get_the_same_answer(app, client):
+    sign_in(client, app, "kim@example.org")
+    client.post("/sign-out", follow_redirects=True)
+    answers = [
+        words(client.post("/sign-in", data={"email": email, "password": "wrong password"}))
+        for email in ("kim@example.org", "who@example.org")
+    ]
+    assert answers[0].replace("kim@", "who@") == answers[1]
+    assert "don't go together" in answers[0]
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "\t//e"]
+)
+def test_signing_in_leads_to_no_other_site(app, client, target):
+    sign_in(client, app, "kim@example.org")
+    answer = client.post(
+        "/sign-in", query_string={"next": target}, data={"email": "kim@example.org", "password": PASSWORD}
+    )
+    assert answer.location == "/"
+
+
+def test_signed_out_is_signed_out(app, kim):
+    kim.post("/sign-out")
+    assert kim.get("/my/courses").status_code == 302
+
+
+def test_an_odd_next_page_is_the_catalogue(app, client):
+    sign_in(client, app, "kim@example.org")
+    answer = client.post("/sign-in?next=//[x", data={"email": "kim@example.org", "password": PASSWORD})
+    assert answer.location == "/"
+
+
+def test_every_way_in_leads_back_to_the_course(site, ann):
+    Office(site, None).course("ART")
+    ways = [f"/{way}?next=/courses/ART" for way in ("sign-in", "sign-up", "forgotten-password")]
+    for page in ("/courses/ART", *ways):
+        links = re.findall(r'href="(/(?:sign-|forgotten)[^"]+)"', ann.get(page).text)
+        assert set(links) <= set(ways), page
+        assert len(links) > 2, page
+    assert "/sign-up?next=/courses/ART" in ann.sign_up(path="/courses/ART").text, "again, where no mail came"
+
+
+def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
+    has_account(site)
+    new, known = ann.sign_up("new@example.org"), ann.sign_up("ANN@example.org")
+    assert (known.status_code, known.text) == (new.status_code, new.text)
+    assert [one.email for one in all_of(site, SignUp)] == ["new@example.org"]
+    for email in ("new@example.org", "ann@example.org", "nobody@example.org"):
+        answer = ann.sign_in(email, "wrong password")
+        assert (answer.status_code, "don't go together" in words(answer)) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"name": ""}, "Enter your name"),
+        ({"name": "a\x00b"}, "control characters"),
+        ({"email": "kim"}, "not an email address"),
+        ({"email": f"{'k' * 99}@example.org"}, "Use a shorter address"),
+        ({"password": "short"}, "10 to 200 characters"),
+        ({"password": "x" * 201}, "10 to 200 characters"),
+        ({"password": "password1234"}, "too easy to guess"),
+        ({"password": "qwertyuiop"}, "too easy to guess"),
+        ({"password": "kim.berg@example.org"}, "too easy to guess"),
+        ({"password": "Kim Berg 1"}, "too easy to guess"),
+        ({"password": "kimberg2026"}, "too easy to guess"),
+        ({"password": "Ascriptica!!"}, "too easy to guess"),
+        ({"password": "P@ssw0rd123"}, "too easy to guess"),
+        ({"password": "Berg,Kim 1985!"}, "too easy to guess"),
+        ({"password": "ascriptica canvas"}, "too easy to guess"),
+        ({"password": "1221121221212"}, "too easy to guess"),
+        # Ten signs typed, five on another keyboard.
+        ({"password": "e\u0301" * 5}, "10 to 200 characters"),
+    ],
+)
+def test_a_bad_sign_up_is_named(site, ann, form, sentence):
+    answer = ann.post(
+        "/sign-up", data={"name": "Kim Berg", "email": "kim.berg@example.org", "password": PASSWORD} | form
+    )
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    assert "value=" in answer.text
+    assert form.get("password", PASSWORD) not in answer.text or form.get("password") == "kim.berg@example.org"
+    assert all_of(site, SignUp) == []
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
+def test_what_is_too_long_to_be_right_is_not_worked_on(site, ann, path):
+    """Marks in no order, which take Unicode time with the square of how many there are."""
+    marks = "a" + "\u0301" * 40_000 + "\u0323" * 40_000
+    began = time.thread_time()
+    for field in ("email", "password"):
+        form = {"name": "Ann", "email": "ann@example.org", "password": PASSWORD} | {field: f"{marks}@example.org"}
+        assert ann.post(path, data=form).status_code == 422
+    assert time.thread_time() - began < 2
+
+
+def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
+    session = site.extensions["sqlalchemy"].session
+    accounts.add_account(session, clock.utc_now(), "Änn@example.org", "Änn", "Zu\u0308rich im Ma\u0308rz")
+    session.commit()
+    assert ann.sign_in("änn@Example.org", "Zürich im März").status_code == 302
+
+
+def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, caplog):
+    """Ten are looked at, however many processes are asked; the right one comes too late."""
+    has_account(app)
+    guesses = [f"guess number {n}" for n in range(100)] + [PASSWORD]
+
+    def guess(password: str) -> int:
+        return app.test_client().post("/sign-in", data={"email": "ann@example.org", "password": password}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(guess, guesses))
+    assert answers.count(422) == 10
+    assert answers.count(429) == 91
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "10.0.0.1"}}
+    told = visitor(app).sign_in(**elsewhere)
+    assert "Wait 10 minutes, then try again." in words(told)
+    assert 0 < int(told.headers["Retry-After"]) <= 600
+    unknown = [visitor(app).sign_in("nobody@example.org", "wrong password", **elsewhere) for _ in range(12)]
+    assert [answer.status_code for answer in unknown] == [422] * 10 + [429] * 2
+    assert words(unknown[-1]) == words(told).replace("ann@", "nobody@")
+    assert PASSWORD not in caplog.text
+    assert "ann@example.org" not in caplog.text
+    assert "Too many tries from 127.0.0.1: wrong passwords for an account." in caplog.text
+    assert re.search(r"A wrong password for account \d+ from 127.0.0.1\.", caplog.text)
+    assert "A wrong password for no account from 10.0.0.1." in caplog.text
+
+
+def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, ann):
+    has_account(site)
+    session = site.extensions["sqlalchemy"].session
+    for _ in range(accounts.WRONG_FROM_ADDRESS.at_once):
+        allowances.take(session, accounts.WRONG_FROM_ADDRESS, "2001:db8::/64", clock.utc_now())
+    session.commit()
+    for address, status in (("2001:db8::7", 429), ("2001:db8::8", 429), ("2001:db8:0:1::7", 302), ("10.0.0.1", 302)):
+        assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
+def test_visitors_by_ipv4_are_told_apart_where_a_server_writes_them_as_ipv6(site, ann):
+    has_account(site)
+    wrong = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
+    for n in range(accounts.WRONG_FROM_ADDRESS.at_once):
+        assert ann.sign_in(f"x{n}@example.org", environ_base=wrong).status_code == 422
+    for address, status in ((wrong["REMOTE_ADDR"], 429), ("192.0.2.1", 429), ("::ffff:192.0.2.2", 302)):
+        assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
+
+
+def test_who_signs_in_rightly_uses_nothing_up(site):
+    has_account(site)
+    for _ in range(12):
+        assert visitor(site).sign_in().status_code == 302
+    assert sum(it.until > clock.utc_now().timestamp() for it in all_of(site, Tries)) == 0
+
+
+def test_nobody_is_flooded_with_mails_or_sign_ups(site, ann):
+    answers = [ann.sign_up().status_code for _ in range(5)]
+    assert answers == [200, 200, 200, 429, 429]
+    assert "Wait 60 minutes" in words(ann.sign_up(name="Kept Name"))
+    assert 'value="Kept Name"' in ann.sign_up(name="Kept Name").text
+    assert ann.sign_up("lou@example.org").status_code == 200
+    assert len(all_of(site, SignUp)) == 4

@@ -1,0 +1,133 @@
+"""One's own sign-in: the password, and where one is signed in."""
+
+import re
+
+import pytest
+
+from ascriptica_plugin.standalone.accounts import passwords, sessions
+from ascriptica_plugin.standalone.accounts.tables import AccountSession
+
+from ....office_at_work import PASSWORD
+from ....pages import all_of, words
+from ..visitors import ANOTHER, has_account, visitor
+
+
+def test_a_changed_password_signs_out_everywhere_else(site, ann):
+    has_account(site)
+    elsewhere = visitor(site)
+    for browser in (ann, elsewhere):
+        browser.sign_in()
+    assert ann.post("/my/password", data={"old_password": "wrong one", "password": ANOTHER}).status_code == 422
+    assert "too easy" in words(ann.post("/my/password", data={"old_password": PASSWORD, "password": "Ann1Ann1Ann1"}))
+    assert elsewhere.is_signed_in()
+    before = ann.get_cookie("session").value
+    assert ann.post("/my/password", data={"old_password": PASSWORD, "password": ANOTHER}).status_code == 302
+    assert ann.is_signed_in()
+    assert not elsewhere.is_signed_in()
+    ann.set_cookie("session", before)
+    assert not ann.is_signed_in()
+    assert visitor(site).sign_in().status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("fails", "path", "form"),
+    [
+        ("DELETE", "/my/password", {"old_password": PASSWORD, "password": ANOTHER}),
+        ("DELETE", "/my/sessions", {"which": "", "password": PASSWORD}),
+        ("DELETE", "/sign-out", {}),
+        ("INSERT", "/sign-in", {"email": "ann@example.org", "password": PASSWORD}),
+    ],
+)
+def test_whose_database_fails_stays_signed_in(site, ann, fails, path, form):
+    has_account(site)
+    for browser in (visitor(site), ann):
+        browser.sign_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        broken = f"CREATE TRIGGER broken BEFORE {fails} ON ascriptica_account_session BEGIN DELETE FROM nowhere; END"
+        connection.exec_driver_sql(broken)
+    assert ann.post(path, data=form).status_code == 503
+    assert ann.is_signed_in()
+    with site.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER broken")
+    assert ann.post(path, data=form).status_code == 302
+
+
+def test_a_new_password_is_hashed_for_nobody_who_has_no_tries_or_not_the_old_one(site, ann, monkeypatch):
+    has_account(site)
+    ann.sign_in()
+    monkeypatch.setattr(passwords, "METHOD", "hashed in no way that there is")
+    form = {"old_password": "wrong one", "password": ANOTHER}
+    assert [ann.post("/my/password", data=form).status_code for _ in range(11)] == [422] * 10 + [429]
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
+            "Chrome on Windows",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605 Version/18.5 Safari/605", "Safari on Mac"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605 CriOS/140 Safari/604",
+            "Chrome on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        ("curl/8.14", "A browser that didn't say its name"),
+        ("<script>", "A browser that didn't say its name"),
+        ("", "A browser that didn't say its name"),
+    ],
+)
+def test_a_session_is_known_by_what_its_browser_called_itself(app, called, name):
+    has_account(app)
+    ann = visitor(app)
+    ann.sign_in(headers={"User-Agent": called})
+    assert name in words(ann.get("/my/sessions"))
+
+
+def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
+    has_account(app)
+    here, phone, library = visitor(app), visitor(app), visitor(app)
+    here.sign_in(headers={"User-Agent": FIREFOX})
+    for browser in (phone, library):
+        browser.sign_in(headers={"User-Agent": "iPhone Safari"})
+    lou = visitor(app)
+    has_account(app, "lou@example.org")
+    for browser in (visitor(app), lou):
+        browser.sign_in("lou@example.org")
+    assert "Here, and on 2 more browsers." in words(here.get("/my/sign-in"))
+    page = here.get("/my/sessions")
+    assert "Firefox on Linux" in words(page)
+    offered = [value for value in re.findall(r'name="which"[^>]* value="([^"]*)"', page.text) if value]
+    assert len(offered) == 2
+    with phone.session_transaction() as cookie:
+        kept = all_of(app, AccountSession)
+        [mine] = [one.token_hash for one in kept if sessions.is_with(one, cookie["_user_id"])]
+    assert mine in offered
+
+    assert here.post("/my/sessions", data={"which": mine}).status_code == 422
+    assert here.post("/my/sessions", data={"which": mine, "password": ANOTHER}).status_code == 422
+    assert phone.is_signed_in()
+    assert lou.post("/my/sessions", data={"which": mine, "password": PASSWORD}).status_code == 302
+    assert phone.is_signed_in(), "nobody ends somebody else's"
+    copied = here.get_cookie("session").value
+    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
+    assert "You are signed out there." in words(answer)
+    thief = visitor(app)
+    thief.set_cookie("session", copied)
+    assert not thief.is_signed_in(), "the password makes the session's token anew"
+    assert [browser.is_signed_in() for browser in (here, phone, library)] == [True, False, True]
+    answer = here.post("/my/sessions", data={"which": mine, "password": PASSWORD}, follow_redirects=True)
+    assert "is no longer as it was in the list" in words(answer)
+    here.post("/my/sessions", data={"which": "", "password": PASSWORD})
+    assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
+    assert "Nowhere else." in words(here.get("/my/sessions"))
+    assert "Nowhere else." in words(here.post("/my/sessions", data={"which": mine, "password": ANOTHER}))

@@ -1,0 +1,94 @@
+"""Mails about sign-ins."""
+
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
+from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.worker import rounds
+
+from ...office_at_work import PASSWORD
+from ...pages import all_of, words
+from .visitors import ANOTHER, has_account, link_in, visitor
+
+
+def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
+    ann = visitor(mailing)
+    name = "Win at http://evil.example"
+    assert ann.post("/sign-up", headers={"Host": "evil.example"}, data={"email": "x"}).status_code == 400
+    assert "We have sent you a mail" in words(ann.sign_up(name=name))
+    assert inbox.mails == [], "no request waits for a mail server"
+    rounds.send_mails(mailing)
+    rounds.send_mails(mailing)
+    [sent] = inbox.mails
+    assert (sent["To"], sent["From"]) == ("ann@example.org", "Course office <office@example.org>")
+    assert "evil" not in sent.as_string(), "nothing that a stranger typed"
+    ann.post(link_in(sent), data={"password": PASSWORD})
+    assert ann.is_signed_in()
+    assert all_of(mailing, Mail) == []
+
+    assert "We have sent you a mail" in words(ann.sign_up(password=ANOTHER))
+    rounds.send_mails(mailing)
+    assert "has a sign-in already" in inbox.mails[1].get_content()
+    assert visitor(mailing).post(link_in(inbox.mails[1]), data={"password": ANOTHER}).status_code == 302
+    rounds.send_mails(mailing)
+    assert inbox.mails[2]["Subject"] == "Your password was changed"
+
+
+def test_a_forgotten_password_by_mail(mailing, inbox):
+    has_account(mailing)
+    ann = visitor(mailing)
+    known, unknown = (
+        ann.post("/forgotten-password", data={"email": email}, follow_redirects=True)
+        for email in ("Ann@Example.org", "nobody@example.org")
+    )
+    assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+    assert ann.post("/forgotten-password", data={"email": "ann"}).status_code == 422
+    waiting = [(one.kind, one.email) for one in all_of(mailing, Mail)]
+    assert waiting == [("password", "ann@example.org"), ("password", "nobody@example.org")], "both take as long"
+    rounds.send_mails(mailing)
+    [sent] = inbox.mails
+    assert all_of(mailing, Mail) == []
+    link = link_in(sent)
+    assert all_of(mailing, OneTimeLink)[0].ends_at <= clock.utc_now() + timedelta(hours=1)
+    assert ann.post(link, data={"password": ANOTHER}).status_code == 302
+    assert ann.is_signed_in()
+    assert ann.get(link).status_code == 410
+    for _ in range(2):
+        ann.post("/forgotten-password", data={"email": "ann@example.org"})
+    assert ann.post("/forgotten-password", data={"email": "ann@example.org"}).status_code == 429
+
+
+@pytest.mark.parametrize("ask", ["/forgotten-password", "/sign-up"])
+@pytest.mark.parametrize(
+    ("wanted", "lands_on"), [("/courses/ART", "/courses/ART"), ("https://evil.example", "/"), ("//evil.example", "/")]
+)
+def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wanted, lands_on):
+    """Also for somebody who signs up and has forgotten that they have a sign-in; in the same browser."""
+    has_account(mailing)
+    ann, form = visitor(mailing), {"name": "Ann", "email": "ann@example.org", "password": "typed and not needed"}
+    assert ann.post(ask, query_string={"next": wanted}, data=form).status_code == 302
+    rounds.send_mails(mailing)
+    assert ann.post(link_in(inbox.mails[0]), data={"password": ANOTHER}).location == lands_on
+    assert ann.is_signed_in()
+    with ann.session_transaction() as cookie:
+        assert "wanted" not in cookie
+
+
+def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(mailing, inbox, caplog):
+    """Mail programs decode two, to a line break and to another address; this server takes no letters like the third."""
+    inbox.controller.stop()
+    inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=False)
+    inbox.controller.start()
+    ann = visitor(mailing)
+    for email in ("=?utf-8?q?eve=0a?=@example.org", "=?utf-8?q?kim?=@example.org"):
+        assert "not an email address" in words(ann.sign_up(email))
+    ann.sign_up("\u00fc@example.org")
+    ann.sign_up("ann@example.org")
+    rounds.send_mails(mailing)
+    assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
+    assert "refuses the recipient" in caplog.text
+    assert all_of(mailing, Mail) == []

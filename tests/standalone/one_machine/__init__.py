@@ -1,0 +1,1 @@
+"""`python wsgi.py`: everything at once, as real processes."""

@@ -1,0 +1,119 @@
+"""The walls: imports flow one way."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ascriptica_plugin
+
+PACKAGE = Path(ascriptica_plugin.__file__).parent
+FLOORS = [
+    {"canvas", "clock", "config", "practice", "process_log", "retry", "tables"},
+    {"activity", "allowances", "keys", "ledger", "mail"},
+    {"office"},
+    {"sync"},
+    {"web", "worker"},
+    {"cli"},
+    {"extension"},
+    {"standalone"},
+]
+"""The packages from the ground up: each may import only from floors below its own."""
+
+
+OF_FLASK, OF_QUEUE, OF_NETWORK = {"flask", "flask_sqlalchemy", "flask_wtf"}, {"rq", "redis"}, {"requests", "urllib3"}
+
+
+NEVER = {
+    "canvas": OF_FLASK | OF_QUEUE | {"sqlalchemy"},
+    "tables": OF_FLASK | OF_QUEUE | OF_NETWORK,
+    "ledger": OF_FLASK | OF_QUEUE | OF_NETWORK,
+    "office": OF_FLASK | OF_QUEUE | OF_NETWORK,
+    "sync": OF_FLASK | OF_QUEUE | OF_NETWORK,
+    "web": OF_QUEUE | OF_NETWORK,
+    "standalone": OF_NETWORK,
+}
+"""What else is kept out: only `canvas` speaks to Canvas, only `worker` to RQ, and rules know no Flask."""
+
+
+NOT_OURS = {
+    "tables.upgrade": OF_FLASK,  # an application has the engine
+    "standalone.one_machine.instance": {"redis"},  # ends the server that an earlier run left behind
+}
+
+
+def imports_of(path: Path) -> tuple[set[str], set[str]]:
+    """Modules of ours (dotted, without our own name), and packages of others, that a file imports."""
+    ours, others = set(), set()
+    package = list(path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            others |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            others.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            for alias in node.names:
+                is_module = any(PACKAGE.joinpath(*base, alias.name + end).exists() for end in (".py", "/__init__.py"))
+                ours.add(".".join([*base, alias.name] if is_module or not base else base))
+    return ours - {"__version__"}, others
+
+
+def packages() -> dict[str, list[Path]]:
+    found = {path.stem: [path] for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
+    folders = (path for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
+    return found | {folder.name: sorted(folder.rglob("*.py")) for folder in folders}
+
+
+def test_every_package_has_its_floor():
+    assert set(packages()) == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("package", sorted(packages()))
+def test_imports_flow_one_way(package):
+    floor = next(number for number, here in enumerate(FLOORS) if package in here)
+    below = set().union(*FLOORS[:floor])
+    for path in packages()[package]:
+        ours, others = imports_of(path)
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        assert {one.split(".")[0] for one in ours} - {package, "practice"} <= below, path
+        assert not others & (NEVER.get(package, set()) - NOT_OURS.get(module, set())), path
+
+
+def test_no_package_has_a_circle():
+    for paths in packages().values():
+        arrows = {
+            ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): imports_of(path)[0]
+            for path in paths
+        }
+        graph = {module: {one for one in ours if one in arrows and one != module} for module, ours in arrows.items()}
+        # A package's face imports what is in it; that is no hop of anything else.
+        faces = {module for module in graph if any(other.startswith(f"{module}.") for other in graph)}
+        list(TopologicalSorter({module: ours - faces for module, ours in graph.items()}).static_order())
+
+
+def test_a_mere_plugin_loads_nothing_of_the_stand_alone_site():
+    """Nor what only that site needs: no password list, no second step, no sign-ins."""
+    script = """
+import sys
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from ascriptica_plugin import Ascriptica
+host = Flask("host")
+host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI="sqlite://")
+SQLAlchemy(host)
+Ascriptica(host, load_participant=lambda: None, may_administer=lambda: False)
+print(*sorted(name for name in sys.modules if name.startswith("ascriptica_plugin.standalone")))
+print(*sorted({"flask_login", "pyotp", "segno", "zxcvbn", "gunicorn"} & set(sys.modules)))
+"""
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.split() == []
+
+
+def test_the_practice_canvas_stands_alone():
+    for path in (PACKAGE / "practice").glob("*.py"):
+        assert {one.split(".")[0] for one in imports_of(path)[0]} <= {"practice"}, path

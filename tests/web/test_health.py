@@ -1,0 +1,15 @@
+"""/healthz."""
+
+from ..office_at_work import in_use, make_app
+
+
+def test_health_is_told(client):
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"ok": True})
+
+
+def test_without_its_tables_a_process_is_not_healthy(tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/nothing.sqlite3")) as app:
+        answer = app.test_client().get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json["ok"] is False

@@ -1,0 +1,222 @@
+"""Tools → Courses: edit, associate with a Canvas course, cancel."""
+
+import pytest
+
+from ascriptica_plugin.tables.office import Association, Course
+
+from ...office_at_work import logged, many, sign_in, statuses, wait_for
+from ...pages import all_of, new_course, words
+
+
+@pytest.mark.parametrize("how", ["id", "address", "sis"])
+def test_an_association_is_looked_up_at_once(office, admin, app, canvas, how):
+    number = canvas.ids["course.art"]
+    typed = {"id": number, "address": f"{canvas.url}/courses/{number}/modules", "sis": "sis_course_id:ART-1"}[how]
+    page = words(admin.post("/tools/courses/new", data=new_course(canvas_course=typed), follow_redirects=True))
+    [association] = all_of(app, Association)
+    assert (association.canvas_course_id, association.canvas_course_name) == (number, "Art")
+    assert "Art for all is saved." in page
+    assert "ublished" in page
+
+
+@pytest.mark.parametrize(("event", "words_of_it"), [("claim", "not published"), ("conclude", "concluded")])
+def test_the_state_of_the_canvas_course_is_told(office, admin, canvas, event, words_of_it):
+    where = f"{canvas.api}/courses/{canvas.ids['course.art']}"
+    canvas.admin.put(where, data={"course[event]": event}, timeout=10)
+    form = new_course(canvas_course=str(canvas.ids["course.art"]))
+    assert words_of_it in words(admin.post("/tools/courses/new", data=form, follow_redirects=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"canvas_course": "99999999"}, "Canvas has no course 99999999"),
+        ({"canvas_course": "https://other.example/courses/4"}, "is on other.example"),
+        ({"canvas_course": "art"}, "the number after /courses/"),
+        ({"canvas_course": "ID", "canvas_section": "99999999"}, "has no section 99999999"),
+        ({"canvas_section": "3"}, "Name the Canvas course"),
+        ({"code": ""}, "Give the course a code"),
+        ({"code": "a b"}, "letters, digits"),
+        ({"title": ""}, "Give the course a title"),
+        ({"capacity": "-1"}, "how many people fit"),
+        ({"capacity": "many"}, "whole number"),
+        ({"starts_at": "soon"}, "Enter a date and a time"),
+        ({"starts_at": "2027-03-02T10:00", "ends_at": "2027-03-01T10:00"}, "can't end before it starts"),
+    ],
+)
+def test_a_bad_course_is_named_and_kept(office, admin, app, canvas, fields, sentence):
+    fields = {name: value.replace("ID", str(canvas.ids["course.art"])) for name, value in fields.items()}
+    answer = admin.post("/tools/courses/new", data=new_course(title="Kept title") | fields)
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    if "title" not in fields:
+        assert "Kept title" in answer.text
+    assert all_of(app, Course) == []
+
+
+def test_a_code_is_unique_whatever_its_case(office, admin):
+    admin.post("/tools/courses/new", data=new_course())
+    answer = admin.post("/tools/courses/new", data=new_course(code="art"))
+    assert answer.status_code == 422
+    assert "There is a course art already" in words(answer)
+
+
+def test_a_course_never_has_fewer_places_than_people(office, admin, app):
+    office.register(office.course("ART", capacity=3))
+    office.register(all_of(app, Course)[0], "lou")
+    answer = admin.post("/tools/courses/ART/edit", data=new_course(capacity="1"))
+    assert answer.status_code == 422
+    assert "More people than that are registered" in words(answer)
+
+
+def test_with_canvas_away_an_association_is_saved_and_looked_up_later(office, admin, app, canvas):
+    canvas.options(down=True)
+    page = words(
+        admin.post("/tools/courses/new", data=new_course(canvas_course="sis_course_id:ART-1"), follow_redirects=True)
+    )
+    assert "could not be looked up in Canvas yet" in page
+    office.register(all_of(app, Course)[0])
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+def test_an_association_that_canvas_does_not_know_says_so_once_it_was_looked_up(office, admin, canvas):
+    canvas.options(down=True)
+    admin.post("/tools/courses/new", data=new_course(canvas_course="sis_course_id:NOPE"))
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert "Canvas has no course sis_course_id:NOPE" in words(admin.get("/tools/courses/ART"))
+
+
+def test_changing_the_association_moves_everybody(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=str(canvas.ids["course.bio"])))
+    office.deliver()
+    assert canvas.roster("bio") == {"kim@example.org": "active"}
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_saving_a_course_unchanged_asks_canvas_for_nothing_more(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=str(canvas.ids["course.art"])))
+    canvas.calls()
+    assert office.deliver() == []
+
+
+def test_a_course_of_the_canvas_used_before_is_left_alone_by_an_edit(office, admin, app, canvas):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    form = {
+        "display_canvas": "y",
+        "canvas_url": canvas.api.replace("127.0.0.1", "localhost"),
+        "canvas_token": canvas.token,
+        "canvas_root_id": str(canvas.ids["account.root"]),
+    }
+    form["confirm"] = f"{form['canvas_url']} {form['canvas_root_id']}"
+    admin.post("/tools/settings/course-settings", data=form)
+    page = admin.get("/tools/courses/ART/edit").text
+    assert str(canvas.ids["course.art"]) not in page
+    admin.post("/tools/courses/ART/edit", data=new_course(title="A better title", canvas_shown=""))
+    assert [(row.connection_id, row.canvas_course_id) for row in all_of(app, Association)] == [
+        (1, canvas.ids["course.art"])
+    ]
+
+
+def test_an_edit_does_not_undo_what_a_colleague_did_meanwhile(office, admin, app, canvas):
+    course = office.course("ART")
+    office.register(course)
+    office.associate(course, "art")
+    office.deliver()
+    # The form was opened before the colleague associated the course.
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_shown=""))
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    bio = str(canvas.ids["course.bio"])
+    answer = admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=bio, canvas_shown=""))
+    assert answer.status_code == 422
+    assert "A colleague has changed this meanwhile" in words(answer)
+
+
+def test_another_association_made_while_canvas_is_away_takes_nobody_to_the_old_course(office, admin, app, canvas):
+    office.associate(office.course("ART"), "art")
+    canvas.options(down=True)
+    bio = str(canvas.ids["course.bio"])
+    admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=bio))
+    office.register(all_of(app, Course)[0])
+    canvas.options(down=False)
+    office.later(minutes=2)
+    office.deliver()
+    assert canvas.roster("art") == {}
+    assert canvas.roster("bio") == {"kim@example.org": "active"}
+
+
+def test_more_places_move_people_up(here, admin):
+    course = here.course("ART", capacity=1)
+    here.register(course, "a")
+    wait_for(here, course, "b", "c", "d")
+    form = {"code": "ART", "title": "Art", "capacity": "3"}
+    page = words(admin.post("/tools/courses/ART/edit", data=form, follow_redirects=True))
+    assert "2 people moved up from the waitlist." in page
+    assert list(statuses(here).values()) == ["registered"] * 3 + ["waitlisted"]
+    assert "1 person moved up" in words(
+        admin.post("/tools/courses/ART/edit", data=form | {"capacity": ""}, follow_redirects=True)
+    )
+    assert course.places_taken == 4
+
+
+def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
+    course = office.course("ART", "art", capacity=2)
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    wait_for(office, course, "ann")
+    office.deliver()
+    page = words(admin.get("/tools/courses/ART/cancel"))
+    assert "2 people registered for it are withdrawn." in page
+    assert "1 person on the waitlist is taken off it." in page
+    assert "Their enrollments in Canvas are deleted" in page
+    assert "Type the course's code" not in page
+    assert course.cancelled_at is None
+    page = words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+    assert "ART here is cancelled." in page
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted", "lou@example.org": "deleted"}
+    assert set(statuses(office).values()) == {"withdrawn"}
+    assert (course.places_taken, course.cancelled_at is not None) == (0, True)
+    assert "ART here" not in words(admin.get("/"))
+    assert ("boss@example.org", "withdrew", "ann@example.org") in logged(office)
+    assert ("boss@example.org", "cancelled", None) in logged(office)
+
+    answer = admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    assert answer.status_code == 422
+    assert set(statuses(office).values()) == {"withdrawn"}
+    assert admin.get("/tools/courses/ART/cancel").location == "/tools/courses/ART"
+    assert "cancelled already" in words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+
+    other = app.test_client()
+    sign_in(other, app, "max@example.org")
+    page = words(other.get("/courses/ART"))
+    assert "This course is cancelled." in page
+    assert "Register" not in page.replace("Registration", "")
+    assert "This course is cancelled." in words(other.post("/courses/ART/register", follow_redirects=True))
+    assert set(statuses(office).values()) == {"withdrawn"}
+
+
+def test_cancelling_a_course_of_many_asks_a_second_time(here, admin):
+    course = here.course("ART", capacity=20)
+    many(here, course, 21)
+    assert "Type the course's code" in words(admin.get("/tools/courses/ART/cancel"))
+    for typed in ({}, {"code": "BIO"}):
+        answer = admin.post("/tools/courses/ART/cancel", data=typed)
+        assert answer.status_code == 422
+        assert "To cancel the course, type ART here." in words(answer)
+    assert set(statuses(here).values()) == {"registered", "waitlisted"}
+    assert "is cancelled" in words(
+        admin.post("/tools/courses/ART/cancel", data={"code": " art "}, follow_redirects=True)
+    )
+    assert set(statuses(here).values()) == {"withdrawn"}

@@ -1,0 +1,114 @@
+"""Tools → Import: an upload and its report."""
+
+import re
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.office.imports import file as csvfile
+from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.tables.office import Import, LogEntry, Participant
+from ascriptica_plugin.web.tools import imports as page
+from ascriptica_plugin.worker import rounds
+
+from ...office.imports.files import COURSES, PARTICIPANTS, everything
+from ...office_at_work import sign_in
+from ...pages import all_of, upload, words
+
+
+def upload_bytes(client, data: str):
+    """A large upload, whose body the test client would keep in a file that it leaves open."""
+    parts = [
+        '--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nparticipants',
+        f'--x\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\n{data}',
+        "--x--\r\n",
+    ]
+    return client.post(
+        "/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x", follow_redirects=True
+    )
+
+
+def test_an_upload_is_reported_as_the_command_does(app, admin):
+    data = PARTICIPANTS + "nobody,No\n"
+    answer = upload(admin, "participants", data, dry_run="y")
+    assert "only tried out" in words(answer)
+    assert '<a class="button button-main" href="/tools/import?kind=participants">' in answer.text
+    assert '<option selected value="participants">' in admin.get("/tools/import?kind=participants").text
+    assert words_of_counts(answer) == ["New", "2", "Changed", "0", "Unchanged", "0", "Refused", "1"]
+    assert "Line 4 That is not an email address." in words(answer)
+    assert all_of(app, Participant) == []
+    answer = upload(admin, "participants", data)
+    assert "2 of 3 rows are in" in words(answer)
+    assert len(all_of(app, Participant)) == 2
+    assert {one.who for one in all_of(app, LogEntry)} == {"boss@example.org"}
+    assert "The file is in." in words(upload(admin, "courses", COURSES))
+
+
+def words_of_counts(answer) -> list[str]:
+    return re.search(r"New \d+ Changed \d+ Unchanged \d+ Refused \d+", words(answer))[0].split()
+
+
+def test_what_was_chosen_is_kept(admin):
+    answer = admin.post("/tools/import", data={"kind": "registrations", "dry_run": "y"})
+    assert answer.status_code == 422
+    assert "Choose a file." in words(answer)
+    assert '<option selected value="registrations">' in answer.text
+    assert "checked" in answer.text
+
+
+def test_only_some_of_many_refused_rows_are_shown(admin):
+    answer = upload(admin, "participants", "email,name\n" + "x,X\n" * 250)
+    assert "The first 200 of 250." in words(answer)
+    assert answer.text.count("That is not an email address") == 200
+
+
+def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, monkeypatch):
+    row = "new@example.org,New\n"
+    data = "email,name\n" + row + "\n" * 1_500_000
+    assert upload_bytes(admin, data).status_code == 200
+    assert admin.post("/tools/participants", data={"x": "y" * 1_500_000}).status_code in (405, 413)
+    assert admin.post("/tools/courses/new", data={"title": "y" * 1_500_000}).status_code == 413
+    answer = upload_bytes(admin, "email,name\n" + row + "\n" * page.LARGEST)
+    assert answer.status_code == 422
+    assert "larger than 5 MB" in words(answer)
+    monkeypatch.setattr(csvfile, "LARGEST_FILE", page.LARGEST)
+    assert upload_bytes(admin, "email,name\n" + row + "\n" * 7_000_000).status_code == 413
+    monkeypatch.setattr(page, "MOST_ROWS", 3)
+    answer = upload(admin, "participants", "email,name\n" + row * 4)
+    assert "more than 3 rows" in words(answer)
+
+
+def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admin, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 3)
+    monkeypatch.setattr(page, "AT_ONCE_SECONDS", 0)
+    data = "email,name\nnobody,No\n" + "".join(f"p{n}@example.org,P{n}\n" for n in range(9))
+    answer = upload(admin, "participants", data)
+    address = answer.request.path
+    assert "0 of 10 rows done" in words(answer)
+    assert "data-moving" in answer.text
+    assert "on its way" in words(admin.get("/tools/import"))
+    session, steps = app.extensions["sqlalchemy"].session, iter([False, False, True])
+    assert imports.go_on(session, clock.utc_now, lambda: next(steps))
+    assert "6 of 10 rows done" in words(admin.get(address))
+    assert len(all_of(app, Participant)) == 5
+    rounds.take_files_in(app)
+    answer = admin.get(address)
+    assert "9 of 10 rows are in" in words(answer)
+    assert "Line 2 That is not an email address." in words(answer)
+    assert "data-moving" not in answer.text
+    assert all_of(app, Import)[0].file is None
+    assert len(all_of(app, Participant)) == 9
+    assert words_of_counts(upload(admin, "participants", data, dry_run="y"))[1] == "0"
+    rounds.take_files_in(app)
+    before = everything(app)
+    assert len(all_of(app, Import)) == 2
+    upload(admin, "participants", data)
+    rounds.take_files_in(app)
+    assert everything(app) == before
+    first, *again = sorted(all_of(app, Import), key=lambda one: one.id)
+    assert (first.made, first.changed, first.unchanged) == (9, 0, 0)
+    assert [(one.made, one.changed, one.unchanged) for one in again] == [(0, 0, 9)] * 2
+
+
+def test_participants_import_nothing(app, client):
+    sign_in(client, app, "kim@example.org")
+    assert client.get("/tools/import").status_code == 403
+    assert upload(client, "participants", PARTICIPANTS).status_code == 403
