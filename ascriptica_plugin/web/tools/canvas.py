@@ -17,11 +17,10 @@ from ...tables.canvas import CanvasUser, Claim, Connection, Seat, Settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course, Participant, Registration
 from ..access import is_throttled
-from ..base import blueprint, for_administrators, person, session, settings, typed_search
+from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings, typed_search
 from ..forms import Confirmation
 
 A_PAGE = 50
-HIGHEST_ID = 2**31 - 1
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 OF_COURSES = ("course_unpublished", "not_looked_up")
 """Causes of courses, not of seats: to try again is to look the Canvas course up again."""
@@ -368,5 +367,4 @@ def decide_enrollment(seat_id: int):
 
 
 def _seat_or_404(seat_id: int) -> Seat:
-    seat = session().get(Seat, seat_id, populate_existing=True) if seat_id <= HIGHEST_ID else None
-    return seat if seat is not None else abort(404)
+    return session().get(Seat, seat_id, populate_existing=True) or abort(404)

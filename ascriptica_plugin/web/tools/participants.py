@@ -15,7 +15,6 @@ from ..forms import Confirmation, EraseForm, ParticipantForm
 from .canvas import release_and_tell
 
 A_PAGE = 50
-HIGHEST_ID = 2**31 - 1
 
 
 @blueprint.get("/tools/participants")
@@ -151,10 +150,7 @@ def _erase(found: Participant, end_access: bool):
 
 
 def _participant_or_404(participant_id: int) -> Participant:
-    found = session().get(Participant, participant_id) if participant_id <= HIGHEST_ID else None
-    if found is None:
-        abort(404)
-    return found
+    return session().get(Participant, participant_id) or abort(404)
 
 
 def _page(found: Participant, form: ParticipantForm, status: int):

@@ -295,7 +295,7 @@ def _standing(course: Course, access: dict) -> dict[str, int]:
 
 
 def _registration_or_404(course: Course, registration_id: int) -> Registration:
-    found = session().get(Registration, registration_id) if registration_id < 2**31 else None
+    found = session().get(Registration, registration_id)
     if found is None or found.course_id != course.id:
         abort(404)
     return found
