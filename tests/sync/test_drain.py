@@ -13,7 +13,7 @@ from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import due, lease, settling
 from ascriptica_plugin.office import courses
-from ascriptica_plugin.sync import connecting, drain, users
+from ascriptica_plugin.sync import checking, connecting, drain, users
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Association, Course
 
@@ -537,7 +537,7 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
     def move_to_another_canvas():
         settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
         connecting.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
-        found = connecting.Findings("Practice Admin", "Another University", ())
+        found = checking.Findings("Practice Admin", "Another University", ())
         other = connecting.adopt(office.session, settings, office.canvases, found, office.now)
         associate_as_typed(office, office.session, course_id, connection_id=other.id)
         office.session.commit()
