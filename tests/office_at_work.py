@@ -25,7 +25,7 @@ from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.sync import connecting, drain, erasing
+from ascriptica_plugin.sync import checking, connecting, drain, erasing
 from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Registration
@@ -99,7 +99,8 @@ class Office:
         settings = load_settings(self.session)
         token = token or self.canvas.token
         connecting.keep_draft(settings, self.canvases, self.canvas.api, self.canvas.ids["account.root"], token)
-        found = connecting.check(self.canvas.api, token, self.canvas.ids["account.root"], allow_private=True)
+        root_id = self.canvas.ids["account.root"]
+        found = checking.check_connection(self.canvas.api, token, root_id, allow_private=True).findings
         connection = connecting.adopt(self.session, settings, self.canvases, found, self.now)
         settings.display_canvas = True
         self.session.commit()

@@ -13,7 +13,7 @@ import wsgi
 from ascriptica_plugin import config
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.standalone.accounts import commands
-from ascriptica_plugin.sync.connecting import PERMISSIONS
+from ascriptica_plugin.sync.checking import PERMISSIONS
 
 ROOT, PACKAGE = Path(__file__).parent.parent, Path(ascriptica_plugin.__file__).parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,138 +1,17 @@
-"""Connecting to a Canvas: what was typed is checked, kept as a draft, and adopted.
+"""Connecting to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
 
-Functions that call Canvas hold no transaction open meanwhile: they commit first.
-"""
-
-import logging
-import time
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.client import CanvasClient
-from ..canvas.errors import (
-    AddressRefused,
-    CanvasDown,
-    CanvasError,
-    NotFound,
-    PermissionMissing,
-    Redirected,
-    Throttled,
-    TokenRefused,
-)
-from ..canvas.shapes import Account
 from ..ledger import claims, due
 from ..tables.canvas import Connection, Seat, Settings
 from ..tables.columns import Sealed, begin_writing
 from ..tables.office import Association
+from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection
 from .clients import Canvases
-
-log = logging.getLogger(__name__)
-
-
-PERMISSIONS = {
-    "manage_user_logins": "can't create users: participants without a Canvas account will wait",
-    "read_roster": "can't find users: participants whose Canvas account we don't know yet will wait",
-    "view_user_logins": "can't see logins: participants whose Canvas account we don't know yet will wait",
-    "add_student_to_course": "can't enroll: nobody will get into a Canvas course",
-    "remove_student_from_course": "can't remove: withdrawals will wait",
-    "manage_sis": "can't set SIS IDs: users that we create will have none",
-}
-"""What the token's owner must be allowed to do, and what breaks without it [permissions_registry.rb]."""
-
-
-_OLDER_NAME = "manage_students"
-"""What add_/remove_student_from_course were called in older Canvas; there the new names answer False."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a check found out about a Canvas, a token and a root account that go together."""
-
-    owner: str
-    account_name: str
-    missing_permissions: tuple[str, ...]
-
-
-class CheckFailed(Exception):
-    """Canvas answered, and something typed is wrong: `field` names it, `offer` is the root account that is right."""
-
-    def __init__(self, field: str, sentence: str, offer: Account | None = None):
-        super().__init__(sentence)
-        self.field = field
-        self.offer = offer
-
-
-def check(
-    url: str,
-    token: str,
-    root_id: int,
-    *,
-    allow_private: bool,
-    ca_file: str | None = None,
-    seconds: float = retry.CHECK_SECONDS,
-) -> Findings:
-    """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID go together.
-
-    Raises CheckFailed where Canvas says they don't, and CanvasDown or Throttled where it didn't say.
-    """
-    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, timeout_seconds=seconds, flight=1)
-    until = time.monotonic() + seconds
-    try:
-        return _ask(canvas, root_id, until)
-    except (Redirected, AddressRefused) as error:
-        raise CheckFailed("canvas_url", str(error)) from None
-    except TokenRefused:
-        raise CheckFailed(
-            "canvas_token", "Canvas does not accept this token. Copy it again, or make a new one in Canvas."
-        ) from None
-    except PermissionMissing:
-        raise CheckFailed(
-            "canvas_token",
-            "Canvas knows this token, but its owner is not an administrator of the root account. "
-            "Make the token while signed in as one.",
-        ) from None
-    except (CanvasDown, Throttled):
-        raise
-    except CanvasError as error:
-        raise CheckFailed("canvas_url", f"This does not look like a Canvas web service URL. {error}") from None
-    finally:
-        canvas.close()
-
-
-def _ask(canvas: CanvasClient, root_id: int, until: float) -> Findings:
-    def in_time() -> CanvasClient:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise CanvasDown("Canvas did not answer in time.")
-        canvas.deadline_seconds = left
-        return canvas
-
-    owner = in_time().myself()
-    try:
-        account = in_time().account(root_id)
-    except NotFound:
-        account = None
-    if account is None or not account.is_root:
-        raise _wrong_root(in_time(), root_id, account)
-    answers = in_time().permissions(root_id, [*PERMISSIONS, _OLDER_NAME])
-    may = {name for name, allowed in answers.items() if allowed}
-    if _OLDER_NAME in may:
-        may |= {"add_student_to_course", "remove_student_from_course"}
-    missing = tuple(name for name in PERMISSIONS if name not in may)
-    return Findings(owner.name, account.name, missing)
-
-
-def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> CheckFailed:
-    what = f"{found.name} ({root_id}) is a sub-account" if found else f"Canvas has no account {root_id} for this token"
-    try:
-        right = canvas.account("self")
-    except CanvasError:
-        return CheckFailed("canvas_root_id", f"{what}. The root account is the topmost one in Canvas's Admin menu.")
-    return CheckFailed("canvas_root_id", f"{what}. The root account is {right.name}, ID {right.id}.", offer=right)
 
 
 def is_another(settings: Settings, url: str, root_id: int) -> bool:
@@ -154,6 +33,12 @@ def kept_token(settings: Settings, canvases: Canvases, url: str) -> str | None:
     if settings.connection is not None and settings.connection.canvas_url == url:
         return settings.connection.token.open(canvases.keys)
     return None
+
+
+def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:
+    """What to say where no token was typed for this host and none is kept."""
+    now = settings.connection
+    return TOKEN_OF_ANOTHER if now is not None and now.canvas_url != url else TOKEN_MISSING
 
 
 def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findings, now: datetime) -> Connection:
@@ -206,7 +91,10 @@ def keep_draft(settings: Settings, canvases: Canvases, url: str, root_id: int, t
 
 
 def check_draft(session: Session, settings: Settings, canvases: Canvases, now: datetime) -> None:
-    """Check by ourselves what could not be checked when it was saved, if it is time; adopt it if it is right."""
+    """Check by ourselves what could not be checked when it was saved, if it is time; adopt it if it is right.
+
+    Commits, so that no transaction is open while Canvas is asked.
+    """
     if settings.draft_check_at is None:
         return
     mine = session.execute(
@@ -222,21 +110,16 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
     url, root_id, sealed = settings.draft_url, settings.draft_root_id, settings.draft_token
     token = sealed.open(canvases.keys)
     session.commit()
-    try:
-        if token is None:
-            raise CheckFailed("canvas_token", "The saved token can't be read any more. Paste it again.")
+    outcome = TOKEN_UNREADABLE
+    if token is not None:
         reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
-        found = check(url, token, root_id, **reach, seconds=3 * retry.CHECK_SECONDS)
-    except (CanvasDown, Throttled):
+        outcome = check_connection(url, token, root_id, **reach, seconds=3 * retry.CHECK_SECONDS)
+    if outcome.is_unanswered:
         return
-    except CheckFailed as failed:
-        problem, found = str(failed), None
-    else:
-        problem = None
     begin_writing(session)
     session.refresh(settings)
     if settings.draft_token is not None and settings.draft_token.ciphertext == sealed.ciphertext:
-        settings.draft_problem, settings.draft_check_at = problem, None
-        if found is not None and not is_another(settings, url, root_id):
-            adopt(session, settings, canvases, found, now)
+        settings.draft_problem, settings.draft_check_at = outcome.sentence or None, None
+        if outcome.findings is not None and not is_another(settings, url, root_id):
+            adopt(session, settings, canvases, outcome.findings, now)
     session.commit()

@@ -1,4 +1,4 @@
-"""Looking up which Canvas course and section one of our courses is associated with, and how it is there."""
+"""When the worker looks up Canvas courses and sections of our courses, and what becomes of what it finds."""
 
 import logging
 from collections.abc import Callable
@@ -9,47 +9,20 @@ from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.client import CanvasClient
-from ..canvas.errors import CanvasError, NotFound
+from ..canvas.errors import CanvasError
 from ..canvas.shapes import Course as CanvasCourse
 from ..ledger import claims
 from ..office import courses
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Association, Course
-from .connecting import CheckFailed
+from .checking import look_up
 from .tasks import Walk
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 20
 """Look-ups in one go, so that seats never wait for those of all courses."""
-
-
-def look_up(canvas: CanvasClient, association: Association, now: datetime) -> None:
-    """Fill in what Canvas says of the association's course and section.
-
-    Raises CheckFailed with the field and sentence where Canvas has no such course or section, else any CanvasError.
-    """
-    try:
-        course = canvas.course(association.canvas_course)
-    except NotFound:
-        raise CheckFailed(
-            "canvas_course", f"Canvas has no course {association.canvas_course}, or the token may not see it."
-        ) from None
-    section = None
-    if association.canvas_section:
-        try:
-            section = canvas.section(course.id, association.canvas_section)
-        except NotFound:
-            raise CheckFailed(
-                "canvas_section", f"{course.name} has no section {association.canvas_section} in Canvas."
-            ) from None
-    association.canvas_course_id, association.canvas_course_name = course.id, course.name
-    association.canvas_section_id = section.id if section else None
-    association.canvas_section_name = section.name if section else ""
-    association.published, association.concluded = course.published, course.concluded
-    association.looked_up_at, association.look_up_at, association.problem = now, None, None
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
@@ -96,10 +69,10 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         canvas_course=typed.canvas_course,
         canvas_section=typed.canvas_section,
     )
-    problem = None
     try:
-        yield lambda canvas: look_up(canvas, found, now())
-    except (CheckFailed, CanvasError) as failed:
+        outcome = yield lambda canvas: look_up(canvas, found, now())
+        problem = outcome.sentence
+    except CanvasError as failed:
         problem = str(failed)
     except Exception:
         log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)

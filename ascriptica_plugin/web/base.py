@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..office.people import Person
-from ..tables.canvas import Settings, load_settings
+from ..tables.canvas import Settings
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,17 @@ def shut_doors(response: Response) -> Response:
     return response
 
 
+HIGHEST_ID = 2**31 - 1
+"""The highest id that a table of ours can have; a database fails on a higher number instead of not finding it."""
+
+
+@blueprint.url_value_preprocessor
+def refuse_ids_too_high(endpoint: str | None, values: dict | None) -> None:
+    """404 where a number in the path can be no id of ours, so that no view has to look."""
+    if any(isinstance(value, int) and value > HIGHEST_ID for value in (values or {}).values()):
+        abort(404)
+
+
 REFUSED = (400, 403, 405, 413)
 
 
@@ -172,5 +183,13 @@ def has_accounts() -> bool:
 
 
 def settings() -> Settings:
-    """Course Settings."""
-    return load_settings(session())
+    """Course Settings, read once a request, and once more after each commit or rollback in it."""
+    # A session forgets what nobody holds, so the request holds it; whether it is still up to date the session knows.
+    g.ascriptica_settings = session().get_one(Settings, 1)
+    return g.ascriptica_settings
+
+
+@blueprint.teardown_app_request
+def let_settings_go(error: BaseException | None) -> None:
+    """The next request reads them anew, also where one application context serves several."""
+    g.pop("ascriptica_settings", None)

@@ -17,7 +17,7 @@ from ..canvas import addresses
 from ..office import people
 from ..office.imports.file import COLUMNS, ENDINGS
 from ..office.pasted_list import MOST_LINES, PastedLine, lines_of, read_people
-from ..tables.canvas import load_settings
+from .base import settings
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def _read(reader: Callable[..., T], *values) -> T:
 
 
 def _canvas_in_use() -> str | None:
-    connection = load_settings(current_app.extensions["sqlalchemy"].session).connection
+    connection = settings().connection
     return connection.canvas_url if connection else None
 
 

@@ -3,7 +3,7 @@
 import socket
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.sync import connecting
+from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ..office_at_work import Office
@@ -151,9 +151,7 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     canvases.allow_private = False
     connecting.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")
-    connecting.adopt(
-        session, load_settings(session), canvases, connecting.Findings("Ann", "School", ()), clock.utc_now()
-    )
+    connecting.adopt(session, load_settings(session), canvases, checking.Findings("Ann", "School", ()), clock.utc_now())
     load_settings(session).display_canvas = True
     session.commit()
     called = []

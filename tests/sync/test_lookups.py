@@ -5,7 +5,7 @@ import threading
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office import courses
-from ascriptica_plugin.sync import connecting
+from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.office import Association, Course
 
 from ..office_at_work import connection_of, during_the_first_call, seats_settings
@@ -24,7 +24,7 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
     def move_to_another_canvas():
         settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
         connecting.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
-        found = connecting.Findings("Practice Admin", "Another University", ())
+        found = checking.Findings("Practice Admin", "Another University", ())
         other = connecting.adopt(office.session, settings, office.canvases, found, office.now)
         associate_as_typed(office, office.session, course_id, connection_id=other.id)
         office.session.commit()

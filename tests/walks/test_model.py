@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger.due import release
 from ascriptica_plugin.office import courses
-from ascriptica_plugin.sync import connecting, drain
+from ascriptica_plugin.sync import checking, connecting, drain
 from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_settings
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Association, Course, Registration
@@ -150,7 +150,7 @@ class AnyOrder(RuleBasedStateMachine):
         url = self.canvas.api.replace("127.0.0.1", "localhost") if away else self.canvas.api
         shown = settings.display_canvas
         connecting.keep_draft(settings, office.canvases, url, root_id, self.canvas.token)
-        found = connecting.Findings("Practice Admin", "Practice University", ())
+        found = checking.Findings("Practice Admin", "Practice University", ())
         connecting.adopt(office.session, settings, office.canvases, found, office.now)
         settings.display_canvas = shown
         office.session.commit()

@@ -12,7 +12,7 @@ from ... import clock
 from ...canvas.client import CanvasClient
 from ...canvas.errors import CanvasDown, CanvasError
 from ...office.courses import associate
-from ...sync import connecting, lookups
+from ...sync import checking, connecting
 from ...tables.canvas import load_settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
@@ -80,13 +80,15 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     now = clock.utc_now()
     associations = {}
     if practice:
-        findings = connecting.check(practice.url, practice.token, practice.root_id, allow_private=True)
+        reached = checking.check_connection(practice.url, practice.token, practice.root_id, allow_private=True)
+        if reached.findings is None:
+            raise RuntimeError(reached.sentence)
         canvas = practice.client()
         for code, (canvas_course, canvas_section) in _IN_CANVAS.items():
             found = Association(canvas_course=canvas_course, canvas_section=canvas_section, look_up_at=now)
             # A practice world of an earlier run may have lost it; the course's page then says so.
-            with suppress(connecting.CheckFailed, CanvasError):
-                lookups.look_up(canvas, found, now)
+            with suppress(CanvasError):
+                checking.look_up(canvas, found, now)
             associations[code] = found
         canvas.close()
     passwords = {email: "-".join(secrets.token_hex(2) for _ in range(4)) for email in (ADMIN, PARTICIPANT)}
@@ -100,7 +102,7 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     if practice:
         settings = load_settings(session)
         connecting.keep_draft(settings, canvases, practice.url, practice.root_id, practice.token)
-        connection = connecting.adopt(session, settings, canvases, findings, now)
+        connection = connecting.adopt(session, settings, canvases, reached.findings, now)
         settings.display_canvas = True
         for course in courses:
             if found := associations.get(course.code):

@@ -1,5 +1,5 @@
-"""The administrator's pages, one module for each entry of the Tools menu."""
+"""The administrator's pages: a module for each entry of the Tools menu, and for what several of them share."""
 
-from . import activity, canvas, courses, imports, participants, roster, settings
+from . import activity, canvas, courses, imports, participants, roster, settings, trying_again
 
-__all__ = ["activity", "canvas", "courses", "imports", "participants", "roster", "settings"]
+__all__ = ["activity", "canvas", "courses", "imports", "participants", "roster", "settings", "trying_again"]

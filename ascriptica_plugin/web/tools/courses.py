@@ -11,7 +11,7 @@ from ...canvas.shapes import Section
 from ...office import waitlist
 from ...office.courses import associate, cancel
 from ...office.places import NotPossible
-from ...sync import connecting, lookups
+from ...sync import checking
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
 from ..base import blueprint, for_administrators, person, plugin, session, settings
@@ -118,7 +118,7 @@ def _save(form: CourseForm, course: Course):
     changes = _changes_association(form, course)
     association, problem = _association(form) if changes else (None, None)
     if problem is not None:
-        getattr(form, problem.field).errors = [str(problem)]
+        getattr(form, problem.field).errors = [problem.sentence]
         return _page(form, course if course.id else None, 422)
     begin_writing(session())
     if changes and _meanwhile(form, course):
@@ -181,7 +181,7 @@ def _meanwhile(form: CourseForm, course: Course) -> bool:
     return True
 
 
-def _association(form: CourseForm) -> tuple[Association | None, connecting.CheckFailed | None]:
+def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome | None]:
     """The association as typed, looked up in Canvas where Canvas answers; else to be looked up by the worker."""
     current = settings()
     if not form.canvas_course.data:
@@ -196,12 +196,11 @@ def _association(form: CourseForm) -> tuple[Association | None, connecting.Check
         return made, None
     session().commit()
     try:
-        lookups.look_up(client, made, clock.utc_now())
-    except connecting.CheckFailed as failed:
-        return None, failed
+        outcome = checking.look_up(client, made, clock.utc_now())
     except CanvasError as error:
         made.problem = str(error)
-    return made, None
+        return made, None
+    return (None, outcome) if outcome.is_wrong else (made, None)
 
 
 def _tell_about(association: Association) -> None:

@@ -76,9 +76,7 @@ def _read(stream) -> bytes:
 @for_administrators
 def import_report(import_id: int):
     """What became of a file's rows so far."""
-    found = session().get(Import, import_id, options=[defer(Import.file)]) if import_id < 2**31 else None
-    if found is None:
-        abort(404)
+    found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
 
 

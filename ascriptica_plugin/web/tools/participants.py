@@ -1,6 +1,6 @@
 """/tools/participants: find people, correct them, see all their registrations, try again, export and erase them."""
 
-from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import abort, flash, jsonify, redirect, render_template, url_for
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
@@ -12,10 +12,8 @@ from ...tables.office import Course, Participant, Registration
 from ..access import canvas_access
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..forms import Confirmation, EraseForm, ParticipantForm
-from .canvas import release_and_tell
-
-A_PAGE = 50
-HIGHEST_ID = 2**31 - 1
+from ..paging import A_PAGE, page_asked_for, pages_of, start_of
+from .trying_again import release_and_tell
 
 
 @blueprint.get("/tools/participants")
@@ -25,11 +23,11 @@ def participants():
     q = typed_search("q")
     which = and_(people.matches(q), Participant.erased_at.is_(None))
     total = session().scalar(select(func.count()).select_from(Participant).where(which))
-    pages = max(1, -(-total // A_PAGE))
-    page = min(max(request.args.get("page", 1, type=int), 1), pages)
+    pages = pages_of(total)
+    page = page_asked_for(pages)
     in_order = (func.lower(Participant.name), Participant.id)
     # Ids alone are sorted faster than people.
-    ids = select(Participant.id).where(which).order_by(*in_order).offset((page - 1) * A_PAGE).limit(A_PAGE)
+    ids = select(Participant.id).where(which).order_by(*in_order).offset(start_of(page)).limit(A_PAGE)
     shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
     return render_template(
         "ascriptica/participants.html",
@@ -151,10 +149,7 @@ def _erase(found: Participant, end_access: bool):
 
 
 def _participant_or_404(participant_id: int) -> Participant:
-    found = session().get(Participant, participant_id) if participant_id <= HIGHEST_ID else None
-    if found is None:
-        abort(404)
-    return found
+    return session().get(Participant, participant_id) or abort(404)
 
 
 def _page(found: Participant, form: ParticipantForm, status: int):

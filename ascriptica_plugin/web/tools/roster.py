@@ -21,10 +21,11 @@ from ...tables.office import Course, Participant, Registration
 from ..access import canvas_access
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
 from ..forms import OnBehalfListForm, ParticipantForm
+from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
-from .canvas import of_course, release_and_tell
+from .everybody import of_course
+from .trying_again import release_and_tell
 
-A_PAGE = 50
 A_CHUNK = 500
 MOST_TOLD = 10
 
@@ -221,9 +222,9 @@ def _page(
     by_status = select(Registration.status, func.count()).join(Registration.participant).where(*which)
     counts |= dict(session().execute(by_status.group_by(Registration.status)).all())
     total = counts[status] if status else sum(counts.values())
-    pages = max(1, -(-total // A_PAGE))
-    page = min(max(request.args.get("page", 1, type=int), 1), pages)
-    shown = list(session().scalars(_in_order(which, status).offset((page - 1) * A_PAGE).limit(A_PAGE)))
+    pages = pages_of(total)
+    page = page_asked_for(pages)
+    shown = list(session().scalars(_in_order(which, status).offset(start_of(page)).limit(A_PAGE)))
     access = canvas_access(shown)
     now = clock.utc_now()
     return render_template(
@@ -295,7 +296,7 @@ def _standing(course: Course, access: dict) -> dict[str, int]:
 
 
 def _registration_or_404(course: Course, registration_id: int) -> Registration:
-    found = session().get(Registration, registration_id) if registration_id < 2**31 else None
+    found = session().get(Registration, registration_id)
     if found is None or found.course_id != course.id:
         abort(404)
     return found

@@ -4,11 +4,10 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 
 from ... import activity, clock
-from ...canvas.errors import CanvasDown, Throttled
 from ...canvas.shapes import Account
 from ...ledger import due
 from ...ledger.causes import CAUSES, remedy
-from ...sync import connecting
+from ...sync import checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association
@@ -48,8 +47,7 @@ def course_settings():
 
 
 def _switch_off():
-    begin_writing(session())
-    settings().display_canvas = False
+    _settings_to_change().display_canvas = False
     activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
     session().commit()
     flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
@@ -57,8 +55,7 @@ def _switch_off():
 
 
 def _discard():
-    begin_writing(session())
-    connecting.forget_draft(settings())
+    connecting.forget_draft(_settings_to_change())
     session().commit()
     return redirect(url_for(".course_settings"))
 
@@ -67,39 +64,30 @@ def _connect(form: CourseSettingsForm):
     """Check what was typed and adopt it, or say what is wrong with it; nothing typed is lost either way."""
     canvases, now = plugin().canvases, clock.utc_now()
     url, root_id = form.canvas_url.data, form.canvas_root_id.data
-    kept = connecting.kept_token(settings(), canvases, url)
-    token = form.canvas_token.data or kept
+    token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
     if not token:
-        form.canvas_token.errors = [_why_token_is_needed(settings(), url)]
-        return _page(form, settings(), status=422)
+        return _refused(form, connecting.why_a_token_is_needed(settings(), url))
     session().commit()
-    found = failed = unanswered = None
-    try:
-        reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
-        found = connecting.check(url, token, root_id, **reach)
-    except connecting.CheckFailed as error:
-        failed = error
-    except (CanvasDown, Throttled) as error:
-        unanswered = error
+    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
+    outcome = checking.check_connection(url, token, root_id, **reach)
 
-    begin_writing(session())
-    current = session().get_one(Settings, 1, populate_existing=True)
+    current = _settings_to_change()
     _keep_policy(form, current)
-    if failed is not None:
-        if failed.field != "canvas_token":
+    if outcome.is_wrong:
+        if outcome.field != "canvas_token":
             connecting.keep_draft(current, canvases, url, root_id, token)
         session().commit()
-        getattr(form, failed.field).errors = [str(failed)]
-        return _page(form, settings(), offer=failed.offer, status=422)
-    if unanswered is not None:
+        return _refused(form, outcome)
+    if outcome.is_unanswered:
         if not connecting.in_use(current, canvases, url, root_id, token):
             connecting.keep_draft(current, canvases, url, root_id, token)
-            current.draft_problem, current.draft_check_at = str(unanswered), now
+            current.draft_problem, current.draft_check_at = outcome.sentence, now
         current.display_canvas = True
         session().commit()
         if current.draft_check_at is None:
-            flash(f"Nothing has changed, and it could not be checked: {unanswered}", "warning")
+            flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
         return redirect(url_for(".course_settings"))
+    found = outcome.findings
     connecting.keep_draft(current, canvases, url, root_id, token)
     if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
         session().commit()
@@ -125,10 +113,15 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
 
 
-def _why_token_is_needed(current: Settings, url: str) -> str:
-    if current.connection and current.connection.canvas_url != url:
-        return "This is another Canvas: paste a token made there. The saved one is never sent anywhere else."
-    return "Paste the token that you made in Canvas."
+def _settings_to_change() -> Settings:
+    """The settings row as it is now, in a transaction that will write."""
+    begin_writing(session())
+    return session().get_one(Settings, 1, populate_existing=True)
+
+
+def _refused(form: CourseSettingsForm, outcome: checking.Outcome):
+    getattr(form, outcome.field).errors = [outcome.sentence]
+    return _page(form, settings(), offer=outcome.offer, status=422)
 
 
 def _page(
@@ -136,7 +129,7 @@ def _page(
     current: Settings,
     *,
     offer: Account | None = None,
-    confirm: connecting.Findings | None = None,
+    confirm: checking.Findings | None = None,
     status: int = 200,
 ):
     in_use = current.connection
@@ -152,7 +145,7 @@ def _page(
         in_use=in_use,
         hold=CAUSES[hold].title if hold else None,
         hold_remedy=remedy(hold, detail=in_use.hold_detail) if hold else None,
-        missing=[(name, connecting.PERMISSIONS[name]) for name in missing],
+        missing=[(name, checking.PERMISSIONS[name]) for name in missing],
         token_kept=bool(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
         ),

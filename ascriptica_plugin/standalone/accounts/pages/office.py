@@ -70,7 +70,7 @@ def remove_second_step_of(account_id: int):
 
 def _somebody_else(account_id: int) -> Account:
     """The account, held. One's own takes the password, on the pages of one's own sign-in."""
-    account = sessions.hold(session(), account_id) if account_id < 2**31 else None
+    account = sessions.hold(session(), account_id)
     if account is None or account.id == current_user.id:
         session().rollback()
         abort(404)

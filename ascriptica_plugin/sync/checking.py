@@ -1,0 +1,165 @@
+"""Asking Canvas whether what somebody typed is right: a connection, or the Canvas course of one of our courses.
+
+Whoever asks, a page or the worker, gets an `Outcome`, and every sentence about one stands here.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from .. import retry
+from ..canvas.client import CanvasClient
+from ..canvas.errors import (
+    AddressRefused,
+    CanvasDown,
+    CanvasError,
+    NotFound,
+    PermissionMissing,
+    Redirected,
+    Throttled,
+    TokenRefused,
+)
+from ..canvas.shapes import Account
+from ..tables.office import Association
+
+PERMISSIONS = {
+    "manage_user_logins": "can't create users: participants without a Canvas account will wait",
+    "read_roster": "can't find users: participants whose Canvas account we don't know yet will wait",
+    "view_user_logins": "can't see logins: participants whose Canvas account we don't know yet will wait",
+    "add_student_to_course": "can't enroll: nobody will get into a Canvas course",
+    "remove_student_from_course": "can't remove: withdrawals will wait",
+    "manage_sis": "can't set SIS IDs: users that we create will have none",
+}
+"""What the token's owner must be allowed to do, and what breaks without it [permissions_registry.rb]."""
+
+
+_OLDER_NAME = "manage_students"
+"""What add_/remove_student_from_course were called in older Canvas; there the new names answer False."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found out about a Canvas, a token and a root account that go together."""
+
+    owner: str
+    account_name: str
+    missing_permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of checking what somebody typed: it is right, or wrong, or Canvas did not say.
+
+    Right has no `sentence`; of a connection it has `findings`. Wrong has a `sentence` for the form's `field`, and in
+    `offer` the root account that would be right, where Canvas names it. Not said has a `sentence` and no `field`.
+    """
+
+    field: str | None = None
+    sentence: str = ""
+    offer: Account | None = None
+    findings: Findings | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.field is not None
+
+    @property
+    def is_unanswered(self) -> bool:
+        return self.field is None and bool(self.sentence)
+
+
+TOKEN_MISSING = Outcome("canvas_token", "Paste the token that you made in Canvas.")
+TOKEN_OF_ANOTHER = Outcome(
+    "canvas_token",
+    "This is another Canvas: paste a token made there. The saved one is never sent anywhere else.",
+)
+TOKEN_UNREADABLE = Outcome("canvas_token", "The saved token can't be read any more. Paste it again.")
+
+
+def check_connection(
+    url: str,
+    token: str,
+    root_id: int,
+    *,
+    allow_private: bool,
+    ca_file: str | None = None,
+    seconds: float = retry.CHECK_SECONDS,
+) -> Outcome:
+    """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID go together."""
+    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, timeout_seconds=seconds, flight=1)
+    until = time.monotonic() + seconds
+    try:
+        return _ask(canvas, root_id, until)
+    except (Redirected, AddressRefused) as error:
+        return Outcome("canvas_url", str(error))
+    except TokenRefused:
+        return Outcome("canvas_token", "Canvas does not accept this token. Copy it again, or make a new one in Canvas.")
+    except PermissionMissing:
+        return Outcome(
+            "canvas_token",
+            "Canvas knows this token, but its owner is not an administrator of the root account. "
+            "Make the token while signed in as one.",
+        )
+    except (CanvasDown, Throttled) as error:
+        return Outcome(sentence=str(error))
+    except CanvasError as error:
+        return Outcome("canvas_url", f"This does not look like a Canvas web service URL. {error}")
+    finally:
+        canvas.close()
+
+
+def _ask(canvas: CanvasClient, root_id: int, until: float) -> Outcome:
+    def in_time() -> CanvasClient:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise CanvasDown("Canvas did not answer in time.")
+        canvas.deadline_seconds = left
+        return canvas
+
+    owner = in_time().myself()
+    try:
+        account = in_time().account(root_id)
+    except NotFound:
+        account = None
+    if account is None or not account.is_root:
+        return _wrong_root(in_time(), root_id, account)
+    answers = in_time().permissions(root_id, [*PERMISSIONS, _OLDER_NAME])
+    may = {name for name, allowed in answers.items() if allowed}
+    if _OLDER_NAME in may:
+        may |= {"add_student_to_course", "remove_student_from_course"}
+    missing = tuple(name for name in PERMISSIONS if name not in may)
+    return Outcome(findings=Findings(owner.name, account.name, missing))
+
+
+def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> Outcome:
+    what = f"{found.name} ({root_id}) is a sub-account" if found else f"Canvas has no account {root_id} for this token"
+    try:
+        right = canvas.account("self")
+    except CanvasError:
+        return Outcome("canvas_root_id", f"{what}. The root account is the topmost one in Canvas's Admin menu.")
+    return Outcome("canvas_root_id", f"{what}. The root account is {right.name}, ID {right.id}.", offer=right)
+
+
+def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Outcome:
+    """Fill in what Canvas says of the association's course and section, where it has both.
+
+    Raises any CanvasError that says nothing of the two, since the worker judges by it how Canvas is.
+    """
+    try:
+        course = canvas.course(association.canvas_course)
+    except NotFound:
+        sentence = f"Canvas has no course {association.canvas_course}, or the token may not see it."
+        return Outcome("canvas_course", sentence)
+    section = None
+    if association.canvas_section:
+        try:
+            section = canvas.section(course.id, association.canvas_section)
+        except NotFound:
+            sentence = f"{course.name} has no section {association.canvas_section} in Canvas."
+            return Outcome("canvas_section", sentence)
+    association.canvas_course_id, association.canvas_course_name = course.id, course.name
+    association.canvas_section_id = section.id if section else None
+    association.canvas_section_name = section.name if section else ""
+    association.published, association.concluded = course.published, course.concluded
+    association.looked_up_at, association.look_up_at, association.problem = now, None, None
+    return Outcome()

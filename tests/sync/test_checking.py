@@ -1,0 +1,60 @@
+"""What Canvas says of something typed: it is right, wrong, or nothing can be said."""
+
+import pytest
+
+from ascriptica_plugin import clock, retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.canvas.errors import CanvasDown
+from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up
+from ascriptica_plugin.tables.office import Association
+
+
+def checked(canvas, **other) -> Outcome:
+    typed = {"url": canvas.api, "token": canvas.token, "root_id": canvas.ids["account.root"]} | other
+    return check_connection(**{"allow_private": True} | typed)
+
+
+def test_a_connection_that_is_right_says_whose_it_is(canvas):
+    outcome = checked(canvas)
+    assert outcome == Outcome(findings=Findings("Practice Admin", "Practice University", ()))
+    assert (outcome.is_wrong, outcome.is_unanswered) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"token": "wrong~token"}, "canvas_token"),
+        ({"root_id": 999999}, "canvas_root_id"),
+        ({"allow_private": False}, "canvas_url"),
+    ],
+)
+def test_what_is_wrong_is_said_of_its_field(canvas, wrong, field):
+    outcome = checked(canvas, **wrong)
+    assert (outcome.field, outcome.is_wrong, outcome.is_unanswered) == (field, True, False)
+    assert outcome.sentence.endswith(".")
+    assert outcome.findings is None
+    assert (outcome.offer and outcome.offer.id) == (canvas.ids["account.root"] if field == "canvas_root_id" else None)
+
+
+def test_a_canvas_that_does_not_answer_says_nothing_of_what_was_typed(canvas):
+    canvas.options(down=True)
+    outcome = checked(canvas, token="wrong~token")
+    assert (outcome.is_wrong, outcome.is_unanswered, outcome.findings) == (False, True, None)
+
+
+@pytest.mark.parametrize(
+    ("course", "section", "field"),
+    [("{art}", "", None), ("{art}", "99999999", "canvas_section"), ("99999999", "", "canvas_course")],
+)
+def test_a_course_is_looked_up_with_its_section(canvas, course, section, field):
+    client = CanvasClient(canvas.api, canvas.token, allow_private=True, timeout_seconds=retry.CHECK_SECONDS, flight=1)
+    art = canvas.ids["course.art"]
+    typed = Association(canvas_course=course.format(art=art), canvas_section=section)
+    outcome = look_up(client, typed, clock.utc_now())
+    assert (outcome.field, outcome.is_wrong, outcome.is_unanswered) == (field, field is not None, False)
+    # Nothing half: what is wrong leaves the association as it was.
+    assert typed.canvas_course_id == (None if field else art)
+    canvas.options(down=True)
+    with pytest.raises(CanvasDown):
+        look_up(client, typed, clock.utc_now())
+    client.close()
