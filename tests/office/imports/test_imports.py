@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import event, select
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file as csvfile
-from ascriptica_plugin.office.imports import rows as kinds
 from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.office.imports.participants import Participants
 from ascriptica_plugin.office.places import NotPossible
 from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, Import, LogEntry, Participant, Registration
@@ -475,8 +475,8 @@ def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
     """Between the look-up and the commit another transaction may make the same course."""
     session = app.extensions["sqlalchemy"].session
     Office(app, None).course("ART")
-    found = kinds._courses
-    monkeypatch.setattr(kinds, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
+    found = courses.by_code
+    monkeypatch.setattr(courses, "by_code", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
     blind = [dict]
     rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
     report = imports.run(session, "courses", rows, clock.utc_now, "x")
@@ -599,7 +599,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
     imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
     session.commit()
-    look_up, batches = kinds.Participants.look_up, []
+    look_up, batches = Participants.look_up, []
 
     def killed(self, rows):
         if batches.append(rows) or len(batches) == 2:
@@ -607,7 +607,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
         return look_up(self, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(kinds.Participants, "look_up", killed)
+        patch.setattr(Participants, "look_up", killed)
         with pytest.raises(SystemExit):
             imports.go_on(session, lambda: now, lambda: False)
     session.rollback()
@@ -644,7 +644,7 @@ def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, m
 
 
 def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
-    monkeypatch.setattr(kinds.Participants, "look_up", lambda *_: 1 / 0)
+    monkeypatch.setattr(Participants, "look_up", lambda *_: 1 / 0)
     answer = upload(admin, "participants", PARTICIPANTS)
     assert "Something unforeseen ended this after 0 of 2 rows." in words(answer)
     [its] = all_of(app, Import)
