@@ -6,8 +6,9 @@ decides the same and leaves the writing out. Never commits.
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from .. import activity
@@ -32,24 +33,24 @@ class Plan:
     ):
         self.session, self.course, self.now, self.by, self.words = session, course, now, by, words
         self.taken, self.waiting = course.places_taken, waiting
-        self._there: dict[int, Registration] = {}  # live in the database, by participant
-        self._entering: dict[Participant, Registration] = {}
-        self._moving: dict[int, Registration] = {}  # by their ids, as those who leave
-        self._leaving: dict[int, Registration] = {}
-        self._joined: list[Registration] = []  # of those who enter, who still waits
+        self._there: dict[int, Registration] = {}  # by participant, as the database has them
+        self._entering: dict[int | Participant, str] = {}  # the status of whoever is not there yet
+        self._joined: list[int | Participant] = []  # those of them who wait, in their order
+        self._leaving: set[int] = set()  # registrations
+        self._moving: set[int] = set()
         self._moved_to = 0
-        self._log: list[tuple[str | None, str, Registration]] = []
+        self._log: list[tuple[str, str, int | Participant]] = []
 
     def status(self, participant: Participant) -> str | None:
         """`registered`, `waitlisted`, or None where the participant is neither."""
-        if participant in self._entering:
-            return self._entering[participant].status
+        if status := self._entering.get(_known(participant)):
+            return status
         there = self._there.get(participant.id)
         if there is None or there.id in self._leaving:
             return None
         return "registered" if there.id in self._moving else there.status
 
-    def register(self, participant: Participant, *, wait: bool) -> Registration:
+    def register(self, participant: Participant, *, wait: bool) -> None:
         """Register a participant who is not; where the course is full, or somebody waits, `wait` joins the waitlist.
 
         Raises NotPossible where registration is closed, or there is no place and no `wait`.
@@ -60,35 +61,27 @@ class Plan:
         waits = places.free(self.course, self.taken) == 0 or self.waiting > 0
         if waits and not wait:
             raise NotPossible(f"{self.course.title} is full.")
-        made = Registration(
-            course=self.course,
-            participant=participant,
-            status="waitlisted" if waits else "registered",
-            registered_at=self.now,
-        )
-        self._entering[participant] = made
+        who = _known(participant)
+        self._entering[who] = "waitlisted" if waits else "registered"
+        self._log.append((self.by or participant.email, "joined the waitlist" if waits else "registered", who))
         if waits:
-            self._log.append((self.by, "joined the waitlist", made))
-            self._joined.append(made)
+            self._joined.append(who)
             self.waiting += 1
             self.move_up()
         else:
-            self._log.append((self.by, "registered", made))
             self.taken += 1
-        return made
 
-    def withdraw(self, participant: Participant) -> Registration:
-        """Withdraw a participant who is registered or waits; nobody moves up yet."""
-        there = self._there[participant.id]
-        if self.status(participant) == "registered":
-            self._log.append((self.by, "withdrew", there))
+    def withdraw(self, participant: Participant) -> None:
+        """Withdraw a participant who was looked up and is registered, or waits; nobody moves up yet."""
+        had_place = self.status(participant) == "registered"
+        self._leaving.add(self._there[participant.id].id)
+        self._log.append(
+            (self.by or participant.email, "withdrew" if had_place else "left the waitlist", participant.id)
+        )
+        if had_place:
             self.taken -= 1
         else:
-            self._log.append((self.by, "left the waitlist", there))
             self.waiting -= 1
-        self._moving.pop(there.id, None)
-        self._leaving[there.id] = there
-        return there
 
     def move_up(self) -> int:
         """Give free places to those who wait, first come first served; answers how many moved up."""
@@ -96,64 +89,70 @@ class Plan:
         number = self.waiting if free is None else min(free, self.waiting)
         if number == 0 or places.why_closed(self.course, self.now, to_the_office=True):
             return 0
-        moving = self._first_in_line(number)
-        for one in moving:
-            if one.id is None:
-                one.status = "registered"
-            else:
-                self._moving[one.id] = one
-            self._log.append((activity.US, "moved up", one))
-        self.taken += number
-        self.waiting -= number
-        return number
-
-    def _first_in_line(self, number: int) -> list[Registration]:
-        """So many of those who wait, taken out of the line; they wait in the order of their ids."""
+        # They wait in the order of their ids.
         line = (
-            select(Registration)
+            select(Registration.id, Registration.participant_id)
             .where(Registration.course_id == self.course.id, Registration.status == "waitlisted")
             .where(Registration.id > self._moved_to)
             .order_by(Registration.id)
             .limit(number + len(self._leaving))
-            .execution_options(populate_existing=True)
         )
-        first = [one for one in self.session.scalars(line) if one.id not in self._leaving][:number]
+        first = [one for one in self.session.execute(line) if one.id not in self._leaving][:number]
         if first:
             self._moved_to = first[-1].id
         rest = number - len(first)
-        first, self._joined = first + self._joined[:rest], self._joined[rest:]
-        return first
+        joined, self._joined = self._joined[:rest], self._joined[rest:]
+        self._moving |= {one.id for one in first}
+        self._entering |= dict.fromkeys(joined, "registered")
+        self._log += [(activity.US, "moved up", who) for who in [*(one.participant_id for one in first), *joined]]
+        self.taken += number
+        self.waiting -= number
+        return number
 
     def write(self) -> None:
-        """Make it so: registrations, places, claims and the activity log, in as few statements as for one person."""
-        gave_back = [one.id for one in self._leaving.values() if one.status == "registered"]
-        for one in self._leaving.values():
+        """Make it so: registrations, places, claims and the activity log, in as many statements as for one person."""
+        leaving = [one for one in self._there.values() if one.id in self._leaving]
+        gave_back = [one.id for one in leaving if one.status == "registered"]
+        for one in leaving:
             one.status, one.withdrawn_at = "withdrawn", self.now
-        for one in self._moving.values():
-            one.status = "registered"
-        self.session.add_all(self._entering.values())
+        made = [self._made(who, status) for who, status in self._entering.items()]
+        self.session.add_all(made)
         self.course.places_taken = self.taken
         self.session.flush()
+        self._there |= {one.participant_id: one for one in made}
+        if self._moving:
+            self.session.execute(
+                update(Registration)
+                .where(Registration.course_id == self.course.id, Registration.status == "waitlisted")
+                .where(Registration.id <= self._moved_to)
+                .values(status="registered")
+                .execution_options(synchronize_session="fetch")
+            )
         if gave_back:
             claims.end_for(self.session, Registration.id.in_(gave_back), self.now)
-        got_one = [*self._moving, *(one.id for one in self._entering.values() if one.status == "registered")]
+        got_one = [*self._moving, *(one.id for one in made if one.status == "registered")]
         if got_one:
             # Looking through the whole course each time would take longer the more are in it.
             claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)
-        activity.write(
-            self.session,
-            [
-                activity.entry(
-                    self.now,
-                    who or one.participant.email,
-                    what,
-                    "" if who == activity.US else self.words,
-                    participant_id=one.participant_id,
-                    course_id=one.course_id,
-                )
-                for who, what, one in self._log
-            ],
-        )
+        activity.write(self.session, [self._entry(*told) for told in self._log])
+
+    def registration_of(self, participant: Participant) -> Registration:
+        """The registration of somebody who was looked up, or has entered, as it was written."""
+        return self._there[participant.id]
+
+    def _made(self, who: int | Participant, status: str) -> Registration:
+        whose = {"participant_id": who} if isinstance(who, int) else {"participant": who}
+        return Registration(course_id=self.course.id, status=status, registered_at=self.now, **whose)
+
+    def _entry(self, who: str, what: str, whom: int | Participant) -> dict[str, Any]:
+        words = "" if who == activity.US else self.words
+        participant_id = whom if isinstance(whom, int) else whom.id
+        return activity.entry(self.now, who, what, words, participant_id=participant_id, course_id=self.course.id)
+
+
+def _known(participant: Participant) -> int | Participant:
+    """What a plan knows the participant by: the id, or the object itself where it has none yet."""
+    return participant if participant.id is None else participant.id
 
 
 def begin(

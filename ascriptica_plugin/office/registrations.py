@@ -37,9 +37,9 @@ def register(
         _refuse_at_once(session, course, who, now)
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)
-    registration = _register(its, participant, wait=wait)
+    _register(its, participant, wait=wait)
     its.write()
-    return registration
+    return its.registration_of(participant)
 
 
 def _refuse_at_once(session: Session, course: Course, who: Person | Participant, now: datetime) -> None:
@@ -64,10 +64,10 @@ def withdraw(
     its, participant = _plan(session, course, who, now, by)
     if its.status(participant) is None:
         raise NotPossible(f"{_subject(participant, by)} not registered for {course.title}.")
-    registration = its.withdraw(participant)
+    its.withdraw(participant)
     its.move_up()
     its.write()
-    return registration
+    return its.registration_of(participant)
 
 
 def _plan(
@@ -79,11 +79,11 @@ def _plan(
     return its, participant
 
 
-def _register(its: Plan, participant: Participant, *, wait: bool) -> Registration:
+def _register(its: Plan, participant: Participant, *, wait: bool) -> None:
     if status := its.status(participant):
         already = "already registered" if status == "registered" else "already on the waitlist"
         raise NotPossible(f"{_subject(participant, its.by)} {already} for {its.course.title}.")
-    return its.register(participant, wait=wait)
+    its.register(participant, wait=wait)
 
 
 def _subject(participant: Participant, by: str | None) -> str:
@@ -111,18 +111,19 @@ def register_many(
     known = people.by_email(session, [entry.email for entry in entries])
     its = plan.begin(session, [course], now, by)[course.id]
     plan.look_up(session, [its], [one for found in known.values() for one in found])
-    results: list[Registration | NotPossible] = []
+    results: list[Participant | NotPossible] = []
     for entry in entries:
         try:
             participant = _participant_of(entry, known.get(entry.email.lower(), []))
-            results.append(_register(its, participant, wait=True))
+            _register(its, participant, wait=True)
         except NotPossible as reason:
             results.append(reason)
         else:
             participant.sis_user_id = entry.sis_user_id or participant.sis_user_id
             known[entry.email.lower()] = [participant]
+            results.append(participant)
     its.write()
-    return results
+    return [its.registration_of(one) if isinstance(one, Participant) else one for one in results]
 
 
 def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
