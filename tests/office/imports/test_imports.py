@@ -3,6 +3,7 @@
 import io
 import random
 import re
+import threading
 from contextlib import suppress
 
 import pytest
@@ -14,6 +15,7 @@ from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports.participants import Participants
 from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.tables import locks
 from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, Import, LogEntry, Participant, Registration
 from ascriptica_plugin.web.tools import imports as page
@@ -294,6 +296,34 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
         for course in all_of(app, Course):
             live = session.query(Registration).filter_by(course_id=course.id, status="registered").count()
             assert course.places_taken == live <= course.capacity
+
+
+def test_a_dry_run_waits_for_nobody(app):
+    """Nor does anybody wait for it, since it locks nothing."""
+    office = Office(app, None)
+    course = office.course("ART", capacity=1)
+    people_of(app, "kim", "lou")
+    registrations.register(office.session, course, all_of(app, Participant)[0], office.now)
+    office.session.commit()
+    rows = csvfile.read(
+        "registrations",
+        b"email,course,status\nkim@example.org,ART,withdrawn\nlou@example.org,ART,registered\n",
+    )
+    reports = []
+
+    def try_out():
+        with app.app_context():
+            session = app.extensions["sqlalchemy"].session
+            reports.append(imports.run(session, "registrations", rows, clock.utc_now, "x", dry_run=True))
+            session.remove()
+
+    # Somebody is in the middle of a change of the course.
+    locks.lock_course(office.session, course)
+    trying = threading.Thread(target=try_out)
+    trying.start()
+    trying.join(20)
+    office.session.rollback()
+    assert [(report.made, report.changed) for report in reports] == [(1, 1)]
 
 
 @pytest.mark.parametrize("batch", [1, 500])
