@@ -1,7 +1,7 @@
 """What becomes of a course's registrations: decided person by person without writing, then written all at once.
 
-Whoever registers, withdraws or moves up goes this way: one participant, a pasted list, a file of thousands. A dry run
-decides the same and leaves the writing out. Never commits.
+One participant, a pasted list and a file of thousands all go this way. A dry run decides the same and leaves the
+writing out. Never commits.
 """
 
 from collections.abc import Collection
@@ -18,14 +18,14 @@ from . import places
 from .places import NotPossible
 
 FEW = 1000
-"""So many registrations are claimed by their ids; of more, all that the course has are looked through."""
+"""Up to so many registrations are claimed by their ids; with more, the whole course is looked through."""
 
 
 class Plan:
     """One course's registrations as they will be.
 
-    Whoever is going to write it holds the lock on the course's row since before it was made. `by` is the email of
-    whoever acts on behalf, None where people act for themselves; `words` go into the activity log.
+    To write it, lock the course's row before the plan is made (`begin`). `by` is the email of whoever acts on behalf,
+    None where people act for themselves; `words` go into the activity log.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Plan:
         return number
 
     def write(self) -> None:
-        """Make it so: registrations, places, claims and the activity log, in as many statements as for one person."""
+        """Write registrations, places, claims and the activity log. Once only, and with one `look_up` before it."""
         leaving = [one for one in self._there.values() if one.id in self._leaving]
         gave_back = [one.id for one in leaving if one.status == "registered"]
         for one in leaving:
@@ -170,7 +170,7 @@ def begin(
 
 
 def look_up(session: Session, plans: Collection[Plan], participants: Collection[Participant]) -> None:
-    """Find how these participants stand in the plans' courses; of nobody else can a plan tell the status then."""
+    """Find how these participants stand in the plans' courses. A plan knows the status of the last ones looked up."""
     live = session.scalars(
         select(Registration)
         .where(
