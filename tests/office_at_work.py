@@ -233,7 +233,7 @@ def logged(office: Office) -> list[tuple[str, str, str | None]]:
 def many(office: Office, course: Course, n: int, start: int = 0) -> None:
     """Register people p0, p1, ... at once."""
     entries = [registrations.Entry(f"p{i}@example.org", f"P {i}") for i in range(start, start + n)]
-    registrations.register_entries(office.session, course, entries, office.now, "boss@example.org")
+    registrations.register_many(office.session, course, entries, office.now, "boss@example.org")
     office.session.commit()
 
 

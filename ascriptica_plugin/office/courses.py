@@ -1,16 +1,98 @@
-"""What happens to a whole course: it is associated with a Canvas course, or cancelled. Never commits."""
+"""What happens to a whole course: it is saved, associated with a Canvas course, or cancelled. Never commits."""
 
+from collections.abc import Collection
 from datetime import datetime
+from textwrap import shorten
+from typing import Any
 
-from sqlalchemy import insert, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from .. import activity
 from ..ledger import claims
+from ..tables.columns import begin_writing
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
 from .places import NotPossible
-from .waitlist import waiting
+from .waitlist import move_up, waiting
+
+LABELS = {
+    "code": "code",
+    "title": "title",
+    "description": "description",
+    "starts_at": "starts",
+    "ends_at": "ends",
+    "registration_opens_at": "registration opens",
+    "registration_closes_at": "registration closes",
+    "capacity": "places",
+    "on_withdrawal": "when somebody withdraws",
+}
+"""The columns that a course is saved with, as the activity log calls them."""
+
+
+def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
+    """The courses with these codes, whatever their case, under the code in small letters; locked in one order, so
+    that none waits in a circle."""
+    statement = (
+        select(Course)
+        .where(func.lower(Course.code).in_({code.lower() for code in codes}))
+        .options(joinedload(Course.association))
+        .order_by(Course.id)
+    )
+    if lock:
+        statement = statement.with_for_update(of=Course).execution_options(populate_existing=True)
+    return {course.code.lower(): course for course in session.scalars(statement)}
+
+
+def changes(course: Course, facts: dict[str, Any]) -> dict[str, Any]:
+    """Those of the facts that are others than the course's, and its association where one is among them."""
+    return {name: value for name, value in facts.items() if name == "association" or getattr(course, name) != value}
+
+
+def save(session: Session, course: Course, now: datetime, by: str, *, words: str = "", **facts: Any) -> int:
+    """Give a course, a new one too, these facts: the columns in `LABELS`, and `association` to associate it anew.
+
+    Answers how many people moved up from the waitlist. `words` are added in the activity log. Raises IntegrityError
+    where another course has the code, or more people are registered than there would be places.
+    """
+    begin_writing(session)
+    is_new = course.id is None
+    if not is_new:
+        lock_course(session, course)
+    facts = changes(course, facts)
+    associates, association = "association" in facts, facts.pop("association", None)
+    told = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
+    if associates and not _same_place(course.association, association):
+        told.append(("Canvas course", _said(course.association), _said(association)))
+    for name, value in facts.items():
+        setattr(course, name, value)
+    session.add(course)
+    session.flush()
+    if associates:
+        associate(session, course, association, now)
+    moved_up = 0 if is_new else move_up(session, course, now)
+    if told:
+        differences = "; ".join(
+            f"{label}: {before} → {after or 'none'}" if before else f"{label}: {after}"
+            for label, before, after in told
+            if before or after
+        )
+        what = "made a course" if is_new else "changed a course"
+        activity.note(session, now, by, what, f"{differences} ({words})" if words else differences, course_id=course.id)
+    return moved_up
+
+
+def _same_place(one: Association | None, other: Association | None) -> bool:
+    typed = ("connection_id", "canvas_course", "canvas_section")
+    return all(getattr(one, name, None) == getattr(other, name, None) for name in typed)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Association):
+        return f"{value.canvas_course} {value.canvas_section or ''}".strip()
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return "" if value is None else shorten(str(value), 80, placeholder="…")
 
 
 def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
@@ -59,9 +141,13 @@ def associate(session: Session, course: Course, association: Association | None,
         claims.end_for(session, Registration.course_id == course.id, now)
         return
     association.course_id = course.id
-    for name in ("canvas_course_id", "canvas_section_id", "looked_up_at", "look_up_at", "problem"):
+    for column in Association.__table__.columns:
         # What is not known of the new one must not stay as it was of the old: merge copies only what is set.
-        setattr(association, name, getattr(association, name))
+        if column.key not in vars(association):
+            setattr(association, column.key, column.default.arg if column.default is not None else None)
     session.merge(association)
     session.flush()
+    if association.canvas_course_id is None:
+        # Somebody has to look it up.
+        session.info[claims.RANG] = True
     claims.claim(session, course.id, now)

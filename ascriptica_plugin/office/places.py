@@ -1,9 +1,6 @@
-"""A course's places: whether it takes people, and how many there are. Never commits."""
+"""A course's places: whether it takes people, and how many are free."""
 
 from datetime import datetime
-
-from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from ..tables.office import Course
 
@@ -30,17 +27,8 @@ def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) ->
     return None
 
 
-def is_full(course: Course) -> bool:
-    return course.capacity is not None and course.places_taken >= course.capacity
-
-
-def take(session: Session, course: Course, by: int) -> None:
-    """Count so many places more as taken, or fewer; the database refuses more than there are."""
-    session.flush()
-    session.execute(
-        update(Course)
-        .where(Course.id == course.id)
-        .values(places_taken=Course.places_taken + by)
-        .execution_options(synchronize_session=False)
-    )
-    session.expire(course)
+def free(course: Course, taken: int | None = None) -> int | None:
+    """How many places are free, also with another number `taken` than now; None where there is no limit."""
+    if course.capacity is None:
+        return None
+    return max(0, course.capacity - (course.places_taken if taken is None else taken))

@@ -1,47 +1,30 @@
-"""The waitlist: who waits, in which place, and who moves up. Never commits."""
+"""The waitlist: how many wait, in which place, and who moves up. Never commits."""
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from .. import activity
-from ..ledger import claims
-from ..tables.locks import lock_course
 from ..tables.office import Course, Registration
-from . import places
+from . import plan
 
 
 def move_up(session: Session, course: Course, now: datetime) -> int:
     """Give free places to those who wait, first come first served; answers how many moved up.
 
-    To be called in the unit of work that changed how many places there are. `registered_at` stays the time of joining.
+    To be called in the unit of work that changed how many places there are, under the lock on the course's row.
+    `registered_at` stays the time of joining.
     """
-    lock_course(session, course)
-    if places.why_closed(course, now, to_the_office=True) or places.is_full(course):
-        return 0
-    line = select(Registration.id, Registration.participant_id).where(*_waiting_for(course)).order_by(Registration.id)
-    if course.capacity is not None:
-        line = line.limit(course.capacity - course.places_taken)
-    moving = session.execute(line).all()
-    if not moving:
-        return 0
-    session.execute(
-        update(Registration)
-        .where(*_waiting_for(course), Registration.id <= moving[-1].id)
-        .values(status="registered")
-        .execution_options(synchronize_session="fetch")
-    )
-    places.take(session, course, len(moving))
-    claims.claim(session, course.id, now, moving[0].id if len(moving) == 1 else None)
-    for _, participant_id in moving:
-        activity.note(session, now, activity.US, "moved up", participant_id=participant_id, course_id=course.id)
-    return len(moving)
+    its = plan.begin(session, [course], now)[course.id]
+    moved = its.move_up()
+    its.write()
+    return moved
 
 
 def waiting(session: Session, course: Course) -> int:
     """How many people are on the course's waitlist."""
-    return session.scalar(select(func.count()).select_from(Registration).where(*_waiting_for(course)))
+    its = (Registration.course_id == course.id, Registration.status == "waitlisted")
+    return session.scalar(select(func.count()).select_from(Registration).where(*its))
 
 
 def positions(session: Session, registrations: list[Registration]) -> dict[int, int]:
@@ -55,7 +38,3 @@ def positions(session: Session, registrations: list[Registration]) -> dict[int, 
         .group_by(Registration.id)
     )
     return dict(rows.all())
-
-
-def _waiting_for(course: Course) -> tuple:
-    return Registration.course_id == course.id, Registration.status == "waitlisted"

@@ -83,7 +83,7 @@ def test_two_clerks_who_enter_the_same_people_in_two_courses_enter_each_once(her
     def entering(course_id: int):
         def act(session):
             course = session.get(Course, course_id)
-            registrations.register_entries(session, course, entries, here.now, "boss@example.org")
+            registrations.register_many(session, course, entries, here.now, "boss@example.org")
 
         return act
 

@@ -1,1 +1,1 @@
-"""CSV files of courses, participants and registrations: `file` reads, `rows` decides, `run` goes through."""
+"""CSV files of courses, participants and registrations: `file` reads, a `kind` decides on rows, `run` goes through."""

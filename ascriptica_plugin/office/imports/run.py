@@ -18,9 +18,15 @@ from sqlalchemy.orm import Session
 from ...tables import locks
 from ...tables.columns import begin_writing
 from ...tables.office import Import
+from ..places import NotPossible
 from . import file
+from .courses import Courses
 from .file import Row
-from .rows import KINDS, Now, Refused
+from .kind import Kind, Now
+from .participants import Participants
+from .registrations import Registrations
+
+KINDS: dict[str, type[Kind]] = {"courses": Courses, "participants": Participants, "registrations": Registrations}
 
 BATCH = 500
 TAKEN = timedelta(seconds=30)
@@ -40,10 +46,10 @@ class Report:
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
 
-    def with_outcomes(self, outcomes: list[tuple[Row, str | Refused]]) -> "Report":
+    def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]]) -> "Report":
         """This report and what became of more rows."""
         results = [outcome for _, outcome in outcomes]
-        refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, Refused)]
+        refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
         return Report(
             self.made + results.count("made"),
             self.changed + results.count("changed"),
@@ -68,8 +74,8 @@ class _Run:
 
     def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool):
         self.session, self.dry_run = session, dry_run
-        self.take = KINDS[kind](session, now, by, dry_run)
-        self.rows = self.take.in_order(rows)
+        self.kind = KINDS[kind](session, now, by, dry_run)
+        self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()
 
     def go_on_from(self, done: int, report: Report) -> None:
@@ -92,15 +98,17 @@ class _Run:
             # Somebody made the same course on its page meanwhile; now it is found.
             self.session.rollback()
             outcomes, report = self._take(rows, done, keep)
-        self._remember([row for row, outcome in outcomes if not isinstance(outcome, Refused)])
+        self._remember([row for row, outcome in outcomes if not isinstance(outcome, NotPossible)])
         self.done, self.report = done, report
 
     def _take(self, rows: list[Row], done: int, keep: Callable[[int, Report], None]) -> tuple[list, Report]:
         if not self.dry_run:
             locks.lock_people(self.session)
-        outcomes = list(self.take.outcomes(rows))
+        outcomes = self.kind.decide(rows)
         if self.dry_run:
             self.session.rollback()
+        else:
+            self.kind.write()
         report = self.report.with_outcomes(outcomes)
         keep(done, report)
         self.session.commit()
@@ -108,7 +116,7 @@ class _Run:
 
     def _remember(self, taken: list[Row]) -> None:
         for row in taken:
-            self.take.seen.setdefault(self.take.key(row), row)
+            self.kind.seen.setdefault(self.kind.key(row), row)
 
 
 def run(

@@ -9,7 +9,7 @@ from ... import clock
 from ...canvas.errors import CanvasError
 from ...canvas.shapes import Section
 from ...office import waitlist
-from ...office.courses import associate, cancel
+from ...office.courses import cancel, save
 from ...office.places import NotPossible
 from ...sync import checking
 from ...tables.columns import begin_writing
@@ -52,7 +52,7 @@ def new_course():
     """Add a course."""
     form = CourseForm()
     if form.validate_on_submit():
-        return _save(form, Course(places_taken=0))
+        return _save(form, Course())
     return _page(form, None, 422 if form.errors else 200)
 
 
@@ -124,15 +124,11 @@ def _save(form: CourseForm, course: Course):
     if changes and _meanwhile(form, course):
         session().rollback()
         return _page(form, course if course.id else None, 422)
-    for name in OWN_FIELDS:
-        setattr(course, name, getattr(form, name).data)
-    course.on_withdrawal = form.withdrawal.data or None
-    session().add(course)
+    facts = {name: getattr(form, name).data for name in OWN_FIELDS} | {"on_withdrawal": form.withdrawal.data or None}
+    if changes:
+        facts["association"] = association
     try:
-        session().flush()
-        if changes:
-            associate(session(), course, association, clock.utc_now())
-        moved_up = waitlist.move_up(session(), course, clock.utc_now())
+        moved_up = save(session(), course, clock.utc_now(), person().email, **facts)
         session().commit()
     except IntegrityError as error:
         session().rollback()

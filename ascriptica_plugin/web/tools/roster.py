@@ -54,7 +54,7 @@ def roster(code: str):
 
 def _register_one(course: Course, form: ParticipantForm):
     entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
-    [result] = registrations.register_entries(session(), course, [entry], clock.utc_now(), person().email)
+    [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
     if isinstance(result, NotPossible):
         session().rollback()
         form.email.errors = [str(result)]
@@ -72,7 +72,7 @@ def _register_one(course: Course, form: ParticipantForm):
 def _register_list(course: Course, form: OnBehalfListForm):
     """All of them, or with `anyway` those that can be; else nobody, and every line that can't be is named."""
     good = [line for line in form.people.lines if line.problem is None]
-    results = registrations.register_entries(
+    results = registrations.register_many(
         session(), course, [Entry(line.email, line.name) for line in good], clock.utc_now(), person().email
     )
     for line, result in zip(good, results, strict=True):

@@ -1,17 +1,19 @@
 """An import on its way: dry, in batches, in the worker, killed and gone on with."""
 
 import random
+import threading
 from contextlib import suppress
 
 import pytest
 from sqlalchemy import event
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file as csvfile
-from ascriptica_plugin.office.imports import rows as kinds
 from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.office.imports.participants import Participants
 from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.tables import locks
 from ascriptica_plugin.tables.office import Course, Import, Participant, Registration
 
 from ...office_at_work import Office
@@ -102,12 +104,125 @@ def test_long_files_tell_their_progress(app, command, monkeypatch):
     assert "2,000 of 2,001 rows" in output
 
 
+def test_a_dry_run_waits_for_nobody(app):
+    """Nor does anybody wait for it, since it locks nothing."""
+    office = Office(app, None)
+    course = office.course("ART", capacity=1)
+    people_of(app, "kim", "lou")
+    registrations.register(office.session, course, all_of(app, Participant)[0], office.now)
+    office.session.commit()
+    rows = csvfile.read(
+        "registrations",
+        b"email,course,status\nkim@example.org,ART,withdrawn\nlou@example.org,ART,registered\n",
+    )
+    reports = []
+
+    def try_out():
+        with app.app_context():
+            session = app.extensions["sqlalchemy"].session
+            reports.append(imports.run(session, "registrations", rows, clock.utc_now, "x", dry_run=True))
+            session.remove()
+
+    # Somebody is in the middle of a change of the course.
+    locks.lock_course(office.session, course)
+    trying = threading.Thread(target=try_out)
+    trying.start()
+    trying.join(20)
+    office.session.rollback()
+    assert [(report.made, report.changed) for report in reports] == [(1, 1)]
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
+    monkeypatch.setattr(imports, "BATCH", batch)
+    office = Office(app, None)
+    course = office.course("ART", capacity=1)
+    people_of(app, "kim", "lou")
+    for one in sorted(all_of(app, Participant), key=lambda one: one.name):
+        registrations.register(office.session, course, one, office.now, wait=True)
+    office.session.commit()
+    data = "email,course,status\nlou@example.org,ART,registered\nkim@example.org,ART,withdrawn\n"
+    for options in (["--dry-run"], []):
+        assert counts(command("registrations", data, *options)[1]) == (0, 1, 1, 0)
+    assert statuses(app) == {("kim@example.org", "ART", "withdrawn"), ("lou@example.org", "ART", "registered")}
+
+
+# -- what does not ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "reason"),
+    [
+        ("courses", "code,title\nA B,Art\n", "A code has 1 to 40 letters"),
+        ("courses", "code,title\n,Art\n", "A code has 1 to 40 letters"),
+        ("courses", "code,title\nNEW,\n", "A new course needs a title."),
+        ("courses", f"code,title\nNEW,{'x' * 256}\n", "Keep the title to 255"),
+        ("courses", "code,title,capacity\nNEW,N,many\n", "has to be a whole number"),
+        ("courses", "code,title,capacity\nNEW,N,-1\n", "has to be a whole number"),
+        ("courses", "code,title,capacity\nNEW,N,9999999\n", "has to be a whole number"),
+        ("courses", "code,capacity\nFULL,0\n", "1 people are registered, more than 0."),
+        ("courses", "code,title,canvas_course\nNEW,N,art\n", "the number after /courses/"),
+        ("courses", "code,title,canvas_course,canvas_section\nNEW,N,4,x\n", "Enter the Canvas section's ID"),
+        ("courses", "code,title,canvas_section\nNEW,N,4\n", "Name the Canvas course that the section belongs to."),
+        ("courses", f"code,title,canvas_course\nNEW,N,sis_course_id:{'x' * 300}\n", "too long for a Canvas course"),
+        ("participants", "email,name\nkim,Kim\n", "That is not an email address."),
+        ("participants", "email,name\n,Kim\n", "Enter an email address."),
+        ("participants", f"email,name\n{'x' * 90}@example.org,Kim\n", "logins of 100 characters"),
+        ("participants", "email,name\nnew@example.org,\n", "A new participant needs a name."),
+        ("participants", f"email,name\nnew@example.org,{'x' * 256}\n", "Keep the name to 255"),
+        ("participants", f"email,name,sis_user_id\nnew@example.org,N,{'x' * 256}\n", "Keep the SIS ID to 255"),
+        ("participants", "email,name,sis_user_id\nnew@example.org,N,a\u200bb\n", "control characters"),
+        ("participants", "email,name\ntwo@example.org,Two\n", "2 participants have this email"),
+        ("participants", 'email,name\nnew@example.org,"a\nb"\n', "line breaks and control characters"),
+        ("participants", "email,name\nnew@example.org,a\x00b\n", "line breaks and control characters"),
+        ("participants", f"email,name\nnew@example.org,{'x' * 1001}\n", "longer than 1,000 characters"),
+        ("participants", "email,name\nnew@example.org,a,b\n", "more cells than the first line"),
+        ("registrations", "email,course,status\nno@example.org,ART,registered\n", "no participant with this email"),
+        ("registrations", "email,course,status\ntwo@example.org,ART,registered\n", "2 participants have this email"),
+        ("registrations", "email,course,status\nkim@example.org,NO,registered\n", "There is no course with this code."),
+        ("registrations", "email,course,status\nkim@example.org,ART,maybe\n", "registered or withdrawn"),
+        ("registrations", "email,course,status\nkim@example.org,ART\n", "registered or withdrawn"),
+        ("registrations", "email,course,status\nkim@example.org,FULL,registered\n", "FULL here is full."),
+        ("registrations", "email,course,status\nkim@example.org,OFF,registered\n", "This course is cancelled."),
+        ("registrations", "email,course,status\nwaits@example.org,FULL,registered\n", "on the waitlist of FULL here"),
+    ],
+)
+def test_a_bad_row_is_refused_with_line_and_reason_and_the_others_go_in(app, command, kind, data, reason):
+    office = Office(app, None)
+    office.course("ART")
+    full = office.course("FULL", capacity=1)
+    office.register(full, "lou")
+    office.course("OFF", cancelled_at=office.now)
+    people_of(app, "kim", "two", "TWO", "waits")
+    waits = office.session.scalars(select(Participant).where(Participant.email == "waits@example.org")).one()
+    office.session.add(
+        Registration(course_id=full.id, participant_id=waits.id, status="waitlisted", registered_at=office.now)
+    )
+    two = office.session.scalars(select(Participant).where(Participant.name == "Two")).all()
+    assert len(two) == 2
+    office.session.commit()
+    good = {
+        "courses": {"code": "GOOD", "title": "Good"},
+        "participants": {"email": "good@example.org", "name": "Good"},
+        "registrations": {"email": "kim@example.org", "course": "ART", "status": "registered"},
+    }[kind]
+    if kind == "courses" and "title" not in data.split("\n")[0]:
+        good = {"code": "ART", "capacity": "9"}
+    columns = data.split("\n")[0].split(",")
+    data += ",".join(good.get(column, "") for column in columns) + "\n"
+    code, output = command(kind, data)
+    assert code == 1
+    assert f"line 2: {reason}" in output or reason in output
+    made, changed, unchanged, refused = counts(output)
+    assert (made + changed, unchanged, refused) == (1, 0, 1)
+
+
 def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
     """Between the look-up and the commit another transaction may make the same course."""
     session = app.extensions["sqlalchemy"].session
     Office(app, None).course("ART")
-    found = kinds._courses
-    monkeypatch.setattr(kinds, "_courses", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
+    found = courses.by_code
+    monkeypatch.setattr(courses, "by_code", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
     blind = [dict]
     rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
     report = imports.run(session, "courses", rows, clock.utc_now, "x")
@@ -145,7 +260,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
     imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
     session.commit()
-    look_up, batches = kinds.Participants.look_up, []
+    look_up, batches = Participants.look_up, []
 
     def killed(self, rows):
         if batches.append(rows) or len(batches) == 2:
@@ -153,7 +268,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
         return look_up(self, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(kinds.Participants, "look_up", killed)
+        patch.setattr(Participants, "look_up", killed)
         with pytest.raises(SystemExit):
             imports.go_on(session, lambda: now, lambda: False)
     session.rollback()
@@ -190,7 +305,7 @@ def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, m
 
 
 def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
-    monkeypatch.setattr(kinds.Participants, "look_up", lambda *_: 1 / 0)
+    monkeypatch.setattr(Participants, "look_up", lambda *_: 1 / 0)
     answer = upload(admin, "participants", PARTICIPANTS)
     assert "Something unforeseen ended this after 0 of 2 rows." in words(answer)
     [its] = all_of(app, Import)

@@ -90,7 +90,7 @@ def test_a_course_is_not_counted_twice(office, admin):
     """Two of our courses in one Canvas course that is not published: its people are told once."""
     one, two = office.course("ONE", "art"), office.course("TWO", "art")
     for course in (one, two):
-        registrations.register_entries(
+        registrations.register_many(
             office.session, course, [registrations.Entry("kim@example.org", "Kim")], office.now, "boss@example.org"
         )
         course.association.published = False

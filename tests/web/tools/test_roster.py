@@ -99,6 +99,21 @@ def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
     assert len(more) == len(few) <= 20
 
 
+def test_registering_a_long_list_asks_as_often_as_for_a_short_one(office, admin, app):
+    """Only on SQLite is each registration an INSERT of its own."""
+    office.course("ART", "art", capacity=60)
+    asked = []
+    for n in (30, 90):
+        office.session.remove()
+        with counted(app) as statements:
+            text = "\n".join(f"p{n}-{i}@example.org" for i in range(n))
+            answer = admin.post("/tools/courses/ART", data={"people": text})
+        assert answer.status_code == 302
+        asked.append([one for one in statements if not one.startswith("INSERT")])
+    assert len(asked[0]) == len(asked[1])
+    assert list(statuses(office).values()) == ["registered"] * 60 + ["waitlisted"] * 60
+
+
 def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
     office.course("ART", "art")
     form = {"name": "Kim Lee", "email": "kim@example.org", "sis_user_id": "K-100"}

@@ -1,0 +1,87 @@
+"""Rows of courses, by the rules of the course's form."""
+
+import re
+from typing import Any
+
+from ...canvas import addresses
+from ...tables.canvas import load_settings
+from ...tables.office import Association, Course
+from .. import courses
+from ..places import NotPossible
+from .file import Row
+from .kind import Kind
+
+
+class Courses(Kind):
+    about = ("code",)
+
+    def look_up(self, rows: list[Row]) -> None:
+        self.found = courses.by_code(self.session, [row.cells["code"] for row in rows], lock=not self.dry_run)
+        self.connection = load_settings(self.session).connection
+        self.saving: list[tuple[Course, dict[str, Any]]] = []
+
+    def take(self, row: Row) -> str:
+        course = self.found.get(row.cells["code"].lower())
+        facts = _facts(row.cells, course)
+        if place := self._place(row.cells, course):
+            facts["association"] = self._to_be_looked_up(*place)
+        if course is None:
+            self.saving.append((Course(), {"code": row.cells["code"], **facts}))
+            return "made"
+        if not courses.changes(course, facts):
+            return "unchanged"
+        self.saving.append((course, facts))
+        return "changed"
+
+    def write(self) -> None:
+        for course, facts in self.saving:
+            courses.save(self.session, course, self.now, self.by, words="by import", **facts)
+
+    def _place(self, cells: dict[str, str], course: Course | None) -> tuple[str, str] | None:
+        """Canvas course and section where they are others than now; None leaves the association as it is."""
+        now = course.association if course else None
+        typed, section = cells.get("canvas_course", ""), cells.get("canvas_section", "")
+        canvas_url = self.connection.canvas_url if self.connection else None
+        if typed:
+            typed = addresses.canvas_course(typed, canvas_url)
+        elif section and now is None:
+            raise NotPossible("Name the Canvas course that the section belongs to.")
+        if section:
+            section = addresses.canvas_section(section, canvas_url)
+        if max(len(typed), len(section)) > 300:
+            raise NotPossible("That is too long for a Canvas course or section.")
+        if now is None:
+            return (typed, section) if typed else None
+        wanted = typed or now.canvas_course
+        if wanted == now.canvas_course:
+            section = section or now.canvas_section
+        is_here = now.connection_id == (self.connection.id if self.connection else None)
+        same = (wanted, section) == (now.canvas_course, now.canvas_section)
+        return None if same and (is_here or not typed) else (wanted, section)
+
+    def _to_be_looked_up(self, canvas_course: str, canvas_section: str) -> Association:
+        return Association(
+            connection_id=self.connection.id if self.connection else None,
+            canvas_course=canvas_course,
+            canvas_section=canvas_section,
+            look_up_at=self.now,
+        )
+
+
+def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
+    """The columns of Course that the row gives. Raises NotPossible."""
+    code, title, capacity = cells["code"], cells.get("title", ""), cells.get("capacity", "")
+    if len(code) > 40 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", code):
+        raise NotPossible("A code has 1 to 40 letters, digits, dots, dashes and underscores.")
+    if course is None and not title:
+        raise NotPossible("A new course needs a title.")
+    if len(title) > 255:
+        raise NotPossible("Keep the title to 255 characters.")
+    facts: dict[str, Any] = {"title": title} if title else {}
+    if capacity:
+        if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:
+            raise NotPossible("The capacity has to be a whole number, or blank.")
+        facts["capacity"] = int(capacity)
+        if course is not None and facts["capacity"] < course.places_taken:
+            raise NotPossible(f"{course.places_taken} people are registered, more than {capacity}.")
+    return facts

@@ -1,0 +1,74 @@
+"""Rows of registrations, by the same plan as whoever registers on a page."""
+
+from ...tables.office import Participant
+from .. import courses, people, plan
+from ..places import NotPossible
+from ..plan import Plan
+from .file import Row
+from .kind import Kind, the_one
+
+
+class Registrations(Kind):
+    about = ("email", "course")
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.plans: dict[int, Plan] = {}
+
+    def in_order(self, rows: list[Row]) -> list[Row]:
+        """Withdrawals first, so that their places are free, and course by course, so that few are locked at a time."""
+        return sorted(rows, key=lambda row: (_status(row) != "withdrawn", row.cells.get("course", "").lower()))
+
+    def look_up(self, rows: list[Row]) -> None:
+        self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
+        self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
+        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import")
+        # What a dry run has planned stands nowhere else.
+        self.plans = now_there | self.plans if self.dry_run else now_there
+        participants = [one for found in self.people.values() for one in found]
+        self.gave_back: set[Plan] = set()
+        plan.look_up(self.session, [self.plans[course_id] for course_id in now_there], participants)
+
+    def take(self, row: Row) -> str:
+        status = _status(row)
+        if status not in ("registered", "withdrawn"):
+            raise NotPossible("The status has to be registered or withdrawn.")
+        course = self.courses.get(row.cells["course"].lower())
+        if course is None:
+            raise NotPossible("There is no course with this code.")
+        participant = the_one(self.people.get(row.cells["email"].lower(), []))
+        if participant is None:
+            raise NotPossible("There is no participant with this email. Import participants first.")
+        its = self.plans[course.id]
+        return self._withdraw(its, participant) if status == "withdrawn" else self._register(its, participant)
+
+    def _withdraw(self, its: Plan, participant: Participant) -> str:
+        if its.status(participant) is None:
+            return "unchanged"
+        its.withdraw(participant)
+        self.gave_back.add(its)
+        return "changed"
+
+    def _register(self, its: Plan, participant: Participant) -> str:
+        its.move_up()
+        status = its.status(participant)
+        if status == "waitlisted":
+            raise NotPossible(f"This person is on the waitlist of {its.course.title}.")
+        if status is not None:
+            return "unchanged"
+        its.register(participant, wait=False)
+        return "made"
+
+    def decide(self, batch: list[Row]) -> list[tuple[Row, str | NotPossible]]:
+        outcomes = super().decide(batch)
+        for its in self.gave_back:
+            its.move_up()
+        return outcomes
+
+    def write(self) -> None:
+        for its in self.plans.values():
+            its.write()
+
+
+def _status(row: Row) -> str:
+    return row.cells.get("status", "").lower()

@@ -1,0 +1,188 @@
+"""What becomes of a course's registrations: decided person by person without writing, then written all at once.
+
+One participant, a pasted list and a file of thousands all go this way. A dry run decides the same and leaves the
+writing out. Never commits.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from .. import activity
+from ..ledger import claims
+from ..tables.office import Course, Participant, Registration
+from . import places
+from .places import NotPossible
+
+FEW = 1000
+"""Up to so many registrations are claimed by their ids; with more, the whole course is looked through."""
+
+
+class Plan:
+    """One course's registrations as they will be.
+
+    To write it, lock the course's row before the plan is made (`begin`). `by` is the email of whoever acts on behalf,
+    None where people act for themselves; `words` go into the activity log.
+    """
+
+    def __init__(
+        self, session: Session, course: Course, now: datetime, by: str | None = None, words: str = "", waiting: int = 0
+    ):
+        self.session, self.course, self.now, self.by, self.words = session, course, now, by, words
+        self.taken, self.waiting = course.places_taken, waiting
+        self._there: dict[int, Registration] = {}  # by participant, as the database has them
+        self._entering: dict[int | Participant, str] = {}  # the status of whoever is not there yet
+        self._joined: list[int | Participant] = []  # those of them who wait, in their order
+        self._leaving: set[int] = set()  # registrations
+        self._moving: set[int] = set()
+        self._moved_to = 0
+        self._log: list[tuple[str, str, int | Participant]] = []
+
+    def status(self, participant: Participant) -> str | None:
+        """`registered`, `waitlisted`, or None where the participant is neither."""
+        if status := self._entering.get(_known(participant)):
+            return status
+        there = self._there.get(participant.id)
+        if there is None or there.id in self._leaving:
+            return None
+        return "registered" if there.id in self._moving else there.status
+
+    def register(self, participant: Participant, *, wait: bool) -> None:
+        """Register a participant who is not; where the course is full, or somebody waits, `wait` joins the waitlist.
+
+        Raises NotPossible where registration is closed, or there is no place and no `wait`.
+        """
+        if reason := places.why_closed(self.course, self.now, to_the_office=self.by is not None):
+            raise NotPossible(reason)
+        # Whoever comes later stands behind those who wait, even where a place seems free.
+        waits = places.free(self.course, self.taken) == 0 or self.waiting > 0
+        if waits and not wait:
+            raise NotPossible(f"{self.course.title} is full.")
+        who = _known(participant)
+        self._entering[who] = "waitlisted" if waits else "registered"
+        self._log.append((self.by or participant.email, "joined the waitlist" if waits else "registered", who))
+        if waits:
+            self._joined.append(who)
+            self.waiting += 1
+            self.move_up()
+        else:
+            self.taken += 1
+
+    def withdraw(self, participant: Participant) -> None:
+        """Withdraw a participant who was looked up and is registered, or waits; nobody moves up yet."""
+        had_place = self.status(participant) == "registered"
+        self._leaving.add(self._there[participant.id].id)
+        self._log.append(
+            (self.by or participant.email, "withdrew" if had_place else "left the waitlist", participant.id)
+        )
+        if had_place:
+            self.taken -= 1
+        else:
+            self.waiting -= 1
+
+    def move_up(self) -> int:
+        """Give free places to those who wait, first come first served; answers how many moved up."""
+        free = places.free(self.course, self.taken)
+        number = self.waiting if free is None else min(free, self.waiting)
+        if number == 0 or places.why_closed(self.course, self.now, to_the_office=True):
+            return 0
+        # They wait in the order of their ids.
+        line = (
+            select(Registration.id, Registration.participant_id)
+            .where(Registration.course_id == self.course.id, Registration.status == "waitlisted")
+            .where(Registration.id > self._moved_to)
+            .order_by(Registration.id)
+            .limit(number + len(self._leaving))
+        )
+        first = [one for one in self.session.execute(line) if one.id not in self._leaving][:number]
+        if first:
+            self._moved_to = first[-1].id
+        rest = number - len(first)
+        joined, self._joined = self._joined[:rest], self._joined[rest:]
+        self._moving |= {one.id for one in first}
+        self._entering |= dict.fromkeys(joined, "registered")
+        self._log += [(activity.US, "moved up", who) for who in [*(one.participant_id for one in first), *joined]]
+        self.taken += number
+        self.waiting -= number
+        return number
+
+    def write(self) -> None:
+        """Write registrations, places, claims and the activity log. Once only, and with one `look_up` before it."""
+        leaving = [one for one in self._there.values() if one.id in self._leaving]
+        gave_back = [one.id for one in leaving if one.status == "registered"]
+        for one in leaving:
+            one.status, one.withdrawn_at = "withdrawn", self.now
+        made = [self._made(who, status) for who, status in self._entering.items()]
+        self.session.add_all(made)
+        self.course.places_taken = self.taken
+        self.session.flush()
+        self._there |= {one.participant_id: one for one in made}
+        if self._moving:
+            self.session.execute(
+                update(Registration)
+                .where(Registration.course_id == self.course.id, Registration.status == "waitlisted")
+                .where(Registration.id <= self._moved_to)
+                .values(status="registered")
+                .execution_options(synchronize_session="fetch")
+            )
+        if gave_back:
+            claims.end_for(self.session, Registration.id.in_(gave_back), self.now)
+        got_one = [*self._moving, *(one.id for one in made if one.status == "registered")]
+        if got_one:
+            # Looking through the whole course each time would take longer the more are in it.
+            claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)
+        activity.write(self.session, [self._entry(*told) for told in self._log])
+
+    def registration_of(self, participant: Participant) -> Registration:
+        """The registration of somebody who was looked up, or has entered, as it was written."""
+        return self._there[participant.id]
+
+    def _made(self, who: int | Participant, status: str) -> Registration:
+        whose = {"participant_id": who} if isinstance(who, int) else {"participant": who}
+        return Registration(course_id=self.course.id, status=status, registered_at=self.now, **whose)
+
+    def _entry(self, who: str, what: str, whom: int | Participant) -> dict[str, Any]:
+        words = "" if who == activity.US else self.words
+        participant_id = whom if isinstance(whom, int) else whom.id
+        return activity.entry(self.now, who, what, words, participant_id=participant_id, course_id=self.course.id)
+
+
+def _known(participant: Participant) -> int | Participant:
+    """What a plan knows the participant by: the id, or the object itself where it has none yet."""
+    return participant if participant.id is None else participant.id
+
+
+def begin(
+    session: Session, courses: Collection[Course], now: datetime, by: str | None = None, words: str = ""
+) -> dict[int, Plan]:
+    """A plan for each course, under the course's id."""
+    counts = dict(
+        session.execute(
+            select(Registration.course_id, func.count())
+            .where(Registration.course_id.in_([course.id for course in courses]), Registration.status == "waitlisted")
+            .group_by(Registration.course_id)
+        ).all()
+    )
+    return {course.id: Plan(session, course, now, by, words, counts.get(course.id, 0)) for course in courses}
+
+
+def look_up(session: Session, plans: Collection[Plan], participants: Collection[Participant]) -> None:
+    """Find how these participants stand in the plans' courses. A plan knows the status of the last ones looked up."""
+    live = session.scalars(
+        select(Registration)
+        .where(
+            Registration.course_id.in_([plan.course.id for plan in plans]),
+            Registration.participant_id.in_([one.id for one in participants]),
+            Registration.status != "withdrawn",
+        )
+        # What was read before the course's row was locked may have moved up since.
+        .execution_options(populate_existing=True)
+    )
+    its = {plan.course.id: {} for plan in plans}
+    for one in live:
+        its[one.course_id][one.participant_id] = one
+    for plan in plans:
+        plan._there = its[plan.course.id]
