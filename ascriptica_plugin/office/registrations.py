@@ -143,9 +143,9 @@ def register_entries(
     for entry in entries:
         try:
             with session.begin_nested():
-                participant = _participant_of(session, entry, known.get(entry.email.lower(), []))
+                participant = _participant_of(session, entry, known.get(people.as_compared(entry.email), []))
                 results.append(_enter(session, course, participant, now, by, wait=True))
-            known[entry.email.lower()] = [participant]
+            known[people.as_compared(entry.email)] = [participant]
         except NotPossible as reason:
             results.append(reason)
     claims.claim(session, course.id, now)

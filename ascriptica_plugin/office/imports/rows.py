@@ -74,8 +74,8 @@ class Kind(ABC):
         return "unchanged"
 
     def key(self, row: Row) -> tuple:
-        """What the row is about, whatever its case."""
-        return tuple(row.cells.get(name, "").lower() for name in self.about)
+        """What the row is about, however it is spelled."""
+        return tuple(people.as_compared(row.cells.get(name, "")) for name in self.about)
 
     @abstractmethod
     def look_up(self, rows: list[Row]) -> None:
@@ -100,14 +100,14 @@ class Participants(Kind):
         self.made: list[Participant] = []
 
     def take(self, row: Row) -> str:
-        found = self.found.get(row.cells["email"].lower(), [])
+        found = self.found.get(people.as_compared(row.cells["email"]), [])
         if len(found) > 1:
             raise Refused(f"{len(found)} participants have this email. Correct them on the page Participants.")
         name, sis_user_id = row.cells.get("name", ""), row.cells.get("sis_user_id", "")
         facts = {"name": people.read_name(name)} if name else {}
         facts |= {"sis_user_id": people.read_sis_user_id(sis_user_id)} if sis_user_id else {}
         if not found:
-            if row.cells["email"].lower() in self.leaving:
+            if people.as_compared(row.cells["email"]) in self.leaving:
                 # The file may be older than the wish to be erased.
                 raise Refused("Somebody with this email is being erased. Send this row again when that is done.")
             email = people.read_email(row.cells["email"])
@@ -324,7 +324,7 @@ class Registrations(Kind):
         return self._enter(course, participant, live) if status == "registered" else self._leave(course, live)
 
     def _participant(self, email: str) -> Participant:
-        found = self.people.get(email.lower(), [])
+        found = self.people.get(people.as_compared(email), [])
         if not found:
             raise Refused("There is no participant with this email. Import participants first.")
         if len(found) > 1:

@@ -18,6 +18,7 @@ from ascriptica_plugin import clock
 from ascriptica_plugin.office import people
 from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step, sessions
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
+from ascriptica_plugin.standalone.accounts.tries import WRONG_CODES
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
 from ascriptica_plugin.worker import rounds
@@ -306,8 +307,8 @@ def test_guessed_codes_are_stopped_though_the_password_is_known(ann, wait, caplo
     wait(seconds=30)
     thief = elsewhere(ann)
     thief.sign_in()
-    answers = [thief.give_code(thief.wrong()).status_code for _ in range(second_step.WRONG_CODES.at_once + 1)]
-    assert answers == [422] * second_step.WRONG_CODES.at_once + [429]
+    answers = [thief.give_code(thief.wrong()).status_code for _ in range(WRONG_CODES.at_once + 1)]
+    assert answers == [422] * WRONG_CODES.at_once + [429]
     assert thief.give_code().status_code == 429, "the right one comes too late"
     another = elsewhere(ann)
     another.sign_in()
@@ -341,7 +342,7 @@ def test_a_link_for_a_new_password_does_not_get_round_the_code(app, ann, boss, w
     wait(seconds=30)
     link = handed_out(boss, page_of(app))
     browser = elsewhere(ann)
-    for _ in range(second_step.WRONG_CODES.at_once):
+    for _ in range(WRONG_CODES.at_once):
         browser.sign_in()
         browser.give_code(browser.wrong())
     answer = browser.post(link, data={"password": ANOTHER})
