@@ -45,9 +45,11 @@ class Visitor(FlaskClient):
             g.pop(name)
         return super().open(*args, **kwargs)
 
-    def sign_up(self, email: str = "ann@example.org", name: str = "Ann", password: str = PASSWORD, path: str = "/"):
+    def sign_up(
+        self, email: str = "ann@example.org", name: str = "Ann", password: str = PASSWORD, path: str = "/", **kwargs
+    ):
         form = {"name": name, "email": email, "password": password}
-        return self.post("/sign-up", query_string={"next": path}, data=form, follow_redirects=True)
+        return self.post("/sign-up", query_string={"next": path}, data=form, follow_redirects=True, **kwargs)
 
     def sign_in(self, email: str = "ann@example.org", password: str = PASSWORD, **kwargs):
         return self.post("/sign-in", data={"email": email, "password": password}, **kwargs)
