@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, delete, select, true, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from ... import activity, allowances
 from ...mail import send
@@ -65,11 +65,11 @@ def _add_account(session: Session, email: str, name: str, password_hash: str, ad
 
 
 def account_with(session: Session, email: str) -> Account | None:
-    """The account with this email, however it is spelled."""
+    """The account with this email, however it is spelled, and its second step."""
     # Two accounts from before emails were kept in one spelling may have one mailbox: each is found as it is kept.
     kept = email.strip().lower()
     either = select(Account).where(Account.email.in_({kept, people.as_compared(email)}))
-    return session.scalar(either.order_by(Account.email != kept).limit(1))
+    return session.scalar(either.options(joinedload(Account.second_step)).order_by(Account.email != kept).limit(1))
 
 
 def person_of(account: Account) -> Person:

@@ -306,6 +306,22 @@ def test_who_knows_the_password_uses_up_no_codes_of_a_browser_that_the_account_k
     assert thief.give_code().status_code == 429, "and that gave the thief nothing back"
 
 
+def test_browsers_known_before_the_second_step_have_no_codes_of_their_own(app, wait):
+    """Else whoever knows the password signs in on a hundred of them before, and guesses with all."""
+    account = has_account(app)
+    thief, ann = visitor(app), Owner(app, app.response_class, use_cookies=True)
+    thief.sign_in()
+    ann.sign_in()
+    ann.set_up()
+    wait(seconds=30)
+    used_up(app, tries.WRONG_CODES, f"account {account.id}")
+    thief.sign_in()
+    assert thief.post("/sign-in/code", data={"code": ann.code()}).status_code == 429
+    ann.post("/sign-out")
+    ann.sign_in()
+    assert ann.give_code().location == "/", "where it was set up it is known"
+
+
 # -- one mailbox ------------------------------------------------------------------------------------------------------
 
 SPELLINGS = [

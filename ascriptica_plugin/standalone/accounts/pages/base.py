@@ -91,10 +91,9 @@ def needs_second_step(account: Account | SignedIn) -> bool:
 
 def begin(account: Account, now: datetime) -> None:
     """Sign in, and commit: a new session, whatever the browser had before, which the account knows from now on."""
-    kept = account.password_hash
+    devices.remember(account)
     signed_in = SignedIn(account, sessions.begin_session(session(), account, now, _browser()))
     leave()
-    devices.remember(kept)
     # Flask sends a permanent session's cookie anew with each answer, and takes none that is older than IDLE.
     cookie.permanent = True
     login_user(signed_in)
@@ -164,14 +163,14 @@ Try = tuple[allowances.Allowance, str]
 """What is used up, and whose it is."""
 
 
-def guesses(email: str, password_hash: str | None) -> list[Try]:
-    """What somebody uses up who gives a password at the doors, for the account with this hash or for none.
+def guesses(email: str, account: Account | None) -> list[Try]:
+    """What somebody uses up who gives a password at the doors, for the account with this email or for none.
 
     It is counted for the password of today: with a new one everybody begins anew.
     """
-    if browser := devices.known(password_hash):
-        return [(WRONG_PASSWORDS, f"{password_hash} on {browser}")]
-    whose, address = password_hash or email, visitor()
+    whose, address = account.password_hash if account else email, visitor()
+    if browser := devices.known(account):
+        return [(WRONG_PASSWORDS, f"{whose} on {browser}")]
     mine = (WRONG_PASSWORDS, f"{whose} from {address}")
     return [mine, (WRONG_FROM_ADDRESS, address), (WRONG_FROM_EVERYWHERE, whose)]
 

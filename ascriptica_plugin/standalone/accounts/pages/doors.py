@@ -57,7 +57,7 @@ def sign_in():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         account = accounts.account_with(session(), email)
         number, kept = (account.id, account.password_hash) if account else (None, None)
-        tries = guesses(email, kept)
+        tries = guesses(email, account)
         if wait := wait_for(now, *tries):
             return too_many(form, template, wait, WORKS_AT_ONCE)
         right = passwords.fits(form.password.data, kept)
@@ -94,7 +94,7 @@ def give_code():
     number, email = (account.id, account.email) if account else (None, None)
     if account and form.validate_on_submit():
         # Not for the password: a new one gives no more codes to whoever can have a link mailed.
-        browser = devices.known(account.password_hash)
+        browser = devices.known(account)
         whose = f"account {number}" + (f" on {browser}" if browser else "")
         if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
