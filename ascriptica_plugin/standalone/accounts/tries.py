@@ -18,7 +18,8 @@ WRONG_FROM_ADDRESS = Allowance("wrong passwords from an address", 300, 2)
 is a tenth of a machine's time, which is what guessing at accounts that aren't there costs us."""
 
 SESSIONS = Allowance("sessions of an account", 20, 600)
-"""The right password is hashed, too, and each session is a row: as many browsers as nobody has, and 144 a day."""
+"""The right password is hashed, too, and each session is a row: as many browsers as nobody has, and 144 a day. Of an
+account with a second step, each known browser has as many."""
 
 WRONG_CODES = Allowance("wrong codes for an account", 10, 600)
 """Of a million codes three are right at a time, so whoever knows the password needs years."""

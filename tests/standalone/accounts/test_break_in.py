@@ -306,6 +306,15 @@ def test_who_knows_the_password_uses_up_no_codes_of_a_browser_that_the_account_k
     assert thief.give_code().status_code == 429, "and that gave the thief nothing back"
 
 
+def test_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_known_browser(app, ann):
+    ann.post("/sign-out")
+    for n in range(30):
+        elsewhere(ann).sign_in(environ_base={"REMOTE_ADDR": f"10.0.1.{n}"})
+    assert elsewhere(ann).sign_in(**AWAY).status_code == 429
+    assert ann.sign_in().location == "/sign-in/code?next=/"
+    assert ann.give_code().location == "/"
+
+
 def test_browsers_known_before_the_second_step_have_no_codes_of_their_own(app, wait):
     """Else whoever knows the password signs in on a hundred of them before, and guesses with all."""
     account = has_account(app)

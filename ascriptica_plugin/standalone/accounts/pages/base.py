@@ -163,14 +163,20 @@ Try = tuple[allowances.Allowance, str]
 """What is used up, and whose it is."""
 
 
+def apart(whose: str, account: Account | None) -> str:
+    """Whose tries they are: the account's, or this browser's alone where the account knows it."""
+    browser = devices.known(account)
+    return f"{whose} on {browser}" if browser else whose
+
+
 def guesses(email: str, account: Account | None) -> list[Try]:
     """What somebody uses up who gives a password at the doors, for the account with this email or for none.
 
     It is counted for the password of today: with a new one everybody begins anew.
     """
     whose, address = account.password_hash if account else email, visitor()
-    if browser := devices.known(account):
-        return [(WRONG_PASSWORDS, f"{whose} on {browser}")]
+    if (here := apart(whose, account)) != whose:
+        return [(WRONG_PASSWORDS, here)]
     mine = (WRONG_PASSWORDS, f"{whose} from {address}")
     return [mine, (WRONG_FROM_ADDRESS, address), (WRONG_FROM_EVERYWHERE, whose)]
 

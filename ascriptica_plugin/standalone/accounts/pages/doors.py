@@ -22,8 +22,8 @@ from ..tries import (
     WRONG_CODES,
     WRONG_PASSWORDS,
 )
-from . import devices
 from .base import (
+    apart,
     begin,
     begin_half,
     blueprint,
@@ -58,10 +58,12 @@ def sign_in():
         account = accounts.account_with(session(), email)
         number, kept = (account.id, account.password_hash) if account else (None, None)
         tries = guesses(email, account)
+        # Who knows the password alone can let no browser be known, where a code is asked for as well.
+        browsers = apart(kept, account) if account and account.second_step else kept
         if wait := wait_for(now, *tries):
             return too_many(form, template, wait, WORKS_AT_ONCE)
         right = passwords.fits(form.password.data, kept)
-        if right and (wait := wait_for(now, (SESSIONS, kept))):
+        if right and (wait := wait_for(now, (SESSIONS, browsers))):
             return too_many(form, template, wait, WORKS_AT_ONCE)
         if right and (account := still_with(number, kept)):
             forgive(tries)
@@ -94,8 +96,7 @@ def give_code():
     number, email = (account.id, account.email) if account else (None, None)
     if account and form.validate_on_submit():
         # Not for the password: a new one gives no more codes to whoever can have a link mailed.
-        browser = devices.known(account)
-        whose = f"account {number}" + (f" on {browser}" if browser else "")
+        whose = apart(f"account {number}", account)
         if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
         sessions.hold(session(), number)
