@@ -108,14 +108,23 @@ def free_port() -> int:
 
 
 class Web(Process):
-    """`gunicorn wsgi:app`: a master and one process that serves, which the master starts anew when it dies."""
+    """`gunicorn wsgi:app`: a master and processes that serve, which the master starts anew when they die."""
 
-    def __init__(self, database_url: str, redis_url: str, log_file: Path):
+    def __init__(self, database_url: str, redis_url: str, log_file: Path, workers: int = 1, **more: str):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        options = ["--workers", "1", "--threads", "4", "--preload", "--graceful-timeout", "1", "--no-control-socket"]
+        options = [
+            "--workers",
+            str(workers),
+            "--threads",
+            "4",
+            "--preload",
+            "--graceful-timeout",
+            "1",
+            "--no-control-socket",
+        ]
         command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", *options]
-        super().__init__([*command, "--log-level", "warning"], log_file, **environment(database_url, redis_url))
+        super().__init__([*command, "--log-level", "warning"], log_file, **environment(database_url, redis_url), **more)
 
     def start(self) -> None:
         super().start()

@@ -34,8 +34,9 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     lines = []
     for number, line in typed:
         read = _read_person(number, line)
-        if read.problem is None and first_at.setdefault(read.email.lower(), number) != number:
-            read.problem = f"The same email as in line {first_at[read.email.lower()]}."
+        email = people.as_compared(read.email)
+        if read.problem is None and first_at.setdefault(email, number) != number:
+            read.problem = f"The same email as in line {first_at[email]}."
         lines.append(read)
     return lines
 

@@ -5,10 +5,13 @@ typed.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +31,10 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 """What moves a terminal or turns a line around, and shows in no name."""
 
 
+INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+"""What nobody sees and nobody types: it comes along when an address is copied."""
+
+
 LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
 
 
@@ -44,21 +51,43 @@ def read_name(typed: str) -> str:
 
 
 def read_email(typed: str) -> str:
-    """An email address that can become a Canvas login."""
-    email = typed.strip()
+    """An email address that can become a Canvas login, however it was typed: its domain in ASCII, nothing invisible."""
+    email = without_invisible(typed)
     if not email:
         raise ValueError("Enter an email address.")
     # Before it is read, which takes time with the square of its length.
+    if len(email) <= LONGEST_EMAIL:
+        email = _normal(email)
+        if email is None:
+            raise ValueError("That is not an email address. It looks like ann@example.org.")
     if len(email) > LONGEST_EMAIL:
         raise ValueError(f"Canvas takes logins of {LONGEST_EMAIL} characters at most. Use a shorter address.")
-    try:
-        # What begins so is a word that mail programs decode: its mail would go to another address, or nowhere.
-        right = "=?" not in email and validate_email(email, check_deliverability=False)
-    except EmailNotValidError:
-        right = False
-    if not right:
-        raise ValueError("That is not an email address. It looks like ann@example.org.")
     return email
+
+
+def without_invisible(typed: str | None) -> str:
+    """What was typed, without the spaces around it and the signs that nobody sees."""
+    return INVISIBLE.sub("", typed or "").strip()
+
+
+def _normal(email: str) -> str | None:
+    # What begins so is a word that mail programs decode: its mail would go to another address, or nowhere.
+    if "=?" in email:
+        return None
+    try:
+        # Other keyboards and programs write the same letters and the same @ as other characters.
+        read = validate_email(unicodedata.normalize("NFKC", email), check_deliverability=False)
+    except EmailNotValidError:
+        return None
+    return f"{read.local_part}@{read.ascii_domain}"
+
+
+def as_compared(email: str) -> str:
+    """The one spelling of an email that all its spellings are compared by; what is no email, in small letters."""
+    if not email.isascii():
+        with suppress(ValueError):
+            email = read_email(email)
+    return email.strip().lower()
 
 
 def read_sis_user_id(typed: str) -> str | None:
@@ -72,24 +101,34 @@ def read_sis_user_id(typed: str) -> str | None:
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
-    """The participants with these emails, whatever their case, under the email in small letters; nobody who waits to
-    be erased, so that who comes back begins anew."""
+    """The participants with these emails, however spelled, under the email `as_compared`; nobody who waits to be
+    erased, so that who comes back begins anew."""
     found: dict[str, list[Participant]] = {}
     for participant in session.scalars(select(Participant).where(_has(emails), Participant.erase_at.is_(None))):
-        found.setdefault(participant.email.lower(), []).append(participant)
+        found.setdefault(as_compared(participant.email), []).append(participant)
     return found
 
 
 def being_erased(session: Session, emails: Collection[str]) -> set[str]:
-    """Those of the emails, in small letters, whose participants wait to be erased."""
+    """Those of the emails, `as_compared`, whose participants wait to be erased."""
     waiting = select(Participant.email).where(_has(emails), Participant.erase_at.is_not(None))
-    return {email.lower() for email in session.scalars(waiting)}
+    return {as_compared(email) for email in session.scalars(waiting)}
 
 
 def _has(emails: Collection[str]) -> ColumnElement[bool]:
+    written = {one for email in emails for one in (email, as_compared(email), _as_pronounced(as_compared(email)))}
     # SQLite's lower() knows ASCII only, and so does that of bytes.
-    spellings = {email.lower() for email in emails} | {email.encode().lower().decode() for email in emails}
+    spellings = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
     return func.lower(Participant.email).in_(spellings)
+
+
+def _as_pronounced(email: str) -> str:
+    """With the domain in its own letters: so emails were kept before, and so a host may give them."""
+    name, at, domain = email.rpartition("@")
+    try:
+        return name + at + idna.decode(domain) if "xn--" in domain else email
+    except idna.IDNAError:
+        return email
 
 
 def matches(words: str) -> ColumnElement[bool]:

@@ -114,13 +114,13 @@ def register_many(
     results: list[Participant | NotPossible] = []
     for entry in entries:
         try:
-            participant = _participant_of(entry, known.get(entry.email.lower(), []))
+            participant = _participant_of(entry, known.get(people.as_compared(entry.email), []))
             _register(its, participant, wait=True)
         except NotPossible as reason:
             results.append(reason)
         else:
             participant.sis_user_id = entry.sis_user_id or participant.sis_user_id
-            known[entry.email.lower()] = [participant]
+            known[people.as_compared(entry.email)] = [participant]
             results.append(participant)
     its.write()
     return [its.registration_of(one) if isinstance(one, Participant) else one for one in results]

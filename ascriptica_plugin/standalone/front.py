@@ -1,6 +1,9 @@
 """The stand-alone host as browsers meet it: its address, the proxies before it, its cookie, headers of every answer."""
 
 import hashlib
+import logging
+import threading
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -12,6 +15,9 @@ from ..web import base
 
 HSTS = "max-age=31536000; includeSubDomains"
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
+
+log = logging.getLogger(__name__)
 
 
 class _SessionInterface(SecureCookieSessionInterface):
@@ -34,6 +40,8 @@ def init_app(app: Flask) -> None:
     values = config.read(app.config, config.SITE)
     if count := values["ASCRIPTICA_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+    else:
+        app.before_request(_warning_of_proxies())
     app.config["ASCRIPTICA_ADDRESS"] = address = values["ASCRIPTICA_ADDRESS"]
     app.session_interface = _SessionInterface()
     if address:
@@ -43,6 +51,32 @@ def init_app(app: Flask) -> None:
         app.config["SESSION_COOKIE_SECURE"] = True
     process_log.begin()
     app.after_request(_shut_doors)
+
+
+def forgotten_proxy(app: Flask) -> str | None:
+    """A sentence for the operator where the settings say that a proxy was forgotten; None where they may be right."""
+    if app.config["ASCRIPTICA_ADDRESS"].startswith("https:") and not int(app.config["ASCRIPTICA_PROXIES"]):
+        return (
+            "ASCRIPTICA_ADDRESS begins with https, so a proxy is before this site, but ASCRIPTICA_PROXIES is 0: "
+            "everybody counts as one visitor. Set it to the number of proxies."
+        )
+    return None
+
+
+def _warning_of_proxies() -> Callable[[], None]:
+    """Warns once in a process: each further request would say the same."""
+    untold = threading.Lock()
+
+    def warn() -> None:
+        name = next((one for one in OF_PROXIES if one in request.headers), None)
+        if name and untold.acquire(blocking=False):
+            log.warning(
+                "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is before this site, set it to the "
+                "number of proxies: until then everybody behind it counts as one visitor.",
+                name,
+            )
+
+    return warn
 
 
 def _shut_doors(response: Response) -> Response:

@@ -6,6 +6,7 @@ import shutil
 from flask import Flask
 
 from ascriptica_plugin import clock
+from ascriptica_plugin.standalone import front
 from ascriptica_plugin.standalone.accounts import accounts
 
 from ..office_at_work import PASSWORD, in_use, make_app
@@ -23,7 +24,7 @@ def make_site(empty_sqlite, tmp_path, **config) -> Flask:
 
 
 def signs_in(app: Flask, **request) -> tuple[int, str]:
-    """A sign-in with the form of the page, as a browser does it; its status and the last cookie."""
+    """A sign-in with the form of the page, as a browser does it; its status and the session's cookie."""
     client = app.test_client()
     page = client.get("/sign-in", **request)
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
@@ -31,7 +32,8 @@ def signs_in(app: Flask, **request) -> tuple[int, str]:
     form = {"csrf_token": token, "email": "ann@example.org", "password": PASSWORD}
     answer = client.post("/sign-in", data=form, **request)
     assert answer.location == "/"
-    return answer.status_code, answer.headers["Set-Cookie"]
+    [cookie] = [one for one in answer.headers.getlist("Set-Cookie") if "session=" in one]
+    return answer.status_code, cookie
 
 
 def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
@@ -73,12 +75,31 @@ def test_a_cookie_given_over_https_goes_over_https_only_though_nobody_configured
 def test_guesses_are_counted_for_the_visitor_and_not_for_the_proxy(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1")
     app.config["WTF_CSRF_ENABLED"] = False
-    wrong = {"email": "x@example.org", "password": "wrong password"}
     with in_use(app):
         client, status = visitor(app), []
-        for n in range(52):
-            form = wrong | {"email": f"x{n}@example.org"}
-            status.append(client.post("/sign-in", data=form, headers={"X-Forwarded-For": f"{n}.9.9.9, 1.2.3.4"}))
-        assert [answer.status_code for answer in status] == [422] * 50 + [429] * 2
-        right = {"email": "ann@example.org", "password": PASSWORD}
-        assert client.post("/sign-in", data=right, headers={"X-Forwarded-For": "1.2.3.5"}).status_code == 302
+        for n in range(12):
+            told = {"X-Forwarded-For": f"{n}.9.9.9, 1.2.3.4"}
+            status.append(client.sign_in(password="wrong password", headers=told).status_code)
+        assert status == [422] * 10 + [429] * 2
+        assert client.sign_in(headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 429
+        assert client.sign_in(headers={"X-Forwarded-For": "1.2.3.5"}).status_code == 302
+
+
+def test_a_proxy_that_nobody_configured_is_named_once_in_the_log(empty_sqlite, tmp_path, caplog):
+    """Behind it everybody counts as one visitor."""
+    app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_ADDRESS="https://register.example.org")
+    on_this_machine = {"base_url": "http://127.0.0.1"}
+    app.test_client().get("/healthz", **on_this_machine)
+    assert "ASCRIPTICA_PROXIES" not in caplog.text
+    for name in ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"):
+        app.test_client().get("/healthz", headers={name: "for=1.2.3.4"}, **on_this_machine)
+    told = [record.getMessage() for record in caplog.records if "ASCRIPTICA_PROXIES" in record.getMessage()]
+    assert [text.partition(" though")[0] for text in told] == ["A request carried X-Forwarded-For,"]
+    assert "1.2.3.4" not in caplog.text
+    assert "counts as one visitor" in front.forgotten_proxy(app)
+    behind = make_app("sqlite://", ASCRIPTICA_PROXIES="1")
+    for right in (behind, make_app("sqlite://", ASCRIPTICA_ADDRESS="http://127.0.0.1:5000")):
+        assert front.forgotten_proxy(right) is None
+    caplog.clear()
+    behind.test_client().get("/healthz", headers={"X-Forwarded-For": "1.2.3.4"})
+    assert "ASCRIPTICA_PROXIES" not in caplog.text

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from ...tables.office import Participant
+from .. import people
 from ..places import NotPossible
 from .file import Row
 
@@ -61,8 +62,8 @@ class Kind(ABC):
         return "unchanged"
 
     def key(self, row: Row) -> tuple:
-        """What the row is about, whatever its case."""
-        return tuple(row.cells.get(name, "").lower() for name in self.about)
+        """What the row is about, however it is spelled."""
+        return tuple(people.as_compared(row.cells.get(name, "")) for name in self.about)
 
     @abstractmethod
     def look_up(self, rows: list[Row]) -> None:

@@ -19,7 +19,7 @@ class Participants(Kind):
         self.correcting: list[tuple[Participant, dict[str, str | None]]] = []
 
     def take(self, row: Row) -> str:
-        participant = the_one(self.found.get(row.cells["email"].lower(), []))
+        participant = the_one(self.found.get(people.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), row.cells.get("sis_user_id", "")
         facts: dict[str, str | None] = {"name": people.read_name(name)} if name else {}
         facts |= {"sis_user_id": people.read_sis_user_id(sis_user_id)} if sis_user_id else {}
@@ -32,7 +32,7 @@ class Participants(Kind):
         return "changed"
 
     def _new(self, email: str, facts: dict[str, str | None]) -> Participant:
-        if email.lower() in self.leaving:
+        if people.as_compared(email) in self.leaving:
             # The file may be older than the wish to be erased.
             raise NotPossible("Somebody with this email is being erased. Send this row again when that is done.")
         email = people.read_email(email)

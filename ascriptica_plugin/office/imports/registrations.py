@@ -36,7 +36,7 @@ class Registrations(Kind):
         course = self.courses.get(row.cells["course"].lower())
         if course is None:
             raise NotPossible("There is no course with this code.")
-        participant = the_one(self.people.get(row.cells["email"].lower(), []))
+        participant = the_one(self.people.get(people.as_compared(row.cells["email"]), []))
         if participant is None:
             raise NotPossible("There is no participant with this email. Import participants first.")
         its = self.plans[course.id]

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, delete, select, true, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from ... import activity, allowances
-from ...allowances import Allowance
 from ...mail import send
 from ...office import people
 from ...office.people import Person, participant_for
@@ -22,20 +21,9 @@ from . import passwords
 from .links import LinkIsOver, end_links, find_link, use_up
 from .sessions import SESSION_LASTS, end_sessions, hold
 from .tables import Account, AccountSession, FirstStep, OneTimeLink, SecondStep, SignUp
+from .tries import SIGN_UP_MAILS
 
 SIGN_UP_KEPT = timedelta(days=7)
-
-
-WRONG_FOR_ACCOUNT = Allowance("wrong passwords for an account", 10, 600)
-
-
-WRONG_FROM_ADDRESS = Allowance("wrong passwords from an address", 50, 30)
-
-
-SIGN_UPS_FROM_ADDRESS = Allowance("sign-ups from an address", 100, 36)
-
-
-MAILS_TO_EMAIL = Allowance("mails to an email", 3, 3600)
 
 
 def add_account(
@@ -67,8 +55,7 @@ def correct_account(session: Session, account: Account, name: str, email: str) -
 
 def _add_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
     begin_writing(session)
-    # In lower case by Python, since SQLite's lower() knows ASCII only.
-    account = Account(email=email.lower(), name=name, password_hash=password_hash, is_admin=admin)
+    account = Account(email=email, name=name, password_hash=password_hash, is_admin=admin)
     try:
         with session.begin_nested():
             session.add(account)
@@ -78,8 +65,11 @@ def _add_account(session: Session, email: str, name: str, password_hash: str, ad
 
 
 def account_with(session: Session, email: str) -> Account | None:
-    """The account with this email, whatever its case."""
-    return session.scalar(select(Account).where(Account.email == email.strip().lower()))
+    """The account with this email, however it is spelled, and its second step."""
+    # Two accounts from before emails were kept in one spelling may have one mailbox: each is found as it is kept.
+    kept = email.strip().lower()
+    either = select(Account).where(Account.email.in_({kept, people.as_compared(email)}))
+    return session.scalar(either.options(joinedload(Account.second_step)).order_by(Account.email != kept).limit(1))
 
 
 def person_of(account: Account) -> Person:
@@ -119,9 +109,13 @@ def account_of(session: Session, key: str | None) -> Account | None:
 def sign_up(
     session: Session, now: datetime, email: str, name: str, password_hash: str, *, wanted: str = "", by_mail: bool
 ) -> None:
-    """Keep a sign-up until its link is used. Where the email has an account, only its owner is told, by mail."""
+    """Keep a sign-up until a link confirms it. Where the email has an account, only its owner is told, by mail.
+
+    Over the allowance of mails none is sent: a link that went to the email before does for this sign-up as well.
+    """
     begin_writing(session)
-    email = email.lower()
+    email = people.as_compared(email)
+    by_mail = by_mail and not allowances.take(session, SIGN_UP_MAILS, email, now)
     if account_with(session, email):
         if by_mail:
             send(session, now, "known", email)
@@ -139,20 +133,31 @@ def waiting(session: Session, words: str = "", email: str | None = None, most: i
     text = SignUp.name + " " + SignUp.email
     which = and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
     if email is not None:
-        which = SignUp.email == email.lower()
+        which = SignUp.email == people.as_compared(email)
     return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
 
 
-def confirm(session: Session, token: str, now: datetime) -> Account:
-    """Make the account of a sign-up whose link this is. What the office entered under its email becomes its owner's.
+def confirmed_by(session: Session, link: OneTimeLink) -> list[SignUp]:
+    """The sign-ups that the link may confirm, newest first: all with its email, since it shows whose that is.
 
-    Raises LinkIsOver.
+    The password tells which of them, so a stranger who signs up with somebody's email keeps nothing from them.
+    """
+    with_email = select(SignUp).where(SignUp.email == link.sign_up.email)
+    return list(session.scalars(with_email.order_by(SignUp.made_at.desc(), SignUp.id)))
+
+
+def confirm(session: Session, token: str, password_hash: str, now: datetime) -> Account:
+    """Make the account of the sign-up with this password, by a link that went to its email.
+
+    What the office entered under its email becomes its owner's. Raises LinkIsOver.
     """
     begin_writing(session)
-    link = use_up(session, token, now)
-    made = session.get(SignUp, link.sign_up_id) if link.sign_up_id else None
+    link = find_link(session, token, now)
+    found = confirmed_by(session, link) if link.sign_up else []
+    made = next((one for one in found if one.password_hash == password_hash), None)
     if made is None:
         raise LinkIsOver
+    use_up(session, token, now)
     try:
         account = _add_account(session, made.email, made.name, made.password_hash)
     except ValueError:
@@ -190,8 +195,6 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
         raise LinkIsOver
     use_up(session, token, now)
     change_password(session, account, password_hash, now, by_mail=by_mail)
-    # A stranger who keeps guessing can't keep the owner out.
-    allowances.give_all_back(session, WRONG_FOR_ACCOUNT, account.email)
     return account
 
 

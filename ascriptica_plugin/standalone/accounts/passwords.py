@@ -1,10 +1,13 @@
 """Passwords: what one may be, and how it is kept. Knows neither Flask nor the tables."""
 
 import functools
+import hashlib
+import hmac
 import re
 import unicodedata
+from collections.abc import Iterable
 
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash, gen_salt
 from zxcvbn import zxcvbn
 
 SHORTEST, LONGEST = 10, 200
@@ -27,15 +30,34 @@ METHOD = "scrypt:32768:8:3"
 _GAPS = re.compile(r"[\W_]+")
 
 
-def hash_of(password: str) -> str:
-    """What is kept instead of the password."""
-    return generate_password_hash(_normal(password), METHOD)
+def hash_of(password: str, salt: str = "") -> str:
+    """What is kept instead of the password, as Werkzeug writes it; with a salt of its own unless one is given."""
+    return _hash(password, f"{METHOD}${salt or gen_salt(16)}")
+
+
+def _hash(password: str, method_and_salt: str) -> str:
+    method, salt = method_and_salt.split("$")
+    n, r, p = (int(number) for number in method.removeprefix("scrypt:").split(":"))
+    cost = {"n": n, "r": r, "p": p, "maxmem": 132 * n * r * p}
+    return f"{method_and_salt}${hashlib.scrypt(_normal(password).encode(), salt=salt.encode(), **cost).hex()}"
 
 
 def fits(password: str, kept: str | None) -> bool:
     """Whether it is the password that was kept; as slow where there is none, which fits nothing."""
     right = check_password_hash(kept or _nobodys(), _normal(password))
     return right and kept is not None
+
+
+def fitting(password: str, kept: Iterable[str]) -> str | None:
+    """The first of these hashes that it fits. For those with one salt it is hashed once, however many there are."""
+    made: dict[str, str] = {}
+    for one in kept:
+        begins = one.rpartition("$")[0]
+        if begins not in made:
+            made[begins] = _hash(password, begins)
+        if hmac.compare_digest(made[begins], one):
+            return one
+    return None
 
 
 def is_outdated(kept: str) -> bool:
@@ -77,4 +99,4 @@ def _normal(password: str) -> str:
 
 @functools.cache
 def _nobodys() -> str:
-    return generate_password_hash("nobody's", METHOD)
+    return hash_of("nobody's")

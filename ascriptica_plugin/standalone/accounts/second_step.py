@@ -13,7 +13,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ... import activity
-from ...allowances import Allowance
 from ...keys import Secrets
 from ...mail import send
 from ...tables.columns import Sealed
@@ -22,9 +21,6 @@ from .tables import Account, SecondStep
 
 CLOCKS_DIFFER = 1
 """So many time steps of 30 s may the app's clock be before or behind ours."""
-
-WRONG_CODES = Allowance("wrong codes for an account", 10, 600)
-"""Of a million codes three are right at a time, so whoever knows the password needs years."""
 
 
 class Unreadable(Exception):

@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from ...office import people
 from ...tables.columns import Base, Sealed, SealedColumn
 
 
 class Account(Base):
-    """A sign-in, whose owner has shown that the email is theirs. `email` is in lower case."""
+    """A sign-in, whose owner has shown that the email is theirs. `email` is spelled as all are compared by."""
 
     __tablename__ = "ascriptica_account"
 
@@ -20,6 +21,10 @@ class Account(Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
 
     second_step: Mapped["SecondStep | None"] = relationship(viewonly=True)
+
+    @validates("email")
+    def _in_one_spelling(self, _: str, email: str) -> str:
+        return people.as_compared(email)
 
 
 class SecondStep(Base):
@@ -75,6 +80,10 @@ class SignUp(Base):
     password_hash: Mapped[str]
     wanted: Mapped[str] = mapped_column(String(500), default="")
     made_at: Mapped[datetime]
+
+    @validates("email")
+    def _in_one_spelling(self, _: str, email: str) -> str:
+        return people.as_compared(email)
 
 
 class OneTimeLink(Base):

@@ -1,10 +1,13 @@
 """A site with sign-ins, and two people at their browsers."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+
+from ascriptica_plugin import clock
 
 from ...office_at_work import in_use, make_app, sign_in
 from .visitors import Visitor, visitor
@@ -28,3 +31,22 @@ def boss(site) -> Visitor:
     client = visitor(site)
     sign_in(client, site, "boss@example.org", admin=True)
     return client
+
+
+@pytest.fixture
+def at_once(monkeypatch) -> None:
+    """The office's clock stands still."""
+    now = clock.utc_now()
+    monkeypatch.setattr(clock, "utc_now", lambda: now)
+
+
+@pytest.fixture
+def wait(monkeypatch) -> Callable[..., None]:
+    """The office's clock, which stands still until told to go on: a code is right for half a minute."""
+    now = [clock.utc_now()]
+    monkeypatch.setattr(clock, "utc_now", lambda: now[0])
+
+    def wait(**by: float) -> None:
+        now[0] += timedelta(**by)
+
+    return wait

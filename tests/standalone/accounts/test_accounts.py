@@ -7,7 +7,7 @@ import pytest
 
 from ascriptica_plugin import allowances, clock
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, sessions
+from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, sessions, tries
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp
 from ascriptica_plugin.tables.office import LogEntry, Mail, Participant, Tries
@@ -73,9 +73,10 @@ def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
     session = site.extensions["sqlalchemy"].session
     session.add_all(Participant(email="ann@example.org", name="Ann", key=key) for key in keys)
     session.commit()
-    accounts.sign_up(session, NOW, "ann@example.org", "Ann", passwords.hash_of(PASSWORD), by_mail=False)
+    kept = passwords.hash_of(PASSWORD)
+    accounts.sign_up(session, NOW, "ann@example.org", "Ann", kept, by_mail=False)
     token = make_link(session, NOW, LINK_LASTS, to=all_of(site, SignUp)[0])
-    account = accounts.confirm(session, token, NOW)
+    account = accounts.confirm(session, token, kept, NOW)
     session.commit()
     found = all_of(site, Participant)
     assert [one.key for one in found] == [*keys, f"account:{account.id}"]
@@ -104,9 +105,9 @@ def test_what_is_over_is_forgotten_by_the_worker(app):
         make_link(session, at, timedelta(hours=1), to=account)
         accounts.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
         make_link(session, at, timedelta(days=30), to=accounts.waiting(session)[0])
-        allowances.take(session, accounts.MAILS_TO_EMAIL, str(at), at)
+        allowances.take(session, tries.SIGN_UP_MAILS, str(at), at)
     session.commit()
     rounds.forget(app)
     forget_old_sign_ins(app)
     counts = [len(all_of(app, table)) for table in (AccountSession, OneTimeLink, SignUp, Mail, Tries)]
-    assert counts == [1, 2, 1, 1, 1]
+    assert counts == [1, 2, 1, 1, 2]

@@ -3,9 +3,8 @@
 import logging
 import re
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import unescape
 
 import pyotp
@@ -18,6 +17,7 @@ from ascriptica_plugin import clock
 from ascriptica_plugin.office import people
 from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
+from ascriptica_plugin.standalone.accounts.tries import WRONG_CODES
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
 from ascriptica_plugin.worker import rounds
@@ -25,46 +25,9 @@ from ascriptica_plugin.worker import rounds
 from ...disguises import disguises
 from ...office_at_work import PASSWORD, in_use, make_app, rotated, sign_in
 from ...pages import all_of, words
-from .visitors import ANOTHER, Visitor, handed_out, has_account, link_in, visitor
+from .visitors import ANOTHER, Owner, Visitor, elsewhere, handed_out, has_account, link_in, visitor
 
-
-@pytest.fixture(autouse=True)
-def wait(monkeypatch) -> Callable[..., None]:
-    """The office's clock, which stands still until told to go on: a code is right for half a minute."""
-    now = [clock.utc_now()]
-    monkeypatch.setattr(clock, "utc_now", lambda: now[0])
-
-    def wait(**by: float) -> None:
-        now[0] += timedelta(**by)
-
-    return wait
-
-
-class Owner(Visitor):
-    """Somebody with an account and an app that shows codes."""
-
-    secret = ""
-
-    def code(self, steps: int = 0) -> str:
-        """What the app shows, its clock being so many steps of 30 s wrong."""
-        return pyotp.TOTP(self.secret).at(clock.utc_now(), counter_offset=steps)
-
-    def wrong(self) -> str:
-        right = {self.code(steps) for steps in (-1, 0, 1)}
-        return next(guess for guess in ("000000", "111111", "222222", "333333") if guess not in right)
-
-    def offered(self, **kwargs):
-        """The page with the key for the app, which is typed into it."""
-        page = self.post("/my/second-step", data={"password": PASSWORD}, follow_redirects=True, **kwargs)
-        self.secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)[1].replace(" ", "")
-        return page
-
-    def set_up(self, **kwargs):
-        self.offered(**kwargs)
-        return self.post("/my/second-step", data={"code": self.code()}, **kwargs)
-
-    def give_code(self, code: str | None = None, **kwargs):
-        return self.post("/sign-in/code", data={"code": code or self.code()}, **kwargs)
+pytestmark = pytest.mark.usefixtures("wait")
 
 
 @pytest.fixture
@@ -82,13 +45,6 @@ def boss(app) -> Visitor:
     client = visitor(app)
     sign_in(client, app, "boss@example.org", admin=True)
     return client
-
-
-def elsewhere(ann: Owner) -> Owner:
-    """Another browser of somebody who knows the same."""
-    browser = Owner(ann.application, ann.application.response_class, use_cookies=True)
-    browser.secret = ann.secret
-    return browser
 
 
 def page_of(app: Flask, email: str = "ann@example.org") -> str:
@@ -297,8 +253,8 @@ def test_guessed_codes_are_stopped_though_the_password_is_known(ann, wait, caplo
     wait(seconds=30)
     thief = elsewhere(ann)
     thief.sign_in()
-    answers = [thief.give_code(thief.wrong()).status_code for _ in range(second_step.WRONG_CODES.at_once + 1)]
-    assert answers == [422] * second_step.WRONG_CODES.at_once + [429]
+    answers = [thief.give_code(thief.wrong()).status_code for _ in range(WRONG_CODES.at_once + 1)]
+    assert answers == [422] * WRONG_CODES.at_once + [429]
     assert thief.give_code().status_code == 429, "the right one comes too late"
     another = elsewhere(ann)
     another.sign_in()
@@ -332,7 +288,7 @@ def test_a_link_for_a_new_password_does_not_get_round_the_code(app, ann, boss, w
     wait(seconds=30)
     link = handed_out(boss, page_of(app))
     browser = elsewhere(ann)
-    for _ in range(second_step.WRONG_CODES.at_once):
+    for _ in range(WRONG_CODES.at_once):
         browser.sign_in()
         browser.give_code(browser.wrong())
     answer = browser.post(link, data={"password": ANOTHER})

@@ -4,10 +4,12 @@ import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
+import pyotp
 from flask import Flask, g
 from flask.testing import FlaskClient
 
-from ascriptica_plugin import clock
+from ascriptica_plugin import allowances, clock
+from ascriptica_plugin.allowances import Allowance
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account
 
@@ -26,9 +28,11 @@ class Visitor(FlaskClient):
             g.pop(name)
         return super().open(*args, **kwargs)
 
-    def sign_up(self, email: str = "ann@example.org", name: str = "Ann", password: str = PASSWORD, path: str = "/"):
+    def sign_up(
+        self, email: str = "ann@example.org", name: str = "Ann", password: str = PASSWORD, path: str = "/", **kwargs
+    ):
         form = {"name": name, "email": email, "password": password}
-        return self.post("/sign-up", query_string={"next": path}, data=form, follow_redirects=True)
+        return self.post("/sign-up", query_string={"next": path}, data=form, follow_redirects=True, **kwargs)
 
     def sign_in(self, email: str = "ann@example.org", password: str = PASSWORD, **kwargs):
         return self.post("/sign-in", data={"email": email, "password": password}, **kwargs)
@@ -58,3 +62,45 @@ def handed_out(boss: Visitor, page: str) -> str:
 
 def link_in(message: EmailMessage) -> str:
     return re.search(r"http://register\.example\.org(/links/\S+)", message.get_content())[1]
+
+
+def used_up(app: Flask, allowance: Allowance, subject: str) -> None:
+    """As after as many tries as there are."""
+    session = app.extensions["sqlalchemy"].session
+    for _ in range(allowance.at_once):
+        allowances.take(session, allowance, subject, clock.utc_now())
+    session.commit()
+
+
+class Owner(Visitor):
+    """Somebody with an account and an app that shows codes."""
+
+    secret = ""
+
+    def code(self, steps: int = 0) -> str:
+        """What the app shows, its clock being so many steps of 30 s wrong."""
+        return pyotp.TOTP(self.secret).at(clock.utc_now(), counter_offset=steps)
+
+    def wrong(self) -> str:
+        right = {self.code(steps) for steps in (-1, 0, 1)}
+        return next(guess for guess in ("000000", "111111", "222222", "333333") if guess not in right)
+
+    def offered(self, **kwargs):
+        """The page with the key for the app, which is typed into it."""
+        page = self.post("/my/second-step", data={"password": PASSWORD}, follow_redirects=True, **kwargs)
+        self.secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)[1].replace(" ", "")
+        return page
+
+    def set_up(self, **kwargs):
+        self.offered(**kwargs)
+        return self.post("/my/second-step", data={"code": self.code()}, **kwargs)
+
+    def give_code(self, code: str | None = None, **kwargs):
+        return self.post("/sign-in/code", data={"code": code or self.code()}, **kwargs)
+
+
+def elsewhere(ann: Owner) -> Owner:
+    """Another browser of somebody who knows the same."""
+    browser = Owner(ann.application, ann.application.response_class, use_cookies=True)
+    browser.secret = ann.secret
+    return browser

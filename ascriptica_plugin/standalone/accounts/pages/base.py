@@ -17,8 +17,9 @@ from .... import allowances
 from ....tables.columns import begin_writing
 from ....web import base, errors
 from .. import passwords, second_step, sessions
-from ..accounts import WRONG_FOR_ACCOUNT
 from ..tables import Account
+from ..tries import WRONG_FROM_ADDRESS, WRONG_FROM_EVERYWHERE, WRONG_PASSWORDS
+from . import devices
 from .forms import CodeForm
 
 log = logging.getLogger(__package__.rpartition(".")[0])
@@ -90,7 +91,8 @@ def needs_second_step(account: Account | SignedIn) -> bool:
 
 
 def begin(account: Account, now: datetime) -> None:
-    """Sign in, and commit: a new session, whatever the browser had before."""
+    """Sign in, and commit: a new session, whatever the browser had before, which the account knows from now on."""
+    devices.remember(account)
     signed_in = SignedIn(account, sessions.begin_session(session(), account, now, _browser()))
     leave()
     # Flask sends a permanent session's cookie anew with each answer, and takes none that is older than IDLE.
@@ -158,18 +160,46 @@ def visitor() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
-def wait_for(now: datetime, *wanted: tuple[allowances.Allowance, str]) -> float:
-    """Take one of each, and commit, so that tries at the same moment count; how many seconds to wait, or 0.
+Try = tuple[allowances.Allowance, str]
+"""What is used up, and whose it is."""
 
-    Those given back are given back in the same order, so that two who sign in at once don't wait for each other.
+
+def apart(whose: str, account: Account | None) -> str:
+    """Whose tries they are: the account's, or this browser's alone where the account knows it."""
+    browser = devices.known(account)
+    return f"{whose} on {browser}" if browser else whose
+
+
+def guesses(email: str, account: Account | None) -> list[Try]:
+    """What somebody uses up who gives a password at the doors, for the account with this email or for none.
+
+    It is counted for the password of today: with a new one everybody begins anew.
     """
+    whose, address = account.password_hash if account else email, visitor()
+    if (here := apart(whose, account)) != whose:
+        return [(WRONG_PASSWORDS, here)]
+    mine = (WRONG_PASSWORDS, f"{whose} from {address}")
+    return [mine, (WRONG_FROM_ADDRESS, address), (WRONG_FROM_EVERYWHERE, whose)]
+
+
+def forgive(tries: list[Try]) -> None:
+    """The password was right: this guess counts for nobody, and those before it not for who made them.
+
+    In the order in which they were taken, so that two who sign in at once don't wait for each other.
+    """
+    for allowance, subject in tries:
+        give = allowances.give_all_back if allowance is WRONG_PASSWORDS else allowances.give_back
+        give(session(), allowance, subject)
+
+
+def wait_for(now: datetime, *wanted: Try) -> float:
+    """Take one of each, and commit, so that tries at the same moment count; how many seconds to wait, or 0."""
     begin_writing(session())
-    wait = 0.0
     for allowance, subject in wanted:
-        wait = wait or allowances.take(session(), allowance, subject, now)
+        if wait := allowances.take(session(), allowance, subject, now):
+            log.warning("Too many tries from %s: %s.", visitor(), allowance.name)
+            break
     session().commit()
-    if wait:
-        log.warning("Too many tries from %s: %s.", visitor(), allowance.name)
     return wait
 
 
@@ -181,19 +211,20 @@ def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **va
     return render_template(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
-def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, *wanted, **values):
+def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, **values):
     """The answer to somebody signed in who gives a wrong password, or too many; None where it is right.
 
     Then the account is held and none of its tries counts; the caller goes on with `renew` or `begin`, since whoever
-    gave the password gets a new token. `wanted` is what else the try uses up.
+    gave the password gets a new token. Tries count for the session, so nobody else's guesses keep its owner waiting.
     """
-    if wait := wait_for(now, (WRONG_FOR_ACCOUNT, current_user.email), *wanted):
+    mine = (WRONG_PASSWORDS, current_user.token)
+    if wait := wait_for(now, mine):
         return too_many(form, template, wait, **values)
     account = session().get(Account, current_user.id)
     kept = account.password_hash if account else None
     right = passwords.fits(password.data, kept) and still_with(account.id, kept)
     if right and sessions.owner_of_session(session(), current_user.token, now):
-        allowances.give_all_back(session(), WRONG_FOR_ACCOUNT, current_user.email)
+        forgive([mine])
         return None
     session().rollback()
     password.errors = ["That is not your password. Try again."]

@@ -1,25 +1,37 @@
 """The doors: signing in, in one step or two, and out; signing up; what a one-time link opens."""
 
+import hashlib
 from datetime import datetime
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask_login import current_user, logout_user
+from itsdangerous import Signer
 
 from .... import allowances, clock, mail
+from ....office import people
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from .. import accounts, links, passwords, second_step, sessions
-from ..accounts import MAILS_TO_EMAIL, SIGN_UPS_FROM_ADDRESS, WRONG_FOR_ACCOUNT, WRONG_FROM_ADDRESS
-from ..second_step import WRONG_CODES
 from ..tables import Account, OneTimeLink
+from ..tries import (
+    RESET_MAILS,
+    RESETS_FROM_ADDRESS,
+    SESSIONS,
+    SIGN_UPS_FROM_ADDRESS,
+    WRONG_CODES,
+    WRONG_PASSWORDS,
+)
 from .base import (
+    apart,
     begin,
     begin_half,
     blueprint,
     by_mail,
     code_fits,
+    forgive,
     go_on,
+    guesses,
     leave,
     log,
     own_path,
@@ -31,6 +43,8 @@ from .base import (
 )
 from .forms import CodeForm, ConfirmForm, EmailForm, NewPasswordForm, SignInForm, SignUpForm
 
+WORKS_AT_ONCE = "Or choose a new password, which works at once."
+
 # -- signing in and out -----------------------------------------------------------------------------------------------
 
 
@@ -38,26 +52,30 @@ from .forms import CodeForm, ConfirmForm, EmailForm, NewPasswordForm, SignInForm
 @for_everybody
 def sign_in():
     """Sign in with email and password."""
-    form = SignInForm()
+    form, template = SignInForm(), "ascriptica/sign_in.html"
     if form.validate_on_submit():
-        now, email = clock.utc_now(), form.email.data.lower()
-        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor()), (WRONG_FOR_ACCOUNT, email)):
-            return too_many(form, "ascriptica/sign_in.html", wait, "Or choose a new password, which works at once.")
+        now, email = clock.utc_now(), people.as_compared(form.email.data)
         account = accounts.account_with(session(), email)
-        kept = account.password_hash if account else None
-        if passwords.fits(form.password.data, kept) and still_with(account.id, kept):
-            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
-            allowances.give_all_back(session(), WRONG_FOR_ACCOUNT, email)
+        number, kept = (account.id, account.password_hash) if account else (None, None)
+        tries = guesses(email, account)
+        # Who knows the password alone can let no browser be known, where a code is asked for as well.
+        browsers = apart(kept, account) if account and account.second_step else kept
+        if wait := wait_for(now, *tries):
+            return too_many(form, template, wait, WORKS_AT_ONCE)
+        right = passwords.fits(form.password.data, kept)
+        if right and (wait := wait_for(now, (SESSIONS, browsers))):
+            return too_many(form, template, wait, WORKS_AT_ONCE)
+        if right and (account := still_with(number, kept)):
+            forgive(tries)
             if passwords.is_outdated(kept):
                 account.password_hash = passwords.hash_of(form.password.data)
             return _let_in(account, now, own_path(request.args.get("next")))
-        whose = f"account {account.id}" if account else "no account"
         session().rollback()
-        log.warning("A wrong password for %s from %s.", whose, visitor())
+        log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
         form.password.errors = [
             "Email and password don't go together. Try again; after a sign-up, its link has to be used first."
         ]
-    return render_template("ascriptica/sign_in.html", form=form), 422 if form.errors else 200
+    return render_template(template, form=form), 422 if form.errors else 200
 
 
 def _let_in(account: Account, now: datetime, wanted: str):
@@ -77,14 +95,15 @@ def give_code():
     account = sessions.owner_of_first_step(session(), token, now)
     number, email = (account.id, account.email) if account else (None, None)
     if account and form.validate_on_submit():
-        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor()), (WRONG_CODES, email)):
+        # Not for the password: a new one gives no more codes to whoever can have a link mailed.
+        whose = apart(f"account {number}", account)
+        if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
         sessions.hold(session(), number)
         # Unless it ended in this moment, with a new password for example.
         account = sessions.owner_of_first_step(session(), token, now)
         if account and code_fits(form, account, now):
-            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
-            allowances.give_all_back(session(), WRONG_CODES, email)
+            allowances.give_all_back(session(), WRONG_CODES, whose)
             begin(account, now)
             return redirect(own_path(request.args.get("next")))
         session().rollback()
@@ -117,16 +136,22 @@ def sign_up():
     form = SignUpForm()
     if form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
-        wanted = [(SIGN_UPS_FROM_ADDRESS, visitor()), (MAILS_TO_EMAIL, email.lower())]
-        if wait := wait_for(now, *wanted):
+        if wait := wait_for(now, (SIGN_UPS_FROM_ADDRESS, visitor())):
             return too_many(form, "ascriptica/sign_up.html", wait)
-        kept = passwords.hash_of(form.password.data)
+        kept = passwords.hash_of(form.password.data, _salt_of(email))
         next_page = own_path(request.args.get("next"))
         accounts.sign_up(session(), now, email, form.name.data, kept, wanted=next_page, by_mail=by_mail())
         session().commit()
         _come_back_later(next_page)
         return redirect(url_for(".signed_up", next=request.args.get("next")))
     return render_template("ascriptica/sign_up.html", form=form), 422 if form.errors else 200
+
+
+def _salt_of(email: str) -> str:
+    """One salt for all sign-ups with an email, so that one hash finds those with a password; ours alone to make."""
+    how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    signer = Signer(current_app.secret_key, salt="ascriptica sign-ups", **how)
+    return signer.get_signature(people.as_compared(email)).decode()
 
 
 @blueprint.get("/sign-up/next")
@@ -142,9 +167,10 @@ def forgotten_password():
     """Ask for a link to choose a new password; without mail the page tells how the office helps."""
     form = EmailForm()
     if by_mail() and form.validate_on_submit():
-        now, email = clock.utc_now(), form.email.data.lower()
-        if wait := wait_for(now, (SIGN_UPS_FROM_ADDRESS, visitor()), (MAILS_TO_EMAIL, email)):
-            return too_many(form, "ascriptica/forgotten_password.html", wait, by_mail=True)
+        now, email = clock.utc_now(), people.as_compared(form.email.data)
+        if wait := wait_for(now, (RESETS_FROM_ADDRESS, visitor()), (RESET_MAILS, email)):
+            remedy = "If a mail came before, its link works as well."
+            return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
         # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
         mail.send(session(), now, "password", email)
@@ -185,19 +211,19 @@ def use_link(token: str):
 
 def _confirm(link: OneTimeLink, token: str):
     """The password shows that whoever reads the mail is whoever signed up, not only who is in that mailbox."""
-    form, made = ConfirmForm(), link.sign_up
+    form, email = ConfirmForm(), link.sign_up.email
     if form.validate_on_submit():
-        now, kept, wanted = clock.utc_now(), made.password_hash, made.wanted
-        if wait := wait_for(now, (WRONG_FROM_ADDRESS, visitor())):
-            return too_many(form, "ascriptica/confirm.html", wait, sign_up=made)
-        if passwords.fits(form.password.data, kept):
-            account = accounts.confirm(session(), token, now)
-            allowances.give_back(session(), WRONG_FROM_ADDRESS, visitor())
+        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), link)
+        pages = {made.password_hash: made.wanted for made in reversed(newest_first)}
+        if wait := wait_for(now, (WRONG_PASSWORDS, token)):
+            return too_many(form, "ascriptica/confirm.html", wait, email=email)
+        if kept := passwords.fitting(form.password.data, pages):
+            account = accounts.confirm(session(), token, kept, now)
             begin(account, now)
             flash(f"Welcome, {account.name}.", "success")
-            return redirect(own_path(wanted))
+            return redirect(own_path(pages[kept]))
         form.password.errors = ["That is not the password of this sign-up. Try again, or sign up once more."]
-    return render_template("ascriptica/confirm.html", form=form, sign_up=made), 422 if form.errors else 200
+    return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 
 def _choose_password(link: OneTimeLink, token: str):

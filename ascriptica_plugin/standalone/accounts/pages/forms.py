@@ -29,17 +29,23 @@ class NewPasswordField(PasswordField):
 
 
 class EmailForm(FlaskForm):
-    email = EmailField("Email", filters=[_strip], validators=[InputRequired("Enter your email address.")])
+    email = EmailField(
+        "Email", filters=[people.without_invisible], validators=[InputRequired("Enter your email address.")]
+    )
 
     def validate_email(self, field: EmailField) -> None:
         try:
-            people.read_email(field.data)
+            field.data = people.read_email(field.data)
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
 
 class SignInForm(FlaskForm):
-    email = EmailField("Email", filters=[_strip], validators=[InputRequired("Enter your email address."), NO_CONTROLS])
+    email = EmailField(
+        "Email",
+        filters=[people.without_invisible],
+        validators=[InputRequired("Enter your email address."), NO_CONTROLS],
+    )
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
 
 
