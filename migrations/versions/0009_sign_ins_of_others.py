@@ -1,0 +1,33 @@
+"""When the password was last given in a session, a new email that waits for its link, and emails people had before"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("ascriptica_account_session", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ascriptica_one_time_link", sa.Column("email", sa.String(length=320), nullable=True))
+    op.add_column("ascriptica_mail", sa.Column("account_id", sa.Integer(), nullable=True))
+    op.create_table(
+        "ascriptica_former_email",
+        sa.Column("participant_id", sa.Integer(), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["ascriptica_participant.id"],
+            name=op.f("fk_ascriptica_former_email_participant_id"),
+        ),
+        sa.PrimaryKeyConstraint("participant_id", "email", name=op.f("pk_ascriptica_former_email")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("ascriptica_former_email")
+    op.drop_column("ascriptica_mail", "account_id")
+    op.drop_column("ascriptica_one_time_link", "email")
+    op.drop_column("ascriptica_account_session", "confirmed_at")
