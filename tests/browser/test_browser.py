@@ -11,10 +11,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts.tables import AccountSession
 
 from ..conftest import PASSWORD, in_use, make_app
 from ..processes import worker
@@ -204,3 +206,29 @@ def test_without_scripts_a_reload_does(walk, canvas):
         walk.sees("You are in the Canvas course.")
     finally:
         walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
+    """A form that is answered with the page that asks for the password is sent again by the browser itself."""
+    with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
+        session = app.extensions["sqlalchemy"].session
+        accounts.add_account(session, clock.utc_now(), "bea@example.org", "Bea", PASSWORD)
+        session.commit()
+        walk.go("/sign-in?next=/tools/participants?q=bea")
+        walk.fill(email="boss@example.org", password=PASSWORD)
+        walk.press("Sign in")
+        session.execute(update(AccountSession).values(confirmed_at=None))
+        session.commit()
+    walk.browser.find_element(By.LINK_TEXT, "Bea").click()
+    walk.fill(name="Beatrix", email="beatrix@example.org")
+    walk.press("Save")
+    walk.sees("Show that it is you")
+    walk.fill(**{"own-password": "not that one"})
+    walk.press("Go on")
+    walk.sees("That is not your password.")
+    walk.fill(**{"own-password": PASSWORD})
+    walk.press("Go on")
+    walk.sees("Beatrix is saved.")
+    walk.sees("bea@example.org got no word of it")
+    walk.press("Make them an administrator")
+    walk.sees("Beatrix is an administrator now")
