@@ -62,7 +62,9 @@ def names_one(text: str, words: Collection[str]) -> bool:
 def words_of(name: str, emails: Collection[str]) -> set[str]:
     """What somebody may be called by in the name of a file: each word of the name, and of the emails before the @."""
     told = [name, *(email.partition("@")[0] for email in emails)]
-    return {word for text in told for word in re.findall(r"[^\W\d_]+", text) if len(word) > 1}
+    words = {word for text in told for word in re.findall(r"[^\W\d_]+", text)}
+    # One letter alone is an initial; one sign of another script is a name.
+    return {word for word in words if len(word) > 1 or not word.isascii()}
 
 
 def _without_accents(text: str) -> str:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+import alembic.command
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +23,7 @@ from ascriptica_plugin.worker import rounds
 from ..conftest import PASSWORD, Office, sign_in, someone
 from ..office.imports.test_imports import upload
 from ..sync.test_drain import during_the_first_call
+from ..test_structure import migrations
 from ..web.test_pages import all_of, words
 
 
@@ -461,3 +463,24 @@ def test_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, a
     rounds.forget(app)
     assert all_of(app, FormerEmail) == []
     assert "late@" not in everything_in_the_database(office)
+
+
+def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
+    """An installation that is upgraded learns them from there, as far as the log goes back."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim")
+    number = number_of(office)
+    for name, email in (("Kim", "One@example.org"), ("Kim; email", "two@example.org"), ("Kim", "two@example.org")):
+        form = {"name": name, "email": email, "sis_user_id": ""}
+        assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
+    before = sorted(one.email for one in all_of(app, FormerEmail))
+    assert before == ["kim@example.org", "one@example.org"]
+    office.session.remove()
+    config = migrations()
+    with app.extensions["sqlalchemy"].engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0007")
+        connection.commit()
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    assert sorted(one.email for one in all_of(app, FormerEmail)) == before
