@@ -51,7 +51,7 @@ def after_confirmation(view: Callable) -> Callable:
 @for_participants
 def confirm_session(person: Person):
     """Take the password, and the code where there is a second step, then go on with what was asked for."""
-    now, to = clock.utc_now(), own_path(request.args.get("to"))
+    now, to = clock.utc_now(), own_path(request.form.get(f"{PREFIX}to"))
     form, takes_code, email = _form(request.form), bool(current_user.second_step), current_user.email
     if form.validate():
         tries = [(WRONG_CODES, email)] if takes_code else []
