@@ -28,6 +28,9 @@ class SignIns(Protocol):
     def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
         """What the participant's page shows of their sign-in."""
 
+    def forget(self, session: Session, emails: set[str]) -> None:
+        """Delete the sign-ups and mails that wait with these emails of somebody who is being erased."""
+
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
         """Everything held of the participant's sign-in, ready for JSON; no secret."""
 
@@ -44,7 +47,7 @@ class Plugin:
     load_participant: Callable[[], Person | None]
     may_administer: Callable[[], bool]
     forget_person: Callable[[str], None]
-    correct_person: Callable[[str, str, str], None] | None
+    correct_person: Callable[[str, str, str], str | None] | None
     canvases: Canvases
     bell: Bell
     timezone: ZoneInfo
@@ -62,8 +65,8 @@ class Ascriptica:
     `load_participant` returns the signed-in person as a `Person`, or None; `may_administer` tells whether they are an
     administrator. A host that wants to follow what the office does to people may give two more, which are called inside
     the same transaction: `forget_person`, told the key of somebody who is being erased; `correct_person`, told the key,
-    name and email of somebody who is corrected, which raises ValueError with a sentence where that email can't be. The
-    host has set up Flask-SQLAlchemy before.
+    name and email of somebody who is corrected, which may answer a sentence for the administrator. Both raise
+    ValueError with a sentence where it can't be. The host has set up Flask-SQLAlchemy before.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Ascriptica:
         load_participant: Callable[[], Person | None],
         may_administer: Callable[[], bool],
         forget_person: Callable[[str], None] = lambda key: None,
-        correct_person: Callable[[str, str, str], None] | None = None,
+        correct_person: Callable[[str, str, str], str | None] | None = None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer

@@ -28,9 +28,17 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 log = logging.getLogger(__name__)
 
 
-def send(session: Session, now: datetime, kind: str, email: str, sign_up_id: str | None = None) -> None:
+def send(
+    session: Session,
+    now: datetime,
+    kind: str,
+    email: str,
+    sign_up_id: str | None = None,
+    account_id: int | None = None,
+) -> None:
     """Have the worker send a mail of this kind; it goes out only if the caller commits."""
-    session.add(Mail(kind=kind, email=email, sign_up_id=sign_up_id, made_at=now, try_at=now))
+    about = {"sign_up_id": sign_up_id, "account_id": account_id}
+    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, **about))
 
 
 @dataclass(frozen=True)

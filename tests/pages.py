@@ -4,9 +4,12 @@ import html
 import io
 import re
 
+from flask import Flask
 from sqlalchemy import event, inspect, select
+from werkzeug.routing import Rule
 
 from ascriptica_plugin.tables.canvas import Connection
+from ascriptica_plugin.tables.columns import Base
 
 
 def words(answer) -> str:
@@ -65,3 +68,16 @@ def queries(app, client, path: str) -> int:
 def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more):
     file = (io.BytesIO(data.encode() if isinstance(data, str) else data), name)
     return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)
+
+
+def rules_of(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in {"static", "ascriptica.static"}]
+
+
+def everything(app: Flask) -> dict[str, list]:
+    """All that is in the database."""
+    session = app.extensions["sqlalchemy"].session
+    session.rollback()
+    return {
+        name: sorted(map(repr, session.execute(select(table)).all())) for name, table in Base.metadata.tables.items()
+    }

@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from .. import activity
 from ..ledger import claims, due
 from ..tables.canvas import CanvasUser, Seat
-from ..tables.columns import begin_writing
-from ..tables.office import Participant
+from ..tables.columns import begin_writing, upsert_into
+from ..tables.office import FormerEmail, Participant
 
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""
@@ -116,10 +116,15 @@ def being_erased(session: Session, emails: Collection[str]) -> set[str]:
 
 
 def _has(emails: Collection[str]) -> ColumnElement[bool]:
-    written = {one for email in emails for one in (email, as_compared(email), _as_pronounced(as_compared(email)))}
+    written = {*emails, *spellings(emails)}
     # SQLite's lower() knows ASCII only, and so does that of bytes.
-    spellings = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
-    return func.lower(Participant.email).in_(spellings)
+    lowered = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
+    return func.lower(Participant.email).in_(lowered)
+
+
+def spellings(emails: Collection[str]) -> set[str]:
+    """The emails in small letters, each with its domain as it came, in ASCII, and in its own letters."""
+    return {one.lower() for email in emails for one in (email, as_compared(email), _as_pronounced(as_compared(email)))}
 
 
 def _as_pronounced(email: str) -> str:
@@ -148,6 +153,8 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
     changed = {name: value for name, value in facts.items() if value != before[name]}
     if not changed:
         return False
+    if "email" in changed:
+        remember_email(session, participant, participant.email)
     for name, value in changed.items():
         setattr(participant, name, value)
     session.flush()
@@ -160,6 +167,24 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
     )
     activity.note(session, now, by, "corrected", words, participant_id=participant.id)
     return True
+
+
+def remember_email(session: Session, participant: Participant, email: str) -> None:
+    """The participant has had this email, as long as we know them."""
+    had = upsert_into(session, FormerEmail).values(participant_id=participant.id, email=email.lower())
+    session.execute(had.on_conflict_do_nothing())
+
+
+def emails_of(session: Session, participant: Participant) -> set[str]:
+    """The participant's email and those that they had before, in small letters."""
+    before = select(FormerEmail.email).where(FormerEmail.participant_id == participant.id)
+    return {participant.email.lower(), *session.scalars(before)}
+
+
+def of_others(session: Session, participant: Participant, emails: Collection[str]) -> set[str]:
+    """Those of the emails, in small letters, that somebody else has now."""
+    others = select(Participant.email).where(_has(emails), Participant.id != participant.id)
+    return spellings(session.scalars(others).all())
 
 
 def _let_canvas_follow(session: Session, participant_id: int) -> None:
@@ -195,6 +220,9 @@ def participant_for(session: Session, person: Person) -> Participant:
         except IntegrityError:
             # Another request of the same person was faster.
             found = session.scalars(select(Participant).where(Participant.key == person.key)).one()
+    if found.email.lower() != person.email.lower():
+        begin_writing(session)
+        remember_email(session, found, found.email)
     return _bring_up_to_date(found, person)
 
 

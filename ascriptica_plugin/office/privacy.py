@@ -8,16 +8,16 @@ away at once; `erase`, by the worker, forgets them as soon as Canvas agrees.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy.orm import Session, defer
 
 from .. import activity
 from ..ledger import claims
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasUser, Claim, Connection, Seat
 from ..tables.columns import begin_writing
-from ..tables.office import Course, Import, LogEntry, Participant, Registration
-from . import registrations
+from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
+from . import people, registrations, traces
 
 NOBODY = "Erased participant"
 NOWHERE = "erased@ascriptica.invalid"
@@ -76,6 +76,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
             "name": participant.name,
             "email": participant.email,
             "sis_user_id": participant.sis_user_id,
+            "former_emails": sorted(people.emails_of(session, participant) - {participant.email.lower()}),
             "key": participant.key,
             "to_be_erased_since": iso(participant.erase_at),
         },
@@ -177,6 +178,7 @@ def forget_leftovers(session: Session, now: datetime) -> None:
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     for statement in (
         delete(CanvasUser).where(~exists().where(Participant.id == CanvasUser.participant_id)),
+        delete(FormerEmail).where(~exists().where(Participant.id == FormerEmail.participant_id)),
         delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
@@ -186,25 +188,71 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
     nobody = Participant(name=NOBODY, email=NOWHERE, erased_at=now)
     session.add(nobody)
     session.flush()
-    number, email = participant.id, participant.email
+    number, emails = participant.id, people.spellings(people.emails_of(session, participant))
     _forget_seats(session, number)
     about = LogEntry.participant_id == number
     elsewhere = select(LogEntry.who).where(or_(LogEntry.participant_id != number, LogEntry.participant_id.is_(None)))
-    themselves = or_(and_(about, LogEntry.who != activity.US, LogEntry.who.not_in(elsewhere)), LogEntry.who == email)
+    themselves = and_(about, LogEntry.who != activity.US, LogEntry.who.not_in(elsewhere))
     mine = Registration.participant_id == number
+    _take_out_of_others(session, participant, emails)
     for statement in (
         delete(CanvasUser).where(CanvasUser.participant_id == number),
         update(Registration).where(mine).values(participant_id=nobody.id),
         update(LogEntry).where(themselves).values(who=SOMEBODY),
-        update(LogEntry).where(or_(about, LogEntry.words.icontains(email, autoescape=True))).values(words=""),
-        update(LogEntry).where(about).values(participant_id=nobody.id),
-        update(Import).where(Import.who == email).values(who=SOMEBODY),
+        update(LogEntry).where(about).values(participant_id=nobody.id, words=""),
+        delete(FormerEmail).where(FormerEmail.participant_id == number),
         delete(Participant).where(Participant.id == number),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
     activity.note(session, now, activity.US, "erased", participant_id=nobody.id)
     session.expunge(participant)
     session.expire_all()
+
+
+def _take_out_of_others(session: Session, participant: Participant, emails: set[str]) -> None:
+    """Take the participant out of the log, of imports, and of what waits for other people.
+
+    Not where an email is somebody else's by now: it is their doings that the log would lose.
+    """
+    free = emails - people.of_others(session, participant, emails)
+    users = select(CanvasUser.canvas_user_id).where(CanvasUser.participant_id == participant.id)
+    canvas_ids = set(session.scalars(users)) - {None}
+    # As `sync.users` writes of the users among whom somebody has to choose.
+    told = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
+    about = LogEntry.participant_id == participant.id
+    did = traces.saying(session, LogEntry.who, emails, about, whole=True)
+    did |= traces.saying(session, LogEntry.who, free, whole=True)
+    traces.put(session, LogEntry.who, did, SOMEBODY)
+    traces.put(session, LogEntry.words, traces.saying(session, LogEntry.words, told), "")
+    waits = Seat.settled_version < Seat.version
+    traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, told, waits), None)
+    _take_out_of_imports(session, free, traces.words_of(participant.name, emails))
+    _take_out_of_candidates(session, emails, canvas_ids)
+
+
+def _take_out_of_imports(session: Session, emails: set[str], words: set[str]) -> None:
+    for its in session.scalars(select(Import).options(defer(Import.file))).all():
+        if traces.fold(its.who) in map(traces.fold, emails):
+            its.who = SOMEBODY
+        if traces.names_one(its.name, words):
+            its.name = ""
+    session.flush()
+
+
+def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:
+    """Where another participant may be the Canvas user that this one is, the number is left to choose by."""
+    spelled = set(map(traces.fold, emails))
+    asked = cast(CanvasUser.candidates, Text).contains('"login_id"')
+    for known in session.scalars(select(CanvasUser).where(asked)).all():
+        shown = [
+            {"id": it["id"]}
+            if it["id"] in canvas_ids or spelled & {traces.fold(str(it.get(name))) for name in ("login_id", "email")}
+            else it
+            for it in known.candidates
+        ]
+        if shown != known.candidates:
+            known.candidates = shown
+    session.flush()
 
 
 def _forget_seats(session: Session, participant_id: int) -> None:

@@ -52,6 +52,15 @@ class Participant(Base):
     erased_at: Mapped[datetime | None]
 
 
+class FormerEmail(Base):
+    """An email that a participant had before, in small letters: erasing them has to find it in the log too."""
+
+    __tablename__ = "ascriptica_former_email"
+
+    participant_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_participant.id"), primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), primary_key=True)
+
+
 class Course(Base):
     """One of our courses. `capacity` None takes everybody; `places_taken` counts those who are `registered`.
 
@@ -185,7 +194,10 @@ class Import(Base):
 
 
 class Mail(Base):
-    """A mail to be sent by the worker. A link in it is made when it is sent, so none waits here."""
+    """A mail to be sent by the worker. A link in it is made when it is sent, so none waits here.
+
+    What its link is for, where the email alone doesn't say: a sign-up, or an account that wants this email.
+    """
 
     __tablename__ = "ascriptica_mail"
 
@@ -193,6 +205,7 @@ class Mail(Base):
     kind: Mapped[str] = mapped_column(String(40))
     email: Mapped[str] = mapped_column(String(320))
     sign_up_id: Mapped[str | None] = mapped_column(String(32))
+    account_id: Mapped[int | None]
     made_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)
     try_at: Mapped[datetime] = mapped_column(index=True)

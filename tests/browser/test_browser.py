@@ -26,6 +26,7 @@ from ascriptica_plugin import clock
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts import links as links_of
+from ascriptica_plugin.standalone.accounts.tables import AccountSession
 from ascriptica_plugin.tables.canvas import Seat
 
 from ..office_at_work import PASSWORD, Office, in_use, make_app, someone
@@ -227,6 +228,32 @@ def test_without_scripts_a_reload_does(walk, canvas):
         walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
+def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
+    """A form that is answered with the page that asks for the password is sent again by the browser itself."""
+    with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
+        session = app.extensions["sqlalchemy"].session
+        accounts.add_account(session, clock.utc_now(), "bea@example.org", "Bea", PASSWORD)
+        session.commit()
+        walk.go("/sign-in?next=/tools/participants?q=bea")
+        walk.fill(email="boss@example.org", password=PASSWORD)
+        walk.press("Sign in")
+        session.execute(update(AccountSession).values(confirmed_at=None))
+        session.commit()
+    walk.browser.find_element(By.LINK_TEXT, "Bea").click()
+    walk.fill(name="Beatrix", email="beatrix@example.org")
+    walk.press("Save")
+    walk.sees("Show that it is you")
+    walk.fill(**{"own-password": "not that one"})
+    walk.press("Go on")
+    walk.sees("That is not your password.")
+    walk.fill(**{"own-password": PASSWORD})
+    walk.press("Go on")
+    walk.sees("Beatrix is saved.")
+    walk.sees("bea@example.org got no word of it")
+    walk.press("Make them an administrator")
+    walk.sees("Beatrix is an administrator now")
+
+
 # -- how it looks -----------------------------------------------------------------------------------------------------
 
 STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
@@ -331,8 +358,8 @@ def test_axe_finds_nothing_on_any_page(browser, furnished, tmp_path):
         browser.delete_all_cookies()
         looks = Looks(browser, address)
         look_as_a_stranger(looks, furnished)
-        look_as_a_participant(looks)
-        look_as_an_administrator(looks, tmp_path)
+        look_as_a_participant(looks, furnished)
+        look_as_an_administrator(looks, furnished, tmp_path)
     assert PAGES - rendered == set()
     assert looks.faults == []
 
@@ -353,12 +380,18 @@ def look_as_a_stranger(looks: Looks, office: Office) -> None:
     looks.sees("These need another look")
 
 
-def look_as_a_participant(looks: Looks) -> None:
+def look_as_a_participant(looks: Looks, office: Office) -> None:
+    session, now = office.session, office.now
+    ann = accounts.account_with(session, "ann@example.org")
+    link = links_of.make_link(session, now, timedelta(days=1), to=ann, email="ann.new@example.org")
+    session.commit()
     looks.go("/sign-in?next=/my/courses")
     looks.fill(email="ann@example.org", password=PASSWORD)
     looks.press("Sign in")
     looks.sees("My courses")
     looks.go("/", "/courses/ART", "/courses/FULL", "/courses/LEFT", "/tools/courses", "/my/sign-in", "/my/password")
+    looks.go("/my/email", f"/my/email/{link}")
+    looks.sees("ann.new@example.org")
     looks.go("/courses/OPEN")
     looks.press("Register")
     looks.sees("You are registered for OPEN here.")
@@ -377,7 +410,7 @@ def look_as_a_participant(looks: Looks) -> None:
     looks.sign_out()
 
 
-def look_as_an_administrator(looks: Looks, folder: Path) -> None:
+def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None:
     for _ in range(2):
         looks.sign_out()
         looks.go("/sign-in?next=/my/sessions")
@@ -394,6 +427,11 @@ def look_as_an_administrator(looks: Looks, folder: Path) -> None:
     looks.go("/tools/participants")
     looks.press("Make a link\nfor new@example.org")
     looks.sees("One-time link for Nora New")
+    office.session.execute(update(AccountSession).values(confirmed_at=None))
+    office.session.commit()
+    looks.go("/tools/participants")
+    looks.press("Make a link\nfor new@example.org")
+    looks.sees("Show that it is you")
     looks.go("/tools/courses/new")
     looks.press("Save")
     looks.sees("Give the course a title.")

@@ -2,23 +2,27 @@
 
 import json
 import re
+import unicodedata
+from dataclasses import replace
 
+import alembic.command
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ascriptica_plugin import activity, clock
-from ascriptica_plugin.office import privacy, registrations
+from ascriptica_plugin.office import people, privacy, registrations, traces
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.standalone.accounts import accounts
-from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
+from ascriptica_plugin.tables.canvas import CanvasUser, Seat
 from ascriptica_plugin.tables.columns import Base, begin_writing
-from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant, Registration
+from ascriptica_plugin.tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import PASSWORD, Office, during_the_first_call, sign_in, someone
 from ..pages import all_of, upload, words
+from ..tables.test_migrations import migrations
 
 
 def number_of(office: Office, email: str = "kim@example.org") -> int:
@@ -30,10 +34,11 @@ def erase(admin, number: int, name: str = "Kim", **form):
 
 
 def everything_in_the_database(office: Office) -> str:
+    """Every value of every table, as text in small letters."""
     office.session.commit()
     rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
     office.session.commit()
-    return "\n".join(map(str, rows)).lower()
+    return traces.fold("\n".join(_as_text(value) for row in rows for value in row))
 
 
 def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
@@ -56,6 +61,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
         "name": "Kim",
         "email": "kim@example.org",
         "sis_user_id": "K-100",
+        "former_emails": [],
         "key": "kim",
         "to_be_erased_since": None,
     }
@@ -308,3 +314,156 @@ def test_nobody_erases_themselves_and_participants_nobody(app, admin):
     assert other.post(f"/tools/participants/{number}/export").status_code == 403
     assert erase(other, number).status_code == 403
     assert len(all_of(app, Participant)) == 2
+
+
+def _as_text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
+
+
+def note(office: Office, who: str, words: str = "", participant_id: int | None = None) -> None:
+    activity.note(office.session, office.now, who, "did", words, participant_id=participant_id)
+    office.session.commit()
+
+
+def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, canvas):
+    """Whom the log, files, mails and others' questions knew by an earlier email, and in letters that not each database
+    takes for the same."""
+    session, now = office.session, clock.utc_now()
+    account = accounts.add_account(session, now, "JÖRG@exämple.org", "Jörg Straßer", PASSWORD)
+    session.flush()
+    course = office.course("ART", "art")
+    joerg = registrations.register(session, course, accounts.person_of(account), office.now).participant
+    session.commit()
+    number = joerg.id
+    office.deliver()
+    # The host has another email of his; then the office; and he asks for one himself.
+    people.participant_for(session, replace(accounts.person_of(account), email="Host.Joerg@exämple.org"))
+    session.commit()
+    form = {"name": "Jörg Straßer", "email": "now@example.org", "sis_user_id": "J-77"}
+    assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
+    accounts.ask_for_email(session, session.get(Account, account.id), "wanted@example.org", now)
+    for email in ("jörg@exämple.org", "now@example.org"):
+        accounts.sign_up(session, now, f"x{email}", "Nobody's", "x", by_mail=True)
+        session.add(SignUp(id=email[:5] * 3, email=email, name="Jörg St.", password_hash="x", made_at=now))
+        session.add(Mail(kind="password", email=email, made_at=now, try_at=now))
+    session.commit()
+    number_in_canvas = all_of(office.app, CanvasUser)[0].canvas_user_id
+    assert number_in_canvas
+    # What others' rows say of him.
+    office.register(course, "lou")
+    lou = number_of(office, "lou@example.org")
+    office.deliver()
+    about_him = f"Jörg Straßer, login now@example.org, Canvas ID {number_in_canvas}"
+    question = {"id": number_in_canvas, "name": "Jörg Straßer", "login_id": "j", "email": None, "sis_user_id": "J-77"}
+    other = {"id": 10**9, "name": "Lou Else", "login_id": "lou@x.org", "email": None, "sis_user_id": None}
+    theirs = update(CanvasUser).where(CanvasUser.participant_id == lou)
+    session.execute(theirs.values(candidates=[question, other]))
+    waits = {"cause": "who_is_it", "cause_detail": about_him, "version": Seat.version + 1, "held": True}
+    session.execute(update(Seat).where(Seat.participant_id == lou).values(**waits))
+    note(office, activity.US, f"Jörg Straßer, login j, Canvas ID {number_in_canvas}", lou)
+    note(office, activity.US, "A sign-up of JÖRG@EXÄMPLE.ORG waits.")
+    note(office, activity.US, f"Mail for {unicodedata.normalize('NFD', 'jörg@exämple.org')}")
+    note(office, "Jörg@Exämple.org", "imported", lou)
+    note(office, "HOST.joerg@EXÄMPLE.org", "", number)
+    upload(admin, "courses", "code,title\nBIO,Bio\n")
+    for name, who in (("Jorg-Liste.csv", "boss@example.org"), ("list.csv", "host.JOERG@exämple.org")):
+        session.add(
+            Import(kind="courses", name=name, who=who, started_at=now, finished_at=now, total=1, done=1, refused=[])
+        )
+    session.commit()
+    told = len(all_of(office.app, LogEntry))
+
+    erase(admin, number, "Jörg Straßer")
+    # What waits for a sign-in goes at once; others' with a longer email stay.
+    assert "wanted@" not in everything_in_the_database(office)
+    for waiting in (SignUp, Mail):
+        assert {one.email for one in all_of(office.app, waiting)} == {"xjörg@xn--exmple-cua.org", "xnow@example.org"}
+    office.deliver()
+    left = everything_in_the_database(office)
+    for trace in ("jörg", "jorg", "joerg", "straßer", "exämple.org", "now@", "host.", "j-77", "wanted@"):
+        here = left.replace("xjörg@xn--exmple-cua.org", "").replace("xnow@example.org", "")
+        assert traces.fold(trace) not in here, trace
+    assert all_of(office.app, FormerEmail) == []
+    # Others' rows are still theirs.
+    assert len(all_of(office.app, LogEntry)) >= told
+    session.expire_all()
+    kept = session.get(CanvasUser, (office.seats()[-1].connection_id, lou)).candidates
+    assert kept == [{"id": number_in_canvas}, other]
+    assert [one.name for one in all_of(office.app, Import)] == ["file.csv", "", "list.csv"]
+
+
+def test_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin):
+    office = Office(app, None)
+    session = office.session
+    session.add(Participant(email="Kim@example.org", name="Kim"))
+    accounts.sign_up(session, clock.utc_now(), "kim@example.org", "Kim", "x", wanted="/?q=kim", by_mail=True)
+    session.commit()
+    assert admin.post(f"/tools/sign-ups/{all_of(app, SignUp)[0].id}/link").status_code == 200
+    erase(admin, number_of(office, "Kim@example.org"))
+    assert (all_of(app, SignUp), all_of(app, Mail)) == ([], [])
+    office.deliver()
+    assert "kim" not in everything_in_the_database(office)
+
+
+def test_erasing_takes_nothing_out_that_is_others_doing(app, admin):
+    """Nor can an administrator wipe a colleague's doings by lending their email to somebody and erasing that one."""
+    office = Office(app, None)
+    session = office.session
+    rival = accounts.add_account(session, clock.utc_now(), "rival@example.org", "Rival", PASSWORD, admin=True)
+    session.add(Participant(email="lee@example.org", name="Lee"))
+    session.commit()
+    for who in (rival.email, "kim.lee@example.org", "lee@example.org.uk"):
+        note(office, who, f"connected as {who}")
+    number = number_of(office, "lee@example.org")
+    for email in ("rival@example.org", "lee@example.org"):
+        form = {"name": "Lee", "email": email, "sis_user_id": ""}
+        assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
+    erase(admin, number, "Lee")
+    office.deliver()
+    told = {(entry.who, entry.words) for entry in all_of(app, LogEntry) if entry.what == "did"}
+    assert told == {
+        (who, f"connected as {who}") for who in ("rival@example.org", "kim.lee@example.org", "lee@example.org.uk")
+    }
+
+
+def test_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, admin):
+    """SQLite gives it again, and checks no foreign key; a late request may remember one more."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim")
+    number = number_of(office)
+    form = {"name": "Kim", "email": "new@example.org", "sis_user_id": ""}
+    admin.post(f"/tools/participants/{number}", data=form)
+    held = json.loads(admin.post(f"/tools/participants/{number}/export").data)
+    assert held["participant"]["former_emails"] == ["kim@example.org"]
+    erase(admin, number)
+    office.deliver()
+    begin_writing(office.session)
+    try:
+        office.session.execute(insert(FormerEmail).values(participant_id=number, email="late@example.org"))
+        office.session.commit()
+    except IntegrityError:
+        office.session.rollback()
+    rounds.forget(app)
+    assert all_of(app, FormerEmail) == []
+    assert "late@" not in everything_in_the_database(office)
+
+
+def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
+    """An installation that is upgraded learns them from there, as far as the log goes back."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim")
+    number = number_of(office)
+    for name, email in (("Kim", "One@example.org"), ("Kim; email", "two@example.org"), ("Kim", "two@example.org")):
+        form = {"name": name, "email": email, "sis_user_id": ""}
+        assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
+    before = sorted(one.email for one in all_of(app, FormerEmail))
+    assert before == ["kim@example.org", "one@example.org"]
+    office.session.remove()
+    config = migrations()
+    with app.extensions["sqlalchemy"].engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0007")
+        connection.commit()
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    assert sorted(one.email for one in all_of(app, FormerEmail)) == before

@@ -13,14 +13,11 @@ from werkzeug.routing import Rule
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
-from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Import, Participant, Registration
 
 from ..office_at_work import PASSWORD, Office, in_use, make_app, sign_in
-from ..pages import all_of, words
+from ..pages import all_of, everything, rules_of, words
 from ..standalone.accounts.visitors import NOW, Visitor, visitor
-
-FILES = {"static", "ascriptica.static"}
 
 
 @pytest.fixture
@@ -47,10 +44,6 @@ def signed_in(app: Flask, email: str, admin: bool = False) -> Visitor:
     return client
 
 
-def pages(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in FILES]
-
-
 def address(app: Flask, rule: Rule) -> str:
     """The rule's address with what is there; a rule with a new kind of value needs an example here."""
     session = app.extensions["sqlalchemy"].session
@@ -68,20 +61,11 @@ def address(app: Flask, rule: Rule) -> str:
         return app.url_map.bind("localhost").build(rule.endpoint, {name: examples[name] for name in rule.arguments})
 
 
-def everything(app: Flask) -> dict[str, list]:
-    """All that is in the database."""
-    session = app.extensions["sqlalchemy"].session
-    session.rollback()
-    return {
-        name: sorted(map(repr, session.execute(select(table)).all())) for name, table in Base.metadata.tables.items()
-    }
-
-
 def test_every_view_says_who_may_come_in_and_keeps_everybody_else_out(site):
     stranger, bob = visitor(site), signed_in(site, "bob@example.org")
     before = everything(site)
     seen = set()
-    for rule in pages(site):
+    for rule in rules_of(site):
         guard = getattr(site.view_functions[rule.endpoint], "guard", None)
         assert guard in ("everybody", "participants", "administrators"), f"nobody guards {rule}"
         seen.add(guard)
@@ -103,7 +87,7 @@ def test_nothing_changes_by_looking(site):
     boss = signed_in(site, "boss@example.org", admin=True)
     before = everything(site)
     looked_at = 0
-    for rule in pages(site):
+    for rule in rules_of(site):
         if "GET" in rule.methods:
             assert boss.get(address(site, rule)).status_code in (200, 404, 410), rule
             assert everything(site) == before, rule
@@ -119,7 +103,7 @@ def test_nothing_changes_without_the_form_s_own_token(site):
     boss = signed_in(site, "boss@example.org", admin=True)
     before = everything(site)
     sent_to = 0
-    for rule in pages(site):
+    for rule in rules_of(site):
         if "POST" in rule.methods:
             for data in ({}, {"csrf_token": "made up"}):
                 answer = boss.post(address(site, rule), data=data)
@@ -196,7 +180,7 @@ def test_what_fails_in_the_database_is_told_in_the_log_without_its_values(site, 
 
 @pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "MADEUP"])
 def test_a_method_that_no_page_has_is_refused(site, method):
-    for rule in pages(site):
+    for rule in rules_of(site):
         assert visitor(site).open(address(site, rule), method=method).status_code == 405, rule
 
 
@@ -236,7 +220,7 @@ def test_every_answer_carries_the_headers(site):
 
 def test_no_page_has_a_script_or_a_style_in_it(site):
     boss = signed_in(site, "boss@example.org", admin=True)
-    for rule in pages(site):
+    for rule in rules_of(site):
         if "GET" in rule.methods:
             text = boss.get(address(site, rule)).text
             assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), rule

@@ -1,7 +1,8 @@
 """Sign-ins, for a site that has no users of its own; a host that has some leaves this out.
 
 Flask-Login knows who is signed in; `accounts`, `sessions`, `links` and `second_step` have the rules. The pages: `doors`
-let people in and out, `own` is what each does with their own sign-in, `office` what is done with others'.
+let people in and out, `own` and `own_email` are what each does with their own sign-in, `office` what is done with
+others', for which `confirming` asks for the password.
 """
 
 from datetime import timedelta
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, redirect, request, url_for
 from flask_login import LoginManager, current_user
 
-from ... import clock, config
+from ... import activity, clock, config
 from ...mail import Mailer
 from ...office.people import Person
 from ...tables.columns import begin_writing
@@ -18,9 +19,10 @@ from ...web import errors
 from ...worker import rounds
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
-from .pages import doors, own
+from .pages import doors, own, own_email
 from .pages import office as office_pages
-from .pages.base import SignedIn, blueprint, needs_second_step, session
+from .pages.base import SignedIn, blueprint, by_mail, needs_second_step, session
+from .pages.confirming import demand_confirmation
 
 __all__ = [
     "IDLE",
@@ -32,6 +34,7 @@ __all__ = [
     "may_administer",
     "office_pages",
     "own",
+    "own_email",
 ]
 
 IDLE = timedelta(hours=2)
@@ -54,7 +57,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(401, _ask_to_sign_in)
     for code in (404, 405):
         app.register_error_handler(code, errors.page_at_no_address)
-    for command in (commands.create_user, commands.remove_second_step):
+    for command in (commands.create_user, commands.set_role, commands.remove_second_step):
         app.cli.commands["ascriptica"].add_command(command)
     plugin.sign_ins = SignIns()
     plugin.rounds.append(forget_old_sign_ins)
@@ -97,21 +100,37 @@ def may_administer() -> bool:
 
 
 def forget_person(key: str) -> None:
-    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`."""
+    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`.
+
+    Asks for the administrator's password first. Raises ValueError with a sentence for the last administrator.
+    """
     if account := accounts.account_of(session(), key):
+        demand_confirmation()
         accounts.close_account(session(), account)
 
 
-def correct_person(key: str, name: str, email: str) -> None:
+def correct_person(key: str, name: str, email: str) -> str | None:
     """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`.
 
-    Raises ValueError with a sentence for one's own email: whoever finds a browser signed in could have a link for a
-    new password sent to an address of theirs.
+    Another email takes the administrator's password first: whoever finds a browser signed in could have a link for a
+    new password sent to an address of theirs. Raises ValueError with a sentence where the email can't be, and for
+    one's own. Answers a sentence where nobody wrote to the email until now.
     """
-    if account := accounts.account_of(session(), key):
-        if account.id == current_user.id and account.email != email.lower():
-            raise ValueError("This is your own sign-in. Ask another administrator to change its email.")
-        accounts.correct_account(session(), account, name, email)
+    account = accounts.account_of(session(), key)
+    if account is None:
+        return None
+    before, now = account.email, clock.utc_now()
+    if before != email.lower():
+        if account.id == current_user.id:
+            there = "Change its email on the page Your sign-in." if by_mail() else ""
+            raise ValueError(f"This is your own sign-in. {there or 'Ask another administrator to change its email.'}")
+        demand_confirmation()
+    if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
+        return None
+    number = accounts.participant_id_of(session(), account)
+    words = "Mails are not set up, so the email until now got no word that it was changed."
+    activity.note(session(), now, current_user.email, "sent no mail", words, participant_id=number)
+    return office_pages.without_mail(before)
 
 
 def _load(token: str) -> SignedIn | None:

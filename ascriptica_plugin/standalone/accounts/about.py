@@ -24,6 +24,9 @@ class SignIns:
             return {"account": None}
         return {"account": account, "sessions": len(sessions.sessions_of(session, account.id, clock.utc_now()))}
 
+    def forget(self, session: Session, emails: set[str]) -> None:
+        accounts.forget_emails(session, emails)
+
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
         account = accounts.account_of(session, participant.key)
         if account is None:
@@ -32,6 +35,7 @@ class SignIns:
         return {
             "email": account.email,
             "name": account.name,
+            "administrator": account.is_admin,
             "second_step_since": iso(account.second_step.made_at) if account.second_step else None,
             "sessions": [plain(row) for row in session.execute(theirs.order_by(AccountSession.made_at))],
         }

@@ -7,7 +7,7 @@ knows the password chosen at sign-up.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, select, true, update
+from sqlalchemy import and_, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -38,19 +38,105 @@ def add_account(
     return account
 
 
-def correct_account(session: Session, account: Account, name: str, email: str) -> None:
-    """Another name and email for the account; with another email, links that went to the one before open nothing.
+def correct_account(session: Session, account: Account, name: str, email: str, now: datetime, *, by_mail: bool) -> bool:
+    """Another name and email for the account; whether the email is another than before.
 
-    Raises ValueError with a sentence where the email has an account already.
+    Then all its sessions and links end, and the one before gets a mail. Raises ValueError with a sentence where the
+    email has an account already.
     """
     hold(session, account.id)
-    if account.email != email.lower():
-        end_links(session, account)
+    before = account.email
     try:
         with session.begin_nested():
             account.name, account.email = name, email.lower()
     except IntegrityError:
         raise ValueError(f"There is a sign-in for {email} already.") from None
+    if account.email == before:
+        return False
+    end_sessions(session, account)
+    end_links(session, account)
+    if by_mail:
+        send(session, now, "email_changed", before)
+    return True
+
+
+def ask_for_email(session: Session, account: Account, email: str, now: datetime) -> None:
+    """Send a link to the email, with which the account's owner makes it theirs; the email until now is told.
+
+    The caller holds the account. What was asked for before is over.
+    """
+    for table in (OneTimeLink, Mail):
+        earlier = delete(table).where(table.account_id == account.id, table.email.is_not(None))
+        session.execute(earlier.execution_options(synchronize_session=False))
+    send(session, now, "new_email", email.lower(), account_id=account.id)
+    send(session, now, "email_asked", account.email)
+    activity.note(
+        session, now, account.email, "asked for another email", participant_id=participant_id_of(session, account)
+    )
+
+
+def new_email_by_link(session: Session, token: str, account_id: int, now: datetime) -> Account:
+    """Give the account the email that this link went to; all its sessions and links end.
+
+    Raises LinkIsOver, also where the link is another account's, and ValueError as `correct_account` does.
+    """
+    begin_writing(session)
+    # The participant before the account, as the office's corrections do.
+    key = person_of(session.get_one(Account, account_id)).key
+    participant = session.scalar(select(Participant).where(Participant.key == key).with_for_update())
+    account = hold(session, account_id)
+    link = use_up(session, token, now, for_email=True)
+    if account is None or link.account_id != account_id:
+        raise LinkIsOver
+    before, email = account.email, link.email
+    correct_account(session, account, account.name, email, now, by_mail=True)
+    if participant:
+        people.correct(session, participant, now, before, email=email)
+    else:
+        activity.note(session, now, before, "changed the email")
+    return account
+
+
+# -- the administrator's role -----------------------------------------------------------------------------------------
+
+LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else one before."
+
+
+def _hold_with_administrators(session: Session, account_id: int) -> tuple[Account | None, bool]:
+    """The account as it is now, held with all administrators'; and whether it is the last of them.
+
+    All are held, since two who each leave the other as the last one would leave none. In the order of their numbers,
+    so that nobody waits in a circle; so whoever holds one account before has to let this be the first.
+    """
+    begin_writing(session)
+    which = select(Account).where(or_(Account.is_admin, Account.id == account_id)).order_by(Account.id)
+    held = list(session.scalars(which.with_for_update().execution_options(populate_existing=True)))
+    account = next((one for one in held if one.id == account_id), None)
+    return account, bool(account and account.is_admin and not any(one.is_admin for one in held if one is not account))
+
+
+def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, by: str, *, by_mail: bool) -> bool:
+    """Give or take the administrator's role; whether that changes anything. Then all sessions of the account end.
+
+    `by` is who wants it so, for the log. Raises ValueError with a sentence for the last administrator, LookupError
+    where there is no such account.
+    """
+    account, is_last = _hold_with_administrators(session, account_id)
+    if account is None:
+        raise LookupError
+    if account.is_admin == is_admin:
+        return False
+    if is_last:
+        raise ValueError(LAST_ADMINISTRATOR)
+    account.is_admin = is_admin
+    session.flush()
+    end_sessions(session, account)
+    if by_mail:
+        send(session, now, "role_given" if is_admin else "role_taken", account.email)
+    what = f"{'gave' if is_admin else 'took'} the administrator's role"
+    number = participant_id_of(session, account)
+    activity.note(session, now, by, what, f"Of {account.email}.", participant_id=number)
+    return True
 
 
 def _add_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
@@ -78,20 +164,33 @@ def person_of(account: Account) -> Person:
 
 
 def close_account(session: Session, account: Account) -> None:
-    """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays."""
-    hold(session, account.id)
+    """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays.
+
+    Raises ValueError with a sentence for the last administrator.
+    """
+    _, is_last = _hold_with_administrators(session, account.id)
+    if is_last:
+        raise ValueError(LAST_ADMINISTRATOR)
     end_sessions(session, account)
-    _forget_sign_ups(session, SignUp.email == account.email)
+    end_links(session, account)
+    email = account.email
     for statement in (
         delete(SecondStep).where(SecondStep.account_id == account.id),
-        delete(OneTimeLink).where(OneTimeLink.account_id == account.id),
-        delete(Mail).where(Mail.email == account.email),
         # SQLite may give the number of the account to another one.
         update(Participant).where(Participant.key == person_of(account).key).values(key=None),
     ):
         session.execute(statement)
     session.delete(account)
     session.flush()
+    forget_emails(session, {email})
+
+
+def forget_emails(session: Session, emails: set[str]) -> None:
+    """Delete the sign-ups and the mails that wait with these emails, but where an account has one of them."""
+    small = people.spellings(emails)
+    small -= set(session.scalars(select(Account.email).where(Account.email.in_(small))))
+    _forget_sign_ups(session, SignUp.email.in_(small))
+    session.execute(delete(Mail).where(Mail.email.in_(small)).execution_options(synchronize_session=False))
 
 
 def participant_id_of(session: Session, account: Account) -> int | None:

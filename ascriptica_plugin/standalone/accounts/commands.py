@@ -1,4 +1,4 @@
-"""flask ascriptica create-user and remove-second-step."""
+"""flask ascriptica create-user, set-role and remove-second-step."""
 
 import re
 
@@ -31,6 +31,31 @@ def create_user(email: str, name: str, admin: bool, password: str) -> None:
         raise click.ClickException(str(error)) from None
     session().commit()
     click.echo(f"{email} can sign in.")
+
+
+@click.command("set-role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(["administrator", "participant"]))
+@with_appcontext
+def set_role(email: str, role: str) -> None:
+    """Make somebody an administrator, or take that role from them (participant); ends their sessions.
+
+    The last administrator keeps it.
+    """
+    account = accounts.account_with(session(), email)
+    if account is None:
+        raise click.ClickException(f"There is no sign-in for {email}.")
+    number = account.id
+    session().rollback()
+    is_admin, by = role == "administrator", "the set-role command"
+    try:
+        changed = accounts.set_role(session(), number, is_admin, clock.utc_now(), by, by_mail=by_mail())
+    except LookupError:
+        raise click.ClickException(f"There is no sign-in for {email} any more.") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    session().commit()
+    click.echo(f"{email} is {'an administrator' if is_admin else 'a participant'}{'' if changed else ' already'}.")
 
 
 @click.command("remove-second-step")

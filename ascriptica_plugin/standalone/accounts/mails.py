@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ...tables.office import Mail
 from . import accounts, links
-from .tables import SignUp
+from .tables import Account, SignUp
 
 TEXTS = {
     "sign_up": (
@@ -44,6 +44,39 @@ TEXTS = {
         "the office did it at your wish, choose a new password at once, and set the second step up again:\n\n"
         "{forgotten}\n",
     ),
+    "new_email": (
+        "Confirm your new email address",
+        "Somebody with a sign-in at {address} wants to use it with this email address from now on. If it was you, open "
+        "this page within an hour, in a browser where you are signed in or with the email that you had until now:"
+        "\n\n{link}\n\nIf it was not you, do nothing: without this link nothing changes.\n",
+    ),
+    "email_taken": (
+        "You have a sign-in already",
+        "Somebody with a sign-in at {address} wants to use it with this email address, which has another sign-in "
+        "already. Nothing has changed. If it was you, sign in with this one:\n\n{sign_in}\n\nIf it was not you, do "
+        "nothing.\n",
+    ),
+    "email_asked": (
+        "Somebody asked to change your email address",
+        "Somebody who typed your password asked for another email address for your sign-in at {address}. Nothing has "
+        "changed yet: the other address has to be confirmed first. If it was not you, choose a new password at once, "
+        "which stops it:\n\n{forgotten}\n",
+    ),
+    "email_changed": (
+        "Your email address was changed",
+        "Your sign-in at {address} now has another email address, and this one signs in no longer. You were signed out "
+        "everywhere else. If neither you nor the office did it at your wish, write or call the office at once.\n",
+    ),
+    "role_given": (
+        "You are an administrator now",
+        "Your sign-in at {address} now has the administrator's role, and you were signed out everywhere. If you did "
+        "not expect it, ask the office.\n",
+    ),
+    "role_taken": (
+        "You are no administrator any more",
+        "Your sign-in at {address} no longer has the administrator's role, and you were signed out everywhere. If you "
+        "did not expect it, ask the office.\n",
+    ),
 }
 """Subject and text, by kind."""
 
@@ -57,15 +90,24 @@ class Writer:
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
         """Subject and text, with a link made for it; None where what it was about is no longer there."""
-        if mail.kind == "sign_up":
-            about, lasts = session.get(SignUp, mail.sign_up_id), links.LINK_LASTS
-        else:
-            about, lasts = accounts.account_with(session, mail.email), links.MAILED_PASSWORD_LINK_LASTS
-        if about is None:
+        kind, link = mail.kind, ""
+        if kind == "new_email" and accounts.account_with(session, mail.email):
+            kind = "email_taken"
+        subject, text = TEXTS[kind]
+        # Without a link it goes out in any case: whoever changed the email must not keep it from the one before.
+        if "{link}" in text and (link := self._link(session, mail, now)) is None:
             return None
-        subject, text = TEXTS[mail.kind]
-        link = ""
-        if "{link}" in text:
-            link = self.page("use_link", token=links.make_link(session, now, lasts, to=about))
         pages = {"sign_in": self.page("sign_in"), "forgotten": self.page("forgotten_password")}
         return subject, text.format(address=self.address, link=link, **pages)
+
+    def _link(self, session: Session, mail: Mail, now: datetime) -> str | None:
+        lasts, page, email = links.MAILED_PASSWORD_LINK_LASTS, "use_link", None
+        if mail.kind == "sign_up":
+            about, lasts = session.get(SignUp, mail.sign_up_id), links.LINK_LASTS
+        elif mail.kind == "new_email":
+            about, page, email = session.get(Account, mail.account_id), "confirm_email", mail.email
+        else:
+            about = accounts.account_with(session, mail.email)
+        if about is None:
+            return None
+        return self.page(page, token=links.make_link(session, now, lasts, to=about, email=email))

@@ -16,6 +16,10 @@ SESSION_LASTS = timedelta(hours=12)
 FIRST_STEP_LASTS = timedelta(minutes=5)
 
 
+CONFIRMATION_LASTS = timedelta(minutes=10)
+"""How long whoever gave the password may change the sign-ins of others."""
+
+
 def hold(session: Session, account_id: int) -> Account | None:
     """The account as it is now, which nobody else changes until the transaction ends.
 
@@ -28,11 +32,24 @@ def hold(session: Session, account_id: int) -> Account | None:
 
 
 def begin_session(session: Session, account: Account, now: datetime, browser: str = "") -> str:
-    """The token of a new session of the account."""
+    """The token of a new session of the account, whose owner has just shown that it is them."""
     token = secrets.token_urlsafe(32)
-    session.add(AccountSession(token_hash=hash_of(token), account_id=account.id, made_at=now, browser=browser[:60]))
+    when = {"made_at": now, "confirmed_at": now}
+    session.add(AccountSession(token_hash=hash_of(token), account_id=account.id, browser=browser[:60], **when))
     session.flush()
     return token
+
+
+def confirm_session(session: Session, token: str, now: datetime) -> None:
+    """Whoever uses the session has just given the password, and the code where the account has a second step."""
+    this = update(AccountSession).where(AccountSession.token_hash == hash_of(token))
+    session.execute(this.values(confirmed_at=now).execution_options(synchronize_session=False))
+
+
+def is_confirmed(session: Session, token: str, now: datetime) -> bool:
+    """Whether that was within the last ten minutes. A time to come was written by another machine's clock."""
+    at = session.scalar(select(AccountSession.confirmed_at).where(AccountSession.token_hash == hash_of(token)))
+    return at is not None and abs(now - at) < CONFIRMATION_LASTS
 
 
 def renew_session(session: Session, token: str) -> str | None:

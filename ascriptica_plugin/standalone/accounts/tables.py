@@ -55,7 +55,8 @@ class FirstStep(Base):
 class AccountSession(Base):
     """Somebody signed in on one browser. The row is the session: without it the browser's cookie opens nothing.
 
-    `browser` is what it called itself, in a few words.
+    `browser` is what it called itself, in a few words. `confirmed_at` is when whoever uses it last gave the password,
+    and the code where the account has a second step.
     """
 
     __tablename__ = "ascriptica_account_session"
@@ -64,6 +65,7 @@ class AccountSession(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"), index=True)
     made_at: Mapped[datetime]
     browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    confirmed_at: Mapped[datetime | None]
 
 
 class SignUp(Base):
@@ -87,7 +89,7 @@ class SignUp(Base):
 
 
 class OneTimeLink(Base):
-    """A link that works once: it confirms a sign-up, or gives an account a new password."""
+    """A link that works once: it confirms a sign-up, gives an account a new password, or the `email` that it has."""
 
     __tablename__ = "ascriptica_one_time_link"
     __table_args__ = (
@@ -99,6 +101,7 @@ class OneTimeLink(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     sign_up_id: Mapped[str | None] = mapped_column(ForeignKey("ascriptica_sign_up.id", ondelete="CASCADE"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_account.id", ondelete="CASCADE"))
+    email: Mapped[str | None] = mapped_column(String(320))
     ends_at: Mapped[datetime]
 
     sign_up: Mapped[SignUp | None] = relationship()

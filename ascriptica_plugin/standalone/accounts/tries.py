@@ -36,3 +36,6 @@ confirms it."""
 
 RESET_MAILS = Allowance("mails for a new password to an email", 3, 3600)
 """As well: a link lasts until the next mail may be sent, so its owner always has one that works."""
+
+EMAIL_MAILS = Allowance("mails about a new email of one's own", 3, 3600)
+"""As well, for each address that somebody signed in wants to use."""

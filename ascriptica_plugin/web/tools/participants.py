@@ -68,15 +68,18 @@ def participant(participant_id: int):
         session().rollback()
         flash("Nothing was different, so nothing has changed.")
         return redirect(url_for(".participant", participant_id=participant_id))
+    remark = None
     try:
         if found.key and plugin().correct_person:
-            plugin().correct_person(found.key, found.name, found.email)
+            remark = plugin().correct_person(found.key, found.name, found.email)
     except ValueError as reason:
         session().rollback()
         form.email.errors = [str(reason)]
         return _page(found, form, 422)
     session().commit()
     flash(f"{found.name} is saved.", "success")
+    if remark:
+        flash(remark, "warning")
     return redirect(url_for(".participant", participant_id=participant_id))
 
 
@@ -118,7 +121,11 @@ def erase_participant(participant_id: int):
         elif (form.name.data or "").casefold() != found.name.strip().casefold():
             form.name.errors = [f"To erase the participant, type {found.name} here."]
         else:
-            return _erase(found, form.end_access.data)
+            try:
+                return _erase(found, form.end_access.data)
+            except ValueError as reason:
+                session().rollback()
+                form.name.errors = [str(reason)]
     current = settings()
     live = (
         select(func.count())
@@ -143,6 +150,8 @@ def _erase(found: Participant, end_access: bool):
     key = privacy.ask_to_erase(session(), found, clock.utc_now(), person().email, end_access=end_access)
     if key is not None:
         plugin().forget_person(key)
+    if sign_ins := plugin().sign_ins:
+        sign_ins.forget(session(), people.emails_of(session(), found))
     session().commit()
     flash(f"{name} is being erased.", "success")
     return redirect(url_for(".participants"))

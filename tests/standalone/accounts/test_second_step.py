@@ -10,11 +10,9 @@ from html import unescape
 import pyotp
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
-from flask import Flask
 from sqlalchemy import select
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.office import people
 from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, second_step
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
 from ascriptica_plugin.standalone.accounts.tries import WRONG_CODES
@@ -25,7 +23,7 @@ from ascriptica_plugin.worker import rounds
 from ...disguises import disguises
 from ...office_at_work import PASSWORD, in_use, make_app, rotated, sign_in
 from ...pages import all_of, words
-from .visitors import ANOTHER, Owner, Visitor, elsewhere, handed_out, has_account, link_in, visitor
+from .visitors import ANOTHER, Owner, Visitor, elsewhere, handed_out, has_account, link_in, page_of, visitor
 
 pytestmark = pytest.mark.usefixtures("wait")
 
@@ -45,15 +43,6 @@ def boss(app) -> Visitor:
     client = visitor(app)
     sign_in(client, app, "boss@example.org", admin=True)
     return client
-
-
-def page_of(app: Flask, email: str = "ann@example.org") -> str:
-    """The participant's page in the office."""
-    session = app.extensions["sqlalchemy"].session
-    account = accounts.account_with(session, email)
-    participant = people.participant_for(session, accounts.person_of(account))
-    session.commit()
-    return f"/tools/participants/{participant.id}"
 
 
 def test_setting_up_takes_the_password_and_a_right_code(app):

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from ascriptica_plugin import allowances, clock
 from ascriptica_plugin.allowances import Allowance
+from ascriptica_plugin.office import people
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account
 
@@ -104,3 +105,12 @@ def elsewhere(ann: Owner) -> Owner:
     browser = Owner(ann.application, ann.application.response_class, use_cookies=True)
     browser.secret = ann.secret
     return browser
+
+
+def page_of(app: Flask, email: str = "ann@example.org") -> str:
+    """The participant's page in the office."""
+    session = app.extensions["sqlalchemy"].session
+    account = accounts.account_with(session, email)
+    participant = people.participant_for(session, accounts.person_of(account))
+    session.commit()
+    return f"/tools/participants/{participant.id}"

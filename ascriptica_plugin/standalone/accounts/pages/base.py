@@ -237,6 +237,11 @@ def still_with(account_id: int, password_hash: str) -> Account | None:
     return account if account and account.password_hash == password_hash else None
 
 
+def codes_here() -> str:
+    """Whose codes are counted here: those who are signed in, who use up none of those at the doors."""
+    return f"account {current_user.id} signed in"
+
+
 def code_fits(form: CodeForm, account: Account, now: datetime) -> bool:
     """Whether the code is the account's, which uses it up; where it isn't, the form says so."""
     try:

@@ -1,4 +1,4 @@
-"""What the office does with the sign-ins of others: the buttons on its pages."""
+"""What the office does with the sign-ins of others: the buttons on its pages. All of it takes the password lately."""
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -9,10 +9,12 @@ from ....web.base import for_administrators
 from .. import accounts, links, second_step, sessions
 from ..tables import Account, SignUp
 from .base import blueprint, by_mail, session
+from .confirming import after_confirmation
 
 
 @blueprint.post("/tools/sign-ups/<sign_up_id>/link")
 @for_administrators
+@after_confirmation
 def hand_out_confirmation(sign_up_id: str):
     """Make the link that confirms a sign-up; shown once, for the office to give to the person."""
     return _hand_out(session().get(SignUp, sign_up_id) if sign_up_id.isalnum() else None)
@@ -20,6 +22,7 @@ def hand_out_confirmation(sign_up_id: str):
 
 @blueprint.post("/tools/accounts/<int:account_id>/link")
 @for_administrators
+@after_confirmation
 def hand_out_password(account_id: int):
     """Make the link for somebody else's new password; shown once, for the office to give to the person."""
     return _hand_out(_somebody_else(account_id))
@@ -47,6 +50,7 @@ def _hand_out(to: SignUp | Account | None):
 
 @blueprint.post("/tools/accounts/<int:account_id>/end-sessions")
 @for_administrators
+@after_confirmation
 def end_sessions(account_id: int):
     """Sign somebody else out everywhere."""
     account = _somebody_else(account_id)
@@ -57,15 +61,53 @@ def end_sessions(account_id: int):
     return _done(account, f"{account.name} is signed out everywhere.")
 
 
+@blueprint.post("/tools/accounts/<int:account_id>/make-administrator")
+@for_administrators
+@after_confirmation
+def make_administrator(account_id: int):
+    """Give somebody else the administrator's role."""
+    return _set_role(account_id, True)
+
+
+@blueprint.post("/tools/accounts/<int:account_id>/make-participant")
+@for_administrators
+@after_confirmation
+def make_participant(account_id: int):
+    """Take the administrator's role from somebody else."""
+    return _set_role(account_id, False)
+
+
+def _set_role(account_id: int, is_admin: bool):
+    if account_id >= 2**31 or account_id == current_user.id:
+        abort(404)
+    now, by = clock.utc_now(), current_user.email
+    try:
+        changed = accounts.set_role(session(), account_id, is_admin, now, by, by_mail=by_mail())
+    except LookupError:
+        session().rollback()
+        abort(404)
+    except ValueError as reason:
+        session().rollback()
+        return _done(session().get_one(Account, account_id), str(reason), "danger")
+    account = session().get_one(Account, account_id)
+    if not changed:
+        return _done(account, f"{account.name} is {'an' if is_admin else 'no'} administrator already.", "info")
+    role = "an administrator now" if is_admin else "no administrator any more"
+    words = f"{account.name} is {role}, and is signed out everywhere."
+    return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
+
+
 @blueprint.post("/tools/accounts/<int:account_id>/remove-second-step")
 @for_administrators
+@after_confirmation
 def remove_second_step_of(account_id: int):
     """Let somebody else, who has lost the device with the app, sign in with the password alone."""
     account = _somebody_else(account_id)
     if not second_step.has_one(session(), account):
         return _done(account, f"{account.name} has no second step.")
     second_step.turn_off(session(), account, clock.utc_now(), current_user.email, by_mail=by_mail())
-    return _done(account, f"{account.name} now signs in with the password alone, and is signed out everywhere.")
+    words = f"{account.name} now signs in with the password alone, and is signed out everywhere."
+    return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
 
 
 def _somebody_else(account_id: int) -> Account:
@@ -77,10 +119,15 @@ def _somebody_else(account_id: int) -> Account:
     return account
 
 
-def _done(account: Account, words: str):
+def without_mail(email: str) -> str:
+    """What the office has to do itself where no mail goes out."""
+    return f"Mails are not set up, so {email} got no word of it: let them know yourself."
+
+
+def _done(account: Account, words: str, tone: str = "success"):
     number = accounts.participant_id_of(session(), account)
     session().commit()
-    flash(words, "success")
+    flash(words, tone)
     if number is None:
         return redirect(url_for("ascriptica.participants"))
     return redirect(url_for("ascriptica.participant", participant_id=number))

@@ -22,6 +22,7 @@ from .base import (
     blueprint,
     by_mail,
     code_fits,
+    codes_here,
     needs_second_step,
     own_path,
     renew,
@@ -132,11 +133,11 @@ def _turn_on(secret: str, now: datetime):
         "picture": segno.make(address, micro=False).svg_data_uri(scale=5, light="#fff"),
     }
     if form.validate_on_submit():
-        if wait := wait_for(now, (WRONG_CODES, _codes())):
+        if wait := wait_for(now, (WRONG_CODES, codes_here())):
             return too_many(form, template, wait, **values)
         account, keys = _own_account(now), base.plugin().canvases.keys
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
-            allowances.give_all_back(session(), WRONG_CODES, _codes())
+            allowances.give_all_back(session(), WRONG_CODES, codes_here())
             begin(account, now)
             flash("From now on signing in takes a code, too. You are signed out everywhere else.", "success")
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
@@ -152,23 +153,18 @@ def _turn_off(now: datetime):
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
         # Not before: whoever came upon a browser that is signed in uses up no codes.
-        if wait := wait_for(now, (WRONG_CODES, _codes())):
+        if wait := wait_for(now, (WRONG_CODES, codes_here())):
             renew()
             return too_many(form, template, wait, **values)
         account = _own_account(now)
         if code_fits(form, account, now):
-            allowances.give_all_back(session(), WRONG_CODES, _codes())
+            allowances.give_all_back(session(), WRONG_CODES, codes_here())
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
             begin(account, now)
             flash("The password alone signs you in again. You are signed out everywhere else.", "success")
             return redirect(url_for(".own_sign_in"))
         renew()
     return render_template(template, form=form, **values), 422 if form.errors else 200
-
-
-def _codes() -> str:
-    """Whose codes are counted here: those who are signed in, who use up none of those at the doors."""
-    return f"account {current_user.id} signed in"
 
 
 def _own_account(now: datetime) -> Account:

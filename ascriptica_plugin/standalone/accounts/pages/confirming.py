@@ -1,0 +1,90 @@
+"""Showing once more that it is oneself, with the password, before the sign-in of somebody else is changed.
+
+Whoever finds a browser signed in, or copies its cookie, has a session and not the password.
+"""
+
+import functools
+from collections.abc import Callable
+
+from flask import abort, make_response, redirect, render_template, request
+from flask_login import current_user
+
+from .... import allowances, clock
+from ....office.people import Person
+from ....web import errors
+from ....web.base import for_participants
+from .. import sessions
+from ..tables import Account
+from ..tries import WRONG_CODES
+from .base import blueprint, code_fits, codes_here, own_path, renew, session, too_many, unless_right, wait_for
+from .forms import OwnPasswordForm, TurnOffForm
+
+PREFIX = "own-"
+"""Begins the names of this page's fields, which travel with those of the page that was asked for."""
+
+TEMPLATE = "ascriptica/confirmation.html"
+
+
+def demand_confirmation() -> None:
+    """Go on only where the password was given within ten minutes; else the request ends with the page that asks for it.
+
+    Nothing of the request is kept then. What was sent is on the page, and is sent again once the password is right.
+    """
+    if sessions.is_confirmed(session(), current_user.token, clock.utc_now()):
+        return
+    session().rollback()
+    abort(make_response(_page(_form(None), request.full_path.rstrip("?")), 403))
+
+
+def after_confirmation(view: Callable) -> Callable:
+    """Only for somebody who has given their password within ten minutes: others are asked for it first."""
+
+    @functools.wraps(view)
+    def guarded(**kwargs):
+        demand_confirmation()
+        return view(**kwargs)
+
+    return guarded
+
+
+@blueprint.post("/my/confirmation")
+@for_participants
+def confirm_session(person: Person):
+    """Take the password, and the code where there is a second step, then go on with what was asked for."""
+    now, to = clock.utc_now(), own_path(request.form.get(f"{PREFIX}to"))
+    form, takes_code = _form(request.form), bool(current_user.second_step)
+    if form.validate():
+        if refusal := unless_right(form.password, form, TEMPLATE, now, **_values(to)):
+            return refusal
+        # Not before: whoever came upon a browser that is signed in uses up no codes.
+        if takes_code and (wait := wait_for(now, (WRONG_CODES, codes_here()))):
+            renew()
+            return too_many(form, TEMPLATE, wait, **_values(to))
+        account = session().get_one(Account, current_user.id)
+        right = not takes_code or code_fits(form, account, now)
+        if right:
+            if takes_code:
+                allowances.give_all_back(session(), WRONG_CODES, codes_here())
+            sessions.confirm_session(session(), current_user.token, now)
+        renew()
+        if right:
+            # 307: the browser sends the same once more, there.
+            return redirect(to, 307)
+    return _page(form, to), 422
+
+
+def _form(typed) -> OwnPasswordForm:
+    kind = TurnOffForm if current_user.second_step else OwnPasswordForm
+    return kind(formdata=typed, prefix=PREFIX)
+
+
+def _page(form: OwnPasswordForm, to: str) -> str:
+    return render_template(TEMPLATE, form=form, **_values(to))
+
+
+def _values(to: str) -> dict:
+    sent = request.form.items(multi=True)
+    kept = [(name, value) for name, value in sent if name != "csrf_token" and not name.startswith(PREFIX)]
+    # Coming from this page itself, after a wrong password, there is no page to go back to.
+    back = errors.page_before() if request.endpoint != f"{blueprint.name}.confirm_session" else None
+    return {"to": to, "kept": kept, "back": back}

@@ -1,0 +1,72 @@
+"""One's own email: asking for another, and the link that makes it one's own."""
+
+from flask import current_app, flash, redirect, render_template, url_for
+from flask_login import current_user
+from wtforms import ValidationError
+
+from .... import clock
+from ....office import people
+from ....office.people import Person
+from ....web.base import for_participants
+from ....web.forms import Confirmation
+from .. import accounts, links
+from ..tries import EMAIL_MAILS
+from .base import begin, blueprint, by_mail, renew, session, too_many, unless_right, wait_for
+from .forms import EmailForm, OwnPasswordForm
+from .own import _own_account
+
+
+class ChangeEmailForm(OwnPasswordForm, EmailForm):
+    """The new email, and the password to show that it is oneself."""
+
+    def validate_email(self, field) -> None:
+        super().validate_email(field)
+        if field.data.lower() == current_user.email:
+            raise ValidationError("That is your email already.")
+
+
+@blueprint.route("/my/email", methods=["GET", "POST"])
+@for_participants
+def change_email(person: Person):
+    """Have a link sent to another email, with which it becomes one's own. Without mail the office does it."""
+    form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", {"by_mail": by_mail()}
+    if by_mail() and form.validate_on_submit():
+        now, email = clock.utc_now(), form.email.data
+        if refusal := unless_right(form.password, form, template, now, **values):
+            return refusal
+        renew()
+        if wait := wait_for(now, (EMAIL_MAILS, people.as_compared(email))):
+            return too_many(form, template, wait, **values)
+        accounts.ask_for_email(session(), _own_account(now), email, now)
+        session().commit()
+        flash(f"We have sent a link to {email}. Open it within an hour: until then nothing changes.", "success")
+        return redirect(url_for(".own_sign_in"))
+    return render_template(template, form=form, **values), 422 if form.errors else 200
+
+
+@blueprint.route("/my/email/<token>", methods=["GET", "POST"])
+@for_participants
+def confirm_email(person: Person, token: str):
+    """What the link in the mail opens, for whoever asked for it. Looking at it uses nothing up."""
+    response = current_app.make_response(_confirm(token))
+    # As for other links: no Referer may carry the token.
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _confirm(token: str):
+    form, now = Confirmation(), clock.utc_now()
+    try:
+        link = links.find_link(session(), token, now, for_email=True)
+        if link.account_id != current_user.id:
+            raise links.LinkIsOver
+        if not form.validate_on_submit():
+            return render_template("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
+        account = accounts.new_email_by_link(session(), token, current_user.id, now)
+    except (links.LinkIsOver, ValueError):
+        # ValueError: somebody made a sign-in with that email since, which they may learn who read its mail.
+        session().rollback()
+        return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
+    begin(account, now)
+    flash(f"You sign in as {account.email} from now on. You are signed out everywhere else.", "success")
+    return redirect(url_for(".own_sign_in"))
