@@ -105,7 +105,8 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    click.echo(f"Connection to Canvas: {found['connection']}" + (f" ({found['hold']})" if found["hold"] else ""))
+    waits = f" (waits: {found['waits_for']})" if found["waits_for"] else ""
+    click.echo(f"Connection to Canvas: {found['connection']}{waits}")
     for name, count in found["seats"].items():
         click.echo(f"{name:>10}  {count}")
     if found["oldest_due_seconds"] is not None:

@@ -231,6 +231,10 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
         return
     except CheckFailed as failed:
         problem, found = str(failed), None
+    except Exception:
+        # It is checked again, and nobody who is due waits for that.
+        log.exception("Checking what was typed in Course Settings failed in an unforeseen way.")
+        return
     else:
         problem = None
     begin_writing(session)

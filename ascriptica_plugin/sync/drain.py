@@ -12,10 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .. import activity, clock, retry
@@ -66,6 +67,13 @@ def drain(
         run = _Drain(session, canvases, settings, term, stop, now)
         try:
             run.run()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            # Whoever asks where things stand learns it, though this ends every drain. The next begins with a probe.
+            session.rollback()
+            run._hold_all("our_fault", type(error).__name__)
+            raise
         finally:
             session.rollback()
             lease.give_lease_back(session, connection_id, term)
@@ -111,11 +119,12 @@ class _Task:
     """Something in hand: a seat's walk, a small task, or (`walk` None) the probe that asks whether Canvas answers.
 
     `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call, or the walk, failed
-    with.
+    with. `put_off` writes down that a small task failed in an unforeseen way, and when it is tried again.
     """
 
     walk: Walk | None
     work: Work | None = None
+    put_off: Callable[[datetime], None] | None = None
     call: Call | None = None
     answer: Any = None
     error: BaseException | None = None
@@ -373,14 +382,39 @@ class _Drain:
     def _small_tasks(self) -> list[_Task]:
         """What is about no seat: associations to look up, and Canvas users to follow their participants."""
         session, connection_id, now = self.session, self.connection_id, self.now
-        walks = [
-            lookups.look_up_walk(session, course_id, now)
+        tasks = [
+            _Task(
+                lookups.look_up_walk(session, course_id, now),
+                put_off=partial(lookups.put_off, session, connection_id, course_id),
+            )
             for course_id in lookups.to_look_up(session, connection_id, now())
         ] + [
-            users.follow_walk(session, connection_id, participant_id, now)
+            _Task(
+                users.follow_walk(session, connection_id, participant_id, now),
+                put_off=partial(users.put_off, session, connection_id, participant_id),
+            )
             for participant_id in users.to_follow(session, connection_id, now())
         ]
-        return [_Task(walk, call=next(walk)) for walk in walks]
+        return [task for task in tasks if self._small_step(task)]
+
+    def _small_step(self, task: _Task) -> bool:
+        """Let a small task go on; whether it needs Canvas again. It writes as it goes, and nothing that it locks is
+        held together with seats. Whatever it fails with is its own, unless the database is away: nobody waits for it.
+        """
+        task.go_on()
+        try:
+            if task.error is not None:
+                raise task.error
+            self.session.commit()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            self.session.rollback()
+            log.error("A look-up, or a name to follow, failed in an unforeseen way.", exc_info=error)
+            task.call = None
+            task.put_off(self.now())
+            self.session.commit()
+        return task.call is not None
 
     def _probe(self) -> _Task:
         return _Task(None, call=CanvasClient.myself)
@@ -409,18 +443,14 @@ class _Drain:
         return self._go_on(task)
 
     def _go_on(self, task: _Task) -> list[_Task]:
+        if task.work is None:
+            if self._small_step(task):
+                self.ready.append(task)
+            return []
         task.go_on()
         if isinstance(task.error, SQLAlchemyError):
             self._must_be_about_one(task.error)
-        if task.work:
-            return [task]
-        # A small task writes as it goes, and nothing that it locks is held together with seats.
-        if task.error is not None:
-            raise task.error
-        self.session.commit()
-        if task.call is not None:
-            self.ready.append(task)
-        return []
+        return [task]
 
     def _write_failure(self, work: Work, error: Exception) -> None:
         now = self.now()

@@ -16,7 +16,6 @@ from ...sync import lookups
 from ...tables.canvas import CanvasUser, Claim, Connection, Seat, Settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course, Participant, Registration
-from ..access import is_throttled
 from ..base import blueprint, for_administrators, person, session, settings, typed_search
 from ..forms import Confirmation
 
@@ -45,7 +44,7 @@ def canvas_access():
         status=standing.status(session(), current, now),
         groups=groups,
         hold=(CAUSES[hold].title, remedy(hold, detail=connection.hold_detail)) if hold else None,
-        throttled=CAUSES["throttled"] if connection and is_throttled(connection, now) else None,
+        throttled=CAUSES["throttled"] if connection and standing.is_throttled(connection, now) else None,
         **_people(current),
         standings=STANDINGS,
         waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),
