@@ -288,6 +288,9 @@ class _Drain:
             self._write(heard, next_ids)
         except Exception as error:
             self._must_be_about_one(error)
+            if not heard:
+                # It is about none of them: taking the next ones up fails, and would for ever.
+                raise
             # The database refuses what one of them would write; nobody else has to wait for that.
             for task in heard:
                 try:
