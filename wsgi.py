@@ -17,6 +17,9 @@ except ModuleNotFoundError as error:
 
 HERE = Path(__file__).absolute()
 
+# Whatever runs this site, a command, a web process or the worker: what it writes is nobody else's on this machine.
+os.umask(0o077)
+
 
 def _database_url() -> str:
     # Some platforms still write postgres://, which SQLAlchemy does not take.

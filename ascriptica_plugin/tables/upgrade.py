@@ -1,10 +1,26 @@
 """Makes the tables, or upgrades them, by the migrations."""
 
 import importlib.resources
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+
+
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file that a SQLite database is in; None of another database, or of one in memory."""
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(name) if name and not name.startswith((":memory:", "file:")) else None
+
+
+def _make_private(file: Path) -> None:
+    """Make SQLite's file where there is none, for its owner alone, whatever the host's umask is: SQLite gives what it
+    writes beside it the same mode. One that is there stays as it is."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def upgrade_tables(app: Flask) -> None:
@@ -16,8 +32,8 @@ def upgrade_tables(app: Flask) -> None:
     migrations = importlib.resources.files("ascriptica_plugin.migrations")
     with importlib.resources.as_file(migrations) as folder, app.app_context():
         engine = app.extensions["sqlalchemy"].engine
-        if engine.dialect.name == "sqlite" and engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        if file := sqlite_file(engine):
+            _make_private(file)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.execute(text("PRAGMA journal_mode=WAL"))
