@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from . import check as checks
 from . import clock, keys, process_log
 from .ledger import standing
 from .office.imports import run
@@ -36,7 +37,7 @@ class _Group(AppGroup):
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = _Group("ascriptica", help="Registrations that become Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, rotate_keys, practice_canvas):
+    for command in (upgrade, worker, import_file, status, check, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
 
@@ -115,6 +116,21 @@ def status(as_json: bool) -> None:
         click.echo("No worker is seen. Without Redis one is seen only while it delivers.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
+
+
+@click.command
+@click.option("--deploy", is_flag=True, help="Also what matters in production alone.")
+@click.pass_context
+@with_appcontext
+def check(context: click.Context, deploy: bool) -> None:
+    """Say what is wrong with configuration, database, Redis, Canvas and host, a line each. Changes nothing.
+
+    Ends with 0 if nothing is, else with 1.
+    """
+    found = list(checks.run(current_app._get_current_object(), deploy))
+    for name, wrong in found:
+        click.echo(f"{name + ':':<13}{wrong or 'OK'}")
+    context.exit(1 if any(wrong for _, wrong in found) else 0)
 
 
 @click.command("rotate-keys")

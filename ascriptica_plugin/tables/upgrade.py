@@ -2,11 +2,16 @@
 
 import importlib.resources
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 def sqlite_file(engine: Engine) -> Path | None:
@@ -23,14 +28,25 @@ def _make_private(file: Path) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def upgrade_tables(app: Flask) -> None:
-    """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
-    # Every process imports this room; only this one call needs Alembic, whose import takes a tenth of a second.
-    import alembic.command
+# Every process imports this room; only these calls need Alembic, whose import takes a tenth of a second.
+
+
+@contextmanager
+def _migrations() -> Iterator["Config"]:
     from alembic.config import Config
 
     migrations = importlib.resources.files("ascriptica_plugin.migrations")
-    with importlib.resources.as_file(migrations) as folder, app.app_context():
+    with importlib.resources.as_file(migrations) as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        yield config
+
+
+def upgrade_tables(app: Flask) -> None:
+    """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
+    import alembic.command
+
+    with _migrations() as config, app.app_context():
         engine = app.extensions["sqlalchemy"].engine
         if file := sqlite_file(engine):
             _make_private(file)
@@ -38,8 +54,17 @@ def upgrade_tables(app: Flask) -> None:
             if engine.dialect.name == "sqlite":
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")
             connection.commit()
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether the tables are those of this version."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with _migrations() as config:
+        newest = ScriptDirectory.from_config(config).get_current_head()
+    known = MigrationContext.configure(connection, opts={"version_table": "ascriptica_alembic_version"})
+    return known.get_current_revision() == newest
