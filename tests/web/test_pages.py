@@ -125,8 +125,24 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
         ("http://localhost/courses/ART?a=b", "/sign-in?next=/courses/ART?a%3Db"),
         ("http://localhost.evil.example/courses/ART", "/sign-in"),
         ("https://evil.example/courses/ART", "/sign-in"),
+        *((f"http://localhost{path}", "/sign-in") for path in ELSEWHERE),
     ):
         assert client.post("/courses/ART/register", headers={"Referer": before}).location == location
+
+
+ELSEWHERE = ("//evil.example", "//evil.example/courses/ART", "/\\evil.example", "/a\\b", "/\t/evil.example")
+"""What a browser takes for another site's address, or may."""
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_the_error_page_leads_to_no_other_site(app, client, path):
+    sign_in(client, app, "kim@example.org")
+    page = client.post("/tools/courses/new", headers={"Referer": f"http://localhost{path}"})
+    assert page.status_code == 403
+    assert "Open the page again" not in page.text
+    assert "evil.example" not in page.text
+    there = client.post("/tools/courses/new", headers={"Referer": "http://localhost/tools/courses"})
+    assert 'href="/tools/courses">Open the page again' in there.text
 
 
 def test_participants_see_when_the_office_has_to_act(office, kim, canvas):

@@ -230,6 +230,8 @@ def _course_facts(cells: dict[str, str], course: Course | None) -> dict:
         raise Refused("A new course needs a title.")
     if len(title) > 255:
         raise Refused("Keep the title to 255 characters.")
+    if title and not people.shows(title):
+        raise Refused("Give the course a title that can be seen.")
     facts: dict = {"title": title} if title else {}
     if capacity:
         if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:

@@ -329,6 +329,8 @@ def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, 
         ("courses", "code,title,canvas_course,canvas_section\nNEW,N,4,x\n", "Enter the Canvas section's ID"),
         ("courses", "code,title,canvas_section\nNEW,N,4\n", "Name the Canvas course that the section belongs to."),
         ("courses", f"code,title,canvas_course\nNEW,N,sis_course_id:{'x' * 300}\n", "too long for a Canvas course"),
+        ("courses", "code,title\nNEW,\u3164\u200b\n", "Give the course a title that can be seen."),
+        ("participants", "email,name\nnew@example.org,\u3164\u200b\n", "Enter a name."),
         ("participants", "email,name\nkim,Kim\n", "That is not an email address."),
         ("participants", "email,name\n,Kim\n", "Enter an email address."),
         ("participants", f"email,name\n{'x' * 90}@example.org,Kim\n", "logins of 100 characters"),
@@ -670,3 +672,24 @@ def test_a_course_to_be_looked_up_rings_the_bell(app, command, monkeypatch):
     assert rung == [1]
     command("courses", COURSES)
     assert rung == [1]
+
+
+class Unread(io.BytesIO):
+    """A body that nobody may read."""
+
+    def read(self, *_) -> bytes:
+        raise AssertionError("the body was read")
+
+    readinto = readline = read
+
+
+@pytest.mark.parametrize("who", [None, "kim@example.org"])
+def test_nothing_is_read_of_what_somebody_sends_who_may_not_open_the_page(app, client, monkeypatch, who):
+    """The check of the form's own token would read it."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    if who:
+        sign_in(client, app, who)
+    sent = Unread(bytes(20_000_000))
+    answer = client.post("/tools/import", input_stream=sent, content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == (403 if who else 302)
+    assert who or answer.location == "/sign-in"
