@@ -70,7 +70,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "connection": state,
         "hold": connection.hold_cause if connection else None,
-        "waits_for": _waits_for(session, connection, now) if connection is not None and state != "off" else None,
+        "waits_for": _waits_for(session, connection, oldest, now) if connection and state != "off" else None,
         "worker_seen_seconds": max(0.0, (now - max(seen)).total_seconds()) if seen else None,
     }
 
@@ -80,10 +80,13 @@ def is_throttled(connection: Connection, now: datetime) -> bool:
     return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
 
 
-def _waits_for(session: Session, connection: Connection, now: datetime) -> str | None:
+def _waits_for(session: Session, connection: Connection, oldest: datetime | None, now: datetime) -> str | None:
     if connection.hold_cause:
         return connection.hold_cause
     before = now - STANDS_STILL
+    if oldest is None or oldest > before:
+        return None
+    # What changed long ago may have been put off until now.
     for_long = select(Seat.id).where(due.due(connection.id, before), Seat.changed_at <= before)
     if session.scalar(for_long.limit(1)) is None:
         return None
