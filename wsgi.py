@@ -17,6 +17,9 @@ except ModuleNotFoundError as error:
 
 HERE = Path(__file__).absolute()
 
+# Whatever runs this site, a command, a web process or the worker: what it writes is nobody else's on this machine.
+os.umask(0o077)
+
 
 def with_driver(url: str) -> str:
     """A PostgreSQL's URL that names no driver gets the one that the extra `postgres` installs.

@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from . import check as checks
 from . import clock, keys, process_log
 from .ledger import standing
 from .office.imports import run
@@ -37,7 +38,7 @@ class _Group(AppGroup):
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = _Group("ascriptica", help="Registrations that become Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, rotate_keys, practice_canvas):
+    for command in (upgrade, worker, import_file, status, check, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
 
@@ -106,7 +107,8 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    click.echo(f"Connection to Canvas: {found['connection']}" + (f" ({found['hold']})" if found["hold"] else ""))
+    waits = f" (waits: {found['waits_for']})" if found["waits_for"] else ""
+    click.echo(f"Connection to Canvas: {found['connection']}{waits}")
     for name, count in found["seats"].items():
         click.echo(f"{name:>10}  {count}")
     if found["oldest_due_seconds"] is not None:
@@ -115,6 +117,21 @@ def status(as_json: bool) -> None:
         click.echo("No worker is seen. Without Redis one is seen only while it delivers.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
+
+
+@click.command
+@click.option("--deploy", is_flag=True, help="Also what matters in production alone.")
+@click.pass_context
+@with_appcontext
+def check(context: click.Context, deploy: bool) -> None:
+    """Say what is wrong with configuration, database, Redis, Canvas and host, a line each. Changes nothing.
+
+    Ends with 0 if nothing is, else with 1.
+    """
+    found = list(checks.run(current_app._get_current_object(), deploy))
+    for name, wrong in found:
+        click.echo(f"{name + ':':<13}{wrong or 'OK'}")
+    context.exit(1 if any(wrong for _, wrong in found) else 0)
 
 
 @click.command("rotate-keys")

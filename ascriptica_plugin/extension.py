@@ -107,7 +107,7 @@ class Ascriptica:
             self.forget_person,
             self.correct_person,
             Canvases(token_keys, *reach),
-            Bell(values["REDIS_URL"]),
+            Bell(values["REDIS_URL"], values["SECRET_KEY"]),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
         )

@@ -81,3 +81,7 @@ def everything(app: Flask) -> dict[str, list]:
     return {
         name: sorted(map(repr, session.execute(select(table)).all())) for name, table in Base.metadata.tables.items()
     }
+
+
+ELSEWHERE = ("//evil.example", "//evil.example/courses/ART", "/\\evil.example", "/a\\b", "/\t/evil.example")
+"""Paths that lead away, or that a browser takes for another site."""

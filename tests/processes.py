@@ -1,5 +1,6 @@
 """Real processes for tests: a Valkey that can be killed and frozen, our worker, web processes, the practice Canvas."""
 
+import json
 import os
 import signal
 import socket
@@ -147,6 +148,7 @@ class PracticeCanvas(Process):
 
     def __init__(self, folder: Path):
         self.data_file, port = folder / "practice.json", free_port()
+        self.headers: dict[str, str] = {}
         self.url = f"http://127.0.0.1:{port}"
         options = ["--port", str(port), "--data-file", str(self.data_file)]
         super().__init__([*FLASK, "practice-canvas", *options], folder / "practice.log")
@@ -157,8 +159,10 @@ class PracticeCanvas(Process):
 
     def answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/practice/seed", timeout=2).ok
-        except requests.RequestException:
+            # Its handles belong to whoever can read its data.
+            self.headers = {"Authorization": f"Bearer {json.loads(self.data_file.read_text())['admin_token']}"}
+            return requests.get(f"{self.url}/practice/seed", headers=self.headers, timeout=2).ok
+        except (FileNotFoundError, requests.RequestException):
             return False
 
 

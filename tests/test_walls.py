@@ -16,7 +16,7 @@ FLOORS = [
     {"activity", "allowances", "keys", "ledger", "mail"},
     {"office"},
     {"sync"},
-    {"web", "worker"},
+    {"check", "web", "worker"},
     {"cli"},
     {"extension"},
     {"standalone"},

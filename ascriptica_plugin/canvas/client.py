@@ -32,6 +32,8 @@ from .errors import (
     Unreachable,
 )
 from .shapes import (
+    LONGEST_TEXT,
+    NOT_STORABLE,
     Account,
     Course,
     Enrollment,
@@ -42,6 +44,7 @@ from .shapes import (
     read_enrollment,
     read_section,
     read_user,
+    storable,
 )
 from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
 
@@ -230,8 +233,8 @@ class CanvasClient:
                 return
             # The link is opaque but for its host: only its path is followed, never to another server, and never with
             # the token, because addresses are written into logs.
-            path, query = _path_and_query(self._without_token(following)), {}
-        raise CanvasDown(f"Canvas's list {path.partition('?')[0]} does not end after {MAX_PAGES} pages.")
+            path, query = _path_and_query(self._heard(following)), {}
+        raise CanvasDown(f"Canvas's list {path.partition('?')[0][:LONGEST_TEXT]} does not end after {MAX_PAGES} pages.")
 
     def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
         _, body = self._exchange(method, path, values, self.deadline_seconds)
@@ -287,12 +290,12 @@ class CanvasClient:
             raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
         if 300 <= status < 400:
             there = _host(response.headers.get("Location", "")) or "another page"
-            where = self._without_token(there)
+            where = self._heard(there)[:LONGEST_TEXT]
             raise Redirected(f"The address leads on to {where}; Canvas's own address is needed.", status)
         if status >= 500 or status == 408:
             raise CanvasDown(f"Canvas answered with its error {status}.", status)
         try:
-            answer = self._without_token(json.loads(body))
+            answer = self._heard(json.loads(body))
         except ValueError:
             raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
         if status < 300:
@@ -308,14 +311,16 @@ class CanvasClient:
             raise NotFound(f"Canvas said: {words}", status)
         raise Refused(f"Canvas said: {words}", status, _taken(answer))
 
-    def _without_token(self, said: Any) -> Any:
-        """What Canvas said, in any of JSON's shapes, without our token, which it may give back, and without NUL, which
-        no database takes."""
+    def _heard(self, said: Any) -> Any:
+        """What Canvas said, in any of JSON's shapes, made `storable`, and without our token, which it may give back,
+        also with such signs between its letters as are taken out."""
         if isinstance(said, str):
-            return self._token.sub("[token]", said.replace("\x00", ""))
+            bare = NOT_STORABLE.sub("", said)
+            without, found = self._token.subn("[token]", bare)
+            return storable(without if found else said)
         if isinstance(said, dict):
-            return {name: self._without_token(value) for name, value in said.items()}
-        return [self._without_token(value) for value in said] if isinstance(said, list) else said
+            return {name: self._heard(value) for name, value in said.items()}
+        return [self._heard(value) for value in said] if isinstance(said, list) else said
 
 
 def _read(response: requests.Response) -> bytes:
@@ -366,7 +371,8 @@ def _sentences(answer: Any) -> Iterator[str]:
 
 def _taken(answer: Any) -> frozenset[str]:
     if isinstance(answer, dict):
-        own = {answer["attribute"]} if answer.get("type") == "taken" and "attribute" in answer else set()
+        attribute = answer.get("attribute")
+        own = {attribute} if answer.get("type") == "taken" and isinstance(attribute, str) else set()
         return frozenset(own).union(*(_taken(value) for value in answer.values()))
     if isinstance(answer, list):
         return frozenset().union(*(_taken(value) for value in answer))

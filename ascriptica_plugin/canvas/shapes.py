@@ -1,14 +1,28 @@
-"""What Canvas answers, as small frozen dataclasses, and reading them from its JSON."""
+"""What Canvas answers, as small frozen dataclasses, and reading them from its JSON.
 
+A Canvas may be broken, or lie. What is read here can be stored in any database and shown on any page: its texts are
+`storable`, its ids fit their columns, its times have a zone.
+"""
+
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
 from .errors import SOMETHING_ELSE, CanvasDown
 
 T = TypeVar("T")
+
+HIGHEST_ID = 2**63 - 1
+"""What a column of numbers holds, and more than Canvas ever gives."""
+
+LONGEST_TEXT = 255
+"""Canvas's own limit of a name, a login or a SIS ID, and that of the columns they are kept in."""
+
+_SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+NOT_STORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -74,15 +88,42 @@ def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
     return checked
 
 
+def storable(said: str) -> str:
+    """A text of Canvas's as any database takes it and any page shows it: in one line, without control characters and
+    halves of signs, which no UTF-8 has.
+
+    The sign � stands where one was, so that no login becomes equal to another's.
+    """
+    return NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", _SPACES.sub(" ", said))
+
+
 def _text(value: Any) -> str | None:
-    """A text of Canvas's, made to fit a database: no longer than Canvas's own limit."""
-    return None if value is None else str(value)[:255]
+    return None if value is None else storable(str(value))[:LONGEST_TEXT]
+
+
+def _id(value: Any) -> int:
+    """A number, or one in digits as `canvas-string-ids` asks for; OverflowError where no column holds it."""
+    digits = isinstance(value, str) and value.isascii() and value.isdigit()
+    if not digits and type(value) is not int:
+        raise TypeError
+    number = int(value)
+    if not 0 < number <= HIGHEST_ID:
+        raise OverflowError
+    return number
+
+
+def _time(value: str) -> datetime:
+    """In UTC; ValueError for one that names no zone."""
+    told = datetime.fromisoformat(value)
+    if told.tzinfo is None:
+        raise ValueError
+    return told.astimezone(UTC)
 
 
 @_reader
 def read_user(row: dict) -> User:
     return User(
-        int(row["id"]),
+        _id(row["id"]),
         _text(row.get("name")) or "",
         _text(row.get("login_id")),
         _text(row.get("email")),
@@ -94,28 +135,28 @@ def read_user(row: dict) -> User:
 @_reader
 def read_account(row: dict) -> Account:
     is_root = row.get("parent_account_id") is None and row.get("root_account_id") is None
-    return Account(int(row["id"]), _text(row.get("name")) or "", is_root)
+    return Account(_id(row["id"]), _text(row.get("name")) or "", is_root)
 
 
 @_reader
 def read_course(row: dict) -> Course:
     return Course(
-        int(row["id"]), _text(row.get("name")) or "", row.get("workflow_state") or "", bool(row.get("concluded"))
+        _id(row["id"]), _text(row.get("name")) or "", _text(row.get("workflow_state")) or "", bool(row.get("concluded"))
     )
 
 
 @_reader
 def read_section(row: dict) -> Section:
-    return Section(int(row["id"]), _text(row.get("name")) or "", int(row["course_id"]))
+    return Section(_id(row["id"]), _text(row.get("name")) or "", _id(row["course_id"]))
 
 
 @_reader
 def read_enrollment(row: dict) -> Enrollment:
     return Enrollment(
-        int(row["id"]),
-        int(row["user_id"]),
-        int(row["course_section_id"]),
-        row.get("type") or "",
-        row.get("enrollment_state") or "",
-        datetime.fromisoformat(row["created_at"]),
+        _id(row["id"]),
+        _id(row["user_id"]),
+        _id(row["course_section_id"]),
+        _text(row.get("type")) or "",
+        _text(row.get("enrollment_state")) or "",
+        _time(row["created_at"]),
     )

@@ -63,8 +63,7 @@ _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"), _seat.c.par
 
 def known_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, list[Known]]:
     """What seats know already of these Canvas enrollments."""
-    # What no column holds, no seat knows.
-    ids = [one for one in canvas_enrollment_ids if one < 2**63]
+    ids = canvas_enrollment_ids
     found: dict[int, list[Known]] = {}
     for canvas_enrollment_id, *known in (
         session.execute(_KNOWN_OF, {"connection_id": connection_id, "ids": ids}) if ids else ()

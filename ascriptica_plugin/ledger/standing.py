@@ -1,15 +1,21 @@
 """Where seats stand, for pages and for `flask ascriptica status`. Reads the ledger, changes nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import Claim, Seat, Settings
+from ..tables.canvas import Claim, Connection, Seat, Settings
 from . import due
+
+STANDS_STILL = timedelta(minutes=1)
+"""For how long something may be due while nobody drains, before that is said."""
+
+THROTTLED = timedelta(minutes=2)
+"""So long after Canvas asked us to go slower, which it does for a minute and a half at most, we speak of it."""
 
 
 def standing(flowing: bool = True) -> ColumnElement[str]:
@@ -40,6 +46,8 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     """How many seats of the current connection stand where, and how the connection and the worker do.
 
     `heard_at` is when a worker last listened for the bell. One that drains has no time to listen, and renews its lease.
+    `waits_for` names what keeps everything that is due: the cause of the hold, `throttled`, `worker` where something
+    has been due for `STANDS_STILL` and nobody drains, or None.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     connection, state, oldest = settings.connection, connection_state(settings), None
@@ -62,8 +70,30 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "connection": state,
         "hold": connection.hold_cause if connection else None,
+        "waits_for": _waits_for(session, connection, oldest, now) if connection and state != "off" else None,
         "worker_seen_seconds": max(0.0, (now - max(seen)).total_seconds()) if seen else None,
     }
+
+
+def is_throttled(connection: Connection, now: datetime) -> bool:
+    """Whether Canvas asked us lately to go slower, so that what is due takes its time."""
+    return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
+
+
+def _waits_for(session: Session, connection: Connection, oldest: datetime | None, now: datetime) -> str | None:
+    if connection.hold_cause:
+        return connection.hold_cause
+    before = now - STANDS_STILL
+    if oldest is None or oldest > before:
+        return None
+    # What changed long ago may have been put off until now.
+    for_long = select(Seat.id).where(due.due(connection.id, before), Seat.changed_at <= before)
+    if session.scalar(for_long.limit(1)) is None:
+        return None
+    if is_throttled(connection, now):
+        return "throttled"
+    drained = connection.drain_until_at is not None and connection.drain_until_at > now
+    return None if drained else "worker"
 
 
 @dataclass(frozen=True)

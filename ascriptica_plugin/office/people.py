@@ -34,14 +34,22 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 """What nobody sees and nobody types: it comes along when an address is copied."""
 
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs by their kind, which show nothing: fillers of Hangul, and Braille's blank."""
+
 
 LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
 
 
+def shows(text: str) -> bool:
+    """Whether anything of a text can be seen; what only joins, marks or separates letters can't, alone."""
+    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANKS for sign in text)
+
+
 def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, without control characters."""
+    """A name of 1 to 255 characters, of which some can be seen, without control characters."""
     name = typed.strip()
-    if not name:
+    if not shows(name):
         raise ValueError("Enter a name.")
     if len(name) > 255:
         raise ValueError("Keep the name to 255 characters.")

@@ -1,13 +1,18 @@
 """The handles under /practice by which tests and trials steer this Canvas. Real Canvas has none of them.
 
-Only JSON is taken, so that no other site's form can pull them.
+Only JSON is taken, so that no other site's form can pull them. Whose they are: a world that is kept in a file belongs
+to whoever can read that file, and so has the admin's token, which has to come along. A world that is in memory alone
+belongs to this machine, as a server that a test started for itself, of which others are told only the address.
 """
 
+import hmac
+import ipaddress
 from dataclasses import asdict, replace
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from .calls import presented_token
 from .records import PERMISSIONS
 from .seed import PARTS, sow
 from .traffic import Throttle, Traffic
@@ -19,6 +24,16 @@ TOKEN_STATES = ("active", "revoked", "expired")
 def mount(app: Flask, world: World, traffic: Traffic) -> None:
     """Give the app its handles."""
     control = Blueprint("control", __name__, url_prefix="/practice")
+
+    @control.before_request
+    def let_in() -> tuple[Response, int] | None:
+        token = (presented_token(request.environ) or "").encode()
+        if hmac.compare_digest(token, world.admin_token.encode()):
+            return None
+        if world.data_file is None and _is_on_this_machine(request.remote_addr):
+            return None
+        where = "in its data file" if world.data_file else "that was printed at its start"
+        return jsonify(error=f"Send the admin's token, {where}, as Authorization: Bearer TOKEN."), 401
 
     @control.post("/seed")
     def seed() -> Any:
@@ -101,6 +116,13 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         return response
 
     app.register_blueprint(control)
+
+
+def _is_on_this_machine(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _change_admin(world: World, wanted: dict[str, Any]) -> None:

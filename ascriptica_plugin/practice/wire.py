@@ -8,10 +8,14 @@ import socket
 import threading
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.http import http_date
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.wrappers import Response
+
+MISDIRECTED = Response("This practice Canvas is asked by an address of its own.\n", 421, content_type="text/plain")
 
 
 class Handler(WSGIRequestHandler):
@@ -41,13 +45,14 @@ class Handler(WSGIRequestHandler):
         else:
             body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+        app = self.server.app if self._is_for_us(environ.get("HTTP_HOST", "")) else MISDIRECTED
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             started[:] = [status, headers]
 
         try:
-            content = self.server.app(environ, start_response)
+            content = app(environ, start_response)
             data = b"".join(content)
             if hasattr(content, "close"):
                 content.close()
@@ -66,11 +71,25 @@ class Handler(WSGIRequestHandler):
         head = "".join([f"HTTP/1.1 {status}\r\n", *(f"{name}: {value}\r\n" for name, value in headers), "\r\n"])
         self.wfile.write(head.encode("latin-1") + (b"" if self.command == "HEAD" else data))
 
+    def _is_for_us(self, host: str) -> bool:
+        """Whether it was asked by an address of ours; another name that leads here is another site's, whose pages
+        could then read in a browser what is here."""
+        ours = self.connection.getsockname()[0].removeprefix("::ffff:")
+        return _host_name(host) in ("localhost", self.server.named, ours)
+
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Quiet: the practice pages show the calls."""
+
+
+def _host_name(host: str) -> str | None:
+    """The name or address in a Host header, without its port; None where it is neither."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class PracticeServer(ThreadedWSGIServer):
@@ -79,6 +98,7 @@ class PracticeServer(ThreadedWSGIServer):
     def __init__(self, host: str, port: int, app: Flask) -> None:
         self.connections: set[socket.socket] = set()
         self.connections_lock = threading.Lock()
+        self.named = host.lower()
         super().__init__(host, port, app, Handler)
 
     def server_close(self) -> None:

@@ -223,7 +223,7 @@ class World:
             kept: dict = {"admin_token": self.admin_token, "next_id": self.next_id, "mails": self.mails}
             kept |= {kind: [asdict(row) for row in getattr(self, kind).values()] for kind in KINDS}
             draft = self.data_file.with_name(self.data_file.name + ".new")
-            draft.parent.mkdir(parents=True, exist_ok=True)
+            draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The token is in it, so nobody else may read it, not even for a moment.
             draft.unlink(missing_ok=True)
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

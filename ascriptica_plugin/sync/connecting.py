@@ -1,5 +1,6 @@
 """Connecting to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
@@ -12,6 +13,8 @@ from ..tables.columns import Sealed, begin_writing
 from ..tables.office import Association
 from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection
 from .clients import Canvases
+
+log = logging.getLogger(__name__)
 
 
 def is_another(settings: Settings, url: str, root_id: int) -> bool:
@@ -113,7 +116,12 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
     outcome = TOKEN_UNREADABLE
     if token is not None:
         reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
-        outcome = check_connection(url, token, root_id, **reach, seconds=3 * retry.CHECK_SECONDS)
+        try:
+            outcome = check_connection(url, token, root_id, **reach, seconds=3 * retry.CHECK_SECONDS)
+        except Exception:
+            # It is checked again, and nobody who is due waits for that.
+            log.exception("Checking what was typed in Course Settings failed in an unforeseen way.")
+            return
     if outcome.is_unanswered:
         return
     begin_writing(session)

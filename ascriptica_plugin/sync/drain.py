@@ -10,8 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .. import clock, retry
@@ -25,7 +26,7 @@ from . import connecting, failures, lookups, storing, users, walks
 from .clients import Canvases
 from .flight import Flight
 from .outage import Outage
-from .tasks import Context, Probe, SeatTask, Task
+from .tasks import Context, Probe, SeatTask, SmallTask, Task
 
 BATCH = 200
 """Due seats that are read ahead in one go."""
@@ -61,6 +62,13 @@ def drain(
         run = _Drain(session, settings, connection, canvases.client(connection), term, stop, now)
         try:
             run.run()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            # Whoever asks where things stand learns it, though this ends every drain. The next begins with a probe.
+            session.rollback()
+            run.outage.hold("our_fault", type(error).__name__)
+            raise
         finally:
             session.rollback()
             lease.give_lease_back(session, connection_id, term)
@@ -188,6 +196,9 @@ class _Drain:
             self._write(heard, next_ids)
         except Exception as error:
             self._must_be_about_one(error)
+            if not heard:
+                # It is about none of them: taking the next ones up fails, and would for ever.
+                raise
             # The database refuses what one of them would write; nobody else has to wait for that.
             for task in heard:
                 try:
@@ -258,14 +269,39 @@ class _Drain:
     def _small_tasks(self) -> list[Task]:
         """What is about no seat: associations to look up, and Canvas users to follow their participants."""
         session, connection_id, now = self.session, self.connection_id, self.now
-        found = [
-            lookups.look_up_walk(session, course_id, now)
+        tasks = [
+            SmallTask(
+                lookups.look_up_walk(session, course_id, now),
+                put_off=partial(lookups.put_off, session, connection_id, course_id),
+            )
             for course_id in lookups.to_look_up(session, connection_id, now())
         ] + [
-            users.follow_walk(session, connection_id, participant_id, now)
+            SmallTask(
+                users.follow_walk(session, connection_id, participant_id, now),
+                put_off=partial(users.put_off, session, connection_id, participant_id),
+            )
             for participant_id in users.to_follow(session, connection_id, now())
         ]
-        return [Task(walk, call=next(walk)) for walk in found]
+        return [task for task in tasks if self._small_step(task)]
+
+    def _small_step(self, task: SmallTask) -> bool:
+        """Let a small task go on; whether it needs Canvas again. It writes as it goes, and nothing that it locks is
+        held together with seats. Whatever it fails with is its own, unless the database is away: nobody waits for it.
+        """
+        task.go_on()
+        try:
+            if task.error is not None:
+                raise task.error
+            self.session.commit()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            self.session.rollback()
+            log.error("A look-up, or a name to follow, failed in an unforeseen way.", exc_info=error)
+            task.call = None
+            task.put_off(self.now())
+            self.session.commit()
+        return task.call is not None
 
     # -- answers --------------------------------------------------------------------------------------------------
 
@@ -314,18 +350,14 @@ class _Drain:
         return [task]
 
     def _go_on(self, task: Task) -> list[SeatTask]:
+        if isinstance(task, SmallTask):
+            if self._small_step(task):
+                self.ready.append(task)
+            return []
         task.go_on()
         if isinstance(task.error, SQLAlchemyError):
             self._must_be_about_one(task.error)
-        if isinstance(task, SeatTask):
-            return [task]
-        # A small task writes as it goes, and nothing that it locks is held together with seats.
-        if task.error is not None:
-            raise task.error
-        self.session.commit()
-        if task.call is not None:
-            self.ready.append(task)
-        return []
+        return [task] if isinstance(task, SeatTask) else []
 
     def _note_that_it_worked(self) -> None:
         if self.context.canvas_time() is None or self.over:

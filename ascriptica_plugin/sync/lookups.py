@@ -21,6 +21,8 @@ from .tasks import Walk
 
 log = logging.getLogger(__name__)
 
+OUR_FAULT = "Looking it up failed on our side; the details are in the worker's log. We try again."
+
 AT_ONCE = 20
 """Look-ups in one go, so that seats never wait for those of all courses."""
 
@@ -76,7 +78,7 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         problem = str(failed)
     except Exception:
         log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)
-        problem = "Looking it up failed on our side; the details are in the worker's log. We try again."
+        problem = OUR_FAULT
     course = session.get_one(Course, course_id)
     locks.lock_course(session, course)
     still = session.get(Association, course_id, populate_existing=True)
@@ -88,6 +90,15 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         session.flush()
     else:
         courses.associate(session, course, found, now())
+
+
+def put_off(session: Session, connection_id: int, course_id: int, now: datetime) -> None:
+    """Write down that looking an association up failed on our side. What was known of its Canvas course stays."""
+    typed = session.get(Association, course_id, populate_existing=True)
+    if typed is not None and typed.connection_id == connection_id:
+        typed.look_up_at = now + retry.LOOK_UP_AGAIN
+        if typed.canvas_course_id is None:
+            typed.problem = OUR_FAULT
 
 
 def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Walk:

@@ -89,6 +89,13 @@ class SeatTask(Task):
     work: Work = field(kw_only=True)
 
 
+@dataclass(eq=False)
+class SmallTask(Task):
+    """About no seat. `put_off` writes down that it failed in an unforeseen way, and when it is tried again."""
+
+    put_off: Callable[[datetime], None] = field(kw_only=True)
+
+
 def _no_walk() -> Walk:
     yield from ()
 

@@ -136,3 +136,12 @@ def follow_walk(session: Session, connection_id: int, participant_id: int, now: 
     words = problem or f"The Canvas user is now {name}, {email}."
     activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
     session.flush()
+
+
+def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
+    """Write down that giving a Canvas user the present name and email failed on our side."""
+    known = session.get(CanvasUser, (connection_id, participant_id), populate_existing=True)
+    if known is not None:
+        known.follow_problem = "That failed on our side; the details are in the worker's log. We try again."
+        known.follow_at = now + retry.FOLLOW_AGAIN
+        activity.note(session, now, activity.US, "followed", known.follow_problem, participant_id=participant_id)

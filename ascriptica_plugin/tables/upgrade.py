@@ -1,29 +1,70 @@
 """Makes the tables, or upgrades them, by the migrations."""
 
 import importlib.resources
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file that a SQLite database is in; None of another database, or of one in memory."""
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(name) if name and not name.startswith((":memory:", "file:")) else None
+
+
+def _make_private(file: Path) -> None:
+    """Make SQLite's file where there is none, for its owner alone, whatever the host's umask is: SQLite gives what it
+    writes beside it the same mode. One that is there stays as it is."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+# Every process imports this room; only these calls need Alembic, whose import takes a tenth of a second.
+
+
+@contextmanager
+def _migrations() -> Iterator["Config"]:
+    from alembic.config import Config
+
+    migrations = importlib.resources.files("ascriptica_plugin.migrations")
+    with importlib.resources.as_file(migrations) as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        yield config
 
 
 def upgrade_tables(app: Flask) -> None:
     """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
-    # Every process imports this room; only this one call needs Alembic, whose import takes a tenth of a second.
     import alembic.command
-    from alembic.config import Config
 
-    migrations = importlib.resources.files("ascriptica_plugin.migrations")
-    with importlib.resources.as_file(migrations) as folder, app.app_context():
+    with _migrations() as config, app.app_context():
         engine = app.extensions["sqlalchemy"].engine
-        if engine.dialect.name == "sqlite" and engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        if file := sqlite_file(engine):
+            _make_private(file)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")
             connection.commit()
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether the tables are those of this version."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with _migrations() as config:
+        newest = ScriptDirectory.from_config(config).get_current_head()
+    known = MigrationContext.configure(connection, opts={"version_table": "ascriptica_alembic_version"})
+    return known.get_current_revision() == newest

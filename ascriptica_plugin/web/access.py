@@ -1,18 +1,13 @@
 """Where a registration's Canvas access stands, in words: for the participant and for the office."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from .. import clock
 from ..ledger import standing
 from ..ledger.causes import CAUSES, OFFICE, SOON
-from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
 from .base import session, settings
-
-THROTTLED = timedelta(minutes=1)
-"""So long after Canvas asked us to go slower, pages tell of it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
             text = hold.participant if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
             words[registration.id] = CanvasAccess(text, hold.title, "waiting", moving=True)
         elif access.standing == "due":
-            words[registration.id] = _on_the_way(access, is_throttled(connection, clock.utc_now()), is_in)
+            words[registration.id] = _on_the_way(access, standing.is_throttled(connection, clock.utc_now()), is_in)
         else:
             cause = CAUSES.get(access.cause)
             text = cause.participant if cause else OFFICE
@@ -61,11 +56,6 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
                 text = "You have withdrawn. The office still has to end your access to the Canvas course."
             words[registration.id] = CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
     return words
-
-
-def is_throttled(connection: Connection, now: datetime) -> bool:
-    """Whether Canvas asked us lately to go slower, so that what is due takes its time."""
-    return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
 
 
 def _on_the_way(access: standing.Access, throttled: bool, is_in: bool) -> CanvasAccess:

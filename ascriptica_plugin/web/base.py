@@ -90,14 +90,19 @@ def for_participants(view: Callable) -> Callable:
     return guarded
 
 
+def only_administrators() -> None:
+    """401 when nobody is signed in, 403 for anybody else who is no administrator."""
+    if not plugin().may_administer():
+        person()
+        abort(403)
+
+
 def for_administrators(view: Callable) -> Callable:
-    """Only for administrators: 401 when nobody is signed in, 403 for anybody else."""
+    """Only for administrators, as `only_administrators` says."""
 
     @functools.wraps(view)
     def guarded(**kwargs):
-        if not plugin().may_administer():
-            person()
-            abort(403)
+        only_administrators()
         return view(**kwargs)
 
     guarded.guard = "administrators"

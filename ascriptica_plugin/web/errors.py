@@ -94,5 +94,11 @@ def _leave_the_database_out() -> None:
 def page_before() -> str | None:
     """The path of the page that the person came from, where it is one of this site and worth going back to."""
     came_from, site = request.referrer or "", request.host_url
-    own = came_from.startswith(site) and request.method == "POST"
-    return came_from[len(site) - 1 :] if own else None
+    path = came_from.removeprefix(site[:-1])
+    own = came_from.startswith(site) and is_own_path(path) and request.method == "POST"
+    return path if own else None
+
+
+def is_own_path(target: str) -> bool:
+    """Whether a browser that follows it stays on this site: what begins with // or has a \\ names another one."""
+    return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()

@@ -28,6 +28,16 @@ NO_CONTROLS = Regexp(
 )
 
 
+def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
+    """A validator of names and titles: something of them shows."""
+
+    def validate(form: FlaskForm, field: StringField) -> None:
+        if not people.shows(field.data):
+            raise ValidationError(message)
+
+    return validate
+
+
 def _read(reader: Callable[..., T], *values) -> T:
     """What a reader of `addresses` makes of the values; its sentence becomes the field's error."""
     try:
@@ -162,6 +172,7 @@ class CourseForm(FlaskForm):
             InputRequired("Give the course a title."),
             Length(max=255, message="Keep the title to 255 characters."),
             NO_CONTROLS,
+            can_be_seen("Give the course a title that can be seen."),
         ],
     )
     description = TextAreaField(

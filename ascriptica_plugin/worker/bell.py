@@ -3,14 +3,15 @@
 One short attempt; a request never waits for Redis longer than a moment, and a lost bell costs seconds, never a seat.
 """
 
+import hashlib
 from datetime import datetime
 
 import redis
 import rq
 from flask import current_app
+from itsdangerous import BadData, TimestampSigner
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq.worker import SimpleWorker
 from sqlalchemy import event
 from sqlalchemy.orm import Session, scoped_session
 
@@ -23,15 +24,24 @@ JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
+HEARD = "ascriptica:heard"
+LONGEST_HEARD = 200
+"""Bytes of what a worker leaves there: many times what it is."""
+
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
 
 
 class Bell:
-    """Tells the workers that something is due. `url` None: there is no Redis, and the sweep alone delivers."""
+    """Tells the workers that something is due. `url` None: there is no Redis, and the sweep alone delivers.
 
-    def __init__(self, url: str | None):
+    Whoever can write to Redis can write anything there; so a worker signs with `secret_key` when it listened, and
+    nobody else can make it seem to.
+    """
+
+    def __init__(self, url: str | None, secret_key: str | bytes):
         self.url = url
+        self._signer = TimestampSigner(secret_key, salt="ascriptica worker", digest_method=hashlib.sha256)
         self.trouble = Trouble("Redis", "No bell rings; the worker's sweep will find what is due.")
         # redis-py's own retries would hold a request for seconds while Redis is away.
         patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
@@ -59,17 +69,34 @@ class Bell:
             # It falls by itself after FLAG_SECONDS.
             self.trouble.began(error)
 
+    def hear(self, connection: redis.Redis) -> None:
+        """Leave word that a worker listens; by its own connection, whose errors are raised."""
+        connection.set(HEARD, self._signer.sign("listening"))
+
+    def hear_no_more(self, connection: redis.Redis) -> None:
+        """Take that word away: a worker has ended."""
+        connection.delete(HEARD)
+
     def heard_at(self) -> datetime | None:
-        """When a worker last listened, by RQ's registry; None where none is known there, which a Redis that lost its
-        data may have forgotten, or there is no Redis to ask."""
+        """When a worker last listened; None where none left word that we can trust, which a Redis that lost its data
+        may have forgotten, or there is no Redis to ask."""
         if self._redis is None:
             return None
         try:
-            listening = SimpleWorker.all(queue=rq.Queue(QUEUE, connection=self._redis, serializer="json"))
+            return self._signer.unsign(self._redis.getrange(HEARD, 0, LONGEST_HEARD), return_timestamp=True)[1]
+        except (redis.ResponseError, BadData):
+            # Nothing, or nothing of ours.
+            return None
         except redis.RedisError as error:
             self.trouble.began(error)
             return None
-        return max((one.last_heartbeat for one in listening if one.last_heartbeat), default=None)
+
+    def answers(self) -> bool:
+        """Whether Redis does; True without one."""
+        try:
+            return self._redis is None or bool(self._redis.ping())
+        except redis.RedisError:
+            return False
 
 
 def ring_after_commit(session: Session) -> None:

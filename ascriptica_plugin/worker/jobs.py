@@ -20,9 +20,8 @@ from rq.worker.base import StopRequested
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from ..process_log import Trouble
 from ..sync import drain, erasing
-from .bell import FAILURE_SECONDS, JOB, QUEUE
+from .bell import FAILURE_SECONDS, JOB, QUEUE, Bell
 
 LONGEST_PACKED = 1000
 """Bytes of a job's data in Redis: many times what ours has; what is longer may unpack to more than fits in memory."""
@@ -102,8 +101,8 @@ class _Worker(SimpleWorker):
     dequeue_timeout = 1
     """Seconds for which it waits for a job without a look at `stopping`; a Redis that froze is noticed 10 s later."""
 
-    def __init__(self, *args: Any, stopping: threading.Event, trouble: Trouble, **kwargs: Any):
-        self.stopping, self.trouble = stopping, trouble
+    def __init__(self, *args: Any, stopping: threading.Event, bell: Bell, **kwargs: Any):
+        self.stopping, self.bell = stopping, bell
         super().__init__(*args, **kwargs)
 
     def _install_signal_handlers(self) -> None:
@@ -120,16 +119,22 @@ class _Worker(SimpleWorker):
     def subscribe(self) -> None:
         """Not at all: on its channel anybody who reaches Redis could end the worker."""
 
+    def register_death(self) -> None:
+        # Others who listen leave word again within a second.
+        self.bell.hear_no_more(self.connection)
+        super().register_death()
+
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         # What RQ does first before it waits for a job, and after each failure to: it tries for ever and tells nobody.
         if self.stopping.is_set():
             raise StopRequested
         try:
             super().heartbeat(*args, **kwargs)
+            self.bell.hear(self.connection)
         except redis.RedisError as error:
-            self.trouble.began(error)
+            self.bell.trouble.began(error)
             raise
-        self.trouble.ended()
+        self.bell.trouble.ended()
 
 
 def answer_the_bell(app: Flask) -> None:
@@ -140,7 +145,7 @@ def answer_the_bell(app: Flask) -> None:
             # RQ tries again by itself; redis-py's own retries would only keep a worker that is to end.
             with app.app_context(), redis.Redis.from_url(plugin.bell.url, retry=Retry(NoBackoff(), 0)) as connection:
                 queue = rq.Queue(QUEUE, connection=connection, serializer="json", job_class=_Job)
-                how = {"stopping": plugin.stopping, "trouble": plugin.bell.trouble}
+                how = {"stopping": plugin.stopping, "bell": plugin.bell}
                 _Worker([queue], connection=connection, serializer="json", **how).work()
         except redis.RedisError as error:
             plugin.bell.trouble.began(error)

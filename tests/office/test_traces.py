@@ -8,8 +8,8 @@ from ascriptica_plugin import activity
 from ascriptica_plugin.office import traces
 from ascriptica_plugin.tables.office import LogEntry
 
-from ..conftest import Office
-from ..web.test_pages import all_of
+from ..office_at_work import Office
+from ..pages import all_of
 
 
 @pytest.mark.parametrize(

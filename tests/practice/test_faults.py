@@ -113,6 +113,8 @@ def test_bucket_lets_twelve_in_flight_and_refuses_the_thirteenth(practice: Pract
 
     with ThreadPoolExecutor(13) as pool:
         answers = list(pool.map(ask, range(13)))
+    # On a busy machine one may overtake another.
+    answers.sort(key=lambda answer: answer.status_code)
     assert [answer.status_code for answer in answers] == [200] * 12 + [429]
     refused = answers[-1]
     assert refused.text == "429 Too Many Requests (Rate Limit Exceeded)\n"

@@ -63,7 +63,7 @@ def test_every_answered_change_survives_a_kill(tmp_path: Path) -> None:
     process, url, headers_now = start(data_file)
     try:
         assert headers_now == headers
-        rows = requests.get(f"{url}/practice/world", timeout=5).json()["enrollments"]
+        rows = requests.get(f"{url}/practice/world", headers=headers, timeout=5).json()["enrollments"]
         assert set(answered) <= {row["id"] for row in rows if row["state"] == "active"}
         login = {"pseudonym[unique_id]": "late@practice.invalid"}
         late = requests.post(f"{url}/api/v1/accounts/self/users", data=login, headers=headers, timeout=5).json()

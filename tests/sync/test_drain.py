@@ -50,6 +50,7 @@ def test_canvas_down_holds_all_counts_nothing_and_heals_by_itself(office, canvas
         "oldest_due_seconds": None,
         "connection": "ok",
         "hold": None,
+        "waits_for": None,
         "worker_seen_seconds": None,
     }
 

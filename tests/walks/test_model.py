@@ -268,8 +268,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        """Every pause is over: what was put off, held for a while or waits for a probe has its turn again."""
+        """Every pause is over: what was put off, held for a while or waits for a probe has its turn again, and what
+        Canvas did not answer it can't carry out any more."""
         session = self.office.session
+        session.execute(update(Seat).where(Seat.in_doubt_until.is_not(None)).values(in_doubt_until=datetime.now(UTC)))
         session.execute(update(Seat).where(Seat.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
         session.execute(
             update(Connection).where(Connection.hold_cause.is_not(None)).values(hold_until_at=datetime.now(UTC))

@@ -6,7 +6,7 @@ from sqlalchemy import event
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import PASSWORD, in_use, make_app, sign_in
-from ..pages import all_of, words
+from ..pages import ELSEWHERE, all_of, words
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/office.sqlite3", "postgresql+psycopg://127.0.0.1:1/office"])
@@ -55,3 +55,14 @@ def test_odd_texts_are_sentences(app, client):
     host = ".".join(["a" * 60] * 4) + ".example"
     form = {"display_canvas": "y", "canvas_url": f"https://{host}", "canvas_token": "a~b", "canvas_root_id": "1"}
     assert client.post("/tools/settings/course-settings", data=form).status_code in (302, 422)
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_the_error_page_leads_to_no_other_site(app, client, path):
+    sign_in(client, app, "kim@example.org")
+    page = client.post("/tools/courses/new", headers={"Referer": f"http://localhost{path}"})
+    assert page.status_code == 403
+    assert "Open the page again" not in page.text
+    assert "evil.example" not in page.text
+    there = client.post("/tools/courses/new", headers={"Referer": "http://localhost/tools/courses"})
+    assert 'href="/tools/courses">Open the page again' in there.text

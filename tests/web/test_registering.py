@@ -9,7 +9,7 @@ from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
 from ascriptica_plugin.web.registering import CHANGES
 
 from ..office_at_work import Office, logged, sign_in, statuses, wait_for
-from ..pages import all_of, words
+from ..pages import ELSEWHERE, all_of, words
 
 
 def test_from_the_catalogue_into_canvas_and_out_again(office, kim, canvas):
@@ -96,6 +96,7 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
         ("http://localhost/courses/ART?a=b", "/sign-in?next=/courses/ART?a%3Db"),
         ("http://localhost.evil.example/courses/ART", "/sign-in"),
         ("https://evil.example/courses/ART", "/sign-in"),
+        *((f"http://localhost{path}", "/sign-in") for path in ELSEWHERE),
     ):
         assert client.post("/courses/ART/register", headers={"Referer": before}).location == location
 

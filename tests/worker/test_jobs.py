@@ -4,11 +4,14 @@ import json
 import pickle
 import re
 import signal
+import time
 import zlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import rq
+from itsdangerous import TimestampSigner
 from rq.job import Job
 
 from ascriptica_plugin.worker import bell
@@ -124,3 +127,46 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
     code, log = at_work.end(signal.SIGTERM)
     assert (code, log.count("not ours; it was thrown away")) == (0, 1)
     assert int(re.search(r"VmHWM:\s+([0-9]+) kB", told)[1]) < 250_000
+
+
+FORGED = {
+    "a worker of RQ's with a bad pid": lambda client: (
+        client.hset("rq:worker:x", mapping={"pid": "none", "last_heartbeat": "soon", "queues": bell.QUEUE}),
+        client.sadd("rq:workers", "rq:worker:x"),
+        client.sadd(f"rq:workers:{bell.QUEUE}", "rq:worker:x"),
+    ),
+    "a worker of RQ's that is well": lambda client: (
+        client.hset(
+            "rq:worker:x", mapping={"pid": "7", "last_heartbeat": "2999-01-01T00:00:00.000000Z", "queues": bell.QUEUE}
+        ),
+        client.sadd("rq:workers", "rq:worker:x"),
+        client.sadd(f"rq:workers:{bell.QUEUE}", "rq:worker:x"),
+    ),
+    "a word without a signature": lambda client: client.set(bell.HEARD, "listening"),
+    "another's signature": lambda client: client.set(
+        bell.HEARD, TimestampSigner("guessed", salt="ascriptica worker").sign("listening")
+    ),
+    "bytes": lambda client: client.set(bell.HEARD, b"\xff" * 1_000_000),
+    "a list": lambda client: (client.delete(bell.HEARD), client.lpush(bell.HEARD, "listening")),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valkey: Valkey, forged: str):
+    with valkey.client() as client:
+        FORGED[forged](client)
+    for arguments in (["status", "--json"], ["status"]):
+        ringing.session.remove()
+        told = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
+        assert told.exit_code == 0, told.output
+    assert "No worker is seen" in told.output
+
+
+def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Valkey):
+    heard = ringing.app.extensions["ascriptica"].bell
+    with valkey.client() as client:
+        heard.hear(client)
+        old = client.get(bell.HEARD)
+        time.sleep(2)
+        client.set(bell.HEARD, old)
+    assert datetime.now(UTC) - heard.heard_at() > timedelta(seconds=1.5)

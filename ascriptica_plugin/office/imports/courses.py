@@ -6,7 +6,7 @@ from typing import Any
 from ...canvas import addresses
 from ...tables.canvas import load_settings
 from ...tables.office import Association, Course
-from .. import courses
+from .. import courses, people
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind
@@ -77,6 +77,8 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
         raise NotPossible("A new course needs a title.")
     if len(title) > 255:
         raise NotPossible("Keep the title to 255 characters.")
+    if title and not people.shows(title):
+        raise NotPossible("Give the course a title that can be seen.")
     facts: dict[str, Any] = {"title": title} if title else {}
     if capacity:
         if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:

@@ -39,7 +39,6 @@ def run(create_app: Callable[[], Flask], host_file: Path) -> None:
     `create_app` makes the host's application from the environment, or raises RuntimeError with such a sentence;
     `host_file` is the module that has it as `app`.
     """
-    os.umask(0o077)
     children, code = Children(host_file.parent), 0
 
     def stop(number: int, frame: object) -> None:

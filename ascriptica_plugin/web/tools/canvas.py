@@ -8,7 +8,6 @@ from ...ledger.causes import CAUSES, remedy
 from ...office import answers
 from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
-from ..access import is_throttled
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms import Confirmation
 from .causes import groups_of
@@ -28,7 +27,7 @@ def canvas_access():
         status=standing.status(session(), current, now),
         groups=groups,
         hold=(CAUSES[hold].title, remedy(hold, detail=connection.hold_detail)) if hold else None,
-        throttled=CAUSES["throttled"] if connection and is_throttled(connection, now) else None,
+        throttled=CAUSES["throttled"] if connection and standing.is_throttled(connection, now) else None,
         **people(current),
         standings=STANDINGS,
         waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),

@@ -11,7 +11,7 @@ from ...office import people
 from ...office.imports import file as csv_file
 from ...office.imports import run
 from ...tables.office import Import
-from ..base import blueprint, for_administrators, person, session
+from ..base import blueprint, for_administrators, only_administrators, person, session
 from ..forms import ImportForm
 
 LARGEST = 5_000_000
@@ -27,8 +27,10 @@ LAST = 10
 
 @blueprint.url_value_preprocessor
 def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
-    """Let this page take more than the others, before the CSRF check reads the form."""
+    """Let this page take more than the others, before the CSRF check reads the form; but from nobody who may not open
+    it, of whose request nothing is read."""
     if endpoint == "ascriptica.import_file":
+        only_administrators()
         # What is too large for this page is answered by it, up to what the command would take.
         request.max_content_length = csv_file.LARGEST_FILE + 1_000_000
 

@@ -154,6 +154,8 @@ def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):
         ("courses", "code,title,canvas_course,canvas_section\nNEW,N,4,x\n", "Enter the Canvas section's ID"),
         ("courses", "code,title,canvas_section\nNEW,N,4\n", "Name the Canvas course that the section belongs to."),
         ("courses", f"code,title,canvas_course\nNEW,N,sis_course_id:{'x' * 300}\n", "too long for a Canvas course"),
+        ("courses", "code,title\nNEW,\u3164\u200b\n", "Give the course a title that can be seen."),
+        ("participants", "email,name\nnew@example.org,\u3164\u200b\n", "Enter a name."),
         ("participants", "email,name\nkim,Kim\n", "That is not an email address."),
         ("participants", "email,name\n,Kim\n", "Enter an email address."),
         ("participants", f"email,name\n{'x' * 90}@example.org,Kim\n", "logins of 100 characters"),

@@ -1,6 +1,9 @@
 """Tools → Import: an upload and its report."""
 
+import io
 import re
+
+import pytest
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.office.imports import file as csvfile
@@ -112,3 +115,24 @@ def test_participants_import_nothing(app, client):
     sign_in(client, app, "kim@example.org")
     assert client.get("/tools/import").status_code == 403
     assert upload(client, "participants", PARTICIPANTS).status_code == 403
+
+
+class Unread(io.BytesIO):
+    """A body that nobody may read."""
+
+    def read(self, *_) -> bytes:
+        raise AssertionError("the body was read")
+
+    readinto = readline = read
+
+
+@pytest.mark.parametrize("who", [None, "kim@example.org"])
+def test_nothing_is_read_of_what_somebody_sends_who_may_not_open_the_page(app, client, monkeypatch, who):
+    """The check of the form's own token would read it."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    if who:
+        sign_in(client, app, who)
+    sent = Unread(bytes(20_000_000))
+    answer = client.post("/tools/import", input_stream=sent, content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == (403 if who else 302)
+    assert who or answer.location == "/sign-in"

@@ -111,12 +111,16 @@ def test_saving_what_is_there_already_changes_nothing(app, admin):
     assert all_of(app, LogEntry) == []
 
 
+INVISIBLE = ("\u200b", "\u00ad\u034f", "\u3164", "\u2800 \u2800", "\u115f\u1160\uffa0", "\ufe0f\u0301", "\U000e0041")
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({"name": " "}, "Enter a name."),
         ({"name": "x" * 256}, "Keep the name to 255 characters."),
         ({"name": "a\x00b"}, "control characters"),
+        *(({"name": unseen}, "Enter a name.") for unseen in INVISIBLE),
         ({"email": ""}, "Enter an email address."),
         ({"email": "kim"}, "That is not an email address."),
         ({"email": "x" * 100 + "@example.org"}, "logins of 100 characters"),

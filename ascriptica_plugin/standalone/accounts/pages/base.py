@@ -134,9 +134,7 @@ def _browser() -> str:
 
 def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str:
     """A path of ours to go on to, never another site's address; a page of ours where there is none."""
-    target = target or ""
-    own = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-    return target if own else url_for(otherwise)
+    return target if target and errors.is_own_path(target) else url_for(otherwise)
 
 
 def go_on(account: Account, wanted: str):

@@ -5,7 +5,7 @@ from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from ....office import people
-from ....web.forms import NO_CONTROLS
+from ....web.forms import NO_CONTROLS, can_be_seen
 from .. import passwords
 
 
@@ -57,6 +57,7 @@ class SignUpForm(EmailForm):
             InputRequired("Enter your name."),
             Length(max=255, message="Keep the name to 255 characters."),
             NO_CONTROLS,
+            can_be_seen("Enter your name, with letters that can be seen."),
         ],
     )
     password = NewPasswordField("Password")

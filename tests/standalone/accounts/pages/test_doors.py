@@ -75,6 +75,7 @@ def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
     [
         ({"name": ""}, "Enter your name"),
         ({"name": "a\x00b"}, "control characters"),
+        ({"name": "\u200b\u3164\u2800\ufe0f"}, "letters that can be seen"),
         ({"email": "kim"}, "not an email address"),
         ({"email": f"{'k' * 99}@example.org"}, "Use a shorter address"),
         ({"password": "short"}, "10 to 200 characters"),

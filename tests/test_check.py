@@ -1,0 +1,166 @@
+"""`flask ascriptica check`: a line each, and 1 where anything is wrong."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import make_url, text
+
+import wsgi
+from ascriptica_plugin import clock
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.office import Mail
+
+from .office_at_work import in_use, make_app
+from .processes import until
+
+IN_PRODUCTION = {
+    "SECRET_KEY": "0123456789abcdef" * 4,
+    "ASCRIPTICA_TOKEN_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "ASCRIPTICA_ADDRESS": "https://register.example.org",
+    "ASCRIPTICA_PROXIES": 1,
+    "ASCRIPTICA_ADMIN_SECOND_STEP": True,
+}
+
+
+def check(app, *options: str) -> tuple[int, dict[str, str]]:
+    """Its exit code, and what it says of each."""
+    app.extensions["sqlalchemy"].session.remove()
+    result = app.test_cli_runner().invoke(args=["ascriptica", "check", *options])
+    lines = [line.split(":", 1) for line in result.output.splitlines()]
+    return result.exit_code, {name: words.strip() for name, words in lines}
+
+
+def wrong(app, *options: str) -> dict[str, str]:
+    code, told = check(app, *options)
+    found = {name: words for name, words in told.items() if words != "OK"}
+    assert code == (1 if found else 0)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def instance(tmp_path: Path, monkeypatch) -> Path:
+    """No `instance/` of whoever runs the tests is looked at."""
+    folder = tmp_path / "instance"
+    folder.mkdir(0o700)
+    monkeypatch.setattr(wsgi, "HERE", tmp_path / "wsgi.py")
+    return folder
+
+
+@pytest.fixture
+def app(app: Flask, instance: Path, monkeypatch) -> Flask:
+    monkeypatch.setattr(app, "instance_path", str(instance))
+    return app
+
+
+@pytest.fixture
+def private(database_url: str) -> None:
+    """The database's file is its owner's alone."""
+    if database_url.startswith("sqlite"):
+        folder = Path(make_url(database_url).database).parent
+        folder.chmod(0o700)
+        for file in folder.iterdir():
+            file.chmod(0o600)
+
+
+def test_nothing_is_wrong(app, private):
+    code, told = check(app)
+    assert code == 0
+    assert told == dict.fromkeys(("Database", "Files", "Redis", "Worker", "Canvas", "Mail"), "OK")
+
+
+def test_tables_of_another_version_are_told(app, private):
+    with app.extensions["sqlalchemy"].engine.begin() as connection:
+        newest = connection.scalar(text("SELECT version_num FROM ascriptica_alembic_version"))
+        connection.execute(text("UPDATE ascriptica_alembic_version SET version_num = '0001'"))
+    try:
+        assert "flask ascriptica upgrade" in wrong(app)["Database"]
+    finally:
+        with app.extensions["sqlalchemy"].engine.begin() as connection:
+            connection.execute(text(f"UPDATE ascriptica_alembic_version SET version_num = '{newest}'"))
+
+
+def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/new.sqlite3")) as app:
+        assert "flask ascriptica upgrade" in wrong(app)["Database"]
+    assert not (tmp_path / "new.sqlite3").exists()
+    with in_use(make_app("postgresql+psycopg://nobody@127.0.0.1:1/none")) as app:
+        assert "can't be used" in wrong(app)["Database"]
+
+
+@pytest.mark.parametrize("name", ["", "-wal"])
+def test_a_database_that_others_can_read_is_told(sqlite_url, tmp_path, name):
+    with in_use(make_app(sqlite_url)) as app:
+        file = tmp_path / f"office.sqlite3{name}"
+        file.touch()
+        for one in tmp_path.glob("office*"):
+            one.chmod(0o600)
+        assert wrong(app) == {}
+        file.chmod(0o644)
+        assert f"chmod go= {file}" in wrong(app)["Files"]
+        file.chmod(0o600)
+        tmp_path.chmod(0o755)
+        assert f"chmod go= {tmp_path}" in wrong(app)["Files"]
+
+
+def test_a_secret_in_instance_that_others_can_read_is_told(app, private, instance):
+    (instance / "environment").write_text("SECRET_KEY=x")
+    (instance / "environment").chmod(0o640)
+    assert wrong(app) == {
+        "Files": f"Other users of this machine can get at {instance}/environment. Run: chmod go= {instance}/environment"
+    }
+
+
+def test_redis_and_the_worker_are_told(ringing, private, valkey, at_work):
+    assert list(wrong(ringing.app)) == ["Worker"]
+    at_work.start()
+    until(lambda: "Worker" not in wrong(ringing.app))
+    valkey.end()
+    assert "REDIS_URL" in wrong(ringing.app)["Redis"]
+
+
+def test_what_keeps_canvas_is_told_and_canvas_is_not_called(office, canvas, private):
+    canvas.calls()
+    assert wrong(office.app) == {}
+    connection = load_settings(office.session).connection
+    connection.missing_permissions = "read_roster"
+    office.session.commit()
+    assert "read_roster" in wrong(office.app)["Canvas"]
+    connection = load_settings(office.session).connection
+    connection.hold_cause, connection.hold_detail = "token_dead", "Canvas said: no."
+    office.session.commit()
+    assert wrong(office.app)["Canvas"].startswith("Canvas no longer accepts the token. Canvas said: no.")
+    assert canvas.calls() == []
+
+
+def test_what_waits_while_nobody_delivers_is_told(office, private):
+    office.now = clock.utc_now() - timedelta(minutes=5)
+    office.register(office.course("ART", "art"))
+    assert "flask ascriptica worker" in wrong(office.app)["Worker"]
+
+
+def test_mails_that_wait_are_told(app, private):
+    session, then = app.extensions["sqlalchemy"].session, clock.utc_now() - timedelta(hours=1)
+    session.add(Mail(kind="new_password", email="kim@example.org", made_at=then, try_at=then))
+    session.commit()
+    assert "SMTP_URL" in wrong(app)["Mail"]
+
+
+@pytest.mark.parametrize("left_out", [None, *IN_PRODUCTION])
+def test_what_production_needs_is_told(sqlite_url, tmp_path, left_out):
+    settings = {name: value for name, value in IN_PRODUCTION.items() if name != left_out}
+    with in_use(make_app(sqlite_url, **settings)) as app:
+        for one in tmp_path.glob("office*"):
+            one.chmod(0o600)
+        assert wrong(app) == {}
+        found = wrong(app, "--deploy")
+        assert len(found) == (1 if left_out else 0)
+        assert left_out is None or left_out in next(iter(found.values()))
+
+
+def test_an_address_in_the_clear_is_told(sqlite_url, tmp_path):
+    with in_use(make_app(sqlite_url, **IN_PRODUCTION | {"ASCRIPTICA_ADDRESS": "http://register.example.org"})) as app:
+        os.chmod(tmp_path / "office.sqlite3", 0o600)
+        assert list(wrong(app, "--deploy")) == ["Address"]
