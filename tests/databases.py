@@ -11,12 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, insert, text
 
-import wsgi
 from ascriptica_plugin.tables.canvas import Settings
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from .office_at_work import TEST_DATABASE_URL, in_use, make_app
+from .office_at_work import TEST_DATABASE_URL, in_use, make_app, wsgi
 
 
 @pytest.fixture(scope="session")

@@ -40,19 +40,19 @@ class Quick:
         self.total = self.most = 0
 
     def answer(self, line: str, query: str, body: str) -> dict | list:
-        """What Canvas would say: whoever is searched for by p7@example.org has the id 7."""
+        """What Canvas would say: the person who is searched for by p7@example.org has the ID 8."""
         if found := re.search(r"search_term=p(\d+)%40", query):
-            return [{"id": int(found[1]), "name": "Somebody", "login_id": f"p{found[1]}@example.org"}]
+            return [{"id": int(found[1]) + 1, "name": "Somebody", "login_id": f"p{found[1]}@example.org"}]
         for pattern, answer in ANSWERS.items():
             if re.fullmatch(pattern, line):
                 return answer
         user = re.search(r"user_id%5D=(?:sis_user_id%3AS-)?(\d+)", body) or re.search(
             r"sis_user_id[:%3A]+S-(\d+)", line
         )
-        user_id = int(user[1]) if user else 0
+        number = int(user[1]) if user else 0
         if line.startswith("GET"):
-            return {"id": user_id, "name": "Somebody", "login_id": f"p{user_id}@example.org"}
-        return {"id": next(self.ids), "user_id": user_id, "created_at": "2999-01-01T00:00:00Z", **ENROLLMENT}
+            return {"id": number + 1, "name": "Somebody", "login_id": f"p{number}@example.org"}
+        return {"id": next(self.ids), "user_id": number + 1, "created_at": "2999-01-01T00:00:00Z", **ENROLLMENT}
 
 
 class Caller(asyncio.Protocol):
