@@ -32,7 +32,7 @@ LONGEST_FIRST = [
     "browser/test_browser",
     "tools/test_roster",
 ]
-SLOW_ROOMS = {"browser", "faults", "one_machine", "walks"}
+SLOW_FOLDERS = {"browser", "faults", "practice", "standalone", "walks"}
 SLOW_FIXTURES = {"app_on_postgresql", "at_work"}
 
 
@@ -51,7 +51,7 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    """Walks, real processes and PostgreSQL; what runs on both kinds of database is fast on SQLite."""
+    """In a folder of slow tests, with a worker process, or on PostgreSQL; what runs on both databases is fast on SQLite."""
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kept_app") == "postgresql"
     folders = item.path.relative_to(TESTS).parent.parts
-    return on_postgresql or bool(SLOW_ROOMS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))
+    return on_postgresql or bool(SLOW_FOLDERS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))

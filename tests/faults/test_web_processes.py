@@ -15,7 +15,7 @@ from ascriptica_plugin.standalone.accounts.tries import SESSIONS
 from ..office_at_work import HASHED_BY, PASSWORD
 from ..pages import all_of
 from ..processes import Web, until
-from .accounts.visitors import has_account, used_up
+from ..standalone.accounts.visitors import has_account, used_up
 
 
 class Browser:
