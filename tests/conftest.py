@@ -51,7 +51,7 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    """In a folder of slow tests, with a worker process, or on PostgreSQL; a test of both databases is fast on SQLite."""
+    """In a slow folder, with a worker process, or on PostgreSQL; a test of both databases is fast on SQLite."""
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kept_app") == "postgresql"
     folders = item.path.relative_to(TESTS).parent.parts
     return on_postgresql or bool(SLOW_FOLDERS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))
