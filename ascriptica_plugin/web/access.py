@@ -31,14 +31,12 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
         return {}
     found = standing.access_of(session(), [registration.id for registration in of])
     connection = current.connection
-    words = {}
+    words: dict[int, CanvasAccess] = {}
     for registration in of:
         access = found.get(registration.id)
-        if access is not None and (connection is None or access.connection_id != connection.id):
-            access = None
         association = registration.course.association
         is_in = registration.status == "registered"
-        if access is None:
+        if connection is None or access is None or access.connection_id != connection.id:
             if is_in and association is not None:
                 words[registration.id] = _not_looked_up(association, current.connection_id)
         elif access.standing in ("enrolled", "removed"):
@@ -50,7 +48,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
         elif access.standing == "due":
             words[registration.id] = _on_the_way(access, standing.is_throttled(connection, clock.utc_now()), is_in)
         else:
-            cause = CAUSES.get(access.cause)
+            cause = CAUSES.get(access.cause or "")
             text = cause.participant if cause else OFFICE
             if not is_in and access.cause != "found_there":
                 text = "You have withdrawn. The office still has to end your access to the Canvas course."

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from flask import Blueprint, current_app, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
@@ -43,24 +44,25 @@ OPEN_TOO_LONG = (
 )
 
 
-def page(error: HTTPException):
+def page(error: HTTPException) -> ResponseReturnValue:
     """The error page for an error that Flask hands over."""
-    if error.code >= 500:
+    code = error.code or 500
+    if code >= 500:
         _leave_the_database_out()
     try:
         context = for_every_page()
     except SQLAlchemyError:
         _leave_the_database_out()
         context = for_every_page()
-    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
+    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[code]
     context |= {"title": title, "text": text, "back": page_before()}
-    response = make_response(render_template("ascriptica/error.html", **context), error.code)
-    if error.code == 503:
+    response = make_response(render_template("ascriptica/error.html", **context), code)
+    if code == 503:
         response.headers["Retry-After"] = AGAIN_SECONDS
     return shut_doors(response)
 
 
-def page_without_database(error: SQLAlchemyError):
+def page_without_database(error: SQLAlchemyError) -> ResponseReturnValue:
     """The same where the database is away, full or too busy, which is for the operator and passes."""
     reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     # Not the path, which may be a one-time link's. With its trace, since SQLite tells our own mistakes so too.
@@ -69,7 +71,7 @@ def page_without_database(error: SQLAlchemyError):
     return page(ServiceUnavailable())
 
 
-def page_at_no_address(error: HTTPException):
+def page_at_no_address(error: HTTPException) -> ResponseReturnValue:
     """The same where no page of anybody's was found, under our prefix; elsewhere the error is not ours."""
     prefix = current_app.config["ASCRIPTICA_URL_PREFIX"] or ""
     return page(error) if request.path.startswith(prefix) else error

@@ -2,14 +2,25 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileAllowed, FileField, FileRequired
-from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    Form,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
@@ -38,7 +49,7 @@ def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
     return validate
 
 
-def _read(reader: Callable[..., T], *values) -> T:
+def _read(reader: Callable[..., T], *values: Any) -> T:
     """What a reader of `addresses` makes of the values; its sentence becomes the field's error."""
     try:
         return reader(*values)
@@ -59,9 +70,10 @@ class CanvasURLField(StringField):
     """Takes whatever names a Canvas and turns it into its web service URL; `tidied_from` is what was typed instead, as
     far as it may be shown: what follows a ? or # can be a secret."""
 
+    data: Any  # what was typed; a str once valid
     tidied_from: str | None = None
 
-    def pre_validate(self, form) -> None:
+    def pre_validate(self, form: Form) -> None:
         typed = self.data or ""
         allow_private = current_app.extensions["ascriptica"].canvases.allow_private
         self.data = _read(partial(addresses.canvas_url, allow_private=allow_private), typed)
@@ -72,7 +84,9 @@ class CanvasURLField(StringField):
 class CanvasRootIDField(StringField):
     """A number, or an account's address on the Canvas typed above; `data` is an int once valid."""
 
-    def pre_validate(self, form) -> None:
+    data: Any
+
+    def pre_validate(self, form: Form) -> None:
         there = None if form.canvas_url.errors else form.canvas_url.data
         self.data = _read(addresses.canvas_account, str(self.data or ""), there)
 
@@ -109,7 +123,7 @@ class CourseSettingsForm(FlaskForm):
     )
     on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
 
-    def validate_canvas_token(self, field) -> None:
+    def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
             raise ValidationError("That is not a Canvas token: it has letters, digits and a ~, and no spaces.")
@@ -118,11 +132,13 @@ class CourseSettingsForm(FlaskForm):
 class OfficeTimeField(DateTimeLocalField):
     """A date and time on the office's clock; `data` is UTC."""
 
-    def __init__(self, label: str, **kwargs):
+    data: datetime | None
+
+    def __init__(self, label: str, **kwargs: Any):
         super().__init__(label, format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], validators=[Optional()], **kwargs)
 
     @property
-    def _clock(self):
+    def _clock(self) -> ZoneInfo:
         return current_app.extensions["ascriptica"].timezone
 
     def _value(self) -> str:
@@ -130,7 +146,7 @@ class OfficeTimeField(DateTimeLocalField):
             return " ".join(self.raw_data)
         return self.data.astimezone(self._clock).strftime("%Y-%m-%dT%H:%M") if self.data else ""
 
-    def process_formdata(self, valuelist) -> None:
+    def process_formdata(self, valuelist: list[str]) -> None:
         try:
             super().process_formdata(valuelist)
             if self.data:
@@ -143,7 +159,9 @@ class OfficeTimeField(DateTimeLocalField):
 class PlacesField(IntegerField):
     """A number of people, or nothing."""
 
-    def process_formdata(self, valuelist) -> None:
+    data: int | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
         try:
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError:
@@ -210,21 +228,21 @@ class CourseForm(FlaskForm):
         default="",
     )
 
-    def validate_ends_at(self, field) -> None:
+    def validate_ends_at(self, field: Field) -> None:
         if field.data and self.starts_at.data and field.data < self.starts_at.data:
             raise ValidationError("The course can't end before it starts.")
 
-    def validate_registration_closes_at(self, field) -> None:
+    def validate_registration_closes_at(self, field: Field) -> None:
         if field.data and self.registration_opens_at.data and field.data < self.registration_opens_at.data:
             raise ValidationError("Registration can't close before it opens.")
 
-    def validate_canvas_course(self, field) -> None:
+    def validate_canvas_course(self, field: Field) -> None:
         if field.data:
             field.data = _read(addresses.canvas_course, field.data, _canvas_in_use())
             if len(field.data) > 300:
                 raise ValidationError("That is too long for a Canvas course's ID.")
 
-    def validate_canvas_section(self, field) -> None:
+    def validate_canvas_section(self, field: Field) -> None:
         if field.data and not self.canvas_course.data:
             raise ValidationError("Name the Canvas course that the section belongs to.")
         if field.data:
@@ -242,7 +260,7 @@ class PeopleListField(TextAreaField):
 
     lines: list[PastedLine] = []
 
-    def pre_validate(self, form) -> None:
+    def pre_validate(self, form: Form) -> None:
         typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
@@ -278,16 +296,16 @@ class ParticipantForm(FlaskForm):
         description="The person's ID in Canvas's SIS data. With it, Canvas knows them whatever their email is.",
     )
 
-    def validate_name(self, field) -> None:
+    def validate_name(self, field: Field) -> None:
         self._judge(field, people.read_name)
 
-    def validate_email(self, field) -> None:
+    def validate_email(self, field: Field) -> None:
         self._judge(field, people.read_email)
 
-    def validate_sis_user_id(self, field) -> None:
+    def validate_sis_user_id(self, field: Field) -> None:
         self._judge(field, people.read_sis_user_id)
 
-    def _judge(self, field, reader: Callable[[str], str | None]) -> None:
+    def _judge(self, field: Field, reader: Callable[[str], str | None]) -> None:
         if field.object_data is None or field.data != field.object_data:
             field.data = _read(reader, field.data or "")
 

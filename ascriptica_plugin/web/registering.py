@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
@@ -35,7 +36,7 @@ DONE = {
 
 @blueprint.get("/")
 @for_everybody
-def catalogue():
+def catalogue() -> ResponseReturnValue:
     """Every course that has not ended and is not cancelled."""
     now = clock.utc_now()
     courses = session().scalars(
@@ -48,7 +49,7 @@ def catalogue():
 
 @blueprint.get("/courses/<code>")
 @for_everybody
-def course(code: str):
+def course(code: str) -> ResponseReturnValue:
     """One course, with register or withdraw, and where the access to Canvas stands."""
     found = course_or_404(code)
     person = plugin().load_participant()
@@ -67,21 +68,21 @@ def course(code: str):
 
 @blueprint.post("/courses/<code>/register")
 @for_participants
-def register(person: Person, code: str):
+def register(person: Person, code: str) -> ResponseReturnValue:
     """Register the signed-in participant, or with `wait` put them on the waitlist of a full course."""
     return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
 
 
 @blueprint.post("/courses/<code>/withdraw")
 @for_participants
-def withdraw(person: Person, code: str):
+def withdraw(person: Person, code: str) -> ResponseReturnValue:
     """Withdraw the signed-in participant."""
     return _change(person, code, registrations.withdraw)
 
 
 @blueprint.get("/my/courses")
 @for_participants
-def my_courses(person: Person):
+def my_courses(person: Person) -> ResponseReturnValue:
     """The participant's registrations, newest first, each with its access."""
     mine = list(
         session().scalars(
@@ -101,7 +102,7 @@ def my_courses(person: Person):
     )
 
 
-def _change(person: Person, code: str, change: Callable):
+def _change(person: Person, code: str, change: Callable) -> ResponseReturnValue:
     found, now = course_or_404(code), clock.utc_now()
     try:
         registration = change(session(), found, person, now)

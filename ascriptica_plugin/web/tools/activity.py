@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
@@ -19,7 +20,7 @@ LATELY = 5000
 
 @blueprint.get("/tools/log")
 @for_administrators
-def log_entries():
+def log_entries() -> ResponseReturnValue:
     """The entries, newest first; `before` is the id at which the page, or the search, before ended."""
     q = typed_search("q")
     what = request.args.get("what", "").replace("\x00", "")

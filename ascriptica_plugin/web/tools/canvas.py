@@ -1,6 +1,7 @@
 """/tools/canvas: where all Canvas access stands, what waits for what, and the answers that only a person can give."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from ... import clock, retry
 from ...ledger import standing
@@ -16,17 +17,19 @@ from .everybody import STANDINGS, people
 
 @blueprint.get("/tools/canvas")
 @for_administrators
-def canvas_access():
+def canvas_access() -> ResponseReturnValue:
     """Counts, then what waits by cause, most urgent first, then every person's access."""
     current, now = settings(), clock.utc_now()
     connection = current.connection
-    hold = connection.hold_cause if connection else None
+    hold = None
+    if connection and connection.hold_cause:
+        hold = CAUSES[connection.hold_cause].title, remedy(connection.hold_cause, detail=connection.hold_detail)
     groups = groups_of(connection, now) if connection else []
     return render_template(
         "ascriptica/canvas_access.html",
         status=standing.status(session(), current, now),
         groups=groups,
-        hold=(CAUSES[hold].title, remedy(hold, detail=connection.hold_detail)) if hold else None,
+        hold=hold,
         throttled=CAUSES["throttled"] if connection and standing.is_throttled(connection, now) else None,
         **people(current),
         standings=STANDINGS,
@@ -39,7 +42,7 @@ def canvas_access():
 
 @blueprint.post("/tools/canvas/<int:seat_id>/choose")
 @for_administrators
-def choose_canvas_user(seat_id: int):
+def choose_canvas_user(seat_id: int) -> ResponseReturnValue:
     """The answer to who a participant is in Canvas: one of the candidates, or somebody new with another login."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
@@ -65,7 +68,7 @@ def choose_canvas_user(seat_id: int):
 
 @blueprint.post("/tools/canvas/<int:seat_id>/decide")
 @for_administrators
-def decide_enrollment(seat_id: int):
+def decide_enrollment(seat_id: int) -> ResponseReturnValue:
     """Whether an enrollment that was there before us stays in Canvas after a withdrawal, or goes."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)

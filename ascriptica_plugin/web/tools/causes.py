@@ -15,7 +15,7 @@ from ..base import session
 OF_COURSES = ("course_unpublished", "not_looked_up")
 """Causes of courses, not of seats: to try again is to look the Canvas course up again."""
 
-SCOPE = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
+cause_scope = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
 """What sets two groups of one cause apart: that something else is to be done. A missing course is told by ours."""
 
 
@@ -69,7 +69,7 @@ def groups_of(connection: Connection, now: datetime) -> list[Group]:
 
 def _groups_of_people(connection: Connection) -> list[Group]:
     waiting = (Seat.connection_id == connection.id, due.waits())
-    of, how_many = (Seat.cause, SCOPE.label("scope")), func.count(Seat.participant_id.distinct())
+    of, how_many = (Seat.cause, cause_scope.label("scope")), func.count(Seat.participant_id.distinct())
     given_up = func.sum(case((Seat.parked_at.is_not(None), 1), else_=0))
     found = session().execute(
         select(*of, how_many, func.max(Seat.cause_detail), given_up).where(*waiting).group_by(Seat.cause, "scope")
@@ -121,7 +121,7 @@ def _groups_of_courses(connection: Connection, now: datetime) -> list[Group]:
             name, words = "not_looked_up", association.problem
         else:
             # Two of our courses in one Canvas course: its people are counted with the first.
-            name, count = "course_unpublished", in_canvas.pop(association.canvas_course_id, 0)
+            name, count = "course_unpublished", in_canvas.pop(association.canvas_course_id or 0, 0)
         if count or name == "not_looked_up":
             group = groups.setdefault(name, Group(name, "", 0))
             group.people += count

@@ -1,6 +1,7 @@
 """Tools → Courses: list, new, edit, cancel."""
 
 from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
@@ -38,7 +39,7 @@ OWN_FIELDS = (
 
 @blueprint.get("/tools/courses")
 @for_administrators
-def courses():
+def courses() -> ResponseReturnValue:
     """Every course with its places and its Canvas course."""
     found = session().scalars(
         select(Course).options(joinedload(Course.association)).order_by(Course.starts_at.nulls_last(), Course.code)
@@ -48,7 +49,7 @@ def courses():
 
 @blueprint.route("/tools/courses/new", methods=["GET", "POST"])
 @for_administrators
-def new_course():
+def new_course() -> ResponseReturnValue:
     """Add a course."""
     form = CourseForm()
     if form.validate_on_submit():
@@ -58,7 +59,7 @@ def new_course():
 
 @blueprint.route("/tools/courses/<code>/edit", methods=["GET", "POST"])
 @for_administrators
-def edit_course(code: str):
+def edit_course(code: str) -> ResponseReturnValue:
     """Change a course and its association."""
     found = course_or_404(code)
     canvas_course, _, canvas_section = (shown := _associated(found)).partition(SEPARATOR)
@@ -76,7 +77,7 @@ def edit_course(code: str):
 
 @blueprint.route("/tools/courses/<code>/cancel", methods=["GET", "POST"])
 @for_administrators
-def cancel_course(code: str):
+def cancel_course(code: str) -> ResponseReturnValue:
     """Say what cancelling the course will do, then do it."""
     found = course_or_404(code)
     form = CancelCourseForm()
@@ -101,7 +102,7 @@ def cancel_course(code: str):
     return page, 422 if form.errors else 200
 
 
-def _cancel(course: Course):
+def _cancel(course: Course) -> ResponseReturnValue:
     try:
         cancel(session(), course, clock.utc_now(), person().email)
         session().commit()
@@ -113,12 +114,12 @@ def _cancel(course: Course):
     return redirect(url_for(".roster", code=course.code))
 
 
-def _save(form: CourseForm, course: Course):
+def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
     """Look the association up first, with no transaction open; then store course and association in one."""
     changes = _changes_association(form, course)
     association, problem = _association(form) if changes else (None, None)
     if problem is not None:
-        getattr(form, problem.field).errors = [problem.sentence]
+        form[problem.field].errors = [problem.sentence]
         return _page(form, course if course.id else None, 422)
     begin_writing(session())
     if changes and _meanwhile(form, course):
@@ -137,8 +138,8 @@ def _save(form: CourseForm, course: Course):
     flash(f"{course.title} is saved.", "success")
     if moved_up:
         flash(f"{moved_up} {'person' if moved_up == 1 else 'people'} moved up from the waitlist.", "success")
-    if association is not None:
-        _tell_about(course.association)
+    if association is not None and course.association is not None:
+        _warn_about(course.association)
     return redirect(url_for(".roster", code=course.code))
 
 
@@ -199,7 +200,7 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
     return (None, outcome) if outcome.is_wrong else (made, None)
 
 
-def _tell_about(association: Association) -> None:
+def _warn_about(association: Association) -> None:
     if association.canvas_course_id is None:
         flash(
             f"{association.canvas_course} could not be looked up in Canvas yet. "
@@ -222,7 +223,7 @@ def _explain(form: CourseForm, refusal: str) -> None:
         raise AssertionError(f"unexpected refusal by the database: {refusal}")
 
 
-def _page(form: CourseForm, course: Course | None, status: int):
+def _page(form: CourseForm, course: Course | None, status: int) -> ResponseReturnValue:
     taken = None
     if course is not None:
         taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))

@@ -1,7 +1,7 @@
 """Everybody's Canvas access as /tools/canvas lists it: searched, filtered, page by page."""
 
 from flask import request
-from sqlalchemy import ColumnElement, and_, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import due, standing
@@ -30,7 +30,7 @@ def people(current: Settings) -> dict:
     else:
         # Everybody: asked in two parts, each of which is in order already.
         parts = [which] if where else [[*which, UNSETTLED], [*which, SETTLED]]
-        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) for part in parts]
+        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) or 0 for part in parts]
         total = sum(totals)
         page = min(page, pages_of(total))
         ids = _ids_of_page(parts, totals, page)
@@ -54,7 +54,7 @@ def _found_by(search: str) -> list[ColumnElement[bool]]:
     return [Seat.participant_id.in_(select(Participant.id).where(matches(search)))]
 
 
-def of_course(course_id: int):
+def of_course(course_id: int) -> Select:
     """The ids of the seats that registrations for one of our courses claim or have claimed."""
     return select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
 
@@ -62,7 +62,7 @@ def of_course(course_id: int):
 def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
     """Conditions on Seat for a standing, or for the cause that it waits for; each begins with an index's own words."""
     if where in ("enrolled", "removed"):
-        return [SETTLED, Seat.enrolled if where == "enrolled" else not_(Seat.enrolled)]
+        return [SETTLED, Seat.enrolled.expression if where == "enrolled" else not_(Seat.enrolled)]
     if where in STANDINGS:
         return [UNSETTLED, stands == where]
     return [due.waits(), Seat.cause == where] if where else []

@@ -1,8 +1,10 @@
 """/tools/import: a CSV file of courses, participants or registrations, taken in or only tried out, and its report."""
 
 import time
+from typing import IO
 
 from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
@@ -37,7 +39,7 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
 
 @blueprint.route("/tools/import", methods=["GET", "POST"])
 @for_administrators
-def import_file():
+def import_file() -> ResponseReturnValue:
     """Send a file; the last ones and what became of them."""
     form = ImportForm(kind=request.args.get("kind"))
     if not form.validate_on_submit():
@@ -65,7 +67,7 @@ def import_file():
     return redirect(url_for(".import_report", import_id=import_id))
 
 
-def _read(stream) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise csv_file.Unusable(
@@ -76,13 +78,13 @@ def _read(stream) -> bytes:
 
 @blueprint.get("/tools/import/<int:import_id>")
 @for_administrators
-def import_report(import_id: int):
+def import_report(import_id: int) -> ResponseReturnValue:
     """What became of a file's rows so far."""
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
 
 
-def _page(form: ImportForm, status: int = 200):
+def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
     last = select(Import).options(defer(Import.file), defer(Import.refused)).order_by(Import.id.desc()).limit(LAST)
     return render_template(
         "ascriptica/import.html",

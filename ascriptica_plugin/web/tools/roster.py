@@ -3,8 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
@@ -24,7 +26,7 @@ from ..forms import OnBehalfListForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
 from .everybody import of_course
-from .trying_again import release_and_tell
+from .trying_again import release_and_report
 
 A_CHUNK = 500
 MOST_TOLD = 10
@@ -36,7 +38,7 @@ COLUMNS = ("name", "email", "sis_user_id", "status", "registered_at", "withdrawn
 
 @blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
 @for_administrators
-def roster(code: str):
+def roster(code: str) -> ResponseReturnValue:
     """The roster; what is posted here registers people on behalf, one or a pasted list."""
     found = course_or_404(code)
     if request.method == "GET":
@@ -52,7 +54,7 @@ def roster(code: str):
     return _page(found, form, OnBehalfListForm(formdata=None)), 422
 
 
-def _register_one(course: Course, form: ParticipantForm):
+def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
     entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
     [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
     if isinstance(result, NotPossible):
@@ -69,7 +71,7 @@ def _register_one(course: Course, form: ParticipantForm):
     return redirect(url_for(".roster", code=course.code, another=1))
 
 
-def _register_list(course: Course, form: OnBehalfListForm):
+def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
     """All of them, or with `anyway` those that can be; else nobody, and every line that can't be is named."""
     good = [line for line in form.people.lines if line.problem is None]
     results = registrations.register_many(
@@ -101,7 +103,7 @@ def _so_many(n: int) -> str:
 
 @blueprint.post("/tools/courses/<code>/withdraw/<int:registration_id>")
 @for_administrators
-def withdraw_on_behalf(code: str, registration_id: int):
+def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
     """Withdraw somebody, or take them off the waitlist."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
@@ -121,12 +123,12 @@ def withdraw_on_behalf(code: str, registration_id: int):
 
 @blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
 @for_administrators
-def try_again_for(code: str, registration_id: int):
+def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
     """Try one person's Canvas access again at once."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
     access = standing.access_of(session(), [registration.id]).get(registration.id)
-    release_and_tell(
+    release_and_report(
         Seat.id == (access.seat_id if access else 0),
         whom=registration.participant.name,
         participant_id=registration.participant_id,
@@ -137,16 +139,16 @@ def try_again_for(code: str, registration_id: int):
 
 @blueprint.post("/tools/courses/<code>/try-again")
 @for_administrators
-def try_again_for_course(code: str):
+def try_again_for_course(code: str) -> ResponseReturnValue:
     """Try at once the Canvas access of everybody in the course who waits."""
     found = course_or_404(code)
-    release_and_tell(Seat.id.in_(of_course(found.id)), course_id=found.id)
+    release_and_report(Seat.id.in_(of_course(found.id)), course_id=found.id)
     return _back(found)
 
 
 @blueprint.post("/tools/courses/<code>/roster.csv")
 @for_administrators
-def roster_csv(code: str):
+def roster_csv(code: str) -> ResponseReturnValue:
     """Everybody on the roster as a file that a spreadsheet opens safely; the log tells who took it along."""
     found = course_or_404(code)
     begin_writing(session())
@@ -302,7 +304,7 @@ def _registration_or_404(course: Course, registration_id: int) -> Registration:
     return found
 
 
-def _back(course: Course):
+def _back(course: Course) -> ResponseReturnValue:
     """To the page of the roster that the button was on."""
-    where = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
+    where: dict[str, Any] = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
     return redirect(url_for(".roster", code=course.code, **where))
