@@ -1,4 +1,4 @@
-"""Every form. A field's error is a sentence that names the remedy; the office's rules are not here."""
+"""All forms. A field's error is a sentence that says what to do. The office's rules are in `office`."""
 
 import re
 from collections.abc import Callable
@@ -35,12 +35,12 @@ T = TypeVar("T")
 
 NO_CONTROLS = Regexp(
     re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
-    message="Take the line breaks and control characters out.",
+    message="Remove the line breaks and control characters.",
 )
 
 
 def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
-    """A validator of names and titles: something of them shows."""
+    """A validator for names and titles: at least one character is visible."""
 
     def validate(form: FlaskForm, field: StringField) -> None:
         if not people.shows(field.data):
@@ -50,7 +50,7 @@ def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
 
 
 def _read(reader: Callable[..., T], *values: Any) -> T:
-    """What a reader of `addresses` makes of the values; its sentence becomes the field's error."""
+    """Call `reader` with the values; the sentence of its ValueError becomes the field's error."""
     try:
         return reader(*values)
     except ValueError as error:
@@ -67,8 +67,10 @@ def _strip(value: str | None) -> str | None:
 
 
 class CanvasURLField(StringField):
-    """Takes whatever names a Canvas and turns it into its web service URL; `tidied_from` is what was typed instead, as
-    far as it may be shown: what follows a ? or # can be a secret."""
+    """Turns any address of a Canvas into its web service URL.
+
+    `tidied_from` is what was typed, without anything after a ? or #, since that may be a secret.
+    """
 
     data: Any  # what was typed; a str once valid
     tidied_from: str | None = None
@@ -82,7 +84,7 @@ class CanvasURLField(StringField):
 
 
 class CanvasRootIDField(StringField):
-    """A number, or an account's address on the Canvas typed above; `data` is an int once valid."""
+    """A number, or an account's address in the Canvas of the form's URL; `data` is an int once valid."""
 
     data: Any
 
@@ -104,7 +106,7 @@ class CourseSettingsForm(FlaskForm):
     canvas_token = PasswordField("Canvas web service token", filters=[_strip])
     canvas_root_id = CanvasRootIDField("Canvas root ID")
     missing_users = SelectField(
-        "People whom Canvas doesn't know",
+        "People without a Canvas user",
         choices=[
             SelectChoice("create", "Create a Canvas user for them"),
             SelectChoice("wait", "Let them wait for the office"),
@@ -119,18 +121,18 @@ class CourseSettingsForm(FlaskForm):
     )
     canvas_mail = SelectField(
         "When somebody is enrolled, Canvas",
-        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Tells them by mail")],
+        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],
     )
     on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
 
     def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
-            raise ValidationError("That is not a Canvas token: it has letters, digits and a ~, and no spaces.")
+            raise ValidationError("That is not a Canvas token. A token has letters, digits and a ~, and no spaces.")
 
 
 class OfficeTimeField(DateTimeLocalField):
-    """A date and time on the office's clock; `data` is UTC."""
+    """A date and time in the office's time zone; `data` is in UTC."""
 
     data: datetime | None
 
@@ -167,7 +169,7 @@ class PlacesField(IntegerField):
         except ValueError:
             raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
         if self.data is not None and abs(self.data) >= 2**31:
-            # A validator would make a float of it, which has an end.
+            # NumberRange would turn it into a float, which can overflow.
             self.data = None
             raise ValueError("Enter how many people fit, or leave it blank for no limit.")
 
@@ -190,7 +192,7 @@ class CourseForm(FlaskForm):
             InputRequired("Give the course a title."),
             Length(max=255, message="Keep the title to 255 characters."),
             NO_CONTROLS,
-            can_be_seen("Give the course a title that can be seen."),
+            can_be_seen("Give the course a visible title."),
         ],
     )
     description = TextAreaField(
@@ -252,11 +254,11 @@ class CourseForm(FlaskForm):
 
 
 class Confirmation(FlaskForm):
-    """Nothing but the CSRF token: for buttons."""
+    """Only the CSRF token: for buttons."""
 
 
 class PeopleListField(TextAreaField):
-    """One person a line; `lines` is what was read."""
+    """One person per line; `lines` are the parsed lines."""
 
     lines: list[PastedLine] = []
 
@@ -264,7 +266,7 @@ class PeopleListField(TextAreaField):
         typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
-        # Before each is read, which takes its time.
+        # Checked first, since parsing many lines takes a while.
         if len(typed) > MOST_LINES:
             raise ValidationError(f"That is {len(typed):,} people. Paste at most {MOST_LINES} at a time.")
         self.lines = read_people(typed)
@@ -274,58 +276,58 @@ class OnBehalfListForm(FlaskForm):
     """A pasted list of people whom the office registers."""
 
     people = PeopleListField(
-        "One person a line",
+        "One person per line",
         description="An email; an email, a comma and a name; or a name and the email in <angle brackets>.",
     )
 
 
 class CancelCourseForm(FlaskForm):
-    """The second question before a course with many people is cancelled."""
+    """Asks for the code before a course with many people is cancelled."""
 
     code = StringField("Type the course's code", filters=[_strip])
 
 
 class ParticipantForm(FlaskForm):
-    """Who somebody is; what was there before and is not changed is not judged, since it may be the host's."""
+    """A participant's data. An unchanged value is not validated, since it may come from the host."""
 
     name = StringField("Name", filters=[_strip])
     email = StringField("Email", filters=[_strip])
     sis_user_id = StringField(
         "SIS ID",
         filters=[lambda value: (value or "").strip() or None],
-        description="The person's ID in Canvas's SIS data. With it, Canvas knows them whatever their email is.",
+        description="The person's ID in Canvas's SIS data. With it, Canvas finds them whatever their email is.",
     )
 
     def validate_name(self, field: Field) -> None:
-        self._judge(field, people.read_name)
+        self._read_if_changed(field, people.read_name)
 
     def validate_email(self, field: Field) -> None:
-        self._judge(field, people.read_email)
+        self._read_if_changed(field, people.read_email)
 
     def validate_sis_user_id(self, field: Field) -> None:
-        self._judge(field, people.read_sis_user_id)
+        self._read_if_changed(field, people.read_sis_user_id)
 
-    def _judge(self, field: Field, reader: Callable[[str], str | None]) -> None:
+    def _read_if_changed(self, field: Field, reader: Callable[[str], str | None]) -> None:
         if field.object_data is None or field.data != field.object_data:
             field.data = _read(reader, field.data or "")
 
 
 class EraseForm(FlaskForm):
-    """The second question before a participant is erased."""
+    """Asks for the name before a participant is erased."""
 
     end_access = BooleanField("End their access to Canvas", default=True)
     name = StringField("Type the participant's name", filters=[_strip])
 
 
 class ImportForm(FlaskForm):
-    """A CSV file to import, or only to try out."""
+    """A CSV file to import or to try out."""
 
     kind = SelectField("What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in COLUMNS])
     file = FileField(
         "CSV file",
         validators=[
             FileRequired("Choose a file."),
-            FileAllowed(ENDINGS, "Choose a CSV file, whose name ends with .csv."),
+            FileAllowed(ENDINGS, "Choose a CSV file. Its name ends with .csv."),
         ],
     )
-    dry_run = BooleanField("Only try it out: tell what would become of each row, and change nothing")
+    dry_run = BooleanField("Only try it out: show what would happen to each row, and change nothing")

@@ -1,4 +1,4 @@
-"""/healthz: whether this process can serve."""
+"""/healthz: whether this process can serve requests."""
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue

@@ -1,9 +1,9 @@
-"""/tools/canvas: where all Canvas access stands, what waits for what, and the answers that only a person can give."""
+"""/tools/canvas: the status of all Canvas access, what waits and why, and the questions that only a person can answer."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock, retry
+from ... import clock
 from ...ledger import standing
 from ...ledger.causes import CAUSES, remedy
 from ...office import answers
@@ -18,7 +18,7 @@ from .everybody import STANDINGS, people
 @blueprint.get("/tools/canvas")
 @for_administrators
 def canvas_access() -> ResponseReturnValue:
-    """Counts, then what waits by cause, most urgent first, then every person's access."""
+    """The counts; what waits, by cause, most urgent first; and everybody's access."""
     current, now = settings(), clock.utc_now()
     connection = current.connection
     hold = None
@@ -35,7 +35,6 @@ def canvas_access() -> ResponseReturnValue:
         standings=STANDINGS,
         waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),
         causes=CAUSES,
-        tries=retry.TRIES,
         form=Confirmation(),
     )
 
@@ -43,7 +42,7 @@ def canvas_access() -> ResponseReturnValue:
 @blueprint.post("/tools/canvas/<int:seat_id>/choose")
 @for_administrators
 def choose_canvas_user(seat_id: int) -> ResponseReturnValue:
-    """The answer to who a participant is in Canvas: one of the candidates, or somebody new with another login."""
+    """Answer who a participant is in Canvas: one of the candidates, or a new user with another login."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     typed = request.form.get("canvas_user_id", "")
@@ -69,7 +68,7 @@ def choose_canvas_user(seat_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/canvas/<int:seat_id>/decide")
 @for_administrators
 def decide_enrollment(seat_id: int) -> ResponseReturnValue:
-    """Whether an enrollment that was there before us stays in Canvas after a withdrawal, or goes."""
+    """Keep or remove an enrollment that was in Canvas before the registration, after a withdrawal."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     if seat.cause == "found_there" and request.form.get("answer") in ("keep", "remove"):

@@ -20,10 +20,10 @@ from ..forms import CancelCourseForm, CourseForm
 from ..registering import course_or_404
 
 MANY = 20
-"""To cancel a course with more people than that takes a second question."""
+"""Cancelling a course with more people than this needs its code typed."""
 
 SEPARATOR = "|"
-"""Between course and section in what the form remembers to have shown."""
+"""Between course and section in `canvas_shown`, the hidden field with what the form showed."""
 
 OWN_FIELDS = (
     "code",
@@ -40,7 +40,7 @@ OWN_FIELDS = (
 @blueprint.get("/tools/courses")
 @for_administrators
 def courses() -> ResponseReturnValue:
-    """Every course with its places and its Canvas course."""
+    """All courses with their places and Canvas courses."""
     found = session().scalars(
         select(Course).options(joinedload(Course.association)).order_by(Course.starts_at.nulls_last(), Course.code)
     )
@@ -78,7 +78,7 @@ def edit_course(code: str) -> ResponseReturnValue:
 @blueprint.route("/tools/courses/<code>/cancel", methods=["GET", "POST"])
 @for_administrators
 def cancel_course(code: str) -> ResponseReturnValue:
-    """Say what cancelling the course will do, then do it."""
+    """Show what cancelling the course will do, then do it."""
     found = course_or_404(code)
     form = CancelCourseForm()
     registered, waiting = found.places_taken, waitlist.waiting(session(), found)
@@ -115,7 +115,7 @@ def _cancel(course: Course) -> ResponseReturnValue:
 
 
 def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
-    """Look the association up first, with no transaction open; then store course and association in one."""
+    """Look up the association first, with no transaction open; then store course and association in one."""
     changes = _changes_association(form, course)
     association, problem = _association(form) if changes else (None, None)
     if problem is not None:
@@ -144,7 +144,7 @@ def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
 
 
 def _associated(course: Course) -> str:
-    """The Canvas course and section that the course has in the Canvas in use, as typed; nothing of another Canvas."""
+    """The course's Canvas course and section as typed; empty if they are in another Canvas than the one in use."""
     association = course.association if course.id else None
     if association is None or association.connection_id not in (None, settings().connection_id):
         return ""
@@ -152,7 +152,7 @@ def _associated(course: Course) -> str:
 
 
 def _changes_association(form: CourseForm, course: Course) -> bool:
-    """Whether saving acts on the association. One left as it was shown is only looked up again, if it still is."""
+    """Whether saving changes the association or, if it was left as shown and still is the same, looks it up again."""
     if not settings().display_canvas:
         return False
     typed = form.canvas_course.data and f"{form.canvas_course.data}{SEPARATOR}{form.canvas_section.data or ''}"
@@ -163,7 +163,7 @@ def _changes_association(form: CourseForm, course: Course) -> bool:
 
 
 def _meanwhile(form: CourseForm, course: Course) -> bool:
-    """Whether a colleague has changed the association since the form was shown; then the form says so."""
+    """Whether a colleague changed the association after the form was shown; if so, adds the error to the form."""
     if course.id:
         session().refresh(course)
     now = _associated(course)
@@ -179,7 +179,7 @@ def _meanwhile(form: CourseForm, course: Course) -> bool:
 
 
 def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome | None]:
-    """The association as typed, looked up in Canvas where Canvas answers; else to be looked up by the worker."""
+    """The association as typed, looked up in Canvas. If Canvas does not answer, the worker looks it up later."""
     current = settings()
     if not form.canvas_course.data:
         return None, None
@@ -204,17 +204,17 @@ def _warn_about(association: Association) -> None:
     if association.canvas_course_id is None:
         flash(
             f"{association.canvas_course} could not be looked up in Canvas yet. "
-            "It is looked up by itself as soon as Canvas answers.",
+            "We look it up automatically as soon as Canvas answers.",
             "warning",
         )
     elif association.concluded:
-        flash(f"{association.canvas_course_name} is concluded in Canvas, which takes nobody in any more.", "warning")
+        flash(f"{association.canvas_course_name} is concluded in Canvas, so nobody can be enrolled in it.", "warning")
     elif not association.published:
         flash(f"{association.canvas_course_name} is not published in Canvas: people can't enter it yet.", "warning")
 
 
 def _explain(form: CourseForm, refusal: str) -> None:
-    """Turn the constraint that the database names into the field's sentence."""
+    """Add the error for the constraint that the database names to its field."""
     if "uq_ascriptica_course_code" in refusal:
         form.code.errors = [f"There is a course {form.code.data} already. Choose another code."]
     elif "places_within_capacity" in refusal:
@@ -233,7 +233,7 @@ def _page(form: CourseForm, course: Course | None, status: int) -> ResponseRetur
 
 
 def _sections(course: Course | None) -> list[Section]:
-    """The sections of the associated Canvas course to choose from; none where Canvas does not tell at once."""
+    """The sections of the associated Canvas course; empty if Canvas does not answer quickly."""
     connection = settings().connection
     association = course.association if course is not None else None
     if not settings().display_canvas or association is None or not association.canvas_course_id:

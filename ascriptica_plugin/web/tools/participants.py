@@ -1,4 +1,4 @@
-"""/tools/participants: find people, correct them, see all their registrations, try again, export and erase them."""
+"""/tools/participants: find participants, correct their data, see their registrations, try again, export, erase."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,14 @@ from .trying_again import release_and_report
 @blueprint.get("/tools/participants")
 @for_administrators
 def participants() -> ResponseReturnValue:
-    """People by name, with how many courses they are registered for."""
+    """Participants by name, with the number of courses they are registered for."""
     q = typed_search("q")
     which = and_(people.matches(q), Participant.erased_at.is_(None))
     total = session().scalar(select(func.count()).select_from(Participant).where(which)) or 0
     pages = pages_of(total)
     page = page_asked_for(pages)
     in_order = (func.lower(Participant.name), Participant.id)
-    # Ids alone are sorted faster than people.
+    # Sorting ids alone is faster than sorting whole rows.
     ids = select(Participant.id).where(which).order_by(*in_order).offset(start_of(page)).limit(A_PAGE)
     shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
     return render_template(
@@ -45,7 +45,7 @@ def participants() -> ResponseReturnValue:
 
 
 def _courses_of(shown: Sequence[Participant]) -> dict[int, int]:
-    """How many courses each of them is registered for."""
+    """The number of courses each participant is registered for, by participant id."""
     return dict(
         session()
         .execute(
@@ -60,7 +60,7 @@ def _courses_of(shown: Sequence[Participant]) -> dict[int, int]:
 @blueprint.route("/tools/participants/<int:participant_id>", methods=["GET", "POST"])
 @for_administrators
 def participant(participant_id: int) -> ResponseReturnValue:
-    """One participant: their data, to be corrected, and all their registrations."""
+    """One participant: their data in a form, and all their registrations."""
     found = _participant_or_404(participant_id)
     form = ParticipantForm(obj=found)
     if found.erase_at or found.erased_at or not form.validate_on_submit():
@@ -69,7 +69,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
     facts = {name: getattr(form, name).data for name in people.LABELS}
     if not people.correct(session(), found, clock.utc_now(), person().email, **facts):
         session().rollback()
-        flash("Nothing was different, so nothing has changed.")
+        flash("You changed nothing, so nothing was saved.")
         return redirect(url_for(".participant", participant_id=participant_id))
     remark = None
     try:
@@ -89,7 +89,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/participants/<int:participant_id>/try-again")
 @for_administrators
 def try_again_for_participant(participant_id: int) -> ResponseReturnValue:
-    """Make due now whatever of this participant's waits for Canvas or for a person."""
+    """Try all of this participant's waiting Canvas access again now."""
     found = _participant_or_404(participant_id)
     release_and_report(Seat.participant_id == found.id, whom=found.name, participant_id=found.id)
     return redirect(url_for(".participant", participant_id=participant_id))
@@ -98,7 +98,7 @@ def try_again_for_participant(participant_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/participants/<int:participant_id>/export")
 @for_administrators
 def export_participant(participant_id: int) -> ResponseReturnValue:
-    """All that is held of the participant, as a file to hand to them."""
+    """All data about the participant as a JSON file to give to them."""
     found = _participant_or_404(participant_id)
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", participant_id=found.id)
@@ -113,7 +113,7 @@ def export_participant(participant_id: int) -> ResponseReturnValue:
 @blueprint.route("/tools/participants/<int:participant_id>/erase", methods=["GET", "POST"])
 @for_administrators
 def erase_participant(participant_id: int) -> ResponseReturnValue:
-    """Say what erasing the participant will do, then do it, or have it done when Canvas agrees."""
+    """Show what erasing the participant will do, then do it, or schedule it for when their Canvas access has ended."""
     found = _participant_or_404(participant_id)
     if found.erased_at:
         return redirect(url_for(".participant", participant_id=participant_id))

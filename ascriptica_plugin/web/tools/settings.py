@@ -19,7 +19,7 @@ from ..forms import CourseSettingsForm
 @blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
 @for_administrators
 def course_settings() -> ResponseReturnValue:
-    """The Display Canvas toggle and the connection below it."""
+    """The Display Canvas switch and the connection."""
     now = settings()
     in_use = now.connection
     form = CourseSettingsForm(
@@ -41,7 +41,7 @@ def course_settings() -> ResponseReturnValue:
         form.canvas_root_id.data = right_root_id
     if not form.validate():
         if form.canvas_token.data:
-            again = "Paste the token again: it is kept only together with an address and a root ID that can be right."
+            again = "Paste the token again: it is only kept together with a valid address and root ID."
             form.canvas_token.errors = [*form.canvas_token.errors, again]
         return _page(form, now, status=422)
     return _connect(form)
@@ -51,7 +51,9 @@ def _switch_off() -> ResponseReturnValue:
     _settings_to_change().display_canvas = False
     activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
     session().commit()
-    flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
+    flash(
+        "Canvas is switched off. What you saved is kept. Changes made meanwhile are sent when you switch it on again."
+    )
     return redirect(url_for(".course_settings"))
 
 
@@ -62,7 +64,7 @@ def _discard() -> ResponseReturnValue:
 
 
 def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
-    """Check what was typed and adopt it, or say what is wrong with it; nothing typed is lost either way."""
+    """Check what was typed and use it, or show what is wrong. What was typed is kept either way."""
     canvases, now = plugin().canvases, clock.utc_now()
     url, root_id = form.canvas_url.data, form.canvas_root_id.data
     token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
@@ -103,7 +105,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
 
 
 def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
-    """What to do with whom holds for what is done from now on, whatever the connection's check says."""
+    """Save the settings about people. They apply from now on, whatever the check of the connection says."""
     let_us_create = form.missing_users.data == "create" and not current.create_users
     current.create_users = form.missing_users.data == "create"
     current.by_invitation = form.enroll.data == "invited"
@@ -114,7 +116,7 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
 
 
 def _settings_to_change() -> Settings:
-    """The settings row as it is now, in a transaction that will write."""
+    """The current settings row, in a transaction that will write."""
     begin_writing(session())
     return session().get_one(Settings, 1, populate_existing=True)
 

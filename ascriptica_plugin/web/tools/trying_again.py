@@ -1,4 +1,4 @@
-"""Try again at once: for a cause, a person, a course or everybody; wherever a page of the office has the button."""
+"""Try again now: for a cause, a person, a course or everybody. Several office pages have the button."""
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,7 @@ from .causes import OF_COURSES, cause_scope
 @blueprint.post("/tools/canvas/try-again")
 @for_administrators
 def try_again() -> ResponseReturnValue:
-    """Try again at once: what waits for one cause, one person's seat, or all that needs no person's answer."""
+    """Try one cause, one seat, or everything that needs no answer again now."""
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
@@ -41,9 +41,9 @@ def _look_up_again(connection: Connection) -> None:
 
 
 def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
-    """Try again for the seats that the conditions on Seat pick, write it into the log, and tell what happens now.
+    """Try the seats that match the conditions again, note it in the activity log, and show a message.
 
-    `whom` names them, else they are counted; `about` is what the log entry is about.
+    `whom` names the people in the message; without it they are counted. `about` goes into the log entry.
     """
     current, now = settings(), clock.utc_now()
     connection, count = current.connection, 0
@@ -59,7 +59,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     if connection is None or not current.display_canvas:
         flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")
     elif hold:
-        flash(f"Everybody waits: {_in_a_sentence(CAUSES[hold].title)}. We ask Canvas once more now.", "warning")
+        flash(f"Everybody waits: {_in_a_sentence(CAUSES[hold].title)}. We are asking Canvas again now.", "warning")
     elif count:
         flash(f"Trying again for {whom}.", "success")
     else:
