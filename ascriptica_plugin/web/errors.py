@@ -30,8 +30,8 @@ WORDS = {
     ),
     503: (
         "We can't reach our records at the moment",
-        "It is not your fault, and everything saved before is safe. Open the page again in a minute. Check whether your "
-        "last step was saved before you repeat it.",
+        "It is not your fault, and everything saved before is safe. Open the page again in a minute. Check whether "
+        "your last step was saved before you repeat it.",
     ),
 }
 AGAIN_SECONDS = 30

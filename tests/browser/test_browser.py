@@ -139,7 +139,7 @@ class Walk:
         return False
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
-        # A page that moves on by itself may replace what was just found: then it is looked for again.
+        # A page that updates automatically may replace what was just found: then it is looked for again.
         waiting = WebDriverWait(self.browser, 20, ignored_exceptions=[StaleElementReferenceException])
         waiting.until(lambda browser: true(), f"{otherwise} on {self.browser.current_url}")
 

@@ -1,4 +1,4 @@
-"""/tools/canvas: the status of all Canvas access, what waits and why, and the questions that only a person can answer."""
+"""/tools/canvas: the status of all Canvas access, what waits and why, and questions for the office."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -16,7 +16,7 @@ OF_COURSES = ("course_unpublished", "not_looked_up")
 """Causes of courses, not of seats. Trying again means looking up the Canvas course again."""
 
 cause_scope = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
-"""Splits a cause into groups that need different remedies. Missing Canvas courses need no split: we list our courses."""
+"""Splits a cause into groups that need different remedies. Missing Canvas courses need none: we list ours."""
 
 
 @dataclass

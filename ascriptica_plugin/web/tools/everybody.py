@@ -60,7 +60,7 @@ def of_course(course_id: int) -> Select:
 
 
 def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Conditions on Seat for a standing or a cause. Each begins with the condition of a partial index, so that it is used."""
+    """Conditions on Seat for a standing or a cause. Each begins with a partial index's condition, to use it."""
     if where in ("enrolled", "removed"):
         return [SETTLED, Seat.enrolled.expression if where == "enrolled" else not_(Seat.enrolled)]
     if where in STANDINGS:
