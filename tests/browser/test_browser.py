@@ -449,7 +449,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     (folder / "people.csv").write_text("email\nx@example.org\nnobody\n", encoding="utf-8")
     looks.fill(file=str(folder / "people.csv"))
     looks.press("Import")
-    looks.sees("Rows that can't be taken")
+    looks.sees("Rows that can't be imported")
 
 
 def contrast(one: str, other: str) -> float:

@@ -149,7 +149,9 @@ def test_whoever_would_lose_the_place_is_told_before(here, kim):
     kim.post("/courses/ART/register")
     assert "somebody else gets yours" not in words(kim.get("/courses/ART"))
     wait_for(here, course, "max")
-    assert "1 person waits for a place. If you withdraw, somebody else gets yours immediately." in words(kim.get("/courses/ART"))
+    assert "1 person waits for a place. If you withdraw, somebody else gets yours immediately." in words(
+        kim.get("/courses/ART")
+    )
 
 
 def test_leaving_the_waitlist_gives_no_place_back(here, kim):

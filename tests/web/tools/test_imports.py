@@ -94,7 +94,7 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     assert len(all_of(app, Participant)) == 5
     rounds.take_files_in(app)
     answer = admin.get(address)
-    assert "9 of 10 rows are in" in words(answer)
+    assert "9 of 10 rows are imported" in words(answer)
     assert "Line 2 That is not an email address." in words(answer)
     assert "data-moving" not in answer.text
     assert all_of(app, Import)[0].file is None
