@@ -3,7 +3,7 @@
   const began = Date.now();
   let timer;
 
-  // What a page says of an element: a form's CSRF token is new every time, and what is unfolded is the reader's own.
+  // The content of an element, without what differs on every load (CSRF tokens) and what the reader has unfolded.
   const seen = (element) => {
     const copy = element.cloneNode(true);
     copy.querySelectorAll("[name=csrf_token]").forEach((input) => input.remove());
@@ -32,7 +32,7 @@
       if (answer.redirected) return;
       if (answer.ok) bringUpToDate(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      // Away for a moment: the next look will tell.
+      // Offline for a moment: the next look tries again.
     }
     lookLater();
   };

@@ -1,6 +1,6 @@
-"""The pages: Flask views on one blueprint. Knows the rules below it, not RQ, Redis or requests.
+"""The pages: Flask views on one blueprint. They use the packages below, but not RQ, Redis or requests.
 
-Importing the modules puts their views on the blueprint; `tools` is what administrators see.
+Importing the modules adds their views to the blueprint. `tools` has the administrators' pages.
 """
 
 from . import errors, health, registering, tools

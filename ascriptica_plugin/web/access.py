@@ -1,4 +1,4 @@
-"""Where a registration's Canvas access stands, in words: for the participant and for the office."""
+"""The status of a registration's Canvas access in words: for the participant and for the office."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,9 +12,9 @@ from .base import session, settings
 
 @dataclass(frozen=True)
 class CanvasAccess:
-    """One registration's standing in words: `text` for the participant, `office` for administrators.
+    """The status of one registration in words: `text` for the participant, `office` for administrators.
 
-    `tone` is waiting, settled or stuck. `moving`: it will change by itself, so the page keeps looking.
+    `tone` is waiting, settled or stuck. `moving`: it will change automatically, so the page updates.
     """
 
     text: str
@@ -25,32 +25,34 @@ class CanvasAccess:
 
 
 def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
-    """Where the Canvas access of each registration stands; nothing while Display Canvas is off."""
+    """The Canvas access of each registration, by its id. Empty while Display Canvas is off."""
     current = settings()
     if not current.display_canvas or not of:
         return {}
     found = standing.access_of(session(), [registration.id for registration in of])
     connection = current.connection
-    words = {}
+    words: dict[int, CanvasAccess] = {}
     for registration in of:
         access = found.get(registration.id)
-        if access is not None and (connection is None or access.connection_id != connection.id):
-            access = None
         association = registration.course.association
         is_in = registration.status == "registered"
-        if access is None:
+        if connection is None or access is None or access.connection_id != connection.id:
             if is_in and association is not None:
                 words[registration.id] = _not_looked_up(association, current.connection_id)
         elif access.standing in ("enrolled", "removed"):
             words[registration.id] = _settled(access, association, connection.canvas_url, is_in)
         elif connection.hold_cause:
             hold = CAUSES[connection.hold_cause]
-            text = hold.participant if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
+            text = (
+                hold.participant
+                if is_in
+                else "You have withdrawn. Your access to the Canvas course ends automatically."
+            )
             words[registration.id] = CanvasAccess(text, hold.title, "waiting", moving=True)
         elif access.standing == "due":
             words[registration.id] = _on_the_way(access, standing.is_throttled(connection, clock.utc_now()), is_in)
         else:
-            cause = CAUSES.get(access.cause)
+            cause = CAUSES.get(access.cause or "")
             text = cause.participant if cause else OFFICE
             if not is_in and access.cause != "found_there":
                 text = "You have withdrawn. The office still has to end your access to the Canvas course."
@@ -61,9 +63,9 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
 def _on_the_way(access: standing.Access, throttled: bool, is_in: bool) -> CanvasAccess:
     office = "Being added to Canvas …" if is_in else "Being removed from Canvas …"
     if access.cause:
-        # Tried and not done yet. It goes on by itself; only what is given up is for the office.
-        text = SOON if is_in else "You have withdrawn. Your access to the Canvas course ends by itself."
-        return CanvasAccess(text, f"{CAUSES[access.cause].title}; tried again by itself", "waiting", moving=True)
+        # Tried, and not done yet. We try again automatically. The office only acts on what was given up.
+        text = SOON if is_in else "You have withdrawn. Your access to the Canvas course ends automatically."
+        return CanvasAccess(text, f"{CAUSES[access.cause].title}; trying again automatically", "waiting", moving=True)
     if not is_in:
         return CanvasAccess("Ending your access to the Canvas course …", office, "waiting", moving=True)
     text = CAUSES["throttled"].participant if throttled else "Adding you to the Canvas course …"

@@ -1,11 +1,13 @@
-"""What every page stands on: the blueprint, who is asking, the session, headers that shut doors, word of refusals."""
+"""What every page needs: the blueprint, the signed-in person, the session, security headers, a log of refusals."""
 
 import functools
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
+from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -55,8 +57,8 @@ HEADERS = {
 }
 
 
-def plugin():
-    """The application's `Plugin`."""
+def plugin() -> Any:
+    """The application's `Plugin`; its type is out of reach, since `extension` imports the pages."""
     return current_app.extensions["ascriptica"]
 
 
@@ -66,7 +68,7 @@ def session() -> Session:
 
 
 def person() -> Person:
-    """Who is signed in; 401, which the host answers with its sign-in, when nobody is."""
+    """The signed-in person. 401 when nobody is signed in; the host answers that with its sign-in page."""
     found = plugin().load_participant()
     if found is None:
         abort(401)
@@ -74,43 +76,45 @@ def person() -> Person:
 
 
 def for_everybody(view: Callable) -> Callable:
-    """Marks a page that needs no sign-in, so that forgetting a guard can be told from meaning none."""
-    view.guard = "everybody"
-    return view
+    """Marks a page that needs no sign-in, so that a test can find a view whose guard was forgotten."""
+    return _marked(view, "everybody")
 
 
 def for_participants(view: Callable) -> Callable:
-    """Only for people who are signed in; the view's first argument is the `Person`."""
+    """Only for signed-in people. The view's first argument is the `Person`."""
 
     @functools.wraps(view)
-    def guarded(**kwargs):
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
         return view(person(), **kwargs)
 
-    guarded.guard = "participants"
-    return guarded
+    return _marked(guarded, "participants")
 
 
 def only_administrators() -> None:
-    """401 when nobody is signed in, 403 for anybody else who is no administrator."""
+    """401 when nobody is signed in, 403 when the person is not an administrator."""
     if not plugin().may_administer():
         person()
         abort(403)
 
 
 def for_administrators(view: Callable) -> Callable:
-    """Only for administrators, as `only_administrators` says."""
+    """Only for administrators; see `only_administrators`."""
 
     @functools.wraps(view)
-    def guarded(**kwargs):
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
         only_administrators()
         return view(**kwargs)
 
-    guarded.guard = "administrators"
-    return guarded
+    return _marked(guarded, "administrators")
+
+
+def _marked(view: Callable, guard: str) -> Callable:
+    cast(Any, view).guard = guard
+    return view
 
 
 def init_app(app: Flask, url_prefix: str | None) -> None:
-    """Register the pages, and CSRF protection where the host has none."""
+    """Register the pages, and CSRF protection if the host has none."""
     if "csrf" not in app.extensions:
         CSRFProtect(app)
     app.register_blueprint(blueprint, url_prefix=url_prefix)
@@ -118,19 +122,19 @@ def init_app(app: Flask, url_prefix: str | None) -> None:
 
 @blueprint.after_request
 def shut_doors(response: Response) -> Response:
-    """The headers that every page of ours carries."""
+    """Add the security headers that each of our pages has."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 HIGHEST_ID = 2**31 - 1
-"""The highest id that a table of ours can have; a database fails on a higher number instead of not finding it."""
+"""The highest id that our tables can have. A higher number makes the query fail instead of finding nothing."""
 
 
 @blueprint.url_value_preprocessor
 def refuse_ids_too_high(endpoint: str | None, values: dict | None) -> None:
-    """404 where a number in the path can be no id of ours, so that no view has to look."""
+    """404 if a number in the path is too high to be an id, so that no view has to check."""
     if any(isinstance(value, int) and value > HIGHEST_ID for value in (values or {}).values()):
         abort(404)
 
@@ -139,11 +143,11 @@ REFUSED = (400, 403, 405, 413)
 
 
 @blueprint.after_app_request
-def tell_what_was_refused(response: Response) -> Response:
-    """Say in the process's log who asked in vain for what; of its own pages a host tells itself."""
+def log_refusals(response: Response) -> Response:
+    """Write refused requests to the process log. The host logs those for its own pages."""
     ours = request.endpoint is None or (request.blueprint or "").startswith(blueprint.name)
     if ours and response.status_code in REFUSED:
-        # The rule, since a path may hold a one-time link.
+        # The rule, not the path: a path may contain a one-time link.
         what = f"{request.method} {request.url_rule or 'no page of ours'}"
         log.warning("%d for %s, asked by %s from %s.", response.status_code, what, _asking(), request.remote_addr)
     return response
@@ -159,13 +163,13 @@ def _asking() -> str:
 
 @blueprint.app_template_filter("office_time")
 def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> str:
-    """A UTC time on the office's clock."""
+    """A UTC time in the office's time zone."""
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
 
 
 @blueprint.context_processor
 def for_every_page() -> dict:
-    """What base.html needs. After a failure it asks nobody, since asking may be what failed."""
+    """What base.html needs. After a failure nothing is queried, since a query may have failed."""
     shown = {"timezone": plugin().timezone.key.replace("_", " ")}
     if g.get("ascriptica_bare"):
         return shown | {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
@@ -178,23 +182,23 @@ def for_every_page() -> dict:
 
 
 def typed_search(name: str) -> str:
-    """What the query string's field asks to search for, short enough for any database to compare all its words."""
+    """The search words in a field of the query string, cut to a length that any database can handle."""
     return request.args.get(name, "").replace("\x00", "").strip()[:200]
 
 
 def has_accounts() -> bool:
-    """Whether people sign in at pages of this site's, not at a host's."""
+    """Whether this site has its own sign-in pages, rather than the host's."""
     return plugin().sign_ins is not None
 
 
 def settings() -> Settings:
-    """Course Settings, read once a request, and once more after each commit or rollback in it."""
-    # A session forgets what nobody holds, so the request holds it; whether it is still up to date the session knows.
+    """Course Settings, read once per request, and again after each commit or rollback."""
+    # A session forgets objects that nothing refers to, so the request keeps a reference. The session refreshes it.
     g.ascriptica_settings = session().get_one(Settings, 1)
     return g.ascriptica_settings
 
 
 @blueprint.teardown_app_request
-def let_settings_go(error: BaseException | None) -> None:
-    """The next request reads them anew, also where one application context serves several."""
+def forget_settings(error: BaseException | None) -> None:
+    """The next request reads them again, even if one application context serves several requests."""
     g.pop("ascriptica_settings", None)

@@ -1,8 +1,9 @@
-"""What a person reads when a request can't be done: a sentence and a way on, never a trace."""
+"""The error pages: a sentence and a next step, never a stack trace."""
 
 from contextlib import suppress
 
 from flask import Blueprint, current_app, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
@@ -16,67 +17,68 @@ WORDS = {
     ),
     403: (
         "This page is for administrators",
-        "You are signed in, but not as an administrator. If you should be one, ask whoever looks after this site.",
+        "You are signed in, but not as an administrator. If you should be one, ask the operator of this site.",
     ),
     404: ("There is no such page", "The address may have a typing error, or what was here has been removed."),
-    405: ("Nothing to see at this address", "It only takes what a form sends. Nothing was changed."),
+    405: ("Nothing to see at this address", "This address only accepts forms. Nothing was changed."),
     413: ("That was too large to send", "Nothing was saved. Go back, shorten the text, and send it again."),
     422: ("That could not be saved", "Something in the form is not right. Go back, correct it, and send it again."),
     500: (
         "Something went wrong on our side",
-        "It is not your doing, and what was saved before is safe. Try again in a minute; if it happens again, tell "
-        "whoever looks after this site when it happened.",
+        "It is not your fault, and everything saved before is safe. Try again in a minute. If it happens again, tell "
+        "the operator of this site when it happened.",
     ),
     503: (
         "We can't reach our records at the moment",
-        "It is not your doing, and what was saved before is safe. Open the page again in a minute, and look whether "
-        "your last step is there before you take it again.",
+        "It is not your fault, and everything saved before is safe. Open the page again in a minute. Check whether "
+        "your last step was saved before you repeat it.",
     ),
 }
 AGAIN_SECONDS = 30
-"""When to ask again for a page whose database was away, full, or too busy."""
+"""When to request a page again whose database was down, full or too busy."""
 
 OPEN_TOO_LONG = (
     "This page was open too long",
-    "For your safety a form is only good for a while, and this one no longer is. Nothing was changed. Open the page "
-    "again and send it once more. If it happens at once, allow this site to set cookies.",
+    "For your safety, a form expires after a while. Nothing was changed. Open the page again and send it once more. "
+    "If it happens immediately, allow this site to set cookies.",
 )
 
 
-def page(error: HTTPException):
-    """The error page for an error that Flask hands over."""
-    if error.code >= 500:
+def page(error: HTTPException) -> ResponseReturnValue:
+    """The error page for an HTTP error."""
+    code = error.code or 500
+    if code >= 500:
         _leave_the_database_out()
     try:
         context = for_every_page()
     except SQLAlchemyError:
         _leave_the_database_out()
         context = for_every_page()
-    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[error.code]
+    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[code]
     context |= {"title": title, "text": text, "back": page_before()}
-    response = make_response(render_template("ascriptica/error.html", **context), error.code)
-    if error.code == 503:
+    response = make_response(render_template("ascriptica/error.html", **context), code)
+    if code == 503:
         response.headers["Retry-After"] = AGAIN_SECONDS
     return shut_doors(response)
 
 
-def page_without_database(error: SQLAlchemyError):
-    """The same where the database is away, full or too busy, which is for the operator and passes."""
+def page_without_database(error: SQLAlchemyError) -> ResponseReturnValue:
+    """The error page for a database that is down, full or too busy; it is logged for the operator."""
     reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    # Not the path, which may be a one-time link's. With its trace, since SQLite tells our own mistakes so too.
+    # Not the path, which may be a one-time link. With the trace, since SQLite also reports our own mistakes like this.
     what = (request.method, request.endpoint, reason)
     current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error)
     return page(ServiceUnavailable())
 
 
-def page_at_no_address(error: HTTPException):
-    """The same where no page of anybody's was found, under our prefix; elsewhere the error is not ours."""
+def page_at_no_address(error: HTTPException) -> ResponseReturnValue:
+    """The error page for an unknown address under our prefix. Other addresses are the host's."""
     prefix = current_app.config["ASCRIPTICA_URL_PREFIX"] or ""
     return page(error) if request.path.startswith(prefix) else error
 
 
 def register(pages: Blueprint) -> None:
-    """Answer the errors of a blueprint of ours with the error page."""
+    """Show the error page for errors in one of our blueprints."""
     for code in WORDS:
         pages.register_error_handler(code, page)
     pages.register_error_handler(CSRFError, page)
@@ -85,14 +87,14 @@ def register(pages: Blueprint) -> None:
 
 
 def _leave_the_database_out() -> None:
-    """Whatever failed may be what the error page would ask."""
+    """Build the error page without queries, since a query may be what failed."""
     g.ascriptica_bare = True
     with suppress(SQLAlchemyError):
         session().rollback()
 
 
 def page_before() -> str | None:
-    """The path of the page that the person came from, where it is one of this site and worth going back to."""
+    """The path of the page that sent the form, if it is on this site; otherwise None."""
     came_from, site = request.referrer or "", request.host_url
     path = came_from.removeprefix(site[:-1])
     own = came_from.startswith(site) and is_own_path(path) and request.method == "POST"
@@ -100,5 +102,5 @@ def page_before() -> str | None:
 
 
 def is_own_path(target: str) -> bool:
-    """Whether a browser that follows it stays on this site: what begins with // or has a \\ names another one."""
+    """Whether the target stays on this site. One that begins with // or contains a \\ can lead elsewhere."""
     return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()

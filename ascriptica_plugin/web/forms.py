@@ -1,15 +1,26 @@
-"""Every form. A field's error is a sentence that names the remedy; the office's rules are not here."""
+"""All forms. A field's error is a sentence that says what to do. The office's rules are in `office`."""
 
 import re
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileAllowed, FileField, FileRequired
-from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    Form,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
@@ -24,12 +35,12 @@ T = TypeVar("T")
 
 NO_CONTROLS = Regexp(
     re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
-    message="Take the line breaks and control characters out.",
+    message="Remove the line breaks and control characters.",
 )
 
 
 def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
-    """A validator of names and titles: something of them shows."""
+    """A validator for names and titles: at least one character is visible."""
 
     def validate(form: FlaskForm, field: StringField) -> None:
         if not people.shows(field.data):
@@ -38,8 +49,8 @@ def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
     return validate
 
 
-def _read(reader: Callable[..., T], *values) -> T:
-    """What a reader of `addresses` makes of the values; its sentence becomes the field's error."""
+def _read(reader: Callable[..., T], *values: Any) -> T:
+    """Call `reader` with the values; the sentence of its ValueError becomes the field's error."""
     try:
         return reader(*values)
     except ValueError as error:
@@ -56,12 +67,15 @@ def _strip(value: str | None) -> str | None:
 
 
 class CanvasURLField(StringField):
-    """Takes whatever names a Canvas and turns it into its web service URL; `tidied_from` is what was typed instead, as
-    far as it may be shown: what follows a ? or # can be a secret."""
+    """Turns any address of a Canvas into its web service URL.
 
+    `tidied_from` is what was typed, without anything after a ? or #, since that may be a secret.
+    """
+
+    data: Any  # what was typed; a str once valid
     tidied_from: str | None = None
 
-    def pre_validate(self, form) -> None:
+    def pre_validate(self, form: Form) -> None:
         typed = self.data or ""
         allow_private = current_app.extensions["ascriptica"].canvases.allow_private
         self.data = _read(partial(addresses.canvas_url, allow_private=allow_private), typed)
@@ -70,9 +84,11 @@ class CanvasURLField(StringField):
 
 
 class CanvasRootIDField(StringField):
-    """A number, or an account's address on the Canvas typed above; `data` is an int once valid."""
+    """A number, or an account's address in the Canvas of the form's URL; `data` is an int once valid."""
 
-    def pre_validate(self, form) -> None:
+    data: Any
+
+    def pre_validate(self, form: Form) -> None:
         there = None if form.canvas_url.errors else form.canvas_url.data
         self.data = _read(addresses.canvas_account, str(self.data or ""), there)
 
@@ -90,7 +106,7 @@ class CourseSettingsForm(FlaskForm):
     canvas_token = PasswordField("Canvas web service token", filters=[_strip])
     canvas_root_id = CanvasRootIDField("Canvas root ID")
     missing_users = SelectField(
-        "People whom Canvas doesn't know",
+        "People without a Canvas user",
         choices=[
             SelectChoice("create", "Create a Canvas user for them"),
             SelectChoice("wait", "Let them wait for the office"),
@@ -105,24 +121,26 @@ class CourseSettingsForm(FlaskForm):
     )
     canvas_mail = SelectField(
         "When somebody is enrolled, Canvas",
-        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Tells them by mail")],
+        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],
     )
     on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
 
-    def validate_canvas_token(self, field) -> None:
+    def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
-            raise ValidationError("That is not a Canvas token: it has letters, digits and a ~, and no spaces.")
+            raise ValidationError("That is not a Canvas token. A token has letters, digits and a ~, and no spaces.")
 
 
 class OfficeTimeField(DateTimeLocalField):
-    """A date and time on the office's clock; `data` is UTC."""
+    """A date and time in the office's time zone; `data` is in UTC."""
 
-    def __init__(self, label: str, **kwargs):
+    data: datetime | None
+
+    def __init__(self, label: str, **kwargs: Any):
         super().__init__(label, format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], validators=[Optional()], **kwargs)
 
     @property
-    def _clock(self):
+    def _clock(self) -> ZoneInfo:
         return current_app.extensions["ascriptica"].timezone
 
     def _value(self) -> str:
@@ -130,7 +148,7 @@ class OfficeTimeField(DateTimeLocalField):
             return " ".join(self.raw_data)
         return self.data.astimezone(self._clock).strftime("%Y-%m-%dT%H:%M") if self.data else ""
 
-    def process_formdata(self, valuelist) -> None:
+    def process_formdata(self, valuelist: list[str]) -> None:
         try:
             super().process_formdata(valuelist)
             if self.data:
@@ -143,13 +161,15 @@ class OfficeTimeField(DateTimeLocalField):
 class PlacesField(IntegerField):
     """A number of people, or nothing."""
 
-    def process_formdata(self, valuelist) -> None:
+    data: int | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
         try:
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError:
             raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
         if self.data is not None and abs(self.data) >= 2**31:
-            # A validator would make a float of it, which has an end.
+            # NumberRange would turn it into a float, which can overflow.
             self.data = None
             raise ValueError("Enter how many people fit, or leave it blank for no limit.")
 
@@ -172,7 +192,7 @@ class CourseForm(FlaskForm):
             InputRequired("Give the course a title."),
             Length(max=255, message="Keep the title to 255 characters."),
             NO_CONTROLS,
-            can_be_seen("Give the course a title that can be seen."),
+            can_be_seen("Give the course a visible title."),
         ],
     )
     description = TextAreaField(
@@ -210,21 +230,21 @@ class CourseForm(FlaskForm):
         default="",
     )
 
-    def validate_ends_at(self, field) -> None:
+    def validate_ends_at(self, field: Field) -> None:
         if field.data and self.starts_at.data and field.data < self.starts_at.data:
             raise ValidationError("The course can't end before it starts.")
 
-    def validate_registration_closes_at(self, field) -> None:
+    def validate_registration_closes_at(self, field: Field) -> None:
         if field.data and self.registration_opens_at.data and field.data < self.registration_opens_at.data:
             raise ValidationError("Registration can't close before it opens.")
 
-    def validate_canvas_course(self, field) -> None:
+    def validate_canvas_course(self, field: Field) -> None:
         if field.data:
             field.data = _read(addresses.canvas_course, field.data, _canvas_in_use())
             if len(field.data) > 300:
                 raise ValidationError("That is too long for a Canvas course's ID.")
 
-    def validate_canvas_section(self, field) -> None:
+    def validate_canvas_section(self, field: Field) -> None:
         if field.data and not self.canvas_course.data:
             raise ValidationError("Name the Canvas course that the section belongs to.")
         if field.data:
@@ -234,19 +254,19 @@ class CourseForm(FlaskForm):
 
 
 class Confirmation(FlaskForm):
-    """Nothing but the CSRF token: for buttons."""
+    """Only the CSRF token: for buttons."""
 
 
 class PeopleListField(TextAreaField):
-    """One person a line; `lines` is what was read."""
+    """One person per line; `lines` are the parsed lines."""
 
     lines: list[PastedLine] = []
 
-    def pre_validate(self, form) -> None:
+    def pre_validate(self, form: Form) -> None:
         typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
-        # Before each is read, which takes its time.
+        # Checked first, since parsing many lines takes a while.
         if len(typed) > MOST_LINES:
             raise ValidationError(f"That is {len(typed):,} people. Paste at most {MOST_LINES} at a time.")
         self.lines = read_people(typed)
@@ -256,58 +276,58 @@ class OnBehalfListForm(FlaskForm):
     """A pasted list of people whom the office registers."""
 
     people = PeopleListField(
-        "One person a line",
+        "One person per line",
         description="An email; an email, a comma and a name; or a name and the email in <angle brackets>.",
     )
 
 
 class CancelCourseForm(FlaskForm):
-    """The second question before a course with many people is cancelled."""
+    """Asks for the code before a course with many people is cancelled."""
 
     code = StringField("Type the course's code", filters=[_strip])
 
 
 class ParticipantForm(FlaskForm):
-    """Who somebody is; what was there before and is not changed is not judged, since it may be the host's."""
+    """A participant's data. An unchanged value is not validated, since it may come from the host."""
 
     name = StringField("Name", filters=[_strip])
     email = StringField("Email", filters=[_strip])
     sis_user_id = StringField(
         "SIS ID",
         filters=[lambda value: (value or "").strip() or None],
-        description="The person's ID in Canvas's SIS data. With it, Canvas knows them whatever their email is.",
+        description="The person's ID in Canvas's SIS data. With it, Canvas finds them whatever their email is.",
     )
 
-    def validate_name(self, field) -> None:
-        self._judge(field, people.read_name)
+    def validate_name(self, field: Field) -> None:
+        self._read_if_changed(field, people.read_name)
 
-    def validate_email(self, field) -> None:
-        self._judge(field, people.read_email)
+    def validate_email(self, field: Field) -> None:
+        self._read_if_changed(field, people.read_email)
 
-    def validate_sis_user_id(self, field) -> None:
-        self._judge(field, people.read_sis_user_id)
+    def validate_sis_user_id(self, field: Field) -> None:
+        self._read_if_changed(field, people.read_sis_user_id)
 
-    def _judge(self, field, reader: Callable[[str], str | None]) -> None:
+    def _read_if_changed(self, field: Field, reader: Callable[[str], str | None]) -> None:
         if field.object_data is None or field.data != field.object_data:
             field.data = _read(reader, field.data or "")
 
 
 class EraseForm(FlaskForm):
-    """The second question before a participant is erased."""
+    """Asks for the name before a participant is erased."""
 
     end_access = BooleanField("End their access to Canvas", default=True)
     name = StringField("Type the participant's name", filters=[_strip])
 
 
 class ImportForm(FlaskForm):
-    """A CSV file to import, or only to try out."""
+    """A CSV file to import or to try out."""
 
     kind = SelectField("What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in COLUMNS])
     file = FileField(
         "CSV file",
         validators=[
             FileRequired("Choose a file."),
-            FileAllowed(ENDINGS, "Choose a CSV file, whose name ends with .csv."),
+            FileAllowed(ENDINGS, "Choose a CSV file. Its name ends with .csv."),
         ],
     )
-    dry_run = BooleanField("Only try it out: tell what would become of each row, and change nothing")
+    dry_run = BooleanField("Only try it out: show what would happen to each row, and change nothing")

@@ -1,6 +1,7 @@
-"""/healthz: whether this process can serve."""
+"""/healthz: whether this process can serve requests."""
 
 from flask import jsonify
+from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..tables.canvas import load_settings
@@ -9,7 +10,7 @@ from .base import blueprint, for_everybody, session
 
 @blueprint.get("/healthz")
 @for_everybody
-def healthz():
+def healthz() -> ResponseReturnValue:
     """200 when the database answers and has our tables, else 503; JSON."""
     try:
         load_settings(session())

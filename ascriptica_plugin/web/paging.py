@@ -1,22 +1,22 @@
-"""Lists in numbered pages: how many pages there are, and which one the address asks for."""
+"""Lists in numbered pages: the number of pages, and the page that the address asks for."""
 
 from flask import request
 
 A_PAGE = 50
 MOST = 1_000_000
-"""A page so far off that no list has it, and so near that any database can count to it."""
+"""A page number beyond any list, and still small enough for any database."""
 
 
 def pages_of(total: int) -> int:
-    """How many pages a list of so many takes; an empty list is a page, too."""
+    """The number of pages for so many rows; at least 1."""
     return max(1, -(-total // A_PAGE))
 
 
 def page_asked_for(pages: int = MOST) -> int:
-    """The page that the address asks for, from 1; the last one where it asks for more."""
+    """The page that the address asks for, from 1 to `pages`."""
     return min(max(request.args.get("page", 1, type=int), 1), pages)
 
 
 def start_of(page: int) -> int:
-    """How many stand on the pages before."""
+    """The number of rows on the pages before."""
     return A_PAGE * (page - 1)

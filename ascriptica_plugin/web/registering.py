@@ -1,4 +1,4 @@
-"""What participants see: the catalogue, a course, register, withdraw, my courses."""
+"""The participants' pages: the catalogue, a course, register, withdraw, my courses."""
 
 import logging
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
@@ -19,7 +20,7 @@ from .base import blueprint, for_everybody, for_participants, plugin, session
 from .forms import Confirmation
 
 CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
-"""Far more than anybody needs, and too few to fill the log or to keep Canvas busy."""
+"""Far more than anybody needs, and too few to fill the activity log or to keep Canvas busy."""
 
 
 log = logging.getLogger(__name__)
@@ -30,12 +31,12 @@ DONE = {
     "waitlisted": "You are on the waitlist for {}.",
     "withdrawn": "You have withdrawn from {}.",
 }
-"""What is told after a change, by the status that it led to."""
+"""The message after a change, by the new status."""
 
 
 @blueprint.get("/")
 @for_everybody
-def catalogue():
+def catalogue() -> ResponseReturnValue:
     """Every course that has not ended and is not cancelled."""
     now = clock.utc_now()
     courses = session().scalars(
@@ -48,8 +49,8 @@ def catalogue():
 
 @blueprint.get("/courses/<code>")
 @for_everybody
-def course(code: str):
-    """One course, with register or withdraw, and where the access to Canvas stands."""
+def course(code: str) -> ResponseReturnValue:
+    """One course, with register or withdraw, and the status of the Canvas access."""
     found = course_or_404(code)
     person = plugin().load_participant()
     registration = _latest_registration(found, person) if person else None
@@ -67,22 +68,22 @@ def course(code: str):
 
 @blueprint.post("/courses/<code>/register")
 @for_participants
-def register(person: Person, code: str):
+def register(person: Person, code: str) -> ResponseReturnValue:
     """Register the signed-in participant, or with `wait` put them on the waitlist of a full course."""
     return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
 
 
 @blueprint.post("/courses/<code>/withdraw")
 @for_participants
-def withdraw(person: Person, code: str):
+def withdraw(person: Person, code: str) -> ResponseReturnValue:
     """Withdraw the signed-in participant."""
     return _change(person, code, registrations.withdraw)
 
 
 @blueprint.get("/my/courses")
 @for_participants
-def my_courses(person: Person):
-    """The participant's registrations, newest first, each with its access."""
+def my_courses(person: Person) -> ResponseReturnValue:
+    """The participant's registrations, newest first, each with its Canvas access."""
     mine = list(
         session().scalars(
             select(Registration)
@@ -101,7 +102,7 @@ def my_courses(person: Person):
     )
 
 
-def _change(person: Person, code: str, change: Callable):
+def _change(person: Person, code: str, change: Callable) -> ResponseReturnValue:
     found, now = course_or_404(code), clock.utc_now()
     try:
         registration = change(session(), found, person, now)
@@ -116,14 +117,14 @@ def _change(person: Person, code: str, change: Callable):
 
 
 def _count_change(person: Person, now: datetime) -> None:
-    """Count the change that was made; raises NotPossible, which takes it back, where there were too many."""
+    """Count the change. Raises NotPossible after too many; the caller then rolls the change back."""
     if allowances.take(session(), CHANGES, person.key, now):
         log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
         raise NotPossible("You change your registrations very often. Wait a moment, then try again.")
 
 
 def course_or_404(code: str) -> Course:
-    """The course with that code, whatever its case; 404 when there is none."""
+    """The course with this code in upper or lower case; 404 if there is none."""
     if not code.isprintable():
         abort(404)
     found = session().scalar(

@@ -139,7 +139,7 @@ class Walk:
         return False
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
-        # A page that moves on by itself may replace what was just found: then it is looked for again.
+        # A page that updates automatically may replace what was just found: then it is looked for again.
         waiting = WebDriverWait(self.browser, 20, ignored_exceptions=[StaleElementReferenceException])
         waiting.until(lambda browser: true(), f"{otherwise} on {self.browser.current_url}")
 
@@ -449,7 +449,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     (folder / "people.csv").write_text("email\nx@example.org\nnobody\n", encoding="utf-8")
     looks.fill(file=str(folder / "people.csv"))
     looks.press("Import")
-    looks.sees("Rows that can't be taken")
+    looks.sees("Rows that can't be imported")
 
 
 def contrast(one: str, other: str) -> float:

@@ -135,7 +135,7 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     assert "Erased participant" not in words(client.get("/tools/participants"))
     assert "Erased participant" in words(client.get("/tools/courses/ART"))
     page = client.get(f"/tools/participants/{nobody[0].id}")
-    assert "Nobody knows any more who this was" in words(page)
+    assert "The data of this person was deleted" in words(page)
     assert "erase" not in page.text.replace("Erased", "").replace("erased@", "")
     assert client.post(f"/tools/participants/{nobody[0].id}", data={"name": "Kim"}).status_code == 200
     assert erase(client, nobody[0].id).status_code == 302
@@ -200,7 +200,7 @@ def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
     session.commit()
     erase(admin, number)
     office.deliver()
-    assert "as soon as the files that are being imported are in" in words(admin.get(f"/tools/participants/{number}"))
+    assert "as soon as running imports have finished" in words(admin.get(f"/tools/participants/{number}"))
     rounds.take_files_in(app)
     [report] = all_of(app, Import)
     assert (report.made, report.file) == (1, None)

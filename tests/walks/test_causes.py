@@ -153,7 +153,7 @@ def refused(scene: Scene) -> None:
     scene.register()
     scene.office.deliver()
     assert "keep trying by ourselves" in scene.get(scene.lou, "/courses/ART")
-    assert "Tried again by itself, less and less often." in scene.causes()
+    assert "We try again automatically, less and less often." in scene.causes()
     for _ in range(retry.TRIES - 1):
         scene.office.later(minutes=20)
         scene.office.deliver()
@@ -495,7 +495,7 @@ def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(
     lou = office.session.scalars(select(Participant).where(Participant.email == "lou@example.org")).one()
     where = f"/tools/participants/{lou.id}/try-again" if where == "person" else where
     told = scene.post(scene.admin, where)
-    assert "Everybody waits: Canvas no longer accepts the token. We ask Canvas once more now." in told
+    assert "Everybody waits: Canvas no longer accepts the token. We are asking Canvas again now." in told
     office.deliver()
     assert canvas.roster("art") == {"lou@example.org": "active"}
 

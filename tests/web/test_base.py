@@ -20,7 +20,7 @@ def test_times_are_on_the_office_s_clock(database_url, canvas):
         assert course.starts_at == datetime(2027, 7, 1, 9, tzinfo=ZoneInfo("America/Denver"))
         form = client.get("/tools/courses/ART/edit")
         assert "2027-07-01T09:00" in form.text
-        assert "Times are on the office's clock: America/Denver." in words(form)
+        assert "Times are in the office's time zone: America/Denver." in words(form)
         page = words(client.get("/courses/ART"))
         assert "Thu 01 Jul 2027, 09:00" in page
         assert "Time zone: America/Denver" in page

@@ -33,7 +33,7 @@ def test_on_a_full_disk_nobody_is_half_registered(sqlite_url):
         tried = ((verb, kim.post(f"/courses/ART/{verb}")) for _ in range(40) for verb in ("register", "withdraw"))
         verb, refused = next((verb, answer) for verb, answer in tried if answer.status_code != 302)
         assert refused.status_code == 503
-        assert "look whether your last step is there" in words(refused)
+        assert "Check whether your last step was saved" in words(refused)
         event.remove(engine, "connect", fill)
         event.listen(engine, "connect", free)
         engine.dispose()

@@ -129,7 +129,7 @@ def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas
     course = office.course("ART", "art", capacity=1)
     office.register(course, "lou")
     page = kim.get("/courses/ART")
-    assert "All places are taken. On the waitlist you get the next place" in words(page)
+    assert "All places are taken. On the waitlist, you get a place when it is your turn" in words(page)
     assert "Join the waitlist" in page.text
     page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
     assert "You are on the waitlist for ART here." in page
@@ -147,9 +147,11 @@ def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas
 def test_whoever_would_lose_the_place_is_told_before(here, kim):
     course = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
-    assert "given away at once" not in words(kim.get("/courses/ART"))
+    assert "somebody else gets yours" not in words(kim.get("/courses/ART"))
     wait_for(here, course, "max")
-    assert "1 person waits for a place. If you withdraw, yours is given away at once." in words(kim.get("/courses/ART"))
+    assert "1 person waits for a place. If you withdraw, somebody else gets yours immediately." in words(
+        kim.get("/courses/ART")
+    )
 
 
 def test_leaving_the_waitlist_gives_no_place_back(here, kim):

@@ -1,4 +1,4 @@
-"""The administrator's pages: a module for each entry of the Tools menu, and for what several of them share."""
+"""The administrators' pages: a module for each entry of the Tools menu, and for what several of them share."""
 
 from . import activity, canvas, courses, imports, participants, roster, settings, trying_again
 

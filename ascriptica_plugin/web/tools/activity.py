@@ -1,8 +1,9 @@
-"""/tools/log: who did what, when, to whom, and what Canvas answered."""
+"""/tools/log, the activity log: who did what, when, to whom, and what Canvas answered."""
 
 from datetime import datetime
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
@@ -12,15 +13,15 @@ from ..base import blueprint, for_administrators, plugin, session, typed_search
 
 A_PAGE = 100
 A_LOOK = 100_000
-"""So many entries are searched in one go, so that an answer takes no longer when the log is long."""
+"""One request searches this many entries, so that it takes no longer when the log is long."""
 
 LATELY = 5000
 
 
 @blueprint.get("/tools/log")
 @for_administrators
-def log_entries():
-    """The entries, newest first; `before` is the id at which the page, or the search, before ended."""
+def log_entries() -> ResponseReturnValue:
+    """The entries, newest first. `before` is the id at which the previous page or search ended."""
     q = typed_search("q")
     what = request.args.get("what", "").replace("\x00", "")
     before = request.args.get("before", type=int)
@@ -28,7 +29,7 @@ def log_entries():
     end = max(0, min(before, end)) if before is not None else end
     which = [LogEntry.id < end, LogEntry.id >= end - A_LOOK]
     which += [LogEntry.what == what] if what else []
-    which += [_tells_of(q)] if q else []
+    which += [_matches(q)] if q else []
     found = session().scalars(
         select(LogEntry)
         .where(*which)
@@ -58,12 +59,12 @@ def _newest() -> int:
 
 
 def _newest_before(number: int) -> datetime | None:
-    """When the newest entry below that id was made, if there is one."""
+    """The time of the newest entry below this id, if there is one."""
     older = select(LogEntry.at).where(LogEntry.id < number).order_by(LogEntry.id.desc()).limit(1)
     return session().scalar(older)
 
 
-def _tells_of(q: str) -> ColumnElement[bool]:
+def _matches(q: str) -> ColumnElement[bool]:
     return or_(
         LogEntry.who.icontains(q, autoescape=True),
         LogEntry.words.icontains(q, autoescape=True),
@@ -73,6 +74,6 @@ def _tells_of(q: str) -> ColumnElement[bool]:
 
 
 def _verbs() -> list[str]:
-    """What was done lately; all of it would mean reading the whole log."""
+    """The kinds of the latest entries; for all kinds the whole log would have to be read."""
     lately = select(LogEntry.what).order_by(LogEntry.id.desc()).limit(LATELY).subquery()
     return list(session().scalars(select(lately.c.what).distinct()))

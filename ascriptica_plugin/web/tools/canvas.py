@@ -1,8 +1,9 @@
-"""/tools/canvas: where all Canvas access stands, what waits for what, and the answers that only a person can give."""
+"""/tools/canvas: the status of all Canvas access, what waits and why, and questions for the office."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
-from ... import clock, retry
+from ... import clock
 from ...ledger import standing
 from ...ledger.causes import CAUSES, remedy
 from ...office import answers
@@ -16,31 +17,32 @@ from .everybody import STANDINGS, people
 
 @blueprint.get("/tools/canvas")
 @for_administrators
-def canvas_access():
-    """Counts, then what waits by cause, most urgent first, then every person's access."""
+def canvas_access() -> ResponseReturnValue:
+    """The counts; what waits, by cause, most urgent first; and everybody's access."""
     current, now = settings(), clock.utc_now()
     connection = current.connection
-    hold = connection.hold_cause if connection else None
+    hold = None
+    if connection and connection.hold_cause:
+        hold = CAUSES[connection.hold_cause].title, remedy(connection.hold_cause, detail=connection.hold_detail)
     groups = groups_of(connection, now) if connection else []
     return render_template(
         "ascriptica/canvas_access.html",
         status=standing.status(session(), current, now),
         groups=groups,
-        hold=(CAUSES[hold].title, remedy(hold, detail=connection.hold_detail)) if hold else None,
+        hold=hold,
         throttled=CAUSES["throttled"] if connection and standing.is_throttled(connection, now) else None,
         **people(current),
         standings=STANDINGS,
         waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),
         causes=CAUSES,
-        tries=retry.TRIES,
         form=Confirmation(),
     )
 
 
 @blueprint.post("/tools/canvas/<int:seat_id>/choose")
 @for_administrators
-def choose_canvas_user(seat_id: int):
-    """The answer to who a participant is in Canvas: one of the candidates, or somebody new with another login."""
+def choose_canvas_user(seat_id: int) -> ResponseReturnValue:
+    """Answer who a participant is in Canvas: one of the candidates, or a new user with another login."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     typed = request.form.get("canvas_user_id", "")
@@ -65,8 +67,8 @@ def choose_canvas_user(seat_id: int):
 
 @blueprint.post("/tools/canvas/<int:seat_id>/decide")
 @for_administrators
-def decide_enrollment(seat_id: int):
-    """Whether an enrollment that was there before us stays in Canvas after a withdrawal, or goes."""
+def decide_enrollment(seat_id: int) -> ResponseReturnValue:
+    """Keep or remove an enrollment that was in Canvas before the registration, after a withdrawal."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     if seat.cause == "found_there" and request.form.get("answer") in ("keep", "remove"):

@@ -1,4 +1,4 @@
-"""What waits for Canvas or for a person, in groups by what has to be done about it; /tools/canvas shows them."""
+"""What waits for Canvas or for a person, grouped by what has to be done; shown at /tools/canvas."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,15 +13,15 @@ from ...tables.office import Association, Course, Registration
 from ..base import session
 
 OF_COURSES = ("course_unpublished", "not_looked_up")
-"""Causes of courses, not of seats: to try again is to look the Canvas course up again."""
+"""Causes of courses, not of seats. Trying again means looking up the Canvas course again."""
 
-SCOPE = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
-"""What sets two groups of one cause apart: that something else is to be done. A missing course is told by ours."""
+cause_scope = case((Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope), else_="")
+"""Splits a cause into groups that need different remedies. Missing Canvas courses need none: we list ours."""
 
 
 @dataclass
 class Where:
-    """One of our courses in a group, with how many of its people are; `words` are about this course alone."""
+    """One of our courses in a group, with the number of its people there; `words` are about this course only."""
 
     code: str
     title: str
@@ -33,7 +33,7 @@ class Where:
 
 @dataclass
 class Group:
-    """Everybody who waits for the same thing to be done. `given_up` of them are not tried again by themselves."""
+    """Everybody who waits for the same thing. `given_up` of them are not tried again automatically."""
 
     name: str
     scope: str
@@ -52,24 +52,24 @@ class Group:
 
     @property
     def of_people(self) -> bool:
-        """Whether it can be filtered for in the list of people."""
+        """Whether the list of people can be filtered by it."""
         return self.name not in (*OF_COURSES, "other_canvas")
 
     def urgency(self, now: datetime) -> tuple:
-        """What sorts the most urgent group first: that of the course that starts soonest, then that of most people."""
+        """Sort key that puts the most urgent group first: the one whose course starts soonest, then the largest."""
         starts = [one.starts_at for one in self.courses if one.starts_at and not (one.ends_at and one.ends_at <= now)]
         return (not starts, min(starts, default=now), -self.people)
 
 
 def groups_of(connection: Connection, now: datetime) -> list[Group]:
-    """All that waits on the connection, most urgent first."""
+    """All groups of the connection, most urgent first."""
     groups = [*_groups_of_people(connection), *_groups_of_courses(connection, now)]
     return sorted(groups, key=lambda group: group.urgency(now))
 
 
 def _groups_of_people(connection: Connection) -> list[Group]:
     waiting = (Seat.connection_id == connection.id, due.waits())
-    of, how_many = (Seat.cause, SCOPE.label("scope")), func.count(Seat.participant_id.distinct())
+    of, how_many = (Seat.cause, cause_scope.label("scope")), func.count(Seat.participant_id.distinct())
     given_up = func.sum(case((Seat.parked_at.is_not(None), 1), else_=0))
     found = session().execute(
         select(*of, how_many, func.max(Seat.cause_detail), given_up).where(*waiting).group_by(Seat.cause, "scope")
@@ -91,7 +91,7 @@ def _groups_of_people(connection: Connection) -> list[Group]:
 
 
 def _groups_of_courses(connection: Connection, now: datetime) -> list[Group]:
-    """What is in the way of whole courses, whose people have no seat yet or can't enter though they have one."""
+    """Problems of whole courses, whose people have no seat yet, or have one but can't enter."""
     unpublished = and_(Association.published.is_(False), Association.concluded.is_(False))
     here = Association.connection_id == connection.id
     found = session().scalars(
@@ -121,7 +121,7 @@ def _groups_of_courses(connection: Connection, now: datetime) -> list[Group]:
             name, words = "not_looked_up", association.problem
         else:
             # Two of our courses in one Canvas course: its people are counted with the first.
-            name, count = "course_unpublished", in_canvas.pop(association.canvas_course_id, 0)
+            name, count = "course_unpublished", in_canvas.pop(association.canvas_course_id or 0, 0)
         if count or name == "not_looked_up":
             group = groups.setdefault(name, Group(name, "", 0))
             group.people += count

@@ -1,6 +1,7 @@
 """Tools → Courses: list, new, edit, cancel."""
 
 from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
@@ -19,10 +20,10 @@ from ..forms import CancelCourseForm, CourseForm
 from ..registering import course_or_404
 
 MANY = 20
-"""To cancel a course with more people than that takes a second question."""
+"""Cancelling a course with more people than this needs its code typed."""
 
 SEPARATOR = "|"
-"""Between course and section in what the form remembers to have shown."""
+"""Between course and section in `canvas_shown`, the hidden field with what the form showed."""
 
 OWN_FIELDS = (
     "code",
@@ -38,8 +39,8 @@ OWN_FIELDS = (
 
 @blueprint.get("/tools/courses")
 @for_administrators
-def courses():
-    """Every course with its places and its Canvas course."""
+def courses() -> ResponseReturnValue:
+    """All courses with their places and Canvas courses."""
     found = session().scalars(
         select(Course).options(joinedload(Course.association)).order_by(Course.starts_at.nulls_last(), Course.code)
     )
@@ -48,7 +49,7 @@ def courses():
 
 @blueprint.route("/tools/courses/new", methods=["GET", "POST"])
 @for_administrators
-def new_course():
+def new_course() -> ResponseReturnValue:
     """Add a course."""
     form = CourseForm()
     if form.validate_on_submit():
@@ -58,7 +59,7 @@ def new_course():
 
 @blueprint.route("/tools/courses/<code>/edit", methods=["GET", "POST"])
 @for_administrators
-def edit_course(code: str):
+def edit_course(code: str) -> ResponseReturnValue:
     """Change a course and its association."""
     found = course_or_404(code)
     canvas_course, _, canvas_section = (shown := _associated(found)).partition(SEPARATOR)
@@ -76,8 +77,8 @@ def edit_course(code: str):
 
 @blueprint.route("/tools/courses/<code>/cancel", methods=["GET", "POST"])
 @for_administrators
-def cancel_course(code: str):
-    """Say what cancelling the course will do, then do it."""
+def cancel_course(code: str) -> ResponseReturnValue:
+    """Show what cancelling the course will do, then do it."""
     found = course_or_404(code)
     form = CancelCourseForm()
     registered, waiting = found.places_taken, waitlist.waiting(session(), found)
@@ -101,7 +102,7 @@ def cancel_course(code: str):
     return page, 422 if form.errors else 200
 
 
-def _cancel(course: Course):
+def _cancel(course: Course) -> ResponseReturnValue:
     try:
         cancel(session(), course, clock.utc_now(), person().email)
         session().commit()
@@ -113,12 +114,12 @@ def _cancel(course: Course):
     return redirect(url_for(".roster", code=course.code))
 
 
-def _save(form: CourseForm, course: Course):
-    """Look the association up first, with no transaction open; then store course and association in one."""
+def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
+    """Look up the association first, with no transaction open; then store course and association in one."""
     changes = _changes_association(form, course)
     association, problem = _association(form) if changes else (None, None)
     if problem is not None:
-        getattr(form, problem.field).errors = [problem.sentence]
+        form[problem.field].errors = [problem.sentence]
         return _page(form, course if course.id else None, 422)
     begin_writing(session())
     if changes and _meanwhile(form, course):
@@ -137,13 +138,13 @@ def _save(form: CourseForm, course: Course):
     flash(f"{course.title} is saved.", "success")
     if moved_up:
         flash(f"{moved_up} {'person' if moved_up == 1 else 'people'} moved up from the waitlist.", "success")
-    if association is not None:
-        _tell_about(course.association)
+    if association is not None and course.association is not None:
+        _warn_about(course.association)
     return redirect(url_for(".roster", code=course.code))
 
 
 def _associated(course: Course) -> str:
-    """The Canvas course and section that the course has in the Canvas in use, as typed; nothing of another Canvas."""
+    """The course's Canvas course and section as typed; empty if they are in another Canvas than the one in use."""
     association = course.association if course.id else None
     if association is None or association.connection_id not in (None, settings().connection_id):
         return ""
@@ -151,7 +152,7 @@ def _associated(course: Course) -> str:
 
 
 def _changes_association(form: CourseForm, course: Course) -> bool:
-    """Whether saving acts on the association. One left as it was shown is only looked up again, if it still is."""
+    """Whether saving changes the association or, if it was left as shown and still is the same, looks it up again."""
     if not settings().display_canvas:
         return False
     typed = form.canvas_course.data and f"{form.canvas_course.data}{SEPARATOR}{form.canvas_section.data or ''}"
@@ -162,7 +163,7 @@ def _changes_association(form: CourseForm, course: Course) -> bool:
 
 
 def _meanwhile(form: CourseForm, course: Course) -> bool:
-    """Whether a colleague has changed the association since the form was shown; then the form says so."""
+    """Whether a colleague changed the association after the form was shown; if so, adds the error to the form."""
     if course.id:
         session().refresh(course)
     now = _associated(course)
@@ -178,7 +179,7 @@ def _meanwhile(form: CourseForm, course: Course) -> bool:
 
 
 def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome | None]:
-    """The association as typed, looked up in Canvas where Canvas answers; else to be looked up by the worker."""
+    """The association as typed, looked up in Canvas. If Canvas does not answer, the worker looks it up later."""
     current = settings()
     if not form.canvas_course.data:
         return None, None
@@ -199,21 +200,21 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
     return (None, outcome) if outcome.is_wrong else (made, None)
 
 
-def _tell_about(association: Association) -> None:
+def _warn_about(association: Association) -> None:
     if association.canvas_course_id is None:
         flash(
             f"{association.canvas_course} could not be looked up in Canvas yet. "
-            "It is looked up by itself as soon as Canvas answers.",
+            "We look it up automatically as soon as Canvas answers.",
             "warning",
         )
     elif association.concluded:
-        flash(f"{association.canvas_course_name} is concluded in Canvas, which takes nobody in any more.", "warning")
+        flash(f"{association.canvas_course_name} is concluded in Canvas, so nobody can be enrolled in it.", "warning")
     elif not association.published:
         flash(f"{association.canvas_course_name} is not published in Canvas: people can't enter it yet.", "warning")
 
 
 def _explain(form: CourseForm, refusal: str) -> None:
-    """Turn the constraint that the database names into the field's sentence."""
+    """Add the error for the constraint that the database names to its field."""
     if "uq_ascriptica_course_code" in refusal:
         form.code.errors = [f"There is a course {form.code.data} already. Choose another code."]
     elif "places_within_capacity" in refusal:
@@ -222,7 +223,7 @@ def _explain(form: CourseForm, refusal: str) -> None:
         raise AssertionError(f"unexpected refusal by the database: {refusal}")
 
 
-def _page(form: CourseForm, course: Course | None, status: int):
+def _page(form: CourseForm, course: Course | None, status: int) -> ResponseReturnValue:
     taken = None
     if course is not None:
         taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))
@@ -232,7 +233,7 @@ def _page(form: CourseForm, course: Course | None, status: int):
 
 
 def _sections(course: Course | None) -> list[Section]:
-    """The sections of the associated Canvas course to choose from; none where Canvas does not tell at once."""
+    """The sections of the associated Canvas course; empty if Canvas does not answer quickly."""
     connection = settings().connection
     association = course.association if course is not None else None
     if not settings().display_canvas or association is None or not association.canvas_course_id:

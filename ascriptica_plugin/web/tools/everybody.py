@@ -1,7 +1,7 @@
-"""Everybody's Canvas access as /tools/canvas lists it: searched, filtered, page by page."""
+"""The list of everybody's Canvas access at /tools/canvas: search, filter and pages."""
 
 from flask import request
-from sqlalchemy import ColumnElement, and_, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import due, standing
@@ -18,7 +18,7 @@ UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >
 
 
 def people(current: Settings) -> dict:
-    """What the list shows: the seats on this page, those that wait first, and how it was filtered and paged."""
+    """The variables of the list: the seats on this page, waiting ones first, and its search, filter and page."""
     search = typed_search("search")
     where = request.args.get("standing", "")
     where = where if where in STANDINGS or where in CAUSES else ""
@@ -28,9 +28,9 @@ def people(current: Settings) -> dict:
     if search:
         ids, total, page = _searched(which, page)
     else:
-        # Everybody: asked in two parts, each of which is in order already.
+        # Everybody: two queries, each of which an index already sorts.
         parts = [which] if where else [[*which, UNSETTLED], [*which, SETTLED]]
-        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) for part in parts]
+        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) or 0 for part in parts]
         total = sum(totals)
         page = min(page, pages_of(total))
         ids = _ids_of_page(parts, totals, page)
@@ -45,7 +45,7 @@ def people(current: Settings) -> dict:
 
 
 def _found_by(search: str) -> list[ColumnElement[bool]]:
-    """Conditions on Seat for what was typed: the code of a course, or words of people's names, emails and SIS IDs."""
+    """Conditions on Seat for the search: a course's code, or words in people's names, emails and SIS IDs."""
     if not search:
         return []
     course_id = session().scalar(select(Course.id).where(func.lower(Course.code) == search.lower()))
@@ -54,24 +54,24 @@ def _found_by(search: str) -> list[ColumnElement[bool]]:
     return [Seat.participant_id.in_(select(Participant.id).where(matches(search)))]
 
 
-def of_course(course_id: int):
-    """The ids of the seats that registrations for one of our courses claim or have claimed."""
+def of_course(course_id: int) -> Select:
+    """The ids of the seats that registrations for this course claim or have claimed."""
     return select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
 
 
 def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Conditions on Seat for a standing, or for the cause that it waits for; each begins with an index's own words."""
+    """Conditions on Seat for a standing or a cause. Each begins with a partial index's condition, to use it."""
     if where in ("enrolled", "removed"):
-        return [SETTLED, Seat.enrolled if where == "enrolled" else not_(Seat.enrolled)]
+        return [SETTLED, Seat.enrolled.expression if where == "enrolled" else not_(Seat.enrolled)]
     if where in STANDINGS:
         return [UNSETTLED, stands == where]
     return [due.waits(), Seat.cause == where] if where else []
 
 
 def _searched(which: list[ColumnElement[bool]], page: int) -> tuple[list[int], int, int]:
-    """The seats of one page, how many there are on all of them, and the page; beyond the last one it is the first.
+    """The seats of one page, the total on all pages, and the page. Beyond the last page, it is the first.
 
-    People are looked through once for it, which takes longer than all else.
+    One query does it all, since searching people takes longer than the rest.
     """
     waiting_first = (case((UNSETTLED, 0), else_=1), Seat.id.desc())
     found = select(Seat.id, func.count().over()).where(*which).order_by(*waiting_first)
@@ -82,7 +82,7 @@ def _searched(which: list[ColumnElement[bool]], page: int) -> tuple[list[int], i
 
 
 def _ids_of_page(parts: list, totals: list[int], page: int) -> list[int]:
-    """The seats of one page, part after part."""
+    """The ids of the seats on one page, from one part after the other."""
     ids: list[int] = []
     start = start_of(page)
     for part, total in zip(parts, totals, strict=True):
@@ -94,7 +94,7 @@ def _ids_of_page(parts: list, totals: list[int], page: int) -> list[int]:
 
 
 def _rows(ids: list[int], stands: ColumnElement[str]) -> list:
-    """(seat, where it stands, our course's title, the candidates) in the order of the ids."""
+    """(seat, its standing, our course's title, the candidates) in the order of the ids."""
     title = (
         select(Course.title)
         .join(Registration, Registration.course_id == Course.id)

@@ -1,8 +1,10 @@
-"""/tools/import: a CSV file of courses, participants or registrations, taken in or only tried out, and its report."""
+"""/tools/import: import or try out a CSV file of courses, participants or registrations, and show the report."""
 
 import time
+from typing import IO
 
 from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
@@ -16,10 +18,10 @@ from ..forms import ImportForm
 
 LARGEST = 5_000_000
 MOST_ROWS = 20_000
-"""What the database should have to keep for us; the command takes longer files."""
+"""Limits on what the database stores. The command takes longer files."""
 
 AT_ONCE_SECONDS = 2
-"""How long a request goes on with a file; most are through by then, and a longer one is the worker's."""
+"""How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
 SHOWN = 200
 LAST = 10
@@ -27,18 +29,20 @@ LAST = 10
 
 @blueprint.url_value_preprocessor
 def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
-    """Let this page take more than the others, before the CSRF check reads the form; but from nobody who may not open
-    it, of whose request nothing is read."""
+    """Raise the upload limit for this page, before the CSRF check reads the form.
+
+    Only for administrators: nothing is read from anybody else's request.
+    """
     if endpoint == "ascriptica.import_file":
         only_administrators()
-        # What is too large for this page is answered by it, up to what the command would take.
+        # This page itself answers files that are too large for it, up to the command's limit.
         request.max_content_length = csv_file.LARGEST_FILE + 1_000_000
 
 
 @blueprint.route("/tools/import", methods=["GET", "POST"])
 @for_administrators
-def import_file():
-    """Send a file; the last ones and what became of them."""
+def import_file() -> ResponseReturnValue:
+    """Upload a file, and list the recent imports."""
     form = ImportForm(kind=request.args.get("kind"))
     if not form.validate_on_submit():
         return _page(form, status=422 if form.errors else 200)
@@ -65,7 +69,7 @@ def import_file():
     return redirect(url_for(".import_report", import_id=import_id))
 
 
-def _read(stream) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise csv_file.Unusable(
@@ -76,13 +80,13 @@ def _read(stream) -> bytes:
 
 @blueprint.get("/tools/import/<int:import_id>")
 @for_administrators
-def import_report(import_id: int):
-    """What became of a file's rows so far."""
+def import_report(import_id: int) -> ResponseReturnValue:
+    """The results of an import so far."""
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
 
 
-def _page(form: ImportForm, status: int = 200):
+def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
     last = select(Import).options(defer(Import.file), defer(Import.refused)).order_by(Import.id.desc()).limit(LAST)
     return render_template(
         "ascriptica/import.html",

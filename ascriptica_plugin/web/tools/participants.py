@@ -1,6 +1,9 @@
-"""/tools/participants: find people, correct them, see all their registrations, try again, export and erase them."""
+"""/tools/participants: find participants, correct their data, see their registrations, try again, export, erase."""
+
+from collections.abc import Sequence
 
 from flask import abort, flash, jsonify, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
@@ -13,20 +16,20 @@ from ..access import canvas_access
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
-from .trying_again import release_and_tell
+from .trying_again import release_and_report
 
 
 @blueprint.get("/tools/participants")
 @for_administrators
-def participants():
-    """People by name, with how many courses they are registered for."""
+def participants() -> ResponseReturnValue:
+    """Participants by name, with the number of courses they are registered for."""
     q = typed_search("q")
     which = and_(people.matches(q), Participant.erased_at.is_(None))
-    total = session().scalar(select(func.count()).select_from(Participant).where(which))
+    total = session().scalar(select(func.count()).select_from(Participant).where(which)) or 0
     pages = pages_of(total)
     page = page_asked_for(pages)
     in_order = (func.lower(Participant.name), Participant.id)
-    # Ids alone are sorted faster than people.
+    # Sorting ids alone is faster than sorting whole rows.
     ids = select(Participant.id).where(which).order_by(*in_order).offset(start_of(page)).limit(A_PAGE)
     shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
     return render_template(
@@ -41,8 +44,8 @@ def participants():
     )
 
 
-def _courses_of(shown: list[Participant]) -> dict[int, int]:
-    """How many courses each of them is registered for."""
+def _courses_of(shown: Sequence[Participant]) -> dict[int, int]:
+    """The number of courses each participant is registered for, by participant id."""
     return dict(
         session()
         .execute(
@@ -56,8 +59,8 @@ def _courses_of(shown: list[Participant]) -> dict[int, int]:
 
 @blueprint.route("/tools/participants/<int:participant_id>", methods=["GET", "POST"])
 @for_administrators
-def participant(participant_id: int):
-    """One participant: their data, to be corrected, and all their registrations."""
+def participant(participant_id: int) -> ResponseReturnValue:
+    """One participant: their data in a form, and all their registrations."""
     found = _participant_or_404(participant_id)
     form = ParticipantForm(obj=found)
     if found.erase_at or found.erased_at or not form.validate_on_submit():
@@ -66,7 +69,7 @@ def participant(participant_id: int):
     facts = {name: getattr(form, name).data for name in people.LABELS}
     if not people.correct(session(), found, clock.utc_now(), person().email, **facts):
         session().rollback()
-        flash("Nothing was different, so nothing has changed.")
+        flash("You changed nothing, so nothing was saved.")
         return redirect(url_for(".participant", participant_id=participant_id))
     remark = None
     try:
@@ -85,17 +88,17 @@ def participant(participant_id: int):
 
 @blueprint.post("/tools/participants/<int:participant_id>/try-again")
 @for_administrators
-def try_again_for_participant(participant_id: int):
-    """Make due now whatever of this participant's waits for Canvas or for a person."""
+def try_again_for_participant(participant_id: int) -> ResponseReturnValue:
+    """Try all of this participant's waiting Canvas access again now."""
     found = _participant_or_404(participant_id)
-    release_and_tell(Seat.participant_id == found.id, whom=found.name, participant_id=found.id)
+    release_and_report(Seat.participant_id == found.id, whom=found.name, participant_id=found.id)
     return redirect(url_for(".participant", participant_id=participant_id))
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/export")
 @for_administrators
-def export_participant(participant_id: int):
-    """All that is held of the participant, as a file to hand to them."""
+def export_participant(participant_id: int) -> ResponseReturnValue:
+    """All data about the participant as a JSON file to give to them."""
     found = _participant_or_404(participant_id)
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", participant_id=found.id)
@@ -109,8 +112,8 @@ def export_participant(participant_id: int):
 
 @blueprint.route("/tools/participants/<int:participant_id>/erase", methods=["GET", "POST"])
 @for_administrators
-def erase_participant(participant_id: int):
-    """Say what erasing the participant will do, then do it, or have it done when Canvas agrees."""
+def erase_participant(participant_id: int) -> ResponseReturnValue:
+    """Show what erasing the participant will do, then do it, or schedule it for when their Canvas access has ended."""
     found = _participant_or_404(participant_id)
     if found.erased_at:
         return redirect(url_for(".participant", participant_id=participant_id))
@@ -145,7 +148,7 @@ def erase_participant(participant_id: int):
     ), 422 if form.errors else 200
 
 
-def _erase(found: Participant, end_access: bool):
+def _erase(found: Participant, end_access: bool) -> ResponseReturnValue:
     name = found.name
     key = privacy.ask_to_erase(session(), found, clock.utc_now(), person().email, end_access=end_access)
     if key is not None:
@@ -161,7 +164,7 @@ def _participant_or_404(participant_id: int) -> Participant:
     return session().get(Participant, participant_id) or abort(404)
 
 
-def _page(found: Participant, form: ParticipantForm, status: int):
+def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseReturnValue:
     sign_ins = plugin().sign_ins
     theirs = list(
         session().scalars(

@@ -1,10 +1,12 @@
-"""/tools/courses/<code>: who is registered, waiting and withdrawn; on behalf; try again; the list as a file."""
+"""/tools/courses/<code>: who is registered, waiting or withdrawn; register on behalf; try again; export."""
 
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
@@ -24,10 +26,10 @@ from ..forms import OnBehalfListForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
 from .everybody import of_course
-from .trying_again import release_and_tell
+from .trying_again import release_and_report
 
 A_CHUNK = 500
-MOST_TOLD = 10
+MOST_NAMED = 10
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
@@ -36,8 +38,8 @@ COLUMNS = ("name", "email", "sis_user_id", "status", "registered_at", "withdrawn
 
 @blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
 @for_administrators
-def roster(code: str):
-    """The roster; what is posted here registers people on behalf, one or a pasted list."""
+def roster(code: str) -> ResponseReturnValue:
+    """The roster. A POST registers people on behalf: one person, or a pasted list."""
     found = course_or_404(code)
     if request.method == "GET":
         return _page(found, ParticipantForm(), OnBehalfListForm())
@@ -52,7 +54,7 @@ def roster(code: str):
     return _page(found, form, OnBehalfListForm(formdata=None)), 422
 
 
-def _register_one(course: Course, form: ParticipantForm):
+def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
     entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
     [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
     if isinstance(result, NotPossible):
@@ -65,12 +67,12 @@ def _register_one(course: Course, form: ParticipantForm):
         flash(f"{course.title} is full. {name} is number {position} on the waitlist.", "success")
     else:
         flash(f"{name} is registered for {course.title}.", "success")
-    # Whoever registers one person over the phone often registers the next one.
+    # An administrator who has registered one person often registers the next one.
     return redirect(url_for(".roster", code=course.code, another=1))
 
 
-def _register_list(course: Course, form: OnBehalfListForm):
-    """All of them, or with `anyway` those that can be; else nobody, and every line that can't be is named."""
+def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
+    """Register all, or with `anyway` all that can be. Otherwise register nobody and list the lines with problems."""
     good = [line for line in form.people.lines if line.problem is None]
     results = registrations.register_many(
         session(), course, [Entry(line.email, line.name) for line in good], clock.utc_now(), person().email
@@ -84,13 +86,13 @@ def _register_list(course: Course, form: OnBehalfListForm):
         return _page(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
-    told = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
-    told += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
-    flash(" ".join(told), "success")
+    done_words = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
+    done_words += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
+    flash(" ".join(done_words), "success")
     if bad:
-        # A flash travels in a cookie, which is small.
-        lines = "; ".join(f"line {line.number}, {line.typed}" for line in bad[:MOST_TOLD])
-        more = f"; and {len(bad) - MOST_TOLD} more" if len(bad) > MOST_TOLD else ""
+        # A flash message is stored in a cookie, which is small.
+        lines = "; ".join(f"line {line.number}, {line.typed}" for line in bad[:MOST_NAMED])
+        more = f"; and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
         flash(f"Left out of your list: {lines}{more}.", "warning")
     return redirect(url_for(".roster", code=course.code))
 
@@ -101,8 +103,8 @@ def _so_many(n: int) -> str:
 
 @blueprint.post("/tools/courses/<code>/withdraw/<int:registration_id>")
 @for_administrators
-def withdraw_on_behalf(code: str, registration_id: int):
-    """Withdraw somebody, or take them off the waitlist."""
+def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
+    """Withdraw a participant, or take them off the waitlist."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
     name = registration.participant.name
@@ -121,12 +123,12 @@ def withdraw_on_behalf(code: str, registration_id: int):
 
 @blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
 @for_administrators
-def try_again_for(code: str, registration_id: int):
-    """Try one person's Canvas access again at once."""
+def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
+    """Try one person's Canvas access again now."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
     access = standing.access_of(session(), [registration.id]).get(registration.id)
-    release_and_tell(
+    release_and_report(
         Seat.id == (access.seat_id if access else 0),
         whom=registration.participant.name,
         participant_id=registration.participant_id,
@@ -137,17 +139,17 @@ def try_again_for(code: str, registration_id: int):
 
 @blueprint.post("/tools/courses/<code>/try-again")
 @for_administrators
-def try_again_for_course(code: str):
-    """Try at once the Canvas access of everybody in the course who waits."""
+def try_again_for_course(code: str) -> ResponseReturnValue:
+    """Try the Canvas access of everybody who waits in the course again now."""
     found = course_or_404(code)
-    release_and_tell(Seat.id.in_(of_course(found.id)), course_id=found.id)
+    release_and_report(Seat.id.in_(of_course(found.id)), course_id=found.id)
     return _back(found)
 
 
 @blueprint.post("/tools/courses/<code>/roster.csv")
 @for_administrators
-def roster_csv(code: str):
-    """Everybody on the roster as a file that a spreadsheet opens safely; the log tells who took it along."""
+def roster_csv(code: str) -> ResponseReturnValue:
+    """The roster as a CSV file that is safe in a spreadsheet. The activity log records who exported it."""
     found = course_or_404(code)
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", course_id=found.id)
@@ -196,9 +198,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    """One line of CSV in which nothing is a formula: a spreadsheet runs what begins with one of these signs.
+    """One line of CSV without formulas: a spreadsheet runs a cell that begins with one of `FORMULA`.
 
-    In quotes, since many a spreadsheet takes a semicolon for the end of a cell.
+    All cells are quoted, since many spreadsheets also split at semicolons.
     """
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(
@@ -213,7 +215,7 @@ def _row(cells: tuple[str, ...]) -> str:
 def _page(
     course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
 ) -> str:
-    """The roster with both forms; `bad` are lines of the pasted list that can't go in, `good` how many can."""
+    """The roster with both forms. `bad` are the pasted lines with problems, `good` is the number of the others."""
     q = typed_search("q")
     status = request.args.get("status")
     status = status if status in STATUSES else None
@@ -253,7 +255,7 @@ def _page(
 
 
 def _in_order(which: list[ColumnElement[bool]], status: str | None) -> Select:
-    """Registered by name, then waiting in their order, then withdrawn, the latest first."""
+    """First registered people by name, then the waitlist in order, then withdrawn people, latest first."""
     statement = select(Registration).join(Registration.participant).where(*which)
     if status:
         statement = statement.where(Registration.status == status)
@@ -278,7 +280,7 @@ def _that_can_be_tried_again(shown: list[Registration]) -> set[int]:
 
 
 def _standing(course: Course, access: dict) -> dict[str, int]:
-    """How many of the course's seats are moving and how many wait for the office, on all pages of the roster."""
+    """How many of the course's seats are moving, and how many wait for the office, on all pages of the roster."""
     moving = sum(one.moving for one in access.values())
     stuck = sum(one.tone == "stuck" for one in access.values())
     current = settings()
@@ -302,7 +304,7 @@ def _registration_or_404(course: Course, registration_id: int) -> Registration:
     return found
 
 
-def _back(course: Course):
-    """To the page of the roster that the button was on."""
-    where = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
+def _back(course: Course) -> ResponseReturnValue:
+    """Redirect to the page of the roster that the button was on."""
+    where: dict[str, Any] = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
     return redirect(url_for(".roster", code=course.code, **where))

@@ -1,6 +1,7 @@
 """Tools → Settings → Course Settings."""
 
 from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from ... import activity, clock
@@ -17,8 +18,8 @@ from ..forms import CourseSettingsForm
 
 @blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
 @for_administrators
-def course_settings():
-    """The Display Canvas toggle and the connection below it."""
+def course_settings() -> ResponseReturnValue:
+    """The Display Canvas switch and the connection."""
     now = settings()
     in_use = now.connection
     form = CourseSettingsForm(
@@ -40,28 +41,30 @@ def course_settings():
         form.canvas_root_id.data = right_root_id
     if not form.validate():
         if form.canvas_token.data:
-            again = "Paste the token again: it is kept only together with an address and a root ID that can be right."
+            again = "Paste the token again: it is only kept together with a valid address and root ID."
             form.canvas_token.errors = [*form.canvas_token.errors, again]
         return _page(form, now, status=422)
     return _connect(form)
 
 
-def _switch_off():
+def _switch_off() -> ResponseReturnValue:
     _settings_to_change().display_canvas = False
     activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
     session().commit()
-    flash("Canvas is switched off. What was saved is kept, and what happens meanwhile is sent when it is on again.")
+    flash(
+        "Canvas is switched off. What you saved is kept. Changes made meanwhile are sent when you switch it on again."
+    )
     return redirect(url_for(".course_settings"))
 
 
-def _discard():
+def _discard() -> ResponseReturnValue:
     connecting.forget_draft(_settings_to_change())
     session().commit()
     return redirect(url_for(".course_settings"))
 
 
-def _connect(form: CourseSettingsForm):
-    """Check what was typed and adopt it, or say what is wrong with it; nothing typed is lost either way."""
+def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
+    """Check what was typed and use it, or show what is wrong. What was typed is kept either way."""
     canvases, now = plugin().canvases, clock.utc_now()
     url, root_id = form.canvas_url.data, form.canvas_root_id.data
     token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
@@ -78,7 +81,7 @@ def _connect(form: CourseSettingsForm):
             connecting.keep_draft(current, canvases, url, root_id, token)
         session().commit()
         return _refused(form, outcome)
-    if outcome.is_unanswered:
+    if (found := outcome.findings) is None:
         if not connecting.in_use(current, canvases, url, root_id, token):
             connecting.keep_draft(current, canvases, url, root_id, token)
             current.draft_problem, current.draft_check_at = outcome.sentence, now
@@ -87,7 +90,6 @@ def _connect(form: CourseSettingsForm):
         if current.draft_check_at is None:
             flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
         return redirect(url_for(".course_settings"))
-    found = outcome.findings
     connecting.keep_draft(current, canvases, url, root_id, token)
     if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
         session().commit()
@@ -103,7 +105,7 @@ def _connect(form: CourseSettingsForm):
 
 
 def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
-    """What to do with whom holds for what is done from now on, whatever the connection's check says."""
+    """Save the settings about people. They apply from now on, whatever the check of the connection says."""
     let_us_create = form.missing_users.data == "create" and not current.create_users
     current.create_users = form.missing_users.data == "create"
     current.by_invitation = form.enroll.data == "invited"
@@ -114,13 +116,13 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
 
 
 def _settings_to_change() -> Settings:
-    """The settings row as it is now, in a transaction that will write."""
+    """The current settings row, in a transaction that will write."""
     begin_writing(session())
     return session().get_one(Settings, 1, populate_existing=True)
 
 
-def _refused(form: CourseSettingsForm, outcome: checking.Outcome):
-    getattr(form, outcome.field).errors = [outcome.sentence]
+def _refused(form: CourseSettingsForm, outcome: checking.Outcome) -> ResponseReturnValue:
+    form[outcome.field].errors = [outcome.sentence]
     return _page(form, settings(), offer=outcome.offer, status=422)
 
 
@@ -131,9 +133,12 @@ def _page(
     offer: Account | None = None,
     confirm: checking.Findings | None = None,
     status: int = 200,
-):
+) -> ResponseReturnValue:
     in_use = current.connection
-    hold = in_use.hold_cause if in_use else None
+    hold = hold_remedy = None
+    if in_use and in_use.hold_cause:
+        hold = CAUSES[in_use.hold_cause].title
+        hold_remedy = remedy(in_use.hold_cause, detail=in_use.hold_detail)
     missing = [name for name in (in_use.missing_permissions if in_use else "").split(",") if name]
     associated = session().scalar(
         select(func.count()).select_from(Association).where(Association.connection_id == current.connection_id)
@@ -143,8 +148,8 @@ def _page(
         form=form,
         settings=current,
         in_use=in_use,
-        hold=CAUSES[hold].title if hold else None,
-        hold_remedy=remedy(hold, detail=in_use.hold_detail) if hold else None,
+        hold=hold,
+        hold_remedy=hold_remedy,
         missing=[(name, checking.PERMISSIONS[name]) for name in missing],
         token_kept=bool(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)

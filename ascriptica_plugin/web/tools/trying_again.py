@@ -1,6 +1,7 @@
-"""Try again at once: for a cause, a person, a course or everybody; wherever a page of the office has the button."""
+"""Try again now: for a cause, a person, a course or everybody. Several office pages have the button."""
 
 from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
 from ... import activity, clock
@@ -10,25 +11,25 @@ from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings
-from .causes import OF_COURSES, SCOPE
+from .causes import OF_COURSES, cause_scope
 
 
 @blueprint.post("/tools/canvas/try-again")
 @for_administrators
-def try_again():
-    """Try again at once: what waits for one cause, one person's seat, or all that needs no person's answer."""
+def try_again() -> ResponseReturnValue:
+    """Try one cause, one seat, or everything that needs no answer again now."""
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
         if cause in OF_COURSES:
             _look_up_again(connection)
         elif seat_id.isascii() and seat_id.isdigit():
-            release_and_tell(Seat.id == min(int(seat_id[:19]), HIGHEST_ID))
+            release_and_report(Seat.id == min(int(seat_id[:19]), HIGHEST_ID))
         elif cause in CAUSES:
             scope = typed.get("scope", "").replace("\x00", "")
-            release_and_tell(Seat.cause == cause, scope == SCOPE)
+            release_and_report(Seat.cause == cause, cause_scope == scope)
         else:
-            release_and_tell(Seat.cause.not_in([name for name, one in CAUSES.items() if one.asks]))
+            release_and_report(Seat.cause.not_in([name for name, one in CAUSES.items() if one.asks]))
     return redirect(url_for(".canvas_access"))
 
 
@@ -39,17 +40,17 @@ def _look_up_again(connection: Connection) -> None:
     flash(f"Looking again at {count} Canvas {'course' if count == 1 else 'courses'}.", "success")
 
 
-def release_and_tell(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
-    """Try again for the seats that the conditions on Seat pick, write it into the log, and tell what happens now.
+def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
+    """Try the seats that match the conditions again, note it in the activity log, and show a message.
 
-    `whom` names them, else they are counted; `about` is what the log entry is about.
+    `whom` names the people in the message; without it they are counted. `about` goes into the log entry.
     """
     current, now = settings(), clock.utc_now()
     connection, count = current.connection, 0
     if connection is not None:
         begin_writing(session())
         picked = (Seat.connection_id == connection.id, due.waits(), *which)
-        count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked))
+        count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked)) or 0
         whom = whom or f"{count:,} {'person' if count == 1 else 'people'}"
         hold = connection.hold_cause
         if due.try_again(session(), connection, now, *which):
@@ -58,7 +59,7 @@ def release_and_tell(*which: ColumnElement[bool], whom: str = "", **about: int) 
     if connection is None or not current.display_canvas:
         flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")
     elif hold:
-        flash(f"Everybody waits: {_in_a_sentence(CAUSES[hold].title)}. We ask Canvas once more now.", "warning")
+        flash(f"Everybody waits: {_in_a_sentence(CAUSES[hold].title)}. We are asking Canvas again now.", "warning")
     elif count:
         flash(f"Trying again for {whom}.", "success")
     else:

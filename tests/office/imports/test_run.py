@@ -222,7 +222,7 @@ def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, m
 def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
     monkeypatch.setattr(Participants, "look_up", lambda *_: 1 / 0)
     answer = upload(admin, "participants", PARTICIPANTS)
-    assert "Something unforeseen ended this after 0 of 2 rows." in words(answer)
+    assert "An unexpected error stopped this after 0 of 2 rows." in words(answer)
     [its] = all_of(app, Import)
     assert (its.file, its.broken) == (None, True)
     session = app.extensions["sqlalchemy"].session

@@ -481,7 +481,7 @@ def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):
     assert boss.is_signed_in()
     entry = all_of(app, LogEntry)[-1]
     assert (entry.who, entry.what, entry.words) == ("boss@example.org", "ended all sessions", "Of ann@example.org.")
-    assert "Signed in nowhere" in words(boss.get(page))
+    assert "Not signed in" in words(boss.get(page))
 
 
 def test_what_is_kept_of_a_sign_in_is_exported(app, ann):

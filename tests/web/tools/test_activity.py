@@ -107,7 +107,7 @@ def test_words_are_shown_as_text(session, admin):
 
 def test_an_empty_log_says_so(admin):
     assert "Nothing has happened yet." in words(admin.get("/tools/log"))
-    assert "The log has nothing like that." in words(admin.get("/tools/log?q=x"))
+    assert "Nothing was found." in words(admin.get("/tools/log?q=x"))
 
 
 def test_participants_see_no_log(app, client):
@@ -123,7 +123,7 @@ def test_a_long_log_is_searched_a_stretch_at_a_time(office, admin, monkeypatch):
     path = "/tools/log?q=needle"
     for _ in range(2):
         page = admin.get(path).text
-        assert "Nothing like that was found so far." in page
+        assert "Nothing was found so far." in page
         assert "Searched back to" in page
         path = html.unescape(re.search(r'rel="next" href="([^"]+)', page)[1])
     page = admin.get(path).text

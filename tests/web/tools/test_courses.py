@@ -177,7 +177,7 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     wait_for(office, course, "ann")
     office.deliver()
     page = words(admin.get("/tools/courses/ART/cancel"))
-    assert "2 people registered for it are withdrawn." in page
+    assert "2 people are withdrawn from the course." in page
     assert "1 person on the waitlist is taken off it." in page
     assert "Their enrollments in Canvas are deleted" in page
     assert "Type the course's code" not in page

@@ -39,10 +39,10 @@ def test_an_upload_is_reported_as_the_command_does(app, admin):
     assert "Line 4 That is not an email address." in words(answer)
     assert all_of(app, Participant) == []
     answer = upload(admin, "participants", data)
-    assert "2 of 3 rows are in" in words(answer)
+    assert "2 of 3 rows are imported" in words(answer)
     assert len(all_of(app, Participant)) == 2
     assert {one.who for one in all_of(app, LogEntry)} == {"boss@example.org"}
-    assert "The file is in." in words(upload(admin, "courses", COURSES))
+    assert "The file is imported." in words(upload(admin, "courses", COURSES))
 
 
 def words_of_counts(answer) -> list[str]:
@@ -87,14 +87,14 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     address = answer.request.path
     assert "0 of 10 rows done" in words(answer)
     assert "data-moving" in answer.text
-    assert "on its way" in words(admin.get("/tools/import"))
+    assert "in progress" in words(admin.get("/tools/import"))
     session, steps = app.extensions["sqlalchemy"].session, iter([False, False, True])
     assert imports.go_on(session, clock.utc_now, lambda: next(steps))
     assert "6 of 10 rows done" in words(admin.get(address))
     assert len(all_of(app, Participant)) == 5
     rounds.take_files_in(app)
     answer = admin.get(address)
-    assert "9 of 10 rows are in" in words(answer)
+    assert "9 of 10 rows are imported" in words(answer)
     assert "Line 2 That is not an email address." in words(answer)
     assert "data-moving" not in answer.text
     assert all_of(app, Import)[0].file is None

@@ -45,7 +45,7 @@ def test_signs_are_searched_for_as_they_are(app, admin, typed):
     people_of(app, 1)
     answer = admin.get("/tools/participants", query_string={"q": typed})
     assert answer.status_code == 200
-    assert "Nobody is found by" in words(answer)
+    assert "Nobody matches" in words(answer)
     assert "<script>alert" not in answer.text
 
 
@@ -107,7 +107,7 @@ def test_saving_what_is_there_already_changes_nothing(app, admin):
     [number] = people_of(app, 1)
     same = {"name": "Person 0000", "email": "p0000@example.org", "sis_user_id": "S-0"}
     page = words(admin.post(f"/tools/participants/{number}", data=same, follow_redirects=True))
-    assert "Nothing was different" in page
+    assert "You changed nothing" in page
     assert all_of(app, LogEntry) == []
 
 
@@ -148,7 +148,7 @@ def test_what_the_host_told_is_not_judged_while_it_stays(app, admin):
 
 def test_somebody_who_signs_in_is_told_from_one_whom_the_office_entered(app, admin):
     [number] = people_of(app, 1)
-    told = "Kim signs in with this email, so with another one from then on."
+    told = "Kim signs in with this email. If you change it, they sign in with the new one."
     assert told not in words(admin.get(f"/tools/participants/{number}"))
     office = Office(app, None)
     office.register(office.course("ART"))
@@ -200,7 +200,7 @@ def test_a_host_that_corrects_nobody_is_told_of(app, admin):
     office = Office(app, None)
     office.register(office.course("ART"))
     page = words(admin.get(f"/tools/participants/{all_of(app, Participant)[0].id}"))
-    assert "name and email are taken from the sign-in again, so correct them there too" in page
+    assert "name and email are taken from it again, so correct them there too" in page
 
 
 def test_a_corrected_sis_id_brings_somebody_into_canvas(office, admin, canvas):

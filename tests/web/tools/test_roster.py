@@ -40,7 +40,7 @@ def test_the_roster_tells_who_is_where_and_how_their_access_stands(office, admin
     assert re.search(r"Ann ann@example.org Number 1 on the waitlist.*Bob bob@example.org Number 2", page)
     assert re.search(r"Lou lou@example.org Withdrawn .* Removed from Canvas", page)
     assert "All 5 Registered 2 Waiting 2 Withdrawn 1" in page
-    assert "Canvas agrees with this list." in page
+    assert "Canvas matches this list." in page
     page = words(admin.get("/tools/courses/ART?status=waitlisted"))
     assert "bob@example.org" in page
     assert "kim@example.org" not in page
@@ -54,7 +54,7 @@ def test_the_roster_is_found_in_by_name_and_email(here, admin):
         page = words(admin.get("/tools/courses/ART", query_string={"q": q}))
         assert f"{found}@example.org" in page
         assert ("lou" if found == "kim" else "kim") + "@example.org" not in page
-    assert "Nobody here has that" in words(admin.get("/tools/courses/ART?q=_"))
+    assert "Nobody matches “_”" in words(admin.get("/tools/courses/ART?q=_"))
     assert admin.get("/tools/courses/ART?q=%00&page=x&status=x").status_code == 200
 
 
@@ -183,7 +183,7 @@ def test_what_can_t_be_is_told_and_kept(here, admin, form, sentence):
 
 def test_the_office_registers_into_a_closed_course_but_not_above_its_places(here, admin):
     course = here.course("ART", capacity=1, registration_closes_at=here.now - timedelta(days=1))
-    assert "has closed. You can register people here all the same." in words(admin.get("/tools/courses/ART"))
+    assert "has closed. You can still register people here." in words(admin.get("/tools/courses/ART"))
     admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
     page = words(
         admin.post("/tools/courses/ART", data={"name": "Bob", "email": "b@example.org"}, follow_redirects=True)

@@ -43,7 +43,7 @@ def test_an_empty_token_keeps_the_saved_one(app, admin, canvas):
 
 def test_a_token_pasted_beside_a_mistake_is_asked_for_again(app, admin, canvas):
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
-    assert "Paste the token again: it is kept only together with an address and a root ID that can be right." in page
+    assert "Paste the token again: it is only kept together with a valid address and root ID." in page
     assert "Paste the token again" not in words(save(admin, typed(canvas, canvas_root_id="one", canvas_token="")))
     assert connections_of(app) == []
 
