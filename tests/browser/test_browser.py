@@ -257,8 +257,8 @@ def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
 # -- how it looks -----------------------------------------------------------------------------------------------------
 
 STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
-TEMPLATES = Path(ascriptica_plugin.__file__).parent / "templates/ascriptica"
-PAGES = {path.name for path in TEMPLATES.glob("*.html")} - {"base.html", "forms.html", "macros.html"}
+TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
+PAGES = {path.name for path in TEMPLATES} - {"base.html", "forms.html", "macros.html"}
 SECRET = second_step.new_secret()
 
 

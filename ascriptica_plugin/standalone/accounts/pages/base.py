@@ -24,7 +24,7 @@ from .forms import CodeForm
 
 log = logging.getLogger(__package__.rpartition(".")[0])
 
-blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../../../templates")
+blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
 blueprint.after_request(base.shut_doors)
 blueprint.context_processor(base.for_every_page)
