@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from .. import activity
 from ..ledger import claims
-from ..tables.columns import begin_writing
+from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
 from .places import NotPossible
@@ -116,12 +116,7 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
         )
     )
     claims.end_for(session, Registration.course_id == course.id, now)
-    session.execute(
-        update(Registration)
-        .where(*live)
-        .values(status="withdrawn", withdrawn_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    change(session, update(Registration).where(*live).values(status="withdrawn", withdrawn_at=now))
     course.cancelled_at, course.places_taken = now, 0
     session.flush()
     words = f"{registered} registered and {waited} waiting were withdrawn."

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from .. import activity
 from ..ledger import claims, due
 from ..tables.canvas import CanvasUser, Seat
-from ..tables.columns import begin_writing, upsert_into
+from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.office import FormerEmail, Participant
 
 LONGEST_EMAIL = 100
@@ -65,9 +65,10 @@ def read_email(typed: str) -> str:
         raise ValueError("Enter an email address.")
     # Before it is read, which takes time with the square of its length.
     if len(email) <= LONGEST_EMAIL:
-        email = _normal(email)
-        if email is None:
+        normal = _normal(email)
+        if normal is None:
             raise ValueError("That is not an email address. It looks like ann@example.org.")
+        email = normal
     if len(email) > LONGEST_EMAIL:
         raise ValueError(f"Canvas takes logins of {LONGEST_EMAIL} characters at most. Use a shorter address.")
     return email
@@ -198,8 +199,7 @@ def of_others(session: Session, participant: Participant, emails: Collection[str
 def _let_canvas_follow(session: Session, participant_id: int) -> None:
     """A follow that failed before waits no longer."""
     ours = update(CanvasUser).where(CanvasUser.participant_id == participant_id, CanvasUser.created_by_us)
-    followed = session.execute(ours.values(follow_at=None).execution_options(synchronize_session=False))
-    if followed.rowcount:
+    if change(session, ours.values(follow_at=None)):
         session.info[claims.RANG] = True
 
 

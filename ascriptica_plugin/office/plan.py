@@ -181,7 +181,7 @@ def look_up(session: Session, plans: Collection[Plan], participants: Collection[
         # What was read before the course's row was locked may have moved up since.
         .execution_options(populate_existing=True)
     )
-    its = {plan.course.id: {} for plan in plans}
+    its: dict[int, dict[int, Registration]] = {plan.course.id: {} for plan in plans}
     for one in live:
         its[one.course_id][one.participant_id] = one
     for plan in plans:

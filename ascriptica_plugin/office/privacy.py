@@ -8,14 +8,14 @@ away at once; `erase`, by the worker, forgets them as soon as Canvas agrees.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import Row, Text, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from .. import activity
 from ..ledger import claims
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasUser, Claim, Connection, Seat
-from ..tables.columns import begin_writing
+from ..tables.columns import begin_writing, change
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
 from . import people, registrations, traces
 
@@ -88,7 +88,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
     }
 
 
-def plain(row) -> dict[str, Any]:
+def plain(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
 
 
@@ -96,7 +96,7 @@ def iso(value: datetime | None) -> str | None:
     return value.isoformat(timespec="seconds") if value else None
 
 
-def _as_told_to(participant: Participant, entry) -> dict[str, str]:
+def _as_told_to(participant: Participant, entry: Row[*tuple[Any, ...]]) -> dict[str, str]:
     """Who of the office did it, and other Canvas users that may be meant, are others' data."""
     who = {participant.email: "the participant", activity.US: activity.US}.get(entry.who, "the office")
     return {"who": who} | ({"words": ""} if entry.what == "waits" else {})
@@ -181,7 +181,7 @@ def forget_leftovers(session: Session, now: datetime) -> None:
         delete(FormerEmail).where(~exists().where(Participant.id == FormerEmail.participant_id)),
         delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)
 
 
 def _forget(session: Session, participant: Participant, now: datetime) -> None:
@@ -203,7 +203,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
         delete(FormerEmail).where(FormerEmail.participant_id == number),
         delete(Participant).where(Participant.id == number),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)
     activity.note(session, now, activity.US, "erased", participant_id=nobody.id)
     session.expunge(participant)
     session.expire_all()
@@ -216,7 +216,7 @@ def _take_out_of_others(session: Session, participant: Participant, emails: set[
     """
     free = emails - people.of_others(session, participant, emails)
     users = select(CanvasUser.canvas_user_id).where(CanvasUser.participant_id == participant.id)
-    canvas_ids = set(session.scalars(users)) - {None}
+    canvas_ids = {number for number in session.scalars(users) if number is not None}
     # As `sync.users` writes of the users among whom somebody has to choose.
     told = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
     about = LogEntry.participant_id == participant.id
@@ -248,7 +248,7 @@ def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[
             {"id": it["id"]}
             if it["id"] in canvas_ids or spelled & {traces.fold(str(it.get(name))) for name in ("login_id", "email")}
             else it
-            for it in known.candidates
+            for it in known.candidates or []
         ]
         if shown != known.candidates:
             known.candidates = shown
@@ -261,4 +261,4 @@ def _forget_seats(session: Session, participant_id: int) -> None:
         delete(Claim).where(Claim.seat_id.in_(theirs)),
         delete(Seat).where(Seat.participant_id == participant_id),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)

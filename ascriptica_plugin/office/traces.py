@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from ..tables.columns import change
+
 AT_ONCE = 500
 
 OTHER_LETTERS = re.compile(r"(?:.?[\u0300-\u036f]|[^\x00-\x7f])+")
@@ -50,7 +52,7 @@ def put(session: Session, column: InstrumentedAttribute, ids: Iterable, value: s
     ids = sorted(ids)
     for at in range(0, len(ids), AT_ONCE):
         these = update(column.class_).where(column.class_.id.in_(ids[at : at + AT_ONCE])).values({column.key: value})
-        session.execute(these.execution_options(synchronize_session=False))
+        change(session, these)
 
 
 def names_one(text: str, words: Collection[str]) -> bool:

@@ -24,7 +24,7 @@ def move_up(session: Session, course: Course, now: datetime) -> int:
 def waiting(session: Session, course: Course) -> int:
     """How many people are on the course's waitlist."""
     its = (Registration.course_id == course.id, Registration.status == "waitlisted")
-    return session.scalar(select(func.count()).select_from(Registration).where(*its))
+    return session.scalar(select(func.count()).select_from(Registration).where(*its)) or 0
 
 
 def positions(session: Session, registrations: list[Registration]) -> dict[int, int]:

@@ -39,7 +39,8 @@ def init_app(app: Flask) -> None:
     """
     values = config.read(app.config, config.SITE)
     if count := values["ASCRIPTICA_PROXIES"]:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+        # Flask documents this assignment as the way to put a middleware before the application.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     else:
         app.before_request(_warning_of_proxies())
     app.config["ASCRIPTICA_ADDRESS"] = address = values["ASCRIPTICA_ADDRESS"]

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 COLUMNS = {
     "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
@@ -78,7 +78,7 @@ def _name(cell: str) -> str:
     return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
 
 
-def _lines(reader) -> Iterator[tuple[int, list[str]]]:
+def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line on which it begins; a cell in quotes may have several lines."""
     while True:
         line = reader.line_num + 1

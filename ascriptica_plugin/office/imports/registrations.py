@@ -1,18 +1,20 @@
 """Rows of registrations, by the same plan as whoever registers on a page."""
 
+from sqlalchemy.orm import Session
+
 from ...tables.office import Participant
 from .. import courses, people, plan
 from ..places import NotPossible
 from ..plan import Plan
 from .file import Row
-from .kind import Kind, the_one
+from .kind import Kind, Now, the_one
 
 
 class Registrations(Kind):
     about = ("email", "course")
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, session: Session, now: Now, by: str, dry_run: bool) -> None:
+        super().__init__(session, now, by, dry_run)
         self.plans: dict[int, Plan] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Update, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from ...tables import locks
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from ...tables.office import Import
 from ..places import NotPossible
 from . import file
@@ -185,7 +185,7 @@ def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int |
         log.exception("An import can't be finished.")
         session.rollback()
         begin_writing(session)
-        session.execute(_its(import_id).values(finished_at=now(), file=None, broken=True))
+        change(session, _its(import_id).values(finished_at=now(), file=None, broken=True))
         session.commit()
     return True
 
@@ -201,17 +201,17 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     if found is None:
         return None
     begin_writing(session)
-    took = session.execute(_its(found).where(*free).values(taken_until_at=now + TAKEN)).rowcount
+    took = change(session, _its(found).where(*free).values(taken_until_at=now + TAKEN))
     session.commit()
     return session.get(Import, found, populate_existing=True) if took else None
 
 
 def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) -> None:
     import_id = found.id
-    through = _Run(session, found.kind, file.read(found.kind, found.file), now, found.who, found.dry_run)
+    through = _Run(session, found.kind, file.read(found.kind, found.file or b""), now, found.who, found.dry_run)
     if found.dry_run:
         begin_writing(session)
-        session.execute(_its(import_id).values(done=0))
+        change(session, _its(import_id).values(done=0))
     else:
         refused = [(line, reason) for line, reason in found.refused]
         through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused))
@@ -222,22 +222,21 @@ def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) 
         if done == len(through.rows):
             facts |= {"finished_at": now(), "file": None}
         begin_writing(session)
-        if session.execute(_its(import_id).where(Import.done == through.done).values(**facts)).rowcount == 0:
+        if change(session, _its(import_id).where(Import.done == through.done).values(**facts)) == 0:
             raise _Overtaken
 
     while through.left and not stop():
         through.batch(keep)
     if through.left:
         begin_writing(session)
-        session.execute(_its(import_id).where(Import.done == through.done).values(taken_until_at=None))
+        change(session, _its(import_id).where(Import.done == through.done).values(taken_until_at=None))
         session.commit()
 
 
-def _its(import_id: int):
-    return update(Import).where(Import.id == import_id).execution_options(synchronize_session=False)
+def _its(import_id: int) -> Update:
+    return update(Import).where(Import.id == import_id)
 
 
 def forget_old(session: Session, now: datetime) -> None:
     """Delete the reports of imports that began long ago; with their reasons they tell about people."""
-    old = delete(Import).where(Import.started_at < now - KEPT)
-    session.execute(old.execution_options(synchronize_session=False))
+    change(session, delete(Import).where(Import.started_at < now - KEPT))

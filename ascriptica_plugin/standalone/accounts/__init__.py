@@ -6,10 +6,14 @@ others', for which `confirming` asks for the password.
 """
 
 from datetime import timedelta
+from typing import cast
 from urllib.parse import urlsplit
 
+from click import Group
 from flask import Flask, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
+from werkzeug.exceptions import HTTPException
 
 from ... import activity, clock, config
 from ...mail import Mailer
@@ -58,7 +62,7 @@ def init_app(app: Flask) -> None:
     for code in (404, 405):
         app.register_error_handler(code, errors.page_at_no_address)
     for command in (commands.create_user, commands.set_role, commands.remove_second_step):
-        app.cli.commands["ascriptica"].add_command(command)
+        cast(Group, app.cli.commands["ascriptica"]).add_command(command)
     plugin.sign_ins = SignIns()
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
@@ -138,13 +142,13 @@ def _load(token: str) -> SignedIn | None:
     return SignedIn(account, token) if account else None
 
 
-def _ask_to_sign_in(error):
+def _ask_to_sign_in(error: HTTPException) -> ResponseReturnValue:
     return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
 
 
-def _lead_to_second_step():
+def _lead_to_second_step() -> ResponseReturnValue | None:
     """An administrator who is obliged to have one finds the way to it instead of the office's pages."""
-    view = current_app.view_functions.get(request.endpoint)
+    view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, "guard", "") != "administrators":
         return None
     if not current_user.is_authenticated or not needs_second_step(current_user):

@@ -7,7 +7,7 @@ knows the password chosen at sign-up.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -15,7 +15,7 @@ from ... import activity, allowances
 from ...mail import send
 from ...office import people
 from ...office.people import Person, participant_for
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from ...tables.office import Mail, Participant
 from . import passwords
 from .links import LinkIsOver, end_links, find_link, use_up
@@ -66,8 +66,7 @@ def ask_for_email(session: Session, account: Account, email: str, now: datetime)
     The caller holds the account. What was asked for before is over.
     """
     for table in (OneTimeLink, Mail):
-        earlier = delete(table).where(table.account_id == account.id, table.email.is_not(None))
-        session.execute(earlier.execution_options(synchronize_session=False))
+        change(session, delete(table).where(table.account_id == account.id, table.email.is_not(None)))
     send(session, now, "new_email", email.lower(), account_id=account.id)
     send(session, now, "email_asked", account.email)
     activity.note(
@@ -86,9 +85,10 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     participant = session.scalar(select(Participant).where(Participant.key == key).with_for_update())
     account = hold(session, account_id)
     link = use_up(session, token, now, for_email=True)
-    if account is None or link.account_id != account_id:
+    email = link.email
+    if account is None or email is None or link.account_id != account_id:
         raise LinkIsOver
-    before, email = account.email, link.email
+    before = account.email
     correct_account(session, account, account.name, email, now, by_mail=True)
     if participant:
         people.correct(session, participant, now, before, email=email)
@@ -190,7 +190,7 @@ def forget_emails(session: Session, emails: set[str]) -> None:
     small = people.spellings(emails)
     small -= set(session.scalars(select(Account.email).where(Account.email.in_(small))))
     _forget_sign_ups(session, SignUp.email.in_(small))
-    session.execute(delete(Mail).where(Mail.email.in_(small)).execution_options(synchronize_session=False))
+    change(session, delete(Mail).where(Mail.email.in_(small)))
 
 
 def participant_id_of(session: Session, account: Account) -> int | None:
@@ -236,12 +236,12 @@ def waiting(session: Session, words: str = "", email: str | None = None, most: i
     return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
 
 
-def confirmed_by(session: Session, link: OneTimeLink) -> list[SignUp]:
+def confirmed_by(session: Session, sign_up: SignUp) -> list[SignUp]:
     """The sign-ups that the link may confirm, newest first: all with its email, since it shows whose that is.
 
     The password tells which of them, so a stranger who signs up with somebody's email keeps nothing from them.
     """
-    with_email = select(SignUp).where(SignUp.email == link.sign_up.email)
+    with_email = select(SignUp).where(SignUp.email == sign_up.email)
     return list(session.scalars(with_email.order_by(SignUp.made_at.desc(), SignUp.id)))
 
 
@@ -252,7 +252,7 @@ def confirm(session: Session, token: str, password_hash: str, now: datetime) -> 
     """
     begin_writing(session)
     link = find_link(session, token, now)
-    found = confirmed_by(session, link) if link.sign_up else []
+    found = confirmed_by(session, link.sign_up) if link.sign_up else []
     made = next((one for one in found if one.password_hash == password_hash), None)
     if made is None:
         raise LinkIsOver
@@ -274,7 +274,8 @@ def _adopt(session: Session, account: Account, now: datetime, by: str, what: str
     if len(same_email) == 1 and same_email[0].key is None:
         [entered] = same_email
         mine = update(Participant).where(Participant.id == entered.id, Participant.key.is_(None))
-        if session.execute(mine.values(key=person.key)).rowcount == 1:
+        if change(session, mine.values(key=person.key)) == 1:
+            session.expire(entered, ["key"])
             people.correct(session, entered, now, account.email, name=account.name, email=account.email)
             words = "Whom the office entered with this email now signs in."
     elif same_email:
@@ -299,7 +300,8 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
 
 def change_password(session: Session, account: Account, password_hash: str, now: datetime, *, by_mail: bool) -> None:
     """The account's new password; all its sessions and links end."""
-    hold(session, account.id).password_hash = password_hash
+    hold(session, account.id)
+    account.password_hash = password_hash
     end_sessions(session, account)
     end_links(session, account)
     if by_mail:
@@ -316,15 +318,15 @@ def forget_old(session: Session, now: datetime) -> None:
         delete(FirstStep).where(FirstStep.ends_at <= now),
         delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
     ):
-        session.execute(over.execution_options(synchronize_session=False))
+        change(session, over)
     _forget_sign_ups(session, SignUp.made_at <= now - SIGN_UP_KEPT)
 
 
-def _forget_sign_ups(session: Session, which) -> None:
+def _forget_sign_ups(session: Session, which: ColumnElement[bool]) -> None:
     theirs = select(SignUp.id).where(which)
     for statement in (
         delete(OneTimeLink).where(OneTimeLink.sign_up_id.in_(theirs)),
         delete(Mail).where(Mail.sign_up_id.in_(theirs)),
         delete(SignUp).where(which),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)

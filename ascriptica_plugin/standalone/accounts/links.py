@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload
 
+from ...tables.columns import change
 from ...tables.office import Mail
 from .tables import Account, OneTimeLink, SignUp
 
@@ -50,7 +51,7 @@ def find_link(session: Session, token: str, now: datetime, *, for_email: bool = 
 def use_up(session: Session, token: str, now: datetime, *, for_email: bool = False) -> OneTimeLink:
     link = find_link(session, token, now, for_email=for_email)
     this = delete(OneTimeLink).where(OneTimeLink.token_hash == link.token_hash)
-    if session.execute(this.execution_options(synchronize_session=False)).rowcount != 1:
+    if change(session, this) != 1:
         raise LinkIsOver
     session.expunge(link)
     return link
@@ -59,8 +60,7 @@ def use_up(session: Session, token: str, now: datetime, *, for_email: bool = Fal
 def end_links(session: Session, account: Account) -> None:
     """None of the account's links opens anything any more, nor will one that a mail was about to bring."""
     for table in (OneTimeLink, Mail):
-        theirs = delete(table).where(table.account_id == account.id)
-        session.execute(theirs.execution_options(synchronize_session=False))
+        change(session, delete(table).where(table.account_id == account.id))
 
 
 def hash_of(token: str) -> str:

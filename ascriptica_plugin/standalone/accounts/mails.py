@@ -90,17 +90,19 @@ class Writer:
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
         """Subject and text, with a link made for it; None where what it was about is no longer there."""
-        kind, link = mail.kind, ""
+        kind = mail.kind
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]
         # Without a link it goes out in any case: whoever changed the email must not keep it from the one before.
-        if "{link}" in text and (link := self._link(session, mail, now)) is None:
+        link = self._link(session, mail, now) if "{link}" in text else ""
+        if link is None:
             return None
         pages = {"sign_in": self.page("sign_in"), "forgotten": self.page("forgotten_password")}
         return subject, text.format(address=self.address, link=link, **pages)
 
     def _link(self, session: Session, mail: Mail, now: datetime) -> str | None:
+        about: SignUp | Account | None
         lasts, page, email = links.MAILED_PASSWORD_LINK_LASTS, "use_link", None
         if mail.kind == "sign_up":
             about, lasts = session.get(SignUp, mail.sign_up_id), links.LINK_LASTS

@@ -45,7 +45,7 @@ def _hash(password: str, method_and_salt: str) -> str:
 def fits(password: str, kept: str | None) -> bool:
     """Whether it is the password that was kept; as slow where there is none, which fits nothing."""
     right = check_password_hash(kept or _nobodys(), _normal(password))
-    return right and kept is not None
+    return right and bool(kept)
 
 
 def fitting(password: str, kept: Iterable[str]) -> str | None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ... import activity
 from ...keys import Secrets
 from ...mail import send
-from ...tables.columns import Sealed
+from ...tables.columns import Sealed, change
 from . import accounts, sessions
 from .tables import Account, SecondStep
 
@@ -26,7 +26,7 @@ CLOCKS_DIFFER = 1
 class Unreadable(Exception):
     """No key opens the secret any more, so no code can be looked at; the text is a sentence for the person."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("Your second step can't be read any more. Ask the office to remove it, then set it up again.")
 
 
@@ -72,13 +72,12 @@ def accept(session: Session, account: Account, code: str, keys: MultiFernet, now
     if step is None:
         return False
     this = update(SecondStep).where(SecondStep.account_id == account.id, SecondStep.used < step)
-    return session.execute(this.values(used=step).execution_options(synchronize_session=False)).rowcount == 1
+    return change(session, this.values(used=step)) == 1
 
 
 def turn_off(session: Session, account: Account, now: datetime, by: str, *, by_mail: bool) -> None:
     """From now on the password alone signs in; all sessions end. `by` is who wants it so, for the log."""
-    mine = delete(SecondStep).where(SecondStep.account_id == account.id)
-    session.execute(mine.execution_options(synchronize_session=False))
+    change(session, delete(SecondStep).where(SecondStep.account_id == account.id))
     what = "turned the second step off" if by == account.email else "removed the second step"
     _changed(session, account, now, by, what, "second_step_off" if by_mail else None)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from .links import hash_of
 from .tables import Account, AccountSession, FirstStep
 
@@ -43,7 +43,7 @@ def begin_session(session: Session, account: Account, now: datetime, browser: st
 def confirm_session(session: Session, token: str, now: datetime) -> None:
     """Whoever uses the session has just given the password, and the code where the account has a second step."""
     this = update(AccountSession).where(AccountSession.token_hash == hash_of(token))
-    session.execute(this.values(confirmed_at=now).execution_options(synchronize_session=False))
+    change(session, this.values(confirmed_at=now))
 
 
 def is_confirmed(session: Session, token: str, now: datetime) -> bool:
@@ -56,7 +56,7 @@ def renew_session(session: Session, token: str) -> str | None:
     """A new token for the session, the one until now opening nothing more; None where the session has ended."""
     new = secrets.token_urlsafe(32)
     this = update(AccountSession).where(AccountSession.token_hash == hash_of(token)).values(token_hash=hash_of(new))
-    return new if session.execute(this.execution_options(synchronize_session=False)).rowcount == 1 else None
+    return new if change(session, this) == 1 else None
 
 
 def owner_of_session(session: Session, token: str, now: datetime) -> Account | None:
@@ -88,20 +88,18 @@ def end_other_sessions(session: Session, account_id: int, token: str, only: str 
     theirs = [AccountSession.account_id == account_id, AccountSession.token_hash != hash_of(token)]
     if only is not None:
         theirs.append(AccountSession.token_hash == only)
-    return session.execute(delete(AccountSession).where(*theirs).execution_options(synchronize_session=False)).rowcount
+    return change(session, delete(AccountSession).where(*theirs))
 
 
 def end_session(session: Session, token: str) -> None:
     """Whoever has the session's cookie is signed in no longer."""
-    this = delete(AccountSession).where(AccountSession.token_hash == hash_of(token))
-    session.execute(this.execution_options(synchronize_session=False))
+    change(session, delete(AccountSession).where(AccountSession.token_hash == hash_of(token)))
 
 
 def end_sessions(session: Session, account: Account) -> None:
     """Sign the account out wherever it is signed in, or half signed in."""
     for table in (FirstStep, AccountSession):
-        theirs = delete(table).where(table.account_id == account.id)
-        session.execute(theirs.execution_options(synchronize_session=False))
+        change(session, delete(table).where(table.account_id == account.id))
 
 
 def begin_first_step(session: Session, account: Account, now: datetime) -> str:
@@ -123,5 +121,4 @@ def owner_of_first_step(session: Session, token: str, now: datetime) -> Account 
 
 def end_first_step(session: Session, token: str) -> None:
     """No code may follow any more."""
-    this = delete(FirstStep).where(FirstStep.token_hash == hash_of(token))
-    session.execute(this.execution_options(synchronize_session=False))
+    change(session, delete(FirstStep).where(FirstStep.token_hash == hash_of(token)))

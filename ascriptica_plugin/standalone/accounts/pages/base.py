@@ -5,9 +5,11 @@ import logging
 import math
 import re
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
@@ -137,7 +139,7 @@ def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str
     return target if target and errors.is_own_path(target) else url_for(otherwise)
 
 
-def go_on(account: Account, wanted: str):
+def go_on(account: Account, wanted: str) -> ResponseReturnValue:
     """On to the page that somebody who signed in wanted, or to what they have to set up before."""
     if needs_second_step(account):
         return redirect(url_for("ascriptica_accounts.own_second_step", next=wanted))
@@ -201,7 +203,7 @@ def wait_for(now: datetime, *wanted: Try) -> float:
     return wait
 
 
-def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **values):
+def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
     """The page again, with how long to wait."""
     minutes = math.ceil(wait / 60)
     time = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
@@ -209,7 +211,9 @@ def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **va
     return render_template(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
-def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, **values):
+def unless_right(
+    password: Field, form: FlaskForm, template: str, now: datetime, **values: Any
+) -> ResponseReturnValue | None:
     """The answer to somebody signed in who gives a wrong password, or too many; None where it is right.
 
     Then the account is held and none of its tries counts; the caller goes on with `renew` or `begin`, since whoever
@@ -220,7 +224,7 @@ def unless_right(password: Field, form: FlaskForm, template: str, now: datetime,
         return too_many(form, template, wait, **values)
     account = session().get(Account, current_user.id)
     kept = account.password_hash if account else None
-    right = passwords.fits(password.data, kept) and still_with(account.id, kept)
+    right = passwords.fits(password.data, kept) and still_with(current_user.id, kept)
     if right and sessions.owner_of_session(session(), current_user.token, now):
         forgive([mine])
         return None
@@ -229,7 +233,7 @@ def unless_right(password: Field, form: FlaskForm, template: str, now: datetime,
     return render_template(template, form=form, **values), 422
 
 
-def still_with(account_id: int, password_hash: str) -> Account | None:
+def still_with(account_id: int, password_hash: str | None) -> Account | None:
     """The account, held, unless its password was changed while it was looked at."""
     account = sessions.hold(session(), account_id)
     return account if account and account.password_hash == password_hash else None

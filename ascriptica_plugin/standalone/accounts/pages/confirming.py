@@ -5,9 +5,12 @@ Whoever finds a browser signed in, or copies its cookie, has a session and not t
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from flask import abort, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 
 from .... import allowances, clock
 from ....office.people import Person
@@ -36,11 +39,11 @@ def demand_confirmation() -> None:
     abort(make_response(_page(_form(None), request.full_path.rstrip("?")), 403))
 
 
-def after_confirmation(view: Callable) -> Callable:
+def after_confirmation(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
     """Only for somebody who has given their password within ten minutes: others are asked for it first."""
 
     @functools.wraps(view)
-    def guarded(**kwargs):
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
         demand_confirmation()
         return view(**kwargs)
 
@@ -49,7 +52,7 @@ def after_confirmation(view: Callable) -> Callable:
 
 @blueprint.post("/my/confirmation")
 @for_participants
-def confirm_session(person: Person):
+def confirm_session(person: Person) -> ResponseReturnValue:
     """Take the password, and the code where there is a second step, then go on with what was asked for."""
     now, to = clock.utc_now(), own_path(request.form.get(f"{PREFIX}to"))
     form, takes_code = _form(request.form), bool(current_user.second_step)
@@ -73,7 +76,7 @@ def confirm_session(person: Person):
     return _page(form, to), 422
 
 
-def _form(typed) -> OwnPasswordForm:
+def _form(typed: MultiDict[str, str] | None) -> OwnPasswordForm:
     kind = TurnOffForm if current_user.second_step else OwnPasswordForm
     return kind(formdata=typed, prefix=PREFIX)
 

@@ -33,8 +33,15 @@ def remember(account: Account) -> None:
 
     @after_this_request
     def set_cookie(answer: Response) -> Response:
-        how = {"secure": site.get_cookie_secure(current_app), "httponly": True, "samesite": "Lax"}
-        answer.set_cookie(_name(), value, max_age=KNOWN_SECONDS, path=site.get_cookie_path(current_app), **how)
+        answer.set_cookie(
+            _name(),
+            value,
+            max_age=KNOWN_SECONDS,
+            path=site.get_cookie_path(current_app),
+            secure=site.get_cookie_secure(current_app),
+            httponly=True,
+            samesite="Lax",
+        )
         return answer
 
 
@@ -50,7 +57,7 @@ def _signer(account: Account | None) -> URLSafeTimedSerializer:
     of_today = f"{account.password_hash if account else ''} {step.made_at.timestamp() if step else ''}"
     how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return URLSafeTimedSerializer(
-        current_app.secret_key, salt=f"ascriptica known browser {of_today}", signer_kwargs=how
+        current_app.config["SECRET_KEY"], salt=f"ascriptica known browser {of_today}", signer_kwargs=how
     )
 
 

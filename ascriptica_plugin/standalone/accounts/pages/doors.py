@@ -5,6 +5,7 @@ from datetime import datetime
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from itsdangerous import Signer
 
@@ -13,7 +14,7 @@ from ....office import people
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from .. import accounts, links, passwords, second_step, sessions
-from ..tables import Account, OneTimeLink
+from ..tables import Account, SignUp
 from ..tries import (
     RESET_MAILS,
     RESETS_FROM_ADDRESS,
@@ -50,13 +51,13 @@ WORKS_AT_ONCE = "Or choose a new password, which works at once."
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 @for_everybody
-def sign_in():
+def sign_in() -> ResponseReturnValue:
     """Sign in with email and password."""
     form, template = SignInForm(), "ascriptica/sign_in.html"
     if form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         account = accounts.account_with(session(), email)
-        number, kept = (account.id, account.password_hash) if account else (None, None)
+        number, kept = (account.id, account.password_hash) if account else (0, "")
         tries = guesses(email, account)
         # Who knows the password alone can let no browser be known, where a code is asked for as well.
         browsers = apart(kept, account) if account and account.second_step else kept
@@ -78,7 +79,7 @@ def sign_in():
     return render_template(template, form=form), 422 if form.errors else 200
 
 
-def _let_in(account: Account, now: datetime, wanted: str):
+def _let_in(account: Account, now: datetime, wanted: str) -> ResponseReturnValue:
     """After the right password, or a link: signed in, or on to the code where the account has a second step."""
     if second_step.has_one(session(), account):
         begin_half(account, now)
@@ -89,11 +90,11 @@ def _let_in(account: Account, now: datetime, wanted: str):
 
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
 @for_everybody
-def give_code():
+def give_code() -> ResponseReturnValue:
     """The second step of signing in: the code from the app, while whoever gave the password is still there."""
     form, now, token = CodeForm(), clock.utc_now(), cookie.get("first_step", "")
     account = sessions.owner_of_first_step(session(), token, now)
-    number, email = (account.id, account.email) if account else (None, None)
+    number, email = (account.id, account.email) if account else (0, "")
     if account and form.validate_on_submit():
         # Not for the password: a new one gives no more codes to whoever can have a link mailed.
         whose = apart(f"account {number}", account)
@@ -114,7 +115,7 @@ def give_code():
 
 @blueprint.post("/sign-out")
 @for_everybody
-def sign_out():
+def sign_out() -> ResponseReturnValue:
     """End the session."""
     number = current_user.id if current_user.is_authenticated else None
     begin_writing(session())
@@ -131,7 +132,7 @@ def sign_out():
 
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 @for_everybody
-def sign_up():
+def sign_up() -> ResponseReturnValue:
     """Ask for a sign-in of one's own. Whoever has one already with this email is not told here, but by mail."""
     form = SignUpForm()
     if form.validate_on_submit():
@@ -149,21 +150,25 @@ def sign_up():
 
 def _salt_of(email: str) -> str:
     """One salt for all sign-ups with an email, so that one hash finds those with a password; ours alone to make."""
-    how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-    signer = Signer(current_app.secret_key, salt="ascriptica sign-ups", **how)
+    signer = Signer(
+        current_app.config["SECRET_KEY"],
+        salt="ascriptica sign-ups",
+        key_derivation="hmac",
+        digest_method=hashlib.sha256,
+    )
     return signer.get_signature(people.as_compared(email)).decode()
 
 
 @blueprint.get("/sign-up/next")
 @for_everybody
-def signed_up():
+def signed_up() -> ResponseReturnValue:
     """What happens after a sign-up; the same for everybody."""
     return render_template("ascriptica/one_more_step.html", after="sign_up", by_mail=by_mail())
 
 
 @blueprint.route("/forgotten-password", methods=["GET", "POST"])
 @for_everybody
-def forgotten_password():
+def forgotten_password() -> ResponseReturnValue:
     """Ask for a link to choose a new password; without mail the page tells how the office helps."""
     form = EmailForm()
     if by_mail() and form.validate_on_submit():
@@ -183,7 +188,7 @@ def forgotten_password():
 
 @blueprint.get("/forgotten-password/next")
 @for_everybody
-def password_asked():
+def password_asked() -> ResponseReturnValue:
     """What happens after asking for a new password; the same for everybody."""
     return render_template("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
 
@@ -195,11 +200,14 @@ def _come_back_later(wanted: str) -> None:
 
 @blueprint.route("/links/<token>", methods=["GET", "POST"])
 @for_everybody
-def use_link(token: str):
+def use_link(token: str) -> ResponseReturnValue:
     """What a one-time link opens. Looking at it, as mail scanners do, uses nothing up."""
     try:
         link = links.find_link(session(), token, clock.utc_now())
-        answer = _confirm(link, token) if link.sign_up else _choose_password(link, token)
+        if link.sign_up:
+            answer = _confirm(link.sign_up, token)
+        else:
+            answer = _choose_password(session().get_one(Account, link.account_id), token)
     except links.LinkIsOver:
         session().rollback()
         answer = render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
@@ -209,11 +217,11 @@ def use_link(token: str):
     return response
 
 
-def _confirm(link: OneTimeLink, token: str):
+def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
     """The password shows that whoever reads the mail is whoever signed up, not only who is in that mailbox."""
-    form, email = ConfirmForm(), link.sign_up.email
+    form, email = ConfirmForm(), sign_up.email
     if form.validate_on_submit():
-        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), link)
+        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), sign_up)
         pages = {made.password_hash: made.wanted for made in reversed(newest_first)}
         if wait := wait_for(now, (WRONG_PASSWORDS, token)):
             return too_many(form, "ascriptica/confirm.html", wait, email=email)
@@ -226,13 +234,13 @@ def _confirm(link: OneTimeLink, token: str):
     return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 
-def _choose_password(link: OneTimeLink, token: str):
-    form = NewPasswordForm(link.account)
+def _choose_password(account: Account, token: str) -> ResponseReturnValue:
+    form = NewPasswordForm(account.name, account.email)
     if form.validate_on_submit():
         now, kept = clock.utc_now(), passwords.hash_of(form.password.data)
-        account = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
-        answer = _let_in(account, now, own_path(cookie.get("wanted")))
+        owner = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
+        answer = _let_in(owner, now, own_path(cookie.get("wanted")))
         flash("Your new password is saved.", "success")
         return answer
-    page = render_template("ascriptica/new_password.html", form=form, account=link.account)
+    page = render_template("ascriptica/new_password.html", form=form, account=account)
     return page, 422 if form.errors else 200

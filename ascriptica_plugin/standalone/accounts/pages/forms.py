@@ -1,5 +1,7 @@
 """The forms of sign-ins."""
 
+from typing import Any
+
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
@@ -16,7 +18,7 @@ def _strip(value: str | None) -> str:
 class NewPasswordField(PasswordField):
     """A password to be chosen; the form's `own_words` are what it must not be made of."""
 
-    def __init__(self, label: str, **kwargs):
+    def __init__(self, label: str, **kwargs: Any) -> None:
         kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
         super().__init__(label, validators=[InputRequired("Choose a password.")], **kwargs)
 
@@ -73,13 +75,13 @@ class ConfirmForm(FlaskForm):
 class NewPasswordForm(FlaskForm):
     password = NewPasswordField("New password")
 
-    def __init__(self, account, **kwargs):
-        """`account` has the name and the email that the password must not be made of."""
-        self._account = account
+    def __init__(self, *own_words: str, **kwargs: Any) -> None:
+        """`own_words` are the person's name and email."""
+        self._own_words = own_words
         super().__init__(**kwargs)
 
-    def own_words(self) -> list[str]:
-        return [self._account.name, self._account.email]
+    def own_words(self) -> tuple[str, ...]:
+        return self._own_words
 
 
 class ChangePasswordForm(NewPasswordForm):

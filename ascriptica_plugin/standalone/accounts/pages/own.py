@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import segno
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .... import allowances, clock
@@ -41,7 +42,7 @@ OFFER = "second_step_offer"
 
 @blueprint.get("/my/sign-in")
 @for_participants
-def own_sign_in(person: Person):
+def own_sign_in(person: Person) -> ResponseReturnValue:
     """What there is to one's sign-in, and where each is changed."""
     sessions = sessions_of(session(), current_user.id, clock.utc_now())
     return render_template("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
@@ -49,9 +50,9 @@ def own_sign_in(person: Person):
 
 @blueprint.route("/my/password", methods=["GET", "POST"])
 @for_participants
-def change_password(person: Person):
+def change_password(person: Person) -> ResponseReturnValue:
     """Change the password, which signs out everywhere else."""
-    form, template = ChangePasswordForm(current_user), "ascriptica/change_password.html"
+    form, template = ChangePasswordForm(current_user.name, current_user.email), "ascriptica/change_password.html"
     if form.validate_on_submit():
         now = clock.utc_now()
         if refusal := unless_right(form.old_password, form, template, now):
@@ -69,7 +70,7 @@ def change_password(person: Person):
 
 @blueprint.route("/my/sessions", methods=["GET", "POST"])
 @for_participants
-def own_sessions(person: Person):
+def own_sessions(person: Person) -> ResponseReturnValue:
     """Where one is signed in; with the password, sign out there, at one place or all others."""
     form, now = OwnPasswordForm(), clock.utc_now()
     found = sessions_of(session(), current_user.id, now)
@@ -98,7 +99,7 @@ def own_sessions(person: Person):
 
 @blueprint.route("/my/second-step", methods=["GET", "POST"])
 @for_participants
-def own_second_step(person: Person):
+def own_second_step(person: Person) -> ResponseReturnValue:
     """Turn the second step off, or set it up: first the password, which shows a key for the app, then a code of it."""
     now = clock.utc_now()
     if current_user.second_step:
@@ -124,7 +125,7 @@ def _offered(now: datetime) -> str | None:
     return Sealed(offer["secret"].encode()).open(base.plugin().canvases.keys)
 
 
-def _turn_on(secret: str, now: datetime):
+def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
     form, template, email = CodeForm(), "ascriptica/second_step_set_up.html", current_user.email
     address = second_step.app_address(secret, email)
     values = {
@@ -146,7 +147,7 @@ def _turn_on(secret: str, now: datetime):
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 
-def _turn_off(now: datetime):
+def _turn_off(now: datetime) -> ResponseReturnValue:
     form, template = TurnOffForm(), "ascriptica/second_step_on.html"
     values = {"since": current_user.second_step.made_at}
     if form.validate_on_submit():
@@ -170,7 +171,7 @@ def _turn_off(now: datetime):
 def _own_account(now: datetime) -> Account:
     """One's own account, held; 401 where the session ended in this moment, with a new password for example."""
     account = hold(session(), current_user.id)
-    if owner_of_session(session(), current_user.token, now) is None:
+    if account is None or owner_of_session(session(), current_user.token, now) is None:
         session().rollback()
         abort(401)
     return account

@@ -1,8 +1,11 @@
 """One's own email: asking for another, and the link that makes it one's own."""
 
+from typing import Any
+
 from flask import current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from wtforms import ValidationError
+from wtforms import EmailField, ValidationError
 
 from .... import clock
 from ....office import people
@@ -19,7 +22,7 @@ from .own import _own_account
 class ChangeEmailForm(OwnPasswordForm, EmailForm):
     """The new email, and the password to show that it is oneself."""
 
-    def validate_email(self, field) -> None:
+    def validate_email(self, field: EmailField) -> None:
         super().validate_email(field)
         if field.data.lower() == current_user.email:
             raise ValidationError("That is your email already.")
@@ -27,9 +30,9 @@ class ChangeEmailForm(OwnPasswordForm, EmailForm):
 
 @blueprint.route("/my/email", methods=["GET", "POST"])
 @for_participants
-def change_email(person: Person):
+def change_email(person: Person) -> ResponseReturnValue:
     """Have a link sent to another email, with which it becomes one's own. Without mail the office does it."""
-    form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", {"by_mail": by_mail()}
+    form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", dict[str, Any](by_mail=by_mail())
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
         if refusal := unless_right(form.password, form, template, now, **values):
@@ -46,7 +49,7 @@ def change_email(person: Person):
 
 @blueprint.route("/my/email/<token>", methods=["GET", "POST"])
 @for_participants
-def confirm_email(person: Person, token: str):
+def confirm_email(person: Person, token: str) -> ResponseReturnValue:
     """What the link in the mail opens, for whoever asked for it. Looking at it uses nothing up."""
     response = current_app.make_response(_confirm(token))
     # As for other links: no Referer may carry the token.
@@ -54,7 +57,7 @@ def confirm_email(person: Person, token: str):
     return response
 
 
-def _confirm(token: str):
+def _confirm(token: str) -> ResponseReturnValue:
     form, now = Confirmation(), clock.utc_now()
     try:
         link = links.find_link(session(), token, now, for_email=True)
