@@ -58,7 +58,7 @@ def forgotten_proxy(app: Flask) -> str | None:
     """A sentence for the operator where the settings say that a proxy was forgotten; None where they may be right."""
     if app.config["ASCRIPTICA_ADDRESS"].startswith("https:") and not int(app.config["ASCRIPTICA_PROXIES"]):
         return (
-            "ASCRIPTICA_ADDRESS begins with https, so a proxy is before this site, but ASCRIPTICA_PROXIES is 0: "
+            "ASCRIPTICA_ADDRESS begins with https, so a proxy is in front of this site, but ASCRIPTICA_PROXIES is 0: "
             "everybody counts as one visitor. Set it to the number of proxies."
         )
     return None
@@ -72,8 +72,8 @@ def _warning_of_proxies() -> Callable[[], None]:
         name = next((one for one in OF_PROXIES if one in request.headers), None)
         if name and untold.acquire(blocking=False):
             log.warning(
-                "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is before this site, set it to the "
-                "number of proxies: until then everybody behind it counts as one visitor.",
+                "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is in front of this site, set it to "
+                "the number of proxies: until then everybody behind it counts as one visitor.",
                 name,
             )
 

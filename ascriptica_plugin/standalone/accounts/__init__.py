@@ -132,7 +132,7 @@ def correct_person(key: str, name: str, email: str) -> str | None:
     if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
         return None
     number = accounts.participant_id_of(session(), account)
-    words = "Mails are not set up, so the email until now got no word that it was changed."
+    words = "Mails are not set up, so no mail about the change went to the old address."
     activity.note(session(), now, current_user.email, "sent no mail", words, participant_id=number)
     return office_pages.without_mail(before)
 

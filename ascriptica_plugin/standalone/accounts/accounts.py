@@ -50,7 +50,7 @@ def correct_account(session: Session, account: Account, name: str, email: str, n
         with session.begin_nested():
             account.name, account.email = name, email.lower()
     except IntegrityError:
-        raise ValueError(f"There is a sign-in for {email} already.") from None
+        raise ValueError(f"There is already a sign-in for {email}.") from None
     if account.email == before:
         return False
     end_sessions(session, account)
@@ -99,7 +99,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
 
 # -- the administrator's role -----------------------------------------------------------------------------------------
 
-LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else one before."
+LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else an administrator first."
 
 
 def _hold_with_administrators(session: Session, account_id: int) -> tuple[Account | None, bool]:
@@ -146,7 +146,7 @@ def _add_account(session: Session, email: str, name: str, password_hash: str, ad
         with session.begin_nested():
             session.add(account)
     except IntegrityError:
-        raise ValueError(f"There is a sign-in for {email} already.") from None
+        raise ValueError(f"There is already a sign-in for {email}.") from None
     return account
 
 
@@ -277,9 +277,9 @@ def _adopt(session: Session, account: Account, now: datetime, by: str, what: str
         if change(session, mine.values(key=person.key)) == 1:
             session.expire(entered, ["key"])
             people.correct(session, entered, now, account.email, name=account.name, email=account.email)
-            words = "Whom the office entered with this email now signs in."
+            words = "The participant whom the office entered with this email now has this sign-in."
     elif same_email:
-        words = f"Begins anew: {len(same_email)} participants have this email already, and none was taken over."
+        words = f"{len(same_email)} participants already have this email, so a new one was made."
     participant = participant_for(session, person)
     session.flush()
     activity.note(session, now, by, what, words, participant_id=participant.id)

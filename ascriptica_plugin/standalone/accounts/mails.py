@@ -13,15 +13,15 @@ from .tables import Account, SignUp
 TEXTS = {
     "sign_up": (
         "Confirm your sign-up",
-        "Somebody signed up at {address} with this email address. If it was you, open this page within a day and type "
-        "the password that you chose:\n\n{link}\n\nIf it was not you, do nothing: without this link there is no "
+        "Somebody signed up at {address} with this email address. If it was you, open this page within a day and enter "
+        "the password that you chose:\n\n{link}\n\nIf it was not you, do nothing. Without this link there is no "
         "sign-in, and nothing of yours is shown to anybody.\n",
     ),
     "known": (
-        "You have a sign-in already",
-        "Somebody signed up at {address} with this email address, which has a sign-in already. Nothing has changed. If "
-        "it was you, sign in with the password that you have:\n\n{sign_in}\n\nIf you don't remember it, choose a new "
-        "one here within an hour:\n\n{link}\n\nIf it was not you, do nothing.\n",
+        "You already have a sign-in",
+        "Somebody signed up at {address} with this email address, which already has a sign-in. Nothing was changed. If "
+        "it was you, sign in with your existing password:\n\n{sign_in}\n\nIf you don't remember it, choose a new one "
+        "here within an hour:\n\n{link}\n\nIf it was not you, do nothing.\n",
     ),
     "password": (
         "Choose a new password",
@@ -35,37 +35,37 @@ TEXTS = {
     ),
     "second_step_on": (
         "Your sign-in now takes a code",
-        "A second step was set up for your sign-in at {address}: besides the password it takes a code from an app. If "
-        "it was not you, tell the office, and choose a new password at once:\n\n{forgotten}\n",
+        "A second step was set up for your sign-in at {address}: it now takes a code from an app besides the password. "
+        "If it was not you, inform the office and choose a new password at once:\n\n{forgotten}\n",
     ),
     "second_step_off": (
-        "Your sign-in takes no code any more",
-        "The second step of your sign-in at {address} was removed: the password alone signs you in. If neither you nor "
-        "the office did it at your wish, choose a new password at once, and set the second step up again:\n\n"
-        "{forgotten}\n",
+        "Your sign-in no longer takes a code",
+        "The second step of your sign-in at {address} was removed: you now sign in with the password alone. If this "
+        "was not you, and you did not ask the office for it, choose a new password at once, and set the second step up "
+        "again:\n\n{forgotten}\n",
     ),
     "new_email": (
         "Confirm your new email address",
-        "Somebody with a sign-in at {address} wants to use it with this email address from now on. If it was you, open "
-        "this page within an hour, in a browser where you are signed in or with the email that you had until now:"
+        "Somebody with a sign-in at {address} asked to change its email address to this one. If it was you, open this "
+        "page within an hour. Use a browser where you are signed in, or sign in there with your old email address:"
         "\n\n{link}\n\nIf it was not you, do nothing: without this link nothing changes.\n",
     ),
     "email_taken": (
-        "You have a sign-in already",
-        "Somebody with a sign-in at {address} wants to use it with this email address, which has another sign-in "
-        "already. Nothing has changed. If it was you, sign in with this one:\n\n{sign_in}\n\nIf it was not you, do "
+        "You already have a sign-in",
+        "Somebody with a sign-in at {address} asked to change its email address to this one, which already has another "
+        "sign-in. Nothing was changed. If it was you, sign in with this one:\n\n{sign_in}\n\nIf it was not you, do "
         "nothing.\n",
     ),
     "email_asked": (
         "Somebody asked to change your email address",
-        "Somebody who typed your password asked for another email address for your sign-in at {address}. Nothing has "
-        "changed yet: the other address has to be confirmed first. If it was not you, choose a new password at once, "
-        "which stops it:\n\n{forgotten}\n",
+        "Somebody who entered your password asked to change the email address of your sign-in at {address}. Nothing "
+        "was changed yet: the new address has to be confirmed first. If it was not you, choose a new password at once. "
+        "This stops the change:\n\n{forgotten}\n",
     ),
     "email_changed": (
         "Your email address was changed",
-        "Your sign-in at {address} now has another email address, and this one signs in no longer. You were signed out "
-        "everywhere else. If neither you nor the office did it at your wish, write or call the office at once.\n",
+        "Your sign-in at {address} now has another email address, and this one no longer works. You were signed out "
+        "everywhere else. If this was not you, and you did not ask the office for it, contact the office at once.\n",
     ),
     "role_given": (
         "You are an administrator now",
@@ -73,7 +73,7 @@ TEXTS = {
         "not expect it, ask the office.\n",
     ),
     "role_taken": (
-        "You are no administrator any more",
+        "You are no longer an administrator",
         "Your sign-in at {address} no longer has the administrator's role, and you were signed out everywhere. If you "
         "did not expect it, ask the office.\n",
     ),

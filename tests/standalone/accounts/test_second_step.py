@@ -369,7 +369,7 @@ def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
     rounds.send_mails(mailing)
     assert [sent["Subject"] for sent in inbox.mails] == [
         "Your sign-in now takes a code",
-        "Your sign-in takes no code any more",
+        "Your sign-in no longer takes a code",
     ]
     assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"] * 2
     assert ann.secret not in inbox.mails[0].as_string()
@@ -445,7 +445,7 @@ def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
     ann = Owner(app, app.response_class, use_cookies=True)
     answer = ann.sign_in(query_string={"next": "/tools/courses"})
     assert answer.location == "/my/second-step?next=/tools/courses"
-    assert "Administrators need it here" in words(ann.get(answer.location))
+    assert "Administrators need a second step here" in words(ann.get(answer.location))
     assert "Tools" not in words(ann.get("/"))
     assert ann.get("/tools/log").location == "/my/second-step?next=/tools/log"
     refused = ann.post("/tools/courses/new", data={"code": "ART", "title": "Art"})

@@ -33,8 +33,8 @@ blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
 
 WRONG_CODE = (
-    "That code doesn't fit, or was used already. Wait for the next one. If none ever fits, set the clock of your "
-    "device right."
+    "That code is wrong, or was used already. Wait for the next one. If no code works, correct the clock of your "
+    "device."
 )
 
 BROWSERS = [

@@ -74,7 +74,7 @@ def sign_in() -> ResponseReturnValue:
         session().rollback()
         log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
         form.password.errors = [
-            "Email and password don't go together. Try again; after a sign-up, its link has to be used first."
+            "Email and password don't match. Try again. If you have just signed up, open your link first."
         ]
     return render_template(template, form=form), 422 if form.errors else 200
 
@@ -174,7 +174,7 @@ def forgotten_password() -> ResponseReturnValue:
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         if wait := wait_for(now, (RESETS_FROM_ADDRESS, visitor()), (RESET_MAILS, email)):
-            remedy = "If a mail came before, its link works as well."
+            remedy = "If you already have a mail from us, its link still works."
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
         # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
@@ -230,7 +230,7 @@ def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
             begin(account, now)
             flash(f"Welcome, {account.name}.", "success")
             return redirect(own_path(pages[kept]))
-        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up once more."]
+        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up again."]
     return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 

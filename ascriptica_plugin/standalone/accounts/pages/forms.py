@@ -85,7 +85,7 @@ class NewPasswordForm(FlaskForm):
 
 
 class ChangePasswordForm(NewPasswordForm):
-    old_password = PasswordField("Password until now", validators=[InputRequired("Enter your password until now.")])
+    old_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
 
 
 class OwnPasswordForm(FlaskForm):

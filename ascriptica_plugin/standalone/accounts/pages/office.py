@@ -92,8 +92,8 @@ def _set_role(account_id: int, is_admin: bool) -> ResponseReturnValue:
         return _done(session().get_one(Account, account_id), str(reason), "danger")
     account = session().get_one(Account, account_id)
     if not changed:
-        return _done(account, f"{account.name} is {'an' if is_admin else 'no'} administrator already.", "info")
-    role = "an administrator now" if is_admin else "no administrator any more"
+        return _done(account, f"{account.name} is {'already' if is_admin else 'not'} an administrator.", "info")
+    role = "an administrator now" if is_admin else "no longer an administrator"
     words = f"{account.name} is {role}, and is signed out everywhere."
     return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
 
@@ -122,7 +122,7 @@ def _somebody_else(account_id: int) -> Account:
 
 def without_mail(email: str) -> str:
     """What the office has to do itself where no mail goes out."""
-    return f"Mails are not set up, so {email} got no word of it: let them know yourself."
+    return f"Mails are not set up, so no mail about this went to {email}. Let them know yourself."
 
 
 def _done(account: Account, words: str, tone: str = "success") -> ResponseReturnValue:

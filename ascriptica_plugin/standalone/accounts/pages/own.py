@@ -89,7 +89,7 @@ def own_sessions(person: Person) -> ResponseReturnValue:
         if ended:
             flash("You are signed out there.", "success")
         else:
-            flash("That session is no longer as it was in the list. Look at the list again.", "warning")
+            flash("That session has changed or ended. Look at the list again.", "warning")
         return redirect(url_for(".own_sessions"))
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
@@ -140,7 +140,7 @@ def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             begin(account, now)
-            flash("From now on signing in takes a code, too. You are signed out everywhere else.", "success")
+            flash("Signing in now also takes a code. You are signed out everywhere else.", "success")
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
         session().rollback()
         form.code.errors = [WRONG_CODE]
@@ -162,7 +162,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
             begin(account, now)
-            flash("The password alone signs you in again. You are signed out everywhere else.", "success")
+            flash("You now sign in with the password alone. You are signed out everywhere else.", "success")
             return redirect(url_for(".own_sign_in"))
         renew()
     return render_template(template, form=form, **values), 422 if form.errors else 200

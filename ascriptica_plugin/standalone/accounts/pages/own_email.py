@@ -71,5 +71,5 @@ def _confirm(token: str) -> ResponseReturnValue:
         session().rollback()
         return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     begin(account, now)
-    flash(f"You sign in as {account.email} from now on. You are signed out everywhere else.", "success")
+    flash(f"You now sign in as {account.email}. You are signed out everywhere else.", "success")
     return redirect(url_for(".own_sign_in"))
