@@ -1,4 +1,4 @@
-"""What mails about sign-ins say. Nothing that a stranger typed is in one but its address."""
+"""The texts of mails about sign-ins. They contain nothing that a stranger typed, except the recipient's address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,18 +83,18 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes the mails about sign-ins. `page` makes the address of a page of ours from its name and its values."""
+    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values."""
 
     address: str
     page: Callable[..., str]
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
-        """Subject and text, with a link made for it; None where what it was about is no longer there."""
+        """Subject and text, with a new link; None where the account or sign-up is no longer there."""
         kind = mail.kind
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]
-        # Without a link it goes out in any case: whoever changed the email must not keep it from the one before.
+        # A mail without a link always goes out: somebody who changes the email must not keep it from the old address.
         link = self._link(session, mail, now) if "{link}" in text else ""
         if link is None:
             return None

@@ -1,4 +1,4 @@
-"""The doors: signing in, in one step or two, and out; signing up; what a one-time link opens."""
+"""Signing in, in one step or two, and out; signing up; the pages of one-time links."""
 
 import hashlib
 from datetime import datetime
@@ -59,7 +59,7 @@ def sign_in() -> ResponseReturnValue:
         account = accounts.account_with(session(), email)
         number, kept = (account.id, account.password_hash) if account else (0, "")
         tries = guesses(email, account)
-        # Who knows the password alone can let no browser be known, where a code is asked for as well.
+        # With a second step, the password alone can't make a browser known, so known browsers count apart.
         browsers = apart(kept, account) if account and account.second_step else kept
         if wait := wait_for(now, *tries):
             return too_many(form, template, wait, WORKS_AT_ONCE)
@@ -80,7 +80,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 def _let_in(account: Account, now: datetime, wanted: str) -> ResponseReturnValue:
-    """After the right password, or a link: signed in, or on to the code where the account has a second step."""
+    """After the right password, or a link: sign in, or ask for the code where the account has a second step."""
     if second_step.has_one(session(), account):
         begin_half(account, now)
         return redirect(url_for(".give_code", next=wanted))
@@ -91,17 +91,17 @@ def _let_in(account: Account, now: datetime, wanted: str) -> ResponseReturnValue
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
 @for_everybody
 def give_code() -> ResponseReturnValue:
-    """The second step of signing in: the code from the app, while whoever gave the password is still there."""
+    """The second step of signing in: the code from the app, within `FIRST_STEP_LASTS` of the password."""
     form, now, token = CodeForm(), clock.utc_now(), cookie.get("first_step", "")
     account = sessions.owner_of_first_step(session(), token, now)
     number, email = (account.id, account.email) if account else (0, "")
     if account and form.validate_on_submit():
-        # Not for the password: a new one gives no more codes to whoever can have a link mailed.
+        # Counted for the account, not its password: a new one gives no more tries to somebody who reads its mail.
         whose = apart(f"account {number}", account)
         if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
         sessions.hold(session(), number)
-        # Unless it ended in this moment, with a new password for example.
+        # It may have just ended, for example with a new password.
         account = sessions.owner_of_first_step(session(), token, now)
         if account and code_fits(form, account, now):
             allowances.give_all_back(session(), WRONG_CODES, whose)
@@ -133,7 +133,7 @@ def sign_out() -> ResponseReturnValue:
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 @for_everybody
 def sign_up() -> ResponseReturnValue:
-    """Ask for a sign-in of one's own. Whoever has one already with this email is not told here, but by mail."""
+    """Ask for a sign-in. The page doesn't show that the email already has one; its owner gets a mail that says so."""
     form = SignUpForm()
     if form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
@@ -149,7 +149,7 @@ def sign_up() -> ResponseReturnValue:
 
 
 def _salt_of(email: str) -> str:
-    """One salt for all sign-ups with an email, so that one hash finds those with a password; ours alone to make."""
+    """One salt for all sign-ups with an email, so that one hash finds those with a password; only we can make it."""
     signer = Signer(
         current_app.config["SECRET_KEY"],
         salt="ascriptica sign-ups",
@@ -169,7 +169,7 @@ def signed_up() -> ResponseReturnValue:
 @blueprint.route("/forgotten-password", methods=["GET", "POST"])
 @for_everybody
 def forgotten_password() -> ResponseReturnValue:
-    """Ask for a link to choose a new password; without mail the page tells how the office helps."""
+    """Ask for a link to choose a new password; without mail the page says how the office helps."""
     form = EmailForm()
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
@@ -177,7 +177,7 @@ def forgotten_password() -> ResponseReturnValue:
             remedy = "If you already have a mail from us, its link still works."
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
-        # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
+        # The worker looks for the account: done here, the response's time would show whether there is one.
         mail.send(session(), now, "password", email)
         session().commit()
         _come_back_later(own_path(request.args.get("next")))
@@ -194,14 +194,14 @@ def password_asked() -> ResponseReturnValue:
 
 
 def _come_back_later(wanted: str) -> None:
-    """A link for a new password leads on to this page, in the browser where it was asked for."""
+    """Have the link for a new password lead to this page afterwards, in the browser where it was asked for."""
     cookie["wanted"] = wanted[:500]
 
 
 @blueprint.route("/links/<token>", methods=["GET", "POST"])
 @for_everybody
 def use_link(token: str) -> ResponseReturnValue:
-    """What a one-time link opens. Looking at it, as mail scanners do, uses nothing up."""
+    """The page of a one-time link. Opening it, as mail scanners do, uses nothing up."""
     try:
         link = links.find_link(session(), token, clock.utc_now())
         if link.sign_up:
@@ -218,7 +218,7 @@ def use_link(token: str) -> ResponseReturnValue:
 
 
 def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
-    """The password shows that whoever reads the mail is whoever signed up, not only who is in that mailbox."""
+    """Confirm a sign-up. The password shows that the reader of the mail is the person who signed up."""
     form, email = ConfirmForm(), sign_up.email
     if form.validate_on_submit():
         now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), sign_up)

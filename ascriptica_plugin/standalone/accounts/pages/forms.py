@@ -16,7 +16,7 @@ def _strip(value: str | None) -> str:
 
 
 class NewPasswordField(PasswordField):
-    """A password to be chosen; the form's `own_words` are what it must not be made of."""
+    """A new password; it must not be made of the form's `own_words`."""
 
     def __init__(self, label: str, **kwargs: Any) -> None:
         kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
@@ -89,7 +89,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 class OwnPasswordForm(FlaskForm):
-    """What somebody does who is signed in already and has to show that it is them."""
+    """The password of somebody who is signed in and has to confirm that it is them."""
 
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
 

@@ -1,4 +1,4 @@
-"""What the office does with the sign-ins of others: the buttons on its pages. All of it takes the password lately."""
+"""The office's buttons for the sign-ins of others. All of them need the password given within ten minutes."""
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,7 @@ from .confirming import after_confirmation
 @for_administrators
 @after_confirmation
 def hand_out_confirmation(sign_up_id: str) -> ResponseReturnValue:
-    """Make the link that confirms a sign-up; shown once, for the office to give to the person."""
+    """Make the link that confirms a sign-up; it is shown once, for the office to give to the person."""
     return _hand_out(session().get(SignUp, sign_up_id) if sign_up_id.isalnum() else None)
 
 
@@ -25,7 +25,7 @@ def hand_out_confirmation(sign_up_id: str) -> ResponseReturnValue:
 @for_administrators
 @after_confirmation
 def hand_out_password(account_id: int) -> ResponseReturnValue:
-    """Make the link for somebody else's new password; shown once, for the office to give to the person."""
+    """Make the link for somebody else's new password; it is shown once, for the office to give to the person."""
     return _hand_out(_somebody_else(account_id))
 
 
@@ -102,7 +102,7 @@ def _set_role(account_id: int, is_admin: bool) -> ResponseReturnValue:
 @for_administrators
 @after_confirmation
 def remove_second_step_of(account_id: int) -> ResponseReturnValue:
-    """Let somebody else, who has lost the device with the app, sign in with the password alone."""
+    """Remove the second step of somebody else who has lost the device with the app."""
     account = _somebody_else(account_id)
     if not second_step.has_one(session(), account):
         return _done(account, f"{account.name} has no second step.")
@@ -112,7 +112,7 @@ def remove_second_step_of(account_id: int) -> ResponseReturnValue:
 
 
 def _somebody_else(account_id: int) -> Account:
-    """The account, held. One's own takes the password, on the pages of one's own sign-in."""
+    """Hold and return the account; 404 for one's own, which is changed on the pages of one's own sign-in."""
     account = sessions.hold(session(), account_id)
     if account is None or account.id == current_user.id:
         session().rollback()
@@ -121,7 +121,7 @@ def _somebody_else(account_id: int) -> Account:
 
 
 def without_mail(email: str) -> str:
-    """What the office has to do itself where no mail goes out."""
+    """The sentence for the office where no mail goes out."""
     return f"Mails are not set up, so no mail about this went to {email}. Let them know yourself."
 
 

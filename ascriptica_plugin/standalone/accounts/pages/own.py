@@ -1,4 +1,4 @@
-"""One's own sign-in: the password, the second step, and where one is signed in."""
+"""One's own sign-in: the password, the second step, and the sessions."""
 
 from datetime import datetime, timedelta
 
@@ -37,13 +37,13 @@ from .forms import ChangePasswordForm, CodeForm, OwnPasswordForm, TurnOffForm
 SET_UP_WITHIN = timedelta(minutes=10)
 
 OFFER = "second_step_offer"
-"""Where the cookie keeps the secret that is being set up."""
+"""The key in the cookie for the secret that is being set up."""
 
 
 @blueprint.get("/my/sign-in")
 @for_participants
 def own_sign_in(person: Person) -> ResponseReturnValue:
-    """What there is to one's sign-in, and where each is changed."""
+    """The parts of one's own sign-in, with links to change them."""
     sessions = sessions_of(session(), current_user.id, clock.utc_now())
     return render_template("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
 
@@ -51,13 +51,13 @@ def own_sign_in(person: Person) -> ResponseReturnValue:
 @blueprint.route("/my/password", methods=["GET", "POST"])
 @for_participants
 def change_password(person: Person) -> ResponseReturnValue:
-    """Change the password, which signs out everywhere else."""
+    """Change the password, and sign out everywhere else."""
     form, template = ChangePasswordForm(current_user.name, current_user.email), "ascriptica/change_password.html"
     if form.validate_on_submit():
         now = clock.utc_now()
         if refusal := unless_right(form.old_password, form, template, now):
             return refusal
-        # Nobody waits for the account while the new one is hashed.
+        # renew() commits, so nobody waits for the account while the new password is hashed.
         renew()
         kept = passwords.hash_of(form.password.data)
         account = _own_account(now)
@@ -71,11 +71,11 @@ def change_password(person: Person) -> ResponseReturnValue:
 @blueprint.route("/my/sessions", methods=["GET", "POST"])
 @for_participants
 def own_sessions(person: Person) -> ResponseReturnValue:
-    """Where one is signed in; with the password, sign out there, at one place or all others."""
+    """List one's sessions; with the password, end one of the others or all of them."""
     form, now = OwnPasswordForm(), clock.utc_now()
     found = sessions_of(session(), current_user.id, now)
     for one in found:
-        # As they were: each may end while the password is looked at.
+        # Keep them as they were: each may end while the password is checked.
         session().expunge(one)
     here = [one for one in found if is_with(one, current_user.token)]
     others = [one for one in found if one not in here]
@@ -100,7 +100,7 @@ def own_sessions(person: Person) -> ResponseReturnValue:
 @blueprint.route("/my/second-step", methods=["GET", "POST"])
 @for_participants
 def own_second_step(person: Person) -> ResponseReturnValue:
-    """Turn the second step off, or set it up: first the password, which shows a key for the app, then a code of it."""
+    """Turn the second step off, or set it up: the password shows a key for the app, then a code confirms it."""
     now = clock.utc_now()
     if current_user.second_step:
         return _turn_off(now)
@@ -118,7 +118,7 @@ def own_second_step(person: Person) -> ResponseReturnValue:
 
 
 def _offered(now: datetime) -> str | None:
-    """The secret that waits for its first code. Only this browser's cookie has it, sealed and for ten minutes."""
+    """The secret that waits for its first code. Only this browser's cookie holds it, sealed and for ten minutes."""
     offer = cookie.get(OFFER)
     if not offer or offer["until"] <= now.timestamp():
         return None
@@ -153,7 +153,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
     if form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
-        # Not before: whoever came upon a browser that is signed in uses up no codes.
+        # Only now, so that somebody who finds a signed-in browser uses up no tries of codes.
         if wait := wait_for(now, (WRONG_CODES, codes_here())):
             renew()
             return too_many(form, template, wait, **values)
@@ -169,7 +169,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
 
 
 def _own_account(now: datetime) -> Account:
-    """One's own account, held; 401 where the session ended in this moment, with a new password for example."""
+    """Hold and return one's own account; 401 where the session has just ended, for example with a new password."""
     account = hold(session(), current_user.id)
     if account is None or owner_of_session(session(), current_user.token, now) is None:
         session().rollback()

@@ -1,4 +1,4 @@
-"""One's own email: asking for another, and the link that makes it one's own."""
+"""One's own email: asking for a new one, and the link that confirms it."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from .own import _own_account
 
 
 class ChangeEmailForm(OwnPasswordForm, EmailForm):
-    """The new email, and the password to show that it is oneself."""
+    """The new email, and the password to confirm that it is the owner."""
 
     def validate_email(self, field: EmailField) -> None:
         super().validate_email(field)
@@ -31,7 +31,7 @@ class ChangeEmailForm(OwnPasswordForm, EmailForm):
 @blueprint.route("/my/email", methods=["GET", "POST"])
 @for_participants
 def change_email(person: Person) -> ResponseReturnValue:
-    """Have a link sent to another email, with which it becomes one's own. Without mail the office does it."""
+    """Have a link sent to a new email, which confirms it. Without mail the office changes it."""
     form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", dict[str, Any](by_mail=by_mail())
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
@@ -50,7 +50,7 @@ def change_email(person: Person) -> ResponseReturnValue:
 @blueprint.route("/my/email/<token>", methods=["GET", "POST"])
 @for_participants
 def confirm_email(person: Person, token: str) -> ResponseReturnValue:
-    """What the link in the mail opens, for whoever asked for it. Looking at it uses nothing up."""
+    """The page of the link in the mail, for the person who asked for it. Opening it uses nothing up."""
     response = current_app.make_response(_confirm(token))
     # As for other links: no Referer may carry the token.
     response.headers["Referrer-Policy"] = "strict-origin"
@@ -67,7 +67,7 @@ def _confirm(token: str) -> ResponseReturnValue:
             return render_template("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
         account = accounts.new_email_by_link(session(), token, current_user.id, now)
     except (links.LinkIsOver, ValueError):
-        # ValueError: somebody made a sign-in with that email since, which they may learn who read its mail.
+        # ValueError: that email got a sign-in meanwhile. Those who read its mail may know that.
         session().rollback()
         return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     begin(account, now)
