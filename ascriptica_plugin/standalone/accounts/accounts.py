@@ -279,7 +279,7 @@ def _adopt(session: Session, account: Account, now: datetime, by: str, what: str
             people.correct(session, entered, now, account.email, name=account.name, email=account.email)
             words = "The participant whom the office entered with this email now has this sign-in."
     elif same_email:
-        words = f"{len(same_email)} participants already have this email, so a new one was made."
+        words = f"A new participant was made. Others with this email: {len(same_email)}; none was taken over."
     participant = participant_for(session, person)
     session.flush()
     activity.note(session, now, by, what, words, participant_id=participant.id)

@@ -62,7 +62,7 @@ def test_setting_up_takes_the_password_and_a_right_code(app):
     assert "has six digits" in words(ann.post("/my/second-step", data={"code": "12345x"}))
     halves = f" {ann.code()[:3]} {ann.code()[3:]} "
     answer = ann.post("/my/second-step", data={"code": halves}, follow_redirects=True)
-    assert "From now on signing in takes a code" in words(answer)
+    assert "Signing in now also takes a code" in words(answer)
     assert "a code from your app, since" in words(answer)
     assert [entry.what for entry in all_of(app, LogEntry)] == ["made a sign-in", "turned the second step on"]
 
@@ -136,7 +136,7 @@ def test_nobody_is_signed_in_before_the_code(ann, wait):
     with browser.session_transaction() as cookie:
         token = cookie["first_step"]
     assert "ann@example.org" in words(browser.get(answer.location))
-    assert "doesn't fit" in words(browser.give_code(browser.wrong()))
+    assert "code is wrong" in words(browser.give_code(browser.wrong()))
     assert not browser.is_signed_in()
     answer = browser.post(answer.location, data={"code": browser.code()})
     assert answer.location == "/my/courses"

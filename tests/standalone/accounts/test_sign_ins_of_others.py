@@ -165,7 +165,7 @@ def test_who_has_a_second_step_gives_the_code_too(app, wait):
     assert "That code is wrong" in words(go_on(alex, asked, **{"own-code": alex.wrong()}))
     assert asks_for_password(go_on(alex, asked, ANOTHER, **{"own-code": alex.code()}))
     assert all_of(app, OneTimeLink) == []
-    assert "shown only this once" in words(go_on(alex, asked, **{"own-code": alex.code()}))
+    assert "shown only once" in words(go_on(alex, asked, **{"own-code": alex.code()}))
     assert len(all_of(app, OneTimeLink)) == 1
     wait(minutes=11)
     for _ in range(11):
@@ -267,7 +267,7 @@ def test_one_s_own_email_takes_the_password_and_the_new_address(mailing, inbox):
     assert (lou.get(link).status_code, lou.post(link).status_code) == (410, 410)
     assert stranger.post(f"/links/{token}", data={"password": ANOTHER}).status_code == 410
     seen = ann.get(link)
-    assert "you sign in as ann.b@example.org" in words(seen)
+    assert "You will sign in as ann.b@example.org" in words(seen)
     assert seen.headers["Referrer-Policy"] == "strict-origin"
     assert emails(mailing) == ["ann@example.org", "lou@example.org"]
 
@@ -372,7 +372,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     assert "Make them an administrator" in words(copied.get(page))
     answer = go_on(copied, copied.post(f"/tools/accounts/{number}/make-administrator"))
     assert "Bea is an administrator now, and is signed out everywhere." in words(answer)
-    assert "let them know yourself" in words(answer)
+    assert "Let them know yourself" in words(answer)
     assert administrators(app) == ["alex@example.org", "bea@example.org"]
     assert not bea.is_signed_in()
     bea.sign_in("bea@example.org")
