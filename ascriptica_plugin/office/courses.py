@@ -63,9 +63,9 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
         lock_course(session, course)
     facts = changes(course, facts)
     associates, association = "association" in facts, facts.pop("association", None)
-    told = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
+    changed = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
     if associates and not _same_place(course.association, association):
-        told.append(("Canvas course", _said(course.association), _said(association)))
+        changed.append(("Canvas course", _said(course.association), _said(association)))
     for name, value in facts.items():
         setattr(course, name, value)
     session.add(course)
@@ -73,10 +73,10 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
     if associates:
         associate(session, course, association, now)
     moved_up = 0 if is_new else move_up(session, course, now)
-    if told:
+    if changed:
         differences = "; ".join(
             f"{label}: {before} → {after or 'none'}" if before else f"{label}: {after}"
-            for label, before, after in told
+            for label, before, after in changed
             if before or after
         )
         what = "made a course" if is_new else "changed a course"

@@ -35,7 +35,7 @@ TEXTS = {
     ),
     "second_step_on": (
         "Your sign-in now takes a code",
-        "A second step was set up for your sign-in at {address}: it now takes a code from an app besides the password. "
+        "A second step was set up for your sign-in at {address}: it now takes a code from an app and the password. "
         "If it was not you, inform the office and choose a new password at once:\n\n{forgotten}\n",
     ),
     "second_step_off": (

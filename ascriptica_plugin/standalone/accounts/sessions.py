@@ -47,7 +47,10 @@ def confirm_session(session: Session, token: str, now: datetime) -> None:
 
 
 def is_confirmed(session: Session, token: str, now: datetime) -> bool:
-    """Whether the password was given within `CONFIRMATION_LASTS`. Another machine's clock may have written the time."""
+    """Whether the password was given within `CONFIRMATION_LASTS`.
+
+    A time in the near future counts too: another machine's clock may have written it.
+    """
     at = session.scalar(select(AccountSession.confirmed_at).where(AccountSession.token_hash == hash_of(token)))
     return at is not None and abs(now - at) < CONFIRMATION_LASTS
 

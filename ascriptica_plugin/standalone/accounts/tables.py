@@ -28,7 +28,7 @@ class Account(Base):
 
 
 class SecondStep(Base):
-    """An app that shows codes for an account; signing in needs a code besides the password.
+    """An app that shows codes for an account; signing in needs a code and the password.
 
     The app and we compute the codes from `secret`. `used` is the time step of the last accepted code: that code and
     all earlier ones are used up.
@@ -43,7 +43,7 @@ class SecondStep(Base):
 
 
 class FirstStep(Base):
-    """A browser on which the account's password was given, and the code still is not. It gives no other access."""
+    """A browser on which the account's password was given, but not yet the code. It gives no other access."""
 
     __tablename__ = "ascriptica_first_step"
 

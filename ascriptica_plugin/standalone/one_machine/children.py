@@ -147,5 +147,5 @@ def _kill_group(process: subprocess.Popen) -> None:
 
 def _environment_of_children() -> dict[str, str]:
     """Our environment without variables that would change how the programs start."""
-    meddling = ("FLASK_", "GUNICORN_", "WERKZEUG_", "WEB_CONCURRENCY", "RQ_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(meddling)}
+    unwanted = ("FLASK_", "GUNICORN_", "WERKZEUG_", "WEB_CONCURRENCY", "RQ_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}

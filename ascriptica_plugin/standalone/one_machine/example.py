@@ -30,7 +30,7 @@ class PracticeCanvas:
         self.token, self.root_id = "", 0
 
     def answers(self) -> bool:
-        """Whether it can be used; and sets `token` and `root_id` if so."""
+        """Whether it can be used; sets `token` and `root_id` if so."""
         try:
             self.token = json.loads(self._data_file.read_text(encoding="utf-8"))["admin_token"]
             self.root_id = self.client().account("self").id
