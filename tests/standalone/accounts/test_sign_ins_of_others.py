@@ -271,7 +271,7 @@ def test_one_s_own_email_takes_the_password_and_the_new_address(mailing, inbox):
     assert seen.headers["Referrer-Policy"] == "strict-origin"
     assert emails(mailing) == ["ann@example.org", "lou@example.org"]
 
-    assert "You sign in as ann.b@example.org from now on" in words(ann.post(link, follow_redirects=True))
+    assert "You now sign in as ann.b@example.org" in words(ann.post(link, follow_redirects=True))
     assert ann.is_signed_in()
     assert not phone.is_signed_in()
     assert emails(mailing) == ["ann.b@example.org", "lou@example.org"]
