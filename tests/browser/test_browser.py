@@ -398,7 +398,7 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
     looks.go("/my/second-step")
     looks.fill(password=PASSWORD)
     looks.press("Continue")
-    looks.sees("Scan the picture")
+    looks.sees("Scan this QR code")
     looks.sign_out()
     looks.go("/sign-in?next=/my/sessions")
     looks.fill(email="sam@example.org", password=PASSWORD)
