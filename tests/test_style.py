@@ -11,7 +11,7 @@ import ascriptica_plugin
 
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 CSS = (PACKAGE / "static/ascriptica.css").read_text(encoding="utf-8")
-TEMPLATES = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "templates").rglob("*.html"))
+TEMPLATES = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("templates/ascriptica/*.html"))
 
 
 def top_level() -> list[Node]:

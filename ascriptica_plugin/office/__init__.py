@@ -1,5 +1,5 @@
-"""The office's rules: people, courses, registrations, and what is answered and erased.
+"""The office's rules: people, courses, registrations, answers to questions, and erasing.
 
-Knows the tables and the ledger; no Flask, no Canvas client, no RQ. Never commits, except for imports, which go in
-batch by batch.
+Uses the tables and the ledger; no Flask, no Canvas client, no RQ. Never commits, except for imports, which commit each
+batch.
 """

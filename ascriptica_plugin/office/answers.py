@@ -12,7 +12,7 @@ from ..tables.office import Participant
 
 
 def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
-    """An administrator's answer for an enrollment that we did not grant and nobody is registered for any more."""
+    """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more."""
     if stays:
         seat.settled_version, seat.settled_at, seat.kept = seat.version, now, True
         seat.held, seat.cause, seat.cause_scope, seat.cause_detail, seat.due_at = False, None, "", None, None
@@ -35,13 +35,14 @@ def choose(
     canvas_user_id: int | None = None,
     new_login: str | None = None,
 ) -> None:
-    """Keep an administrator's answer: the participant is this Canvas user, or a new one with that login.
+    """Store an administrator's answer: the participant is this Canvas user, or a new one with that login.
 
-    Raises ValueError with a sentence where the user was none of the candidates, neither was given, or nobody asks.
+    Raises ValueError with a sentence where the user is not among the candidates, neither is given, or the question is
+    already answered.
     """
     known = session.get(CanvasUser, (connection_id, participant.id))
     if known is None or known.candidates is None:
-        raise ValueError(f"Who {participant.name} is in Canvas is known by now. Nothing was changed.")
+        raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
     if canvas_user_id is not None:
         if canvas_user_id not in [candidate["id"] for candidate in known.candidates]:
             raise ValueError("Choose one of the Canvas users that are shown.")

@@ -1,4 +1,4 @@
-"""What happens to a whole course: it is saved, associated with a Canvas course, or cancelled. Never commits."""
+"""Saves a course, associates it with a Canvas course, or cancels it. Never commits."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from .. import activity
 from ..ledger import claims
-from ..tables.columns import begin_writing
+from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
 from .places import NotPossible
@@ -27,12 +27,14 @@ LABELS = {
     "capacity": "places",
     "on_withdrawal": "when somebody withdraws",
 }
-"""The columns that a course is saved with, as the activity log calls them."""
+"""The columns that a course is saved with, and their names in the activity log."""
 
 
 def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
-    """The courses with these codes, whatever their case, under the code in small letters; locked in one order, so
-    that none waits in a circle."""
+    """The courses with these codes in any case, by the code in small letters.
+
+    With `lock` their rows are locked, always in the same order, so that transactions can't deadlock.
+    """
     statement = (
         select(Course)
         .where(func.lower(Course.code).in_({code.lower() for code in codes}))
@@ -45,14 +47,14 @@ def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str
 
 
 def changes(course: Course, facts: dict[str, Any]) -> dict[str, Any]:
-    """Those of the facts that are others than the course's, and its association where one is among them."""
+    """The facts that differ from the course's, and the association if it is among them."""
     return {name: value for name, value in facts.items() if name == "association" or getattr(course, name) != value}
 
 
 def save(session: Session, course: Course, now: datetime, by: str, *, words: str = "", **facts: Any) -> int:
-    """Give a course, a new one too, these facts: the columns in `LABELS`, and `association` to associate it anew.
+    """Save an existing or new course with these facts: the columns in `LABELS`, and `association` for a new one.
 
-    Answers how many people moved up from the waitlist. `words` are added in the activity log. Raises IntegrityError
+    Returns how many people moved up from the waitlist. `words` are added in the activity log. Raises IntegrityError
     where another course has the code, or more people are registered than there would be places.
     """
     begin_writing(session)
@@ -61,9 +63,9 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
         lock_course(session, course)
     facts = changes(course, facts)
     associates, association = "association" in facts, facts.pop("association", None)
-    told = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
+    changed = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
     if associates and not _same_place(course.association, association):
-        told.append(("Canvas course", _said(course.association), _said(association)))
+        changed.append(("Canvas course", _said(course.association), _said(association)))
     for name, value in facts.items():
         setattr(course, name, value)
     session.add(course)
@@ -71,10 +73,10 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
     if associates:
         associate(session, course, association, now)
     moved_up = 0 if is_new else move_up(session, course, now)
-    if told:
+    if changed:
         differences = "; ".join(
             f"{label}: {before} → {after or 'none'}" if before else f"{label}: {after}"
-            for label, before, after in told
+            for label, before, after in changed
             if before or after
         )
         what = "made a course" if is_new else "changed a course"
@@ -96,10 +98,13 @@ def _said(value: Any) -> str:
 
 
 def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
-    """Withdraw everybody from the course, those who wait too, and take nobody from now on."""
+    """Withdraw everybody from the course and its waitlist, and close it for good.
+
+    Raises NotPossible where it is already cancelled.
+    """
     lock_course(session, course)
     if course.cancelled_at:
-        raise NotPossible(f"{course.title} is cancelled already.")
+        raise NotPossible(f"{course.title} is already cancelled.")
     live = (Registration.course_id == course.id, Registration.status != "withdrawn")
     registered, waited = course.places_taken, waiting(session, course)
     session.execute(
@@ -116,12 +121,7 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
         )
     )
     claims.end_for(session, Registration.course_id == course.id, now)
-    session.execute(
-        update(Registration)
-        .where(*live)
-        .values(status="withdrawn", withdrawn_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    change(session, update(Registration).where(*live).values(status="withdrawn", withdrawn_at=now))
     course.cancelled_at, course.places_taken = now, 0
     session.flush()
     words = f"{registered} registered and {waited} waiting were withdrawn."
@@ -130,9 +130,10 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
 
 
 def associate(session: Session, course: Course, association: Association | None, now: datetime) -> None:
-    """Give the course this association, or none, and its registered participants the seats that follow from it.
+    """Give the course this association, or none, and its registered participants the matching seats.
 
-    With another Canvas course people move: into the new one first, then out of the old. With none they lose the old.
+    With another Canvas course people move: into the new one first, then out of the old one. With none they lose the
+    old one.
     """
     lock_course(session, course)
     if association is None:
@@ -142,12 +143,12 @@ def associate(session: Session, course: Course, association: Association | None,
         return
     association.course_id = course.id
     for column in Association.__table__.columns:
-        # What is not known of the new one must not stay as it was of the old: merge copies only what is set.
+        # merge() copies only what is set, so facts of the old association would stay where the new one has none.
         if column.key not in vars(association):
             setattr(association, column.key, column.default.arg if column.default is not None else None)
     session.merge(association)
     session.flush()
     if association.canvas_course_id is None:
-        # Somebody has to look it up.
+        # The worker has to look it up.
         session.info[claims.RANG] = True
     claims.claim(session, course.id, now)

@@ -1,4 +1,4 @@
-"""How a pasted list is split into people, one a line."""
+"""Reads a pasted list of people, one on each line."""
 
 import csv
 import re
@@ -11,7 +11,7 @@ MOST_LINES = 500
 
 @dataclass
 class PastedLine:
-    """One line of a pasted list: `number` from 1, and either whom it names or the `problem` with it."""
+    """One line of a pasted list: `number` from 1, and either the person or the `problem` with the line."""
 
     number: int
     typed: str
@@ -29,7 +29,7 @@ def lines_of(text: str) -> list[tuple[int, str]]:
 
 
 def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
-    """What stands on each line: an email, email and name in either order, or Name <email>."""
+    """Read each line: an email, email and name in either order, or Name <email>."""
     first_at: dict[str, int] = {}
     lines = []
     for number, line in typed:
@@ -53,7 +53,7 @@ def _read_person(number: int, typed: str) -> PastedLine:
         emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if cell and "@" not in cell]
         line.email, line.name = (emails or [""])[0], (names or [""])[0]
         if len(emails) > 1:
-            line.problem = "More than one email. Write one person a line."
+            line.problem = "More than one email. Write one person on each line."
         elif len(names) > 1:
             line.problem = "More than an email and a name. Put a name with a comma in it in double quotes."
     try:

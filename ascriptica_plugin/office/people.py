@@ -1,7 +1,7 @@
-"""People as the office keeps them: what a name, an email and a SIS ID may be, finding and correcting people.
+"""People: what a name, an email and a SIS ID may be; finding and correcting people.
 
-Never commits. Each `read_` answers the tidy form or raises ValueError, whose text is a sentence for the person who
-typed.
+Never commits. Each `read_` function returns the tidy form or raises ValueError, whose text is a sentence for the person
+who typed it.
 """
 
 import re
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from .. import activity
 from ..ledger import claims, due
 from ..tables.canvas import CanvasUser, Seat
-from ..tables.columns import begin_writing, upsert_into
+from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.office import FormerEmail, Participant
 
 LONGEST_EMAIL = 100
@@ -28,26 +28,26 @@ LONGEST_EMAIL = 100
 
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What moves a terminal or turns a line around, and shows in no name."""
+"""Characters that control a terminal or the direction of text, and belong in no name."""
 
 
 INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
-"""What nobody sees and nobody types: it comes along when an address is copied."""
+"""Invisible characters that nobody types: they are copied along with an address."""
 
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and signs by their kind, which show nothing: fillers of Hangul, and Braille's blank."""
+"""Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
 
 
 LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
 
 
 def shows(text: str) -> bool:
-    """Whether anything of a text can be seen; what only joins, marks or separates letters can't, alone."""
+    """Whether a text has a visible character; one that only joins, marks or separates letters doesn't count."""
     return any(unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANKS for sign in text)
 
 
 def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, of which some can be seen, without control characters."""
+    """A name of 1 to 255 characters, at least one of them visible, without control characters."""
     name = typed.strip()
     if not shows(name):
         raise ValueError("Enter a name.")
@@ -59,31 +59,32 @@ def read_name(typed: str) -> str:
 
 
 def read_email(typed: str) -> str:
-    """An email address that can become a Canvas login, however it was typed: its domain in ASCII, nothing invisible."""
+    """An email address that can become a Canvas login: the domain in ASCII, without invisible characters."""
     email = without_invisible(typed)
     if not email:
         raise ValueError("Enter an email address.")
-    # Before it is read, which takes time with the square of its length.
+    # First the length: reading an address takes time with the square of it.
     if len(email) <= LONGEST_EMAIL:
-        email = _normal(email)
-        if email is None:
+        normal = _normal(email)
+        if normal is None:
             raise ValueError("That is not an email address. It looks like ann@example.org.")
+        email = normal
     if len(email) > LONGEST_EMAIL:
         raise ValueError(f"Canvas takes logins of {LONGEST_EMAIL} characters at most. Use a shorter address.")
     return email
 
 
 def without_invisible(typed: str | None) -> str:
-    """What was typed, without the spaces around it and the signs that nobody sees."""
+    """The text without spaces around it and without invisible characters."""
     return INVISIBLE.sub("", typed or "").strip()
 
 
 def _normal(email: str) -> str | None:
-    # What begins so is a word that mail programs decode: its mail would go to another address, or nowhere.
+    # Mail programs decode an encoded word, so the mail would go to another address, or nowhere.
     if "=?" in email:
         return None
     try:
-        # Other keyboards and programs write the same letters and the same @ as other characters.
+        # NFKC, since some keyboards and programs use other characters for the same letters and the same @.
         read = validate_email(unicodedata.normalize("NFKC", email), check_deliverability=False)
     except EmailNotValidError:
         return None
@@ -91,7 +92,7 @@ def _normal(email: str) -> str | None:
 
 
 def as_compared(email: str) -> str:
-    """The one spelling of an email that all its spellings are compared by; what is no email, in small letters."""
+    """The one spelling in which emails are compared. A text that is not an email is returned in small letters."""
     if not email.isascii():
         with suppress(ValueError):
             email = read_email(email)
@@ -109,8 +110,10 @@ def read_sis_user_id(typed: str) -> str | None:
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
-    """The participants with these emails, however spelled, under the email `as_compared`; nobody who waits to be
-    erased, so that who comes back begins anew."""
+    """The participants with these emails in any spelling, by the email `as_compared`.
+
+    Those who wait to be erased are left out, so that somebody who comes back becomes a new participant.
+    """
     found: dict[str, list[Participant]] = {}
     for participant in session.scalars(select(Participant).where(_has(emails), Participant.erase_at.is_(None))):
         found.setdefault(as_compared(participant.email), []).append(participant)
@@ -118,25 +121,25 @@ def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Partic
 
 
 def being_erased(session: Session, emails: Collection[str]) -> set[str]:
-    """Those of the emails, `as_compared`, whose participants wait to be erased."""
+    """The emails, `as_compared`, whose participants wait to be erased."""
     waiting = select(Participant.email).where(_has(emails), Participant.erase_at.is_not(None))
     return {as_compared(email) for email in session.scalars(waiting)}
 
 
 def _has(emails: Collection[str]) -> ColumnElement[bool]:
     written = {*emails, *spellings(emails)}
-    # SQLite's lower() knows ASCII only, and so does that of bytes.
+    # SQLite's lower() changes ASCII only, as that of Python's bytes does.
     lowered = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
     return func.lower(Participant.email).in_(lowered)
 
 
 def spellings(emails: Collection[str]) -> set[str]:
-    """The emails in small letters, each with its domain as it came, in ASCII, and in its own letters."""
+    """The emails in small letters, each with its domain as given, in ASCII, and in Unicode."""
     return {one.lower() for email in emails for one in (email, as_compared(email), _as_pronounced(as_compared(email)))}
 
 
 def _as_pronounced(email: str) -> str:
-    """With the domain in its own letters: so emails were kept before, and so a host may give them."""
+    """With the domain in Unicode: older versions stored emails like this, and hosts may pass them."""
     name, at, domain = email.rpartition("@")
     try:
         return name + at + idna.decode(domain) if "xn--" in domain else email
@@ -146,16 +149,16 @@ def _as_pronounced(email: str) -> str:
 
 def matches(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID."""
-    # One text a person is compared faster than three, and no word has the space that joins them.
+    # Comparing one text is faster than three, and no word contains the space that joins them.
     text = Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, "")
     return and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
 
 
 def correct(session: Session, participant: Participant, now: datetime, by: str, **facts: str | None) -> bool:
-    """Give the participant this name, email or SIS ID; whether any of them is another than before.
+    """Change the participant's name, email or SIS ID. Returns whether anything changed.
 
-    With another email or SIS ID Canvas may know them after all, so what is held or parked of theirs is tried again.
-    The Canvas user that we created follows.
+    With another email or SIS ID Canvas may know them after all, so their held and parked seats are tried again. A
+    Canvas user that we created is changed as well.
     """
     before = {name: getattr(participant, name) for name in facts}
     changed = {name: value for name, value in facts.items() if value != before[name]}
@@ -178,34 +181,33 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
 
 
 def remember_email(session: Session, participant: Participant, email: str) -> None:
-    """The participant has had this email, as long as we know them."""
+    """Keep the email among those that the participant had before."""
     had = upsert_into(session, FormerEmail).values(participant_id=participant.id, email=email.lower())
     session.execute(had.on_conflict_do_nothing())
 
 
 def emails_of(session: Session, participant: Participant) -> set[str]:
-    """The participant's email and those that they had before, in small letters."""
+    """The participant's email and former emails, in small letters."""
     before = select(FormerEmail.email).where(FormerEmail.participant_id == participant.id)
     return {participant.email.lower(), *session.scalars(before)}
 
 
 def of_others(session: Session, participant: Participant, emails: Collection[str]) -> set[str]:
-    """Those of the emails, in small letters, that somebody else has now."""
+    """The emails, in small letters, that other participants have now."""
     others = select(Participant.email).where(_has(emails), Participant.id != participant.id)
     return spellings(session.scalars(others).all())
 
 
 def _let_canvas_follow(session: Session, participant_id: int) -> None:
-    """A follow that failed before waits no longer."""
+    """Have the worker change the Canvas user at once, even where an earlier try failed."""
     ours = update(CanvasUser).where(CanvasUser.participant_id == participant_id, CanvasUser.created_by_us)
-    followed = session.execute(ours.values(follow_at=None).execution_options(synchronize_session=False))
-    if followed.rowcount:
+    if change(session, ours.values(follow_at=None)):
         session.info[claims.RANG] = True
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who is signed in, as the host tells it. `key` is the host's own lasting identifier of that person."""
+    """The signed-in person, given by the host. `key` is the host's own lasting identifier of that person."""
 
     key: str
     email: str
@@ -214,9 +216,9 @@ class Person:
 
 
 def participant_for(session: Session, person: Person) -> Participant:
-    """The participant with the person's key, made or brought up to date.
+    """The participant with the person's key, created or updated.
 
-    Only the key tells that two are one: an equal email never takes over a participant that was already there.
+    Only the key identifies a person: an equal email never takes over an existing participant.
     """
     found = session.scalar(select(Participant).where(Participant.key == person.key))
     if found is None:
@@ -238,7 +240,7 @@ def _bring_up_to_date(participant: Participant, person: Person) -> Participant:
     for name, longest in (("email", 320), ("name", 255), ("sis_user_id", 255)):
         value = getattr(person, name)
         if name == "sis_user_id" and value is None:
-            # A host that knows none does not take away the one that the office entered.
+            # A host without SIS IDs must not delete the one that the office entered.
             continue
         value = value.replace("\x00", "")[:longest] if value is not None else None
         if getattr(participant, name) != value:

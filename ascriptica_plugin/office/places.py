@@ -1,4 +1,4 @@
-"""A course's places: whether it takes people, and how many are free."""
+"""A course's places: whether registration is open, and how many are free."""
 
 from datetime import datetime
 
@@ -6,13 +6,13 @@ from ..tables.office import Course
 
 
 class NotPossible(Exception):
-    """What was asked for can't be done; the text is a sentence for the person who asked."""
+    """The request can't be carried out; the text is a sentence for the person who made it."""
 
 
 def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) -> str | None:
-    """Why nobody can register for the course at the moment, apart from its being full; None when they can.
+    """Why registration is closed, as a sentence, apart from the course being full; None where it is open.
 
-    The dates between which people register themselves don't bind the office.
+    The office may register people outside the registration dates.
     """
     if course.cancelled_at:
         return "This course is cancelled."
@@ -28,7 +28,7 @@ def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) ->
 
 
 def free(course: Course, taken: int | None = None) -> int | None:
-    """How many places are free, also with another number `taken` than now; None where there is no limit."""
+    """The number of free places, None without a limit. `taken` replaces the number taken now."""
     if course.capacity is None:
         return None
     return max(0, course.capacity - (course.places_taken if taken is None else taken))

@@ -1,7 +1,7 @@
-"""What becomes of a course's registrations: decided person by person without writing, then written all at once.
+"""Changes to a course's registrations: decided person by person without writing, then written all at once.
 
-One participant, a pasted list and a file of thousands all go this way. A dry run decides the same and leaves the
-writing out. Never commits.
+One participant, a pasted list and a file of thousands are all handled this way. A dry run makes the same decisions and
+writes nothing. Never commits.
 """
 
 from collections.abc import Collection
@@ -18,14 +18,14 @@ from . import places
 from .places import NotPossible
 
 FEW = 1000
-"""Up to so many registrations are claimed by their ids; with more, the whole course is looked through."""
+"""Up to this many registrations are claimed by their ids; for more, the whole course is read."""
 
 
 class Plan:
     """One course's registrations as they will be.
 
-    To write it, lock the course's row before the plan is made (`begin`). `by` is the email of whoever acts on behalf,
-    None where people act for themselves; `words` go into the activity log.
+    To write it, lock the course's row before the plan is made (`begin`). `by` is the email of the administrator who
+    acts, None where people act for themselves; `words` go into the activity log.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Plan:
         self.session, self.course, self.now, self.by, self.words = session, course, now, by, words
         self.taken, self.waiting = course.places_taken, waiting
         self._there: dict[int, Registration] = {}  # by participant, as the database has them
-        self._entering: dict[int | Participant, str] = {}  # the status of whoever is not there yet
-        self._joined: list[int | Participant] = []  # those of them who wait, in their order
+        self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
+        self._joined: list[int | Participant] = []  # the new ones who wait, in order
         self._leaving: set[int] = set()  # registrations
         self._moving: set[int] = set()
         self._moved_to = 0
@@ -51,13 +51,13 @@ class Plan:
         return "registered" if there.id in self._moving else there.status
 
     def register(self, participant: Participant, *, wait: bool) -> None:
-        """Register a participant who is not; where the course is full, or somebody waits, `wait` joins the waitlist.
+        """Register a participant who is not; where the course is full, or others wait, `wait` joins the waitlist.
 
         Raises NotPossible where registration is closed, or there is no place and no `wait`.
         """
         if reason := places.why_closed(self.course, self.now, to_the_office=self.by is not None):
             raise NotPossible(reason)
-        # Whoever comes later stands behind those who wait, even where a place seems free.
+        # Newcomers queue behind those who wait, even where a place seems free.
         waits = places.free(self.course, self.taken) == 0 or self.waiting > 0
         if waits and not wait:
             raise NotPossible(f"{self.course.title} is full.")
@@ -72,7 +72,7 @@ class Plan:
             self.taken += 1
 
     def withdraw(self, participant: Participant) -> None:
-        """Withdraw a participant who was looked up and is registered, or waits; nobody moves up yet."""
+        """Withdraw a participant who was looked up and is registered or waits. Nobody moves up yet."""
         had_place = self.status(participant) == "registered"
         self._leaving.add(self._there[participant.id].id)
         self._log.append(
@@ -84,7 +84,7 @@ class Plan:
             self.waiting -= 1
 
     def move_up(self) -> int:
-        """Give free places to those who wait, first come first served; answers how many moved up."""
+        """Give free places to those who wait, first come first served. Returns how many moved up."""
         free = places.free(self.course, self.taken)
         number = self.waiting if free is None else min(free, self.waiting)
         if number == 0 or places.why_closed(self.course, self.now, to_the_office=True):
@@ -110,7 +110,7 @@ class Plan:
         return number
 
     def write(self) -> None:
-        """Write registrations, places, claims and the activity log. Once only, and with one `look_up` before it."""
+        """Write registrations, places, claims and the activity log. Call it once, after one `look_up`."""
         leaving = [one for one in self._there.values() if one.id in self._leaving]
         gave_back = [one.id for one in leaving if one.status == "registered"]
         for one in leaving:
@@ -132,12 +132,12 @@ class Plan:
             claims.end_for(self.session, Registration.id.in_(gave_back), self.now)
         got_one = [*self._moving, *(one.id for one in made if one.status == "registered")]
         if got_one:
-            # Looking through the whole course each time would take longer the more are in it.
+            # Reading the whole course each time would take longer the more people are in it.
             claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)
-        activity.write(self.session, [self._entry(*told) for told in self._log])
+        activity.write(self.session, [self._entry(*entry) for entry in self._log])
 
     def registration_of(self, participant: Participant) -> Registration:
-        """The registration of somebody who was looked up, or has entered, as it was written."""
+        """The written registration of a participant who was looked up or newly registered."""
         return self._there[participant.id]
 
     def _made(self, who: int | Participant, status: str) -> Registration:
@@ -151,14 +151,14 @@ class Plan:
 
 
 def _known(participant: Participant) -> int | Participant:
-    """What a plan knows the participant by: the id, or the object itself where it has none yet."""
+    """The key of a participant in a plan: the id, or the object itself where it has none yet."""
     return participant if participant.id is None else participant.id
 
 
 def begin(
     session: Session, courses: Collection[Course], now: datetime, by: str | None = None, words: str = ""
 ) -> dict[int, Plan]:
-    """A plan for each course, under the course's id."""
+    """A plan for each course, by the course's id."""
     counts = dict(
         session.execute(
             select(Registration.course_id, func.count())
@@ -170,7 +170,7 @@ def begin(
 
 
 def look_up(session: Session, plans: Collection[Plan], participants: Collection[Participant]) -> None:
-    """Find how these participants stand in the plans' courses. A plan knows the status of the last ones looked up."""
+    """Read the participants' registrations in the plans' courses. A plan knows only the last ones looked up."""
     live = session.scalars(
         select(Registration)
         .where(
@@ -178,10 +178,10 @@ def look_up(session: Session, plans: Collection[Plan], participants: Collection[
             Registration.participant_id.in_([one.id for one in participants]),
             Registration.status != "withdrawn",
         )
-        # What was read before the course's row was locked may have moved up since.
+        # Somebody read before the course's row was locked may have moved up since.
         .execution_options(populate_existing=True)
     )
-    its = {plan.course.id: {} for plan in plans}
+    its: dict[int, dict[int, Registration]] = {plan.course.id: {} for plan in plans}
     for one in live:
         its[one.course_id][one.participant_id] = one
     for plan in plans:

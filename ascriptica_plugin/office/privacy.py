@@ -1,21 +1,21 @@
-"""What we hold of one person: told whole, or forgotten.
+"""What we hold of one person: exporting it, and erasing it.
 
-Knows the tables and the office's rules; no Flask, no Canvas. Never commits. To be forgotten takes two steps, because
-who a person is may be needed to end their access to Canvas: `ask_to_erase` withdraws them and takes their sign-in
-away at once; `erase`, by the worker, forgets them as soon as Canvas agrees.
+Uses the tables and the office's rules; no Flask, no Canvas. Never commits. Erasing takes two steps, because ending
+access to Canvas may need to know who the person is: `ask_to_erase` withdraws them and removes their sign-in at once;
+`erase`, run by the worker, deletes the rest as soon as Canvas agrees.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import Row, Text, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from .. import activity
 from ..ledger import claims
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasUser, Claim, Connection, Seat
-from ..tables.columns import begin_writing
+from ..tables.columns import begin_writing, change
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
 from . import people, registrations, traces
 
@@ -27,7 +27,7 @@ SOMEBODY = "an erased participant"
 def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:
     """Everything that we hold of the participant, ready for JSON; nobody else's data, and no secret.
 
-    `sign_in` is what whoever keeps sign-ins holds.
+    `sign_in` is what the site's sign-ins hold, None where it has none.
     """
     theirs = session.execute(
         select(Course.code, Course.title, Registration.status, Registration.registered_at, Registration.withdrawn_at)
@@ -84,11 +84,11 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
         "registrations": [plain(row) for row in theirs],
         "canvas_access": [plain(row) | {"cause": CAUSES[row.cause].title if row.cause else None} for row in access],
         "canvas_users": [plain(row) for row in users],
-        "log": [plain(row) | _as_told_to(participant, row) for row in entries],
+        "log": [plain(row) | _for_export(participant, row) for row in entries],
     }
 
 
-def plain(row) -> dict[str, Any]:
+def plain(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
 
 
@@ -96,8 +96,8 @@ def iso(value: datetime | None) -> str | None:
     return value.isoformat(timespec="seconds") if value else None
 
 
-def _as_told_to(participant: Participant, entry) -> dict[str, str]:
-    """Who of the office did it, and other Canvas users that may be meant, are others' data."""
+def _for_export(participant: Participant, entry: Row[*tuple[Any, ...]]) -> dict[str, str]:
+    """The parts of a log entry that may name others: who in the office did it, and other Canvas users."""
     who = {participant.email: "the participant", activity.US: activity.US}.get(entry.who, "the office")
     return {"who": who} | ({"words": ""} if entry.what == "waits" else {})
 
@@ -106,8 +106,11 @@ def _as_told_to(participant: Participant, entry) -> dict[str, str]:
 
 
 def ask_to_erase(session: Session, participant: Participant, now: datetime, by: str, *, end_access: bool) -> str | None:
-    """Withdraw the participant from everything and have them erased as soon as Canvas agrees, or, unless `end_access`,
-    soon, whatever Canvas has; may be asked again. Answers the host's key of the person, if there was one."""
+    """Withdraw the participant from everything, and have the worker erase them as soon as Canvas agrees.
+
+    Without `end_access` their enrollments stay in Canvas, and nothing waits for it. May be called again. Returns the
+    host's key of the person, if there was one.
+    """
     begin_writing(session)
     # Courses before the participant, as registering locks them.
     _withdraw(session, participant, now, by)
@@ -125,7 +128,7 @@ def ask_to_erase(session: Session, participant: Participant, now: datetime, by: 
 
 def _withdraw(session: Session, participant: Participant, now: datetime, by: str) -> None:
     theirs = select(Course).join(Registration, Registration.course_id == Course.id).where(*_live(participant))
-    # In the order of their ids, so that two who lock several courses don't wait for each other.
+    # In the order of their ids, so that two transactions that lock several courses don't deadlock.
     for course in session.scalars(theirs.order_by(Course.id)).all():
         registrations.withdraw(session, course, participant, now, by)
 
@@ -135,19 +138,21 @@ def _live(participant: Participant) -> tuple:
 
 
 def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
-    """In how many places of that Canvas something is still to be done for the participant."""
+    """How many of the participant's seats in that Canvas still have something to be done."""
     waiting = select(Seat.id).where(Seat.participant_id == participant_id, *_unsettled(connection_id))
     return len(session.scalars(waiting).all())
 
 
 def _unsettled(connection_id: int | None) -> tuple:
-    # Nothing is done any more on a Canvas that was left for another.
+    # Seats of a Canvas that was replaced by another are never worked on again.
     return Seat.connection_id == connection_id, Seat.settled_version < Seat.version
 
 
 def to_erase(session: Session, connection_id: int | None) -> list[int]:
-    """The participants who were asked to be erased and for whom nothing is left to be done in that Canvas; not while a
-    file is on its way that they may be in."""
+    """The ids of at most 100 participants to erase, for whom nothing is left to be done in that Canvas.
+
+    Somebody who may be in a file that is being imported has to wait for its end.
+    """
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
     asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~on_its_way)
@@ -155,17 +160,17 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
 
 
 def erase(session: Session, connection_id: int | None, now: datetime) -> None:
-    """Forget the participants who can be. Their registrations go to a participant who is nobody, one for each.
+    """Erase the participants who can be erased. Each one's registrations go to a new, anonymous participant.
 
-    To be called by whoever drains, so that no call to Canvas about them is in hand. The row itself goes, so that what
-    another worker writes late, after its lease has passed on, is either refused or found by `forget_leftovers`.
+    Call it while holding the drain's lease, so that no call to Canvas about them is in flight. The participant's row is
+    deleted, so what another worker writes after losing its lease is refused, or found by `forget_leftovers`.
     """
     if not to_erase(session, connection_id):
         return
     begin_writing(session)
     for participant_id in to_erase(session, connection_id):
         participant = session.get_one(Participant, participant_id)
-        # Who was being registered in the very moment that it was asked for.
+        # A registration may have been made at the same moment as the request to erase.
         _withdraw(session, participant, now, activity.US)
         session.refresh(participant, with_for_update=True)
         live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
@@ -174,14 +179,14 @@ def erase(session: Session, connection_id: int | None, now: datetime) -> None:
 
 
 def forget_leftovers(session: Session, now: datetime) -> None:
-    """Delete what was written late about people who were erased; only SQLite, which checks no foreign keys, has it."""
+    """Delete what was written about people after they were erased. Only SQLite has it: it checks no foreign keys."""
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     for statement in (
         delete(CanvasUser).where(~exists().where(Participant.id == CanvasUser.participant_id)),
         delete(FormerEmail).where(~exists().where(Participant.id == FormerEmail.participant_id)),
         delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)
 
 
 def _forget(session: Session, participant: Participant, now: datetime) -> None:
@@ -203,29 +208,29 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
         delete(FormerEmail).where(FormerEmail.participant_id == number),
         delete(Participant).where(Participant.id == number),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)
     activity.note(session, now, activity.US, "erased", participant_id=nobody.id)
     session.expunge(participant)
     session.expire_all()
 
 
 def _take_out_of_others(session: Session, participant: Participant, emails: set[str]) -> None:
-    """Take the participant out of the log, of imports, and of what waits for other people.
+    """Take the participant out of the activity log, of imports, and of what waits for other people.
 
-    Not where an email is somebody else's by now: it is their doings that the log would lose.
+    An email that belongs to somebody else by now stays: the log would lose what that person did.
     """
     free = emails - people.of_others(session, participant, emails)
     users = select(CanvasUser.canvas_user_id).where(CanvasUser.participant_id == participant.id)
-    canvas_ids = set(session.scalars(users)) - {None}
-    # As `sync.users` writes of the users among whom somebody has to choose.
-    told = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
+    canvas_ids = {number for number in session.scalars(users) if number is not None}
+    # `sync.users` writes these of the users among whom somebody has to choose.
+    texts = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
     about = LogEntry.participant_id == participant.id
     did = traces.saying(session, LogEntry.who, emails, about, whole=True)
     did |= traces.saying(session, LogEntry.who, free, whole=True)
     traces.put(session, LogEntry.who, did, SOMEBODY)
-    traces.put(session, LogEntry.words, traces.saying(session, LogEntry.words, told), "")
+    traces.put(session, LogEntry.words, traces.saying(session, LogEntry.words, texts), "")
     waits = Seat.settled_version < Seat.version
-    traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, told, waits), None)
+    traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, texts, waits), None)
     _take_out_of_imports(session, free, traces.words_of(participant.name, emails))
     _take_out_of_candidates(session, emails, canvas_ids)
 
@@ -240,7 +245,7 @@ def _take_out_of_imports(session: Session, emails: set[str], words: set[str]) ->
 
 
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:
-    """Where another participant may be the Canvas user that this one is, the number is left to choose by."""
+    """Leave only the id of this participant's Canvas user where another participant may still turn out to be it."""
     spelled = set(map(traces.fold, emails))
     asked = cast(CanvasUser.candidates, Text).contains('"login_id"')
     for known in session.scalars(select(CanvasUser).where(asked)).all():
@@ -248,7 +253,7 @@ def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[
             {"id": it["id"]}
             if it["id"] in canvas_ids or spelled & {traces.fold(str(it.get(name))) for name in ("login_id", "email")}
             else it
-            for it in known.candidates
+            for it in known.candidates or []
         ]
         if shown != known.candidates:
             known.candidates = shown
@@ -261,4 +266,4 @@ def _forget_seats(session: Session, participant_id: int) -> None:
         delete(Claim).where(Claim.seat_id.in_(theirs)),
         delete(Seat).where(Seat.participant_id == participant_id),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)

@@ -1,7 +1,7 @@
-"""Who may register and withdraw, and what that changes. Never commits and never calls Canvas.
+"""Registering and withdrawing. Never commits and never calls Canvas.
 
-One unit of work holds registration, claim and seat, all or nothing. Every change begins with the lock on the course's
-row, which puts the changes of one course in a row.
+One transaction writes registration, claim and seat, all or nothing. Every change first locks the course's row, so the
+changes of one course happen one after another.
 """
 
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ def register(
     *,
     wait: bool = False,
 ) -> Registration:
-    """Register somebody: takes a place, and claims the seat in the associated Canvas course.
+    """Register somebody: take a place, and claim the seat in the associated Canvas course.
 
-    Where the course is full, or somebody waits already, `wait` joins the waitlist instead: no place, no seat. `by` is
-    the email of whoever does it on behalf. Raises NotPossible where registration is closed, the course is full, or
-    the person is registered already.
+    Where the course is full, or others wait already, `wait` joins the waitlist instead: no place, no seat. `by` is the
+    email of the administrator who does it for them. Raises NotPossible where registration is closed, the course is
+    full, or the person is already registered.
     """
     if by is None and not wait:
         _refuse_at_once(session, course, who, now)
@@ -43,8 +43,10 @@ def register(
 
 
 def _refuse_at_once(session: Session, course: Course, who: Person | Participant, now: datetime) -> None:
-    """Say that the course is full without waiting for its row, as whoever gets in has to: when hundreds come for the
-    last places, those who can't have one don't hold up those who can."""
+    """Raise NotPossible for a full course without waiting for the lock on its row.
+
+    When hundreds try for the last places, those who can't get one don't hold up those who can.
+    """
     if places.free(course) != 0 or places.why_closed(course, now):
         return
     them = Participant.key == who.key if isinstance(who, Person) else Participant.id == who.id
@@ -56,7 +58,7 @@ def _refuse_at_once(session: Session, course: Course, who: Person | Participant,
 def withdraw(
     session: Session, course: Course, who: Person | Participant, now: datetime, by: str | None = None
 ) -> Registration:
-    """Withdraw somebody, or take them off the waitlist; whoever waits moves up to the place that becomes free.
+    """Withdraw somebody, or take them off the waitlist. The first who waits gets the free place.
 
     Raises NotPossible where the person is neither registered nor waiting.
     """
@@ -92,7 +94,7 @@ def _subject(participant: Participant, by: str | None) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """Somebody to be registered by the office, as it was typed; a blank `name` is that of whoever has the email."""
+    """Somebody the office registers, as typed. A blank `name` keeps that of the participant with the email."""
 
     email: str
     name: str = ""
@@ -102,9 +104,9 @@ class Entry:
 def register_many(
     session: Session, course: Course, entries: list[Entry], now: datetime, by: str
 ) -> list[Registration | NotPossible]:
-    """Register people on behalf, or put them on the waitlist; for each the registration, or why it can't be.
+    """Register people for the office, or put them on the waitlist. Returns each one's registration, or why not.
 
-    A participant who is here already is found by the email, whatever its case; nobody having it, one is made.
+    An existing participant is found by the email in any case; where nobody has it, a new one is made.
     """
     locks.lock_people(session)
     locks.lock_course(session, course)
@@ -127,14 +129,14 @@ def register_many(
 
 
 def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
-    """The one who has the email, or somebody new, whom nothing knows yet. Raises NotPossible."""
+    """The participant who has the email, or a new one that is not in the session yet. Raises NotPossible."""
     if len(found) > 1:
         who = ", ".join(f"{one.name} ({'signed up' if one.key else 'entered by the office'})" for one in found)
         raise NotPossible(f"{len(found)} participants have the email {entry.email}: {who}. Correct one of them first.")
     if not found:
         return Participant(email=entry.email, name=entry.name or entry.email)
     [participant] = found
-    # The host tells the SIS ID of whoever signed up, and would undo what is written here.
+    # For people with a sign-in the host supplies the SIS ID, and would overwrite this one.
     stays = participant.key is not None or participant.sis_user_id
     if stays and entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
         known = f"the SIS ID {participant.sis_user_id}" if participant.sis_user_id else "no SIS ID"

@@ -1,7 +1,6 @@
-"""Where somebody is named in texts that are not their own: in the log, in imports, in what Canvas said of others.
+"""Finds a person's name or email in texts about others: in the activity log, in imports, in Canvas's answers.
 
-Letters are compared whatever their case, in every alphabet: a database that lowers ASCII only finds what may fit, and
-what fits is decided here.
+Case is ignored in every alphabet. SQLite lowers ASCII only, so the database finds what may fit, and Python decides.
 """
 
 import re
@@ -11,14 +10,16 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from ..tables.columns import change
+
 AT_ONCE = 500
 
 OTHER_LETTERS = re.compile(r"(?:.?[\u0300-\u036f]|[^\x00-\x7f])+")
-"""What a database may take for something else than its capitals, or than the same letter in two signs."""
+"""Letters that a database may not match with their capitals, or with the same letter written as two characters."""
 
 
 def fold(text: str) -> str:
-    """The text without the difference between capitals and small letters, or between two codings of one letter."""
+    """The text in one case and one Unicode form, for comparing."""
     return unicodedata.normalize("NFC", text.casefold())
 
 
@@ -29,8 +30,10 @@ def saying(
     *which: ColumnElement[bool],
     whole: bool = False,
 ) -> set[int]:
-    """The ids of the rows, out of those that the conditions pick, whose column has one of the texts in it; or is one,
-    if `whole`. A text that is part of a longer word or address is not meant."""
+    """The ids of the rows whose column contains one of the texts or, if `whole`, is one of them.
+
+    `which` are conditions on the rows. A text inside a longer word or address doesn't count.
+    """
     number, found = column.class_.id, set()
     for text in texts:
         parts = [
@@ -46,24 +49,24 @@ def saying(
 
 
 def put(session: Session, column: InstrumentedAttribute, ids: Iterable, value: str | None) -> None:
-    """Give the column of these rows that value."""
+    """Set the column of the rows with these ids to the value."""
     ids = sorted(ids)
     for at in range(0, len(ids), AT_ONCE):
         these = update(column.class_).where(column.class_.id.in_(ids[at : at + AT_ONCE])).values({column.key: value})
-        session.execute(these.execution_options(synchronize_session=False))
+        change(session, these)
 
 
 def names_one(text: str, words: Collection[str]) -> bool:
-    """Whether one of the words is in the text, as in a file's name: also without accents, and in a longer word."""
+    """Whether one of the words is in the text, for example a file's name: without accents too, or in a longer word."""
     plain = _without_accents(text)
     return any(_without_accents(word) in plain for word in words)
 
 
 def words_of(name: str, emails: Collection[str]) -> set[str]:
-    """What somebody may be called by in the name of a file: each word of the name, and of the emails before the @."""
-    told = [name, *(email.partition("@")[0] for email in emails)]
-    words = {word for text in told for word in re.findall(r"[^\W\d_]+", text)}
-    # One letter alone is an initial; one sign of another script is a name.
+    """The words that may name somebody in a file's name: those of the name, and of the emails before the @."""
+    texts = [name, *(email.partition("@")[0] for email in emails)]
+    words = {word for text in texts for word in re.findall(r"[^\W\d_]+", text)}
+    # A single ASCII letter is an initial; a single character of another script may be a name.
     return {word for word in words if len(word) > 1 or not word.isascii()}
 
 

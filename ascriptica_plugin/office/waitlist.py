@@ -1,4 +1,4 @@
-"""The waitlist: how many wait, in which place, and who moves up. Never commits."""
+"""The waitlist: its length, everybody's position, and moving up. Never commits."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from . import plan
 
 
 def move_up(session: Session, course: Course, now: datetime) -> int:
-    """Give free places to those who wait, first come first served; answers how many moved up.
+    """Give free places to those who wait, first come first served. Returns how many moved up.
 
-    To be called in the unit of work that changed how many places there are, under the lock on the course's row.
+    Call it in the transaction that changed the number of places, while holding the lock on the course's row.
     `registered_at` stays the time of joining.
     """
     its = plan.begin(session, [course], now)[course.id]
@@ -22,13 +22,13 @@ def move_up(session: Session, course: Course, now: datetime) -> int:
 
 
 def waiting(session: Session, course: Course) -> int:
-    """How many people are on the course's waitlist."""
+    """The number of people on the course's waitlist."""
     its = (Registration.course_id == course.id, Registration.status == "waitlisted")
-    return session.scalar(select(func.count()).select_from(Registration).where(*its))
+    return session.scalar(select(func.count()).select_from(Registration).where(*its)) or 0
 
 
 def positions(session: Session, registrations: list[Registration]) -> dict[int, int]:
-    """Where on its course's waitlist each of the registrations stands, from 1; those that don't wait are left out."""
+    """Each waiting registration's position on its course's waitlist, from 1, by the registration's id."""
     before = aliased(Registration)
     rows = session.execute(
         select(Registration.id, func.count(before.id))

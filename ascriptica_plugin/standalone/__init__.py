@@ -1,4 +1,4 @@
-"""What only the stand-alone site has: sign-ins, its front door, and everything on one machine.
+"""What only the stand-alone site has: sign-ins, HTTP set-up (`front`), and running everything on one machine.
 
-A plugin in somebody's own app imports nothing from here; what it reaches of it is registered in `Plugin`.
+The plugin imports nothing from here. What it needs of it is registered in `Plugin`.
 """

@@ -1,4 +1,4 @@
-"""The stand-alone host as browsers meet it: its address, the proxies before it, its cookie, headers of every answer."""
+"""HTTP set-up of the stand-alone site: its address, proxies in front of it, cookie, headers of every response."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class _SessionInterface(SecureCookieSessionInterface):
-    """Flask's own, signed with SHA-256; over https the cookie is this host's alone and comes back over https only."""
+    """Flask's own, signed with SHA-256. Over https the cookie is bound to this host and sent only over https."""
 
     digest_method = staticmethod(hashlib.sha256)
 
@@ -33,19 +33,20 @@ class _SessionInterface(SecureCookieSessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Set the site up. Raises RuntimeError where `ASCRIPTICA_ADDRESS` or `ASCRIPTICA_PROXIES` can't be right.
+    """Set up the site. Raises RuntimeError where `ASCRIPTICA_ADDRESS` or `ASCRIPTICA_PROXIES` can't be right.
 
-    With an address, requests for other hosts are refused, and with https the session's cookie goes over https only.
+    With an address, requests for other hosts are refused; with https the session's cookie is sent only over https.
     """
     values = config.read(app.config, config.SITE)
     if count := values["ASCRIPTICA_PROXIES"]:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+        # Flask documents this assignment as the way to put a middleware before the application.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     else:
         app.before_request(_warning_of_proxies())
     app.config["ASCRIPTICA_ADDRESS"] = address = values["ASCRIPTICA_ADDRESS"]
     app.session_interface = _SessionInterface()
     if address:
-        # This machine's own names too: whoever looks after it asks /healthz by them.
+        # This machine's own names too: health checks on it ask /healthz by them.
         app.config["TRUSTED_HOSTS"] = [urlsplit(address).hostname, *ON_THIS_MACHINE]
     if address.startswith("https:"):
         app.config["SESSION_COOKIE_SECURE"] = True
@@ -54,25 +55,25 @@ def init_app(app: Flask) -> None:
 
 
 def forgotten_proxy(app: Flask) -> str | None:
-    """A sentence for the operator where the settings say that a proxy was forgotten; None where they may be right."""
+    """A sentence for the operator where the settings seem to leave out a proxy; None where they may be right."""
     if app.config["ASCRIPTICA_ADDRESS"].startswith("https:") and not int(app.config["ASCRIPTICA_PROXIES"]):
         return (
-            "ASCRIPTICA_ADDRESS begins with https, so a proxy is before this site, but ASCRIPTICA_PROXIES is 0: "
+            "ASCRIPTICA_ADDRESS begins with https, so a proxy is in front of this site, but ASCRIPTICA_PROXIES is 0: "
             "everybody counts as one visitor. Set it to the number of proxies."
         )
     return None
 
 
 def _warning_of_proxies() -> Callable[[], None]:
-    """Warns once in a process: each further request would say the same."""
-    untold = threading.Lock()
+    """A request hook that warns once in each process: every further warning would say the same."""
+    first = threading.Lock()
 
     def warn() -> None:
         name = next((one for one in OF_PROXIES if one in request.headers), None)
-        if name and untold.acquire(blocking=False):
+        if name and first.acquire(blocking=False):
             log.warning(
-                "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is before this site, set it to the "
-                "number of proxies: until then everybody behind it counts as one visitor.",
+                "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is in front of this site, set it to "
+                "the number of proxies: until then everybody behind it counts as one visitor.",
                 name,
             )
 

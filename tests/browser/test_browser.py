@@ -242,14 +242,14 @@ def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
     walk.browser.find_element(By.LINK_TEXT, "Bea").click()
     walk.fill(name="Beatrix", email="beatrix@example.org")
     walk.press("Save")
-    walk.sees("Show that it is you")
+    walk.sees("Confirm that it is you")
     walk.fill(**{"own-password": "not that one"})
-    walk.press("Go on")
+    walk.press("Continue")
     walk.sees("That is not your password.")
     walk.fill(**{"own-password": PASSWORD})
-    walk.press("Go on")
+    walk.press("Continue")
     walk.sees("Beatrix is saved.")
-    walk.sees("bea@example.org got no word of it")
+    walk.sees("no mail about this went to bea@example.org")
     walk.press("Make them an administrator")
     walk.sees("Beatrix is an administrator now")
 
@@ -257,8 +257,8 @@ def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
 # -- how it looks -----------------------------------------------------------------------------------------------------
 
 STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
-TEMPLATES = Path(ascriptica_plugin.__file__).parent / "templates/ascriptica"
-PAGES = {path.name for path in TEMPLATES.glob("*.html")} - {"base.html", "forms.html", "macros.html"}
+TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
+PAGES = {path.name for path in TEMPLATES} - {"base.html", "forms.html", "macros.html"}
 SECRET = second_step.new_secret()
 
 
@@ -397,8 +397,8 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
     looks.sees("You are registered for OPEN here.")
     looks.go("/my/second-step")
     looks.fill(password=PASSWORD)
-    looks.press("Go on")
-    looks.sees("Scan the picture")
+    looks.press("Continue")
+    looks.sees("Scan this QR code")
     looks.sign_out()
     looks.go("/sign-in?next=/my/sessions")
     looks.fill(email="sam@example.org", password=PASSWORD)
@@ -431,7 +431,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     office.session.commit()
     looks.go("/tools/participants")
     looks.press("Make a link\nfor new@example.org")
-    looks.sees("Show that it is you")
+    looks.sees("Confirm that it is you")
     looks.go("/tools/courses/new")
     looks.press("Save")
     looks.sees("Give the course a title.")

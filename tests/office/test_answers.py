@@ -61,7 +61,7 @@ def test_an_answer_that_nobody_asks_for_any_more_changes_nothing(two_kims, admin
     two_kims.register(two_kims.course("BIO", "bio"), "lou")
     for late in two_kims.seats():
         answer = admin.post(f"/tools/canvas/{late.id}/choose", data={"new_login": "late"}, follow_redirects=True)
-        assert "is known by now. Nothing was changed." in words(answer)
+        assert "is already known. Nothing was changed." in words(answer)
     two_kims.deliver()
     two_kims.register(two_kims.course("CHE", "bio"))
     two_kims.deliver()

@@ -1,1 +1,1 @@
-"""CSV files of courses, participants and registrations: `file` reads, a `kind` decides on rows, `run` goes through."""
+"""Imports of courses, participants and registrations: `file` reads CSV, a `kind` decides on rows, `run` runs them."""

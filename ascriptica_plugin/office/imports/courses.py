@@ -1,4 +1,4 @@
-"""Rows of courses, by the rules of the course's form."""
+"""Rows of courses, by the same rules as the course's form."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ class Courses(Kind):
             courses.save(self.session, course, self.now, self.by, words="by import", **facts)
 
     def _place(self, cells: dict[str, str], course: Course | None) -> tuple[str, str] | None:
-        """Canvas course and section where they are others than now; None leaves the association as it is."""
+        """The new Canvas course and section; None leaves the association as it is."""
         now = course.association if course else None
         typed, section = cells.get("canvas_course", ""), cells.get("canvas_section", "")
         canvas_url = self.connection.canvas_url if self.connection else None

@@ -1,14 +1,11 @@
-"""What a CSV file of courses, participants or registrations says: its rows, each with its line, or why it is none.
-
-Knows nothing but the file.
-"""
+"""Reads a CSV file of courses, participants or registrations into rows. Knows nothing but the file."""
 
 import csv
 import io
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 COLUMNS = {
     "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
@@ -29,11 +26,11 @@ AS_UTF_8 = (
 
 
 class Unusable(Exception):
-    """Nothing of the file can be taken; the text is a sentence that says why."""
+    """The file can't be used at all; the text is a sentence that says why."""
 
 
 class Row(NamedTuple):
-    """A row's cells by column, stripped; `line` is where it begins in the file. `problem`: it can't be read."""
+    """A row's cells by column, stripped. `line` is where it begins in the file, `problem` why it can't be read."""
 
     line: int
     cells: dict[str, str]
@@ -41,7 +38,7 @@ class Row(NamedTuple):
 
 
 def read(kind: str, data: bytes, most_rows: int = MOST_ROWS) -> list[Row]:
-    """The rows of a file of that kind; blank ones are left out. Raises Unusable."""
+    """The rows of a file of that kind, without blank ones. Raises Unusable."""
     if len(data) > LARGEST_FILE:
         raise Unusable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Split it.")
     try:
@@ -69,7 +66,7 @@ def read(kind: str, data: bytes, most_rows: int = MOST_ROWS) -> list[Row]:
 
 
 def _delimiter(kind: str, header: str) -> str:
-    """Comma, semicolon or tab: whichever finds most of our columns in the header."""
+    """Comma, semicolon or tab: the one that finds most of our columns in the header."""
     found = {sign: len(set(map(_name, header.split(sign))) & set(COLUMNS[kind])) for sign in ",;\t"}
     return max(found, key=found.__getitem__)
 
@@ -78,7 +75,7 @@ def _name(cell: str) -> str:
     return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
 
 
-def _lines(reader) -> Iterator[tuple[int, list[str]]]:
+def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line on which it begins; a cell in quotes may have several lines."""
     while True:
         line = reader.line_num + 1
@@ -100,7 +97,7 @@ def _header(kind: str, cells: list[str]) -> list[str]:
         raise Unusable(f"There is no column {' and no column '.join(sorted(missing))}. {expected}")
     for name in names:
         if name not in COLUMNS[kind]:
-            raise Unusable(f"“{name[:40]}” is no column of {kind}. {expected}")
+            raise Unusable(f"“{name[:40]}” is not a column of {kind}. {expected}")
         if names.count(name) > 1:
             raise Unusable(f"The column {name} is there twice. {expected}")
     return names

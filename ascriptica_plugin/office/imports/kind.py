@@ -1,7 +1,7 @@
-"""What the imports of all kinds of rows share: how a batch is decided on, by the same rules as on the pages.
+"""What all kinds of import share: how a batch is decided on, by the same rules as on the pages.
 
-Knows the tables and the rules; no Flask. Never commits. A blank cell leaves what there is, and a row that contradicts
-an earlier one is refused, so that the same rows again change nothing.
+Uses the tables and the rules; no Flask. Never commits. A blank cell changes nothing. A row that contradicts an earlier
+one is refused, so importing the same rows again changes nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -19,10 +19,10 @@ Now = Callable[[], datetime]
 
 
 class Kind(ABC):
-    """One import's way of taking rows of one kind.
+    """Takes the rows of one import, which are all of one kind.
 
-    `about` are the columns that say what a row is about; `seen` is the row that was taken for each of these, so that
-    none is contradicted.
+    `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
+    that contradict it.
     """
 
     about: tuple[str, ...]
@@ -32,13 +32,13 @@ class Kind(ABC):
         self.seen: dict[tuple, Row] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:
-        """All rows, in the order in which they are to be taken."""
+        """All rows, in the order in which to take them."""
         return rows
 
     def decide(self, batch: list[Row]) -> list[tuple[Row, "str | NotPossible"]]:
-        """For each row `made`, `changed`, `unchanged`, or why it is refused; nothing is written yet.
+        """Decide each row: `made`, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
 
-        A reason names nobody, since reports keep it: the line tells who it is.
+        A reason names nobody, since reports keep it; the line number shows who it is.
         """
         self.now = self.clock()
         self.look_up([row for row in batch if not row.problem])
@@ -56,30 +56,30 @@ class Kind(ABC):
         return outcomes
 
     def again(self, row: Row, before: Row) -> str:
-        """Decide on a row about what an earlier one was about."""
+        """Decide on a row with the same key as an earlier one."""
         if any(row.cells[name] != before.cells.get(name) for name in row.cells if name not in self.about):
-            raise NotPossible(f"Line {before.line} says otherwise about the same {' and '.join(self.about)}.")
+            raise NotPossible(f"Line {before.line} has other values for the same {' and '.join(self.about)}.")
         return "unchanged"
 
     def key(self, row: Row) -> tuple:
-        """What the row is about, however it is spelled."""
+        """What the row is about, in one spelling."""
         return tuple(people.as_compared(row.cells.get(name, "")) for name in self.about)
 
     @abstractmethod
     def look_up(self, rows: list[Row]) -> None:
-        """Find what the rows are about, at once for all of them; locked, unless it is a dry run."""
+        """Read what all the rows are about at once, with locks unless it is a dry run."""
 
     @abstractmethod
     def take(self, row: Row) -> str:
-        """Decide on one row, the first about its key. Raises NotPossible, or ValueError with a sentence."""
+        """Decide on one row, the first with its key. Raises NotPossible, or ValueError with a sentence."""
 
     @abstractmethod
     def write(self) -> None:
-        """Write what was decided on the last batch: the last step, which a dry run leaves out."""
+        """Write the decisions on the last batch. A dry run leaves this out."""
 
 
 def the_one(found: list[Participant]) -> Participant | None:
-    """The only participant with a row's email, if any. Raises NotPossible where there are several."""
+    """The participant with a row's email, if any. Raises NotPossible where there are several."""
     if len(found) > 1:
         raise NotPossible(f"{len(found)} participants have this email. Correct them on the page Participants.")
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""Rows of participants, by the rules of the page Participants."""
+"""Rows of participants, by the same rules as the page Participants."""
 
 from ... import activity
 from ...tables.office import Participant
@@ -33,7 +33,7 @@ class Participants(Kind):
 
     def _new(self, email: str, facts: dict[str, str | None]) -> Participant:
         if people.as_compared(email) in self.leaving:
-            # The file may be older than the wish to be erased.
+            # The file may be older than the request to erase.
             raise NotPossible("Somebody with this email is being erased. Send this row again when that is done.")
         email = people.read_email(email)
         if "name" not in facts:

@@ -1,29 +1,31 @@
-"""Rows of registrations, by the same plan as whoever registers on a page."""
+"""Rows of registrations, by the same rules as registering on a page."""
+
+from sqlalchemy.orm import Session
 
 from ...tables.office import Participant
 from .. import courses, people, plan
 from ..places import NotPossible
 from ..plan import Plan
 from .file import Row
-from .kind import Kind, the_one
+from .kind import Kind, Now, the_one
 
 
 class Registrations(Kind):
     about = ("email", "course")
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, session: Session, now: Now, by: str, dry_run: bool) -> None:
+        super().__init__(session, now, by, dry_run)
         self.plans: dict[int, Plan] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:
-        """Withdrawals first, so that their places are free, and course by course, so that few are locked at a time."""
+        """Withdrawals first, so that their places are free; then by course, so that few are locked at a time."""
         return sorted(rows, key=lambda row: (_status(row) != "withdrawn", row.cells.get("course", "").lower()))
 
     def look_up(self, rows: list[Row]) -> None:
         self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
         self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
         now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import")
-        # What a dry run has planned stands nowhere else.
+        # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
         participants = [one for found in self.people.values() for one in found]
         self.gave_back: set[Plan] = set()

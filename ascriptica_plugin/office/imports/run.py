@@ -1,9 +1,9 @@
-"""Imports on their way: some hundreds of rows at a time, each time with the report in the same transaction.
+"""Runs imports in batches of some hundreds of rows, with the report in the same transaction as the batch.
 
-Knows the tables; no Flask. A row that can't be taken is refused with a reason and the others go in; the same file again
-changes nothing. The command runs an import through. An upload is kept in the database until it is through: whoever has
-time goes on with it, the request for a moment and then the worker, and a killed one loses or doubles nothing, because
-how far it came is written with what it wrote. A dry run, which writes nothing, begins again.
+Uses the tables; no Flask. A row that can't be taken is refused with a reason, and the others go in; importing the same
+file again changes nothing. The command runs a whole import. An upload is kept in the database until it is finished: the
+request works on it for a moment, then the worker does. A killed process loses or doubles nothing, because the progress
+is committed with the rows. A dry run, which writes nothing, starts again.
 """
 
 import logging
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Update, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from ...tables import locks
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from ...tables.office import Import
 from ..places import NotPossible
 from . import file
@@ -30,7 +30,7 @@ KINDS: dict[str, type[Kind]] = {"courses": Courses, "participants": Participants
 
 BATCH = 500
 TAKEN = timedelta(seconds=30)
-"""A batch takes a second or so; whoever took an import up and writes nothing for this long is gone."""
+"""A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
 
 KEPT = timedelta(days=7)
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What became of the rows; of a dry run, what would become of them. `refused` are pairs of line and reason."""
+    """What happened to the rows or, in a dry run, would happen. `refused` are pairs of line and reason."""
 
     made: int = 0
     changed: int = 0
@@ -47,7 +47,7 @@ class Report:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
     def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]]) -> "Report":
-        """This report and what became of more rows."""
+        """This report with the outcomes of more rows."""
         results = [outcome for _, outcome in outcomes]
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
         return Report(
@@ -62,14 +62,13 @@ class Report:
 
 
 class _Overtaken(Exception):
-    """Somebody else went on with the import meanwhile."""
+    """Another process has continued the import meanwhile."""
 
 
 class _Run:
-    """Rows on their way in: how many are `done`, and what became of them.
+    """One import's rows, how many of them are `done`, and the report.
 
-    `keep` is called in each batch's transaction with the number of rows done and the report that are true when it
-    commits.
+    `keep` is called in each batch's transaction with the number of rows done and the report that hold once it commits.
     """
 
     def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool):
@@ -79,7 +78,7 @@ class _Run:
         self.done, self.report = 0, Report()
 
     def go_on_from(self, done: int, report: Report) -> None:
-        """Begin where another run of the same rows was left."""
+        """Continue where another run of the same rows stopped."""
         refused = {line for line, _ in report.refused}
         self._remember([row for row in self.rows[:done] if row.line not in refused])
         self.done, self.report = done, report
@@ -89,13 +88,13 @@ class _Run:
         return len(self.rows) - self.done
 
     def batch(self, keep: Callable[[int, Report], None] = lambda done, report: None) -> None:
-        """Take the next rows; commits."""
+        """Take the next batch of rows, and commit."""
         rows = self.rows[self.done : self.done + BATCH]
         done = self.done + len(rows)
         try:
             outcomes, report = self._take(rows, done, keep)
         except IntegrityError:
-            # Somebody made the same course on its page meanwhile; now it is found.
+            # Somebody made the same course on its page meanwhile; this time it is found.
             self.session.rollback()
             outcomes, report = self._take(rows, done, keep)
         self._remember([row for row, outcome in outcomes if not isinstance(outcome, NotPossible)])
@@ -129,9 +128,10 @@ def run(
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
-    """Import the rows and tell what became of each.
+    """Import all rows, and return the report. Commits each batch.
 
-    `by` is who did it, for the log; `progress` is told how many rows were done before, and are now.
+    `by` is who did it, for the activity log. `progress` is called with the number of rows done before and after each
+    batch.
     """
     through = _Run(session, kind, rows, now, by, dry_run)
     while through.left:
@@ -155,7 +155,7 @@ def start(
     dry_run: bool,
     most_rows: int,
 ) -> Import:
-    """An import of the file, to be gone on with. Raises csvfile.Unusable. Never commits."""
+    """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits."""
     rows = file.read(kind, data, most_rows)
     begin_writing(session)
     made = Import(kind=kind, name=name, file=data, total=len(rows), started_at=now, who=by, dry_run=dry_run, refused=[])
@@ -165,9 +165,9 @@ def start(
 
 
 def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None) -> bool:
-    """Go on with this import, or with the oldest that nobody is at, until it is through or `stop` says so; commits.
+    """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
 
-    False where there is none to go on with.
+    Returns False where there is none.
     """
     found = _take_up(session, now(), import_id)
     if found is None:
@@ -178,21 +178,21 @@ def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int |
     except _Overtaken:
         session.rollback()
     except (OperationalError, InterfaceError):
-        # The database is away, or busy: nothing of the file is to blame.
+        # The database is away or busy; the file is not to blame.
         session.rollback()
         raise
     except Exception:
         log.exception("An import can't be finished.")
         session.rollback()
         begin_writing(session)
-        session.execute(_its(import_id).values(finished_at=now(), file=None, broken=True))
+        change(session, _its(import_id).values(finished_at=now(), file=None, broken=True))
         session.commit()
     return True
 
 
 def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
     until = Import.taken_until_at
-    # A time further off than this was set by a clock that has stepped back since.
+    # A time further off than this was set by a clock that has been set back since.
     free = [Import.finished_at.is_(None), or_(until.is_(None), until <= now, until > now + 2 * TAKEN)]
     if import_id is not None:
         free += [Import.id == import_id]
@@ -201,17 +201,17 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     if found is None:
         return None
     begin_writing(session)
-    took = session.execute(_its(found).where(*free).values(taken_until_at=now + TAKEN)).rowcount
+    took = change(session, _its(found).where(*free).values(taken_until_at=now + TAKEN))
     session.commit()
     return session.get(Import, found, populate_existing=True) if took else None
 
 
 def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) -> None:
     import_id = found.id
-    through = _Run(session, found.kind, file.read(found.kind, found.file), now, found.who, found.dry_run)
+    through = _Run(session, found.kind, file.read(found.kind, found.file or b""), now, found.who, found.dry_run)
     if found.dry_run:
         begin_writing(session)
-        session.execute(_its(import_id).values(done=0))
+        change(session, _its(import_id).values(done=0))
     else:
         refused = [(line, reason) for line, reason in found.refused]
         through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused))
@@ -222,22 +222,21 @@ def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) 
         if done == len(through.rows):
             facts |= {"finished_at": now(), "file": None}
         begin_writing(session)
-        if session.execute(_its(import_id).where(Import.done == through.done).values(**facts)).rowcount == 0:
+        if change(session, _its(import_id).where(Import.done == through.done).values(**facts)) == 0:
             raise _Overtaken
 
     while through.left and not stop():
         through.batch(keep)
     if through.left:
         begin_writing(session)
-        session.execute(_its(import_id).where(Import.done == through.done).values(taken_until_at=None))
+        change(session, _its(import_id).where(Import.done == through.done).values(taken_until_at=None))
         session.commit()
 
 
-def _its(import_id: int):
-    return update(Import).where(Import.id == import_id).execution_options(synchronize_session=False)
+def _its(import_id: int) -> Update:
+    return update(Import).where(Import.id == import_id)
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Delete the reports of imports that began long ago; with their reasons they tell about people."""
-    old = delete(Import).where(Import.started_at < now - KEPT)
-    session.execute(old.execution_options(synchronize_session=False))
+    """Delete the reports of imports that began more than `KEPT` ago; their reasons say things about people."""
+    change(session, delete(Import).where(Import.started_at < now - KEPT))

@@ -1,15 +1,19 @@
-"""Sign-ins, for a site that has no users of its own; a host that has some leaves this out.
+"""Sign-ins, for a site that has no users of its own; other hosts leave this out.
 
 Flask-Login knows who is signed in; `accounts`, `sessions`, `links` and `second_step` have the rules. The pages: `doors`
-let people in and out, `own` and `own_email` are what each does with their own sign-in, `office` what is done with
-others', for which `confirming` asks for the password.
+for signing in, signing up and out; `own` and `own_email` for one's own sign-in; `office` for changing the sign-ins of
+others, for which `confirming` asks for the password.
 """
 
 from datetime import timedelta
+from typing import cast
 from urllib.parse import urlsplit
 
+from click import Group
 from flask import Flask, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
+from werkzeug.exceptions import HTTPException
 
 from ... import activity, clock, config
 from ...mail import Mailer
@@ -38,15 +42,15 @@ __all__ = [
 ]
 
 IDLE = timedelta(hours=2)
-"""A browser that asked for nothing for so long is signed out."""
+"""A browser that sends no request for this long is signed out."""
 
 
 def init_app(app: Flask) -> None:
-    """Add the pages and the commands; Ascriptica and the front door are set up on the application before.
+    """Add the pages and the commands. Set up `Ascriptica` and `front` on the application first.
 
     With `SMTP_URL` mails are sent, from `MAIL_FROM` and with links to `ASCRIPTICA_ADDRESS`; without it the office
-    hands links out. Raises RuntimeError where one of them is missing. With `ASCRIPTICA_ADMIN_SECOND_STEP` an
-    administrator may do nothing in the office before they have set up a second step.
+    hands links out. Raises RuntimeError where one of the three is missing. With `ASCRIPTICA_ADMIN_SECOND_STEP`
+    administrators have to set up a second step before they can do anything in the office.
     """
     values, plugin = config.read(app.config, config.SITE), app.extensions["ascriptica"]
     # No context processor: it would ask the database on an error page too.
@@ -58,7 +62,7 @@ def init_app(app: Flask) -> None:
     for code in (404, 405):
         app.register_error_handler(code, errors.page_at_no_address)
     for command in (commands.create_user, commands.set_role, commands.remove_second_step):
-        app.cli.commands["ascriptica"].add_command(command)
+        cast(Group, app.cli.commands["ascriptica"]).add_command(command)
     plugin.sign_ins = SignIns()
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
@@ -70,7 +74,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
         return None
     if not sender or not address:
         raise RuntimeError("With SMTP_URL, set MAIL_FROM to the sender and ASCRIPTICA_ADDRESS to this site's address.")
-    # Never from a request: its Host header is the visitor's own word.
+    # Never from a request: visitors choose its Host header.
     site = urlsplit(address)
     pages = app.url_map.bind(site.netloc, url_scheme=site.scheme)
 
@@ -81,7 +85,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
 
 
 def forget_old_sign_ins(app: Flask) -> float:
-    """Delete sessions, links and sign-ups that are over: a round of the worker."""
+    """Delete expired sessions, links and sign-ups: a round of the worker."""
     open_session = app.extensions["sqlalchemy"].session
     begin_writing(open_session)
     accounts.forget_old(open_session, clock.utc_now())
@@ -100,7 +104,7 @@ def may_administer() -> bool:
 
 
 def forget_person(key: str) -> None:
-    """Delete the account that is the sign-in of an erased participant, for `Ascriptica(forget_person=...)`.
+    """Delete the account of an erased participant, for `Ascriptica(forget_person=...)`.
 
     Asks for the administrator's password first. Raises ValueError with a sentence for the last administrator.
     """
@@ -112,9 +116,9 @@ def forget_person(key: str) -> None:
 def correct_person(key: str, name: str, email: str) -> str | None:
     """Give a corrected participant's account the same name and email, for `Ascriptica(correct_person=...)`.
 
-    Another email takes the administrator's password first: whoever finds a browser signed in could have a link for a
-    new password sent to an address of theirs. Raises ValueError with a sentence where the email can't be, and for
-    one's own. Answers a sentence where nobody wrote to the email until now.
+    A new email needs the administrator's password first: somebody who finds a signed-in browser could otherwise have a
+    link for a new password sent to their own address. Raises ValueError with a sentence where the email can't be used,
+    and for one's own. Returns a sentence where no mail about it goes to the old address.
     """
     account = accounts.account_of(session(), key)
     if account is None:
@@ -128,7 +132,7 @@ def correct_person(key: str, name: str, email: str) -> str | None:
     if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
         return None
     number = accounts.participant_id_of(session(), account)
-    words = "Mails are not set up, so the email until now got no word that it was changed."
+    words = "Mails are not set up, so no mail about the change went to the old address."
     activity.note(session(), now, current_user.email, "sent no mail", words, participant_id=number)
     return office_pages.without_mail(before)
 
@@ -138,13 +142,13 @@ def _load(token: str) -> SignedIn | None:
     return SignedIn(account, token) if account else None
 
 
-def _ask_to_sign_in(error):
+def _ask_to_sign_in(error: HTTPException) -> ResponseReturnValue:
     return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
 
 
-def _lead_to_second_step():
-    """An administrator who is obliged to have one finds the way to it instead of the office's pages."""
-    view = current_app.view_functions.get(request.endpoint)
+def _lead_to_second_step() -> ResponseReturnValue | None:
+    """Redirect an administrator who needs a second step from the office's pages to setting it up."""
+    view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, "guard", "") != "administrators":
         return None
     if not current_user.is_authenticated or not needs_second_step(current_user):
@@ -153,5 +157,5 @@ def _lead_to_second_step():
 
 
 def _asked_for() -> str | None:
-    """The page to come back to: the one that was asked for, or the one whose button was pressed."""
+    """The page to return to: the requested one, or the one whose button was pressed."""
     return request.full_path.rstrip("?") if request.method == "GET" else errors.page_before()

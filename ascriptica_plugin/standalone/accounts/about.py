@@ -1,4 +1,4 @@
-"""What the office's pages show of sign-ins, and what is held of a person's; the plugin finds it as `sign_ins`."""
+"""Sign-ins for the office's pages and for a person's export; the plugin uses it as `sign_ins`."""
 
 from typing import Any
 

@@ -1,13 +1,13 @@
 """Sign-ins: from sign-up to the account and its end. The rules only; no Flask, never commits.
 
-Nobody becomes anybody without proof: an account begins when the link that went to its email was used by somebody who
-knows the password chosen at sign-up.
+An account needs proof of its email: it begins when somebody opens the link that was sent there, and knows the password
+chosen at sign-up.
 """
 
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -15,7 +15,7 @@ from ... import activity, allowances
 from ...mail import send
 from ...office import people
 from ...office.people import Person, participant_for
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from ...tables.office import Mail, Participant
 from . import passwords
 from .links import LinkIsOver, end_links, find_link, use_up
@@ -29,9 +29,9 @@ SIGN_UP_KEPT = timedelta(days=7)
 def add_account(
     session: Session, now: datetime, email: str, name: str, password: str, *, admin: bool = False
 ) -> Account:
-    """A new sign-in that counts as confirmed, and its participant, as after `confirm`.
+    """Make a sign-in that counts as confirmed, and its participant, as `confirm` does.
 
-    Raises ValueError with a sentence where the email has one already.
+    Raises ValueError with a sentence where the email already has one.
     """
     account = _add_account(session, email, name, passwords.hash_of(password), admin)
     _adopt(session, account, now, activity.US, "made a sign-in")
@@ -39,10 +39,10 @@ def add_account(
 
 
 def correct_account(session: Session, account: Account, name: str, email: str, now: datetime, *, by_mail: bool) -> bool:
-    """Another name and email for the account; whether the email is another than before.
+    """Give the account this name and email. Returns whether the email changed.
 
-    Then all its sessions and links end, and the one before gets a mail. Raises ValueError with a sentence where the
-    email has an account already.
+    If so all its sessions and links end, and the old email gets a mail. Raises ValueError with a sentence where
+    another account has the email.
     """
     hold(session, account.id)
     before = account.email
@@ -50,7 +50,7 @@ def correct_account(session: Session, account: Account, name: str, email: str, n
         with session.begin_nested():
             account.name, account.email = name, email.lower()
     except IntegrityError:
-        raise ValueError(f"There is a sign-in for {email} already.") from None
+        raise ValueError(f"There is already a sign-in for {email}.") from None
     if account.email == before:
         return False
     end_sessions(session, account)
@@ -61,13 +61,12 @@ def correct_account(session: Session, account: Account, name: str, email: str, n
 
 
 def ask_for_email(session: Session, account: Account, email: str, now: datetime) -> None:
-    """Send a link to the email, with which the account's owner makes it theirs; the email until now is told.
+    """Send a link to the new email that confirms it, and a mail about it to the old one.
 
-    The caller holds the account. What was asked for before is over.
+    The caller holds the account. Earlier requests are cancelled.
     """
     for table in (OneTimeLink, Mail):
-        earlier = delete(table).where(table.account_id == account.id, table.email.is_not(None))
-        session.execute(earlier.execution_options(synchronize_session=False))
+        change(session, delete(table).where(table.account_id == account.id, table.email.is_not(None)))
     send(session, now, "new_email", email.lower(), account_id=account.id)
     send(session, now, "email_asked", account.email)
     activity.note(
@@ -76,9 +75,9 @@ def ask_for_email(session: Session, account: Account, email: str, now: datetime)
 
 
 def new_email_by_link(session: Session, token: str, account_id: int, now: datetime) -> Account:
-    """Give the account the email that this link went to; all its sessions and links end.
+    """Give the account the email that this link was sent to; all its sessions and links end.
 
-    Raises LinkIsOver, also where the link is another account's, and ValueError as `correct_account` does.
+    Raises LinkIsOver, also for another account's link, and ValueError as `correct_account` does.
     """
     begin_writing(session)
     # The participant before the account, as the office's corrections do.
@@ -86,9 +85,10 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     participant = session.scalar(select(Participant).where(Participant.key == key).with_for_update())
     account = hold(session, account_id)
     link = use_up(session, token, now, for_email=True)
-    if account is None or link.account_id != account_id:
+    email = link.email
+    if account is None or email is None or link.account_id != account_id:
         raise LinkIsOver
-    before, email = account.email, link.email
+    before = account.email
     correct_account(session, account, account.name, email, now, by_mail=True)
     if participant:
         people.correct(session, participant, now, before, email=email)
@@ -99,14 +99,14 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
 
 # -- the administrator's role -----------------------------------------------------------------------------------------
 
-LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else one before."
+LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else an administrator first."
 
 
 def _hold_with_administrators(session: Session, account_id: int) -> tuple[Account | None, bool]:
-    """The account as it is now, held with all administrators'; and whether it is the last of them.
+    """The account, locked with all administrators' accounts, and whether it is the last administrator's.
 
-    All are held, since two who each leave the other as the last one would leave none. In the order of their numbers,
-    so that nobody waits in a circle; so whoever holds one account before has to let this be the first.
+    All are locked, since two who remove each other at the same time would leave none. They are locked in the order of
+    their ids, so that transactions can't deadlock; a caller must not hold another account before.
     """
     begin_writing(session)
     which = select(Account).where(or_(Account.is_admin, Account.id == account_id)).order_by(Account.id)
@@ -116,9 +116,9 @@ def _hold_with_administrators(session: Session, account_id: int) -> tuple[Accoun
 
 
 def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, by: str, *, by_mail: bool) -> bool:
-    """Give or take the administrator's role; whether that changes anything. Then all sessions of the account end.
+    """Give or take the administrator's role. Returns whether that changed anything; if so all its sessions end.
 
-    `by` is who wants it so, for the log. Raises ValueError with a sentence for the last administrator, LookupError
+    `by` is who did it, for the activity log. Raises ValueError with a sentence for the last administrator, LookupError
     where there is no such account.
     """
     account, is_last = _hold_with_administrators(session, account_id)
@@ -146,25 +146,25 @@ def _add_account(session: Session, email: str, name: str, password_hash: str, ad
         with session.begin_nested():
             session.add(account)
     except IntegrityError:
-        raise ValueError(f"There is a sign-in for {email} already.") from None
+        raise ValueError(f"There is already a sign-in for {email}.") from None
     return account
 
 
 def account_with(session: Session, email: str) -> Account | None:
-    """The account with this email, however it is spelled, and its second step."""
-    # Two accounts from before emails were kept in one spelling may have one mailbox: each is found as it is kept.
+    """The account with this email in any spelling, and its second step."""
+    # Older accounts were stored in any spelling, and two may share a mailbox: each is found as it is stored.
     kept = email.strip().lower()
     either = select(Account).where(Account.email.in_({kept, people.as_compared(email)}))
     return session.scalar(either.options(joinedload(Account.second_step)).order_by(Account.email != kept).limit(1))
 
 
 def person_of(account: Account) -> Person:
-    """The account's owner as the host tells it to the office."""
+    """The account's owner as a `Person`, as hosts pass it."""
     return Person(key=f"account:{account.id}", email=account.email, name=account.name)
 
 
 def close_account(session: Session, account: Account) -> None:
-    """Delete the account, all that it opens, and its email's sign-ups and mails; whose participant it was stays.
+    """Delete the account, its sessions and links, and its email's sign-ups and mails; the participant stays.
 
     Raises ValueError with a sentence for the last administrator.
     """
@@ -176,7 +176,7 @@ def close_account(session: Session, account: Account) -> None:
     email = account.email
     for statement in (
         delete(SecondStep).where(SecondStep.account_id == account.id),
-        # SQLite may give the number of the account to another one.
+        # SQLite may give the account's id to another one.
         update(Participant).where(Participant.key == person_of(account).key).values(key=None),
     ):
         session.execute(statement)
@@ -186,20 +186,20 @@ def close_account(session: Session, account: Account) -> None:
 
 
 def forget_emails(session: Session, emails: set[str]) -> None:
-    """Delete the sign-ups and the mails that wait with these emails, but where an account has one of them."""
+    """Delete the sign-ups and waiting mails with these emails, except emails that an account has."""
     small = people.spellings(emails)
     small -= set(session.scalars(select(Account.email).where(Account.email.in_(small))))
     _forget_sign_ups(session, SignUp.email.in_(small))
-    session.execute(delete(Mail).where(Mail.email.in_(small)).execution_options(synchronize_session=False))
+    change(session, delete(Mail).where(Mail.email.in_(small)))
 
 
 def participant_id_of(session: Session, account: Account) -> int | None:
-    """Which participant the account's owner is, once they have registered or the office has entered them."""
+    """The id of the owner's participant, once they have registered or the office has entered them."""
     return session.scalar(select(Participant.id).where(Participant.key == person_of(account).key))
 
 
 def account_of(session: Session, key: str | None) -> Account | None:
-    """The account of the person whom the host knows by this key."""
+    """The account with this host's key, as in `person_of`."""
     kind, _, number = (key or "").partition(":")
     known = kind == "account" and number.isdecimal() and int(number) < 2**31
     return session.get(Account, int(number)) if known else None
@@ -208,9 +208,9 @@ def account_of(session: Session, key: str | None) -> Account | None:
 def sign_up(
     session: Session, now: datetime, email: str, name: str, password_hash: str, *, wanted: str = "", by_mail: bool
 ) -> None:
-    """Keep a sign-up until a link confirms it. Where the email has an account, only its owner is told, by mail.
+    """Keep a sign-up until a link confirms it. Where the email has an account, its owner only gets a mail.
 
-    Over the allowance of mails none is sent: a link that went to the email before does for this sign-up as well.
+    Over the allowance of mails none is sent: an earlier link to the email works for this sign-up too.
     """
     begin_writing(session)
     email = people.as_compared(email)
@@ -228,7 +228,7 @@ def sign_up(
 
 
 def waiting(session: Session, words: str = "", email: str | None = None, most: int = 50) -> list[SignUp]:
-    """Sign-ups that nobody has confirmed, newest first: with all of the words, or with this email."""
+    """Unconfirmed sign-ups, newest first: those with all of the words, or with this email."""
     text = SignUp.name + " " + SignUp.email
     which = and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
     if email is not None:
@@ -236,23 +236,23 @@ def waiting(session: Session, words: str = "", email: str | None = None, most: i
     return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
 
 
-def confirmed_by(session: Session, link: OneTimeLink) -> list[SignUp]:
-    """The sign-ups that the link may confirm, newest first: all with its email, since it shows whose that is.
+def confirmed_by(session: Session, sign_up: SignUp) -> list[SignUp]:
+    """The sign-ups that this one's link may confirm, newest first: all with its email, which the link proves.
 
-    The password tells which of them, so a stranger who signs up with somebody's email keeps nothing from them.
+    The password selects one of them, so a stranger who signs up with somebody's email can't get in their way.
     """
-    with_email = select(SignUp).where(SignUp.email == link.sign_up.email)
+    with_email = select(SignUp).where(SignUp.email == sign_up.email)
     return list(session.scalars(with_email.order_by(SignUp.made_at.desc(), SignUp.id)))
 
 
 def confirm(session: Session, token: str, password_hash: str, now: datetime) -> Account:
-    """Make the account of the sign-up with this password, by a link that went to its email.
+    """Make the account of the sign-up with this password, by a link that was sent to its email.
 
-    What the office entered under its email becomes its owner's. Raises LinkIsOver.
+    A participant whom the office entered with this email becomes the owner's. Raises LinkIsOver.
     """
     begin_writing(session)
     link = find_link(session, token, now)
-    found = confirmed_by(session, link) if link.sign_up else []
+    found = confirmed_by(session, link.sign_up) if link.sign_up else []
     made = next((one for one in found if one.password_hash == password_hash), None)
     if made is None:
         raise LinkIsOver
@@ -267,18 +267,19 @@ def confirm(session: Session, token: str, password_hash: str, now: datetime) -> 
 
 
 def _adopt(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
-    """Give the account the one participant whom the office entered with its email, else a new one."""
+    """Give the account the only participant whom the office entered with its email, else a new one."""
     person = person_of(account)
     same_email = people.by_email(session, [account.email]).get(account.email, [])
     words = ""
     if len(same_email) == 1 and same_email[0].key is None:
         [entered] = same_email
         mine = update(Participant).where(Participant.id == entered.id, Participant.key.is_(None))
-        if session.execute(mine.values(key=person.key)).rowcount == 1:
+        if change(session, mine.values(key=person.key)) == 1:
+            session.expire(entered, ["key"])
             people.correct(session, entered, now, account.email, name=account.name, email=account.email)
-            words = "Whom the office entered with this email now signs in."
+            words = "The participant whom the office entered with this email now has this sign-in."
     elif same_email:
-        words = f"Begins anew: {len(same_email)} participants have this email already, and none was taken over."
+        words = f"A new participant was made. Others with this email: {len(same_email)}; none was taken over."
     participant = participant_for(session, person)
     session.flush()
     activity.note(session, now, by, what, words, participant_id=participant.id)
@@ -288,7 +289,7 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
     """Give the account of this link a new password. Raises LinkIsOver."""
     begin_writing(session)
     number = find_link(session, token, now).account_id
-    # Before the link, as whoever changes the password does.
+    # Before the link, in the order of `change_password`.
     account = hold(session, number) if number else None
     if account is None:
         raise LinkIsOver
@@ -298,8 +299,9 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
 
 
 def change_password(session: Session, account: Account, password_hash: str, now: datetime, *, by_mail: bool) -> None:
-    """The account's new password; all its sessions and links end."""
-    hold(session, account.id).password_hash = password_hash
+    """Give the account a new password; all its sessions and links end."""
+    hold(session, account.id)
+    account.password_hash = password_hash
     end_sessions(session, account)
     end_links(session, account)
     if by_mail:
@@ -310,21 +312,21 @@ def change_password(session: Session, account: Account, password_hash: str, now:
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Delete sessions, links and sign-ups that are over."""
+    """Delete expired sessions, links and sign-ups."""
     for over in (
         delete(AccountSession).where(AccountSession.made_at <= now - SESSION_LASTS),
         delete(FirstStep).where(FirstStep.ends_at <= now),
         delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
     ):
-        session.execute(over.execution_options(synchronize_session=False))
+        change(session, over)
     _forget_sign_ups(session, SignUp.made_at <= now - SIGN_UP_KEPT)
 
 
-def _forget_sign_ups(session: Session, which) -> None:
+def _forget_sign_ups(session: Session, which: ColumnElement[bool]) -> None:
     theirs = select(SignUp.id).where(which)
     for statement in (
         delete(OneTimeLink).where(OneTimeLink.sign_up_id.in_(theirs)),
         delete(Mail).where(Mail.sign_up_id.in_(theirs)),
         delete(SignUp).where(which),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        change(session, statement)

@@ -62,7 +62,7 @@ def set_role(email: str, role: str) -> None:
 @click.argument("email")
 @with_appcontext
 def remove_second_step(email: str) -> None:
-    """Let somebody sign in with the password alone, who has lost the device with the app; ends their sessions."""
+    """Remove the second step of somebody who has lost the device with the app; ends their sessions."""
     begin_writing(session())
     account = accounts.account_with(session(), email)
     if account is None:

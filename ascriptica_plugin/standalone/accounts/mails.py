@@ -1,4 +1,4 @@
-"""What mails about sign-ins say. Nothing that a stranger typed is in one but its address."""
+"""The texts of mails about sign-ins. They contain nothing that a stranger typed, except the recipient's address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from .tables import Account, SignUp
 TEXTS = {
     "sign_up": (
         "Confirm your sign-up",
-        "Somebody signed up at {address} with this email address. If it was you, open this page within a day and type "
-        "the password that you chose:\n\n{link}\n\nIf it was not you, do nothing: without this link there is no "
+        "Somebody signed up at {address} with this email address. If it was you, open this page within a day and enter "
+        "the password that you chose:\n\n{link}\n\nIf it was not you, do nothing. Without this link there is no "
         "sign-in, and nothing of yours is shown to anybody.\n",
     ),
     "known": (
-        "You have a sign-in already",
-        "Somebody signed up at {address} with this email address, which has a sign-in already. Nothing has changed. If "
-        "it was you, sign in with the password that you have:\n\n{sign_in}\n\nIf you don't remember it, choose a new "
-        "one here within an hour:\n\n{link}\n\nIf it was not you, do nothing.\n",
+        "You already have a sign-in",
+        "Somebody signed up at {address} with this email address, which already has a sign-in. Nothing was changed. If "
+        "it was you, sign in with your existing password:\n\n{sign_in}\n\nIf you don't remember it, choose a new one "
+        "here within an hour:\n\n{link}\n\nIf it was not you, do nothing.\n",
     ),
     "password": (
         "Choose a new password",
@@ -35,37 +35,37 @@ TEXTS = {
     ),
     "second_step_on": (
         "Your sign-in now takes a code",
-        "A second step was set up for your sign-in at {address}: besides the password it takes a code from an app. If "
-        "it was not you, tell the office, and choose a new password at once:\n\n{forgotten}\n",
+        "A second step was set up for your sign-in at {address}: it now takes a code from an app and the password. "
+        "If it was not you, inform the office and choose a new password at once:\n\n{forgotten}\n",
     ),
     "second_step_off": (
-        "Your sign-in takes no code any more",
-        "The second step of your sign-in at {address} was removed: the password alone signs you in. If neither you nor "
-        "the office did it at your wish, choose a new password at once, and set the second step up again:\n\n"
-        "{forgotten}\n",
+        "Your sign-in no longer takes a code",
+        "The second step of your sign-in at {address} was removed: you now sign in with the password alone. If this "
+        "was not you, and you did not ask the office for it, choose a new password at once, and set the second step up "
+        "again:\n\n{forgotten}\n",
     ),
     "new_email": (
         "Confirm your new email address",
-        "Somebody with a sign-in at {address} wants to use it with this email address from now on. If it was you, open "
-        "this page within an hour, in a browser where you are signed in or with the email that you had until now:"
+        "Somebody with a sign-in at {address} asked to change its email address to this one. If it was you, open this "
+        "page within an hour. Use a browser where you are signed in, or sign in there with your old email address:"
         "\n\n{link}\n\nIf it was not you, do nothing: without this link nothing changes.\n",
     ),
     "email_taken": (
-        "You have a sign-in already",
-        "Somebody with a sign-in at {address} wants to use it with this email address, which has another sign-in "
-        "already. Nothing has changed. If it was you, sign in with this one:\n\n{sign_in}\n\nIf it was not you, do "
+        "You already have a sign-in",
+        "Somebody with a sign-in at {address} asked to change its email address to this one, which already has another "
+        "sign-in. Nothing was changed. If it was you, sign in with this one:\n\n{sign_in}\n\nIf it was not you, do "
         "nothing.\n",
     ),
     "email_asked": (
         "Somebody asked to change your email address",
-        "Somebody who typed your password asked for another email address for your sign-in at {address}. Nothing has "
-        "changed yet: the other address has to be confirmed first. If it was not you, choose a new password at once, "
-        "which stops it:\n\n{forgotten}\n",
+        "Somebody who entered your password asked to change the email address of your sign-in at {address}. Nothing "
+        "was changed yet: the new address has to be confirmed first. If it was not you, choose a new password at once. "
+        "This stops the change:\n\n{forgotten}\n",
     ),
     "email_changed": (
         "Your email address was changed",
-        "Your sign-in at {address} now has another email address, and this one signs in no longer. You were signed out "
-        "everywhere else. If neither you nor the office did it at your wish, write or call the office at once.\n",
+        "Your sign-in at {address} now has another email address, and this one no longer works. You were signed out "
+        "everywhere else. If this was not you, and you did not ask the office for it, contact the office at once.\n",
     ),
     "role_given": (
         "You are an administrator now",
@@ -73,7 +73,7 @@ TEXTS = {
         "not expect it, ask the office.\n",
     ),
     "role_taken": (
-        "You are no administrator any more",
+        "You are no longer an administrator",
         "Your sign-in at {address} no longer has the administrator's role, and you were signed out everywhere. If you "
         "did not expect it, ask the office.\n",
     ),
@@ -83,24 +83,26 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes the mails about sign-ins. `page` makes the address of a page of ours from its name and its values."""
+    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values."""
 
     address: str
     page: Callable[..., str]
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
-        """Subject and text, with a link made for it; None where what it was about is no longer there."""
-        kind, link = mail.kind, ""
+        """Subject and text, with a new link; None where the account or sign-up is no longer there."""
+        kind = mail.kind
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]
-        # Without a link it goes out in any case: whoever changed the email must not keep it from the one before.
-        if "{link}" in text and (link := self._link(session, mail, now)) is None:
+        # A mail without a link always goes out: somebody who changes the email must not keep it from the old address.
+        link = self._link(session, mail, now) if "{link}" in text else ""
+        if link is None:
             return None
         pages = {"sign_in": self.page("sign_in"), "forgotten": self.page("forgotten_password")}
         return subject, text.format(address=self.address, link=link, **pages)
 
     def _link(self, session: Session, mail: Mail, now: datetime) -> str | None:
+        about: SignUp | Account | None
         lasts, page, email = links.MAILED_PASSWORD_LINK_LASTS, "use_link", None
         if mail.kind == "sign_up":
             about, lasts = session.get(SignUp, mail.sign_up_id), links.LINK_LASTS

@@ -1,4 +1,4 @@
-"""Passwords: what one may be, and how it is kept. Knows neither Flask nor the tables."""
+"""Passwords: which are allowed, and how they are hashed. Knows neither Flask nor the tables."""
 
 import functools
 import hashlib
@@ -13,16 +13,16 @@ from zxcvbn import zxcvbn
 SHORTEST, LONGEST = 10, 200
 
 GUESSES = 10**9
-"""How many guesses a password has to take, at the least, as zxcvbn counts.
+"""The fewest guesses that a password must take, as zxcvbn counts.
 
-One core takes five years for as many of our hashes. Of the 1,717 most common leaked ones that are long enough, 91 of
-100 take fewer; of millions that leaked once, half, and with 10**8 only a third. With 10**10, six of 100 made of ten
-random letters and digits would be refused as well.
+One core needs five years to compute this many of our hashes. Of the 1,717 most common leaked passwords that are long
+enough, this refuses 91 of 100; of millions that leaked once, half, where 10**8 would refuse a third. 10**10 would also
+refuse six of 100 passwords of ten random letters and digits.
 """
 
 JUDGED = 24
-"""How many of its signs are looked at: enough for four words, and one that is made to take long takes about as long as
-its hash."""
+"""How many characters are checked: enough for four words, and few enough that no password takes much longer to check
+than to hash."""
 
 METHOD = "scrypt:32768:8:3"
 """As hard as OWASP asks (N=2^17, r=8, p=1), in a quarter of the memory: 32 MB while one is checked."""
@@ -31,7 +31,7 @@ _GAPS = re.compile(r"[\W_]+")
 
 
 def hash_of(password: str, salt: str = "") -> str:
-    """What is kept instead of the password, as Werkzeug writes it; with a salt of its own unless one is given."""
+    """The hash of the password in Werkzeug's format, with a random salt unless one is given."""
     return _hash(password, f"{METHOD}${salt or gen_salt(16)}")
 
 
@@ -43,13 +43,13 @@ def _hash(password: str, method_and_salt: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Whether it is the password that was kept; as slow where there is none, which fits nothing."""
+    """Whether the password matches the hash. Without a hash it never does, and takes as long."""
     right = check_password_hash(kept or _nobodys(), _normal(password))
-    return right and kept is not None
+    return right and bool(kept)
 
 
 def fitting(password: str, kept: Iterable[str]) -> str | None:
-    """The first of these hashes that it fits. For those with one salt it is hashed once, however many there are."""
+    """The first of the hashes that the password matches. It is hashed only once for each salt."""
     made: dict[str, str] = {}
     for one in kept:
         begins = one.rpartition("$")[0]
@@ -61,15 +61,16 @@ def fitting(password: str, kept: Iterable[str]) -> str | None:
 
 
 def is_outdated(kept: str) -> bool:
-    """Whether it was kept in another way than passwords are today."""
+    """Whether the hash was made with other settings than today's."""
     return not kept.startswith(f"{METHOD}$")
 
 
 def check(password: str, *own_words: str) -> None:
-    """Raises ValueError, whose text is a sentence, for a password that is too short, too long or easy to guess.
+    """Raise ValueError, whose text is a sentence, for a password that is too short, too long or easy to guess.
 
-    Easy are those that are common, or made of common words, names, dates, rows of keys and repetitions; those of very
-    few signs; and those with little besides `own_words`, which a stranger would try first: the person's name and email.
+    Easy to guess are common passwords; those made of common words, names, dates, rows of keys and repetitions; those
+    with very few different characters; and those with little besides `own_words`, the person's name and email, which a
+    stranger would try first.
     """
     password = _normal(password)
     if not SHORTEST <= len(password) <= LONGEST:
@@ -81,10 +82,9 @@ def check(password: str, *own_words: str) -> None:
 
 
 def _beyond(password: str, own_words: tuple[str, ...]) -> str:
-    """What is left of it without anybody's own words.
+    """What is left of the password without the person's own words.
 
-    Told of these, zxcvbn takes each next one for something that nobody guesses, and is content with a full name and a
-    year.
+    zxcvbn's own option for such words rates a password of several of them too high: it accepts a full name and a year.
     """
     parts = {part for word in ("ascriptica", "canvas", *own_words) for part in _GAPS.split(word[:300])}
     longest_first = sorted((part for part in parts if len(part) > 2), key=len, reverse=True)
@@ -92,8 +92,8 @@ def _beyond(password: str, own_words: tuple[str, ...]) -> str:
 
 
 def _normal(password: str) -> str:
-    """The same password is typed as other characters on other keyboards."""
-    # Of many marks that stand in no order it takes time with their square; what is so long is no password of ours.
+    """One form of the password, since keyboards type the same letters as different characters."""
+    # Normalizing many combining marks takes time with the square of their number; no password of ours is so long.
     return password if len(password) > 4 * LONGEST else unicodedata.normalize("NFKC", password)
 
 

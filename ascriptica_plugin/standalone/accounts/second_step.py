@@ -1,7 +1,7 @@
-"""The second step of signing in: a code that an app makes of a secret and the time (TOTP, RFC 6238).
+"""The second step of signing in: a code that an app computes from a secret and the time (TOTP, RFC 6238).
 
-The rules only; no Flask, never commits. The secret is sealed with the keys of the Canvas token. One UPDATE decides who
-used a code.
+The rules only; no Flask, never commits. The secret is sealed with the same keys as the Canvas token. One UPDATE decides
+who uses a code.
 """
 
 from collections.abc import Iterable
@@ -15,42 +15,42 @@ from sqlalchemy.orm import Session
 from ... import activity
 from ...keys import Secrets
 from ...mail import send
-from ...tables.columns import Sealed
+from ...tables.columns import Sealed, change
 from . import accounts, sessions
 from .tables import Account, SecondStep
 
 CLOCKS_DIFFER = 1
-"""So many time steps of 30 s may the app's clock be before or behind ours."""
+"""How many time steps of 30 s the app's clock may be ahead of or behind ours."""
 
 
 class Unreadable(Exception):
-    """No key opens the secret any more, so no code can be looked at; the text is a sentence for the person."""
+    """No key opens the secret any more, so no code can be checked; the text is a sentence for the person."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("Your second step can't be read any more. Ask the office to remove it, then set it up again.")
 
 
 def new_secret() -> str:
-    """160 random bits, as apps take them."""
+    """A secret of 160 random bits, in base32 as apps expect it."""
     return pyotp.random_base32()
 
 
 def app_address(secret: str, email: str) -> str:
-    """What the QR code says: opened on a phone, it adds the account to its app."""
+    """The address in the QR code. Opened on a phone, it adds the account to the app there."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Ascriptica")
 
 
 def has_one(session: Session, account: Account) -> bool:
-    """Whether signing in with the account takes a code."""
+    """Whether signing in with the account needs a code."""
     return session.scalar(select(SecondStep.account_id).where(SecondStep.account_id == account.id)) is not None
 
 
 def turn_on(
     session: Session, account: Account, secret: str, code: str, keys: MultiFernet, now: datetime, *, by_mail: bool
 ) -> bool:
-    """Ask for codes of this secret from now on, and end all sessions; whether the code shows that the app has it.
+    """Require codes of this secret from now on, and end all sessions. Returns False for a wrong code.
 
-    The caller holds the account.
+    It also returns False where the account already has a second step. The caller holds the account.
     """
     step = _step_of(secret, code, now)
     if step is None or has_one(session, account):
@@ -63,7 +63,7 @@ def turn_on(
 
 
 def accept(session: Session, account: Account, code: str, keys: MultiFernet, now: datetime) -> bool:
-    """Whether this is a code of the account's that nobody has used; it is used from now on. Raises Unreadable."""
+    """Whether this is an unused code of the account; it is used up from now on. Raises Unreadable."""
     held = session.get_one(SecondStep, account.id, populate_existing=True)
     secret = held.secret.open(keys)
     if secret is None:
@@ -72,13 +72,12 @@ def accept(session: Session, account: Account, code: str, keys: MultiFernet, now
     if step is None:
         return False
     this = update(SecondStep).where(SecondStep.account_id == account.id, SecondStep.used < step)
-    return session.execute(this.values(used=step).execution_options(synchronize_session=False)).rowcount == 1
+    return change(session, this.values(used=step)) == 1
 
 
 def turn_off(session: Session, account: Account, now: datetime, by: str, *, by_mail: bool) -> None:
-    """From now on the password alone signs in; all sessions end. `by` is who wants it so, for the log."""
-    mine = delete(SecondStep).where(SecondStep.account_id == account.id)
-    session.execute(mine.execution_options(synchronize_session=False))
+    """Remove the second step, and end all sessions. `by` is who did it, for the activity log."""
+    change(session, delete(SecondStep).where(SecondStep.account_id == account.id))
     what = "turned the second step off" if by == account.email else "removed the second step"
     _changed(session, account, now, by, what, "second_step_off" if by_mail else None)
 
@@ -93,7 +92,7 @@ def _changed(session: Session, account: Account, now: datetime, by: str, what: s
 
 
 def _step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step whose code it is, out of those that are right now."""
+    """The time step of this code, among those that are valid now."""
     try:
         return pyotp.TOTP(secret).verify_and_get_timecode(code, for_time=now, valid_window=CLOCKS_DIFFER)
     except pyotp.OTPVerificationError:

@@ -1,4 +1,4 @@
-"""Sessions: who is signed in on which browser, wholly or half. Tokens are kept as hashes."""
+"""Sessions: who is signed in on which browser, or has only given the password. Tokens are stored as hashes."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, change
 from .links import hash_of
 from .tables import Account, AccountSession, FirstStep
 
@@ -17,14 +17,14 @@ FIRST_STEP_LASTS = timedelta(minutes=5)
 
 
 CONFIRMATION_LASTS = timedelta(minutes=10)
-"""How long whoever gave the password may change the sign-ins of others."""
+"""How long somebody may change the sign-ins of others after giving the password."""
 
 
 def hold(session: Session, account_id: int) -> Account | None:
-    """The account as it is now, which nobody else changes until the transaction ends.
+    """Lock the account's row, and return the account as it is now.
 
-    Whoever begins a session looks at it so, and whoever ends all of them: else one could begin with a password that
-    was replaced in that moment.
+    Lock it to begin a session or to end all of them: otherwise a session could begin with a password that is being
+    replaced.
     """
     begin_writing(session)
     held = select(Account).where(Account.id == account_id).with_for_update()
@@ -32,7 +32,7 @@ def hold(session: Session, account_id: int) -> Account | None:
 
 
 def begin_session(session: Session, account: Account, now: datetime, browser: str = "") -> str:
-    """The token of a new session of the account, whose owner has just shown that it is them."""
+    """Make a session for an account whose owner has just signed in. Returns its token."""
     token = secrets.token_urlsafe(32)
     when = {"made_at": now, "confirmed_at": now}
     session.add(AccountSession(token_hash=hash_of(token), account_id=account.id, browser=browser[:60], **when))
@@ -41,26 +41,29 @@ def begin_session(session: Session, account: Account, now: datetime, browser: st
 
 
 def confirm_session(session: Session, token: str, now: datetime) -> None:
-    """Whoever uses the session has just given the password, and the code where the account has a second step."""
+    """Record that the session's user has just given the password, and the code where there is a second step."""
     this = update(AccountSession).where(AccountSession.token_hash == hash_of(token))
-    session.execute(this.values(confirmed_at=now).execution_options(synchronize_session=False))
+    change(session, this.values(confirmed_at=now))
 
 
 def is_confirmed(session: Session, token: str, now: datetime) -> bool:
-    """Whether that was within the last ten minutes. A time to come was written by another machine's clock."""
+    """Whether the password was given within `CONFIRMATION_LASTS`.
+
+    A time in the near future counts too: another machine's clock may have written it.
+    """
     at = session.scalar(select(AccountSession.confirmed_at).where(AccountSession.token_hash == hash_of(token)))
     return at is not None and abs(now - at) < CONFIRMATION_LASTS
 
 
 def renew_session(session: Session, token: str) -> str | None:
-    """A new token for the session, the one until now opening nothing more; None where the session has ended."""
+    """Replace the session's token, and return the new one; None where the session has ended."""
     new = secrets.token_urlsafe(32)
     this = update(AccountSession).where(AccountSession.token_hash == hash_of(token)).values(token_hash=hash_of(new))
-    return new if session.execute(this.execution_options(synchronize_session=False)).rowcount == 1 else None
+    return new if change(session, this) == 1 else None
 
 
 def owner_of_session(session: Session, token: str, now: datetime) -> Account | None:
-    """Whose session it is, as long as it lasts; with the second step, if they have one."""
+    """The account of an unexpired session, with its second step; None where there is none."""
     return session.scalar(
         select(Account)
         .join(AccountSession, AccountSession.account_id == Account.id)
@@ -70,7 +73,7 @@ def owner_of_session(session: Session, token: str, now: datetime) -> Account | N
 
 
 def sessions_of(session: Session, account_id: int, now: datetime) -> list[AccountSession]:
-    """The account's sessions that last, newest first."""
+    """The account's unexpired sessions, newest first."""
     theirs = (AccountSession.account_id == account_id, AccountSession.made_at > now - SESSION_LASTS)
     return list(session.scalars(select(AccountSession).where(*theirs).order_by(AccountSession.made_at.desc())))
 
@@ -81,31 +84,29 @@ def is_with(one: AccountSession, token: str) -> bool:
 
 
 def end_other_sessions(session: Session, account_id: int, token: str, only: str | None = None) -> int:
-    """End the account's sessions but the one with this token, or `only` the one with that hash; how many ended.
+    """End the account's sessions except the one with this token, or `only` the one with that hash. Returns how many.
 
-    A page may show the hash, which opens nothing.
+    A page may show the hash: it gives no access.
     """
     theirs = [AccountSession.account_id == account_id, AccountSession.token_hash != hash_of(token)]
     if only is not None:
         theirs.append(AccountSession.token_hash == only)
-    return session.execute(delete(AccountSession).where(*theirs).execution_options(synchronize_session=False)).rowcount
+    return change(session, delete(AccountSession).where(*theirs))
 
 
 def end_session(session: Session, token: str) -> None:
-    """Whoever has the session's cookie is signed in no longer."""
-    this = delete(AccountSession).where(AccountSession.token_hash == hash_of(token))
-    session.execute(this.execution_options(synchronize_session=False))
+    """End the session with this token."""
+    change(session, delete(AccountSession).where(AccountSession.token_hash == hash_of(token)))
 
 
 def end_sessions(session: Session, account: Account) -> None:
-    """Sign the account out wherever it is signed in, or half signed in."""
+    """End all sessions of the account, and all sign-ins that still wait for the code."""
     for table in (FirstStep, AccountSession):
-        theirs = delete(table).where(table.account_id == account.id)
-        session.execute(theirs.execution_options(synchronize_session=False))
+        change(session, delete(table).where(table.account_id == account.id))
 
 
 def begin_first_step(session: Session, account: Account, now: datetime) -> str:
-    """The token of a browser that gave the right password."""
+    """Let a browser that gave the right password enter the code. Returns its token."""
     token = secrets.token_urlsafe(32)
     session.add(FirstStep(token_hash=hash_of(token), account_id=account.id, ends_at=now + FIRST_STEP_LASTS))
     session.flush()
@@ -113,7 +114,7 @@ def begin_first_step(session: Session, account: Account, now: datetime) -> str:
 
 
 def owner_of_first_step(session: Session, token: str, now: datetime) -> Account | None:
-    """Whose password was given there, as long as the code may follow."""
+    """The account whose password was given with this token, while the code may still be entered."""
     return session.scalar(
         select(Account)
         .join(FirstStep, FirstStep.account_id == Account.id)
@@ -122,6 +123,5 @@ def owner_of_first_step(session: Session, token: str, now: datetime) -> Account 
 
 
 def end_first_step(session: Session, token: str) -> None:
-    """No code may follow any more."""
-    this = delete(FirstStep).where(FirstStep.token_hash == hash_of(token))
-    session.execute(this.execution_options(synchronize_session=False))
+    """End the wait for the code."""
+    change(session, delete(FirstStep).where(FirstStep.token_hash == hash_of(token)))

@@ -1,4 +1,4 @@
-"""The tables of sign-ins; a host with users of its own leaves them empty."""
+"""The tables of sign-ins. They stay empty in a host with its own users."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from ...tables.columns import Base, Sealed, SealedColumn
 
 
 class Account(Base):
-    """A sign-in, whose owner has shown that the email is theirs. `email` is spelled as all are compared by."""
+    """A sign-in whose owner has confirmed the email. `email` is spelled as `people.as_compared`."""
 
     __tablename__ = "ascriptica_account"
 
@@ -28,10 +28,10 @@ class Account(Base):
 
 
 class SecondStep(Base):
-    """The app that shows codes for an account, which signing in takes besides the password.
+    """An app that shows codes for an account; signing in needs a code and the password.
 
-    `secret` is what app and we make the codes of. `used` is the time step of the last code that was taken: it and all
-    before it are used up.
+    The app and we compute the codes from `secret`. `used` is the time step of the last accepted code: that code and
+    all earlier ones are used up.
     """
 
     __tablename__ = "ascriptica_second_step"
@@ -43,7 +43,7 @@ class SecondStep(Base):
 
 
 class FirstStep(Base):
-    """Somebody who gave an account's password on one browser and has yet to give the code. It opens nothing else."""
+    """A browser on which the account's password was given, but not yet the code. It gives no other access."""
 
     __tablename__ = "ascriptica_first_step"
 
@@ -53,10 +53,10 @@ class FirstStep(Base):
 
 
 class AccountSession(Base):
-    """Somebody signed in on one browser. The row is the session: without it the browser's cookie opens nothing.
+    """Somebody signed in on one browser. The row is the session: without it the browser's cookie is worthless.
 
-    `browser` is what it called itself, in a few words. `confirmed_at` is when whoever uses it last gave the password,
-    and the code where the account has a second step.
+    `browser` is its name in a few words. `confirmed_at` is when its user last gave the password, and the code where the
+    account has a second step.
     """
 
     __tablename__ = "ascriptica_account_session"
@@ -71,7 +71,7 @@ class AccountSession(Base):
 class SignUp(Base):
     """Somebody who wants an account and has not confirmed the email yet; there may be several with one email.
 
-    `wanted` is the path of ours that they were on their way to.
+    `wanted` is the path on this site that they wanted to open.
     """
 
     __tablename__ = "ascriptica_sign_up"
@@ -89,7 +89,7 @@ class SignUp(Base):
 
 
 class OneTimeLink(Base):
-    """A link that works once: it confirms a sign-up, gives an account a new password, or the `email` that it has."""
+    """A link that works once: it confirms a sign-up, or gives an account a new password or this `email`."""
 
     __tablename__ = "ascriptica_one_time_link"
     __table_args__ = (

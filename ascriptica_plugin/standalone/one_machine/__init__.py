@@ -1,8 +1,8 @@
 """Everything on one machine: what `python wsgi.py` runs.
 
-One process starts the others, starts again what dies, and ends them all. It holds no work of its own: the web pages,
-the worker, the queue's server and the practice Canvas are commands that an operator could type. What has to be kept
-is in `instance/`, which only its owner can read.
+One process starts the others, restarts those that die, and ends them all. It does no other work: the web pages, the
+worker, the queue's server and the practice Canvas are commands that an operator could type. What has to be kept is in
+`instance/`, which only its owner can read.
 """
 
 import http.client
@@ -36,8 +36,8 @@ PRACTICE_SECONDS = 10
 def run(create_app: Callable[[], Flask], host_file: Path) -> None:
     """Run everything until Ctrl-C or SIGTERM, then exit with 0; exit with 1 and a sentence where it can't start.
 
-    `create_app` makes the host's application from the environment, or raises RuntimeError with such a sentence;
-    `host_file` is the module that has it as `app`.
+    `create_app` makes the host's application from the environment, or raises RuntimeError with a sentence. `host_file`
+    is the module that has it as `app`.
     """
     children, code = Children(host_file.parent), 0
 
@@ -57,7 +57,7 @@ def run(create_app: Callable[[], Flask], host_file: Path) -> None:
     finally:
         children.stopping = True
         children.end()
-        # Python takes its handlers away before it is gone, and a late second Ctrl-C would count as our end.
+        # Python removes its handlers before it exits, and a late second Ctrl-C would then kill us.
         on_signals(signal.SIG_IGN)
     sys.exit(code)
 
@@ -100,14 +100,14 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
     if children.wait_for(lambda: _answers(*_reachable(listener)), START_SECONDS):
         if port and not children.wait_for(lambda: _answers("127.0.0.1", port), PRACTICE_SECONDS):
             click.echo(f"The practice Canvas does not answer; is its port {port} in use?", err=True)
-        _tell(address, sign_ins, port)
+        _print_addresses(address, sign_ins, port)
     else:
-        click.echo("The web pages don't answer yet; it is tried on.", err=True)
+        click.echo("The web pages don't answer yet. Try them again in a moment.", err=True)
     children.start("The worker", [*flask, "worker"])
     children.wait_for(lambda: False)
 
 
-def _tell(address: str, sign_ins: dict[str, str], practice_port: int | None) -> None:
+def _print_addresses(address: str, sign_ins: dict[str, str], practice_port: int | None) -> None:
     lines = [("Ascriptica", address)]
     for email, label in ((ADMIN, "Sign in as admin"), (PARTICIPANT, "...as participant")):
         if email in sign_ins:
@@ -123,11 +123,11 @@ def _tell(address: str, sign_ins: dict[str, str], practice_port: int | None) -> 
 def _listen(host: str, port: str) -> tuple[socket.socket, str]:
     """The socket that people connect to, and its address as they type it.
 
-    It is ours, so that it outlives a web process that dies: who connects meanwhile waits instead of being refused.
+    This process owns it, so it outlives a web process that dies: people who connect meanwhile wait and are not refused.
     """
     if not port.isdecimal() or int(port) > 65535:
         raise CantStart(f"PORT is {port}; set it to a number up to 65535.")
-    # The pages of a run that was killed a moment ago may need a second to go.
+    # The web process of a run that was killed a moment ago may need a second to end.
     until = time.monotonic() + 2
     while True:
         try:
@@ -135,17 +135,17 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
             listener = socket.create_server((host, int(port)), family=family, backlog=512)
             break
         except OSError as error:
-            known = (error.errno or 0) > 0  # A name that can't be resolved has a negative number.
-            if known and time.monotonic() < until:
+            number = error.errno or 0  # A name that can't be resolved has a negative one.
+            if number > 0 and time.monotonic() < until:
                 time.sleep(LOOK_SECONDS)
                 continue
-            reason = os.strerror(error.errno) if known else "There is no such address"
+            reason = os.strerror(number) if number > 0 else "There is no such address"
             raise CantStart(
                 f"Can't serve at {host}:{port}: {reason}. Stop what uses it, or choose another, for example "
                 f"PORT={(int(port) + 10) % 65536} python wsgi.py"
             ) from None
-    name, port = _reachable(listener)
-    return listener, f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    name, number = _reachable(listener)
+    return listener, f"http://{f'[{name}]' if ':' in name else name}:{number}/"
 
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:
@@ -156,7 +156,7 @@ def _reachable(listener: socket.socket) -> tuple[str, int]:
 
 
 def _answers(name: str, port: int) -> bool:
-    """Whether a server says that it can serve, or that it has no page to say so."""
+    """Whether a server says that it is healthy, or has no page that says so."""
     connection = http.client.HTTPConnection(name, port, timeout=1)
     try:
         connection.request("GET", "/healthz")
@@ -169,6 +169,6 @@ def _answers(name: str, port: int) -> bool:
 
 def _web_command(module: str, listener: socket.socket) -> list[str]:
     options = "--worker-class gthread --workers 2 --threads 4 --preload --graceful-timeout 3 --no-control-socket"
-    # Which proxies are believed is ASCRIPTICA_PROXIES' word alone; gunicorn would believe whoever is on this machine.
+    # Only ASCRIPTICA_PROXIES decides which proxies are trusted; gunicorn would trust everybody on this machine.
     bind = ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning", "--forwarded-allow-ips", ""]
     return [sys.executable, "-m", "gunicorn", f"{module}:app", *options.split(), *bind]

@@ -1,4 +1,4 @@
-"""The processes that one process keeps running: started, started again, and ended with it."""
+"""Child processes: started, restarted when they die, and ended with the parent."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ END_SECONDS = 5
 """How long a process may take to end before it is killed."""
 
 STEADY_SECONDS = 10
-"""A process that lived so long had no trouble starting; it is started again at once."""
+"""A process that lived this long had no trouble starting; it is restarted at once."""
 
 MAX_PAUSE_SECONDS = 30
 LOOK_SECONDS = 0.05
@@ -27,20 +27,20 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class Stopped(BaseException):
-    """Somebody asked us to end: Ctrl-C, SIGTERM, or the terminal was closed."""
+    """This process was asked to end: by Ctrl-C, SIGTERM, or closing the terminal."""
 
 
 def on_signals(action: Callable[[int, object], None] | signal.Handlers) -> None:
-    """Do this when somebody asks us to end."""
+    """Do this when the process is asked to end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Under nohup the end of the terminal is not ours.
+        # Under nohup, closing the terminal must not end us.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, action)
 
 
 @dataclass
 class Child:
-    """A process that we keep running. `process` None: it died, and is started again at `start_at`."""
+    """A process that we keep running. `process` None: it died, and is restarted at `start_at`."""
 
     name: str
     command: list[str]
@@ -55,8 +55,8 @@ class Child:
 class Children:
     """The processes that we run, all in `folder`.
 
-    Each is the head of a process group, so that Ctrl-C reaches only us and nothing of a dead one stays. On Linux the
-    system kills them when we are killed; elsewhere they then have to be ended by hand.
+    Each leads its own process group, so that Ctrl-C reaches only us, and a dead one leaves no processes behind. If we
+    are killed, Linux kills them; elsewhere they have to be ended by hand.
     """
 
     def __init__(self, folder: Path):
@@ -72,10 +72,10 @@ class Children:
         self._start(child)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Look after the processes until the condition holds, at most so long; whether it did. May raise Stopped."""
+        """Keep the processes running until the condition holds or time is up; whether it held. May raise Stopped."""
         until = None if seconds is None else time.monotonic() + seconds
         while until is None or time.monotonic() < until:
-            # Nothing was raised while we forked, and Python drops what is raised in finalizers.
+            # While we fork nothing is raised, and Python drops exceptions in finalizers.
             if self.stopping:
                 raise Stopped
             for child in self._children:
@@ -86,7 +86,7 @@ class Children:
         return False
 
     def end(self) -> None:
-        """End them all, those that others work with last; who is too slow is killed."""
+        """End them all, those that others depend on last. Those that are too slow are killed."""
         for last in (False, True):
             ending = [it.process for it in self._children if it.process is not None and it.ends_last == last]
             until = time.monotonic() + END_SECONDS
@@ -103,12 +103,12 @@ class Children:
         def end_with_parent() -> None:
             if _prctl is not None:
                 _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                # The parent may have gone before that.
+                # The parent may have ended before that.
                 if os.getppid() != parent:
                     os._exit(1)
 
         child.started_at = time.monotonic()
-        # What ends with the parent is bound to the thread that forked; there is only this one, so forking is safe too.
+        # The death signal is bound to the thread that forked. There is only this one, so forking is safe too.
         self.forking = True
         try:
             child.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell  # nosec B603
@@ -146,6 +146,6 @@ def _kill_group(process: subprocess.Popen) -> None:
 
 
 def _environment_of_children() -> dict[str, str]:
-    """Ours, without what would change how their programs start."""
-    meddling = ("FLASK_", "GUNICORN_", "WERKZEUG_", "WEB_CONCURRENCY", "RQ_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(meddling)}
+    """Our environment without variables that would change how the programs start."""
+    unwanted = ("FLASK_", "GUNICORN_", "WERKZEUG_", "WEB_CONCURRENCY", "RQ_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}

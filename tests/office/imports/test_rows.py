@@ -225,5 +225,5 @@ def test_rows_that_contradict_an_earlier_one_are_refused(app, command, monkeypat
     for batch in (500, 1):
         monkeypatch.setattr(imports, "BATCH", batch)
         output = command(kind, f"{header}\n{row}\n{row}\n{other}\n")[1]
-        assert "line 4: Line 2 says otherwise about the same" in output
+        assert "line 4: Line 2 has other values for the same" in output
         assert counts(output)[3] == 1

@@ -44,7 +44,7 @@ def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, a
     assert stranger.get(link).status_code == 410
     answer = stranger.post(link, data={"password": PASSWORD})
     assert answer.status_code == 410
-    assert "This link is over" in words(answer)
+    assert "This link no longer works" in words(answer)
     assert not stranger.is_signed_in()
     assert {"confirmed", "made a one-time link"} <= {entry.what for entry in all_of(site, LogEntry)}
     token = link.rpartition("/")[2]

@@ -159,7 +159,7 @@ def test_no_door_closes_another(posting, wait):
     assert stranger.sign_up("other@example.org", **AWAY).status_code == 429
     ask = {"data": {"email": "ann@example.org"}, **AWAY}
     assert [visitor(posting).post("/forgotten-password", **ask).status_code for _ in range(4)] == [302] * 3 + [429]
-    assert "If a mail came before, its link works as well." in words(
+    assert "If you already have a mail from us, its link still works." in words(
         visitor(posting).post("/forgotten-password", **ask)
     )
 

@@ -62,7 +62,7 @@ def test_setting_up_takes_the_password_and_a_right_code(app):
     assert "has six digits" in words(ann.post("/my/second-step", data={"code": "12345x"}))
     halves = f" {ann.code()[:3]} {ann.code()[3:]} "
     answer = ann.post("/my/second-step", data={"code": halves}, follow_redirects=True)
-    assert "From now on signing in takes a code" in words(answer)
+    assert "Signing in now also takes a code" in words(answer)
     assert "a code from your app, since" in words(answer)
     assert [entry.what for entry in all_of(app, LogEntry)] == ["made a sign-in", "turned the second step on"]
 
@@ -136,7 +136,7 @@ def test_nobody_is_signed_in_before_the_code(ann, wait):
     with browser.session_transaction() as cookie:
         token = cookie["first_step"]
     assert "ann@example.org" in words(browser.get(answer.location))
-    assert "doesn't fit" in words(browser.give_code(browser.wrong()))
+    assert "code is wrong" in words(browser.give_code(browser.wrong()))
     assert not browser.is_signed_in()
     answer = browser.post(answer.location, data={"code": browser.code()})
     assert answer.location == "/my/courses"
@@ -369,7 +369,7 @@ def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
     rounds.send_mails(mailing)
     assert [sent["Subject"] for sent in inbox.mails] == [
         "Your sign-in now takes a code",
-        "Your sign-in takes no code any more",
+        "Your sign-in no longer takes a code",
     ]
     assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"] * 2
     assert ann.secret not in inbox.mails[0].as_string()
@@ -445,7 +445,7 @@ def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
     ann = Owner(app, app.response_class, use_cookies=True)
     answer = ann.sign_in(query_string={"next": "/tools/courses"})
     assert answer.location == "/my/second-step?next=/tools/courses"
-    assert "Administrators need it here" in words(ann.get(answer.location))
+    assert "Administrators need a second step here" in words(ann.get(answer.location))
     assert "Tools" not in words(ann.get("/"))
     assert ann.get("/tools/log").location == "/my/second-step?next=/tools/log"
     refused = ann.post("/tools/courses/new", data={"code": "ART", "title": "Art"})

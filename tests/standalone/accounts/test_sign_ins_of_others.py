@@ -48,7 +48,7 @@ def administrators(app: Flask) -> list[str]:
 
 
 def asks_for_password(answer) -> bool:
-    return answer.status_code in (403, 422) and "Show that it is you" in words(answer)
+    return answer.status_code in (403, 422) and "Confirm that it is you" in words(answer)
 
 
 def go_on(browser: Visitor, page, password: str = PASSWORD, **more):
@@ -137,7 +137,7 @@ def test_what_is_wrong_in_the_form_is_said_with_what_was_typed(app, copied):
     has_account(app, "lou@example.org")
     done = go_on(copied, corrected(copied, page_of(app, "bea@example.org"), name="Kept", email="lou@example.org"))
     assert done.status_code == 422
-    assert "There is a sign-in for lou@example.org already." in words(done)
+    assert "There is already a sign-in for lou@example.org." in words(done)
     assert 'value="Kept"' in done.text
 
 
@@ -162,10 +162,10 @@ def test_who_has_a_second_step_gives_the_code_too(app, wait):
     link = f"/tools/accounts/{number}/link"
     asked = alex.post(link)
     assert asks_for_password(go_on(alex, asked))
-    assert "That code doesn't fit" in words(go_on(alex, asked, **{"own-code": alex.wrong()}))
+    assert "That code is wrong" in words(go_on(alex, asked, **{"own-code": alex.wrong()}))
     assert asks_for_password(go_on(alex, asked, ANOTHER, **{"own-code": alex.code()}))
     assert all_of(app, OneTimeLink) == []
-    assert "shown only this once" in words(go_on(alex, asked, **{"own-code": alex.code()}))
+    assert "shown only once" in words(go_on(alex, asked, **{"own-code": alex.code()}))
     assert len(all_of(app, OneTimeLink)) == 1
     wait(minutes=11)
     for _ in range(11):
@@ -205,7 +205,7 @@ def test_another_email_ends_sessions_and_links(app, copied):
     session.commit()
     page = page_of(app, "bea@example.org")
     saved = go_on(copied, corrected(copied, page, email="bea.b@example.org"))
-    assert "Mails are not set up, so bea@example.org got no word of it" in words(saved)
+    assert "Mails are not set up, so no mail about this went to bea@example.org" in words(saved)
     assert "sent no mail" in [entry.what for entry in all_of(app, LogEntry) if entry.who == "alex@example.org"]
     assert not bea.is_signed_in()
     assert all_of(app, OneTimeLink) == []
@@ -267,11 +267,11 @@ def test_one_s_own_email_takes_the_password_and_the_new_address(mailing, inbox):
     assert (lou.get(link).status_code, lou.post(link).status_code) == (410, 410)
     assert stranger.post(f"/links/{token}", data={"password": ANOTHER}).status_code == 410
     seen = ann.get(link)
-    assert "you sign in as ann.b@example.org" in words(seen)
+    assert "You will sign in as ann.b@example.org" in words(seen)
     assert seen.headers["Referrer-Policy"] == "strict-origin"
     assert emails(mailing) == ["ann@example.org", "lou@example.org"]
 
-    assert "You sign in as ann.b@example.org from now on" in words(ann.post(link, follow_redirects=True))
+    assert "You now sign in as ann.b@example.org" in words(ann.post(link, follow_redirects=True))
     assert ann.is_signed_in()
     assert not phone.is_signed_in()
     assert emails(mailing) == ["ann.b@example.org", "lou@example.org"]
@@ -321,7 +321,7 @@ def test_asking_says_nothing_of_whose_an_email_is(mailing, inbox):
     assert free.replace("one@", "lou@") == taken
     rounds.send_mails(mailing)
     to_lou = next(sent for sent in inbox.mails if sent["To"] == "lou@example.org")
-    assert to_lou["Subject"] == "You have a sign-in already"
+    assert to_lou["Subject"] == "You already have a sign-in"
     assert "/my/email/" not in to_lou.get_content()
 
 
@@ -372,7 +372,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     assert "Make them an administrator" in words(copied.get(page))
     answer = go_on(copied, copied.post(f"/tools/accounts/{number}/make-administrator"))
     assert "Bea is an administrator now, and is signed out everywhere." in words(answer)
-    assert "let them know yourself" in words(answer)
+    assert "Let them know yourself" in words(answer)
     assert administrators(app) == ["alex@example.org", "bea@example.org"]
     assert not bea.is_signed_in()
     bea.sign_in("bea@example.org")
@@ -380,7 +380,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
 
     assert "Take the administrator's role" in unescape(words(copied.get(page)))
     answer = copied.post(f"/tools/accounts/{number}/make-participant", follow_redirects=True)
-    assert "Bea is no administrator any more" in words(answer)
+    assert "Bea is no longer an administrator" in words(answer)
     assert administrators(app) == ["alex@example.org"]
     assert not bea.is_signed_in()
     bea.sign_in("bea@example.org")
@@ -391,7 +391,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
         ("alex@example.org", "took the administrator's role", "Of bea@example.org."),
     ]
     again = copied.post(f"/tools/accounts/{number}/make-participant", follow_redirects=True)
-    assert "Bea is no administrator already." in words(again)
+    assert "Bea is not an administrator." in words(again)
 
 
 def test_nobody_changes_their_own_role_or_that_of_nobody(app):
@@ -439,7 +439,7 @@ def test_whose_role_changes_gets_a_mail(mailing, inbox):
     rounds.send_mails(mailing)
     assert [(sent["To"], sent["Subject"]) for sent in inbox.mails] == [
         ("bea@example.org", "You are an administrator now"),
-        ("bea@example.org", "You are no administrator any more"),
+        ("bea@example.org", "You are no longer an administrator"),
     ]
 
 

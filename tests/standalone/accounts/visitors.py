@@ -57,7 +57,7 @@ def handed_out(boss: Visitor, page: str) -> str:
     """The link that an administrator gets from the only such button on the page."""
     [button] = re.findall(r'action="(/tools/(?:sign-ups|accounts)/[^"]+/link)"', boss.get(page).text)
     answer = boss.post(button)
-    assert "shown only this once" in words(answer)
+    assert "shown only once" in words(answer)
     return re.search(r'id="link" value="http://localhost([^"]+)"', answer.text)[1]
 
 

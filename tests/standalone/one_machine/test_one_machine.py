@@ -304,7 +304,7 @@ def test_two_runs_of_one_folder_are_a_sentence(host: Host) -> None:
         [sys.executable, "wsgi.py"], cwd=host.folder, env=environment, capture_output=True, text=True, timeout=20
     )
     assert second.returncode == 1
-    assert "It runs already" in second.stderr
+    assert "It is already running" in second.stderr
     assert host.child("valkey-server")
 
 

@@ -196,7 +196,7 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     assert answer.status_code == 422
     assert set(statuses(office).values()) == {"withdrawn"}
     assert admin.get("/tools/courses/ART/cancel").location == "/tools/courses/ART"
-    assert "cancelled already" in words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+    assert "already cancelled" in words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
 
     other = app.test_client()
     sign_in(other, app, "max@example.org")

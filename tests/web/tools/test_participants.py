@@ -167,7 +167,7 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
     session.commit()
     taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
     assert taken.status_code == 422
-    assert "There is a sign-in for LOU@example.org already." in words(taken)
+    assert "There is already a sign-in for LOU@example.org." in words(taken)
     assert [one.name for one in all_of(app, Participant) if one.id == number] == ["Kim"]
     assert corrected(admin, number, name="Kim Lee", email="kim.lee@example.org").status_code == 302
     assert admin.get(f"/links/{link}").status_code == 410, "it went to the email before"

@@ -1,13 +1,15 @@
-"""What the pages of sign-ins stand on: the blueprint, who is signed in, how a session begins, how often one may try."""
+"""Shared by the pages of sign-ins: the blueprint, who is signed in, beginning a session, limits on tries."""
 
 import ipaddress
 import logging
 import math
 import re
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
@@ -24,15 +26,15 @@ from .forms import CodeForm
 
 log = logging.getLogger(__package__.rpartition(".")[0])
 
-blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../../../templates")
+blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
 blueprint.after_request(base.shut_doors)
 blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
 
 WRONG_CODE = (
-    "That code doesn't fit, or was used already. Wait for the next one. If none ever fits, set the clock of your "
-    "device right."
+    "That code is wrong, or was used already. Wait for the next one. If no code works, correct the clock of your "
+    "device."
 )
 
 BROWSERS = [
@@ -52,11 +54,11 @@ SYSTEMS = [
     ("Mac", "Macintosh"),
     ("Linux", "Linux"),
 ]
-"""What a person calls them, and what of a User-Agent tells them; the first that fits, since they pose as each other."""
+"""Names, and what shows them in a User-Agent. The first match counts, since they claim to be each other."""
 
 
 class SignedIn(UserMixin):
-    """Flask-Login's user: an account as it was at the beginning of the request, and the session's token."""
+    """Flask-Login's user: the account at the beginning of the request, and the session's token."""
 
     def __init__(self, account: Account, token: str):
         self.id, self.email, self.name, self.is_admin = account.id, account.email, account.name, account.is_admin
@@ -64,12 +66,12 @@ class SignedIn(UserMixin):
         self.token = token
 
     def get_id(self) -> str:
-        """What the cookie holds: nothing that would still open a session that has ended."""
+        """The token, for the cookie: once the session has ended, it is worthless."""
         return self.token
 
 
 def session() -> Session:
-    """The host's session of this request."""
+    """The host's database session of this request."""
     return base.session()
 
 
@@ -79,7 +81,7 @@ def by_mail() -> bool:
 
 
 def needs_second_step(account: Account | SignedIn) -> bool:
-    """Whether the account may administer only once it has a second step."""
+    """Whether the account has to set up a second step before it may administer."""
     obliged = account.is_admin and current_app.config["ASCRIPTICA_ADMIN_SECOND_STEP"]
     return bool(obliged and account.second_step is None)
 
@@ -91,25 +93,25 @@ def needs_second_step(account: Account | SignedIn) -> bool:
 
 
 def begin(account: Account, now: datetime) -> None:
-    """Sign in, and commit: a new session, whatever the browser had before, which the account knows from now on."""
+    """Sign in with a new session, whatever the browser had before, and commit. The account now knows the browser."""
     devices.remember(account)
     signed_in = SignedIn(account, sessions.begin_session(session(), account, now, _browser()))
     leave()
-    # Flask sends a permanent session's cookie anew with each answer, and takes none that is older than IDLE.
+    # Flask renews a permanent session's cookie with each response, and refuses one that is older than IDLE.
     cookie.permanent = True
     login_user(signed_in)
     log.info("Account %d signed in from %s.", signed_in.id, visitor())
 
 
 def begin_half(account: Account, now: datetime) -> None:
-    """Let the code follow, and commit."""
+    """Let this browser enter the code, and commit."""
     token = sessions.begin_first_step(session(), account, now)
     leave()
     cookie["first_step"] = token
 
 
 def renew() -> None:
-    """Give this browser's session a new token, and commit; one that has ended stays so."""
+    """Give this browser's session a new token, and commit. A session that has ended stays ended."""
     token = sessions.renew_session(session(), current_user.token)
     session().commit()
     if token:
@@ -118,7 +120,7 @@ def renew() -> None:
 
 
 def leave() -> None:
-    """End whatever session the browser had, whole or half, and commit."""
+    """End the browser's session, or its wait for the code, and commit."""
     sessions.end_session(session(), cookie.get("_user_id", ""))
     sessions.end_first_step(session(), cookie.get("first_step", ""))
     session().commit()
@@ -126,19 +128,19 @@ def leave() -> None:
 
 
 def _browser() -> str:
-    """What signs in, in words that its owner knows it by."""
+    """The browser and system of this request, in words that people know."""
     called = request.user_agent.string
     names = [next((name for name, sign in known if re.search(sign, called)), "") for known in (BROWSERS, SYSTEMS)]
     return " on ".join(filter(None, names))
 
 
 def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str:
-    """A path of ours to go on to, never another site's address; a page of ours where there is none."""
+    """The target if it is a path on this site, else the address of the page `otherwise`."""
     return target if target and errors.is_own_path(target) else url_for(otherwise)
 
 
-def go_on(account: Account, wanted: str):
-    """On to the page that somebody who signed in wanted, or to what they have to set up before."""
+def go_on(account: Account, wanted: str) -> ResponseReturnValue:
+    """Redirect to the page that was wanted before signing in, or to what has to be set up first."""
     if needs_second_step(account):
         return redirect(url_for("ascriptica_accounts.own_second_step", next=wanted))
     return redirect(wanted)
@@ -148,30 +150,30 @@ def go_on(account: Account, wanted: str):
 
 
 def visitor() -> str:
-    """The address that a request comes from; of IPv6 the network, since anybody there has addresses without end."""
+    """The address of the visitor; for IPv6 the /64 network, since one customer has a whole one."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
         return "nowhere"
-    # As a server that listens for both writes those of IPv4, which would all be one network.
+    # A server that listens for both writes IPv4 addresses like this, and they would all be in one network.
     address = getattr(address, "ipv4_mapped", None) or address
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 Try = tuple[allowances.Allowance, str]
-"""What is used up, and whose it is."""
+"""An allowance, and whose it is."""
 
 
 def apart(whose: str, account: Account | None) -> str:
-    """Whose tries they are: the account's, or this browser's alone where the account knows it."""
+    """Whose tries to count: the account's, or only this browser's where the account knows it."""
     browser = devices.known(account)
     return f"{whose} on {browser}" if browser else whose
 
 
 def guesses(email: str, account: Account | None) -> list[Try]:
-    """What somebody uses up who gives a password at the doors, for the account with this email or for none.
+    """What a password given when signing in uses up, whether or not the email has an account.
 
-    It is counted for the password of today: with a new one everybody begins anew.
+    It is counted for the current password: a new one starts all counts again.
     """
     whose, address = account.password_hash if account else email, visitor()
     if (here := apart(whose, account)) != whose:
@@ -181,9 +183,9 @@ def guesses(email: str, account: Account | None) -> list[Try]:
 
 
 def forgive(tries: list[Try]) -> None:
-    """The password was right: this guess counts for nobody, and those before it not for who made them.
+    """Give back the tries of a right password: this one, and the wrong ones before it of the same person.
 
-    In the order in which they were taken, so that two who sign in at once don't wait for each other.
+    In the order in which they were taken, so that two who sign in at once can't deadlock.
     """
     for allowance, subject in tries:
         give = allowances.give_all_back if allowance is WRONG_PASSWORDS else allowances.give_back
@@ -191,7 +193,7 @@ def forgive(tries: list[Try]) -> None:
 
 
 def wait_for(now: datetime, *wanted: Try) -> float:
-    """Take one of each, and commit, so that tries at the same moment count; how many seconds to wait, or 0."""
+    """Take one of each, and commit, so that simultaneous tries count. Returns how many seconds to wait, or 0."""
     begin_writing(session())
     for allowance, subject in wanted:
         if wait := allowances.take(session(), allowance, subject, now):
@@ -201,26 +203,28 @@ def wait_for(now: datetime, *wanted: Try) -> float:
     return wait
 
 
-def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **values):
-    """The page again, with how long to wait."""
+def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
+    """Show the page again, and how long to wait."""
     minutes = math.ceil(wait / 60)
     time = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
     form.form_errors.append(f"That was tried too often. Wait {time}, then try again. {remedy}".rstrip())
     return render_template(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
-def unless_right(password: Field, form: FlaskForm, template: str, now: datetime, **values):
-    """The answer to somebody signed in who gives a wrong password, or too many; None where it is right.
+def unless_right(
+    password: Field, form: FlaskForm, template: str, now: datetime, **values: Any
+) -> ResponseReturnValue | None:
+    """Check the password of somebody signed in. Returns the response to a wrong one, or to too many, else None.
 
-    Then the account is held and none of its tries counts; the caller goes on with `renew` or `begin`, since whoever
-    gave the password gets a new token. Tries count for the session, so nobody else's guesses keep its owner waiting.
+    After a right one the account is held, and its tries are given back. The caller then calls `renew` or `begin`, so
+    that the session gets a new token. Tries count for the session, so nobody else's guesses keep its owner waiting.
     """
     mine = (WRONG_PASSWORDS, current_user.token)
     if wait := wait_for(now, mine):
         return too_many(form, template, wait, **values)
     account = session().get(Account, current_user.id)
     kept = account.password_hash if account else None
-    right = passwords.fits(password.data, kept) and still_with(account.id, kept)
+    right = passwords.fits(password.data, kept) and still_with(current_user.id, kept)
     if right and sessions.owner_of_session(session(), current_user.token, now):
         forgive([mine])
         return None
@@ -229,19 +233,19 @@ def unless_right(password: Field, form: FlaskForm, template: str, now: datetime,
     return render_template(template, form=form, **values), 422
 
 
-def still_with(account_id: int, password_hash: str) -> Account | None:
-    """The account, held, unless its password was changed while it was looked at."""
+def still_with(account_id: int, password_hash: str | None) -> Account | None:
+    """Hold and return the account, unless its password was changed while it was checked."""
     account = sessions.hold(session(), account_id)
     return account if account and account.password_hash == password_hash else None
 
 
 def codes_here() -> str:
-    """Whose codes are counted here: those who are signed in, who use up none of those at the doors."""
+    """Whose codes to count while signed in, apart from those entered when signing in."""
     return f"account {current_user.id} signed in"
 
 
 def code_fits(form: CodeForm, account: Account, now: datetime) -> bool:
-    """Whether the code is the account's, which uses it up; where it isn't, the form says so."""
+    """Whether the code is the account's, which uses it up. For a wrong one the form gets an error."""
     try:
         if second_step.accept(session(), account, form.code.data, base.plugin().canvases.keys, now):
             return True

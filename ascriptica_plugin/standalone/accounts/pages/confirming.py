@@ -1,13 +1,16 @@
-"""Showing once more that it is oneself, with the password, before the sign-in of somebody else is changed.
+"""Asks for the password once more before the sign-in of somebody else is changed.
 
-Whoever finds a browser signed in, or copies its cookie, has a session and not the password.
+Somebody who finds a signed-in browser, or copies its cookie, has a session but not the password.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from flask import abort, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 
 from .... import allowances, clock
 from ....office.people import Person
@@ -20,15 +23,15 @@ from .base import blueprint, code_fits, codes_here, own_path, renew, session, to
 from .forms import OwnPasswordForm, TurnOffForm
 
 PREFIX = "own-"
-"""Begins the names of this page's fields, which travel with those of the page that was asked for."""
+"""Prefix of this page's field names, since the fields of the requested page are sent with them."""
 
 TEMPLATE = "ascriptica/confirmation.html"
 
 
 def demand_confirmation() -> None:
-    """Go on only where the password was given within ten minutes; else the request ends with the page that asks for it.
+    """Return only where the password was given within ten minutes; else end the request with the page that asks for it.
 
-    Nothing of the request is kept then. What was sent is on the page, and is sent again once the password is right.
+    Nothing that the request did is kept. The page contains what was sent, and sends it again after the right password.
     """
     if sessions.is_confirmed(session(), current_user.token, clock.utc_now()):
         return
@@ -36,11 +39,11 @@ def demand_confirmation() -> None:
     abort(make_response(_page(_form(None), request.full_path.rstrip("?")), 403))
 
 
-def after_confirmation(view: Callable) -> Callable:
-    """Only for somebody who has given their password within ten minutes: others are asked for it first."""
+def after_confirmation(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Decorator: the view runs only within ten minutes of the password; others are asked for it first."""
 
     @functools.wraps(view)
-    def guarded(**kwargs):
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
         demand_confirmation()
         return view(**kwargs)
 
@@ -49,14 +52,14 @@ def after_confirmation(view: Callable) -> Callable:
 
 @blueprint.post("/my/confirmation")
 @for_participants
-def confirm_session(person: Person):
-    """Take the password, and the code where there is a second step, then go on with what was asked for."""
+def confirm_session(person: Person) -> ResponseReturnValue:
+    """Take the password, and the code where there is a second step, then do what was requested."""
     now, to = clock.utc_now(), own_path(request.form.get(f"{PREFIX}to"))
     form, takes_code = _form(request.form), bool(current_user.second_step)
     if form.validate():
         if refusal := unless_right(form.password, form, TEMPLATE, now, **_values(to)):
             return refusal
-        # Not before: whoever came upon a browser that is signed in uses up no codes.
+        # Only now, so that somebody who finds a signed-in browser uses up no tries of codes.
         if takes_code and (wait := wait_for(now, (WRONG_CODES, codes_here()))):
             renew()
             return too_many(form, TEMPLATE, wait, **_values(to))
@@ -68,12 +71,12 @@ def confirm_session(person: Person):
             sessions.confirm_session(session(), current_user.token, now)
         renew()
         if right:
-            # 307: the browser sends the same once more, there.
+            # 307: the browser sends the same data again, to that address.
             return redirect(to, 307)
     return _page(form, to), 422
 
 
-def _form(typed) -> OwnPasswordForm:
+def _form(typed: MultiDict[str, str] | None) -> OwnPasswordForm:
     kind = TurnOffForm if current_user.second_step else OwnPasswordForm
     return kind(formdata=typed, prefix=PREFIX)
 
@@ -85,6 +88,6 @@ def _page(form: OwnPasswordForm, to: str) -> str:
 def _values(to: str) -> dict:
     sent = request.form.items(multi=True)
     kept = [(name, value) for name, value in sent if name != "csrf_token" and not name.startswith(PREFIX)]
-    # Coming from this page itself, after a wrong password, there is no page to go back to.
+    # After a wrong password the page before is this one, so there is none to go back to.
     back = errors.page_before() if request.endpoint != f"{blueprint.name}.confirm_session" else None
     return {"to": to, "kept": kept, "back": back}

@@ -1,7 +1,7 @@
-"""Browsers that an account knows, since it was signed in on them: strangers' guesses don't keep its owner out there.
+"""Browsers that an account knows, since it was signed in on them: there a stranger's guesses don't lock the owner out.
 
-The cookie opens nothing. It is signed with the app's key for the account, its password and its second step of today:
-with another of these every browser is unknown, so whoever signed in before has no guesses of their own at them. After
+The cookie gives no access. It is signed with the app's key for the account and its current password and second step:
+once either changes, every browser is unknown, so somebody who signed in before has no allowance of their own. After
 OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
@@ -15,17 +15,17 @@ from ..tables import Account
 
 KNOWN_SECONDS = 180 * 24 * 3600
 MOST = 5
-"""So many accounts that share a browser are known on it; a header has little room for more."""
+"""How many accounts can know one browser; a header has little room for more."""
 
 
 def known(account: Account | None) -> str | None:
-    """This browser's own number, where the account knows it; as slow where there is no account."""
+    """This browser's own id, where the account knows it. Takes as long where there is no account."""
     signer = _signer(account)
     return next(filter(None, [_read(token, signer) for token in _tokens()]), None)
 
 
 def remember(account: Account) -> None:
-    """Let the account know this browser from now on; the answer to this request carries the cookie."""
+    """Let the account know this browser from now on: sets a cookie with the response."""
     signer, number = _signer(account), known(account) or secrets.token_urlsafe(12)
     others = [token for token in _tokens() if not _read(token, signer)]
     value = "/".join([signer.dumps(number), *others][:MOST])
@@ -33,8 +33,15 @@ def remember(account: Account) -> None:
 
     @after_this_request
     def set_cookie(answer: Response) -> Response:
-        how = {"secure": site.get_cookie_secure(current_app), "httponly": True, "samesite": "Lax"}
-        answer.set_cookie(_name(), value, max_age=KNOWN_SECONDS, path=site.get_cookie_path(current_app), **how)
+        answer.set_cookie(
+            _name(),
+            value,
+            max_age=KNOWN_SECONDS,
+            path=site.get_cookie_path(current_app),
+            secure=site.get_cookie_secure(current_app),
+            httponly=True,
+            samesite="Lax",
+        )
         return answer
 
 
@@ -50,7 +57,7 @@ def _signer(account: Account | None) -> URLSafeTimedSerializer:
     of_today = f"{account.password_hash if account else ''} {step.made_at.timestamp() if step else ''}"
     how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return URLSafeTimedSerializer(
-        current_app.secret_key, salt=f"ascriptica known browser {of_today}", signer_kwargs=how
+        current_app.config["SECRET_KEY"], salt=f"ascriptica known browser {of_today}", signer_kwargs=how
     )
 
 

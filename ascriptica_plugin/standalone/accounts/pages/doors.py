@@ -1,10 +1,11 @@
-"""The doors: signing in, in one step or two, and out; signing up; what a one-time link opens."""
+"""Signing in, in one step or two, and out; signing up; the pages of one-time links."""
 
 import hashlib
 from datetime import datetime
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from itsdangerous import Signer
 
@@ -13,7 +14,7 @@ from ....office import people
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from .. import accounts, links, passwords, second_step, sessions
-from ..tables import Account, OneTimeLink
+from ..tables import Account, SignUp
 from ..tries import (
     RESET_MAILS,
     RESETS_FROM_ADDRESS,
@@ -50,15 +51,15 @@ WORKS_AT_ONCE = "Or choose a new password, which works at once."
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 @for_everybody
-def sign_in():
+def sign_in() -> ResponseReturnValue:
     """Sign in with email and password."""
     form, template = SignInForm(), "ascriptica/sign_in.html"
     if form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         account = accounts.account_with(session(), email)
-        number, kept = (account.id, account.password_hash) if account else (None, None)
+        number, kept = (account.id, account.password_hash) if account else (0, "")
         tries = guesses(email, account)
-        # Who knows the password alone can let no browser be known, where a code is asked for as well.
+        # With a second step, the password alone can't make a browser known, so known browsers count apart.
         browsers = apart(kept, account) if account and account.second_step else kept
         if wait := wait_for(now, *tries):
             return too_many(form, template, wait, WORKS_AT_ONCE)
@@ -73,13 +74,13 @@ def sign_in():
         session().rollback()
         log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
         form.password.errors = [
-            "Email and password don't go together. Try again; after a sign-up, its link has to be used first."
+            "Email and password don't match. Try again. If you have just signed up, open your link first."
         ]
     return render_template(template, form=form), 422 if form.errors else 200
 
 
-def _let_in(account: Account, now: datetime, wanted: str):
-    """After the right password, or a link: signed in, or on to the code where the account has a second step."""
+def _let_in(account: Account, now: datetime, wanted: str) -> ResponseReturnValue:
+    """After the right password, or a link: sign in, or ask for the code where the account has a second step."""
     if second_step.has_one(session(), account):
         begin_half(account, now)
         return redirect(url_for(".give_code", next=wanted))
@@ -89,18 +90,18 @@ def _let_in(account: Account, now: datetime, wanted: str):
 
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
 @for_everybody
-def give_code():
-    """The second step of signing in: the code from the app, while whoever gave the password is still there."""
+def give_code() -> ResponseReturnValue:
+    """The second step of signing in: the code from the app, within `FIRST_STEP_LASTS` of the password."""
     form, now, token = CodeForm(), clock.utc_now(), cookie.get("first_step", "")
     account = sessions.owner_of_first_step(session(), token, now)
-    number, email = (account.id, account.email) if account else (None, None)
+    number, email = (account.id, account.email) if account else (0, "")
     if account and form.validate_on_submit():
-        # Not for the password: a new one gives no more codes to whoever can have a link mailed.
+        # Counted for the account, not its password: a new one gives no more tries to somebody who reads its mail.
         whose = apart(f"account {number}", account)
         if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
         sessions.hold(session(), number)
-        # Unless it ended in this moment, with a new password for example.
+        # It may have just ended, for example with a new password.
         account = sessions.owner_of_first_step(session(), token, now)
         if account and code_fits(form, account, now):
             allowances.give_all_back(session(), WRONG_CODES, whose)
@@ -114,7 +115,7 @@ def give_code():
 
 @blueprint.post("/sign-out")
 @for_everybody
-def sign_out():
+def sign_out() -> ResponseReturnValue:
     """End the session."""
     number = current_user.id if current_user.is_authenticated else None
     begin_writing(session())
@@ -131,8 +132,8 @@ def sign_out():
 
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 @for_everybody
-def sign_up():
-    """Ask for a sign-in of one's own. Whoever has one already with this email is not told here, but by mail."""
+def sign_up() -> ResponseReturnValue:
+    """Ask for a sign-in. The page doesn't show that the email already has one; its owner gets a mail that says so."""
     form = SignUpForm()
     if form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
@@ -148,31 +149,35 @@ def sign_up():
 
 
 def _salt_of(email: str) -> str:
-    """One salt for all sign-ups with an email, so that one hash finds those with a password; ours alone to make."""
-    how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-    signer = Signer(current_app.secret_key, salt="ascriptica sign-ups", **how)
+    """One salt for all sign-ups with an email, so that one hash finds those with a password; only we can make it."""
+    signer = Signer(
+        current_app.config["SECRET_KEY"],
+        salt="ascriptica sign-ups",
+        key_derivation="hmac",
+        digest_method=hashlib.sha256,
+    )
     return signer.get_signature(people.as_compared(email)).decode()
 
 
 @blueprint.get("/sign-up/next")
 @for_everybody
-def signed_up():
+def signed_up() -> ResponseReturnValue:
     """What happens after a sign-up; the same for everybody."""
     return render_template("ascriptica/one_more_step.html", after="sign_up", by_mail=by_mail())
 
 
 @blueprint.route("/forgotten-password", methods=["GET", "POST"])
 @for_everybody
-def forgotten_password():
-    """Ask for a link to choose a new password; without mail the page tells how the office helps."""
+def forgotten_password() -> ResponseReturnValue:
+    """Ask for a link to choose a new password; without mail the page says how the office helps."""
     form = EmailForm()
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         if wait := wait_for(now, (RESETS_FROM_ADDRESS, visitor()), (RESET_MAILS, email)):
-            remedy = "If a mail came before, its link works as well."
+            remedy = "If you already have a mail from us, its link still works."
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
-        # The worker finds out whether there is anybody to send it to: asked here, the answer's time would tell.
+        # The worker looks for the account: done here, the response's time would show whether there is one.
         mail.send(session(), now, "password", email)
         session().commit()
         _come_back_later(own_path(request.args.get("next")))
@@ -183,23 +188,26 @@ def forgotten_password():
 
 @blueprint.get("/forgotten-password/next")
 @for_everybody
-def password_asked():
+def password_asked() -> ResponseReturnValue:
     """What happens after asking for a new password; the same for everybody."""
     return render_template("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
 
 
 def _come_back_later(wanted: str) -> None:
-    """A link for a new password leads on to this page, in the browser where it was asked for."""
+    """Have the link for a new password lead to this page afterwards, in the browser where it was asked for."""
     cookie["wanted"] = wanted[:500]
 
 
 @blueprint.route("/links/<token>", methods=["GET", "POST"])
 @for_everybody
-def use_link(token: str):
-    """What a one-time link opens. Looking at it, as mail scanners do, uses nothing up."""
+def use_link(token: str) -> ResponseReturnValue:
+    """The page of a one-time link. Opening it, as mail scanners do, uses nothing up."""
     try:
         link = links.find_link(session(), token, clock.utc_now())
-        answer = _confirm(link, token) if link.sign_up else _choose_password(link, token)
+        if link.sign_up:
+            answer = _confirm(link.sign_up, token)
+        else:
+            answer = _choose_password(session().get_one(Account, link.account_id), token)
     except links.LinkIsOver:
         session().rollback()
         answer = render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
@@ -209,11 +217,11 @@ def use_link(token: str):
     return response
 
 
-def _confirm(link: OneTimeLink, token: str):
-    """The password shows that whoever reads the mail is whoever signed up, not only who is in that mailbox."""
-    form, email = ConfirmForm(), link.sign_up.email
+def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
+    """Confirm a sign-up. The password shows that the reader of the mail is the person who signed up."""
+    form, email = ConfirmForm(), sign_up.email
     if form.validate_on_submit():
-        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), link)
+        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), sign_up)
         pages = {made.password_hash: made.wanted for made in reversed(newest_first)}
         if wait := wait_for(now, (WRONG_PASSWORDS, token)):
             return too_many(form, "ascriptica/confirm.html", wait, email=email)
@@ -222,17 +230,17 @@ def _confirm(link: OneTimeLink, token: str):
             begin(account, now)
             flash(f"Welcome, {account.name}.", "success")
             return redirect(own_path(pages[kept]))
-        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up once more."]
+        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up again."]
     return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 
-def _choose_password(link: OneTimeLink, token: str):
-    form = NewPasswordForm(link.account)
+def _choose_password(account: Account, token: str) -> ResponseReturnValue:
+    form = NewPasswordForm(account.name, account.email)
     if form.validate_on_submit():
         now, kept = clock.utc_now(), passwords.hash_of(form.password.data)
-        account = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
-        answer = _let_in(account, now, own_path(cookie.get("wanted")))
+        owner = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
+        answer = _let_in(owner, now, own_path(cookie.get("wanted")))
         flash("Your new password is saved.", "success")
         return answer
-    page = render_template("ascriptica/new_password.html", form=form, account=link.account)
+    page = render_template("ascriptica/new_password.html", form=form, account=account)
     return page, 422 if form.errors else 200

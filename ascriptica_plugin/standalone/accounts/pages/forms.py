@@ -1,5 +1,7 @@
 """The forms of sign-ins."""
 
+from typing import Any
+
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
@@ -14,9 +16,9 @@ def _strip(value: str | None) -> str:
 
 
 class NewPasswordField(PasswordField):
-    """A password to be chosen; the form's `own_words` are what it must not be made of."""
+    """A new password; it must not be made of the form's `own_words`."""
 
-    def __init__(self, label: str, **kwargs):
+    def __init__(self, label: str, **kwargs: Any) -> None:
         kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
         super().__init__(label, validators=[InputRequired("Choose a password.")], **kwargs)
 
@@ -73,21 +75,21 @@ class ConfirmForm(FlaskForm):
 class NewPasswordForm(FlaskForm):
     password = NewPasswordField("New password")
 
-    def __init__(self, account, **kwargs):
-        """`account` has the name and the email that the password must not be made of."""
-        self._account = account
+    def __init__(self, *own_words: str, **kwargs: Any) -> None:
+        """`own_words` are the person's name and email."""
+        self._own_words = own_words
         super().__init__(**kwargs)
 
-    def own_words(self) -> list[str]:
-        return [self._account.name, self._account.email]
+    def own_words(self) -> tuple[str, ...]:
+        return self._own_words
 
 
 class ChangePasswordForm(NewPasswordForm):
-    old_password = PasswordField("Password until now", validators=[InputRequired("Enter your password until now.")])
+    old_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
 
 
 class OwnPasswordForm(FlaskForm):
-    """What somebody does who is signed in already and has to show that it is them."""
+    """The password of somebody who is signed in and has to confirm that it is them."""
 
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
 

@@ -1,6 +1,7 @@
-"""What the office does with the sign-ins of others: the buttons on its pages. All of it takes the password lately."""
+"""The office's buttons for the sign-ins of others. All of them need the password given within ten minutes."""
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .... import activity, clock
@@ -15,20 +16,20 @@ from .confirming import after_confirmation
 @blueprint.post("/tools/sign-ups/<sign_up_id>/link")
 @for_administrators
 @after_confirmation
-def hand_out_confirmation(sign_up_id: str):
-    """Make the link that confirms a sign-up; shown once, for the office to give to the person."""
+def hand_out_confirmation(sign_up_id: str) -> ResponseReturnValue:
+    """Make the link that confirms a sign-up; it is shown once, for the office to give to the person."""
     return _hand_out(session().get(SignUp, sign_up_id) if sign_up_id.isalnum() else None)
 
 
 @blueprint.post("/tools/accounts/<int:account_id>/link")
 @for_administrators
 @after_confirmation
-def hand_out_password(account_id: int):
-    """Make the link for somebody else's new password; shown once, for the office to give to the person."""
+def hand_out_password(account_id: int) -> ResponseReturnValue:
+    """Make the link for somebody else's new password; it is shown once, for the office to give to the person."""
     return _hand_out(_somebody_else(account_id))
 
 
-def _hand_out(to: SignUp | Account | None):
+def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
     if to is None:
         abort(404)
     now = clock.utc_now()
@@ -51,7 +52,7 @@ def _hand_out(to: SignUp | Account | None):
 @blueprint.post("/tools/accounts/<int:account_id>/end-sessions")
 @for_administrators
 @after_confirmation
-def end_sessions(account_id: int):
+def end_sessions(account_id: int) -> ResponseReturnValue:
     """Sign somebody else out everywhere."""
     account = _somebody_else(account_id)
     sessions.end_sessions(session(), account)
@@ -64,7 +65,7 @@ def end_sessions(account_id: int):
 @blueprint.post("/tools/accounts/<int:account_id>/make-administrator")
 @for_administrators
 @after_confirmation
-def make_administrator(account_id: int):
+def make_administrator(account_id: int) -> ResponseReturnValue:
     """Give somebody else the administrator's role."""
     return _set_role(account_id, True)
 
@@ -72,12 +73,12 @@ def make_administrator(account_id: int):
 @blueprint.post("/tools/accounts/<int:account_id>/make-participant")
 @for_administrators
 @after_confirmation
-def make_participant(account_id: int):
+def make_participant(account_id: int) -> ResponseReturnValue:
     """Take the administrator's role from somebody else."""
     return _set_role(account_id, False)
 
 
-def _set_role(account_id: int, is_admin: bool):
+def _set_role(account_id: int, is_admin: bool) -> ResponseReturnValue:
     if account_id >= 2**31 or account_id == current_user.id:
         abort(404)
     now, by = clock.utc_now(), current_user.email
@@ -91,8 +92,8 @@ def _set_role(account_id: int, is_admin: bool):
         return _done(session().get_one(Account, account_id), str(reason), "danger")
     account = session().get_one(Account, account_id)
     if not changed:
-        return _done(account, f"{account.name} is {'an' if is_admin else 'no'} administrator already.", "info")
-    role = "an administrator now" if is_admin else "no administrator any more"
+        return _done(account, f"{account.name} is {'already' if is_admin else 'not'} an administrator.", "info")
+    role = "an administrator now" if is_admin else "no longer an administrator"
     words = f"{account.name} is {role}, and is signed out everywhere."
     return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
 
@@ -100,8 +101,8 @@ def _set_role(account_id: int, is_admin: bool):
 @blueprint.post("/tools/accounts/<int:account_id>/remove-second-step")
 @for_administrators
 @after_confirmation
-def remove_second_step_of(account_id: int):
-    """Let somebody else, who has lost the device with the app, sign in with the password alone."""
+def remove_second_step_of(account_id: int) -> ResponseReturnValue:
+    """Remove the second step of somebody else who has lost the device with the app."""
     account = _somebody_else(account_id)
     if not second_step.has_one(session(), account):
         return _done(account, f"{account.name} has no second step.")
@@ -111,7 +112,7 @@ def remove_second_step_of(account_id: int):
 
 
 def _somebody_else(account_id: int) -> Account:
-    """The account, held. One's own takes the password, on the pages of one's own sign-in."""
+    """Hold and return the account; 404 for one's own, which is changed on the pages of one's own sign-in."""
     account = sessions.hold(session(), account_id)
     if account is None or account.id == current_user.id:
         session().rollback()
@@ -120,11 +121,11 @@ def _somebody_else(account_id: int) -> Account:
 
 
 def without_mail(email: str) -> str:
-    """What the office has to do itself where no mail goes out."""
-    return f"Mails are not set up, so {email} got no word of it: let them know yourself."
+    """The sentence for the office where no mail goes out."""
+    return f"Mails are not set up, so no mail about this went to {email}. Let them know yourself."
 
 
-def _done(account: Account, words: str, tone: str = "success"):
+def _done(account: Account, words: str, tone: str = "success") -> ResponseReturnValue:
     number = accounts.participant_id_of(session(), account)
     session().commit()
     flash(words, tone)

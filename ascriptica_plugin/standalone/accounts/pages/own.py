@@ -1,10 +1,11 @@
-"""One's own sign-in: the password, the second step, and where one is signed in."""
+"""One's own sign-in: the password, the second step, and the sessions."""
 
 from datetime import datetime, timedelta
 
 import segno
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask import session as cookie
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .... import allowances, clock
@@ -36,27 +37,27 @@ from .forms import ChangePasswordForm, CodeForm, OwnPasswordForm, TurnOffForm
 SET_UP_WITHIN = timedelta(minutes=10)
 
 OFFER = "second_step_offer"
-"""Where the cookie keeps the secret that is being set up."""
+"""The key in the cookie for the secret that is being set up."""
 
 
 @blueprint.get("/my/sign-in")
 @for_participants
-def own_sign_in(person: Person):
-    """What there is to one's sign-in, and where each is changed."""
+def own_sign_in(person: Person) -> ResponseReturnValue:
+    """The parts of one's own sign-in, with links to change them."""
     sessions = sessions_of(session(), current_user.id, clock.utc_now())
     return render_template("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
 
 
 @blueprint.route("/my/password", methods=["GET", "POST"])
 @for_participants
-def change_password(person: Person):
-    """Change the password, which signs out everywhere else."""
-    form, template = ChangePasswordForm(current_user), "ascriptica/change_password.html"
+def change_password(person: Person) -> ResponseReturnValue:
+    """Change the password, and sign out everywhere else."""
+    form, template = ChangePasswordForm(current_user.name, current_user.email), "ascriptica/change_password.html"
     if form.validate_on_submit():
         now = clock.utc_now()
         if refusal := unless_right(form.old_password, form, template, now):
             return refusal
-        # Nobody waits for the account while the new one is hashed.
+        # renew() commits, so nobody waits for the account while the new password is hashed.
         renew()
         kept = passwords.hash_of(form.password.data)
         account = _own_account(now)
@@ -69,12 +70,12 @@ def change_password(person: Person):
 
 @blueprint.route("/my/sessions", methods=["GET", "POST"])
 @for_participants
-def own_sessions(person: Person):
-    """Where one is signed in; with the password, sign out there, at one place or all others."""
+def own_sessions(person: Person) -> ResponseReturnValue:
+    """List one's sessions; with the password, end one of the others or all of them."""
     form, now = OwnPasswordForm(), clock.utc_now()
     found = sessions_of(session(), current_user.id, now)
     for one in found:
-        # As they were: each may end while the password is looked at.
+        # Keep them as they were: each may end while the password is checked.
         session().expunge(one)
     here = [one for one in found if is_with(one, current_user.token)]
     others = [one for one in found if one not in here]
@@ -88,7 +89,7 @@ def own_sessions(person: Person):
         if ended:
             flash("You are signed out there.", "success")
         else:
-            flash("That session is no longer as it was in the list. Look at the list again.", "warning")
+            flash("That session has changed or ended. Look at the list again.", "warning")
         return redirect(url_for(".own_sessions"))
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
@@ -98,8 +99,8 @@ def own_sessions(person: Person):
 
 @blueprint.route("/my/second-step", methods=["GET", "POST"])
 @for_participants
-def own_second_step(person: Person):
-    """Turn the second step off, or set it up: first the password, which shows a key for the app, then a code of it."""
+def own_second_step(person: Person) -> ResponseReturnValue:
+    """Turn the second step off, or set it up: the password shows a key for the app, then a code confirms it."""
     now = clock.utc_now()
     if current_user.second_step:
         return _turn_off(now)
@@ -117,14 +118,14 @@ def own_second_step(person: Person):
 
 
 def _offered(now: datetime) -> str | None:
-    """The secret that waits for its first code. Only this browser's cookie has it, sealed and for ten minutes."""
+    """The secret that waits for its first code. Only this browser's cookie holds it, sealed and for ten minutes."""
     offer = cookie.get(OFFER)
     if not offer or offer["until"] <= now.timestamp():
         return None
     return Sealed(offer["secret"].encode()).open(base.plugin().canvases.keys)
 
 
-def _turn_on(secret: str, now: datetime):
+def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
     form, template, email = CodeForm(), "ascriptica/second_step_set_up.html", current_user.email
     address = second_step.app_address(secret, email)
     values = {
@@ -139,20 +140,20 @@ def _turn_on(secret: str, now: datetime):
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             begin(account, now)
-            flash("From now on signing in takes a code, too. You are signed out everywhere else.", "success")
+            flash("Signing in now also takes a code. You are signed out everywhere else.", "success")
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
         session().rollback()
         form.code.errors = [WRONG_CODE]
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 
-def _turn_off(now: datetime):
+def _turn_off(now: datetime) -> ResponseReturnValue:
     form, template = TurnOffForm(), "ascriptica/second_step_on.html"
     values = {"since": current_user.second_step.made_at}
     if form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
-        # Not before: whoever came upon a browser that is signed in uses up no codes.
+        # Only now, so that somebody who finds a signed-in browser uses up no tries of codes.
         if wait := wait_for(now, (WRONG_CODES, codes_here())):
             renew()
             return too_many(form, template, wait, **values)
@@ -161,16 +162,16 @@ def _turn_off(now: datetime):
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
             begin(account, now)
-            flash("The password alone signs you in again. You are signed out everywhere else.", "success")
+            flash("You now sign in with the password alone. You are signed out everywhere else.", "success")
             return redirect(url_for(".own_sign_in"))
         renew()
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 
 def _own_account(now: datetime) -> Account:
-    """One's own account, held; 401 where the session ended in this moment, with a new password for example."""
+    """Hold and return one's own account; 401 where the session has just ended, for example with a new password."""
     account = hold(session(), current_user.id)
-    if owner_of_session(session(), current_user.token, now) is None:
+    if account is None or owner_of_session(session(), current_user.token, now) is None:
         session().rollback()
         abort(401)
     return account

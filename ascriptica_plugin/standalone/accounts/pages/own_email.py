@@ -1,8 +1,11 @@
-"""One's own email: asking for another, and the link that makes it one's own."""
+"""One's own email: asking for a new one, and the link that confirms it."""
+
+from typing import Any
 
 from flask import current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from wtforms import ValidationError
+from wtforms import EmailField, ValidationError
 
 from .... import clock
 from ....office import people
@@ -17,9 +20,9 @@ from .own import _own_account
 
 
 class ChangeEmailForm(OwnPasswordForm, EmailForm):
-    """The new email, and the password to show that it is oneself."""
+    """The new email, and the password to confirm that it is the owner."""
 
-    def validate_email(self, field) -> None:
+    def validate_email(self, field: EmailField) -> None:
         super().validate_email(field)
         if field.data.lower() == current_user.email:
             raise ValidationError("That is your email already.")
@@ -27,9 +30,9 @@ class ChangeEmailForm(OwnPasswordForm, EmailForm):
 
 @blueprint.route("/my/email", methods=["GET", "POST"])
 @for_participants
-def change_email(person: Person):
-    """Have a link sent to another email, with which it becomes one's own. Without mail the office does it."""
-    form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", {"by_mail": by_mail()}
+def change_email(person: Person) -> ResponseReturnValue:
+    """Have a link sent to a new email, which confirms it. Without mail the office changes it."""
+    form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", dict[str, Any](by_mail=by_mail())
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
         if refusal := unless_right(form.password, form, template, now, **values):
@@ -46,15 +49,15 @@ def change_email(person: Person):
 
 @blueprint.route("/my/email/<token>", methods=["GET", "POST"])
 @for_participants
-def confirm_email(person: Person, token: str):
-    """What the link in the mail opens, for whoever asked for it. Looking at it uses nothing up."""
+def confirm_email(person: Person, token: str) -> ResponseReturnValue:
+    """The page of the link in the mail, for the person who asked for it. Opening it uses nothing up."""
     response = current_app.make_response(_confirm(token))
     # As for other links: no Referer may carry the token.
     response.headers["Referrer-Policy"] = "strict-origin"
     return response
 
 
-def _confirm(token: str):
+def _confirm(token: str) -> ResponseReturnValue:
     form, now = Confirmation(), clock.utc_now()
     try:
         link = links.find_link(session(), token, now, for_email=True)
@@ -64,9 +67,9 @@ def _confirm(token: str):
             return render_template("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
         account = accounts.new_email_by_link(session(), token, current_user.id, now)
     except (links.LinkIsOver, ValueError):
-        # ValueError: somebody made a sign-in with that email since, which they may learn who read its mail.
+        # ValueError: that email got a sign-in meanwhile. Those who read its mail may know that.
         session().rollback()
         return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     begin(account, now)
-    flash(f"You sign in as {account.email} from now on. You are signed out everywhere else.", "success")
+    flash(f"You now sign in as {account.email}. You are signed out everywhere else.", "success")
     return redirect(url_for(".own_sign_in"))
