@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
-from .tables.columns import upsert_into
+from .tables.columns import change, upsert_into
 from .tables.office import Tries
 
 
@@ -47,20 +47,17 @@ def take(session: Session, allowance: Allowance, subject: str, now: datetime) ->
 def give_back(session: Session, allowance: Allowance, subject: str) -> None:
     """The try that was taken does not count after all."""
     mine = update(Tries).where(Tries.key == _key(allowance, subject))
-    session.execute(
-        mine.values(until=Tries.until - allowance.period_seconds).execution_options(synchronize_session=False)
-    )
+    change(session, mine.values(until=Tries.until - allowance.period_seconds))
 
 
 def give_all_back(session: Session, allowance: Allowance, subject: str) -> None:
     """None of the subject's tries counts any more."""
-    mine = delete(Tries).where(Tries.key == _key(allowance, subject))
-    session.execute(mine.execution_options(synchronize_session=False))
+    change(session, delete(Tries).where(Tries.key == _key(allowance, subject)))
 
 
 def forget_old(session: Session, now: datetime) -> None:
     """Delete what is all free again."""
-    session.execute(delete(Tries).where(Tries.until < now.timestamp()).execution_options(synchronize_session=False))
+    change(session, delete(Tries).where(Tries.until < now.timestamp()))
 
 
 def _key(allowance: Allowance, subject: str) -> str:

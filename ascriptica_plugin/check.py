@@ -6,10 +6,12 @@ Each check answers None, or a sentence that names what is wrong and what to do.
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, scoped_session
 
 from . import clock
 from .ledger import standing
@@ -94,7 +96,7 @@ def worker(app: Flask) -> str | None:
 
 def canvas(app: Flask) -> str | None:
     """How the connection does, by what is known of it; Canvas is not called."""
-    settings = load_settings(_session(app))
+    settings = load_settings(_session(app)())
     connection, waits = settings.connection, _status(app)["waits_for"]
     if settings.draft_problem and settings.display_canvas:
         return f"What was saved in Course Settings could not be confirmed: {settings.draft_problem}"
@@ -122,13 +124,13 @@ BESIDE: dict[str, Check] = {"Files": files, "Redis": redis}
 OF_DATABASE: dict[str, Check] = {"Worker": worker, "Canvas": canvas, "Mail": mail}
 
 
-def _session(app: Flask):
+def _session(app: Flask) -> scoped_session[Session]:
     return app.extensions["sqlalchemy"].session
 
 
-def _status(app: Flask) -> dict:
-    heard_at = app.extensions["ascriptica"].bell.heard_at()
-    return standing.status(_session(app), load_settings(_session(app)), clock.utc_now(), heard_at)
+def _status(app: Flask) -> dict[str, Any]:
+    heard_at, session = app.extensions["ascriptica"].bell.heard_at(), _session(app)()
+    return standing.status(session, load_settings(session), clock.utc_now(), heard_at)
 
 
 # -- what matters in production alone. What the stand-alone site sets is left alone in a host of one's own ------------

@@ -128,7 +128,7 @@ def check(context: click.Context, deploy: bool) -> None:
 
     Ends with 0 if nothing is, else with 1.
     """
-    found = list(checks.run(current_app._get_current_object(), deploy))
+    found = list(checks.run(this_app(), deploy))
     for name, wrong in found:
         click.echo(f"{name + ':':<13}{wrong or 'OK'}")
     context.exit(1 if any(wrong for _, wrong in found) else 0)

@@ -85,7 +85,7 @@ def failure(error: Exception) -> tuple[str, int]:
     """The page for an address that isn't there, or a request that can't be taken; other errors are raised again."""
     if not isinstance(error, HTTPException):
         raise error
-    return render_template("practice/failure.html", error=error), error.code
+    return render_template("practice/failure.html", error=error), error.code or 500
 
 
 def _roster(world: World, course: Course, most: int) -> Roster:

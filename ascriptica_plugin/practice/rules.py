@@ -10,7 +10,7 @@ from .records import ENROLLMENT_TYPES, Course, Enrollment, Login, Section, Token
 from .world import ROLE_IDS, World
 
 TRUE_WORDS = {"true", "1", "yes", "on", "t", "y"}
-REMOVABLE = ("delete", "deactivate", "inactivate")
+STATES_AFTER = {"delete": "deleted", "deactivate": "inactive", "inactivate": "inactive"}
 
 
 class NotFound(Exception):
@@ -78,7 +78,7 @@ def read_type(wish: Mapping[str, str]) -> str:
         errors.append("Invalid role")
     if not wish.get("user_id", "").strip():
         errors.append("Can't create an enrollment without a user. Include enrollment[user_id] to create an enrollment")
-    if errors:
+    if role is None or errors:
         raise Refused({"message": ", ".join(errors)})
     return role
 
@@ -138,13 +138,12 @@ def _wanted_state(user: User, course: Course, kind: str, wish: Mapping[str, str]
 
 def remove(world: World, caller: Token, row: Enrollment, task: str | None) -> None:
     """DELETE of an enrollment; an unknown task, or none, concludes."""
-    if task in REMOVABLE:
+    state = STATES_AFTER.get(task or "")
+    if state is not None:
         require(caller, f"remove_{_short(row.type)}_from_course")
     else:
         require(caller, "manage_students", "allow_course_admin_actions")
-    _set_state(
-        world, row, {"delete": "deleted", "deactivate": "inactive", "inactivate": "inactive"}.get(task, "completed")
-    )
+    _set_state(world, row, state or "completed")
 
 
 def reactivate(world: World, caller: Token, row: Enrollment) -> None:
@@ -351,7 +350,7 @@ def checked_term(term: str) -> str:
 
 
 def _matches(world: World, caller: Token, user: User, term: str) -> bool:
-    texts = [user.name]
+    texts: list[str | None] = [user.name]
     for login in world.logins_of_user[user.id]:
         if login.workflow_state == "deleted":
             continue

@@ -1,6 +1,7 @@
 """The practice Canvas put together: one WSGI app, and the server that it runs on."""
 
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote
 
 from flask import Flask, request
@@ -39,7 +40,8 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     app.url_map.converters["id"] = IdConverter
     app.url_map.merge_slashes = False
     traffic = Traffic(app.wsgi_app, world)
-    app.wsgi_app = traffic
+    # Flask documents this way to add middleware; for the type checker `wsgi_app` is a method.
+    cast(Any, app).wsgi_app = traffic
     api.mount(app, world, denied_status=lambda: traffic.options.denied_status)
     control.mount(app, world, traffic)
     pages.mount(app, world, traffic)

@@ -6,6 +6,7 @@ Werkzeug's own handler closes every connection, and waits 10 ms after each answe
 import io
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,8 +49,11 @@ class Handler(WSGIRequestHandler):
         app = self.server.app if self._is_for_us(environ.get("HTTP_HOST", "")) else MISDIRECTED
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
             started[:] = [status, headers]
+            return _write
 
         try:
             content = app(environ, start_response)
@@ -82,6 +86,11 @@ class Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Quiet: the practice pages show the calls."""
+
+
+def _write(data: bytes) -> None:
+    """WSGI's old way to send a body; no app here uses it."""
+    raise NotImplementedError
 
 
 def _host_name(host: str) -> str | None:

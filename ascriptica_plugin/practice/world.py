@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, Token, User, sortable
 
@@ -134,7 +135,8 @@ class World:
             self.add(Login(self.new_id(), user.id, login, now, sis_user_id or None, integration_id or None))
         return user
 
-    def add_section(self, course: Course, name: str, **values: object) -> Section:
+    def add_section(self, course: Course, name: str, **values: Any) -> Section:
+        """A new section; `values` are other fields of `Section`."""
         section = Section(self.new_id(), course.id, name, self.now(), **values)
         self.add(section)
         return section
@@ -153,10 +155,9 @@ class World:
 
     def rows_of(self, *, course_id: int | None = None, user_id: int | None = None) -> list[Enrollment]:
         """All enrollments, in any state, of a course, of a user, or of a user in a course."""
-        if user_id is None:
-            return list(self.enrollments_of_course[course_id])
-        rows = self.enrollments_of_user[user_id]
-        return [row for row in rows if course_id is None or row.course_id == course_id]
+        if user_id is not None:
+            return [row for row in self.enrollments_of_user[user_id] if course_id in (None, row.course_id)]
+        return list(self.enrollments_of_course[course_id]) if course_id is not None else []
 
     # Indexes
 

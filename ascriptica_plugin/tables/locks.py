@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from .canvas import Seat, Settings
-from .columns import begin_writing
+from .columns import begin_writing, change
 from .office import Course
 
 
@@ -24,12 +24,7 @@ def lock_course(session: Session, course: Course) -> None:
     """Be the only one who changes the course until the transaction ends; what is read of it afterwards is true."""
     begin_writing(session)
     session.flush()
-    session.execute(
-        update(Course)
-        .where(Course.id == course.id)
-        .values(places_taken=Course.places_taken)
-        .execution_options(synchronize_session=False)
-    )
+    change(session, update(Course).where(Course.id == course.id).values(places_taken=Course.places_taken))
     session.expire(course)
 
 
