@@ -1,4 +1,4 @@
-"""Connecting to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
+"""Connects to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
 
 import logging
 from datetime import datetime
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def is_another(settings: Settings, url: str, root_id: int) -> bool:
-    """Whether adopting these would leave the present connection for another one."""
+    """Whether adopting these would replace the connection in use by another one."""
     now = settings.connection
     return now is not None and (now.canvas_url, now.canvas_root_id) != (url, root_id)
 
@@ -31,7 +31,7 @@ def in_use(settings: Settings, canvases: Canvases, url: str, root_id: int, token
 
 
 def kept_token(settings: Settings, canvases: Canvases, url: str) -> str | None:
-    """The token that an empty field keeps: one saved for exactly this host, never another's."""
+    """The saved token that an empty field stands for: one saved for exactly this URL, never for another."""
     if settings.draft_token is not None and settings.draft_url == url:
         return settings.draft_token.open(canvases.keys)
     if settings.connection is not None and settings.connection.canvas_url == url:
@@ -40,7 +40,7 @@ def kept_token(settings: Settings, canvases: Canvases, url: str) -> str | None:
 
 
 def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:
-    """What to say where no token was typed for this host and none is kept."""
+    """What to say if no token was typed for this URL and none is saved."""
     now = settings.connection
     return TOKEN_OF_ANOTHER if now is not None and now.canvas_url != url else TOKEN_MISSING
 
@@ -59,7 +59,7 @@ def _draft(settings: Settings) -> _Draft | None:
 
 
 def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findings, now: datetime) -> Connection:
-    """Make the draft, which the findings are about, the connection in use, and release all that waited for one.
+    """Make the draft, which the findings are about, the connection in use, and release everything that waited for it.
 
     Raises ValueError if there is no draft.
     """
@@ -90,13 +90,13 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
 
 
 def forget_draft(settings: Settings) -> None:
-    """Nothing typed is waiting any more."""
+    """Delete the draft."""
     settings.draft_url = settings.draft_root_id = settings.draft_token = None
     settings.draft_problem = settings.draft_check_at = None
 
 
 def lift_hold(connection: Connection) -> None:
-    """Calls may go out again."""
+    """Allow calls again."""
     connection.hold_cause = connection.hold_detail = connection.hold_since_at = connection.hold_until_at = None
     connection.hold_tries = 0
 
@@ -109,9 +109,9 @@ def keep_draft(settings: Settings, canvases: Canvases, url: str, root_id: int, t
 
 
 def check_draft(session: Session, settings: Settings, canvases: Canvases, now: datetime) -> None:
-    """Check by ourselves what could not be checked when it was saved, if it is time; adopt it if it is right.
+    """If it is time, check the draft, which could not be checked when it was saved; adopt it if it is right.
 
-    Commits, so that no transaction is open while Canvas is asked.
+    Commits, so that no transaction is open during the calls to Canvas.
     """
     if settings.draft_check_at is None:
         return
@@ -137,7 +137,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
                 seconds=3 * retry.CHECK_SECONDS,
             )
         except Exception:
-            # It is checked again, and nobody who is due waits for that.
+            # It is checked again later, and no due seat waits for that.
             log.exception("Checking what was typed in Course Settings failed in an unforeseen way.")
             return
     if outcome.is_unanswered:

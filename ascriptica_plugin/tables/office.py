@@ -53,7 +53,7 @@ class Participant(Base):
 
 
 class FormerEmail(Base):
-    """An email that a participant had before, in lower case. Erasing the person also removes it from the activity log."""
+    """An email that a participant had before, in lower case. Erasing a person also removes it from the activity log."""
 
     __tablename__ = "ascriptica_former_email"
 

@@ -43,7 +43,7 @@ def _migrations() -> Iterator["Config"]:
 
 
 def upgrade_tables(app: Flask) -> None:
-    """Create the tables, or upgrade them to this version. On SQLite also turns on WAL: reading goes on during a write."""
+    """Create the tables, or upgrade them to this version. On SQLite also turn on WAL: a write stops no reader."""
     import alembic.command
 
     with _migrations() as config, app.app_context():
