@@ -1,4 +1,4 @@
-"""Reading what Canvas answers: its JSON, or the error that its status and its own words make.
+"""Reads Canvas's answers: the JSON, or the error that follows from its status and text.
 
 Facts about Canvas name their source file in instructure/canvas-lms in brackets.
 """
@@ -30,7 +30,7 @@ MAX_ANSWER_BYTES = 5_000_000
 
 
 class Answers:
-    """Reads the answers to calls with this token, and never gives the token back."""
+    """Reads the answers to calls with this token, and removes the token from them."""
 
     def __init__(self, token: str):
         self._token = _pattern_of(token)
@@ -43,13 +43,13 @@ class Answers:
         if 300 <= status < 400:
             there = _host(response.headers.get("Location", "")) or "another page"
             where = self.clean(there)[:LONGEST_TEXT]
-            raise Redirected(f"The address leads on to {where}; Canvas's own address is needed.", status)
+            raise Redirected(f"The address redirects to {where}. Enter Canvas's own address.", status)
         if status >= 500 or status == 408:
-            raise CanvasDown(f"Canvas answered with its error {status}.", status)
+            raise CanvasDown(f"Canvas answered with error {status}.", status)
         try:
             answer = self.clean(json.loads(body))
         except ValueError:
-            raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
+            raise CanvasDown("The answer was a web page instead of Canvas's data.", status) from None
         if status < 300:
             return answer
         words = _words(answer)
@@ -64,9 +64,9 @@ class Answers:
         raise Refused(f"Canvas said: {words}", status, _taken(answer))
 
     def clean(self, said: Any) -> Any:
-        """What Canvas said, in any of JSON's shapes, `storable` and without our token.
+        """Any JSON value with its texts made `storable`, and without our token.
 
-        Canvas may give the token back, also with signs between its letters that `storable` takes out.
+        A Canvas may send the token back, also with characters between its letters that `storable` replaces.
         """
         if isinstance(said, str):
             bare = NOT_STORABLE.sub("", said)
@@ -78,15 +78,15 @@ class Answers:
 
 
 def _pattern_of(token: str) -> re.Pattern[str]:
-    """What finds the token as it is and as addresses quote it, in letters of either size, as a host's name would have
-    it. What is so short is no token but a mistake, and stands in many words."""
+    """A pattern that finds the token, also percent-encoded, and in any case, as a host name would have it. A very short
+    text is not a token but a mistake, and occurs in many words: it matches nothing."""
     if len(token) < 8:
         return re.compile("(?!)")
     return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
 
 
 def body_of(response: requests.Response) -> bytes:
-    """The whole body. Raises ValueError where it has more than MAX_ANSWER_BYTES."""
+    """The whole body of an answer. Raises ValueError if it is longer than MAX_ANSWER_BYTES."""
     body = bytearray()
     while chunk := response.raw.read1(65536, decode_content=True):
         body += chunk
@@ -96,7 +96,7 @@ def body_of(response: requests.Response) -> bytes:
 
 
 def clock_of(response: requests.Response) -> datetime | None:
-    """The time in an answer's Date header, None where there is none to go by."""
+    """The time in an answer's Date header; None if it is missing or unreadable."""
     try:
         moment = parsedate_to_datetime(response.headers["Date"])
     except (KeyError, ValueError, TypeError, OverflowError):
@@ -105,7 +105,8 @@ def clock_of(response: requests.Response) -> datetime | None:
 
 
 def _pause_seconds(response: requests.Response) -> float:
-    """How long until the bucket has room for a call again: it holds 50 back for each and leaks 10 a second."""
+    """How long until a call fits into Canvas's bucket: each call reserves 50, and 10 leak out per second
+    [request_throttle.rb]."""
     try:
         remaining = float(response.headers["X-Rate-Limit-Remaining"])
     except (KeyError, ValueError):
@@ -114,7 +115,7 @@ def _pause_seconds(response: requests.Response) -> float:
 
 
 def _words(answer: Any) -> str:
-    """Canvas's own sentences in an error body of any of its shapes."""
+    """Canvas's own sentences in an error body, whatever its shape."""
     return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
 
 
@@ -151,7 +152,7 @@ def _host(url: str) -> str | None:
 
 
 def path_and_query(link: str) -> str:
-    """What comes after /api/v1/ in an address that Canvas gave."""
+    """The part after /api/v1/ of an address that Canvas sent. Raises CanvasDown if there is none."""
     try:
         parts = urlsplit(link)
     except ValueError:

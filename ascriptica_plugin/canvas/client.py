@@ -1,6 +1,6 @@
-"""Canvas LMS's REST API: as much of it as keeping seats in step needs.
+"""A client for the part of Canvas LMS's REST API that we use.
 
-Every call goes through `CanvasClient._exchange`, so none can forget its timeouts, its deadline, the User-Agent or the
+Every call goes through `CanvasClient._exchange`, so every call has the timeouts, the deadline, the User-Agent and the
 check of where the connection really goes. Facts about Canvas name their source file in instructure/canvas-lms in
 brackets.
 """
@@ -40,10 +40,9 @@ MAX_PAGES = 20
 class CanvasClient:
     """One Canvas, one token, one pool of connections; safe to call from several threads at once.
 
-    `url` ends in /api/v1. `timeout_seconds` bounds the wait for a connection and for each piece of an answer,
-    `deadline_seconds` a whole call, so that an answer that trickles can't last for ever. `ca_file` has the authorities
-    that may vouch for Canvas's certificate; None: those that everybody trusts. Every method may raise any
-    `CanvasError`.
+    `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
+    `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
+    None: the usual ones. Every method may raise any `CanvasError`.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class CanvasClient:
         self._clock: tuple[datetime, float] | None = None
         self._answers = Answers(token)
         self._session = Session()
-        # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
+        # No proxy and no .netrc from the environment may stand between the token and Canvas.
         self._session.trust_env = False
         self._session.verify = ca_file or True
         self._session.headers.update(
@@ -85,7 +84,7 @@ class CanvasClient:
         self._session.close()
 
     def time(self) -> datetime | None:
-        """What Canvas's clock shows now, reckoned from its latest answer however ours is set; None before the first."""
+        """The time now on Canvas's clock, from its latest answer, whatever our clock says; None before the first."""
         if self._clock is None:
             return None
         then, at = self._clock
@@ -94,7 +93,7 @@ class CanvasClient:
     # -- whose token, which account -----------------------------------------------------------------------------
 
     def myself(self) -> User:
-        """GET users/self: whose token this is; also the harmless probe [users_controller.rb]."""
+        """GET users/self: the owner of the token; also used as the harmless probe [users_controller.rb]."""
         return read_user(self._call("GET", "users/self"))
 
     def account(self, account_id: int | str) -> Account:
@@ -102,29 +101,29 @@ class CanvasClient:
         return read_account(self._call("GET", f"accounts/{account_id}"))
 
     def permissions(self, account_id: int, names: list[str]) -> dict[str, bool]:
-        """GET accounts/:id/permissions; a name that this Canvas doesn't know answers False."""
+        """GET accounts/:id/permissions; a name that this Canvas doesn't know is False."""
         answer = self._call("GET", f"accounts/{account_id}/permissions", {"permissions[]": names})
         return {name: answer.get(name) is True for name in names}
 
     # -- users ------------------------------------------------------------------------------------------------------
 
     def user(self, user_id: int | str) -> User:
-        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or unseen user is NotFound."""
+        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or invisible user is NotFound."""
         return read_user(self._call("GET", f"users/{_path_id(user_id)}"))
 
     def search_users(self, account_id: int, term: str) -> list[User]:
-        """GET accounts/:id/users: every user in whose name, login, SIS id or email the term occurs, all pages.
+        """GET accounts/:id/users: every user whose name, login, SIS id or email contains the term, all pages.
 
-        A substring search: compare what it finds exactly [lib/user_search.rb].
+        The caller has to compare the results exactly [lib/user_search.rb].
         """
         query = {"search_term": term, "include[]": "email", "per_page": 100}
         return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
 
     def create_user(self, account_id: int, *, name: str, login: str, sis_user_id: str | None = None) -> User:
-        """POST accounts/:id/users, registered at once and without mail.
+        """POST accounts/:id/users: registered at once, without a mail.
 
-        Raises Refused whose `taken` names `unique_id` or `sis_user_id` where a login has it already; not idempotent,
-        but safe to repeat for that reason [users_controller.rb, models/pseudonym.rb].
+        Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken` names them. So it is safe to
+        repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
         """
         form = {
             "user[name]": name,
@@ -151,7 +150,7 @@ class CanvasClient:
         return read_section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
 
     def sections(self, course_id: int) -> list[Section]:
-        """GET courses/:id/sections: its active sections by name, all pages [sections_controller.rb]."""
+        """GET courses/:id/sections: the active sections, by name, all pages [sections_controller.rb]."""
         return [read_section(row) for row in self._pages(f"courses/{course_id}/sections", {"per_page": 100})]
 
     # -- enrollments ------------------------------------------------------------------------------------------------
@@ -167,8 +166,8 @@ class CanvasClient:
     ) -> Enrollment:
         """POST courses/:id/enrollments as a student; `state` is active or invited.
 
-        Idempotent for one course, user and section; brings a deleted, inactive or completed row back under the same
-        id. `user_id` may be `sis_user_id:X`. NotFound means course, section or user [enrollments_api_controller.rb].
+        Idempotent for one course, user and section; restores a deleted, inactive or completed row under the same id.
+        `user_id` may be `sis_user_id:X`. NotFound: course, section or user is missing [enrollments_api_controller.rb].
         """
         form = {
             "enrollment[user_id]": str(user_id),
@@ -182,15 +181,18 @@ class CanvasClient:
         return read_enrollment(self._call("POST", f"courses/{course_id}/enrollments", form))
 
     def unenroll(self, course_id: int, enrollment_id: int, task: str = "delete") -> Enrollment:
-        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude (which Canvas does by default).
+        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude, which is Canvas's default.
 
-        NotFound where the row is deleted already, unknown, or another course's [enrollments_api_controller.rb].
+        NotFound if the row is deleted already, unknown, or of another course [enrollments_api_controller.rb].
         """
         return read_enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": task}))
 
     def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
-        """GET courses/:id/enrollments of one user as a student, in every state (all but active and invited are
-        hidden unless named); an unknown user or course is NotFound [enrollments_api_controller.rb]."""
+        """GET courses/:id/enrollments: one user's enrollments as a student, in every state.
+
+        Canvas shows only active and invited ones unless states are named; an unknown user or course is NotFound
+        [enrollments_api_controller.rb].
+        """
         query = {
             "user_id": str(user_id),
             "type[]": "StudentEnrollment",
@@ -199,7 +201,7 @@ class CanvasClient:
         }
         return [read_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
 
-    # -- one way out ------------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
         until = time.monotonic() + self.deadline_seconds
@@ -211,8 +213,8 @@ class CanvasClient:
             following = response.links.get("next", {}).get("url")
             if not following:
                 return
-            # The link is opaque but for its host: only its path is followed, never to another server, and never with
-            # the token, because addresses are written into logs.
+            # Only the link's path and query are used, so it can't lead to another server. A token in it is removed,
+            # because addresses are logged.
             path, query = path_and_query(self._answers.clean(following)), {}
         raise CanvasDown(f"Canvas's list {path.partition('?')[0][:LONGEST_TEXT]} does not end after {MAX_PAGES} pages.")
 
@@ -240,7 +242,7 @@ class CanvasClient:
                 with response:
                     body = body_of(response)
                 if deadline.passed:
-                    # Cut off by us, the headers or a body of no stated length seem to have ended.
+                    # After our cut the headers, or a body without a stated length, seem complete.
                     raise TimeoutError
             except PrivateAddress as error:
                 raise AddressRefused(str(error)) from None
