@@ -47,7 +47,7 @@ def is_true(value: str | None) -> bool:
 
 
 def is_concluded(world: World, course: Course, section: Section | None = None) -> bool:
-    """Course#concluded?, CourseSection#concluded?: a section's own end date counts first if it restricts enrollments."""
+    """Course#concluded?, CourseSection#concluded?: a section's end date counts first if it restricts enrollments."""
     if section and section.end_at and section.restrict_enrollments_to_section_dates:
         return section.end_at < world.now()
     if course.workflow_state == "completed":

@@ -57,7 +57,7 @@ class World:
             self._restore(kept)
 
     def clear(self) -> None:
-        """Delete all but the root account, the admin and the admin's token, which is active and has every permission."""
+        """Delete all but the root account, the admin and the admin's token, which is active with every permission."""
         self.accounts: dict[int, Account] = {}
         self.users: dict[int, User] = {}
         self.logins: dict[int, Login] = {}

@@ -324,7 +324,7 @@ CAUSES_OF_LIFE = [
     Life(
         "no_account",
         no_account,
-        "Create one in Canvas with this email as login, and we find it; or let us create users.",
+        "Create one in Canvas with this email as login, and we will find it; or let us create users.",
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         lambda scene: scene.user("lou@example.org"),
     ),
