@@ -113,10 +113,10 @@ def _id(value: Any) -> int:
 
 def _time(value: str) -> datetime:
     """A time in UTC. Raises ValueError if it has no zone."""
-    told = datetime.fromisoformat(value)
-    if told.tzinfo is None:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
         raise ValueError
-    return told.astimezone(UTC)
+    return moment.astimezone(UTC)
 
 
 @_reader

@@ -115,7 +115,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
     """
     if settings.draft_check_at is None:
         return
-    # A time further off than any pause was set by a clock that has stepped back since.
+    # A time later than any pause allows was set by a clock that has stepped back since.
     is_time = or_(Settings.draft_check_at <= now, Settings.draft_check_at > now + 2 * retry.CHECK_AGAIN)
     mine = update(Settings).where(Settings.id == 1, is_time).values(draft_check_at=now + retry.CHECK_AGAIN)
     is_mine = change(session, mine) == 1
