@@ -1,4 +1,4 @@
-"""A complete small host: `app` for gunicorn and the flask command, and everything at once under `python wsgi.py`."""
+"""A complete small host: `app` for gunicorn and the flask command; `python wsgi.py` starts everything at once."""
 
 import os
 import re
@@ -17,24 +17,24 @@ except ModuleNotFoundError as error:
 
 HERE = Path(__file__).absolute()
 
-# Whatever runs this site, a command, a web process or the worker: what it writes is nobody else's on this machine.
+# Files that any process of this site writes are private to its user.
 os.umask(0o077)
 
 
 def with_driver(url: str) -> str:
-    """A PostgreSQL's URL that names no driver gets the one that the extra `postgres` installs.
+    """Add the driver that the extra `postgres` installs to a PostgreSQL URL that names none.
 
-    SQLAlchemy 2.0 would take another one than 2.1, and neither takes postgres://, which some platforms still write.
+    SQLAlchemy 2.0 and 2.1 have different defaults, and neither accepts postgres://, which some platforms still use.
     """
     return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _engine_options(url: str) -> dict[str, object]:
-    # A database that was restarted is no reason to fail the next request. What fails is told in the log without its
-    # values, which are people's.
+    # A restarted database must not fail the next request. The process log shows failed statements without their
+    # values, which are people's data.
     options: dict[str, object] = {"pool_pre_ping": True, "hide_parameters": True}
     if url.startswith("sqlite"):
-        # It lets one write at a time, and those who wait stand in no line: in a rush some need more than its 5 seconds.
+        # SQLite lets one write at a time and keeps no queue, so in a rush some writers need more than its 5 seconds.
         options["connect_args"] = {"timeout": 30}
     return options
 
@@ -55,9 +55,9 @@ def _set_up_database(app: Flask) -> None:
 
 
 def create_app(given: dict | None = None) -> Flask:
-    """The host, configured from the environment; `given` wins over it.
+    """The host, configured from the environment; values in `given` take precedence.
 
-    Raises RuntimeError, with a sentence for the operator, where something of it can't be used.
+    Raises RuntimeError, with a sentence for the operator, if a setting can't be used.
     """
     app = Flask(__name__, instance_path=str(HERE.with_name("instance")))
     app.config.update(
@@ -92,5 +92,5 @@ else:
     try:
         app = create_app()
     except RuntimeError as error:
-        # Which the flask command tells without a trace, and which stops gunicorn: after SystemExit it would try on.
+        # The flask command shows this without a trace, and gunicorn stops; after SystemExit it would keep trying.
         raise ClickException(str(error)) from None

@@ -1,4 +1,4 @@
-"""Ascriptica for Canvas LMS: registrations become enrollments by themselves."""
+"""Ascriptica for Canvas LMS: turns registrations into enrollments automatically."""
 
 __version__ = "0.1.0"
 

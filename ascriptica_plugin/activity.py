@@ -1,6 +1,6 @@
-"""The log of changes: who, what, when, to whom, what Canvas answered. Written in the change's own transaction.
+"""The activity log: who did what, when, to whom, and what Canvas answered. Written in the change's own transaction.
 
-Whoever writes words here has taken care that no secret is in them.
+The caller makes sure that `words` hold no secret.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from .tables.columns import change
 from .tables.office import LogEntry
 
 US = "Ascriptica"
-"""Who did what nobody asked for at that moment: the worker."""
+"""The `who` of what the worker does."""
 
 _INSERT = insert(cast(Table, LogEntry.__table__))
 
@@ -28,7 +28,7 @@ def note(
     participant_id: int | None = None,
     course_id: int | None = None,
 ) -> None:
-    """Add an entry; it is true only if the caller commits. `who` is an email or `US`, `what` a verb of ours."""
+    """Add an entry; it takes effect when the caller commits. `who` is an email or `US`, `what` a verb of ours."""
     write(session, [entry(now, who, what, words, participant_id=participant_id, course_id=course_id)])
 
 
@@ -41,17 +41,17 @@ def entry(
     participant_id: int | None = None,
     course_id: int | None = None,
 ) -> dict[str, Any]:
-    """An entry of the log, to be written with others."""
+    """An entry for `write`; `words` are cut to 2000 characters."""
     whom = {"participant_id": participant_id, "course_id": course_id}
     return {"at": now, "who": who, "what": what, "words": words[:2000], **whom}
 
 
 def write(session: Session, entries: list[dict[str, Any]]) -> None:
-    """Add entries; they are true only if the caller commits."""
+    """Add entries; they take effect when the caller commits."""
     if entries:
         session.execute(_INSERT, entries)
 
 
 def forget_old(session: Session, now: datetime, kept: timedelta) -> int:
-    """Delete what is older than `kept`; answers how many."""
+    """Delete entries older than `kept`. Returns how many."""
     return change(session, delete(LogEntry).where(LogEntry.at < now - kept))

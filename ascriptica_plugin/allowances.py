@@ -1,7 +1,7 @@
-"""How often something may be tried, counted in the database, so that all web processes count together.
+"""Limits how often something may be tried. Tries are counted in the database, so all web processes share the count.
 
-An allowance is a number of tries at once, of which one comes back every so often. What is used up is one number a
-row, changed by one statement: requests at the same moment can't slip past it.
+An allowance is a number of tries at once; used tries come back one by one. What is used up is one number per row,
+changed by one statement, so simultaneous requests can't slip past it.
 """
 
 import hashlib
@@ -11,13 +11,13 @@ from datetime import datetime
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
-from .tables.columns import upsert_into
+from .tables.columns import change, upsert_into
 from .tables.office import Tries
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """`at_once` tries for each subject, and another one every `period_seconds`."""
+    """Each subject has `at_once` tries, and gets one back every `period_seconds`."""
 
     name: str
     at_once: int
@@ -25,7 +25,7 @@ class Allowance:
 
 
 def take(session: Session, allowance: Allowance, subject: str, now: datetime) -> float:
-    """Use up one try; 0 if there was one, else how many seconds until there is."""
+    """Use up one try. Returns 0 if one was left, otherwise the seconds until the next one."""
     at, period = now.timestamp(), allowance.period_seconds
     latest = at + (allowance.at_once - 1) * period
     taken = session.execute(
@@ -45,24 +45,21 @@ def take(session: Session, allowance: Allowance, subject: str, now: datetime) ->
 
 
 def give_back(session: Session, allowance: Allowance, subject: str) -> None:
-    """The try that was taken does not count after all."""
+    """Undo one `take`."""
     mine = update(Tries).where(Tries.key == _key(allowance, subject))
-    session.execute(
-        mine.values(until=Tries.until - allowance.period_seconds).execution_options(synchronize_session=False)
-    )
+    change(session, mine.values(until=Tries.until - allowance.period_seconds))
 
 
 def give_all_back(session: Session, allowance: Allowance, subject: str) -> None:
-    """None of the subject's tries counts any more."""
-    mine = delete(Tries).where(Tries.key == _key(allowance, subject))
-    session.execute(mine.execution_options(synchronize_session=False))
+    """Give the subject its full allowance again."""
+    change(session, delete(Tries).where(Tries.key == _key(allowance, subject)))
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Delete what is all free again."""
-    session.execute(delete(Tries).where(Tries.until < now.timestamp()).execution_options(synchronize_session=False))
+    """Delete the rows whose allowance is full again."""
+    change(session, delete(Tries).where(Tries.until < now.timestamp()))
 
 
 def _key(allowance: Allowance, subject: str) -> str:
-    # Hashed, since people type passwords where an email belongs, and an address is nobody's business a day later.
+    # Hashed: people type passwords where an email belongs, and we don't keep who came from which address.
     return hashlib.sha256(f"{allowance.name}\n{subject}".encode(errors="replace")).hexdigest()

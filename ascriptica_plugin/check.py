@@ -1,15 +1,17 @@
-"""`flask ascriptica check`: what is wrong with configuration, database, Redis, Canvas and host. Changes nothing.
+"""`flask ascriptica check`: checks configuration, database, Redis, Canvas and host. Changes nothing.
 
-Each check answers None, or a sentence that names what is wrong and what to do.
+Each check returns None, or a sentence that says what is wrong and what to do.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, scoped_session
 
 from . import clock
 from .ledger import standing
@@ -21,15 +23,15 @@ from .tables.upgrade import is_up_to_date, sqlite_file
 SEEN = timedelta(minutes=1)
 MAILS_WAIT = timedelta(minutes=10)
 SHORTEST_KEY = 32
-"""Characters of a SECRET_KEY that nobody guesses: what `secrets.token_hex(16)` makes."""
+"""How many characters a SECRET_KEY needs so that nobody can guess it: as many as `secrets.token_hex(16)` returns."""
 
 Check = Callable[[Flask], str | None]
 
 
 def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
-    """The name of each check, and what is wrong; `deploy` adds what matters in production alone.
+    """Yield the name of each check and what is wrong. `deploy` adds the checks that matter only in production.
 
-    To be called in an application context. Where the database can't be read, what needs it is left out.
+    Needs an application context. If the database can't be read, the checks that need it are skipped.
     """
     wrong = database(app)
     yield "Database", wrong
@@ -41,27 +43,27 @@ def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
         yield name, check(app)
 
 
-# -- what always matters ----------------------------------------------------------------------------------------------
+# -- always ----------------------------------------------------------------------------------------------------------
 
 
 def database(app: Flask) -> str | None:
-    """Whether it answers, with the tables of this version."""
+    """Check that the database answers and has the tables of this version."""
     engine = app.extensions["sqlalchemy"].engine
     file = sqlite_file(engine)
     try:
-        # To connect would make the file.
+        # Connecting would create the file.
         if file is None or file.exists():
             with engine.connect() as connection:
                 if is_up_to_date(connection):
                     return None
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        return f"It can't be used: {reason}. Look at DATABASE_URL, and whether the server runs."
+        return f"It can't be used: {reason}. Check DATABASE_URL, and that the database server is running."
     return "Its tables are not those of this version. Run: flask ascriptica upgrade"
 
 
 def files(app: Flask) -> str | None:
-    """Whether other users of this machine can get at SQLite's files, or at what `instance/` holds."""
+    """Check that other users of this machine can't access SQLite's files or the files in `instance/`."""
     file = sqlite_file(app.extensions["sqlalchemy"].engine)
     folders = {folder for folder in (file and file.parent, Path(app.instance_path)) if folder and folder.is_dir()}
     kept = [file.with_name(file.name + end) for end in ("", "-wal", "-shm", "-journal")] if file else []
@@ -70,7 +72,7 @@ def files(app: Flask) -> str | None:
     if not open_to_others:
         return None
     names = " ".join(map(str, open_to_others[:5])) + (" …" if len(open_to_others) > 5 else "")
-    return f"Other users of this machine can get at {names}. Run: chmod go= {names}"
+    return f"Other users of this machine can access {names}. Run: chmod go= {names}"
 
 
 def _is_open(path: Path) -> bool:
@@ -80,21 +82,21 @@ def _is_open(path: Path) -> bool:
 def redis(app: Flask) -> str | None:
     if app.extensions["ascriptica"].bell.answers():
         return None
-    return "It does not answer. Start it, or correct REDIS_URL; until then the worker looks by itself what is due."
+    return "It does not answer. Start it, or correct REDIS_URL. Until then the worker only looks every few seconds."
 
 
 def worker(app: Flask) -> str | None:
-    """Whether one was seen lately. Without Redis one is seen only while it delivers, so only what waits can tell."""
-    bell, told = app.extensions["ascriptica"].bell, _status(app)
-    seen = told["worker_seen_seconds"]
-    if told["waits_for"] == "worker" or (bell.url and bell.answers() and (seen is None or seen > SEEN.total_seconds())):
-        return "None is seen. Start one: flask ascriptica worker. If one runs, its log says why it can't go on."
+    """Check that a worker was seen lately. Without Redis it is seen only while it delivers, so only a wait shows it."""
+    bell, found = app.extensions["ascriptica"].bell, _status(app)
+    seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
+    if is_late or (bell.url and bell.answers() and (seen is None or seen > SEEN.total_seconds())):
+        return "No worker was seen. Start one: flask ascriptica worker. If one is running, its log says what stops it."
     return None
 
 
 def canvas(app: Flask) -> str | None:
-    """How the connection does, by what is known of it; Canvas is not called."""
-    settings = load_settings(_session(app))
+    """Check what the database says about the connection to Canvas; Canvas is not called."""
+    settings = load_settings(_session(app)())
     connection, waits = settings.connection, _status(app)["waits_for"]
     if settings.draft_problem and settings.display_canvas:
         return f"What was saved in Course Settings could not be confirmed: {settings.draft_problem}"
@@ -103,35 +105,35 @@ def canvas(app: Flask) -> str | None:
     if waits in CAUSES:
         return f"{CAUSES[waits].title}. {remedy(waits, detail=connection.hold_detail)}"
     if connection.missing_permissions:
-        return f"The token's owner lacks {connection.missing_permissions.replace(',', ', ')}. Course Settings say more."
+        return f"The token's owner lacks {connection.missing_permissions.replace(',', ', ')}. See Course Settings."
     return None
 
 
 def mail(app: Flask) -> str | None:
-    """Whether mails go out; without a mail server none is written."""
+    """Check that mails go out; without a mail server none is written."""
     mailer = app.extensions["ascriptica"].mailer
     oldest = _session(app).scalar(select(func.min(Mail.made_at)))
     if oldest is None or clock.utc_now() - oldest < MAILS_WAIT:
         return None
     if mailer is None:
-        return "Mails wait, and there is no SMTP_URL to send them by. Set it, or ignore them: they are given up."
-    return "Mails wait for more than ten minutes. Look at SMTP_URL, and for the server's answer in the worker's log."
+        return "Mails are waiting, but SMTP_URL is not set. Set it, or ignore them: none older than a day is sent."
+    return "Mails have waited for more than ten minutes. Check SMTP_URL; the worker's log has the mail server's answer."
 
 
 BESIDE: dict[str, Check] = {"Files": files, "Redis": redis}
 OF_DATABASE: dict[str, Check] = {"Worker": worker, "Canvas": canvas, "Mail": mail}
 
 
-def _session(app: Flask):
+def _session(app: Flask) -> scoped_session[Session]:
     return app.extensions["sqlalchemy"].session
 
 
-def _status(app: Flask) -> dict:
-    heard_at = app.extensions["ascriptica"].bell.heard_at()
-    return standing.status(_session(app), load_settings(_session(app)), clock.utc_now(), heard_at)
+def _status(app: Flask) -> dict[str, Any]:
+    heard_at, session = app.extensions["ascriptica"].bell.heard_at(), _session(app)()
+    return standing.status(session, load_settings(session), clock.utc_now(), heard_at)
 
 
-# -- what matters in production alone. What the stand-alone site sets is left alone in a host of one's own ------------
+# -- only in production. The settings of the stand-alone site are checked only there ----------------------------------
 
 
 def _is_ours(app: Flask) -> bool:
@@ -141,13 +143,13 @@ def _is_ours(app: Flask) -> bool:
 def address(app: Flask) -> str | None:
     if not _is_ours(app) or app.config["ASCRIPTICA_ADDRESS"].startswith("https://"):
         return None
-    return "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it any host name is answered."
+    return "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it the site answers to any host name."
 
 
 def proxies(app: Flask) -> str | None:
     if not _is_ours(app) or int(app.config["ASCRIPTICA_PROXIES"]):
         return None
-    return "Set ASCRIPTICA_PROXIES to the number of proxies before this site: without it all visitors count as one."
+    return "Set ASCRIPTICA_PROXIES to the number of proxies in front of this site. Without it all visitors are one."
 
 
 def secret_key(app: Flask) -> str | None:
@@ -159,7 +161,7 @@ def secret_key(app: Flask) -> str | None:
 def token_keys(app: Flask) -> str | None:
     if app.config["ASCRIPTICA_TOKEN_KEYS"]:
         return None
-    return "Set ASCRIPTICA_TOKEN_KEYS: without keys of its own the Canvas token is lost with a new SECRET_KEY."
+    return "Set ASCRIPTICA_TOKEN_KEYS. Without it a new SECRET_KEY makes the saved Canvas token unreadable."
 
 
 def second_step(app: Flask) -> str | None:
@@ -169,7 +171,7 @@ def second_step(app: Flask) -> str | None:
 
 
 def debug(app: Flask) -> str | None:
-    return "Turn debugging off: its pages run code for whoever sees them." if app.debug else None
+    return "Turn debugging off: its error pages let anybody who sees them run code." if app.debug else None
 
 
 DEPLOY: dict[str, Check] = {

@@ -1,4 +1,4 @@
-"""flask ascriptica ...: what an operator types."""
+"""The `flask ascriptica` commands."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from .worker.jobs import this_app
 
 
 class _Group(AppGroup):
-    """Tells trouble with the database in a sentence."""
+    """Reports an error of the database in one sentence."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -37,7 +37,7 @@ class _Group(AppGroup):
 
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
-    group = _Group("ascriptica", help="Registrations that become Canvas enrollments.")
+    group = _Group("ascriptica", help="Turn registrations into Canvas enrollments.")
     for command in (upgrade, worker, import_file, status, check, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
@@ -46,7 +46,7 @@ def make_group() -> AppGroup:
 @click.command
 @with_appcontext
 def upgrade() -> None:
-    """Make or upgrade the tables."""
+    """Create or upgrade the tables."""
     upgrade_tables(this_app())
     click.echo("The tables are up to date.")
 
@@ -54,12 +54,12 @@ def upgrade() -> None:
 @click.command
 @with_appcontext
 def worker() -> None:
-    """Run the worker: talks to Canvas, until told to end."""
+    """Run the worker, which talks to Canvas, until it is stopped."""
     process_log.begin()
-    # RQ tells each job's coming and going, and the loss of Redis with a traceback; the worker says it in a line.
+    # RQ logs the start and end of each job, and the loss of Redis with a traceback; the worker logs that in one line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     rounds.work(this_app())
-    # A call that hangs in its thread would keep the interpreter from ending.
+    # A call that hangs in its thread would keep the interpreter from exiting.
     logging.shutdown()
     os._exit(0)
 
@@ -67,7 +67,7 @@ def worker() -> None:
 @click.command("import")
 @click.argument("kind", type=click.Choice(tuple(COLUMNS)))
 @click.argument("file", type=click.File("rb"))
-@click.option("--dry-run", is_flag=True, help="Tell what would become of each row, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
 @click.pass_context
 @with_appcontext
 def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool) -> None:
@@ -75,8 +75,8 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
 
     The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
     email,name,sis_user_id for participants; email,course,status for registrations, the status being registered or
-    withdrawn. A blank cell leaves what there is. Rows that can't be taken are listed with line and reason, the others
-    go in. Ends with 0 if all went in, 1 if some did not, 2 if the file can't be used.
+    withdrawn. A blank cell changes nothing. Rows that can't be imported are listed with line and reason; the others
+    are imported. Exit code 0: all were imported; 1: some were not; 2: the file can't be used.
     """
     try:
         rows = read(kind, file.read(LARGEST_FILE + 1))
@@ -97,10 +97,10 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
 def status(as_json: bool) -> None:
-    """Tell how many seats stand where, how the connection to Canvas does, and when a worker was last seen."""
+    """Show the state of the seats and of the connection to Canvas, and when a worker was last seen."""
     session = current_app.extensions["sqlalchemy"].session
     heard_at = current_app.extensions["ascriptica"].bell.heard_at()
     found = standing.status(session, load_settings(session), clock.utc_now(), heard_at)
@@ -114,21 +114,21 @@ def status(as_json: bool) -> None:
     if found["oldest_due_seconds"] is not None:
         click.echo(f"The oldest has been due for {found['oldest_due_seconds']:.0f} s.")
     if found["worker_seen_seconds"] is None:
-        click.echo("No worker is seen. Without Redis one is seen only while it delivers.")
+        click.echo("No worker was seen. Without Redis a worker is seen only while it delivers.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
 
 
 @click.command
-@click.option("--deploy", is_flag=True, help="Also what matters in production alone.")
+@click.option("--deploy", is_flag=True, help="Also check what matters only in production.")
 @click.pass_context
 @with_appcontext
 def check(context: click.Context, deploy: bool) -> None:
-    """Say what is wrong with configuration, database, Redis, Canvas and host, a line each. Changes nothing.
+    """Check configuration, database, Redis, Canvas and host, and print a line for each. Changes nothing.
 
-    Ends with 0 if nothing is, else with 1.
+    Exit code 0: nothing is wrong; 1: something is.
     """
-    found = list(checks.run(current_app._get_current_object(), deploy))
+    found = list(checks.run(this_app(), deploy))
     for name, wrong in found:
         click.echo(f"{name + ':':<13}{wrong or 'OK'}")
     context.exit(1 if any(wrong for _, wrong in found) else 0)
@@ -140,8 +140,8 @@ def check(context: click.Context, deploy: bool) -> None:
 def rotate_keys(context: click.Context) -> None:
     """Encrypt the saved Canvas tokens, and all other saved secrets, with the newest of ASCRIPTICA_TOKEN_KEYS.
 
-    Put a new key in front of the others everywhere, start all processes anew, run this, then take the old key away.
-    May run beside them, and again. Ends with 1 if something can't be read with any of the keys.
+    Put a new key in front of the others everywhere, restart all processes, run this, then remove the old key. It can
+    run while they do, and more than once. Exit code 1: something can't be read with any of the keys.
     """
     session, plugin = current_app.extensions["sqlalchemy"].session, current_app.extensions["ascriptica"]
     rotated = [(secrets, keys.rotate(session, plugin.canvases.keys, secrets)) for secrets in plugin.secrets]
@@ -159,9 +159,11 @@ def rotate_keys(context: click.Context) -> None:
 @click.command
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5001, show_default=True)
-@click.option("--data-file", type=click.Path(path_type=Path), help="Keep its world here; default: only in memory.")
+@click.option(
+    "--data-file", type=click.Path(path_type=Path), help="Keep its data in this file; default: only in memory."
+)
 def practice_canvas(host: str, port: int, data_file: Path | None) -> None:
-    """Run the practice Canvas alone: a stand-in for trying and testing."""
+    """Run only the practice Canvas, a stand-in for trying and testing."""
     from .practice import create_practice_canvas, serve
 
     app = create_practice_canvas(data_file)

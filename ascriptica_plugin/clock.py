@@ -1,4 +1,4 @@
-"""The time. Whatever needs it takes it, or `clock.utc_now`, as an argument, so that a test can set it."""
+"""The time. Code that needs it takes it, or `clock.utc_now`, as an argument, so that a test can set it."""
 
 import time
 from collections.abc import Callable
@@ -9,13 +9,15 @@ from sqlalchemy.orm import Session
 
 
 def utc_now() -> datetime:
-    """The time now; whatever needs it takes it, or this function, as an argument."""
+    """The time now, with the zone UTC."""
     return datetime.now(UTC)
 
 
 def database_clock(session: Session) -> Callable[[], datetime]:
-    """The time as the database has it, the one clock that workers on several machines share; no step of this
-    machine's clock moves it."""
+    """The database's clock, which workers on several machines share; a step of this machine's clock doesn't move it.
+
+    On SQLite it starts from this machine's time. On PostgreSQL it commits the session.
+    """
     began = time.monotonic()
     if session.connection().dialect.name == "sqlite":
         then = utc_now()

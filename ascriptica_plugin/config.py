@@ -1,6 +1,6 @@
-"""Every setting: its name, its default, and what it must look like. What docs and README say of them is from here.
+"""Every setting: its name, its default, and what it must look like. The docs follow this list.
 
-A host sets them in `app.config`; the stand-alone site takes them from the environment. A new one is one line here.
+A host sets them in `app.config`; the stand-alone site reads them from the environment. A new one is one line here.
 """
 
 import os
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class Setting(NamedTuple):
-    """`read` turns what was set into what is used, and raises ValueError with a sentence where it can't be right."""
+    """`read` turns the value that was set into the one that is used. It raises ValueError, with a sentence, if it is
+    not valid."""
 
     name: str
     default: Any
@@ -22,14 +23,14 @@ class Setting(NamedTuple):
 
 
 def from_environment(settings: tuple[Setting, ...]) -> dict[str, str]:
-    """What the environment says of these settings; blank counts as not set."""
+    """The settings that the environment has; a blank one counts as not set."""
     return {one.name: os.environ[one.name] for one in settings if os.environ.get(one.name)}
 
 
 def read(config: MutableMapping[str, Any], settings: tuple[Setting, ...]) -> dict[str, Any]:
-    """The settings as they are used; those that `config` lacks get their defaults there.
+    """The settings as they are used. Adds the defaults of missing ones to `config`.
 
-    Raises RuntimeError, whose text is a sentence for the operator, where one of them can't be right.
+    Raises RuntimeError, with a sentence for the operator, if one of them is not valid.
     """
     found = {}
     for one in settings:
@@ -82,7 +83,7 @@ def _ca_file(path: str | None) -> str | None:
             ssl.create_default_context(cafile=path)
         except OSError:
             raise ValueError(
-                f"ASCRIPTICA_CANVAS_CA_FILE must be a PEM file with certificates; {path} is none."
+                f"ASCRIPTICA_CANVAS_CA_FILE must be a PEM file with certificates; {path} is not one."
             ) from None
     return path or None
 
@@ -102,7 +103,7 @@ def _days(typed: str | int) -> timedelta:
 
 def _proxies(typed: str | int) -> int:
     if not str(typed).isdecimal():
-        raise ValueError("ASCRIPTICA_PROXIES must be the number of proxies before this site, such as 1.")
+        raise ValueError("ASCRIPTICA_PROXIES must be the number of proxies in front of this site, such as 1.")
     return int(typed)
 
 
@@ -142,7 +143,7 @@ PLUGIN = (
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),
 )
-"""What the plugin reads, in any host."""
+"""The settings that the plugin reads, in any host."""
 
 SITE = (
     Setting("ASCRIPTICA_ADDRESS", "", _address),
@@ -151,4 +152,4 @@ SITE = (
     Setting("SMTP_URL", None, _smtp_url),
     Setting("MAIL_FROM", None, _text),
 )
-"""What only the stand-alone site reads besides."""
+"""The settings that only the stand-alone site reads."""

@@ -1,4 +1,4 @@
-"""The Flask extension: what is asked of a host, and what it becomes in its application."""
+"""The Flask extension: what a host has to give it, and what it adds to the application."""
 
 import threading
 from collections.abc import Callable
@@ -20,28 +20,28 @@ from .worker.rounds import ROUNDS, Round
 
 
 class SignIns(Protocol):
-    """What a site that keeps sign-ins of its own adds to the office's pages and to what is held of a person."""
+    """What a site with sign-ins of its own adds to the office's pages and to the data held on a person."""
 
     def waiting(self, session: Session, words: str = "", email: str | None = None) -> list[Any]:
-        """Sign-ups that nobody has confirmed: with all of the words, or with this email."""
+        """Sign-ups that are not confirmed yet: those with all of the words, or with this email."""
 
     def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
-        """What the participant's page shows of their sign-in."""
+        """What the participant's page shows about their sign-in."""
 
     def forget(self, session: Session, emails: set[str]) -> None:
-        """Delete the sign-ups and mails that wait with these emails of somebody who is being erased."""
+        """Delete the waiting sign-ups and mails with these emails, which belong to a person who is being erased."""
 
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
-        """Everything held of the participant's sign-in, ready for JSON; no secret."""
+        """All data held on the participant's sign-in, ready for JSON, without secrets."""
 
 
 @dataclass
 class Plugin:
     """What `app.extensions["ascriptica"]` holds.
 
-    Whoever adds to the plugin, as the stand-alone site does, sets `sign_ins` and `mailer`, and adds to `rounds`, which
-    the worker does again and again, and to `secrets`, whose keys rotate. `stopping` is set when this process has been
-    told to end.
+    A site that extends the plugin, such as the stand-alone site, sets `sign_ins` and `mailer`, and adds to `rounds`,
+    which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set when this process has
+    been asked to stop.
     """
 
     load_participant: Callable[[], Person | None]
@@ -62,11 +62,11 @@ class Plugin:
 class Ascriptica:
     """Adds registrations that become Canvas enrollments to a Flask application.
 
-    `load_participant` returns the signed-in person as a `Person`, or None; `may_administer` tells whether they are an
-    administrator. A host that wants to follow what the office does to people may give two more, which are called inside
-    the same transaction: `forget_person`, told the key of somebody who is being erased; `correct_person`, told the key,
-    name and email of somebody who is corrected, which may answer a sentence for the administrator. Both raise
-    ValueError with a sentence where it can't be. The host has set up Flask-SQLAlchemy before.
+    `load_participant` returns the signed-in person as a `Person`, or None. `may_administer` returns whether they are an
+    administrator. A host that keeps people of its own can give two more, which are called in the same transaction:
+    `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
+    person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
+    sentence, to refuse. The host sets up Flask-SQLAlchemy first.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Ascriptica:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set the application up; `config.PLUGIN` lists what is read of its configuration.
+        """Set up the application; `config.PLUGIN` lists the settings that it reads.
 
-        Raises RuntimeError where one of them can't be used, without SECRET_KEY or Flask-SQLAlchemy, or when set
-        up twice.
+        Raises RuntimeError if a setting is not valid, if SECRET_KEY or Flask-SQLAlchemy is missing, or if it is set up
+        already.
         """
         if "ascriptica" in app.extensions:
             raise RuntimeError("Ascriptica is set up on this application already.")

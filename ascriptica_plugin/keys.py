@@ -15,9 +15,9 @@ from .tables.columns import begin_writing
 
 
 def make_keys(secret_key: str | bytes, token_keys: str | None) -> MultiFernet:
-    """The installation's keys: those of ASCRIPTICA_TOKEN_KEYS, and last of all one made from SECRET_KEY.
+    """The installation's keys: those in ASCRIPTICA_TOKEN_KEYS, then one made from SECRET_KEY.
 
-    The first seals, all of them open. Raises ValueError where one is no Fernet key.
+    The first one seals; all of them open. Raises ValueError if one is not a Fernet key.
     """
     keys = [key.strip() for key in (token_keys or "").split(",") if key.strip()]
     secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
@@ -30,8 +30,8 @@ def make_keys(secret_key: str | bytes, token_keys: str | None) -> MultiFernet:
 class Secrets:
     """One kind of secret in the database, for its rotation.
 
-    `rows` locks those that there are, so that one saved meanwhile is not overwritten by the one before, and yields for
-    each its row, its column and whose it is. `remedy` says what to do about one that no key opens.
+    `rows` locks the rows, so that a secret saved meanwhile is not overwritten by the older one. It yields the row, the
+    column, and whose secret it is. `remedy` says what to do about a secret that no key opens.
     """
 
     one: str
@@ -42,16 +42,16 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Rotated:
-    """How many secrets the newest key seals now, and whose can't be opened with any key."""
+    """How many secrets the newest key now seals, and whose secrets no key opens."""
 
     count: int
     unreadable: list[str]
 
 
 def rotate(session: Session, keys: MultiFernet, secrets: Secrets) -> Rotated:
-    """Seal every secret of this kind with the newest key, also beside running processes; never commits.
+    """Seal every secret of this kind with the newest key. Never commits; safe while other processes run.
 
-    Doing it again changes nothing more. A secret that no key opens stays as it is.
+    A second run changes nothing. A secret that no key opens stays as it is.
     """
     begin_writing(session)
     count, unreadable = 0, []

@@ -1,7 +1,7 @@
-"""Mails that wait, and sending what is due. No Flask; what a mail says is written by whoever had it sent.
+"""Queues mails and sends those that are due. No Flask; the text of a mail comes from the module that queued it.
 
-A mail is a row until a server has taken it, so no request waits for a mail server, and none is lost while it is away.
-Killed between sending and forgetting, we send it twice.
+A mail is a row until a server has accepted it, so no request waits for a mail server, and no mail is lost while it is
+away. If the worker is killed between sending a mail and deleting its row, the mail is sent twice.
 """
 
 import logging
@@ -36,17 +36,17 @@ def send(
     sign_up_id: str | None = None,
     account_id: int | None = None,
 ) -> None:
-    """Have the worker send a mail of this kind; it goes out only if the caller commits."""
+    """Queue a mail of this kind for the worker; it is sent only if the caller commits."""
     about = {"sign_up_id": sign_up_id, "account_id": account_id}
     session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, **about))
 
 
 @dataclass(frozen=True)
 class Mailer:
-    """How mails go out. `write` makes subject and text of a mail, or None where there is nothing to say any more.
+    """Sends mails. `write` returns the subject and text of a mail, or None if the mail is no longer needed.
 
-    `url` is `smtps://user:password@host:port`, or `smtp://` for a server that is spoken to in clear at first and then
-    encrypted, as every server has to be that is not on this machine.
+    `url` is `smtps://user:password@host:port`, or `smtp://` for STARTTLS, which is required unless the server is on
+    this machine.
     """
 
     url: str
@@ -63,7 +63,7 @@ class Mailer:
             try:
                 server.send_message(message)
             except smtplib.SMTPNotSupportedError:
-                # Letters that this server takes in no address are the recipient's trouble; the next mail can go out.
+                # The server can't handle the letters of this address: only this mail fails, the next can be sent.
                 raise smtplib.SMTPRecipientsRefused({message["To"]: (553, b"")}) from None
 
     @contextmanager
@@ -85,7 +85,10 @@ class Mailer:
 
 
 def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) -> int:
-    """Send what is due, each mail a unit of its own; how many went out. A server that is away is tried again later."""
+    """Send the mails that are due, each in a unit of work of its own. Returns how many were sent.
+
+    If the server is away, stops; the mails stay due for a later call.
+    """
     count = 0
     while found := _claim(session, mailer, clock()):
         mail, message = found
@@ -97,9 +100,9 @@ def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) ->
             code = next(iter(refusal.recipients.values()))[0]
             if 400 <= code < 500:
                 continue
-            log.warning("The mail server refuses the recipient of mail %d (%d); it is given up.", mail.id, code)
+            log.warning("The mail server refuses the recipient of mail %d (%d); the mail is dropped.", mail.id, code)
         except (smtplib.SMTPException, OSError) as error:
-            log.warning("Mail %d could not be sent (%s); it is tried again.", mail.id, type(error).__name__)
+            log.warning("Mail %d could not be sent (%s); we try again later.", mail.id, type(error).__name__)
             break
         begin_writing(session)
         change(session, delete(Mail).where(Mail.id == mail.id))
@@ -108,7 +111,7 @@ def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) ->
 
 
 def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, EmailMessage | None] | None:
-    """The next mail, which nobody else sends for a while, and its text; no text: what it was about is over."""
+    """The next due mail and its message, None if it is no longer needed. Nobody else gets this mail for a while."""
     begin_writing(session)
     mail = session.scalar(select(Mail).where(Mail.try_at <= now).order_by(Mail.try_at, Mail.id).limit(1))
     if mail is None:
@@ -127,10 +130,10 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
 
 
 def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage | None:
-    """The mail as it goes out; None where there is nothing to say any more."""
+    """The mail as it is sent; None if it is too old or no longer needed."""
     written = mailer.write(session, mail, now) if now - mail.made_at <= retry.MAIL_GIVEN_UP else None
     if written is None:
-        log.warning("Mail %d (%s) is given up: too old, or what it is about is not there.", mail.id, mail.kind)
+        log.warning("Mail %d (%s) is dropped: it is too old, or what it is about is gone.", mail.id, mail.kind)
         return None
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = written[0], mailer.sender, mail.email

@@ -1,4 +1,4 @@
-"""How a process of ours writes its log: a line an entry, in UTC, that no text in it can forge."""
+"""The process log: one line per entry, in UTC, so written that no text in an entry can pass for another entry."""
 
 import logging
 import re
@@ -11,11 +11,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]
 
 
 _LINK = re.compile(r"(?<=/links/)[\w-]+")
-"""A one-time link's token, which Flask tells with the address where something unforeseen happened."""
+"""A one-time link's token. Flask logs the address of a request that failed unexpectedly."""
 
 
 class _Lines(logging.Formatter):
-    """An entry begins at the line's beginning with its time, and whatever follows in it does not."""
+    """An entry starts at the beginning of a line with its time; its further lines are indented."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -27,7 +27,7 @@ class _Lines(logging.Formatter):
 
 
 def begin() -> None:
-    """Write our own entries and everybody's warnings to standard error; where logging is set up already, not at all."""
+    """Write our own entries and all warnings to standard error, unless logging is set up already."""
     if logging.getLogger().hasHandlers():
         return
     handler = logging.StreamHandler()
@@ -37,7 +37,7 @@ def begin() -> None:
 
 
 class Trouble:
-    """Says in the log once that something is away, and once that it is back; not each time that it is missed."""
+    """Logs once that something is away, and once that it is back, not each time that it is needed."""
 
     def __init__(self, what: str, meanwhile: str):
         self.what, self.meanwhile = what, meanwhile
@@ -52,7 +52,7 @@ class Trouble:
             self._is_away, self._away_at = True, time.monotonic()
 
     def ended(self, began_at: float | None = None) -> None:
-        """It answered. `began_at` is when that was begun, on the monotonic clock: before it went away is no sign."""
+        """It answered. An answer to a request begun (`began_at`, monotonic) before the last failure does not count."""
         with self._lock:
             if began_at is not None and began_at <= self._away_at:
                 return

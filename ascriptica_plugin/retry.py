@@ -1,4 +1,4 @@
-"""Every pause, back-off and number of tries, in one table. Knows nothing else.
+"""Every pause, back-off and number of tries, in one table.
 
 Read them as `retry.NAME`, so that a test can change one for everybody.
 """
@@ -7,12 +7,12 @@ import random
 from datetime import timedelta
 
 stretch = random.SystemRandom().uniform
-"""Stretches a pause by a random factor, so that those who wait for the same thing don't all come back at once."""
+"""Stretches a pause by a random factor, so that not everything that waits for the same thing returns at once."""
 
 # -- one seat ---------------------------------------------------------------------------------------------------------
 
 TRIES = 8
-"""Counted attempts, over about twenty minutes, before a seat that Canvas refuses is parked."""
+"""A seat that Canvas refuses is parked after so many counted attempts, which take about twenty minutes."""
 
 FIRST_BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=15)
@@ -25,61 +25,61 @@ def back_off(attempts: int) -> timedelta:
 
 
 PUT_OFF = timedelta(seconds=2)
-"""The pause of a seat whose person has another call in hand."""
+"""The pause of a seat whose person has another call under way."""
 
 LATE = timedelta(minutes=2)
-"""For how long after it was sent Canvas may still carry out a request; we listen for half a minute at most."""
+"""How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
 CANARY = timedelta(minutes=15)
-"""How often one of everything that is held for the same cause tries again."""
+"""Of all seats held for the same cause, one (the canary) tries again this often."""
 
 # -- one Canvas -------------------------------------------------------------------------------------------------------
 
 FLIGHT = 8
-"""Calls in flight for one connection. Ten of one token can never be throttled; web look-ups share the other two."""
+"""Calls in flight for one connection. Ten calls of one token are never throttled; web look-ups share the other two."""
 
 GROW_SECONDS = 5
-"""After Canvas asked us to go slower, one more call in flight this often."""
+"""After Canvas asked us to slow down, one more call is allowed in flight this often."""
 
 LONGEST_HOLD = timedelta(minutes=1)
-"""How often a Canvas that does not answer is asked at the least."""
+"""A Canvas that does not answer is asked again at least this often."""
 
 
 def hold_pause(cause: str, tries: int) -> timedelta:
-    """The pause before a Canvas that is on hold is asked again, after it was asked in vain so many times before.
+    """The pause before a Canvas that is on hold is asked again, after so many failed tries.
 
-    A token that is refused heals only when somebody acts, so it is tried no more often than a canary.
+    A refused token works again only when somebody acts, so it is tried no more often than a canary.
     """
     longest = LONGEST_HOLD if cause in ("canvas_down", "address_refused") else CANARY
     return min(FIRST_BACK_OFF * 2 ** min(tries, 10), longest) * stretch(0.8, 1.2)
 
 
 LOOK_UP_AGAIN = timedelta(minutes=15)
-"""The pause before a Canvas course that was not found, or can't be entered, is looked up again."""
+"""The pause before a Canvas course that was not found, or takes nobody, is looked up again."""
 
 LOOK_UP_FRESH = timedelta(days=1)
-"""How old what we know of a Canvas course may get."""
+"""What we know of a Canvas course is looked up again when it is this old."""
 
 FOLLOW_AGAIN = timedelta(minutes=15)
-"""The pause before a Canvas user is given a new name or email once more."""
+"""The pause before we try again to update the name or email of a Canvas user."""
 
 CHECK_SECONDS = 5
 """How long Course Settings wait for Canvas to check what was typed."""
 
 CHECK_AGAIN = timedelta(seconds=15)
-"""How often what could not be checked is checked again."""
+"""A connection that could not be checked when it was saved is checked again this often."""
 
 # -- the worker -------------------------------------------------------------------------------------------------------
 
 LEASE = timedelta(seconds=10)
-"""How long a worker that says nothing keeps the drain."""
+"""A worker that is silent keeps the drain for this long."""
 
 RENEW_SECONDS = 3
 GATHER_SECONDS = 0.01
-"""For how long an answer waits for others, to be written in the same unit of work."""
+"""An answer waits this long for others, so that one unit of work can store them all."""
 
 SHUTDOWN_SECONDS = 7
-"""How long a drain that was told to end waits for its calls."""
+"""How long a drain that was asked to stop waits for its calls."""
 
 # -- mails ------------------------------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ def test_a_secret_in_instance_that_others_can_read_is_told(app, private, instanc
     (instance / "environment").write_text("SECRET_KEY=x")
     (instance / "environment").chmod(0o640)
     assert wrong(app) == {
-        "Files": f"Other users of this machine can get at {instance}/environment. Run: chmod go= {instance}/environment"
+        "Files": f"Other users of this machine can access {instance}/environment. Run: chmod go= {instance}/environment"
     }
 
 

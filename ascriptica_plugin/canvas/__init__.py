@@ -1,4 +1,4 @@
-"""Canvas over HTTP: the client, its errors, the shapes of its answers, and what people paste of it.
+"""Canvas over HTTP: the client, its errors, the shapes of its answers, and the addresses and IDs that people paste.
 
-Knows no Flask and no database, so it can be lifted out and tried against any server.
+Knows no Flask and no database, so it can be used alone, against any server.
 """

@@ -1,6 +1,6 @@
-"""What people paste: Canvas's address, a course, an account. Pure text work; knows no Flask, no database, no network.
+"""Reads what people paste: the address of a Canvas, a course, a section or an account. Works on text only.
 
-Each function returns the tidy form or raises ValueError, whose text is a sentence for the person who typed.
+Each function returns the form that we store, or raises ValueError with a sentence for the person who typed it.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class _Site(NamedTuple):
-    """Where an address leads; the host in small ASCII letters, without brackets or a last dot."""
+    """Where an address leads; the host in lower-case ASCII, without brackets or a final dot."""
 
     scheme: str
     host: str
@@ -31,9 +31,9 @@ class _Site(NamedTuple):
 
 
 def canvas_url(typed: str, *, allow_private: bool = False) -> str:
-    """The web service URL `https://HOST/api/v1` from whatever names a Canvas: a bare host, any page of it, the URL.
+    """The web service URL `https://HOST/api/v1` from a host name, the address of any Canvas page, or the URL itself.
 
-    `allow_private` lets in private networks, and plain http on this machine itself.
+    `allow_private` allows private networks, and plain http on this machine itself.
     """
     text = typed.strip()
     if not text:
@@ -77,7 +77,7 @@ def canvas_account(typed: str, canvas_url: str | None = None) -> int:
     if found := _id(text):
         return int(found)
     if found := _id_in_address(text, "accounts"):
-        _refuse_elsewhere(text, canvas_url, "account", "the web service URL is of")
+        _refuse_elsewhere(text, canvas_url, "account", "the web service URL leads to")
         return int(found)
     raise ValueError("The Canvas root ID is the number after /accounts/ in Canvas's address bar.")
 
@@ -86,13 +86,13 @@ def canvas_account(typed: str, canvas_url: str | None = None) -> int:
 
 
 def _id(text: str, sis_form: str = "") -> str | None:
-    """A Canvas id without leading zeros, or a SIS id in that form; None if it is neither."""
+    """A Canvas id without leading zeros, or a SIS id as `sis_form:ID`; None if it is neither."""
     if re.fullmatch("0*[1-9][0-9]{0,18}", text):
         number = text.lstrip("0")
         return number if int(number) < 2**63 else None
     form, colon, value = text.partition(":")
     value = value.strip()
-    # Not printable: line breaks and NUL, which no SIS id has and PostgreSQL does not take.
+    # No SIS id has unprintable characters such as line breaks or NUL, which PostgreSQL does not accept.
     if sis_form and colon and form.lower() == sis_form and value and value.isprintable():
         return f"{sis_form}:{value}"
     return None
@@ -104,7 +104,7 @@ def _id_in_address(text: str, kind: str, sis_form: str = "") -> str | None:
 
 
 def _refuse_elsewhere(text: str, canvas_url: str | None, what: str, ours_is: str) -> None:
-    """Raise ValueError where a pasted address names a host, and another one than this Canvas's."""
+    """Raise ValueError if a pasted address names a host other than this Canvas's."""
     is_path_alone = re.match("/(?!/)", text)
     if canvas_url and not is_path_alone:
         there, ours = str(_site(text)), str(_site(canvas_url))
@@ -116,12 +116,12 @@ def _refuse_elsewhere(text: str, canvas_url: str | None, what: str, ours_is: str
 
 
 def _site(text: str) -> _Site:
-    """Where an address leads. Raises ValueError where it has no plain http or https host."""
+    """Where an address leads. Raises ValueError if it is not a plain http or https address."""
     if re.search(r"[\s\x00-\x1f\x7f\\]", text):
         raise ValueError("The address has a space or a line break in it. Copy it again from Canvas's address bar.")
     if len(text) > LONGEST:
         raise ValueError("That address is too long. Its beginning is enough, as in https://school.instructure.com.")
-    # A field that began with https:// already makes it twice.
+    # Pasting into a field that holds https:// already gives it twice.
     text = re.sub("^(https?://)+(?=https?://)", "", text, flags=re.IGNORECASE)
     match = re.match(r"([a-z][a-z0-9+.-]{0,30})://", text, re.IGNORECASE)
     scheme, rest = (match[1].lower(), text[match.end() :]) if match else ("https", text.lstrip("/"))
@@ -141,10 +141,10 @@ def _site(text: str) -> _Site:
 
 
 def _host(typed: str) -> str | None:
-    """The name or the IP address in the form in which it is looked up; None if it is neither."""
+    """The host name or IP address in the form in which it is looked up; None if it is neither."""
     try:
         if typed.startswith("["):
-            # Not a scoped one: its part after the % would need an encoding of its own.
+            # No scoped address: the part after its % would need an encoding of its own.
             return None if "%" in typed else str(ipaddress.IPv6Address(typed[1:-1]))
         host = typed.lower() if typed.isascii() else idna.encode(typed, uts46=True).decode()
     except ValueError:
@@ -153,7 +153,7 @@ def _host(typed: str) -> str | None:
     labels = host.split(".")
     if len(host) > 253 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
         return None
-    # Resolvers read 127.1, 0x7f.1 and 2130706433 as IP addresses too; here an IP address looks like one.
+    # Resolvers also read 127.1, 0x7f.1 and 2130706433 as IP addresses; we accept only the usual form.
     if re.fullmatch("[0-9]+|0x[0-9a-f]*", labels[-1]):
         return host if _is_ip(host) else None
     return host if len(labels) == 1 or len(labels[-1]) > 1 else None

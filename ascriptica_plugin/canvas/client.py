@@ -1,16 +1,13 @@
-"""Canvas LMS's REST API: as much of it as keeping seats in step needs.
+"""A client for the part of Canvas LMS's REST API that we use.
 
-Every call goes through `CanvasClient._exchange`, so none can forget its timeouts, its deadline, the User-Agent or the
+Every call goes through `CanvasClient._exchange`, so every call has the timeouts, the deadline, the User-Agent and the
 check of where the connection really goes. Facts about Canvas name their source file in instructure/canvas-lms in
 brackets.
 """
 
-import json
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,22 +15,10 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .. import __version__
-from .errors import (
-    SOMETHING_ELSE,
-    AddressRefused,
-    CanvasDown,
-    CourseConcluded,
-    NotFound,
-    PermissionMissing,
-    Redirected,
-    Refused,
-    Throttled,
-    TokenRefused,
-    Unreachable,
-)
+from .answers import Answers, body_of, clock_of, path_and_query
+from .errors import SOMETHING_ELSE, AddressRefused, CanvasDown, Unreachable
 from .shapes import (
     LONGEST_TEXT,
-    NOT_STORABLE,
     Account,
     Course,
     Enrollment,
@@ -44,15 +29,10 @@ from .shapes import (
     read_enrollment,
     read_section,
     read_user,
-    storable,
 )
 from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
-
-
-MAX_ANSWER_BYTES = 5_000_000
-
 
 MAX_PAGES = 20
 
@@ -60,10 +40,9 @@ MAX_PAGES = 20
 class CanvasClient:
     """One Canvas, one token, one pool of connections; safe to call from several threads at once.
 
-    `url` ends in /api/v1. `timeout_seconds` bounds the wait for a connection and for each piece of an answer,
-    `deadline_seconds` a whole call, so that an answer that trickles can't last for ever. `ca_file` has the authorities
-    that may vouch for Canvas's certificate; None: those that everybody trusts. Every method may raise any
-    `CanvasError`.
+    `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
+    `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
+    None: the usual ones. Every method may raise any `CanvasError`.
     """
 
     def __init__(
@@ -80,10 +59,10 @@ class CanvasClient:
         self.url = url
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
-        self._told: tuple[datetime, float] | None = None
-        self._token = _searched(token)
+        self._clock: tuple[datetime, float] | None = None
+        self._answers = Answers(token)
         self._session = Session()
-        # Neither a proxy nor a .netrc from the environment may come between the token and Canvas.
+        # No proxy and no .netrc from the environment may stand between the token and Canvas.
         self._session.trust_env = False
         self._session.verify = ca_file or True
         self._session.headers.update(
@@ -105,16 +84,16 @@ class CanvasClient:
         self._session.close()
 
     def time(self) -> datetime | None:
-        """What Canvas's clock shows now, reckoned from its latest answer however ours is set; None before the first."""
-        if self._told is None:
+        """The time now on Canvas's clock, from its latest answer, whatever our clock says; None before the first."""
+        if self._clock is None:
             return None
-        then, at = self._told
+        then, at = self._clock
         return then + timedelta(seconds=time.monotonic() - at)
 
     # -- whose token, which account -----------------------------------------------------------------------------
 
     def myself(self) -> User:
-        """GET users/self: whose token this is; also the harmless probe [users_controller.rb]."""
+        """GET users/self: the owner of the token; also used as the harmless probe [users_controller.rb]."""
         return read_user(self._call("GET", "users/self"))
 
     def account(self, account_id: int | str) -> Account:
@@ -122,29 +101,29 @@ class CanvasClient:
         return read_account(self._call("GET", f"accounts/{account_id}"))
 
     def permissions(self, account_id: int, names: list[str]) -> dict[str, bool]:
-        """GET accounts/:id/permissions; a name that this Canvas doesn't know answers False."""
+        """GET accounts/:id/permissions; a name that this Canvas doesn't know is False."""
         answer = self._call("GET", f"accounts/{account_id}/permissions", {"permissions[]": names})
         return {name: answer.get(name) is True for name in names}
 
     # -- users ------------------------------------------------------------------------------------------------------
 
     def user(self, user_id: int | str) -> User:
-        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or unseen user is NotFound."""
+        """GET users/:id, also `sis_user_id:X` and `sis_login_id:X`; a deleted or invisible user is NotFound."""
         return read_user(self._call("GET", f"users/{_path_id(user_id)}"))
 
     def search_users(self, account_id: int, term: str) -> list[User]:
-        """GET accounts/:id/users: every user in whose name, login, SIS id or email the term occurs, all pages.
+        """GET accounts/:id/users: every user whose name, login, SIS id or email contains the term, all pages.
 
-        A substring search: compare what it finds exactly [lib/user_search.rb].
+        The caller has to compare the results exactly [lib/user_search.rb].
         """
         query = {"search_term": term, "include[]": "email", "per_page": 100}
         return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
 
     def create_user(self, account_id: int, *, name: str, login: str, sis_user_id: str | None = None) -> User:
-        """POST accounts/:id/users, registered at once and without mail.
+        """POST accounts/:id/users: registered at once, without a mail.
 
-        Raises Refused whose `taken` names `unique_id` or `sis_user_id` where a login has it already; not idempotent,
-        but safe to repeat for that reason [users_controller.rb, models/pseudonym.rb].
+        Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken` names them. So it is safe to
+        repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
         """
         form = {
             "user[name]": name,
@@ -171,7 +150,7 @@ class CanvasClient:
         return read_section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
 
     def sections(self, course_id: int) -> list[Section]:
-        """GET courses/:id/sections: its active sections by name, all pages [sections_controller.rb]."""
+        """GET courses/:id/sections: the active sections, by name, all pages [sections_controller.rb]."""
         return [read_section(row) for row in self._pages(f"courses/{course_id}/sections", {"per_page": 100})]
 
     # -- enrollments ------------------------------------------------------------------------------------------------
@@ -187,8 +166,8 @@ class CanvasClient:
     ) -> Enrollment:
         """POST courses/:id/enrollments as a student; `state` is active or invited.
 
-        Idempotent for one course, user and section; brings a deleted, inactive or completed row back under the same
-        id. `user_id` may be `sis_user_id:X`. NotFound means course, section or user [enrollments_api_controller.rb].
+        Idempotent for one course, user and section; restores a deleted, inactive or completed row under the same id.
+        `user_id` may be `sis_user_id:X`. NotFound: course, section or user is missing [enrollments_api_controller.rb].
         """
         form = {
             "enrollment[user_id]": str(user_id),
@@ -202,15 +181,18 @@ class CanvasClient:
         return read_enrollment(self._call("POST", f"courses/{course_id}/enrollments", form))
 
     def unenroll(self, course_id: int, enrollment_id: int, task: str = "delete") -> Enrollment:
-        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude (which Canvas does by default).
+        """DELETE courses/:id/enrollments/:eid; `task` is delete, deactivate or conclude, which is Canvas's default.
 
-        NotFound where the row is deleted already, unknown, or another course's [enrollments_api_controller.rb].
+        NotFound if the row is deleted already, unknown, or of another course [enrollments_api_controller.rb].
         """
         return read_enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": task}))
 
     def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
-        """GET courses/:id/enrollments of one user as a student, in every state (all but active and invited are
-        hidden unless named); an unknown user or course is NotFound [enrollments_api_controller.rb]."""
+        """GET courses/:id/enrollments: one user's enrollments as a student, in every state.
+
+        Canvas shows only active and invited ones unless states are named; an unknown user or course is NotFound
+        [enrollments_api_controller.rb].
+        """
         query = {
             "user_id": str(user_id),
             "type[]": "StudentEnrollment",
@@ -219,7 +201,7 @@ class CanvasClient:
         }
         return [read_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
 
-    # -- one way out ------------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
         until = time.monotonic() + self.deadline_seconds
@@ -231,9 +213,9 @@ class CanvasClient:
             following = response.links.get("next", {}).get("url")
             if not following:
                 return
-            # The link is opaque but for its host: only its path is followed, never to another server, and never with
-            # the token, because addresses are written into logs.
-            path, query = _path_and_query(self._heard(following)), {}
+            # Only the link's path and query are used, so it can't lead to another server. A token in it is removed,
+            # because addresses are logged.
+            path, query = path_and_query(self._answers.clean(following)), {}
         raise CanvasDown(f"Canvas's list {path.partition('?')[0][:LONGEST_TEXT]} does not end after {MAX_PAGES} pages.")
 
     def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
@@ -258,9 +240,9 @@ class CanvasClient:
                 )
                 arrived = time.monotonic()
                 with response:
-                    body = _read(response)
+                    body = body_of(response)
                 if deadline.passed:
-                    # Cut off by us, the headers or a body of no stated length seem to have ended.
+                    # After our cut the headers, or a body without a stated length, seem complete.
                     raise TimeoutError
             except PrivateAddress as error:
                 raise AddressRefused(str(error)) from None
@@ -269,134 +251,13 @@ class CanvasClient:
                     raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
                 kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
                 raise kind(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
-        self._note_clock(response, arrived)
+        if (moment := clock_of(response)) is not None:
+            self._clock = moment, arrived
         try:
-            return response, self._judge(response, body)
+            return response, self._answers.read(response, body)
         except RecursionError:
             raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
-
-    def _note_clock(self, response: requests.Response, arrived: float) -> None:
-        try:
-            told = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError, TypeError, OverflowError):
-            return
-        if told.tzinfo is not None:
-            self._told = told, arrived
-
-    def _judge(self, response: requests.Response, body: bytes) -> Any:
-        """The answer's JSON, or the error that says who acts now."""
-        status = response.status_code
-        if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
-            raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
-        if 300 <= status < 400:
-            there = _host(response.headers.get("Location", "")) or "another page"
-            where = self._heard(there)[:LONGEST_TEXT]
-            raise Redirected(f"The address leads on to {where}; Canvas's own address is needed.", status)
-        if status >= 500 or status == 408:
-            raise CanvasDown(f"Canvas answered with its error {status}.", status)
-        try:
-            answer = self._heard(json.loads(body))
-        except ValueError:
-            raise CanvasDown("A web page answered where Canvas's data should be.", status) from None
-        if status < 300:
-            return answer
-        words = _words(answer)
-        if status == 401 and "WWW-Authenticate" in response.headers:
-            raise TokenRefused(f"Canvas refused the token: {words}", status)
-        if "concluded course" in words and status in (400, 403):
-            raise CourseConcluded(f"Canvas said: {words}", status)
-        if status in (401, 403):
-            raise PermissionMissing(f"Canvas said: {words}", status)
-        if status == 404:
-            raise NotFound(f"Canvas said: {words}", status)
-        raise Refused(f"Canvas said: {words}", status, _taken(answer))
-
-    def _heard(self, said: Any) -> Any:
-        """What Canvas said, in any of JSON's shapes, made `storable`, and without our token, which it may give back,
-        also with such signs between its letters as are taken out."""
-        if isinstance(said, str):
-            bare = NOT_STORABLE.sub("", said)
-            without, found = self._token.subn("[token]", bare)
-            return storable(without if found else said)
-        if isinstance(said, dict):
-            return {name: self._heard(value) for name, value in said.items()}
-        return [self._heard(value) for value in said] if isinstance(said, list) else said
-
-
-def _read(response: requests.Response) -> bytes:
-    body = bytearray()
-    while chunk := response.raw.read1(65536, decode_content=True):
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ValueError("the answer was too large")
-    return bytes(body)
-
-
-def _pause_seconds(response: requests.Response) -> float:
-    """How long until the bucket has room for a call again: it holds 50 back for each and leaks 10 a second."""
-    try:
-        remaining = float(response.headers["X-Rate-Limit-Remaining"])
-    except (KeyError, ValueError):
-        remaining = 0.0
-    return min(max(1.0, (50 - remaining) / 10), 60.0)
-
-
-def _searched(token: str) -> re.Pattern[str]:
-    """What finds the token as it is and as addresses quote it, in letters of either size, as a host's name would have
-    it. What is so short is no token but a mistake, and stands in many words."""
-    if len(token) < 8:
-        return re.compile("(?!)")
-    return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
-
-
-def _words(answer: Any) -> str:
-    """Canvas's own sentences in an error body of any of its shapes."""
-    return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
-
-
-def _sentences(answer: Any) -> Iterator[str]:
-    if isinstance(answer, dict):
-        for key in ("message", "error"):
-            if isinstance(answer.get(key), str):
-                yield answer[key]
-        for key, value in answer.items():
-            if isinstance(value, dict | list):
-                yield from _sentences(value)
-            elif key == "errors" and isinstance(value, str):
-                yield value
-    elif isinstance(answer, list):
-        for value in answer:
-            yield from [value] if isinstance(value, str) else _sentences(value)
-
-
-def _taken(answer: Any) -> frozenset[str]:
-    if isinstance(answer, dict):
-        attribute = answer.get("attribute")
-        own = {attribute} if answer.get("type") == "taken" and isinstance(attribute, str) else set()
-        return frozenset(own).union(*(_taken(value) for value in answer.values()))
-    if isinstance(answer, list):
-        return frozenset().union(*(_taken(value) for value in answer))
-    return frozenset()
 
 
 def _path_id(value: int | str) -> str:
     return quote(str(value), safe=":")
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _path_and_query(link: str) -> str:
-    """What comes after /api/v1/ in an address that Canvas gave."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        raise CanvasDown(SOMETHING_ELSE, 200) from None
-    _, found, path = parts.path.partition("/api/v1/")
-    if not found:
-        raise CanvasDown(SOMETHING_ELSE, 200)
-    return f"{path}?{parts.query}"

@@ -1,12 +1,12 @@
-"""Everything that a call to Canvas can fail with."""
+"""The errors that a call to Canvas can raise."""
 
 SOMETHING_ELSE = "Canvas answered something other than what was asked for."
 
 
 class CanvasError(Exception):
-    """A call that brought no answer we can use; `str()` of it is a sentence that may be shown to an administrator.
+    """A call without a usable answer; `str()` of it is a sentence that may be shown to an administrator.
 
-    `leaves_doubt`: whether Canvas may have done what was asked, or still do it.
+    `leaves_doubt`: whether Canvas may have carried out the request, or may still do so.
     """
 
     leaves_doubt = False
@@ -17,13 +17,13 @@ class CanvasError(Exception):
 
 
 class CanvasDown(CanvasError):
-    """Nothing that Canvas itself would say: no connection, no answer in time, a 5xx, or a web page instead of data."""
+    """No proper answer from Canvas: no connection, no answer in time, a 5xx, or a web page instead of data."""
 
     leaves_doubt = True
 
 
 class Unreachable(CanvasDown):
-    """No connection came about, so nothing was asked."""
+    """There was no connection, so Canvas did not get the request."""
 
     leaves_doubt = False
 
@@ -33,11 +33,11 @@ class AddressRefused(CanvasError):
 
 
 class Redirected(CanvasDown):
-    """Canvas sent us to another address; we never follow, because the token would travel along."""
+    """Canvas redirected us to another address. We never follow, because the token would be sent there."""
 
 
 class Throttled(CanvasError):
-    """Too many calls at once; `pause_seconds` says how long Canvas wants quiet [request_throttle.rb]."""
+    """Too many calls at once; after `pause_seconds` Canvas accepts calls again [request_throttle.rb]."""
 
     def __init__(self, message: str, status: int, pause_seconds: float):
         super().__init__(message, status)
@@ -45,11 +45,11 @@ class Throttled(CanvasError):
 
 
 class TokenRefused(CanvasError):
-    """401 with a WWW-Authenticate header: the token itself is dead [doc/api/oauth.md]."""
+    """401 with a WWW-Authenticate header: the token is not valid any more [doc/api/oauth.md]."""
 
 
 class PermissionMissing(CanvasError):
-    """401 or 403 without that header: the token lives, its owner may not do this."""
+    """401 or 403 without that header: the token is valid, but its owner may not do this."""
 
 
 class NotFound(CanvasError):
@@ -57,7 +57,7 @@ class NotFound(CanvasError):
 
 
 class Refused(CanvasError):
-    """Any other 4xx; the message carries Canvas's own words, `taken` the attributes that exist already."""
+    """Any other 4xx; the message has Canvas's own words, `taken` the attributes that are in use already."""
 
     def __init__(self, message: str, status: int, taken: frozenset[str] = frozenset()):
         super().__init__(message, status)

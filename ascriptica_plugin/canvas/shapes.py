@@ -1,7 +1,7 @@
-"""What Canvas answers, as small frozen dataclasses, and reading them from its JSON.
+"""What Canvas answers, as small frozen dataclasses that are read from its JSON.
 
-A Canvas may be broken, or lie. What is read here can be stored in any database and shown on any page: its texts are
-`storable`, its ids fit their columns, its times have a zone.
+A Canvas may be broken, or lie. What is read here can be stored in any database and shown on any page: texts are
+`storable`, ids fit their columns, times have a zone.
 """
 
 import re
@@ -16,10 +16,10 @@ from .errors import SOMETHING_ELSE, CanvasDown
 T = TypeVar("T")
 
 HIGHEST_ID = 2**63 - 1
-"""What a column of numbers holds, and more than Canvas ever gives."""
+"""The highest number that fits the columns; Canvas's ids are lower."""
 
 LONGEST_TEXT = 255
-"""Canvas's own limit of a name, a login or a SIS ID, and that of the columns they are kept in."""
+"""Canvas's own limit for a name, a login or a SIS ID, and the size of our columns for them."""
 
 _SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 NOT_STORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -27,7 +27,7 @@ NOT_STORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-
 
 @dataclass(frozen=True)
 class User:
-    """A Canvas user. `login_id`, `email` and `sis_user_id` are None also where the token may not see them."""
+    """A Canvas user. `login_id`, `email` and `sis_user_id` are also None if the token may not see them."""
 
     id: int
     name: str
@@ -76,7 +76,7 @@ class Enrollment:
 
 
 def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
-    """A reader of rows that tells a row without what it needs by a CanvasError."""
+    """Make the reader raise CanvasDown for a row that lacks a value or has a wrong one."""
 
     @wraps(read)
     def checked(row: dict) -> T:
@@ -89,10 +89,9 @@ def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
 
 
 def storable(said: str) -> str:
-    """A text of Canvas's as any database takes it and any page shows it: in one line, without control characters and
-    halves of signs, which no UTF-8 has.
+    """A text that any database can store and any page can show: one line, no control characters, no lone surrogates.
 
-    The sign � stands where one was, so that no login becomes equal to another's.
+    Each of those becomes �, so that no login becomes equal to another one.
     """
     return NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", _SPACES.sub(" ", said))
 
@@ -102,7 +101,7 @@ def _text(value: Any) -> str | None:
 
 
 def _id(value: Any) -> int:
-    """A number, or one in digits as `canvas-string-ids` asks for; OverflowError where no column holds it."""
+    """An id, also as text, which `canvas-string-ids` asks for. Raises OverflowError if it does not fit our columns."""
     digits = isinstance(value, str) and value.isascii() and value.isdigit()
     if not digits and type(value) is not int:
         raise TypeError
@@ -113,11 +112,11 @@ def _id(value: Any) -> int:
 
 
 def _time(value: str) -> datetime:
-    """In UTC; ValueError for one that names no zone."""
-    told = datetime.fromisoformat(value)
-    if told.tzinfo is None:
+    """A time in UTC. Raises ValueError if it has no zone."""
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
         raise ValueError
-    return told.astimezone(UTC)
+    return moment.astimezone(UTC)
 
 
 @_reader

@@ -1,7 +1,7 @@
-"""HTTP that goes only where it may, and ends when it must: what requests alone does not promise.
+"""HTTP with two promises that requests alone does not make: where it connects, and when it ends.
 
-Knows nothing of Canvas. A `Session` with a `GuardedAdapter` connects to public addresses only, unless allowed; a
-`Deadline` around an exchange ends it as a whole, however slowly its bytes trickle.
+Knows nothing of Canvas. A `Session` with a `GuardedAdapter` connects only to public addresses, unless others are
+allowed. A `Deadline` ends a whole exchange, even if its bytes trickle.
 """
 
 import ipaddress
@@ -38,7 +38,7 @@ class PrivateAddress(HTTPError):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, seen also through IPv4-in-IPv6 forms."""
+    """Whether an IP address is on the public internet; an IPv4 address inside an IPv6 one counts as itself."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[-4:]) if ip in _NAT64 else None)
@@ -49,15 +49,14 @@ def is_public(address: str) -> bool:
 
 
 class Session(requests.Session):
-    """requests' session, which would otherwise read a redirect's whole answer to prepare the request it leads to."""
+    """requests' session without redirects, for which it would read a whole body to prepare the next request."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
 
 
 class _Answer(HTTPResponse):
-    """An answer whose headers are those that can be read. urllib3 would quote the others in the log, and they may give
-    back what was sent."""
+    """An answer without the headers that can't be parsed. urllib3 would log them, and they may contain what we sent."""
 
     def begin(self) -> None:
         super().begin()
@@ -66,10 +65,10 @@ class _Answer(HTTPResponse):
 
 
 class _Watched(_Base):
-    """A connection that ends at its thread's deadline and goes only to addresses that are allowed.
+    """A connection that ends at its thread's deadline and goes only to allowed addresses.
 
-    The name is resolved here, once, and exactly the address that was judged is connected to: a name that points
-    inside later on than it was typed is refused as well.
+    The name is resolved here, once, and we connect to exactly the address that was checked. So a name that points to a
+    private network only later is refused too.
     """
 
     allow_private = False
@@ -94,7 +93,7 @@ class _Watched(_Base):
                     if address == addresses[-1]:
                         raise
                 else:
-                    # TLS's handshake is next, and ends at this socket's timeout.
+                    # The TLS handshake is next; this socket's timeout limits it.
                     connected.settimeout(Deadline.at_most(timeout))
                     return connected
         finally:
@@ -107,7 +106,7 @@ class _Watched(_Base):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """requests over connections of `_Watched`; never retries by itself, because the ledger owns all retries."""
+    """An adapter whose connections are `_Watched`. It never retries, because the ledger decides about retries."""
 
     def __init__(self, allow_private: bool, pool_maxsize: int):
         self.allow_private = allow_private
@@ -125,9 +124,9 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class Deadline:
-    """Ends the calling thread's exchange after so many seconds by shutting down the socket it waits on.
+    """Ends the calling thread's exchange after so many seconds, by shutting down its socket.
 
-    requests' own read timeout starts anew with every byte, and nothing but the socket's end wakes a blocked read.
+    requests' own read timeout starts again with every byte, and only a closed socket wakes a blocked read.
     """
 
     _here = threading.local()
@@ -149,7 +148,7 @@ class Deadline:
         self._here.deadline = None
 
     def left(self) -> float:
-        """The seconds until the end, never less than a moment: none at all is no timeout to a socket."""
+        """The seconds until the end, always more than 0, which a socket would take for non-blocking."""
         return max(self._until - time.monotonic(), 0.001)
 
     @classmethod
@@ -169,14 +168,14 @@ class Deadline:
         self.passed = True
         if self._socket is not None:
             try:
-                # Not SSLSocket.shutdown, which would first take the encryption off under the reading thread.
+                # Not SSLSocket.shutdown, which would first remove the encryption while the other thread reads.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
                 return
 
 
 def cause_of(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The error of that kind that lies at the bottom of requests' and urllib3's wrapping, if any."""
+    """The error of that kind inside the errors of requests and urllib3 that wrap it, or None."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, kind):
@@ -198,5 +197,5 @@ def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> str
     if cause_of(error, NameResolutionError):
         return f"There is no server named {host}."
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return f"{host} gave an answer that could not be read."
+        return f"{host} sent an answer that could not be read."
     return f"{host} could not be reached."

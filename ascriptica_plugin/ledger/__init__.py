@@ -1,5 +1,4 @@
-"""The ledger: which registrations claim which seats, what is due, and what came of it.
+"""The ledger: which registrations claim which seats, which seats are due, and what came of them.
 
-Knows the tables; no Flask, no Canvas client, no RQ. Never commits: whoever opened the unit of work does. Every time is
-an argument.
+Knows the tables; no Flask, no Canvas client, no RQ. Never commits: the caller does. Every time is an argument.
 """

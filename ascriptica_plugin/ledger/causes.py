@@ -1,6 +1,6 @@
-"""What can stand between a registration and Canvas: for each cause who acts, what we do, and what people read.
+"""What can keep a registration from reaching Canvas: for each cause who acts, what we do, and what people read.
 
-Text and policy only; delivery names the cause, the ledger keeps it, pages show it.
+Text and policy only: `sync` names the cause, the ledger stores it, pages show it.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """`heals_itself`: one of everything held for it tries again now and then, and its success releases the rest.
+    """`heals_itself`: one of the seats held for it tries again now and then, and its success releases the rest.
 
-    `of_one`: it concerns one person at a time, though many may have it. `asks`: trying again is pointless, since only
-    a person's answer helps. `title`, `remedy` are for administrators (`{detail}` is Canvas's or our own words),
-    `participant` for participants.
+    `of_one`: it concerns one person at a time, though many people may have it. `asks`: trying again is pointless, as
+    only a person's answer helps. `title` and `remedy` are for administrators (`{detail}` is Canvas's answer or our own
+    words), `participant` is for participants.
     """
 
     title: str
@@ -23,36 +23,37 @@ class Cause:
     asks: bool = False
 
 
-SOON = "Your place is safe. We are adding you to Canvas and keep trying by ourselves."
+SOON = "Your place is safe. We are adding you to Canvas, and we keep trying automatically."
 OFFICE = "Your place is safe. The office has to sort something out in Canvas before you can get in."
 
 CAUSES: dict[str, Cause] = {
     "canvas_down": Cause(
         "Canvas is not answering",
-        "{detail} There is nothing to do: registrations go on, and everything that waits is sent when Canvas is back.",
+        "{detail} There is nothing to do: people can still register, and everything that waits is sent when Canvas is "
+        "back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
     ),
     "address_refused": Cause(
         "The Canvas address leads into a private network",
-        "{detail} The token is not sent there. If Canvas has not moved, ask whoever looks after its name in the DNS; "
-        "everything that waits is sent when the name leads to Canvas again.",
+        "{detail} The token is not sent there. If Canvas has not moved, ask the person who manages its name in the "
+        "DNS. Everything that waits is sent when the name leads to Canvas again.",
         OFFICE,
     ),
     "throttled": Cause(
-        "Canvas asks us to go slower",
-        "It is busy at the moment. There is nothing to do: everybody is on the way, as fast as Canvas takes them.",
+        "Canvas asks us to slow down",
+        "It is busy at the moment. There is nothing to do: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
     ),
     "token_dead": Cause(
         "Canvas no longer accepts the token",
-        "{detail} The token is our key to Canvas. Make a new one there and paste it into Course Settings, which say "
-        "how; everything that waits is then sent.",
+        "{detail} The token is our key to Canvas. Make a new one there and paste it into Course Settings, which "
+        "explain how. Everything that waits is then sent.",
         OFFICE,
     ),
     "token_unreadable": Cause(
         "The saved token can't be read any more",
-        "This server's secret key has changed since it was saved. Paste the token into Course Settings again; "
-        "everything that waits is then sent.",
+        "This server's secret key has changed since it was saved. Paste the token into Course Settings again. "
+        "Everything that waits is then sent.",
         OFFICE,
     ),
     "permission_missing": Cause(
@@ -85,7 +86,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "course_concluded": Cause(
         "The Canvas course is concluded",
-        "Canvas takes nobody into a concluded course. In the Canvas course's settings, move its end date or "
+        "Nobody can be enrolled in a concluded course. In the Canvas course's settings, move its end date or "
         "un-conclude it.",
         OFFICE,
     ),
@@ -96,12 +97,12 @@ CAUSES: dict[str, Cause] = {
     ),
     "not_looked_up": Cause(
         "The Canvas course could not be found",
-        "What Canvas said stands beside each course. Open the course and choose its Canvas course again.",
+        "Canvas's answer is shown beside each course. Open the course and choose its Canvas course again.",
         SOON,
     ),
     "other_canvas": Cause(
         "Associated in the Canvas used before",
-        "Open each course and associate it again, so that its people get into the Canvas in use.",
+        "Open each course and associate it again, so that its participants get into the Canvas in use.",
         OFFICE,
         heals_itself=False,
     ),
@@ -114,9 +115,9 @@ CAUSES: dict[str, Cause] = {
     ),
     "no_account": Cause(
         "Has no Canvas user",
-        "Course Settings say that we don't create users. Create one in Canvas with this email as login, and we find "
+        "Course Settings don't let us create users. Create one in Canvas with this email as login, and we will find "
         "it; or let us create users.",
-        "Your place is safe. The office has to make a Canvas account for you before you can get in.",
+        "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         of_one=True,
     ),
     "found_there": Cause(
@@ -129,14 +130,14 @@ CAUSES: dict[str, Cause] = {
     ),
     "refused": Cause(
         "Canvas refused",
-        "What Canvas said stands beside each person. Put right what it names, then try again.",
+        "Canvas's answer is shown beside each person. Correct what it names, then try again.",
         OFFICE,
         heals_itself=False,
         of_one=True,
     ),
     "our_fault": Cause(
         "Something unforeseen went wrong on our side",
-        "There is nothing to do in Canvas. We keep trying; if it stays, tell whoever runs this server that the "
+        "There is nothing to do in Canvas. We keep trying. If it stays, tell the person who runs this server that the "
         "worker's log has the details.",
         SOON,
         of_one=True,
@@ -154,5 +155,5 @@ PERMISSIONS = {
 
 
 def remedy(cause: str, scope: str = "", detail: str | None = None) -> str:
-    """The administrator's sentence for a cause, filled in."""
+    """The remedy of a cause, filled in, for administrators."""
     return CAUSES[cause].remedy.format(scope=PERMISSIONS.get(scope, scope), detail=detail or "").strip()

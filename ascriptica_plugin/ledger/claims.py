@@ -1,6 +1,6 @@
-"""Claims: which registrations stand on which seats. A change of the claims makes the seat due.
+"""Claims: which registrations need which seats. A change of its claims makes a seat due.
 
-What the office's unit of work writes. Never commits.
+The office writes them in its own unit of work. Never commits.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,7 @@ FRESH = {
     "parked_at": None,
     "kept": False,
 }
-"""The columns of a seat that nothing stands in the way of."""
+"""The columns of a seat that nothing blocks."""
 
 
 def claim(
@@ -37,7 +37,7 @@ def claim(
     """Claim seats in the course's Canvas course for its registered participants, or for one or some registrations.
 
     A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
-    claims elsewhere stay until the new seat has settled: into the new place first, then out of the old.
+    claims elsewhere stay until the new seat has settled: people enter the new place before they leave the old one.
     """
     association = session.get(Association, course_id, populate_existing=True)
     if association is None or association.canvas_course_id is None or association.connection_id is None:
@@ -81,12 +81,13 @@ def claim(
             set_={"version": Seat.version + 1, "changed_at": now, **FRESH},
         )
         session.execute(upsert, seats)
-        # Named one by one, since PostgreSQL would take its time to find them in a course that has just grown large.
+        # Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
         theirs = select(Seat.id).where(
             Seat.participant_id.in_([seat["participant_id"] for seat in seats]),
             *(getattr(Seat, k) == v for k, v in place.items()),
         )
-        # A claim made anew on the way back (A, B, A) becomes the newest one, and the seat has one at every moment.
+        # On the way back (A, B, A) a new claim replaces the old one, so that it is the newest; both in one transaction,
+        # so the seat always has one.
         there_now = update(Claim).where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
         change(session, there_now.where(Claim.seat_id.in_(theirs)).values(ended_at=now))
         session.execute(
@@ -102,19 +103,19 @@ def claim(
 
 
 def end_for(session: Session, registrations: ColumnElement[bool], now: datetime) -> None:
-    """End every live claim of the registrations that the condition on Registration picks."""
+    """End every live claim of the registrations that match the condition on Registration."""
     end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now)
 
 
 def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    """End the live ones of the claims that the condition on Claim picks."""
+    """End the live claims that match the condition on Claim."""
     live = and_(which, Claim.ended_at.is_(None))
     make_due(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
     change(session, update(Claim).where(live).values(ended_at=now))
 
 
 def make_due(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    """What the picked seats should be has changed, or may have: Canvas has to be made to agree anew."""
+    """Make the matching seats due, because what they should be has changed, or may have."""
     lock_seats(session, which)
     change(session, update(Seat).where(which).values(version=Seat.version + 1, changed_at=now, **FRESH))
     session.info[RANG] = True

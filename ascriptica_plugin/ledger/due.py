@@ -1,4 +1,4 @@
-"""Which seats are due now, and in which order; what waits, and making it due again."""
+"""Which seats are due now, and in which order; which wait, and making those due again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,8 +18,8 @@ def unsettled(connection_id: int) -> ColumnElement[bool]:
 
 
 def due(connection_id: int, now: datetime) -> ColumnElement[bool]:
-    """SQL for the seats that are acted on now."""
-    # A time further off than the longest back-off was set by a clock that has stepped back since: due.
+    """SQL for the seats that the drain takes up now, without canaries."""
+    # A time later than the longest back-off allows was set by a clock that has stepped back since: due.
     time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + retry.LONGEST_BACK_OFF * 1.5)
     return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
 
@@ -34,13 +34,13 @@ def _canaries(connection_id: int, now: datetime) -> Select[int]:
 
 
 def anything_due(session: Session, connection_id: int, now: datetime) -> bool:
-    """Whether a drain would find work, told without a lock."""
+    """Whether a drain would find work; takes no lock."""
     one = select(Seat.id).where(due(connection_id, now)).limit(1)
     return session.scalar(one) is not None or session.scalar(_canaries(connection_id, now).limit(1)) is not None
 
 
 def due_ids(session: Session, connection_id: int, now: datetime, limit: int, without: Collection[int]) -> list[int]:
-    """Ids of due seats, courses that start soonest first, a canary of everything held among them."""
+    """Ids of due seats, those of courses that start soonest first, then one canary for each cause of held seats."""
     canaries = list(session.scalars(_canaries(connection_id, now)))
     soonest = (
         select(func.min(Course.starts_at))
@@ -59,12 +59,15 @@ def due_ids(session: Session, connection_id: int, now: datetime, limit: int, wit
 
 
 def waits() -> ColumnElement[bool]:
-    """SQL for the seats that something stands in the way of: held, parked, or put off after a counted attempt."""
+    """SQL for the seats that something blocks: held, parked, or put off after a counted attempt."""
     return and_(Seat.settled_version < Seat.version, Seat.cause.is_not(None))
 
 
 def try_again(session: Session, connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
-    """`release` because a person asks; a connection on hold asks Canvas at once too, since else nothing would move."""
+    """`release`, because a person asked for it. A connection on hold asks Canvas at once, as its hold blocks all seats.
+
+    Returns how many seats are due again.
+    """
     if connection.hold_cause:
         connection.hold_until_at = now
         session.info[claims.RANG] = True
@@ -72,7 +75,7 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
 
 
 def release(session: Session, *which: ColumnElement[bool]) -> int:
-    """Make due now what waits of the seats that the conditions pick; answers how many."""
+    """Make the waiting seats that match the conditions due now. Returns how many."""
     released = change(session, update(Seat).where(waits(), *which).values(**claims.FRESH))
     if released:
         session.info[claims.RANG] = True

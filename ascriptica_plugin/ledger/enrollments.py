@@ -1,4 +1,4 @@
-"""What seats know of enrollments in Canvas, and storing what Canvas answered."""
+"""Stores what Canvas answered, and finds what seats know about Canvas enrollments."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +15,7 @@ _seat = cast(Table, Seat.__table__)
 
 
 class Known(NamedTuple):
-    """What a seat knows of a Canvas enrollment: whether it is ours to end, and when the seat gave it up, if it did."""
+    """What a seat knows about a Canvas enrollment: whether we may end it, and when this seat ended it, if it did."""
 
     seat_id: int
     granted: bool
@@ -23,9 +23,10 @@ class Known(NamedTuple):
 
 
 def note_facts(session: Session, connection_id: int, works: Iterable[Work], ours: bool) -> None:
-    """Store what was learned of seats and of who is who in Canvas: true whoever holds the lease now.
+    """Store what was learned about seats and Canvas users. It is true whichever worker holds the lease now.
 
-    Except that no request to enroll is out: where the lease is not ours any more, its holder may have sent one.
+    The one exception is that no request to enroll is out. If the lease is not ours any more, the worker that holds it
+    may have sent one, so facts that are None are left out.
     """
     of_seats: dict[tuple, list[dict]] = {}
     of_users: dict[tuple, list[dict]] = {}
@@ -54,15 +55,15 @@ def _note_user(session: Session, names: tuple[str, ...]) -> Executable:
 
 
 _NOTE_USER: dict[tuple[str, tuple[str, ...]], Executable] = {}
-"""By dialect and by the names of what was learned, of which there are a handful."""
+"""By dialect and by the names of what was learned; there are only a few."""
 
 
-# Of an erased person's seat SQLite gives the id to the next one that is made, so what was learned is about both.
+# SQLite gives the id of an erased person's seat to the next new seat, so the participant has to match too.
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"), _seat.c.participant_id == bindparam("whose"))
 
 
 def known_of(session: Session, connection_id: int, canvas_enrollment_ids: list[int]) -> dict[int, list[Known]]:
-    """What seats know already of these Canvas enrollments."""
+    """What seats already know about these Canvas enrollments, by their ids."""
     ids = canvas_enrollment_ids
     found: dict[int, list[Known]] = {}
     for canvas_enrollment_id, *known in (
@@ -82,7 +83,7 @@ _KNOWN_OF = (
 
 
 def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enrollment_ids: list[int]) -> set[int]:
-    """Those of the Canvas enrollments that other seats know as theirs."""
+    """The ids among these that other seats have stored as their own enrollments."""
     return set(
         session.scalars(
             select(_seat.c.canvas_enrollment_id).where(
@@ -95,7 +96,7 @@ def known_elsewhere(session: Session, connection_id: int, work: Work, canvas_enr
 
 
 def tried_by_another(session: Session, connection_id: int, work: Work) -> bool:
-    """Whether another seat has sent a request for this one's Canvas enrollment since it was last removed."""
+    """Whether another seat has sent a request for this seat's Canvas enrollment since it was last removed."""
     if work.canvas_enrollment_id is None:
         return False
     another = select(_seat.c.id).where(

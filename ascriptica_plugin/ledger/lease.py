@@ -1,4 +1,4 @@
-"""The drain's lease: it makes one worker the one that talks to this Canvas."""
+"""The drain's lease: only the worker that holds it talks to this Canvas."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from ..tables.columns import change
 
 
 def take_lease(session: Session, connection_id: int, now: datetime) -> int | None:
-    """The term of a new lease on draining this connection, or None while another holder's runs."""
+    """Take the lease on draining this connection. Returns its term, or None while another worker holds it."""
     statement = (
         update(Connection)
         .where(Connection.id == connection_id)
@@ -31,7 +31,7 @@ def take_lease(session: Session, connection_id: int, now: datetime) -> int | Non
 
 
 def renew_lease(session: Session, connection_id: int, term: int, now: datetime) -> bool:
-    """Whether the lease is still ours; if so it runs anew from `now`."""
+    """Extend the lease from `now` on. Returns False if it is not ours any more."""
     return _set_lease(session, connection_id, term, now + retry.LEASE)
 
 

@@ -1,6 +1,6 @@
-"""What came of a seat: settled, tried again later, held for a cause, or parked. Never commits.
+"""Stores what came of a seat: settled, tried again later, held for a cause, or parked. Never commits.
 
-Settling writes the version back that was loaded, so a change made meanwhile keeps the seat due.
+Settling stores the version that was loaded, so a change made meanwhile keeps the seat due.
 """
 
 from datetime import datetime
@@ -21,16 +21,16 @@ _seat, _claim = cast(Table, Seat.__table__), cast(Table, Claim.__table__)
 
 
 def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
-    """Open the unit of work that writes what came of these seats and takes up the next; False where our lease has
-    passed to another worker.
+    """Begin the unit of work that stores what came of these seats and takes up the next ones.
 
-    The lease can't pass on before the unit ends. Every seat that it may change is locked at once, in the order of ids.
+    Returns False if another worker has our lease. If it is ours, nobody can take it before the unit ends. Every seat
+    that the unit may change is locked at once, in the order of ids.
     """
     begin_writing(session)
     lease = {"connection_id": connection_id, "term": term}
     ours = session.scalar(_OUR_LEASE, lease) is not None
     if session.connection().dialect.name == "sqlite":
-        # BEGIN IMMEDIATE has locked everything.
+        # BEGIN IMMEDIATE has locked the whole database.
         return ours
     ids = {work.seat_id for work in works} | set(next_ids)
     for work in works:
@@ -69,12 +69,12 @@ _OLDER_CLAIMS = (
 
 
 def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
-    """Canvas agrees with the versions that were loaded. To be called in a unit that `begin_unit` opened as ours.
+    """Store that Canvas agrees with the loaded versions. Needs a unit for which `begin_unit` returned True.
 
-    A success also releases everything held for the cause that its seat was held for, and ends the older claims of
+    A success also releases all seats held for the cause that its seat was held for, and ends the older claims of
     registrations that were moving here.
     """
-    # A change made meanwhile has made the seat fresh already, so doing it here again takes nothing away.
+    # A change made meanwhile has already reset the columns of FRESH, so resetting them again loses nothing.
     for version in {work.version for work in works}:
         of_it = [work for work in works if work.version == version]
         which = {"seat_ids": [work.seat_id for work in of_it], "whose": [work.participant_id for work in of_it]}
@@ -98,14 +98,14 @@ _SETTLE = (
 
 
 def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
-    """The lease has passed to another worker, and these answers may have come after that worker's."""
+    """Make these seats due, because another worker has the lease, and its answers may be older than ours."""
     if works:
         claims.make_due(session, Seat.id.in_([work.seat_id for work in works]), now)
 
 
 def _tell_others(session: Session, connection_id: int, work: Work, now: datetime) -> None:
-    """After an enrollment was removed: a seat that wants it has learned of it only now, so it enrolls again; the
-    others, which left it to this one, have nothing in Canvas any more."""
+    """Update the other seats of an enrollment that was removed. One that wants it becomes due and enrolls again; the
+    others left the removal to this seat, and now have nothing in Canvas."""
     same = _same_enrollment(connection_id, work)
     wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
     others = session.execute(select(Seat.id, wants_it).where(same)).all()
@@ -135,14 +135,14 @@ def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: d
 
 
 def put_off(session: Session, work: Work, due_at: datetime) -> None:
-    """Not now, for a reason that is nobody's fault."""
+    """Try again at `due_at` without counting an attempt."""
     _unless_changed(session, work, due_at=due_at, held=False)
 
 
 def hold(session: Session, connection_id: int, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
-    """Wait until whoever the cause names has acted; one of all that wait for it tries again by itself.
+    """Wait until somebody removes the cause. Of all seats that wait for it, one tries again now and then: the canary.
 
-    If this seat was that one, the others' next canary waits as long as a new one's.
+    If this seat was the canary, the next one waits as long as a new one.
     """
     again = now + retry.CANARY if CAUSES[cause].heals_itself else None
     _unless_changed(
@@ -161,7 +161,7 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
 
 
 def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:
-    """Give up until somebody asks."""
+    """Stop trying until somebody asks for it."""
     _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, parked_at=now, held=False)
 
 

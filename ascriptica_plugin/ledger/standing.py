@@ -1,4 +1,4 @@
-"""Where seats stand, for pages and for `flask ascriptica status`. Reads the ledger, changes nothing."""
+"""The state of seats and of the connection, for pages and `flask ascriptica status`. Only reads the ledger."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,16 +12,16 @@ from ..tables.canvas import Claim, Connection, Seat, Settings
 from . import due
 
 STANDS_STILL = timedelta(minutes=1)
-"""For how long something may be due while nobody drains, before that is said."""
+"""Something may be due this long while no worker drains, before `status` reports it."""
 
 THROTTLED = timedelta(minutes=2)
-"""So long after Canvas asked us to go slower, which it does for a minute and a half at most, we speak of it."""
+"""How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
 
 
 def standing(flowing: bool = True) -> ColumnElement[str]:
-    """SQL for where a seat stands: enrolled, removed, held, parked or due; disjoint and complete.
+    """SQL for a seat's state: enrolled, removed, held, parked or due. Every seat has exactly one.
 
-    While the connection holds, or Canvas is switched off, nothing is `flowing`: what would be due is held.
+    While the connection is on hold, or Canvas is switched off, nothing is `flowing`: due seats count as held.
     """
     return case(
         (and_(Seat.settled_version >= Seat.version, Seat.enrolled), "enrolled"),
@@ -33,7 +33,7 @@ def standing(flowing: bool = True) -> ColumnElement[str]:
 
 
 def connection_state(settings: Settings) -> str:
-    """unset, off, holding or ok."""
+    """The state of the connection: unset, off, holding or ok."""
     connection = settings.connection
     if connection is None and settings.draft_check_at is None:
         return "unset"
@@ -43,17 +43,17 @@ def connection_state(settings: Settings) -> str:
 
 
 def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:
-    """How many seats of the current connection stand where, and how the connection and the worker do.
+    """The current connection: how many of its seats are in which state, and how the connection and the worker are.
 
-    `heard_at` is when a worker last listened for the bell. One that drains has no time to listen, and renews its lease.
-    `waits_for` names what keeps everything that is due: the cause of the hold, `throttled`, `worker` where something
-    has been due for `STANDS_STILL` and nobody drains, or None.
+    `heard_at` is when a worker last listened for the bell; one that drains doesn't listen, but renews its lease.
+    `waits_for` names what delays all due seats: the cause of the hold, `throttled`, `worker` if something has been due
+    for `STANDS_STILL` and no worker drains, or None.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     connection, state, oldest = settings.connection, connection_state(settings), None
     if connection is not None:
         of_connection = select(func.count()).where(Seat.connection_id == connection.id)
-        # Each of the two has an index of its own, which a question about both at once would not use.
+        # Two queries: each has an index of its own, which one query for both would not use.
         settled = of_connection.add_columns(Seat.enrolled).where(Seat.settled_version >= Seat.version)
         for count, is_in in session.execute(settled.group_by(Seat.enrolled)):
             counts["enrolled" if is_in else "removed"] = count
@@ -76,7 +76,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
 
 
 def is_throttled(connection: Connection, now: datetime) -> bool:
-    """Whether Canvas asked us lately to go slower, so that what is due takes its time."""
+    """Whether Canvas asked us lately to slow down, so that due seats take longer."""
     return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
 
 
@@ -86,7 +86,7 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
     before = now - STANDS_STILL
     if oldest is None or oldest > before:
         return None
-    # What changed long ago may have been put off until now.
+    # A seat that changed long ago may have been put off until now.
     for_long = select(Seat.id).where(due.due(connection.id, before), Seat.changed_at <= before)
     if session.scalar(for_long.limit(1)) is None:
         return None
@@ -98,7 +98,7 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
 
 @dataclass(frozen=True)
 class Access:
-    """Where a registration's newest seat stands, for pages; `standing` as `standing()` says."""
+    """The state of a registration's newest seat, for pages; `standing` is one of the states of `standing()`."""
 
     registration_id: int
     seat_id: int
@@ -112,7 +112,7 @@ class Access:
 
 
 def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access]:
-    """Where the newest seat of each registration stands; registrations that never claimed one are left out."""
+    """The state of each registration's newest seat; registrations that never claimed one are left out."""
     newest = (
         select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids)).group_by(Claim.registration_id)
     )

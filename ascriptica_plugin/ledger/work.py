@@ -1,6 +1,6 @@
-"""One unsettled seat, loaded with all that is needed to act on it.
+"""One unsettled seat, loaded with everything that is needed to act on it.
 
-What it should be is derived from its live claims in the same statement that reads its version.
+Whether it should be enrolled is derived from its live claims, in the same statement that reads its version.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from ..tables.office import Course, Participant, Registration
 
 @dataclass
 class Work:
-    """One unsettled seat as it was at the moment of loading, with all that delivery needs to act on it."""
+    """One unsettled seat as it was when it was loaded, with everything that is needed to act on it."""
 
     seat_id: int
     participant_id: int
@@ -41,43 +41,43 @@ class Work:
     login_sent: str | None
     create_new: bool
     on_withdrawal: str | None
-    """What the course that let go last says of withdrawals; None: as Course Settings say."""
+    """What to do on withdrawal, from the course whose claim ended last; None: what Course Settings say."""
     wanted: bool
     shared: bool
-    """Another wanted seat is the same Canvas enrollment, so this one's end removes nothing."""
+    """Another wanted seat has the same Canvas enrollment, so ending this one removes nothing."""
     moving: bool
-    """A registration's newest claim is here, and older ones elsewhere end once this seat is settled."""
+    """A registration's newest claim is here, and its older claims elsewhere end once this seat is settled."""
 
     facts: dict[str, Any] = field(default_factory=dict)
-    """What was learned of the seat and is not stored yet, by Seat's columns."""
+    """What was learned about the seat and is not stored yet, by Seat's columns."""
     user_facts: dict[str, Any] = field(default_factory=dict)
-    """What was learned of who the participant is in Canvas and is not stored yet, by CanvasUser's columns."""
+    """What was learned about the participant's Canvas user and is not stored yet, by CanvasUser's columns."""
     removed: int | None = None
     """The Canvas enrollment that was removed for this seat."""
 
     def note(self, **facts: Any) -> None:
-        """Remember what Canvas said of the seat."""
+        """Remember what Canvas said about the seat."""
         self.facts |= facts
 
     def note_user(self, **facts: Any) -> None:
-        """Remember who the participant is in Canvas."""
+        """Remember what was learned about the participant's Canvas user."""
         self.user_facts |= facts
 
     def note_try(self, tried_at: datetime | None) -> None:
-        """Remember when, on Canvas's clock, the first request to enroll leaves; None: none has reached a row."""
+        """Remember when the first request to enroll is sent, on Canvas's clock; None: none has made an enrollment."""
         self.first_tried_at = tried_at
         self.note(first_tried_at=tried_at)
 
     def note_sent(self, until: datetime) -> None:
-        """Remember that Canvas is asked, and may do it until then whether or not we hear of it."""
+        """Remember that a request is sent, and that Canvas may carry it out until then even without an answer."""
         self.note(in_doubt_until=until, in_doubt_enrolls=self.wanted)
 
     def note_answered(self) -> None:
-        """Remember that we did hear of it; what was in doubt before remains so."""
+        """Remember that the request was answered; what was in doubt before it still is."""
         self.note(in_doubt_until=self.in_doubt_until)
 
     def waits_until(self, now: datetime) -> datetime | None:
-        """Until when an unanswered request for the opposite may still be carried out, and undo what we would do now."""
+        """Until when Canvas may still carry out an unanswered request for the opposite, which would undo our change."""
         until = self.in_doubt_until
         in_doubt = until is not None and now < until < now + retry.LATE * 1.5
         return until if in_doubt and self.in_doubt_enrolls != self.wanted else None
@@ -147,10 +147,10 @@ def _load_statement() -> Select:
     )
 
 
-# Statements that run for every seat are built once: building one costs more than running it.
+# A statement that runs for every seat is built once, because building it costs more than running it.
 _LOAD = _load_statement()
 
 
 def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
-    """The seats that are still unsettled, each with its version and its live claims read in the same statement."""
+    """Load those of the seats that are still unsettled."""
     return [Work(*row) for row in session.execute(_LOAD, {"seat_ids": list(seat_ids)})]

@@ -1,7 +1,7 @@
-"""The practice Canvas: a stand-in server that answers as Canvas LMS does, for trying the product and for tests.
+"""The practice Canvas: a stand-in server that answers like Canvas LMS, for trying the product and for tests.
 
-It is never Canvas, keeps nobody's real data, and knows nothing of the rest of this package.
-Its facts about Canvas name the file of Canvas's source that they come from.
+It is not Canvas, has no real people's data, and knows nothing of the rest of this package.
+Facts about Canvas name the file of Canvas's source that they come from.
 """
 
 from .server import create_practice_canvas, serve

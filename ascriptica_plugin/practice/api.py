@@ -1,6 +1,6 @@
-"""What all API routes have in common: the token, the errors, the shape of an answer.
+"""What all API routes share: checking the token, the errors, the shape of an answer.
 
-The routes themselves are in the `routes_*` modules; each finds its records, asks the rules and shows the result.
+The routes are in the `routes_*` modules; each finds its records, applies the rules and returns the result.
 """
 
 import json
@@ -23,7 +23,7 @@ View = Callable[..., Any]
 
 
 class NotAuthenticated(Exception):
-    """No token, or a dead one: the only answers with a challenge."""
+    """No token, or an invalid one: the only answers with a challenge."""
 
     def __init__(self, body: Any) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def authenticate(world: World, token: str | None) -> Token:
 
 
 def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
-    """Give the app its API. `denied_status`: 401 or 403, both are in use where a permission is missing."""
+    """Add the API to the app. `denied_status` returns 401 or 403: Canvas uses both for a missing permission."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
 
     def run(view: View) -> View:
@@ -107,7 +107,7 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
 
 
 def failure(error: Exception) -> Response:
-    """The answer to what no route took, or could not do."""
+    """The answer to a request that no route handles, or that failed."""
     if isinstance(error, HTTPException) and error.code in (404, 405):
         return answer(NOT_FOUND, 404)
     current_app.logger.error("The practice Canvas failed at %s %s", request.method, request.path, exc_info=error)

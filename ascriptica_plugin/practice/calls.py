@@ -1,4 +1,4 @@
-"""One API call as the routes see it: who calls, with which parameters, and how the answer is cut into pages."""
+"""One API call as the routes see it: the caller, the parameters, and the paging of the answer."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ SortKey = tuple[str, str, int]
 
 
 class Params(dict[str, list[str]]):
-    """Query and body in one, as in Rails: `a[b]` is a key in a group, `a[]` an item of a list."""
+    """Query and body together, as in Rails: `a[b]` is a key in a group, `a[]` an item of a list."""
 
     def one(self, name: str) -> str | None:
         return self[name][-1] if name in self else None
@@ -64,7 +64,7 @@ def read_params(request: Request) -> Params:
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """JSON as the form fields that would say the same."""
+    """JSON as the equivalent form fields."""
     if isinstance(value, dict):
         return [pair for key, item in value.items() for pair in _flat(item, f"{name}[{key}]" if name else key)]
     if isinstance(value, list):
@@ -75,7 +75,7 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def presented_token(environ: dict[str, Any]) -> str | None:
-    """The token in the header or the query (lib/authentication_methods.rb); one in a form is found by the caller."""
+    """The token in the header or the query (lib/authentication_methods.rb); the caller looks for one in a form."""
     scheme, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
@@ -95,7 +95,7 @@ class Call:
     links: dict[str, str] = field(default_factory=dict)
 
     def numbered(self, rows: list[Row], counted: bool = True) -> list[Row]:
-        """The page asked for of an ordinal list. Uncounted: a full page has a next one, even when that is empty."""
+        """The requested page of a numbered list. Not `counted`: a full page has a next one, even if that is empty."""
         text = self.params.one("page") or "1"
         page = int(text) if text.isascii() and text.isdigit() else 0
         if page < 1:
@@ -114,10 +114,10 @@ class Call:
         return here
 
     def bookmarked(self, rows: Iterable[tuple[SortKey, Row]]) -> list[Row]:
-        """The page asked for of a bookmark list: never a `prev`, and `last` only on the last page (lib/api.rb)."""
+        """The requested page of a bookmarked list: never a `prev`, and `last` only on the last page (lib/api.rb)."""
         page, size = self.params.one("page") or "first", self._page_size()
         mark = _read_bookmark(page)
-        # Not sorted whole: a page of a large course is asked for again and again.
+        # Not all rows are sorted, because clients request page after page of a large course.
         rest = nsmallest(size + 1, (item for item in rows if mark is None or item[0] > mark), key=itemgetter(0))
         here, more = rest[:size], len(rest) > size
         current = page if mark else "first"
@@ -150,7 +150,7 @@ def _bookmark(key: SortKey) -> str:
 
 
 def _read_bookmark(page: str) -> SortKey | None:
-    """The key after which to go on; anything else starts at the first page again."""
+    """The key after which the page starts; None, which is the first page, for anything else."""
     kind, _, text = unquote(page).partition(":")
     if kind != "bookmark":
         return None

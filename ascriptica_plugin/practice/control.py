@@ -1,8 +1,8 @@
-"""The handles under /practice by which tests and trials steer this Canvas. Real Canvas has none of them.
+"""The controls under /practice by which tests and trials steer this Canvas. Real Canvas has none of them.
 
-Only JSON is taken, so that no other site's form can pull them. Whose they are: a world that is kept in a file belongs
-to whoever can read that file, and so has the admin's token, which has to come along. A world that is in memory alone
-belongs to this machine, as a server that a test started for itself, of which others are told only the address.
+They accept only JSON, so that no other site's form can use them. A world that is kept in a file is controlled by those
+who can read that file: they send the admin's token, which is in it. A world that is only in memory is controlled from
+this machine without the token, and from elsewhere with it.
 """
 
 import hmac
@@ -22,7 +22,7 @@ TOKEN_STATES = ("active", "revoked", "expired")
 
 
 def mount(app: Flask, world: World, traffic: Traffic) -> None:
-    """Give the app its handles."""
+    """Add the controls to the app."""
     control = Blueprint("control", __name__, url_prefix="/practice")
 
     @control.before_request
@@ -37,7 +37,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/seed")
     def seed() -> Any:
-        """Forget everything, weather and log too, and make what `given` names; only the admin's token stays."""
+        """Delete everything, including options, faults and calls, and create what `given` names; the admin's token
+        stays."""
         given = request.get_json().get("given") or {}
         throttle = {name: value for name, value in given.get("throttle", {}).items() if name in PARTS["throttle"]}
         traffic.settle()
@@ -50,12 +51,12 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.get("/seed")
     def seeded() -> Any:
-        """What a world can't show through the API."""
+        """What the API can't show of a world."""
         return jsonify(mails=world.mails)
 
     @control.post("/options")
     def set_options() -> Any:
-        """Change what is named, keep the rest; the answer is all options. `token` and `permissions` are the admin's."""
+        """Change the options that are named. Returns all options; `token` and `permissions` are the admin's."""
         wanted = dict(request.get_json())
         options = traffic.options
         if "throttle" in wanted:
@@ -80,7 +81,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/faults")
     def add_faults() -> Any:
-        """Put more faults behind those still to come; see `faults.Fault`."""
+        """Add faults after those that are still to come; see `faults.Fault`."""
         traffic.faults.add(request.get_json())
         return jsonify(traffic.faults.listed())
 

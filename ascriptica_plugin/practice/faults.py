@@ -1,4 +1,4 @@
-"""What can go wrong between Canvas and its callers, made to order. No rules of Canvas's, and no world."""
+"""Faults between Canvas and its callers, made to order. Uses neither Canvas's rules nor the world."""
 
 import select
 import socket
@@ -21,11 +21,11 @@ THROTTLED = {403: "403 Forbidden (Rate Limit Exceeded)\n", 429: "429 Too Many Re
 
 @dataclass
 class Fault:
-    """One order. `match` = METHOD, a space, and the start of the path after /api/v1 or a glob; "* *" is everything.
+    """One ordered fault. `match` is METHOD, a space, and the start of the path after /api/v1 or a glob; "* *": all.
 
-    `of`, unless empty, is a text that the query or the form must hold as it was sent, such as one user's id.
-    `skip` calls go through first, then `times` are hit (None: all). `when` says whether the request
-    took effect before the fault ("after"), never did ("before"), or does so LATE_SECONDS after a reset ("late").
+    `of`, unless empty, is a text that the query or the form must contain as it was sent, such as a user's id.
+    The first `skip` calls go through, then `times` calls are hit (None: all). `when`: the request is carried out before
+    the fault ("after"), never ("before"), or LATE_SECONDS after a reset ("late").
     """
 
     match: str
@@ -51,14 +51,14 @@ class Fault:
 
 
 class Faults:
-    """Those still to come, the oldest first."""
+    """The faults that are still to come, oldest first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._orders: list[Fault] = []
 
     def add(self, orders: list[dict[str, Any]]) -> None:
-        """All of them or, with a ValueError or TypeError, none."""
+        """Add all of them, or raise ValueError or TypeError and add none."""
         faults = [Fault(**order) for order in orders]
         with self._lock:
             self._orders += faults
@@ -72,7 +72,7 @@ class Faults:
             return [asdict(fault) for fault in self._orders]
 
     def take(self, method: str, path: str, sent: str) -> Fault | None:
-        """The fault that hits this request, counted down; `sent` is its query and form."""
+        """The fault that hits this request, or None; counts it down. `sent` is the request's query and form."""
         if not self._orders:
             return None
         with self._lock:
@@ -91,7 +91,7 @@ class Faults:
 
 
 def perform(fault: Fault, environ: dict[str, Any]) -> Response:
-    """The fault's answer; one that has none to give ends in a ConnectionResetError."""
+    """The fault's answer. Raises ConnectionResetError for a fault without an answer."""
     if fault.fault in RAW:
         connection = environ.get("werkzeug.socket")
         if connection is not None:
@@ -101,7 +101,7 @@ def perform(fault: Fault, environ: dict[str, Any]) -> Response:
 
 
 def reset(environ: dict[str, Any]) -> NoReturn:
-    """Cut the connection off, with a reset that the other side can see."""
+    """Cut the connection with a reset that the other side can see."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
         _reset(connection)
@@ -115,12 +115,12 @@ def throttled(status: int) -> Response:
 
 def _reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The handler's files hold the socket open; only a close of the descriptor itself sends the reset now.
+    # The handler's files keep the socket open; only closing the descriptor itself sends the reset now.
     socket.close(connection.detach())
 
 
 def _drip(connection: socket.socket, first: bytes, byte: bytes) -> None:
-    """Send `first`, then a byte every half second until the other side goes away."""
+    """Send `first`, then a byte every half second until the other side disconnects."""
     deadline = time.monotonic() + LONGEST_SECONDS
     try:
         connection.sendall(first)
@@ -132,7 +132,7 @@ def _drip(connection: socket.socket, first: bytes, byte: bytes) -> None:
 
 
 def _hang(connection: socket.socket) -> None:
-    """Say nothing until the other side goes away."""
+    """Send nothing until the other side disconnects."""
     deadline = time.monotonic() + LONGEST_SECONDS
     try:
         while time.monotonic() < deadline:

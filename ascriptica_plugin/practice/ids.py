@@ -1,4 +1,4 @@
-"""The forms in which Canvas takes an id, in a path or a parameter (lib/api.rb)."""
+"""The forms of an id that Canvas accepts, in a path or a parameter (lib/api.rb)."""
 
 import re
 from typing import TypeVar
@@ -11,7 +11,7 @@ Row = TypeVar("Row")
 
 
 def find_user(world: World, caller: Token, text: str) -> User:
-    """A user by any form of id; a deleted one, or one found by a deleted login only, is `NotFound`."""
+    """A user by any form of id. Raises NotFound for a deleted user, or one found only by a deleted login."""
     if text.strip() == "self":
         user = world.users.get(caller.user_id)
     else:
@@ -38,7 +38,7 @@ def find_account(world: World, text: str) -> Account:
 
 
 def find_course(world: World, text: str) -> Course:
-    """A course by any form of id; a deleted one is `NotFound`."""
+    """A course by any form of id. Raises NotFound for a deleted one."""
     course = _find(world.courses, text, {"sis_course_id": "sis_course_id", "sis_integration_id": "integration_id"})
     if course.workflow_state == "deleted":
         raise NotFound
@@ -46,7 +46,7 @@ def find_course(world: World, text: str) -> Course:
 
 
 def find_section(world: World, text: str, course: Course | None = None) -> Section:
-    """A section, of that course if one is given; deleted ones and those of a deleted course are `NotFound`."""
+    """A section by any form of id. Raises NotFound if it or its course is deleted, or it is not in `course`."""
     section = _find(world.sections, text, {"sis_section_id": "sis_section_id", "sis_integration_id": "integration_id"})
     owner = world.courses[section.course_id]
     if section.workflow_state == "deleted" or owner.workflow_state == "deleted" or course not in (None, owner):
@@ -55,7 +55,7 @@ def find_section(world: World, text: str, course: Course | None = None) -> Secti
 
 
 def number(text: str) -> int:
-    """An id that Canvas takes as a number only."""
+    """An id that Canvas accepts only as a number."""
     form, value = _read(text)
     if form != "id":
         raise NotFound
@@ -63,7 +63,7 @@ def number(text: str) -> int:
 
 
 def _find(rows: dict[int, Row], text: str, fields: dict[str, str]) -> Row:
-    """The row with that id, or with that value in the field that the form stands for."""
+    """The row with that id, or with that value in the field that the form names."""
     form, value = _read(text)
     row = None
     if form == "id":
@@ -76,12 +76,12 @@ def _find(rows: dict[int, Row], text: str, fields: dict[str, str]) -> Row:
 
 
 def _by(rows: dict[int, Row], field: str, value: str) -> Row | None:
-    """A scan: there are few courses and sections, and nobody looks for users in this way at any rate that counts."""
+    """A scan, which is fast enough: there are few courses and sections, and users are rarely found this way."""
     return next((row for row in rows.values() if getattr(row, field) == value), None)
 
 
 def _read(text: str) -> tuple[str, str]:
-    """The form and the value; forms unknown to Canvas come back as they are and match nothing."""
+    """The form and the value; forms that Canvas doesn't know are returned as they are and match nothing."""
     text = text.strip()
     if re.fullmatch(r"[0-9]{1,19}", text):
         return "id", text

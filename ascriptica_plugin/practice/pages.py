@@ -1,4 +1,4 @@
-"""The pages for people: who is in which course, and which calls came in. Every page says that this is not Canvas."""
+"""The pages for people: who is in which course, and the latest calls. Every page says that this is not Canvas."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ COURSE_STATES = {
 
 @dataclass
 class Person:
-    """A row of a roster, in words. `gone`: he is not in the course any more."""
+    """A row of a roster, in words. `gone`: the person is not in the course any more."""
 
     name: str
     login: str
@@ -42,7 +42,7 @@ class Roster:
 
 
 def mount(app: Flask, world: World, traffic: Traffic) -> None:
-    """Give the app its pages, at the addresses that Canvas's own pages have."""
+    """Add the pages to the app, at the addresses of Canvas's own pages."""
     pages = Blueprint("pages", __name__)
 
     @pages.get("/")
@@ -74,7 +74,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @pages.after_request
     def protect(response: Response) -> Response:
-        # Names come from whoever calls the API; nothing inline ever runs here.
+        # Names come from callers of the API, so no inline script may run here.
         response.headers["Content-Security-Policy"] = "default-src 'self'"
         return response
 
@@ -82,10 +82,10 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
 
 def failure(error: Exception) -> tuple[str, int]:
-    """The page for an address that isn't there, or a request that can't be taken; other errors are raised again."""
+    """The page for an HTTP error, such as 404; other errors are raised again."""
     if not isinstance(error, HTTPException):
         raise error
-    return render_template("practice/failure.html", error=error), error.code
+    return render_template("practice/failure.html", error=error), error.code or 500
 
 
 def _roster(world: World, course: Course, most: int) -> Roster:

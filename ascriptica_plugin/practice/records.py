@@ -1,6 +1,6 @@
-"""What the practice world is made of: plain rows, as Canvas keeps them. No rules here, and no HTTP.
+"""The records of the practice world: plain rows, like Canvas's own. No rules and no HTTP.
 
-Times are texts, ISO 8601 in UTC with a Z, so that they can be compared, stored and sent as they are.
+Times are texts, ISO 8601 in UTC with a Z, so they can be compared, stored and sent as they are.
 """
 
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ PERMISSIONS = frozenset(
 
 
 def as_time(value: str | None) -> str | None:
-    """Any ISO 8601 time as the text that the world keeps; empty or unreadable is None."""
+    """Any ISO 8601 time as the text that the world stores; None if it is empty or unreadable."""
     try:
         moment = datetime.fromisoformat((value or "").strip())
     except ValueError:
@@ -81,7 +81,7 @@ class User:
 
 @dataclass(slots=True)
 class Login:
-    """Canvas calls it a pseudonym."""
+    """A user's login, which Canvas's code calls a pseudonym."""
 
     id: int
     user_id: int
@@ -145,13 +145,13 @@ class Enrollment:
 
     @property
     def key(self) -> tuple[int, int, str, int | None, int]:
-        """Canvas keeps one row for each; roles are the base types here (app/models/course.rb, enroll_user)."""
+        """Canvas has one row for each key; roles are the base types here (app/models/course.rb, enroll_user)."""
         return (self.course_id, self.user_id, self.type, self.associated_user_id, self.course_section_id)
 
 
 @dataclass(slots=True)
 class Token:
-    """An access token. Its owner's rights are kept with it: nobody has two tokens here."""
+    """An access token with its owner's permissions; nobody has two tokens here."""
 
     value: str
     user_id: int

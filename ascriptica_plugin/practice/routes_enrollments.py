@@ -12,7 +12,7 @@ from .shapes import enrollment_json, sees_sis
 from .world import ROLE_IDS, World
 
 LISTED_STATES = ("active", "invited", "creation_pending", "inactive")
-#: What may be asked for about oneself (enrollments_api_controller.rb), and the stored states that it stands for.
+#: The states that callers may name for their own enrollments (enrollments_api_controller.rb), as stored states.
 OWN_STATES = {
     name: {name} for name in ("active", "inactive", "rejected", "invited", "creation_pending", "completed")
 } | {
@@ -138,7 +138,8 @@ def _states(call: Call, own: bool, by_user_id: bool) -> set[str]:
 
 
 def _state_as_seen(world: World, row: Enrollment, own: bool) -> str:
-    """Asked about oneself, Canvas goes by the course's dates (enrollments_api_controller.rb)."""
+    """The state that Canvas shows; for the caller's own enrollments the course's dates count too
+    (enrollments_api_controller.rb)."""
     if own and row.workflow_state in ("active", "invited") and rules.is_concluded(world, world.courses[row.course_id]):
         return "completed"
     return row.workflow_state

@@ -128,7 +128,7 @@ def update_login(call: Call, account: str, login: str) -> Any:
 
 
 def _visible_user(call: Call, text: str) -> User:
-    """Another's user is not found, rather than denied, for those who may not see him (users_controller.rb)."""
+    """The user. Raises NotFound, not Denied, if the caller may not see that user (users_controller.rb)."""
     user = find_user(call.world, call.caller, text)
     if user.id != call.caller.user_id and not may(call.caller, "read_roster", "manage_user_logins"):
         raise NotFound
@@ -163,7 +163,7 @@ def show_permissions(call: Call, account: str) -> Any:
 
 def _readable_account(call: Call, text: str) -> Account:
     account = find_account(call.world, text)
-    # Any account role reads the account; a user without one has no permission at all here.
+    # Any account role may read the account; here a user without a role has no permissions at all.
     if not call.caller.permissions:
         raise Denied
     return account

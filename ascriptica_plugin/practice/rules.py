@@ -1,6 +1,6 @@
-"""What Canvas does when it is asked to: who may, what is refused and why, and what a repeated request changes. No HTTP.
+"""Canvas's rules: who may do what, what is refused and why, and what a repeated request changes. No HTTP.
 
-Every function leaves the world as it was when it raises.
+A function that raises leaves the world unchanged.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from .records import ENROLLMENT_TYPES, Course, Enrollment, Login, Section, Token
 from .world import ROLE_IDS, World
 
 TRUE_WORDS = {"true", "1", "yes", "on", "t", "y"}
-REMOVABLE = ("delete", "deactivate", "inactivate")
+STATES_AFTER = {"delete": "deleted", "deactivate": "inactive", "inactivate": "inactive"}
 
 
 class NotFound(Exception):
@@ -18,11 +18,11 @@ class NotFound(Exception):
 
 
 class Denied(Exception):
-    """The token is good, its owner may not do this."""
+    """The token is valid, but its owner may not do this."""
 
 
 class Refused(Exception):
-    """The request can't be met; Canvas answers `body`."""
+    """The request can't be carried out; Canvas answers `body`."""
 
     def __init__(self, body: Any, status: int = 400) -> None:
         super().__init__(body)
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 def may(caller: Token, *permissions: str) -> bool:
-    """Whether the caller has one of them."""
+    """Whether the caller has one of the permissions."""
     return any(name in caller.permissions for name in permissions)
 
 
@@ -47,7 +47,7 @@ def is_true(value: str | None) -> bool:
 
 
 def is_concluded(world: World, course: Course, section: Section | None = None) -> bool:
-    """Course#concluded?, CourseSection#concluded?: a section with a binding end of its own goes by that."""
+    """Course#concluded?, CourseSection#concluded?: a section's end date counts first if it restricts enrollments."""
     if section and section.end_at and section.restrict_enrollments_to_section_dates:
         return section.end_at < world.now()
     if course.workflow_state == "completed":
@@ -58,7 +58,7 @@ def is_concluded(world: World, course: Course, section: Section | None = None) -
 
 
 def read_type(wish: Mapping[str, str]) -> str:
-    """The type of enrollment that is asked for, after Canvas's checks of the parameters."""
+    """The requested type of enrollment, after Canvas's checks of the parameters."""
     if not wish:
         raise Refused({"message": "No parameters given"})
     errors = []
@@ -78,7 +78,7 @@ def read_type(wish: Mapping[str, str]) -> str:
         errors.append("Invalid role")
     if not wish.get("user_id", "").strip():
         errors.append("Can't create an enrollment without a user. Include enrollment[user_id] to create an enrollment")
-    if errors:
+    if role is None or errors:
         raise Refused({"message": ", ".join(errors)})
     return role
 
@@ -93,7 +93,7 @@ def may_add(caller: Token, course: Course, kind: str) -> bool:
 def enroll(
     world: World, user: User, course: Course, section: Section | None, kind: str, wish: Mapping[str, str]
 ) -> Enrollment:
-    """Course#enroll_user: a new row, or the existing one with what is asked for."""
+    """Course#enroll_user: add a row, or update the existing one."""
     if world.login_of(user) is None:
         raise NotFound
     if is_concluded(world, course) and not (
@@ -116,7 +116,7 @@ def enroll(
         world.add(row)
     elif row.workflow_state != "active":
         row.workflow_state = state
-    # Left out means cleared, on a repeated request too.
+    # A parameter that is left out is cleared, on a repeated request too.
     row.limit_privileges_to_course_section = is_true(wish.get("limit_privileges_to_course_section"))
     row.self_enrolled = is_true(wish.get("self_enrolled"))
     row.start_at, row.end_at = as_time(wish.get("start_at")), as_time(wish.get("end_at"))
@@ -137,14 +137,13 @@ def _wanted_state(user: User, course: Course, kind: str, wish: Mapping[str, str]
 
 
 def remove(world: World, caller: Token, row: Enrollment, task: str | None) -> None:
-    """DELETE of an enrollment; an unknown task, or none, concludes."""
-    if task in REMOVABLE:
+    """DELETE of an enrollment; without a known task it is concluded."""
+    state = STATES_AFTER.get(task or "")
+    if state is not None:
         require(caller, f"remove_{_short(row.type)}_from_course")
     else:
         require(caller, "manage_students", "allow_course_admin_actions")
-    _set_state(
-        world, row, {"delete": "deleted", "deactivate": "inactive", "inactivate": "inactive"}.get(task, "completed")
-    )
+    _set_state(world, row, state or "completed")
 
 
 def reactivate(world: World, caller: Token, row: Enrollment) -> None:
@@ -199,7 +198,7 @@ def delete_section(world: World, section: Section) -> None:
 
 
 def login_errors(world: World, unique_id: str, sis_user_id: str | None, own: Login | None = None) -> dict[str, list]:
-    """Why this login can't be; only the first reason, as in Canvas."""
+    """Why this login is not allowed; only the first reason, as in Canvas."""
     if not unique_id:
         return _error("unique_id", "blank", "can't be blank")
     if len(unique_id) > 100:
@@ -229,7 +228,7 @@ def create_user(
     if not may(caller, "manage_user_logins"):
         raise Refused({}, 403)
     unique_id = login.get("unique_id", "").strip()
-    # Without the right, Canvas drops SIS ids and says nothing.
+    # Without the permission Canvas drops SIS ids and reports nothing.
     sis_user_id, integration_id = (
         (login.get(name) or None) if may(caller, "manage_sis") else None for name in ("sis_user_id", "integration_id")
     )
@@ -259,7 +258,7 @@ def create_user(
 
 
 def rename(world: World, user: User, values: Mapping[str, str]) -> None:
-    """Set a user's names, e-mail address or locale; a new name brings new short and sortable ones unless given."""
+    """Set a user's names, email or locale; a new name also sets the short and sortable names, unless they are given."""
     if "name" in values:
         user.name = values["name"]
         user.short_name, user.sortable_name = user.name.strip(), sortable(user.name)
@@ -271,7 +270,7 @@ def rename(world: World, user: User, values: Mapping[str, str]) -> None:
 
 
 def change_login(world: World, caller: Token, login: Login, wish: Mapping[str, str]) -> None:
-    """PUT of a login; an empty SIS id takes it away, one without the right to it is dropped."""
+    """PUT of a login; an empty SIS id removes it. Without the permission for SIS ids they are ignored."""
     unique_id = wish.get("unique_id", login.unique_id).strip()
     sis_user_id, integration_id = login.sis_user_id, login.integration_id
     if may(caller, "manage_sis"):
@@ -289,7 +288,7 @@ def change_login(world: World, caller: Token, login: Login, wish: Mapping[str, s
 
 
 def delete_login(world: World, login: Login) -> None:
-    """Its name is free from now on, its SIS id is not."""
+    """Delete a login. Its name is free afterwards, its SIS id is not."""
     world.forget_login(login)
     login.workflow_state = "deleted"
     world.index_login(login)
@@ -297,7 +296,7 @@ def delete_login(world: World, login: Login) -> None:
 
 
 def delete_user(world: World, user: User) -> None:
-    """User#destroy: logins and enrollments go with it."""
+    """User#destroy: deletes the logins and enrollments too."""
     for login in world.logins_of_user[user.id]:
         delete_login(world, login)
     for row in world.rows_of(user_id=user.id):
@@ -329,7 +328,8 @@ def merge_users(world: World, source: User, target: User) -> None:
 
 
 def search_users(world: World, caller: Token, term: str | None) -> list[User]:
-    """Living users, by sortable name; what is searched depends on the caller's rights (lib/user_search.rb)."""
+    """Users that are not deleted, by sortable name; the caller's permissions decide what is searched
+    (lib/user_search.rb)."""
     if term is None:
         found = list(world.users.values())
     else:
@@ -343,7 +343,7 @@ def search_users(world: World, caller: Token, term: str | None) -> list[User]:
 
 
 def checked_term(term: str) -> str:
-    """A search term in lower case, or the refusal of one that is too short (lib/search_term_helper.rb)."""
+    """A search term in lower case. Raises Refused if it is too short (lib/search_term_helper.rb)."""
     if len(term.strip()) < 2:
         message = "2 or more characters is required"
         raise Refused({"errors": [{"field": "search_term", "code": "invalid", "message": message}]})
@@ -351,7 +351,7 @@ def checked_term(term: str) -> str:
 
 
 def _matches(world: World, caller: Token, user: User, term: str) -> bool:
-    texts = [user.name]
+    texts: list[str | None] = [user.name]
     for login in world.logins_of_user[user.id]:
         if login.workflow_state == "deleted":
             continue

@@ -1,4 +1,4 @@
-"""A world from a description: the shape of `given` in canvas-cases.json, and the example world of a fresh start."""
+"""Creates a world from a description, `given` in canvas-cases.json; also the example world of a first start."""
 
 import secrets
 from collections.abc import Mapping
@@ -61,8 +61,9 @@ EXAMPLE: Given = {
 
 
 def sow(world: World, given: Given) -> dict[str, Any]:
-    """Make what `given` names, in a cleared world; the answer names the ids, a token if one was asked for, and
-    the parts that can't be made. `given["throttle"]` is left to the caller.
+    """Create what `given` names, in a cleared world; the caller handles `given["throttle"]`.
+
+    Returns the ids, the token if `given` has one, and the keys that are not supported.
     """
     seeds = _Seeds(world)
     for name, values in given.get("users", {}).items():
@@ -146,7 +147,7 @@ class _Seeds:
         self.ids[f"enrollment.{name}"] = row.id
 
     def end_what_is_over(self, given: Given) -> None:
-        """Deleted and suspended things lived until the enrollments were made, and leave those as they are."""
+        """Delete and suspend things last: they existed when the enrollments were created."""
         world = self.world
         for course_name, course in given.get("courses", {}).items():
             for name, section in course.get("sections", {}).items():
@@ -163,7 +164,7 @@ class _Seeds:
                     login.workflow_state = values["login_state"]
 
     def token(self, wanted: Given) -> str:
-        """A token of its own, so that the admin's is not touched."""
+        """Create a separate token, so that the admin's stays as it is."""
         world = self.world
         if "user" in wanted:
             owner = world.users[self.ids[f"user.{wanted['user']}"]]
@@ -179,7 +180,7 @@ class _Seeds:
 
 
 def _unknown_parts(given: Given) -> list[str]:
-    """Keys that nothing here reads."""
+    """The keys that nothing here reads."""
     unknown = [key for key in given if key not in PARTS[""]]
     for part in ("token", "throttle"):
         unknown += [f"{part}.{key}" for key in given.get(part, {}) if key not in PARTS[part]]

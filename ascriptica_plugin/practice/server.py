@@ -1,6 +1,7 @@
 """The practice Canvas put together: one WSGI app, and the server that it runs on."""
 
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote
 
 from flask import Flask, request
@@ -18,7 +19,7 @@ ROUTES = (routes_users, routes_courses, routes_enrollments)
 
 
 class IdConverter(BaseConverter):
-    """One piece of the raw path, decoded: an id may hold an encoded slash (doc/api/object_ids.md)."""
+    """One part of the raw path, decoded: an id may contain an encoded slash (doc/api/object_ids.md)."""
 
     def to_python(self, value: str) -> str:
         return unquote(value)
@@ -27,8 +28,8 @@ class IdConverter(BaseConverter):
 def create_practice_canvas(data_file: Path | None = None, admin_token: str | None = None) -> Flask:
     """A practice Canvas, as a WSGI app; its world is `app.extensions["practice"]`.
 
-    With `data_file` the world is kept there, written before the answer to any change goes out, and found again at
-    the next start; without, it is gone with the process. A world that is new begins with a few example courses.
+    With `data_file` the world is kept there: every change is written before it is answered, and the next start reads
+    it. Otherwise the world ends with the process. A new world has a few example courses.
     """
     world = World(data_file, admin_token)
     if world.is_new:
@@ -39,7 +40,8 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     app.url_map.converters["id"] = IdConverter
     app.url_map.merge_slashes = False
     traffic = Traffic(app.wsgi_app, world)
-    app.wsgi_app = traffic
+    # Flask documents this way to add middleware; for the type checker `wsgi_app` is a method.
+    cast(Any, app).wsgi_app = traffic
     api.mount(app, world, denied_status=lambda: traffic.options.denied_status)
     control.mount(app, world, traffic)
     pages.mount(app, world, traffic)
@@ -52,8 +54,8 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
 
 
 def serve(app: Flask, host: str, port: int) -> PracticeServer:
-    """A werkzeug server for the app, listening; call its `serve_forever()`. Port 0 takes a free one (`.port`).
+    """A werkzeug server for the app that listens already; call its `serve_forever()`. Port 0: any free one (`.port`).
 
-    `shutdown()`, from another thread, also ends the connections that clients keep.
+    `shutdown()`, from another thread, also ends the connections that clients keep open.
     """
     return PracticeServer(host, port, app)

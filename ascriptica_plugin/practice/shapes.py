@@ -1,4 +1,4 @@
-"""The JSON that Canvas shows of each record, cut to what the caller may see (lib/api/v1/*.rb)."""
+"""Each record as Canvas's JSON, with only what the caller may see (lib/api/v1/*.rb)."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def sees_sis(caller: Token) -> bool:
 
 
 def user_json(world: World, caller: Token, user: User, site: str = "", in_list: bool = False) -> Json:
-    """lib/api/v1/user.rb. `in_list`: the short form that goes with a roster's rows."""
+    """lib/api/v1/user.rb. `in_list`: the short form in lists and enrollments."""
     login = world.login_of(user)
     shape: Json = {
         "id": user.id,
@@ -143,7 +143,7 @@ def section_json(world: World, caller: Token, section: Section) -> Json:
 
 
 def enrollment_json(world: World, caller: Token, row: Enrollment, site: str, with_user: bool = False) -> Json:
-    """A row of a deleted section reads deleted, whatever its state (enrollments_api_spec.rb)."""
+    """An enrollment; in a deleted section its state is shown as deleted (enrollments_api_spec.rb)."""
     course, section = world.courses[row.course_id], world.sections[row.course_section_id]
     page = f"{site}/courses/{course.id}"
     shape: Json = {

@@ -1,4 +1,4 @@
-"""The way of every API request to the practice Canvas and back: log, throttle, latency, faults. Plain WSGI."""
+"""What every API request to the practice Canvas goes through: call log, throttle, latency, faults. Plain WSGI."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ class Throttle:
 
 @dataclass
 class Options:
-    """How this Canvas behaves today; a seed sets all of it back."""
+    """How this Canvas behaves at the moment; a seed resets it."""
 
     latency_seconds: float = 0
     denied_status: int = 403
@@ -60,7 +60,7 @@ class Bucket:
 
 
 class CallLog:
-    """The last calls by our own clock, without their tokens, and what was seen of all since the last reset."""
+    """The last calls, with times of our own clock and without tokens, and counts of all calls since the last reset."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class CallLog:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all; calls that are still in flight go on being counted as that."""
+        """Delete the calls and counts; calls that are still in flight keep counting as such."""
         with self._lock:
             self.last: deque[dict[str, Any]] = deque(maxlen=500)
             self.total = self.throttled = self.max_in_flight = 0
@@ -119,7 +119,7 @@ class Traffic:
         self.settle()
 
     def settle(self) -> None:
-        """Back to good weather: no faults, default options, empty buckets, nothing logged."""
+        """Reset everything: no faults, default options, empty buckets, no calls in the log."""
         self.faults.clear()
         self.calls.clear()
         self.options = Options()
@@ -129,7 +129,7 @@ class Traffic:
         path = environ.get("REQUEST_URI", environ["PATH_INFO"]).partition("?")[0]
         if not path.startswith(f"{API}/"):
             return self.app(environ, start_response)
-        # Routes see the path as it was sent, so that an id may hold an encoded slash; their converter decodes it.
+        # Routes see the path as it was sent, so that an id may contain an encoded slash; their converter decodes it.
         environ["practice.path"] = path
         environ["PATH_INFO"] = path.removesuffix(".json")
         path, method = path.removeprefix(API), environ["REQUEST_METHOD"]
@@ -158,7 +158,7 @@ class Traffic:
             try:
                 response = self._answered(environ, method, path)
             finally:
-                # All the time that a request takes counts as its cost: the worst that Canvas could charge.
+                # The whole time of a request counts as its cost, which is the most that Canvas could charge.
                 with self._bucket_lock:
                     remaining = throttle.hwm - bucket.pour(self.options.latency_seconds - UP_FRONT_COST)
         response.headers["X-Rate-Limit-Remaining"] = str(round(remaining, 3))

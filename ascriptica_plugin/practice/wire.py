@@ -1,4 +1,4 @@
-"""Werkzeug's threaded server with what a client of a real Canvas meets: kept-alive connections and prompt answers.
+"""Werkzeug's threaded server, with the kept-alive connections and prompt answers of a real Canvas.
 
 Werkzeug's own handler closes every connection, and waits 10 ms after each answer.
 """
@@ -6,6 +6,7 @@ Werkzeug's own handler closes every connection, and waits 10 ms after each answe
 import io
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
-MISDIRECTED = Response("This practice Canvas is asked by an address of its own.\n", 421, content_type="text/plain")
+MISDIRECTED = Response("This practice Canvas answers only at its own address.\n", 421, content_type="text/plain")
 
 
 class Handler(WSGIRequestHandler):
@@ -39,7 +40,7 @@ class Handler(WSGIRequestHandler):
         if self.headers.get("Expect", "").strip().lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         environ = self.make_environ()
-        # Read to its end whatever the app does with it: the next request follows on the same connection.
+        # Always read to its end, because the next request follows on the same connection.
         if environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read()
         else:
@@ -48,8 +49,11 @@ class Handler(WSGIRequestHandler):
         app = self.server.app if self._is_for_us(environ.get("HTTP_HOST", "")) else MISDIRECTED
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
             started[:] = [status, headers]
+            return _write
 
         try:
             content = app(environ, start_response)
@@ -72,8 +76,8 @@ class Handler(WSGIRequestHandler):
         self.wfile.write(head.encode("latin-1") + (b"" if self.command == "HEAD" else data))
 
     def _is_for_us(self, host: str) -> bool:
-        """Whether it was asked by an address of ours; another name that leads here is another site's, whose pages
-        could then read in a browser what is here."""
+        """Whether the Host is our own address. Another name that leads here belongs to another site, whose pages could
+        then read our data in a browser."""
         ours = self.connection.getsockname()[0].removeprefix("::ffff:")
         return _host_name(host) in ("localhost", self.server.named, ours)
 
@@ -81,11 +85,16 @@ class Handler(WSGIRequestHandler):
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Quiet: the practice pages show the calls."""
+        """Write nothing: the practice pages show the calls."""
+
+
+def _write(data: bytes) -> None:
+    """WSGI's old way to send a body; no app here uses it."""
+    raise NotImplementedError
 
 
 def _host_name(host: str) -> str | None:
-    """The name or address in a Host header, without its port; None where it is neither."""
+    """The name or address in a Host header, without its port; None if it can't be read."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -93,7 +102,7 @@ def _host_name(host: str) -> str | None:
 
 
 class PracticeServer(ThreadedWSGIServer):
-    """What `make_server(threaded=True)` gives, but its end is also the end of its connections."""
+    """Like the server of `make_server(threaded=True)`, but closing it also ends its connections."""
 
     def __init__(self, host: str, port: int, app: Flask) -> None:
         self.connections: set[socket.socket] = set()

@@ -1,6 +1,6 @@
-"""The practice world: its rows, the ways to find them, and where it is kept. Canvas's rules are in `rules.py`; no HTTP.
+"""The practice world: its rows, the indexes that find them, and its file. Canvas's rules are in `rules.py`; no HTTP.
 
-Whoever reads or changes the world holds `lock`, and nobody sleeps while holding it.
+Code that reads or changes the world holds `lock`, and never sleeps while it does.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, Token, User, sortable
 
@@ -36,8 +37,8 @@ KINDS = {
 class World:
     """Everything the practice Canvas knows.
 
-    One sequence numbers all rows, and it never starts again: an id of the wrong kind, or of a forgotten world,
-    is not found instead of hitting something else.
+    One sequence numbers all rows and never starts again, so an id of the wrong kind, or of an earlier world, is not
+    found, instead of being another row's.
     """
 
     def __init__(self, data_file: Path | None = None, admin_token: str | None = None) -> None:
@@ -56,7 +57,7 @@ class World:
             self._restore(kept)
 
     def clear(self) -> None:
-        """Forget all but the root account, the admin and the admin's token (active again, with every right)."""
+        """Delete all but the root account, the admin and the admin's token, which is active with every permission."""
         self.accounts: dict[int, Account] = {}
         self.users: dict[int, User] = {}
         self.logins: dict[int, Login] = {}
@@ -78,7 +79,7 @@ class World:
         return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def clock(self) -> datetime:
-        """The time by this Canvas's clock, which may be off ours."""
+        """The time on this Canvas's clock, which may differ from ours."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
 
     def new_id(self) -> int:
@@ -88,7 +89,7 @@ class World:
     # Rows
 
     def add(self, row: Account | User | Login | Course | Section | Enrollment | Token) -> None:
-        """Take in a new row, already numbered."""
+        """Add a new row, which has its id already."""
         self.changes += 1
         match row:
             case Account():
@@ -112,7 +113,7 @@ class World:
                 self.tokens[row.value] = row
 
     def changed(self) -> None:
-        """To be called after a row's values were changed in place, so that they are kept."""
+        """Call this after changing a row's values, so that they are kept."""
         self.changes += 1
 
     def add_user(
@@ -124,7 +125,7 @@ class World:
         state: str = "registered",
         integration_id: str | None = None,
     ) -> User:
-        """A new user with, unless `login` is None, one login. Asks nothing: the rules do."""
+        """Add a user and, unless `login` is None, a login. Checks nothing; the rules do."""
         now = self.now()
         if email is None and login and "@" in login.strip("@"):
             email = login
@@ -134,29 +135,29 @@ class World:
             self.add(Login(self.new_id(), user.id, login, now, sis_user_id or None, integration_id or None))
         return user
 
-    def add_section(self, course: Course, name: str, **values: object) -> Section:
+    def add_section(self, course: Course, name: str, **values: Any) -> Section:
+        """A new section; `values` are other fields of `Section`."""
         section = Section(self.new_id(), course.id, name, self.now(), **values)
         self.add(section)
         return section
 
     def default_section(self, course: Course) -> Section:
-        """The course's default section, made if missing (app/models/course.rb)."""
+        """The course's default section, created if it is missing (app/models/course.rb)."""
         for section in self.sections_of_course[course.id]:
             if section.default_section and section.workflow_state == "active":
                 return section
         return self.add_section(course, course.name, default_section=True)
 
     def login_of(self, user: User) -> Login | None:
-        """The login that a user is shown with: one with a SIS id first (lib/sis_pseudonym.rb)."""
+        """The login that Canvas shows for a user: one with a SIS id first (lib/sis_pseudonym.rb)."""
         logins = [login for login in self.logins_of_user[user.id] if login.workflow_state != "deleted"]
         return min(logins, key=lambda login: (login.sis_user_id is None, login.id), default=None)
 
     def rows_of(self, *, course_id: int | None = None, user_id: int | None = None) -> list[Enrollment]:
         """All enrollments, in any state, of a course, of a user, or of a user in a course."""
-        if user_id is None:
-            return list(self.enrollments_of_course[course_id])
-        rows = self.enrollments_of_user[user_id]
-        return [row for row in rows if course_id is None or row.course_id == course_id]
+        if user_id is not None:
+            return [row for row in self.enrollments_of_user[user_id] if course_id in (None, row.course_id)]
+        return list(self.enrollments_of_course[course_id]) if course_id is not None else []
 
     # Indexes
 
@@ -168,7 +169,7 @@ class World:
         self.enrollment_by_key: dict[tuple, Enrollment] = {}
         self.login_by_unique_id: dict[str, Login] = {}
         self.login_by_sis_id: dict[str, Login] = {}
-        #: user id -> everything a search may look at, in lower case; `rules.search_users` then looks at the rights.
+        #: user id -> all searchable texts, in lower case; `rules.search_users` then checks the permissions.
         self.user_texts: dict[int, str] = {}
 
     def index_user(self, user: User) -> None:
@@ -181,7 +182,7 @@ class World:
         self.user_texts[user.id] = "\n".join(part for part in parts if part).lower()
 
     def index_login(self, login: Login) -> None:
-        """Unique among the living without case; SIS ids unique among all (models/pseudonym.rb)."""
+        """Names are unique, ignoring case, among logins not deleted; SIS ids among all (models/pseudonym.rb)."""
         if login.workflow_state != "deleted":
             self.login_by_unique_id[login.unique_id.lower()] = login
         if login.sis_user_id:
@@ -189,7 +190,7 @@ class World:
         self.index_user(self.users[login.user_id])
 
     def forget_login(self, login: Login) -> None:
-        """Take a login out of the indexes, before its names, its state or its user change."""
+        """Remove a login from the indexes, before its name, SIS id, state or user changes."""
         if self.login_by_unique_id.get(login.unique_id.lower()) is login:
             del self.login_by_unique_id[login.unique_id.lower()]
         if login.sis_user_id and self.login_by_sis_id.get(login.sis_user_id) is login:
@@ -213,7 +214,7 @@ class World:
     def keep(self) -> None:
         """Write the world to its file, if it has one and something changed.
 
-        To be called before an answer goes out. Several threads may wait here; the first then writes for all.
+        Call it before sending an answer. Several threads may wait here; the first one then writes for all.
         """
         if self.data_file is None or self._kept_changes == self.changes:
             return
@@ -224,7 +225,7 @@ class World:
             kept |= {kind: [asdict(row) for row in getattr(self, kind).values()] for kind in KINDS}
             draft = self.data_file.with_name(self.data_file.name + ".new")
             draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The token is in it, so nobody else may read it, not even for a moment.
+            # The file holds the token, so other users must not be able to read it, not even for a moment.
             draft.unlink(missing_ok=True)
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                 json.dump(kept, file)
@@ -243,7 +244,7 @@ class World:
                 self._empty_indexes()
             for row in kept[kind]:
                 self.add(record(**row))
-        # A token given at the start replaces the admin's kept one.
+        # A token given at the start replaces the admin's stored one.
         if self.admin_token != kept["admin_token"]:
             admin = self.tokens.pop(kept["admin_token"])
             admin.value = self.admin_token

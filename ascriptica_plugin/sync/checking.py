@@ -1,6 +1,6 @@
-"""Asking Canvas whether what somebody typed is right: a connection, or the Canvas course of one of our courses.
+"""Asks Canvas whether what somebody typed is right: a connection, or the Canvas course of one of our courses.
 
-Whoever asks, a page or the worker, gets an `Outcome`, and every sentence about one stands here.
+The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in this module.
 """
 
 import time
@@ -34,12 +34,12 @@ PERMISSIONS = {
 
 
 _OLDER_NAME = "manage_students"
-"""What add_/remove_student_from_course were called in older Canvas; there the new names answer False."""
+"""The name of add_/remove_student_from_course in older Canvas, which answers False for the new names."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check found out about a Canvas, a token and a root account that go together."""
+    """What a check found out about a Canvas, a token and a root account that belong together."""
 
     owner: str
     account_name: str
@@ -48,10 +48,10 @@ class Findings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of checking what somebody typed: it is right, or wrong, or Canvas did not say.
+    """The result of checking what somebody typed: right, wrong, or unanswered.
 
-    Right has no `sentence`; of a connection it has `findings`. Wrong has a `sentence` for the form's `field`, and in
-    `offer` the root account that would be right, where Canvas names it. Not said has a `sentence` and no `field`.
+    Right: no `sentence`; for a connection, `findings`. Wrong: a `sentence` for the form's `field`, and in `offer` the
+    right root account, if Canvas names it. Unanswered: a `sentence` and no `field`.
     """
 
     field: str | None = None
@@ -85,7 +85,7 @@ def check_connection(
     ca_file: str | None = None,
     seconds: float = retry.CHECK_SECONDS,
 ) -> Outcome:
-    """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID go together."""
+    """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID belong together."""
     canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, timeout_seconds=seconds, flight=1)
     until = time.monotonic() + seconds
     try:
@@ -141,9 +141,9 @@ def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> Ou
 
 
 def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Outcome:
-    """Fill in what Canvas says of the association's course and section, where it has both.
+    """Fill in the association with what Canvas says about its course and section, if Canvas has them.
 
-    Raises any CanvasError that says nothing of the two, since the worker judges by it how Canvas is.
+    Raises every CanvasError except NotFound, because it shows the worker the state of Canvas.
     """
     try:
         course = canvas.course(association.canvas_course)

@@ -1,4 +1,4 @@
-"""This process's Canvas clients. The token is opened here and handed to a client, nowhere else."""
+"""This process's Canvas clients. For a call, a saved token is decrypted only here."""
 
 import threading
 
@@ -9,7 +9,7 @@ from ..tables.canvas import Connection
 
 
 class Canvases:
-    """This process's clients, one for each Canvas and token, and the keys that open tokens."""
+    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens."""
 
     def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None):
         self.keys = keys
@@ -19,7 +19,7 @@ class Canvases:
         self._lock = threading.Lock()
 
     def client(self, connection: Connection) -> CanvasClient | None:
-        """The client for a connection, or None when its token can't be opened with the keys we have."""
+        """The client for a connection, or None if none of our keys opens its token."""
         token = connection.token.open(self.keys)
         if token is None:
             return None

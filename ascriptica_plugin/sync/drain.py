@@ -1,8 +1,8 @@
-"""Drains a connection: works through what is due, several calls in flight, as the one worker that does.
+"""Drains a connection: works through what is due, with several calls in flight, while no other worker does.
 
-`flight` carries the calls; this one thread owns the database session. Its loop turns once for the answers that came
-together: one unit of work stores what they taught and takes up what goes out next, and its commit lets the calls go.
-So no transaction is open while Canvas thinks, and nothing that a crash must not lose is only in memory.
+`flight` makes the calls; this one thread owns the database session. Each turn of its loop handles the answers that
+arrived together: one unit of work stores what they said and takes up the next seats, and the calls start after its
+commit. So no transaction is open while Canvas works, and nothing that must survive a crash is only in memory.
 """
 
 import logging
@@ -29,7 +29,7 @@ from .outage import Outage
 from .tasks import Context, Probe, SeatTask, SmallTask, Task
 
 BATCH = 200
-"""Due seats that are read ahead in one go."""
+"""How many due seats are read ahead at once."""
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ def drain(
     stop: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] | None = None,
 ) -> bool:
-    """Deliver what is due on the connection in use until nothing is, another worker is at it (False), or `stop()`.
+    """Deliver what is due on the connection in use until nothing is due or `stop()`; False: another worker does it.
 
-    Owns the session's transactions. What goes wrong with one seat is written on that seat; what goes wrong with
-    Canvas or the token holds the connection, and no seat's attempt is counted. Database errors are raised. `now` is
-    the database's clock unless given.
+    Owns the session's transactions. A failure of one seat is stored on that seat; a failure of Canvas or the token
+    puts the connection on hold, and counts as no seat's attempt. Database errors are raised. `now` is the database's
+    clock unless given.
     """
     now = now or clock.database_clock(session)
     settings = load_settings(session)
@@ -65,7 +65,7 @@ def drain(
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
-            # Whoever asks where things stand learns it, though this ends every drain. The next begins with a probe.
+            # This ends every drain, so `status` and the pages have to show it. The next drain begins with a probe.
             session.rollback()
             run.outage.hold("our_fault", type(error).__name__)
             raise
@@ -75,7 +75,7 @@ def drain(
             session.commit()
         if run.lost:
             return False
-        # Once more: whoever rang just before the lease was given back found it taken and went away.
+        # Look once more: a job that came just before the lease was given back found it taken and ended.
     session.rollback()
     return True
 
@@ -83,7 +83,7 @@ def drain(
 def _anything_to_do(session: Session, connection: Connection, now: datetime) -> bool:
     session.refresh(connection)
     if connection.hold_cause:
-        # A time further off than any hold lasts was set by a clock that has stepped back since.
+        # A time later than any hold lasts was set by a clock that has stepped back since.
         until = connection.hold_until_at
         return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
     return due.anything_due(session, connection.id, now) or bool(
@@ -92,8 +92,8 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
 
 
 def _may_be_one_row(one: Work, other: Work) -> bool:
-    """Whether two seats are about the same person in the same Canvas course: they may be one row there, and Canvas
-    could see the one's removal after the other's enrollment."""
+    """Whether two seats are for the same person in the same Canvas course. They may be one row in Canvas, and Canvas
+    could handle the removal of one after the enrollment of the other."""
     return one.canvas_course_id == other.canvas_course_id and (
         one.participant_id == other.participant_id
         or (one.canvas_user_id is not None and one.canvas_user_id == other.canvas_user_id)
@@ -142,7 +142,7 @@ class _Drain:
             self.session.rollback()
             raise
         finally:
-            # The lease stays ours while a call is on its way, unless we have to end.
+            # We keep the lease while a call is in flight, unless we have to stop.
             self.flight.end(wait=not self.stop())
         self._note_that_it_worked()
 
@@ -182,14 +182,14 @@ class _Drain:
     # -- one turn -------------------------------------------------------------------------------------------------
 
     def _turn(self, answered: list[Task]) -> None:
-        """Hear what was answered; store what it taught, and take up what goes out next."""
+        """Handle the answers, store what they said, and take up the next seats."""
         enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
         self.context.known.clear()
         self.context.known.update(enrollments.known_of(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:
-            # What was read so far leaves no transaction open.
+            # End the transaction that the reading began.
             self.session.commit()
             return
         try:
@@ -197,9 +197,9 @@ class _Drain:
         except Exception as error:
             self._must_be_about_one(error)
             if not heard:
-                # It is about none of them: taking the next ones up fails, and would for ever.
+                # Taking up the next seats fails, and would fail every time.
                 raise
-            # The database refuses what one of them would write; nobody else has to wait for that.
+            # The database refuses the values of one seat; the others must not wait for that.
             for task in heard:
                 try:
                     self._write([task], [])
@@ -210,13 +210,13 @@ class _Drain:
                     self._write([task], [])
 
     def _must_be_about_one(self, error: Exception) -> None:
-        """Roll back, and raise anything that is the database's own trouble rather than one row's."""
+        """Roll back, or raise the error if it is about the database rather than one row."""
         if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
             raise error
         self.session.rollback()
 
     def _write(self, heard: list[SeatTask], next_ids: list[int]) -> None:
-        """One unit of work, which takes all or nothing."""
+        """One unit of work: stores everything or nothing."""
         session = self.session
         ours = settling.begin_unit(session, self.connection_id, self.term, [task.work for task in heard], next_ids)
         storing.store(self.session, self.connection_id, heard, ours, self.now())
@@ -235,7 +235,7 @@ class _Drain:
     # -- what goes out next ---------------------------------------------------------------------------------------
 
     def _next_ids(self, heard: list[SeatTask]) -> list[int]:
-        """The due seats for which there will be room in flight."""
+        """As many due seats as there will be room for in flight."""
         in_hand = [*self.flight.flying, *self.ready, *heard]
         probing = any(isinstance(task, Probe) for task in in_hand)
         free = (
@@ -249,7 +249,7 @@ class _Drain:
         return [self.queue.popleft() for _ in range(min(free, len(self.queue)))]
 
     def _take_up(self, ids: list[int], heard: list[SeatTask]) -> list[SeatTask]:
-        """Begin the walks of these seats; some need no call."""
+        """Start the walks of these seats; some need no call."""
         everything = [*self.flight.flying, *self.ready, *heard]
         in_hand = [task for task in everything if isinstance(task, SeatTask) and task.call is not None]
         started: list[SeatTask] = []
@@ -267,7 +267,7 @@ class _Drain:
         return started
 
     def _small_tasks(self) -> list[Task]:
-        """What is about no seat: associations to look up, and Canvas users to follow their participants."""
+        """Tasks without a seat: associations to look up, and Canvas users whose name or email has to be updated."""
         session, connection_id, now = self.session, self.connection_id, self.now
         tasks = [
             SmallTask(
@@ -285,8 +285,10 @@ class _Drain:
         return [task for task in tasks if self._small_step(task)]
 
     def _small_step(self, task: SmallTask) -> bool:
-        """Let a small task go on; whether it needs Canvas again. It writes as it goes, and nothing that it locks is
-        held together with seats. Whatever it fails with is its own, unless the database is away: nobody waits for it.
+        """Continue a small task. Returns whether it needs another call to Canvas.
+
+        It commits each step, so it never holds locks together with seats. An error ends only this task, unless the
+        database is away.
         """
         task.go_on()
         try:
@@ -297,7 +299,7 @@ class _Drain:
             raise
         except Exception as error:
             self.session.rollback()
-            log.error("A look-up, or a name to follow, failed in an unforeseen way.", exc_info=error)
+            log.error("A look-up, or an update of a Canvas user, failed in an unforeseen way.", exc_info=error)
             task.call = None
             task.put_off(self.now())
             self.session.commit()
@@ -306,7 +308,7 @@ class _Drain:
     # -- answers --------------------------------------------------------------------------------------------------
 
     def _hear(self, task: Task) -> list[SeatTask]:
-        """Take one answer in; the seats' walks that went on with it, or with what it told of others."""
+        """Handle one answer. Returns the seats' tasks that it moved on: its own, or others that it decides about."""
         if isinstance(task.error, Throttled):
             if self.flight.slow_down(task.error.pause_seconds):
                 self._connection().throttled_at = self.now()
@@ -315,7 +317,7 @@ class _Drain:
         if isinstance(task, Probe):
             return self._hear_probe(task.error)
         if failures.may_be_all_of_canvas(task.error):
-            # This seat alone, or all of Canvas? One harmless question decides.
+            # Only this seat, or all of Canvas? One harmless call decides.
             if isinstance(task, SeatTask) and not failures.leaves_doubt(task.error):
                 task.work.note_answered()
             if self.over:
@@ -326,7 +328,7 @@ class _Drain:
         return self._go_on(task)
 
     def _hear_probe(self, error: BaseException | None) -> list[SeatTask]:
-        """What the probe says of Canvas, and so of those whose failure made us ask; answers as `_hear` does."""
+        """Handle the probe's answer, and so the tasks whose failure made us ask. Returns the same as `_hear`."""
         was_on_hold = self.outage.on_hold
         suspects = self.outage.judge(error)
         if self.outage.on_hold:
@@ -337,13 +339,13 @@ class _Drain:
         return [task for suspect in suspects for task in self._blame(suspect)]
 
     def _put_back(self, tasks: list[Task]) -> list[SeatTask]:
-        """Their turn comes when Canvas is back; what became of their requests is stored."""
+        """Leave these tasks until Canvas is back. Returns the seats' tasks, so that what they learned is stored."""
         for task in tasks:
             task.error = None
         return [task for task in tasks if isinstance(task, SeatTask)]
 
     def _blame(self, task: Task) -> list[SeatTask]:
-        """Canvas is well, so a failure that looked like all of Canvas is this task's own."""
+        """Canvas works, so a failure that looked like an outage is this task's own."""
         if not isinstance(task, SeatTask):
             return self._go_on(task)
         task.call = None

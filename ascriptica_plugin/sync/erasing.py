@@ -1,4 +1,4 @@
-"""Erasing people: as the one who drains, since then no call to Canvas about them is in hand."""
+"""Erases people while holding the drain's lease, so that no call to Canvas about them is in flight."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,9 +12,9 @@ from ..tables.canvas import load_settings
 
 
 def erase_people(session: Session, now: Callable[[], datetime] | None = None) -> None:
-    """Erase whoever waits for it and can be, unless another worker drains; owns the session's transactions.
+    """Erase the people who wait for it, as far as they can be erased, unless another worker drains.
 
-    To be called after a drain, since nobody's access to Canvas shall wait for it.
+    Owns the session's transactions. Call it after a drain, so that nobody's access to Canvas waits for it.
     """
     now = now or clock.database_clock(session)
     connection_id = load_settings(session).connection_id

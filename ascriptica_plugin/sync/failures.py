@@ -1,4 +1,4 @@
-"""What a failed call becomes: the one place that says so.
+"""Decides what happens after a failed call; nothing else does.
 
 | error | may be all of Canvas | counts | gives up | cause, and who acts: `ledger.causes` |
 |---|---|---|---|---|
@@ -19,7 +19,7 @@ from .tasks import Stuck
 
 @dataclass(frozen=True)
 class Failure:
-    """What becomes of a seat. `again_in` None and not `parked`: it is held until its cause is put right."""
+    """What happens to a seat. `again_in` None and not `parked`: it is held until its cause is removed."""
 
     cause: str
     scope: str
@@ -30,24 +30,24 @@ class Failure:
 
 
 def may_be_all_of_canvas(error: BaseException | None) -> bool:
-    """Whether the error may say something about the whole Canvas or the token, not about one seat."""
+    """Whether the error may be about all of Canvas or the token, not about one seat."""
     return isinstance(error, CanvasDown | AddressRefused | TokenRefused)
 
 
 def leaves_doubt(error: BaseException | None) -> bool:
-    """Whether Canvas may have done what was asked, or still do it."""
+    """Whether Canvas may have carried out the request, or may still do so."""
     return isinstance(error, CanvasError) and error.leaves_doubt
 
 
 def of_connection(error: CanvasError) -> str:
-    """The cause for which the whole connection is held after a probe failed with this."""
+    """The cause that puts the connection on hold after a probe failed with this error."""
     if isinstance(error, TokenRefused):
         return "token_dead"
     return "address_refused" if isinstance(error, AddressRefused) else "canvas_down"
 
 
 def of_seat(error: BaseException, attempts: int) -> Failure:
-    """What becomes of a seat that failed with this after so many counted attempts before."""
+    """What happens to a seat that failed with this error, after so many counted attempts."""
     if isinstance(error, Stuck):
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):

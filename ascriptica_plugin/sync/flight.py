@@ -1,4 +1,4 @@
-"""Calls on their way to Canvas: how many at once, and when none may leave. Knows nothing of what they are about."""
+"""Calls in flight to Canvas: how many at once, and when none may start. Knows nothing of what they are about."""
 
 import logging
 import time
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 class Flight:
-    """Threads that carry calls, for the one thread that decides.
+    """Threads that make calls, for the one thread that decides which.
 
-    `quiet_until` is on the monotonic clock: until then nothing leaves, because Canvas asked us to go slower.
+    `quiet_until` is on the monotonic clock: until then no call starts, because Canvas asked us to slow down.
     """
 
     def __init__(self, canvas: CanvasClient):
@@ -28,18 +28,18 @@ class Flight:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether Canvas wants nothing from us at the moment."""
+        """Whether Canvas wants no calls from us at the moment."""
         return time.monotonic() < self.quiet_until
 
     @property
     def has_room(self) -> bool:
-        """Whether one more call may leave now; room that was lost to throttling comes back bit by bit."""
+        """Whether one more call may start now; room that was lost to throttling comes back bit by bit."""
         if self.size < retry.FLIGHT and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
             self.size, self._grows_at = self.size + 1, time.monotonic()
         return len(self.flying) < self.size and not self.is_quiet
 
     def carry(self, task: Task) -> None:
-        """Make the task's call in a thread; `gather` finds it with its answer or error."""
+        """Make the task's call in a thread; `gather` returns the task with its answer or error."""
         self.flying.add(task)
         self._threads.submit(self._carry, task)
 
@@ -48,7 +48,7 @@ class Flight:
         self._answered.put(task)
 
     def gather(self) -> list[Task]:
-        """The tasks that were answered: the first within a second, and those that come together with it."""
+        """The tasks that were answered: waits up to a second for the first, and shortly for others after it."""
         found: list[Task] = []
         timeout = 1.0
         while len(found) < len(self.flying):
@@ -63,7 +63,7 @@ class Flight:
         return found
 
     def slow_down(self, seconds: float) -> bool:
-        """Be quiet for so long, then go on with half as many; whether that is new."""
+        """Start no calls for so long, then at most half as many at once. Returns False if it was quiet already."""
         now = time.monotonic()
         is_new = now >= self.quiet_until
         if is_new:
@@ -74,5 +74,5 @@ class Flight:
         return is_new
 
     def end(self, wait: bool) -> None:
-        """Begin no further call; `wait` for those on their way."""
+        """Start no more calls; `wait`: until those in flight have ended."""
         self._threads.shutdown(wait=wait, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""When the worker looks up Canvas courses and sections of our courses, and what becomes of what it finds."""
+"""When the worker looks up the Canvas courses and sections of our courses, and what it does with the answers."""
 
 import logging
 from collections.abc import Callable
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 OUR_FAULT = "Looking it up failed on our side; the details are in the worker's log. We try again."
 
 AT_ONCE = 20
-"""Look-ups in one go, so that seats never wait for those of all courses."""
+"""How many courses are looked up at once, so that seats never wait for all courses."""
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
-    """The courses whose association is due to be looked up: those that could not be yet, and those whose Canvas
-    course may have been published, unpublished, concluded or renamed since."""
+    """The courses whose association is due to be looked up: those not found yet, and those whose Canvas course may have
+    been published, unpublished, concluded or renamed since."""
     looked_up_at, shut = Association.looked_up_at, or_(not_(Association.published), Association.concluded)
     aged = or_(looked_up_at <= now - retry.LOOK_UP_FRESH, and_(shut, looked_up_at <= now - retry.LOOK_UP_AGAIN))
     asked = or_(
         Association.look_up_at <= now,
-        # A time further off than any wait was set by a clock that has stepped back since.
+        # A time later than any pause allows was set by a clock that has stepped back since.
         Association.look_up_at > now + 2 * retry.LOOK_UP_AGAIN,
         and_(Association.look_up_at.is_(None), aged),
     )
@@ -52,7 +52,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
 
 
 def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
-    """Because a person asks: look up now what could not be, or can't be entered; answers how many courses."""
+    """Because a person asked: look up now the courses that were not found, or that take nobody. Returns how many."""
     waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
     session.info[claims.RANG] = True
@@ -60,7 +60,7 @@ def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
 
 
 def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Walk:
-    """Look up one association as a walk, and give the course's people their seats."""
+    """The walk that looks up one association, and then gives the course's participants their seats."""
     typed = session.get_one(Association, course_id, populate_existing=True)
     if typed.canvas_course_id is not None:
         yield from _refresh(session, typed, now)
@@ -93,7 +93,7 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
 
 
 def put_off(session: Session, connection_id: int, course_id: int, now: datetime) -> None:
-    """Write down that looking an association up failed on our side. What was known of its Canvas course stays."""
+    """Store that a look-up failed on our side. What we know of the Canvas course stays."""
     typed = session.get(Association, course_id, populate_existing=True)
     if typed is not None and typed.connection_id == connection_id:
         typed.look_up_at = now + retry.LOOK_UP_AGAIN
@@ -102,15 +102,15 @@ def put_off(session: Session, connection_id: int, course_id: int, now: datetime)
 
 
 def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Walk:
-    """Learn the present name and state of a Canvas course that was found before. Its id stays, whatever the SIS ID
-    that was typed leads to by now: only a person moves people."""
+    """Get the current name and state of a Canvas course that was found before. Its id stays, even if the SIS ID that
+    was typed now belongs to another course: only a person moves people."""
     course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, cast(int, known.canvas_course_id)
     values: dict[str, Any] = {"look_up_at": None, "looked_up_at": now()}
     try:
         course: CanvasCourse = yield lambda canvas: canvas.course(canvas_course_id)
     except Exception as error:
         if not isinstance(error, CanvasError):
-            log.exception("Looking at Canvas course %s again failed in an unforeseen way.", canvas_course_id)
+            log.exception("Refreshing Canvas course %s failed in an unforeseen way.", canvas_course_id)
         values = {"look_up_at": now() + retry.LOOK_UP_AGAIN}
     else:
         values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}

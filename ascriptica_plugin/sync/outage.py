@@ -1,6 +1,6 @@
-"""Is it all of Canvas? What looks so is put aside, and one harmless question decides.
+"""Finds out whether all of Canvas fails. Tasks that failed that way are put aside until one harmless call decides.
 
-While Canvas or the token fails the whole connection is held, and no seat's attempt is counted.
+While Canvas or the token fails, the whole connection is on hold, and no seat's attempt is counted.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Outage:
-    """The verdict on one connection. `on_hold`: all its calls wait."""
+    """Whether one connection is on hold: `on_hold` means that all its calls wait."""
 
     def __init__(self, session: Session, connection: Connection, now: Callable[[], datetime]):
         self.session, self.connection_id, self.now = session, connection.id, now
@@ -29,14 +29,14 @@ class Outage:
         self._suspects: list[Task] = []
 
     def suspect(self, task: Task) -> Probe | None:
-        """Put the task aside until it is known; the probe to send where none is on its way."""
+        """Put the task aside until a probe decides. Returns the probe to send, None if one is in flight."""
         self._suspects.append(task)
         return Probe() if len(self._suspects) == 1 else None
 
     def judge(self, error: BaseException | None) -> list[Task]:
-        """Hold the connection or let it go, by what the probe was answered; those who were put aside.
+        """Put the connection on hold or release it, by the probe's answer. Returns the tasks that were put aside.
 
-        An error that Canvas has nothing to do with is raised.
+        Raises an error that has nothing to do with Canvas.
         """
         if error is not None and not isinstance(error, CanvasError):
             raise error
@@ -48,7 +48,7 @@ class Outage:
         return suspects
 
     def hold(self, cause: str, detail: str) -> None:
-        """All calls of the connection wait; commits."""
+        """Make all calls of the connection wait; commits."""
         begin_writing(self.session)
         connection, now = self._connection(), self.now()
         if connection.hold_cause != cause:

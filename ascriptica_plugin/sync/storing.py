@@ -1,4 +1,4 @@
-"""Storing what a turn of the drain brought: what was learned, which seats are settled, and what failed."""
+"""Stores the results of one turn of the drain: what was learned, which seats are settled, and what failed."""
 
 import logging
 from datetime import datetime
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: bool, now: datetime) -> None:
-    """Write what the seats' walks learned, and of each that is over how it ended; never commits.
+    """Store what the seats' walks learned, and the result of each walk that has ended. Never commits.
 
-    `ours`: the drain's lease is still ours. Facts are true whoever holds it; a seat settles only if it is.
+    `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
     enrollments.note_facts(session, connection_id, [task.work for task in tasks], ours)
     settled = [task.work for task in tasks if task.call is None and task.error is None]

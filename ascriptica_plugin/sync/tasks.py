@@ -1,4 +1,4 @@
-"""What is in hand during a drain: a call, the walk that it belongs to, and what walks stand on."""
+"""What a drain works on: a call, the walk that it belongs to, and what walks need."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from ..tables.canvas import Settings
 
 Call = Callable[[CanvasClient], Any]
 Walk = Generator[Call, Any, Any]
-"""Yields calls, gets their answers; see `walks`."""
+"""Yields calls and gets their answers; see `walks`."""
 
 
 class Stuck(Exception):
-    """The seat can't go on until the cause is put right; `scope` tells what else the cause touches."""
+    """The seat has to wait until the cause is removed; `scope` names what has the cause, such as a Canvas course."""
 
     def __init__(self, cause: str, scope: str | int = "", detail: str = ""):
         super().__init__(detail)
@@ -27,9 +27,9 @@ class Stuck(Exception):
 
 @dataclass
 class Context:
-    """What a walk stands on: the drain's session, the connection that it is about, and the time.
+    """What a walk needs: the drain's session, the connection that it is about, and the time.
 
-    The rest is what Course Settings say of registering and withdrawing, which may change while a drain is at it.
+    The rest is what Course Settings say about registering and withdrawing, which may change during a drain.
     """
 
     session: Session
@@ -42,18 +42,18 @@ class Context:
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
     known: dict[int, list[Known]] = field(default_factory=dict)
-    """What seats know of the Canvas enrollments that were just answered."""
+    """What seats know about the Canvas enrollments in the latest answers, by their ids."""
 
     def go_by(self, settings: Settings) -> None:
-        """Do from now on as Course Settings say."""
+        """Follow these Course Settings from now on."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
         self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
 
 
 @dataclass(eq=False)
 class Task:
-    """Something in hand. `call` is what it needs of Canvas next, None once its walk is over; `error` is what the call,
-    or the walk, failed with."""
+    """A walk in progress. `call` is its next call to Canvas, None once the walk has ended; `error` is what the call, or
+    the walk, failed with."""
 
     walk: Walk
     call: Call | None = None
@@ -61,7 +61,7 @@ class Task:
     error: BaseException | None = None
 
     def make_call(self, canvas: CanvasClient) -> None:
-        """Make the call, in whichever thread, and keep its answer or error."""
+        """Make the call, in any thread, and keep its answer or error."""
         self.answer = self.error = None
         try:
             self.answer = self.call(canvas) if self.call else None
@@ -69,7 +69,7 @@ class Task:
             self.error = error
 
     def go_on(self) -> None:
-        """Let the walk go on to its next call; how it went is in `call` and `error`."""
+        """Run the walk up to its next call; the result is in `call` and `error`."""
         error, self.error = self.error, None
         try:
             if error is not None:
@@ -91,7 +91,7 @@ class SeatTask(Task):
 
 @dataclass(eq=False)
 class SmallTask(Task):
-    """About no seat. `put_off` writes down that it failed in an unforeseen way, and when it is tried again."""
+    """A walk without a seat. `put_off` stores that it failed in an unforeseen way, and when it is tried again."""
 
     put_off: Callable[[datetime], None] = field(kw_only=True)
 
@@ -101,7 +101,7 @@ def _no_walk() -> Walk:
 
 
 class Probe(Task):
-    """One harmless question, which shows whether Canvas answers and takes the token."""
+    """One harmless call, which shows whether Canvas answers and accepts the token."""
 
     def __init__(self) -> None:
         super().__init__(_no_walk(), CanvasClient.myself)

@@ -1,6 +1,4 @@
-"""Which Canvas user a participant is: found, created, or asked about; and giving a user that we created the
-participant's present name and email.
-"""
+"""Finds or creates a participant's Canvas user, or asks an administrator; updates names and emails of created users."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,8 +17,10 @@ from .tasks import Context, Stuck, Walk
 
 
 def find(context: Context, work: Work) -> Walk:
-    """The id of the one Canvas user whose login or email is the participant's email, or None; compared exactly,
-    without case. Raises Stuck where several are, or where the token can't see enough to tell."""
+    """The id of the only Canvas user whose login or email is the participant's email, ignoring case; None if nobody is.
+
+    Raises Stuck if there are several, or if the token does not show enough to decide.
+    """
     email = work.email
     try:
         users = yield lambda canvas: canvas.search_users(context.root_id, email)
@@ -54,7 +54,7 @@ def find_or_create(context: Context, work: Work) -> Walk:
             return found
         if not context.create_users:
             raise Stuck("no_account", work.participant_id)
-    # Stored before the call: if its answer is lost, the user found next time is known to be ours.
+    # Stored before the call: if its answer is lost, we know that the user found next time is ours.
     login = (work.login_sent if work.create_new else None) or work.email
     work.note_user(login_sent=login)
     try:
@@ -68,7 +68,7 @@ def find_or_create(context: Context, work: Work) -> Walk:
     except Refused as error:
         if not error.taken:
             raise
-        # Taken means that the user exists, whatever our search could see.
+        # Taken means that the user exists, even if our search did not find it.
         by = "sis_login_id" if "unique_id" in error.taken else "sis_user_id"
         value = login if by == "sis_login_id" else work.sis_user_id
         try:
@@ -99,7 +99,7 @@ def _describe(user: User) -> str:
 
 
 def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
-    """Participants whose Canvas user, created by us, still has an older name or email, and is due to follow."""
+    """Participants whose Canvas user was created by us, has an older name or email, and is due for an update."""
     return list(
         session.scalars(
             select(CanvasUser.participant_id)
@@ -116,7 +116,10 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
 
 
 def follow_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Walk:
-    """Give a Canvas user that we created the participant's present name and email; a failure is tried again."""
+    """The walk that gives a Canvas user that we created the participant's current name and email, and stores a failure.
+
+    A failed update is tried again after `retry.FOLLOW_AGAIN`.
+    """
     known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
     participant = session.get_one(Participant, participant_id, populate_existing=True)
     user_id, name, email = cast(int, known.canvas_user_id), participant.name, participant.email
@@ -139,7 +142,7 @@ def follow_walk(session: Session, connection_id: int, participant_id: int, now: 
 
 
 def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """Write down that giving a Canvas user the present name and email failed on our side."""
+    """Store that the update of a Canvas user failed on our side."""
     known = session.get(CanvasUser, (connection_id, participant_id), populate_existing=True)
     if known is not None:
         known.follow_problem = "That failed on our side; the details are in the worker's log. We try again."

@@ -1,8 +1,8 @@
-"""What one seat needs of Canvas: the calls that enroll or remove.
+"""The calls to Canvas that enroll or remove the participant of one seat.
 
 Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and notes what it learned on
-its `Work` before it yields the next. `drain` carries the calls, and stores what was noted before any of them leaves. A
-walk only reads the ledger. One that ends has made Canvas agree; one that can't go on raises `Stuck` with the cause.
+its `Work` before it yields the next call. `drain` stores the notes before it makes that call. A walk only reads the
+ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause.
 """
 
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ from .tasks import Call, Context, Stuck, Walk
 from .users import find, find_or_create
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
-"""Canvas's times and its Date header have whole seconds, so an enrollment of ours may look that much too old."""
+"""Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
 
 
 def _ask(context: Context, work: Work, call: Call) -> Walk:
-    """A call that enrolls or ends. A busy Canvas may do it long after we have stopped to listen, so until it has
-    answered the seat's opposite has to wait."""
+    """Make a call that enrolls or removes. A busy Canvas may carry it out long after we stopped waiting for the answer,
+    so without an answer the opposite call has to wait."""
     work.note_sent(context.now() + retry.LATE)
     try:
         answer = yield call
@@ -36,7 +36,7 @@ def _ask(context: Context, work: Work, call: Call) -> Walk:
 
 
 def enroll(context: Context, work: Work) -> Walk:
-    """One call for a person whom Canvas knows by an id of ours, two on first contact, three with a new Canvas user."""
+    """Enroll: one call if we know an id of the person in Canvas, two the first time, three with a new Canvas user."""
     user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
     if user_id is None:
         user_id = yield from find_or_create(context, work)
@@ -46,7 +46,7 @@ def enroll(context: Context, work: Work) -> Walk:
     except NotFound as error:
         yield from _stop_if_place_is_missing(work)
         if work.canvas_user_id:
-            # Deleted or merged in Canvas since: matched again, never created a second time.
+            # The user was deleted or merged in Canvas since: find the user again, never create a second one.
             user_id = yield from find(context, work)
             if user_id in (None, work.canvas_user_id):
                 raise Stuck("user_missing", work.participant_id, str(error)) from None
@@ -56,24 +56,24 @@ def enroll(context: Context, work: Work) -> Walk:
     if enrollment.user_id != work.canvas_user_id:
         work.note_user(canvas_user_id=enrollment.user_id)
     if _was_ended_since(context, work, enrollment, asked_at):
-        # Somebody else who turns out to be the same Canvas user was removed meanwhile, perhaps after our request.
+        # Another participant, who is the same Canvas user, was removed meanwhile, perhaps after our request.
         enrollment = yield from _post(context, work, enrollment.user_id)
     granted = _is_ours(context, work, enrollment)
-    # The time too: whoever took the lease over meanwhile may have found nothing yet and forgotten it.
+    # The time too: a worker that took over the lease meanwhile may have found no enrollment and cleared it.
     work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True, first_tried_at=work.first_tried_at)
 
 
 def _is_ours(context: Context, work: Work, enrollment: Enrollment) -> bool:
-    """Whether we may end it: as we know already; else by its age, since Canvas doesn't say whether it was there."""
+    """Whether we may end it: as stored, otherwise by its age, since Canvas doesn't say whether it was there before."""
     if enrollment.id == work.canvas_enrollment_id:
         return work.granted
     is_younger = _is_younger(work, enrollment)
-    # Whoever learns of the same one in this moment takes it as we do.
+    # Other seats that get the same enrollment in this turn follow this decision.
     return context.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
 
 
 def _is_younger(work: Work, enrollment: Enrollment) -> bool:
-    """Whether it was made after our first request for the seat left."""
+    """Whether it was created after our first request for the seat was sent."""
     tried_at = work.first_tried_at
     return tried_at is not None and enrollment.created_at >= tried_at - CLOCK_TOLERANCE
 
@@ -93,13 +93,13 @@ def _post(context: Context, work: Work, user_id: int | str) -> Walk:
     is_first = work.first_tried_at is None
     if is_first:
         if context.canvas_time() is None:
-            # Once in the life of a process: nothing has answered yet, and our own clock may be set to anything.
+            # Once per process: Canvas has not answered yet, and our own clock may be wrong.
             yield CanvasClient.myself
         work.note_try(context.canvas_time() or context.now())
     try:
         return (yield from _ask(context, work, request))
     except (NotFound, PermissionMissing, Refused) as error:
-        # A plain no: nothing was made, so whatever is found there later on is not ours.
+        # Canvas refused: nothing was created, so an enrollment that is found later is not ours.
         if is_first:
             work.note_try(None)
         if isinstance(error, CourseConcluded):
@@ -110,7 +110,7 @@ def _post(context: Context, work: Work, user_id: int | str) -> Walk:
 
 
 def _stop_if_place_is_missing(work: Work) -> Walk:
-    """A 404 never says what was missing: ask for the course, then the section; if both are there it was the user."""
+    """Raise Stuck if the course or the section is missing. A 404 never says what is; if both exist, it is the user."""
     try:
         yield lambda canvas: canvas.course(work.canvas_course_id)
     except NotFound as error:
@@ -123,8 +123,10 @@ def _stop_if_place_is_missing(work: Work) -> Walk:
 
 
 def remove(context: Context, work: Work) -> Walk:
-    """No call where no request to enroll was sent since the last removal, one where the enrollment is known; never
-    what we did not grant."""
+    """Remove: no call if no request to enroll was sent since the last removal, one if the enrollment is known.
+
+    Never ends an enrollment that is not ours.
+    """
     enrollment_id, granted = work.canvas_enrollment_id, work.granted
     tried = work.first_tried_at or enrollments.tried_by_another(context.session, context.connection_id, work)
     if not tried or work.shared:
@@ -141,7 +143,7 @@ def remove(context: Context, work: Work) -> Walk:
         task = work.on_withdrawal or context.on_withdrawal
         yield from _ask(context, work, lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task))
     except NotFound:
-        # Gone already, provided that the course is still there to be asked.
+        # The enrollment is gone already, unless the whole course is.
         yield from _stop_if_place_is_missing(work)
     except PermissionMissing as error:
         raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
@@ -150,7 +152,7 @@ def remove(context: Context, work: Work) -> Walk:
 
 
 def _look_for_enrollment(context: Context, work: Work) -> Walk:
-    """The enrollment that a lost answer may have left in Canvas, with whether it is ours; (None, False) if none."""
+    """The id of the enrollment that a lost answer may have left in Canvas, and whether it is ours; or (None, False)."""
     user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
     if user_id is None:
         user_id = yield from find(context, work)
@@ -174,7 +176,7 @@ def _look_for_enrollment(context: Context, work: Work) -> Walk:
             return row.id, granted
         ended = ended or (row if granted else None)
     if ended is not None:
-        # Ours, and ended by somebody else meanwhile, with its course for example. Whoever comes back gets the same one
-        # from Canvas, which by its age could be taken for somebody else's then.
+        # Ours, and ended by somebody else meanwhile, for example with its course. A person who comes back gets the same
+        # enrollment from Canvas, and by its age it could then be taken for somebody else's.
         work.note(canvas_enrollment_id=ended.id, granted=True)
     return None, False

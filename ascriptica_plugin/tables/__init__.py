@@ -1,4 +1,4 @@
-"""The tables, and the order in which their rows are locked. Knows SQLAlchemy only: a host owns engine and sessions."""
+"""The tables, and the order in which their rows are locked. Uses only SQLAlchemy; the host owns engine and sessions."""
 
 from . import canvas, office
 

@@ -1,4 +1,4 @@
-"""The tables about Canvas: the connection, Course Settings, who is who there, seats and the claims on them."""
+"""The tables about Canvas: connections, Course Settings, Canvas users, seats and the claims on them."""
 
 from datetime import datetime
 
@@ -22,14 +22,14 @@ from .columns import Base, Sealed, SealedColumn
 from .office import Participant
 
 DEFAULT_SECTION = 0
-"""`canvas_section_id` of a seat in its course's default section; NULL would let the unique key hold twice."""
+"""`canvas_section_id` of a seat in its course's default section. With NULL the unique key would allow duplicates."""
 
 
 class Connection(Base):
     """One Canvas: host and root account. Every Canvas id that we keep belongs to one.
 
-    `token` is used only once Canvas has accepted it. `hold_*` is what stops all calls at once; `throttled_at` is when
-    Canvas last asked us to go slower; `drain_*` is the lease that makes one worker the one that talks to this Canvas.
+    Canvas has accepted `token`. `hold_*` stops all calls at once. `throttled_at` is when Canvas last asked us to slow
+    down. `drain_*` is the lease by which only one worker talks to this Canvas.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -59,8 +59,9 @@ class Connection(Base):
 class Settings(Base):
     """Course Settings: one row. `draft_*` is what an admin typed that Canvas has not confirmed yet.
 
-    `create_users`: make a Canvas user for somebody who has none, else wait; `by_invitation`: invite, else enroll at
-    once; `canvas_mail`: let Canvas tell people; `on_withdrawal`: delete, deactivate or conclude the enrollment.
+    `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
+    enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
+    enrollment.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -89,9 +90,9 @@ class Settings(Base):
 class CanvasUser(Base):
     """Which Canvas user a participant is, on one connection.
 
-    `login_sent` is stored before we ask Canvas to create, `name_sent` and `email_sent` are what a user created by us
-    has there. `candidates` are the Canvas users (id, name, login, email, sis_user_id) among whom an admin has to
-    choose; `create_new`: the answer was that it is none of them.
+    `login_sent` is stored before we ask Canvas to create the user; `name_sent` and `email_sent` are what a user created
+    by us has in Canvas. `candidates` are the Canvas users (id, name, login, email, sis_user_id) that an admin has to
+    choose from; `create_new`: the admin answered that it is none of them.
     """
 
     __tablename__ = "ascriptica_canvas_user"
@@ -114,11 +115,11 @@ class CanvasUser(Base):
 class Seat(Base):
     """One participant's enrollment in one Canvas course and section, on one connection.
 
-    What should be true is derived from the live claims, never stored. The seat is settled when `settled_version`
-    equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at` passed or NULL).
-    `granted`: the enrollment is ours to end. `kept`: it is not, and an admin let it stay after a withdrawal. Until
-    `in_doubt_until` Canvas may still carry out a request that it has not answered, to enroll (`in_doubt_enrolls`) or
-    to end.
+    Whether the participant should be enrolled is derived from the live claims, never stored. The seat is settled when
+    `settled_version` equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at`
+    passed or NULL). `granted`: the enrollment is ours, so we may end it. `kept`: it is not ours, and an admin let it
+    stay after a withdrawal. Until `in_doubt_until` Canvas may still carry out a request that it has not answered: to
+    enroll (`in_doubt_enrolls`) or to end.
     """
 
     __tablename__ = "ascriptica_seat"
@@ -178,7 +179,7 @@ class Seat(Base):
 
 
 class Claim(Base):
-    """A registration's hold on a seat. The seat is given up only when its last live claim ends."""
+    """A registration's claim to a seat. The enrollment is ended only when the seat's last live claim ends."""
 
     __tablename__ = "ascriptica_claim"
     __table_args__ = (
@@ -202,5 +203,5 @@ class Claim(Base):
 
 
 def load_settings(session: Session) -> Settings:
-    """The one settings row; the migration makes it."""
+    """The one row of settings, which a migration creates."""
     return session.scalars(select(Settings).where(Settings.id == 1)).one()

@@ -1,4 +1,4 @@
-"""What the tables are made of: the base, the kinds of columns, and how a transaction that writes begins."""
+"""What all tables use: their base, the types of columns, and how to begin a writing transaction."""
 
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UTCDateTime(TypeDecorator):
-    """An aware UTC datetime in Python; on SQLite, which has no time zones, the same instant without one."""
+    """An aware UTC datetime in Python. SQLite has no time zones and stores the same instant without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,7 +29,7 @@ class UTCDateTime(TypeDecorator):
 
 
 class Sealed:
-    """A secret as the database holds it: ciphertext that `open` turns back with the installation's keys."""
+    """A secret as the database stores it: ciphertext, which `open` decrypts with the installation's keys."""
 
     def __init__(self, ciphertext: bytes):
         self.ciphertext = ciphertext
@@ -83,25 +83,25 @@ class Base(DeclarativeBase):
 
 
 def begin_writing(session: Session) -> None:
-    """Open this session's transaction as a writer's, before anything in it is read.
+    """Begin this session's transaction as a writing one, before it reads anything.
 
-    On SQLite a transaction that reads and then writes fails at once beside another writer, whatever its busy timeout;
-    BEGIN IMMEDIATE waits its turn instead. PostgreSQL needs nothing.
+    On SQLite a transaction that reads and then writes fails at once if another one is writing, whatever its busy
+    timeout; BEGIN IMMEDIATE waits its turn instead. PostgreSQL needs nothing.
     """
     connection = session.connection()
     # The driver's own connection, since SQLAlchemy does not know of a transaction that only the driver began.
     if connection.dialect.name == "sqlite" and not cast(Any, connection.connection.dbapi_connection).in_transaction:
-        # Not through the session, which would first write what waits in it, and so begin another kind of transaction.
+        # Not through the session: it would first flush, and so begin an ordinary transaction.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, in this session's dialect."""
+    """An INSERT with support for ON CONFLICT, in this session's dialect."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     return dialect.insert(table.__table__)
 
 
 def change(session: Session, statement: Update | Delete) -> int:
-    """Run an UPDATE or DELETE as it stands, past the objects that the session holds; how many rows it changed."""
+    """Run an UPDATE or DELETE without updating the session's objects. Returns how many rows it changed."""
     result = session.execute(statement.execution_options(synchronize_session=False))
     return cast(CursorResult[Any], result).rowcount

@@ -1,7 +1,7 @@
-"""The office's tables: people, courses, registrations, and where each course is in Canvas.
+"""The office's tables: people, courses, registrations, and the Canvas course of each course.
 
-Every rule that must hold while many people act at once is a constraint, a partial unique index, or the lock on the
-course's row. Times end in `_at` and are UTC; ids that belong to Canvas begin with `canvas_`.
+Every rule that must hold under concurrency is a constraint, a partial unique index, or the lock on the course's row.
+Names of times end in `_at`, and times are UTC; names of Canvas ids begin with `canvas_`.
 """
 
 from datetime import datetime
@@ -25,10 +25,10 @@ from .columns import Base
 
 
 class Participant(Base):
-    """A person who registers. `key` is the host's own lasting identifier; None for somebody whom the office entered.
+    """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
-    `erase_at`: since then the person waits to be erased. `erased_at`: this is nobody, who keeps the registrations of
-    somebody who was.
+    `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
+    registrations remain.
     """
 
     __tablename__ = "ascriptica_participant"
@@ -53,7 +53,7 @@ class Participant(Base):
 
 
 class FormerEmail(Base):
-    """An email that a participant had before, in small letters: erasing them has to find it in the log too."""
+    """An email that a participant had before, in lower case. Erasing a person also removes it from the activity log."""
 
     __tablename__ = "ascriptica_former_email"
 
@@ -62,11 +62,11 @@ class FormerEmail(Base):
 
 
 class Course(Base):
-    """One of our courses. `capacity` None takes everybody; `places_taken` counts those who are `registered`.
+    """One of our courses. `capacity` None: no limit. `places_taken` counts the `registered` registrations.
 
-    `on_withdrawal` is this course's own exception to the setting of that name. A cancelled course takes nobody.
+    `on_withdrawal` overrides the setting of that name for this course. Nobody can register for a cancelled course.
 
-    Changing `places_taken` is also the lock that puts register, withdraw and associate of one course in a row.
+    An update of `places_taken` is also the lock that makes register, withdraw and associate of one course take turns.
     """
 
     __tablename__ = "ascriptica_course"
@@ -94,10 +94,10 @@ class Course(Base):
 
 
 class Association(Base):
-    """Our course → a Canvas course and, if wanted, a section, as typed and, once looked up, as Canvas knows them.
+    """The Canvas course, and perhaps section, of one of our courses: as typed and, once looked up, as Canvas has them.
 
-    `connection_id` None: typed before there was a connection; the first one takes it over. `canvas_course_id` None:
-    not looked up yet. `problem` is the sentence that says why a look-up failed.
+    `connection_id` None: typed before there was a connection; the first connection gets it. `canvas_course_id` None:
+    not looked up yet. `problem` is a sentence that says why a look-up failed.
     """
 
     __tablename__ = "ascriptica_association"
@@ -120,7 +120,7 @@ class Association(Base):
 
 
 class Registration(Base):
-    """participant × course: `registered`, `waitlisted` or `withdrawn`; ended ones stay as history."""
+    """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history."""
 
     __tablename__ = "ascriptica_registration"
     __table_args__ = (
@@ -149,7 +149,7 @@ class Registration(Base):
 
 
 class LogEntry(Base):
-    """What a person or we did: who, what, when, to whom, and what Canvas answered; never with a secret in it."""
+    """An entry of the activity log: who did what, when, to whom, and what Canvas answered. Holds no secret."""
 
     __tablename__ = "ascriptica_log"
 
@@ -166,10 +166,10 @@ class LogEntry(Base):
 
 
 class Import(Base):
-    """An uploaded file on its way in, and what became of its rows so far; of a dry run, what would become of them.
+    """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
-    `file` is kept until the last row is `done`. `refused` are pairs of line and reason. `taken_until_at` is the lease
-    of whoever goes on with it. `broken`: it ended before its last row, by something unforeseen.
+    `file` is kept until the last row is `done`. `refused` has pairs of line and reason. `taken_until_at` is the lease
+    of the worker that imports it. `broken`: an unexpected error ended it before its last row.
     """
 
     __tablename__ = "ascriptica_import"
@@ -194,9 +194,9 @@ class Import(Base):
 
 
 class Mail(Base):
-    """A mail to be sent by the worker. A link in it is made when it is sent, so none waits here.
+    """A mail that the worker has to send. Its link is made when it is sent, so no link is stored here.
 
-    What its link is for, where the email alone doesn't say: a sign-up, or an account that wants this email.
+    `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
     """
 
     __tablename__ = "ascriptica_mail"
@@ -212,9 +212,9 @@ class Mail(Base):
 
 
 class Tries(Base):
-    """How much of its allowance somebody has used up. `key` is a hash of who and for what.
+    """How much of an allowance is used up. `key` is a hash of the allowance and whose it is.
 
-    `until` is when all of it is free again, in seconds since 1970, since the database has to add to it.
+    `until` is when all of it is free again: in seconds since 1970, because the database calculates with it.
     """
 
     __tablename__ = "ascriptica_tries"

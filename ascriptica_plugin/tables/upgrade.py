@@ -1,4 +1,4 @@
-"""Makes the tables, or upgrades them, by the migrations."""
+"""Creates or upgrades the tables with the migrations."""
 
 import importlib.resources
 import os
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def sqlite_file(engine: Engine) -> Path | None:
-    """The file that a SQLite database is in; None of another database, or of one in memory."""
+    """The file of a SQLite database; None for another database, or one in memory."""
     name = engine.url.database if engine.dialect.name == "sqlite" else None
     return Path(name) if name and not name.startswith((":memory:", "file:")) else None
 
 
 def _make_private(file: Path) -> None:
-    """Make SQLite's file where there is none, for its owner alone, whatever the host's umask is: SQLite gives what it
-    writes beside it the same mode. One that is there stays as it is."""
+    """Create SQLite's file if it does not exist, private to its owner whatever the umask is. SQLite gives the same mode
+    to the files that it adds next to it."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-# Every process imports this room; only these calls need Alembic, whose import takes a tenth of a second.
+# Every process imports this module; only these functions need Alembic, whose import takes a tenth of a second.
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _migrations() -> Iterator["Config"]:
 
 
 def upgrade_tables(app: Flask) -> None:
-    """Make the tables, or bring them up to this version; on SQLite also lets readers and a writer work at once."""
+    """Create the tables, or upgrade them to this version. On SQLite also turn on WAL: a write stops no reader."""
     import alembic.command
 
     with _migrations() as config, app.app_context():

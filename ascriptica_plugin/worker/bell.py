@@ -1,6 +1,6 @@
-"""The bell: tells the workers that something is due, after the commit that made it so.
+"""The bell: notifies the workers through Redis that something is due, after the commit that made it due.
 
-One short attempt; a request never waits for Redis longer than a moment, and a lost bell costs seconds, never a seat.
+It makes one short attempt, so a request hardly waits for Redis. A lost notification costs seconds, never a seat.
 """
 
 import hashlib
@@ -20,35 +20,34 @@ from ..process_log import Trouble
 
 QUEUE = "ascriptica"
 JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
-"""By its name, so that a web process need not import what a worker does."""
+"""A name, so that a web process need not import the worker's code."""
 
 FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
 HEARD = "ascriptica:heard"
 LONGEST_HEARD = 200
-"""Bytes of what a worker leaves there: many times what it is."""
+"""How many bytes of `HEARD` are read: many times what a worker writes."""
 
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
 
 
 class Bell:
-    """Tells the workers that something is due. `url` None: there is no Redis, and the sweep alone delivers.
+    """Notifies the workers that something is due. `url` None: there is no Redis, and only the sweep delivers.
 
-    Whoever can write to Redis can write anything there; so a worker signs with `secret_key` when it listened, and
-    nobody else can make it seem to.
+    Others may write to Redis too, so a worker signs the time when it listened with `secret_key`.
     """
 
     def __init__(self, url: str | None, secret_key: str | bytes):
         self.url = url
         self._signer = TimestampSigner(secret_key, salt="ascriptica worker", digest_method=hashlib.sha256)
-        self.trouble = Trouble("Redis", "No bell rings; the worker's sweep will find what is due.")
-        # redis-py's own retries would hold a request for seconds while Redis is away.
+        self.trouble = Trouble("Redis", "The worker is not notified, and looks every few seconds instead.")
+        # redis-py's own retries would delay a request for seconds while Redis is away.
         patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
         self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) if url else None
 
     def ring(self) -> None:
-        """Enqueue the job unless one is waiting already; one short attempt, and a failure is only logged."""
+        """Queue the job unless one is waiting already: one short attempt, whose failure is only logged."""
         if self._redis is None:
             return
         try:
@@ -61,38 +60,38 @@ class Bell:
             self.trouble.began(error)
 
     def take_flag_down(self) -> None:
-        """From now on a ring enqueues again; called before looking for work, so that no ring falls between."""
+        """Let the next ring queue a job again. Called before looking for work, so that no ring is missed."""
         try:
             if self._redis is not None:
                 self._redis.delete(FLAG)
         except redis.RedisError as error:
-            # It falls by itself after FLAG_SECONDS.
+            # It expires after FLAG_SECONDS.
             self.trouble.began(error)
 
     def hear(self, connection: redis.Redis) -> None:
-        """Leave word that a worker listens; by its own connection, whose errors are raised."""
+        """Store that a worker listens, by the worker's own connection; raises its errors."""
         connection.set(HEARD, self._signer.sign("listening"))
 
     def hear_no_more(self, connection: redis.Redis) -> None:
-        """Take that word away: a worker has ended."""
+        """Delete that a worker listens, because it has ended."""
         connection.delete(HEARD)
 
     def heard_at(self) -> datetime | None:
-        """When a worker last listened; None where none left word that we can trust, which a Redis that lost its data
-        may have forgotten, or there is no Redis to ask."""
+        """When a worker last listened. None without Redis, or if Redis has no record of it with our signature, for
+        example after it lost its data."""
         if self._redis is None:
             return None
         try:
             return self._signer.unsign(self._redis.getrange(HEARD, 0, LONGEST_HEARD), return_timestamp=True)[1]
         except (redis.ResponseError, BadData):
-            # Nothing, or nothing of ours.
+            # No record, or not one of ours.
             return None
         except redis.RedisError as error:
             self.trouble.began(error)
             return None
 
     def answers(self) -> bool:
-        """Whether Redis does; True without one."""
+        """Whether Redis answers; True if there is none."""
         try:
             return self._redis is None or bool(self._redis.ping())
         except redis.RedisError:
@@ -100,7 +99,7 @@ class Bell:
 
 
 def ring_after_commit(session: Session) -> None:
-    """The session's commit made something due: ring, whoever committed it."""
+    """Ring if this commit of the session made something due."""
     if session.in_nested_transaction() or not session.info.pop(claims.RANG, False):
         return
     if current_app and "ascriptica" in current_app.extensions:

@@ -1,6 +1,6 @@
-"""The RQ job, and the RQ worker that answers the bell. RQ carries no work, only word that some is due.
+"""The RQ job, and the RQ worker that runs it. A job carries no data; it only says that something is due.
 
-The rows are the promise, and the sweep in `rounds` finds them without any word, so nothing here can lose a seat.
+The work itself is in the database, where the sweep in `rounds` finds it without any job. So no seat is lost here.
 """
 
 import logging
@@ -24,7 +24,7 @@ from ..sync import drain, erasing
 from .bell import FAILURE_SECONDS, JOB, QUEUE, Bell
 
 LONGEST_PACKED = 1000
-"""Bytes of a job's data in Redis: many times what ours has; what is longer may unpack to more than fits in memory."""
+"""Bytes of a job's data in Redis: many times what ours has. Longer data may unpack to more than fits in memory."""
 
 
 AGAIN_SECONDS = 3
@@ -39,24 +39,24 @@ def this_app() -> Flask:
 
 
 def sync_enrollments() -> None:
-    """The RQ job: make Canvas agree with whatever is due. It carries no data, and running it twice does no harm."""
+    """The RQ job: deliver everything that is due. It has no arguments, and running it twice does no harm."""
     plugin = current_app.extensions["ascriptica"]
     plugin.bell.take_flag_down()
     try:
         deliver(this_app())
     except (OperationalError, InterfaceError):
-        # The sweep meets the same trouble, tells it, and delivers once it is over.
+        # The sweep has the same problem, logs it, and delivers once it is over.
         return
     except Exception:
-        log.exception("What the bell rang for could not be delivered; the sweep tries again.")
+        log.exception("Delivering what is due failed; the worker tries again.")
         raise
 
 
 def deliver(app: Flask) -> bool:
-    """Drain what is due, in an application context and a session of its own; False where another worker is at it.
+    """Drain what is due, in an application context and a session of its own; False: another worker drains.
 
-    The drain keeps one connection to the database from beginning to end: a pool that asks of each connection whether
-    it still lives would ask for every unit of work.
+    The drain keeps one connection to the database until it ends. A pool that tests each connection before use would
+    otherwise test it for every unit of work.
     """
     with app.app_context():
         plugin = app.extensions["ascriptica"]
@@ -68,8 +68,8 @@ def deliver(app: Flask) -> bool:
 
 
 class _Job(Job):
-    """The bell's job, and nothing more of it than that: what else Redis holds of a job can name functions to call
-    when it ends, addresses to tell, data to unpack, and whoever can write to Redis can write it."""
+    """The bell's job without the fields that we don't need. Others may write to Redis, and those fields can name
+    functions to call when the job ends, addresses to notify, and data to unpack."""
 
     KEPT = frozenset({b"data", b"origin", b"status", b"created_at", b"enqueued_at", b"started_at", b"ended_at"})
     OURS = JSONSerializer.dumps((JOB, None, (), {}))
@@ -81,25 +81,25 @@ class _Job(Job):
                 raise ValueError
             super().restore(kept)
         except ValueError:
-            # Too much, or a status or a time that is none: not ours either, and it has to be taken off the queue.
+            # Too long, or with an invalid status or time: not ours, but it has to be removed from the queue.
             super().restore({b"data": b"unreadable"})
         self.timeout, self.result_ttl, self.failure_ttl = -1, 0, FAILURE_SECONDS
 
     @property
     def is_ours(self) -> bool:
-        """Compared byte by byte, so that nothing of a stranger's is read."""
+        """Whether the bell queued it; compared byte by byte, so that nobody else's data is unpacked."""
         return self.data == self.OURS
 
 
 class _Worker(SimpleWorker):
-    """RQ's worker in a thread, since a job only starts a drain and signals are the main thread's; it runs our job alone
-    and takes no orders from Redis."""
+    """RQ's worker in a thread: a job only starts a drain, and the main thread handles signals. It runs only our job and
+    takes no commands from Redis."""
 
     job_class = _Job
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 5
     dequeue_timeout = 1
-    """Seconds for which it waits for a job without a look at `stopping`; a Redis that froze is noticed 10 s later."""
+    """How many seconds it waits for a job before it looks at `stopping`; a frozen Redis is noticed 10 s later."""
 
     def __init__(self, *args: Any, stopping: threading.Event, bell: Bell, **kwargs: Any):
         self.stopping, self.bell = stopping, bell
@@ -117,15 +117,15 @@ class _Worker(SimpleWorker):
         self.connection.delete(job.key)
 
     def subscribe(self) -> None:
-        """Not at all: on its channel anybody who reaches Redis could end the worker."""
+        """Do nothing: on RQ's channel anybody who reaches Redis could end the worker."""
 
     def register_death(self) -> None:
-        # Others who listen leave word again within a second.
+        # Other workers that listen store it again within a second.
         self.bell.hear_no_more(self.connection)
         super().register_death()
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
-        # What RQ does first before it waits for a job, and after each failure to: it tries for ever and tells nobody.
+        # RQ calls this before it waits for a job and after each failure. It would retry for ever without a log line.
         if self.stopping.is_set():
             raise StopRequested
         try:
@@ -138,11 +138,11 @@ class _Worker(SimpleWorker):
 
 
 def answer_the_bell(app: Flask) -> None:
-    """Answer the bell until the process is told to end, and find Redis again whenever it was away."""
+    """Run the bell's jobs until the process is asked to stop; connect to Redis again whenever it was away."""
     plugin = app.extensions["ascriptica"]
     while not plugin.stopping.is_set():
         try:
-            # RQ tries again by itself; redis-py's own retries would only keep a worker that is to end.
+            # RQ retries on its own; redis-py's retries would only delay a worker that has to stop.
             with app.app_context(), redis.Redis.from_url(plugin.bell.url, retry=Retry(NoBackoff(), 0)) as connection:
                 queue = rq.Queue(QUEUE, connection=connection, serializer="json", job_class=_Job)
                 how = {"stopping": plugin.stopping, "bell": plugin.bell}
@@ -150,5 +150,5 @@ def answer_the_bell(app: Flask) -> None:
         except redis.RedisError as error:
             plugin.bell.trouble.began(error)
         except Exception:
-            log.exception("The bell can't be heard; the sweep delivers meanwhile.")
+            log.exception("Listening to Redis failed; the worker looks every few seconds instead.")
         plugin.stopping.wait(AGAIN_SECONDS)

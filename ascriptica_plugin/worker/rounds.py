@@ -1,4 +1,4 @@
-"""The worker process: what it does again and again, each in a thread of its own, until it is told to end."""
+"""The worker process: repeats its rounds, each in a thread of its own, until it is asked to stop."""
 
 import logging
 import signal
@@ -18,23 +18,24 @@ from . import jobs
 
 PAUSE_SECONDS = 3
 STANDBY_SECONDS = 0.5
-"""How often we look while another worker is at it, so that we take over within a second of its end."""
+"""How often we look while another worker drains, so that we take over within a second of its end."""
 
 FORGET_SECONDS = 3600
 END_SECONDS = 9
-"""How long a worker that was told to end waits for its drain, which takes a little less to give its lease back."""
+"""How long a worker that was asked to stop waits for its drain, which gives its lease back a little earlier."""
 
 log = logging.getLogger(__name__)
 
 Round = Callable[[Flask], float]
-"""Done again and again, in an application context; answers how many seconds to rest."""
+"""What the worker repeats, in an application context. Returns the seconds until the next time."""
 
 
 def work(app: Flask) -> None:
-    """Answer the bell, sweep, take files in, send mails, through any loss of Redis, database or Canvas, until SIGTERM.
+    """Run the bell's jobs, sweep, import files and send mails until SIGTERM, whether or not Redis, database or Canvas
+    are away.
 
-    Then it ends within 10 s, whatever hangs: threads that are still at it do not keep it, so the caller has to leave
-    without waiting for them.
+    Then returns within 10 s, even if something hangs. Threads may still be running, so the caller has to exit without
+    waiting for them.
     """
     plugin = app.extensions["ascriptica"]
     ends = {signal.SIGTERM, signal.SIGINT}
@@ -56,7 +57,7 @@ def work(app: Flask) -> None:
 
 
 def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> None:
-    """Do it until the process is told to end, whatever becomes of it; `once` answers how many seconds to rest."""
+    """Repeat `once` until the process is asked to stop, even if it fails; it returns the seconds to pause."""
     stopping, last = app.extensions["ascriptica"].stopping, None
     while not stopping.is_set():
         pause: float = PAUSE_SECONDS
@@ -71,23 +72,23 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
         except (OperationalError, InterfaceError) as error:
             database.began(error)
         except Exception as error:
-            # The same trouble is told once, not every few seconds.
+            # The same kind of error is logged once, not every few seconds.
             if type(error) is not type(last):
                 log.exception("The worker's %s failed; it keeps trying.", once.__name__)
             last = error
         stopping.wait(pause)
 
 
-# -- what is done again and again: in an application context; each answers how many seconds to rest -------------------
+# -- the rounds: each runs in an application context and returns the seconds to pause ---------------------------------
 
 
 def sweep(app: Flask) -> float:
-    """Look for due seats, whether or not the bell rang."""
+    """Deliver due seats, whether or not the bell rang."""
     return PAUSE_SECONDS if jobs.deliver(app) else STANDBY_SECONDS
 
 
 def take_files_in(app: Flask) -> float:
-    """Go on with uploaded files until each is through. A long one must not keep a seat waiting."""
+    """Import uploaded files until each is done. It has a thread of its own, so that no seat waits for a long file."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
     while not plugin.stopping.is_set() and run.go_on(session, clock.utc_now, plugin.stopping.is_set):
         """The next one."""
@@ -95,7 +96,7 @@ def take_files_in(app: Flask) -> float:
 
 
 def send_mails(app: Flask) -> float:
-    """Send the mails that are due; a mail server that is slow holds up nothing but mails."""
+    """Send the mails that are due. It has a thread of its own, so that a slow mail server delays only mails."""
     plugin = app.extensions["ascriptica"]
     if plugin.mailer is None:
         return FORGET_SECONDS
@@ -104,7 +105,7 @@ def send_mails(app: Flask) -> float:
 
 
 def forget(app: Flask) -> float:
-    """Delete what was kept long enough of the log and of imports, and what came late of erased people."""
+    """Delete old entries of the activity log, old imports and allowances, and what came in about erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)

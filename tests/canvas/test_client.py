@@ -401,9 +401,9 @@ def test_how_long_canvas_wants_quiet(raw: Raw, connect: Connect, remaining: str 
         ({"fault": "status"}, "error 500"),
         ({"fault": "status", "status": 503}, "error 503"),
         ({"fault": "html"}, "error 502"),
-        ({"fault": "html", "status": 200}, "A web page answered"),
-        ({"fault": "html", "status": 404}, "A web page answered"),
-        ({"fault": "broken_json"}, "A web page answered"),
+        ({"fault": "html", "status": 200}, "The answer was a web page"),
+        ({"fault": "html", "status": 404}, "The answer was a web page"),
+        ({"fault": "broken_json"}, "The answer was a web page"),
         ({"fault": "reset"}, "could not be reached"),
     ],
 )
@@ -507,7 +507,7 @@ def test_redirects_are_never_followed(raw: Raw, connect: Connect, status: int) -
     for call in (client.myself, lambda: client.enroll(5, 7), lambda: client.unenroll(5, 91)):
         error = within(2, call, Redirected)
         assert error.status == status
-        assert "leads on to 127.0.0.1;" in str(error)
+        assert "redirects to 127.0.0.1." in str(error)
     assert (len(server.requests), elsewhere.accepted) == (3, 0)
 
 
@@ -517,7 +517,7 @@ def test_redirects_are_never_followed(raw: Raw, connect: Connect, status: int) -
 @pytest.mark.parametrize("status", [300, 302])
 def test_redirects_to_nowhere(raw: Raw, connect: Connect, location: str, status: int) -> None:
     client = connect(raw(reply(b"", f"{status} Moved", Location=location)).url)
-    assert "leads on to another page" in str(within(2, client.myself, Redirected))
+    assert "redirects to another page" in str(within(2, client.myself, Redirected))
 
 
 def test_all_pages_are_read(client: CanvasClient, canvas: Practice) -> None:

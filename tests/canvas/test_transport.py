@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ascriptica_plugin.canvas.client import MAX_ANSWER_BYTES
+from ascriptica_plugin.canvas.answers import MAX_ANSWER_BYTES
 from ascriptica_plugin.canvas.errors import AddressRefused, CanvasDown, NotFound, Throttled
 from ascriptica_plugin.canvas.transport import is_public
 

@@ -121,7 +121,7 @@ def test_status_tells_when_a_worker_was_last_seen(ringing, canvas, valkey, at_wo
         found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", told())
         return int(found[1]) if found else None
 
-    assert told() == "No worker is seen. Without Redis one is seen only while it delivers."
+    assert told() == "No worker was seen. Without Redis a worker is seen only while it delivers."
     at_work.start()
     until(lambda: seconds() is not None and seconds() < 3)
     at_work.end()

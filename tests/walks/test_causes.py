@@ -152,7 +152,7 @@ def refused(scene: Scene) -> None:
     scene.faults(f"POST /courses/{scene.canvas.ids['course.art']}/", fault="status", status=422)
     scene.register()
     scene.office.deliver()
-    assert "keep trying by ourselves" in scene.get(scene.lou, "/courses/ART")
+    assert "we keep trying automatically" in scene.get(scene.lou, "/courses/ART")
     assert "We try again automatically, less and less often." in scene.causes()
     for _ in range(retry.TRIES - 1):
         scene.office.later(minutes=20)
@@ -223,7 +223,7 @@ CAUSES_OF_LIFE = [
     Life(
         "canvas_down",
         after(lambda scene: scene.canvas.options(down=True)),
-        "There is nothing to do: registrations go on",
+        "There is nothing to do: people can still register",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         lambda scene: scene.canvas.options(down=False),
         others=False,
@@ -239,7 +239,7 @@ CAUSES_OF_LIFE = [
     Life(
         "throttled",
         throttled,
-        "There is nothing to do: everybody is on the way, as fast as Canvas takes them.",
+        "There is nothing to do: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         Scene.no_faults,
         others=False,
@@ -324,8 +324,8 @@ CAUSES_OF_LIFE = [
     Life(
         "no_account",
         no_account,
-        "Create one in Canvas with this email as login, and we find it; or let us create users.",
-        "Your place is safe. The office has to make a Canvas account for you before you can get in.",
+        "Create one in Canvas with this email as login, and we will find it; or let us create users.",
+        "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         lambda scene: scene.user("lou@example.org"),
     ),
     Life(
@@ -339,7 +339,7 @@ CAUSES_OF_LIFE = [
     Life(
         "refused",
         refused,
-        "What Canvas said stands beside each person. Put right what it names, then try again.",
+        "Canvas's answer is shown beside each person. Correct what it names, then try again.",
         OFFICE,
         mended(Scene.no_faults, try_again(cause="refused")),
     ),
@@ -347,14 +347,14 @@ CAUSES_OF_LIFE = [
         "our_fault",
         unforeseen,
         "There is nothing to do in Canvas. We keep trying",
-        "Your place is safe. We are adding you to Canvas and keep trying by ourselves.",
+        "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         lambda scene: None,
     ),
     Life(
         "not_looked_up",
         unknown_course,
         "Canvas has no course sis_course_id:NOPE, or the token may not see it.",
-        "Your place is safe. We are adding you to Canvas and keep trying by ourselves.",
+        "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         in_bio,
     ),
 ]

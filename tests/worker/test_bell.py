@@ -54,4 +54,4 @@ def test_registering_works_while_redis_is_dead_or_frozen(ringing, valkey, hurt, 
     valkey.send(hurt)
     ringing.register(course)
     assert course.places_taken == 1
-    assert "the worker's sweep will find what is due" in caplog.text
+    assert "The worker is not notified, and looks every few seconds instead." in caplog.text

@@ -159,7 +159,7 @@ def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valke
         ringing.session.remove()
         told = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
         assert told.exit_code == 0, told.output
-    assert "No worker is seen" in told.output
+    assert "No worker was seen" in told.output
 
 
 def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Valkey):

@@ -1,0 +1,163 @@
+"""Reads Canvas's answers: the JSON, or the error that follows from its status and text.
+
+Facts about Canvas name their source file in instructure/canvas-lms in brackets.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from .errors import (
+    SOMETHING_ELSE,
+    CanvasDown,
+    CourseConcluded,
+    NotFound,
+    PermissionMissing,
+    Redirected,
+    Refused,
+    Throttled,
+    TokenRefused,
+)
+from .shapes import LONGEST_TEXT, NOT_STORABLE, storable
+
+MAX_ANSWER_BYTES = 5_000_000
+
+
+class Answers:
+    """Reads the answers to calls with this token, and removes the token from them."""
+
+    def __init__(self, token: str):
+        self._token = _pattern_of(token)
+
+    def read(self, response: requests.Response, body: bytes) -> Any:
+        """The JSON of an answer. Raises the CanvasError that says who has to act."""
+        status = response.status_code
+        if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
+            raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
+        if 300 <= status < 400:
+            there = _host(response.headers.get("Location", "")) or "another page"
+            where = self.clean(there)[:LONGEST_TEXT]
+            raise Redirected(f"The address redirects to {where}. Enter Canvas's own address.", status)
+        if status >= 500 or status == 408:
+            raise CanvasDown(f"Canvas answered with error {status}.", status)
+        try:
+            answer = self.clean(json.loads(body))
+        except ValueError:
+            raise CanvasDown("The answer was a web page instead of Canvas's data.", status) from None
+        if status < 300:
+            return answer
+        words = _words(answer)
+        if status == 401 and "WWW-Authenticate" in response.headers:
+            raise TokenRefused(f"Canvas refused the token: {words}", status)
+        if "concluded course" in words and status in (400, 403):
+            raise CourseConcluded(f"Canvas said: {words}", status)
+        if status in (401, 403):
+            raise PermissionMissing(f"Canvas said: {words}", status)
+        if status == 404:
+            raise NotFound(f"Canvas said: {words}", status)
+        raise Refused(f"Canvas said: {words}", status, _taken(answer))
+
+    def clean(self, said: Any) -> Any:
+        """Any JSON value with its texts made `storable`, and without our token.
+
+        A Canvas may send the token back, also with characters between its letters that `storable` replaces.
+        """
+        if isinstance(said, str):
+            bare = NOT_STORABLE.sub("", said)
+            without, found = self._token.subn("[token]", bare)
+            return storable(without if found else said)
+        if isinstance(said, dict):
+            return {name: self.clean(value) for name, value in said.items()}
+        return [self.clean(value) for value in said] if isinstance(said, list) else said
+
+
+def _pattern_of(token: str) -> re.Pattern[str]:
+    """A pattern that finds the token, also percent-encoded, and in any case, as a host name would have it. A very short
+    text is not a token but a mistake, and occurs in many words: it matches nothing."""
+    if len(token) < 8:
+        return re.compile("(?!)")
+    return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
+
+
+def body_of(response: requests.Response) -> bytes:
+    """The whole body of an answer. Raises ValueError if it is longer than MAX_ANSWER_BYTES."""
+    body = bytearray()
+    while chunk := response.raw.read1(65536, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError("the answer was too large")
+    return bytes(body)
+
+
+def clock_of(response: requests.Response) -> datetime | None:
+    """The time in an answer's Date header; None if it is missing or unreadable."""
+    try:
+        moment = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _pause_seconds(response: requests.Response) -> float:
+    """How long until a call fits into Canvas's bucket: each call reserves 50, and 10 leak out per second
+    [request_throttle.rb]."""
+    try:
+        remaining = float(response.headers["X-Rate-Limit-Remaining"])
+    except (KeyError, ValueError):
+        remaining = 0.0
+    return min(max(1.0, (50 - remaining) / 10), 60.0)
+
+
+def _words(answer: Any) -> str:
+    """Canvas's own sentences in an error body, whatever its shape."""
+    return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
+
+
+def _sentences(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict):
+        for key in ("message", "error"):
+            if isinstance(answer.get(key), str):
+                yield answer[key]
+        for key, value in answer.items():
+            if isinstance(value, dict | list):
+                yield from _sentences(value)
+            elif key == "errors" and isinstance(value, str):
+                yield value
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from [value] if isinstance(value, str) else _sentences(value)
+
+
+def _taken(answer: Any) -> frozenset[str]:
+    if isinstance(answer, dict):
+        attribute = answer.get("attribute")
+        own = {attribute} if answer.get("type") == "taken" and isinstance(attribute, str) else set()
+        return frozenset(own).union(*(_taken(value) for value in answer.values()))
+    if isinstance(answer, list):
+        return frozenset().union(*(_taken(value) for value in answer))
+    return frozenset()
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def path_and_query(link: str) -> str:
+    """The part after /api/v1/ of an address that Canvas sent. Raises CanvasDown if there is none."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        raise CanvasDown(SOMETHING_ELSE, 200) from None
+    _, found, path = parts.path.partition("/api/v1/")
+    if not found:
+        raise CanvasDown(SOMETHING_ELSE, 200)
+    return f"{path}?{parts.query}"
