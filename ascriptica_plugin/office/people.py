@@ -31,7 +31,10 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 """Characters that control a terminal or the direction of text, and belong in no name."""
 
 
-INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 """Invisible characters that nobody types: they are copied along with an address."""
 
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -59,7 +62,10 @@ def read_name(typed: str) -> str:
 
 
 def read_email(typed: str) -> str:
-    """An email address that can become a Canvas login: the domain in ASCII, without invisible characters."""
+    """An email address that can become a Canvas login: the domain in ASCII, without invisible characters.
+
+    An address with other letters than ASCII's is in small letters, since SQLite can't compare their capitals.
+    """
     email = without_invisible(typed)
     if not email:
         raise ValueError("Enter an email address.")
@@ -85,10 +91,11 @@ def _normal(email: str) -> str | None:
         return None
     try:
         # NFKC, since some keyboards and programs use other characters for the same letters and the same @.
-        read = validate_email(unicodedata.normalize("NFKC", email), check_deliverability=False)
+        read = validate_email(INVISIBLE.sub("", unicodedata.normalize("NFKC", email)), check_deliverability=False)
     except EmailNotValidError:
         return None
-    return f"{read.local_part}@{read.ascii_domain}"
+    normal = f"{read.local_part}@{read.ascii_domain}"
+    return normal if normal.isascii() else normal.lower()
 
 
 def as_compared(email: str) -> str:

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.orm import Session
 
 from .. import clock, retry
@@ -211,7 +218,9 @@ class _Drain:
 
     def _must_be_about_one(self, error: Exception) -> None:
         """Roll back, or raise the error if it is about the database rather than one row."""
-        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+        # A StatementError that is no DBAPIError was raised here, by a value of this row that no column can hold.
+        of_database = isinstance(error, DBAPIError) or not isinstance(error, StatementError)
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError) and of_database:
             raise error
         self.session.rollback()
 

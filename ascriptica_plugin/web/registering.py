@@ -15,8 +15,8 @@ from ..office import places, registrations, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
-from .access import canvas_access
 from .base import blueprint, for_everybody, for_participants, plugin, session
+from .canvas_access import canvas_access
 from .forms import Confirmation
 
 CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)

@@ -14,7 +14,7 @@ from ..activity import forget_old
 from ..office import privacy
 from ..office.imports import run
 from ..tables.columns import begin_writing
-from . import jobs
+from . import jobs, redis_listener
 
 PAUSE_SECONDS = 3
 STANDBY_SECONDS = 0.5
@@ -46,7 +46,7 @@ def work(app: Flask) -> None:
         threading.Thread(target=_again_and_again, args=(app, once, database), daemon=True) for once in plugin.rounds
     ]
     if plugin.bell.url:
-        threads.append(threading.Thread(target=jobs.answer_the_bell, args=(app,), daemon=True))
+        threads.append(threading.Thread(target=redis_listener.answer_the_bell, args=(app,), daemon=True))
     for thread in threads:
         thread.start()
     signal.sigwait(ends)

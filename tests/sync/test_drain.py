@@ -82,7 +82,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.canvas.answers._pause_seconds", lambda response: 0.05)
+    monkeypatch.setattr("ascriptica_plugin.canvas.answers.pause_seconds", lambda response: 0.05)
     course = office.course("ART", "art")
     for number in range(6):
         office.register(course, f"p{number}")

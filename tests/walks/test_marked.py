@@ -28,7 +28,7 @@ from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
 from ascriptica_plugin.tables.columns import Sealed
-from ascriptica_plugin.worker import bell
+from ascriptica_plugin.worker import redis_bell
 
 from ..disguises import disguises
 from ..faults.stage import signed_in
@@ -416,7 +416,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
         assert save().status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
         office.session.commit()
-        bell.Bell(valkey.url, "a key").ring()
+        redis_bell.Bell(valkey.url, "a key").ring()
         until(
             lambda: re.search(rb"no such table: ascriptica_log|ascriptica_log. does not", at_work.log_file.read_bytes())
         )

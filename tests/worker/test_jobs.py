@@ -14,7 +14,7 @@ import rq
 from itsdangerous import TimestampSigner
 from rq.job import Job
 
-from ascriptica_plugin.worker import bell
+from ascriptica_plugin.worker import redis_bell
 
 from ..office_at_work import Office
 from ..processes import Process, Valkey, until
@@ -59,7 +59,7 @@ def test_only_our_own_job_runs(
     at_work.environment["PYTHONPATH"] = str(tmp_path)
     packed = pickle.dumps(Bomb(marker))
     with valkey.client() as client:
-        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(redis_bell.QUEUE, connection=client, serializer="json")
         strange = [
             queue.enqueue("os.system", f"touch '{marker}'"),
             queue.enqueue("stranger.call"),
@@ -85,7 +85,7 @@ def test_only_our_own_job_runs(
         left = Job.create(OURS, connection=client, serializer="json", on_failure=rq.Callback("stranger.call"))
         left.save()
         client.hset(left.key, mapping={"status": "started", "meta": packed, "data": packed})
-        client.zadd(f"rq:wip:{bell.QUEUE}", {f"{left.id}:x": 1})
+        client.zadd(f"rq:wip:{redis_bell.QUEUE}", {f"{left.id}:x": 1})
         client.sadd("rq:groups", "theirs")
         client.sadd("rq:group:theirs", left.id)
 
@@ -119,7 +119,7 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
 ):
     packed = zlib.compress(bytes(300_000_000))
     with valkey.client() as client:
-        queue = rq.Queue(bell.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(redis_bell.QUEUE, connection=client, serializer="json")
         client.hset(queue.enqueue(OURS).key, "data", packed)
         at_work.start()
         until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))
@@ -131,23 +131,24 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
 
 FORGED = {
     "a worker of RQ's with a bad pid": lambda client: (
-        client.hset("rq:worker:x", mapping={"pid": "none", "last_heartbeat": "soon", "queues": bell.QUEUE}),
+        client.hset("rq:worker:x", mapping={"pid": "none", "last_heartbeat": "soon", "queues": redis_bell.QUEUE}),
         client.sadd("rq:workers", "rq:worker:x"),
-        client.sadd(f"rq:workers:{bell.QUEUE}", "rq:worker:x"),
+        client.sadd(f"rq:workers:{redis_bell.QUEUE}", "rq:worker:x"),
     ),
     "a worker of RQ's that is well": lambda client: (
         client.hset(
-            "rq:worker:x", mapping={"pid": "7", "last_heartbeat": "2999-01-01T00:00:00.000000Z", "queues": bell.QUEUE}
+            "rq:worker:x",
+            mapping={"pid": "7", "last_heartbeat": "2999-01-01T00:00:00.000000Z", "queues": redis_bell.QUEUE},
         ),
         client.sadd("rq:workers", "rq:worker:x"),
-        client.sadd(f"rq:workers:{bell.QUEUE}", "rq:worker:x"),
+        client.sadd(f"rq:workers:{redis_bell.QUEUE}", "rq:worker:x"),
     ),
-    "a word without a signature": lambda client: client.set(bell.HEARD, "listening"),
+    "a word without a signature": lambda client: client.set(redis_bell.HEARD, "listening"),
     "another's signature": lambda client: client.set(
-        bell.HEARD, TimestampSigner("guessed", salt="ascriptica worker").sign("listening")
+        redis_bell.HEARD, TimestampSigner("guessed", salt="ascriptica worker").sign("listening")
     ),
-    "bytes": lambda client: client.set(bell.HEARD, b"\xff" * 1_000_000),
-    "a list": lambda client: (client.delete(bell.HEARD), client.lpush(bell.HEARD, "listening")),
+    "bytes": lambda client: client.set(redis_bell.HEARD, b"\xff" * 1_000_000),
+    "a list": lambda client: (client.delete(redis_bell.HEARD), client.lpush(redis_bell.HEARD, "listening")),
 }
 
 
@@ -166,7 +167,7 @@ def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Val
     heard = ringing.app.extensions["ascriptica"].bell
     with valkey.client() as client:
         heard.hear(client)
-        old = client.get(bell.HEARD)
+        old = client.get(redis_bell.HEARD)
         time.sleep(2)
-        client.set(bell.HEARD, old)
+        client.set(redis_bell.HEARD, old)
     assert datetime.now(UTC) - heard.heard_at() > timedelta(seconds=1.5)

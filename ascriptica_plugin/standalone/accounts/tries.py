@@ -38,4 +38,4 @@ RESET_MAILS = Allowance("mails for a new password to an email", 3, 3600)
 """The same: a link lasts until the next mail may be sent, so its owner always has one that works."""
 
 EMAIL_MAILS = Allowance("mails about a new email of one's own", 3, 3600)
-"""The same, for each address that somebody signed in wants to use."""
+"""For each account, so that nobody keeps another person from an address."""

@@ -11,8 +11,8 @@ from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms import Confirmation
-from .causes import groups_of
-from .everybody import STANDINGS, people
+from .canvas_causes import groups_of
+from .canvas_people import STANDINGS, people
 
 
 @blueprint.get("/tools/canvas")

@@ -34,7 +34,9 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
     Only for administrators: nothing is read from anybody else's request.
     """
     if endpoint == "ascriptica.import_file":
-        only_administrators()
+        # A page that is only looked at has no body, and its own guard answers.
+        if request.method == "POST":
+            only_administrators()
         # This page itself answers files that are too large for it, up to the command's limit.
         request.max_content_length = csv_file.LARGEST_FILE + 1_000_000
 

@@ -12,11 +12,11 @@ from ...office import people, privacy
 from ...tables.canvas import CanvasUser, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
-from ..access import canvas_access
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
+from ..canvas_access import canvas_access
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
-from .trying_again import release_and_report
+from .canvas_retry import release_and_report
 
 
 @blueprint.get("/tools/participants")

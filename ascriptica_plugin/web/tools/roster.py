@@ -20,13 +20,13 @@ from ...office.registrations import Entry
 from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
-from ..access import canvas_access
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
+from ..canvas_access import canvas_access
 from ..forms import OnBehalfListForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
-from .everybody import of_course
-from .trying_again import release_and_report
+from .canvas_people import of_course
+from .canvas_retry import release_and_report
 
 A_CHUNK = 500
 MOST_NAMED = 10

@@ -4,11 +4,12 @@ import alembic.command
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_login import current_user
 from sqlalchemy import text
 
 from ascriptica_plugin import clock, mail
 from ascriptica_plugin.office import people
-from ascriptica_plugin.standalone.accounts import accounts, links, passwords, tries
+from ascriptica_plugin.standalone.accounts import accounts, links, passwords, sessions, tries
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, SignUp
 from ascriptica_plugin.tables.office import Mail, Participant
 from ascriptica_plugin.worker import rounds
@@ -444,3 +445,48 @@ def test_emails_from_before_are_brought_into_one_spelling_unless_somebody_has_th
         assert ann.sign_in(email).status_code == 302, ascii(email)
     found = [accounts.account_with(session, email).id for email in before]
     assert found == [1, 2, 3, 4, 5, 6]
+
+
+def test_nobody_keeps_another_from_an_email_of_their_own(mailing):
+    eve, ann = visitor(mailing), visitor(mailing)
+    for browser, email in ((eve, "eve@example.org"), (ann, "ann@example.org")):
+        has_account(mailing, email)
+        browser.sign_in(email)
+    ask = {"email": "ann.new@example.org", "password": PASSWORD}
+    assert [eve.post("/my/email", data=ask).status_code for _ in range(4)] == [302, 302, 302, 429]
+    assert ann.post("/my/email", data=ask).status_code == 302
+
+
+def test_a_form_sent_twice_signs_nobody_out(app, monkeypatch):
+    """The second one of a double click looks at the password while the first one renews the session."""
+    has_account(app)
+    ann, fits = visitor(app), passwords.fits
+    ann.sign_in()
+
+    def meanwhile(password: str, kept: str | None) -> bool:
+        session = app.extensions["sqlalchemy"].session
+        sessions.renew_session(session, current_user.token)
+        session.commit()
+        return fits(password, kept)
+
+    monkeypatch.setattr(passwords, "fits", meanwhile)
+    answer = ann.post("/my/second-step", data={"password": PASSWORD})
+    assert (answer.status_code, "This was sent twice" in words(answer)) == (422, True)
+    assert [one for one in answer.headers.getlist("Set-Cookie") if "session=" in one] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("ann@example.org", "ann\u1160@example.org"), ("ann@example.org", "an\U000e0101n@example.org")],
+)
+def test_a_sign_that_shows_nothing_makes_no_other_email(one, other):
+    assert people.read_email(other) == one
+
+
+def test_an_email_in_capitals_of_any_alphabet_is_found(app):
+    session = app.extensions["sqlalchemy"].session
+    for written, asked in (("ÄNN@example.org", "änn@example.org"), ("ΑΣ@example.org", "ας@example.org")):
+        session.add(Participant(name="x", email=people.read_email(written)))
+        session.flush()
+        assert people.by_email(session, [asked]), written
+    session.rollback()

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
@@ -229,7 +229,12 @@ def unless_right(
         forgive([mine])
         return None
     session().rollback()
-    password.errors = ["That is not your password. Try again."]
+    if right:
+        # The other one of a double click has renewed the session meanwhile: its cookie must stay as it is.
+        g.ascriptica_keeps_cookie = True
+        password.errors = ["This was sent twice, and the first one counted. Check whether it is done."]
+    else:
+        password.errors = ["That is not your password. Try again."]
     return render_template(template, form=form, **values), 422
 
 

@@ -8,7 +8,6 @@ from flask_login import current_user
 from wtforms import EmailField, ValidationError
 
 from .... import clock
-from ....office import people
 from ....office.people import Person
 from ....web.base import for_participants
 from ....web.forms import Confirmation
@@ -38,7 +37,7 @@ def change_email(person: Person) -> ResponseReturnValue:
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
         renew()
-        if wait := wait_for(now, (EMAIL_MAILS, people.as_compared(email))):
+        if wait := wait_for(now, (EMAIL_MAILS, f"account {current_user.id}")):
             return too_many(form, template, wait, **values)
         accounts.ask_for_email(session(), _own_account(now), email, now)
         session().commit()

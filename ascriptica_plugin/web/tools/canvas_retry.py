@@ -11,7 +11,7 @@ from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings
-from .causes import OF_COURSES, cause_scope
+from .canvas_causes import OF_COURSES, cause_scope
 
 
 @blueprint.post("/tools/canvas/try-again")
