@@ -695,3 +695,11 @@ def test_a_slow_answer_does_not_set_the_clock_back(raw: Raw, connect: Connect) -
     client = connect(raw(answer).url)
     client.myself()
     assert abs(seconds_ahead(client) - (date - sent[0]).total_seconds()) < 0.25
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday"])
+def test_a_clock_that_can_t_be_right_is_not_kept(raw: Raw, connect: Connect, date: str) -> None:
+    """Its time could neither be stored nor counted on."""
+    client = connect(raw(reply(Date=date)).url)
+    client.myself()
+    assert client.time() is None
