@@ -33,6 +33,9 @@ LONGEST_FIRST = [
     "tools/test_roster",
 ]
 SLOW_FOLDERS = {"browser", "faults", "practice", "standalone", "walks"}
+SLOW_FILES = {"test_docs", "test_transport", "test_walks"}
+"""They start processes, or wait for timeouts."""
+
 SLOW_FIXTURES = {"app_on_postgresql", "at_work"}
 
 
@@ -51,7 +54,11 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    """In a slow folder, with a worker process, or on PostgreSQL; a test of both databases is fast on SQLite."""
+    """In a slow folder or file, with a worker process, or on PostgreSQL; a test of both databases is fast on SQLite."""
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kept_app") == "postgresql"
     folders = item.path.relative_to(TESTS).parent.parts
-    return on_postgresql or bool(SLOW_FOLDERS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))
+    return (
+        on_postgresql
+        or item.path.stem in SLOW_FILES
+        or bool(SLOW_FOLDERS.intersection(folders) or SLOW_FIXTURES.intersection(item.fixturenames))
+    )
