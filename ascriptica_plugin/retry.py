@@ -82,6 +82,21 @@ GATHER_SECONDS = 0.01
 SHUTDOWN_SECONDS = 7
 """How long a drain that was asked to stop waits for its calls."""
 
+PAUSE_SECONDS = 3
+"""How often the worker looks for work, whether or not the bell rang."""
+
+STANDBY_SECONDS = 0.5
+"""How often it looks while another worker is at it, so that it takes over within a second of the other one's end."""
+
+AGAIN_SECONDS = 3
+"""The pause before Redis is tried again after it was away."""
+
+FORGET_SECONDS = 3600
+"""How often old entries are deleted."""
+
+END_SECONDS = 9
+"""How long a worker that was asked to stop waits for its drain, which takes a little less to give its lease back."""
+
 # -- mails ------------------------------------------------------------------------------------------------------------
 
 FIRST_MAIL_PAUSE = timedelta(seconds=30)

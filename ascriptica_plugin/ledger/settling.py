@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..tables.canvas import Claim, Connection, Seat
 from ..tables.columns import begin_writing, change
+from ..tables.locks import lock_seats_by_id
 from . import claims
 from .causes import CAUSES
 from .due import release, unsettled
@@ -40,7 +41,7 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
             ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
         if work.removed:
             ids.update(session.scalars(select(Seat.id).where(_same_enrollment(connection_id, work))))
-    session.execute(_LOCK, {"seat_ids": list(ids)})
+    lock_seats_by_id(session, ids)
     return ours
 
 
@@ -49,11 +50,6 @@ _OUR_LEASE = (
     .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
     .with_for_update(read=True)
 )
-
-
-_LOCK = (
-    select(_seat.c.id).where(_seat.c.id.in_(bindparam("seat_ids", expanding=True))).order_by(_seat.c.id)
-).with_for_update()
 
 
 _here = _claim.alias()

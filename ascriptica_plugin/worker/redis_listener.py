@@ -15,13 +15,12 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
+from .. import retry
 from .redis_bell import FAILURE_SECONDS, JOB, QUEUE, Bell
 
 LONGEST_PACKED = 1000
 """Bytes of a job's data in Redis: many times what ours has. Longer data may unpack to more than fits in memory."""
 
-AGAIN_SECONDS = 3
-"""The pause before Redis is tried again after it was away."""
 
 log = logging.getLogger(__name__)
 
@@ -110,4 +109,4 @@ def answer_the_bell(app: Flask) -> None:
             plugin.bell.trouble.began(error)
         except Exception:
             log.exception("Listening to Redis failed; the worker looks every few seconds instead.")
-        plugin.stopping.wait(AGAIN_SECONDS)
+        plugin.stopping.wait(retry.AGAIN_SECONDS)

@@ -9,20 +9,12 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from .. import allowances, clock, mail, process_log
+from .. import allowances, clock, mail, process_log, retry
 from ..activity import forget_old
 from ..office import privacy
 from ..office.imports import run
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener
-
-PAUSE_SECONDS = 3
-STANDBY_SECONDS = 0.5
-"""How often we look while another worker drains, so that we take over within a second of its end."""
-
-FORGET_SECONDS = 3600
-END_SECONDS = 9
-"""How long a worker that was asked to stop waits for its drain, which gives its lease back a little earlier."""
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +43,7 @@ def work(app: Flask) -> None:
         thread.start()
     signal.sigwait(ends)
     plugin.stopping.set()
-    until = time.monotonic() + END_SECONDS
+    until = time.monotonic() + retry.END_SECONDS
     for thread in threads:
         thread.join(max(0, until - time.monotonic()))
 
@@ -60,7 +52,7 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
     """Repeat `once` until the process is asked to stop, even if it fails; it returns the seconds to pause."""
     stopping, last = app.extensions["ascriptica"].stopping, None
     while not stopping.is_set():
-        pause: float = PAUSE_SECONDS
+        pause: float = retry.PAUSE_SECONDS
         began_at = time.monotonic()
         try:
             with app.app_context():
@@ -84,7 +76,7 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
 
 def sweep(app: Flask) -> float:
     """Deliver due seats, whether or not the bell rang."""
-    return PAUSE_SECONDS if jobs.deliver(app) else STANDBY_SECONDS
+    return retry.PAUSE_SECONDS if jobs.deliver(app) else retry.STANDBY_SECONDS
 
 
 def take_files_in(app: Flask) -> float:
@@ -92,16 +84,16 @@ def take_files_in(app: Flask) -> float:
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
     while not plugin.stopping.is_set() and run.go_on(session, clock.utc_now, plugin.stopping.is_set):
         """The next one."""
-    return PAUSE_SECONDS
+    return retry.PAUSE_SECONDS
 
 
 def send_mails(app: Flask) -> float:
     """Send the mails that are due. It has a thread of its own, so that a slow mail server delays only mails."""
     plugin = app.extensions["ascriptica"]
     if plugin.mailer is None:
-        return FORGET_SECONDS
+        return retry.FORGET_SECONDS
     mail.send_due(app.extensions["sqlalchemy"].session, plugin.mailer, clock.utc_now)
-    return PAUSE_SECONDS
+    return retry.PAUSE_SECONDS
 
 
 def forget(app: Flask) -> float:
@@ -113,7 +105,7 @@ def forget(app: Flask) -> float:
     privacy.forget_leftovers(session, now)
     allowances.forget_old(session, now)
     session.commit()
-    return FORGET_SECONDS
+    return retry.FORGET_SECONDS
 
 
 ROUNDS = (sweep, take_files_in, send_mails, forget)

@@ -20,11 +20,18 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin import clock, retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import lease, settling
-from ascriptica_plugin.worker import rounds
 
 HURRIED = {
-    retry: ("LEASE", "FIRST_BACK_OFF", "LATE", "RENEW_SECONDS", "GROW_SECONDS", "SHUTDOWN_SECONDS", "PUT_OFF"),
-    rounds: ("PAUSE_SECONDS",),
+    retry: (
+        "LEASE",
+        "FIRST_BACK_OFF",
+        "LATE",
+        "RENEW_SECONDS",
+        "GROW_SECONDS",
+        "SHUTDOWN_SECONDS",
+        "PUT_OFF",
+        "PAUSE_SECONDS",
+    ),
 }
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import NullPool, create_engine, make_url, select, text
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger.causes import CAUSES
+from ascriptica_plugin.retry import PAUSE_SECONDS
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Course, LogEntry
-from ascriptica_plugin.worker.rounds import PAUSE_SECONDS
 
 from ..office_at_work import Office, in_use, make_app, sign_in
 from ..processes import Process, Valkey, until, worker

@@ -15,12 +15,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import HTTPException
 
-from ... import activity, clock, config
+from ... import activity, clock, config, retry
 from ...mail import Mailer
 from ...office.people import Person
 from ...tables.columns import begin_writing
 from ...web import errors
-from ...worker import rounds
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
 from .pages import doors, own, own_email
@@ -90,7 +89,7 @@ def forget_old_sign_ins(app: Flask) -> float:
     begin_writing(open_session)
     accounts.forget_old(open_session, clock.utc_now())
     open_session.commit()
-    return rounds.FORGET_SECONDS
+    return retry.FORGET_SECONDS
 
 
 def load_participant() -> Person | None:
