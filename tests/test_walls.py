@@ -13,10 +13,10 @@ import ascriptica_plugin
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 FLOORS = [
     {"canvas", "clock", "config", "practice", "process_log", "retry", "tables"},
-    {"activity", "allowances", "keys", "ledger", "mail"},
+    {"keys", "ledger", "mail"},
     {"office"},
     {"sync"},
-    {"self_check", "web", "worker"},
+    {"web", "worker"},
     {"cli"},
     {"extension"},
     {"standalone"},

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from .. import activity
 from ..ledger import due
 from ..ledger.due import release
 from ..tables.canvas import CanvasUser, Seat
 from ..tables.office import Participant
+from . import activity
 
 
 def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:

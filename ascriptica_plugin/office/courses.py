@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from .. import activity
 from ..ledger import claims
 from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
+from . import activity
 from .places import NotPossible
 from .waitlist import move_up, waiting
 

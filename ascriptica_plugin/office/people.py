@@ -17,11 +17,11 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from .. import activity
 from ..ledger import claims, due
 from ..tables.canvas import CanvasUser, Seat
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.office import FormerEmail, Participant
+from . import activity
 
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""

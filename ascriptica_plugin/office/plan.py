@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from .. import activity
 from ..ledger import claims
 from ..tables.office import Course, Participant, Registration
-from . import places
+from . import activity, places
 from .places import NotPossible
 
 FEW = 1000

@@ -11,13 +11,12 @@ from typing import Any
 from sqlalchemy import Row, Text, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
-from .. import activity
 from ..ledger import claims
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasUser, Claim, Connection, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
-from . import people, registrations, traces
+from . import activity, people, registrations, traces
 
 NOBODY = "Erased participant"
 NOWHERE = "erased@ascriptica.invalid"

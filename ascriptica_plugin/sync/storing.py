@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from .. import activity, retry
+from .. import retry
 from ..ledger import enrollments, settling
 from ..ledger.causes import CAUSES
 from ..ledger.work import Work
+from ..office import activity
 from . import failures
 from .tasks import SeatTask
 

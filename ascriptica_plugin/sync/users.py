@@ -7,10 +7,11 @@ from typing import cast
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from .. import activity, retry
+from .. import retry
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
 from ..ledger.work import Work
+from ..office import activity
 from ..tables.canvas import CanvasUser
 from ..tables.office import Participant
 from .tasks import Context, Stuck, Walk

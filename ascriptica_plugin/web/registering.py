@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from .. import allowances, clock
-from ..office import places, registrations, waitlist
+from .. import clock
+from ..office import allowances, places, registrations, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from .. import allowances, clock, mail, process_log, retry
-from ..activity import forget_old
-from ..office import privacy
+from .. import clock, mail, process_log, retry
+from ..office import allowances, privacy
+from ..office.activity import forget_old
 from ..office.imports import run
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener

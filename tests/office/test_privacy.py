@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import activity, clock
-from ascriptica_plugin.office import people, privacy, registrations, traces
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import activity, people, privacy, registrations, traces
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp

@@ -1,8 +1,7 @@
 """Rows of participants, by the same rules as the page Participants."""
 
-from ... import activity
 from ...tables.office import Participant
-from .. import people
+from .. import activity, people
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one

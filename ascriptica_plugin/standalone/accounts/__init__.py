@@ -15,8 +15,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import HTTPException
 
-from ... import activity, clock, config, retry
+from ... import clock, config, retry
 from ...mail import Mailer
+from ...office import activity
 from ...office.people import Person
 from ...tables.columns import begin_writing
 from ...web import errors

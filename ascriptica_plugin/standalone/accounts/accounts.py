@@ -11,9 +11,8 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from ... import activity, allowances
 from ...mail import send
-from ...office import people
+from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
 from ...tables.columns import begin_writing, change
 from ...tables.office import Mail, Participant

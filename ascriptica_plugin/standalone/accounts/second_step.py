@@ -12,9 +12,9 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from ... import activity
 from ...keys import Secrets
 from ...mail import send
+from ...office import activity
 from ...tables.columns import Sealed, change
 from . import accounts, sessions
 from .tables import Account, SecondStep

@@ -4,7 +4,7 @@ One person's tries use up their own allowance: that of the account from their ad
 session. Allowances that many people share are large. Each way to sign in has its own, so a stranger can't close all.
 """
 
-from ...allowances import Allowance
+from ...office.allowances import Allowance
 
 WRONG_PASSWORDS = Allowance("wrong passwords for an account", 10, 600)
 """For each address, known browser, session or link of an account. Somebody who has forgotten which of their passwords

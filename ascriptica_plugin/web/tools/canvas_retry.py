@@ -4,9 +4,10 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
-from ... import activity, clock
+from ... import clock
 from ...ledger import due
 from ...ledger.causes import CAUSES
+from ...office import activity
 from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from ... import activity, clock
-from ...office import people, privacy
+from ... import clock
+from ...office import activity, people, privacy
 from ...tables.canvas import CanvasUser, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
-from ... import activity, clock
+from ... import clock
 from ...ledger import standing
-from ...office import people, places, registrations, waitlist
+from ...office import activity, people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry

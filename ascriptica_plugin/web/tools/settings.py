@@ -4,10 +4,11 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from ... import activity, clock
+from ... import clock
 from ...canvas.shapes import Account
 from ...ledger import due
 from ...ledger.causes import CAUSES, remedy
+from ...office import activity
 from ...sync import checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing

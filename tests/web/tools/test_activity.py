@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ascriptica_plugin import activity
+from ascriptica_plugin.office import activity
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import activity as activity_page
 

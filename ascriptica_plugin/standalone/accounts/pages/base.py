@@ -15,7 +15,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import Field
 
-from .... import allowances
+from ....office import allowances
 from ....tables.columns import begin_writing
 from ....web import base, errors
 from .. import passwords, second_step, sessions

@@ -12,7 +12,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from .... import allowances, clock
+from .... import clock
+from ....office import allowances
 from ....office.people import Person
 from ....web import errors
 from ....web.base import for_participants

@@ -4,7 +4,8 @@ from flask import abort, current_app, flash, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .... import activity, clock
+from .... import clock
+from ....office import activity
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
 from .. import accounts, links, second_step, sessions

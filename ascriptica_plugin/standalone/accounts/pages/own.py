@@ -8,7 +8,8 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .... import allowances, clock
+from .... import clock
+from ....office import allowances
 from ....office.people import Person
 from ....tables.columns import Sealed
 from ....web import base

@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
-from . import clock
-from .ledger import standing
-from .ledger.causes import CAUSES, remedy
-from .tables.canvas import load_settings
-from .tables.office import Mail
-from .tables.upgrade import is_up_to_date, sqlite_file
+from .. import clock
+from ..ledger import standing
+from ..ledger.causes import CAUSES, remedy
+from ..tables.canvas import load_settings
+from ..tables.office import Mail
+from ..tables.upgrade import is_up_to_date, sqlite_file
 
 SEEN = timedelta(minutes=1)
 MAILS_WAIT = timedelta(minutes=10)

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
-from .tables.columns import change, upsert_into
-from .tables.office import Tries
+from ..tables.columns import change, upsert_into
+from ..tables.office import Tries
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from ascriptica_plugin import allowances
-from ascriptica_plugin.allowances import Allowance
+from ascriptica_plugin.office import allowances
+from ascriptica_plugin.office.allowances import Allowance
 from ascriptica_plugin.tables.office import Tries
 
-from .pages import all_of
-from .standalone.accounts.visitors import NOW
+from ..pages import all_of
+from ..standalone.accounts.visitors import NOW
 
 
 def test_an_allowance_comes_back_with_time(app):

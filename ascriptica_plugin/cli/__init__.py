@@ -11,14 +11,15 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from . import clock, keys, process_log, self_check
-from .ledger import standing
-from .office.imports import run
-from .office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
-from .tables.canvas import load_settings
-from .tables.upgrade import upgrade_tables
-from .worker import rounds
-from .worker.jobs import this_app
+from .. import clock, keys, process_log
+from ..ledger import standing
+from ..office.imports import run
+from ..office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
+from ..tables.canvas import load_settings
+from ..tables.upgrade import upgrade_tables
+from ..worker import rounds
+from ..worker.jobs import this_app
+from . import self_check
 
 
 class _Group(AppGroup):
@@ -163,7 +164,7 @@ def rotate_keys(context: click.Context) -> None:
 )
 def practice_canvas(host: str, port: int, data_file: Path | None) -> None:
     """Run only the practice Canvas, a stand-in for trying and testing."""
-    from .practice import create_practice_canvas, serve
+    from ..practice import create_practice_canvas, serve
 
     app = create_practice_canvas(data_file)
     server = serve(app, host, port)

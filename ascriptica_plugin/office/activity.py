@@ -9,8 +9,8 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, insert
 from sqlalchemy.orm import Session
 
-from .tables.columns import change
-from .tables.office import LogEntry
+from ..tables.columns import change
+from ..tables.office import LogEntry
 
 US = "Ascriptica"
 """The `who` of what the worker does."""
