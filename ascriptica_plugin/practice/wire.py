@@ -6,7 +6,6 @@ Werkzeug's own handler closes every connection, and waits 10 ms after each answe
 import io
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from werkzeug.http import http_date
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 MISDIRECTED = Response("This practice Canvas answers only at its own address.\n", 421, content_type="text/plain")
@@ -47,31 +47,17 @@ class Handler(WSGIRequestHandler):
             body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         app = self.server.app if self._is_for_us(environ.get("HTTP_HOST", "")) else MISDIRECTED
-        started: list[Any] = []
-
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
-        ) -> Callable[[bytes], object]:
-            started[:] = [status, headers]
-            return _write
-
         try:
-            content = app(environ, start_response)
-            data = b"".join(content)
-            if hasattr(content, "close"):
-                content.close()
+            content, status, headers = run_wsgi_app(app, environ, buffered=True)
         except ConnectionError:
             self.close_connection = True
             return
-        status, headers = started
-        names = {name.lower() for name, _ in headers}
-        headers = [*headers, ("Server", "practice-canvas")]
-        if "date" not in names:
-            headers.append(("Date", http_date()))
-        if "content-length" not in names:
-            headers.append(("Content-Length", str(len(data))))
+        data = b"".join(content)
+        headers.add("Server", "practice-canvas")
+        headers.setdefault("Date", http_date())
+        headers.setdefault("Content-Length", str(len(data)))
         if self.close_connection:
-            headers.append(("Connection", "close"))
+            headers.add("Connection", "close")
         head = "".join([f"HTTP/1.1 {status}\r\n", *(f"{name}: {value}\r\n" for name, value in headers), "\r\n"])
         self.wfile.write(head.encode("latin-1") + (b"" if self.command == "HEAD" else data))
 
@@ -86,11 +72,6 @@ class Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Write nothing: the practice pages show the calls."""
-
-
-def _write(data: bytes) -> None:
-    """WSGI's old way to send a body; no app here uses it."""
-    raise NotImplementedError
 
 
 def _host_name(host: str) -> str | None:
