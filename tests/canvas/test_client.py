@@ -1,4 +1,4 @@
-"""Every method of the Canvas client and the pages it reads, against the practice Canvas and raw servers that are worse."""
+"""Every method of the Canvas client and the pages it reads: against the practice Canvas, and raw servers that lie."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
