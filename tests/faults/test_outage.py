@@ -15,7 +15,7 @@ from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Course, LogEntry
 
 from ..office_at_work import Office, in_use, make_app, sign_in
-from ..processes import Process, Valkey, until, worker
+from ..processes import Process, until, worker
 
 # -- Canvas is away for an hour ---------------------------------------------------------------------------------------
 
@@ -64,15 +64,6 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
 
 
 # -- the worker -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def valkey(tmp_path_factory) -> Iterator[Valkey]:
-    server = Valkey(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.send(signal.SIGCONT)
-    server.end(signal.SIGKILL)
 
 
 @pytest.fixture
