@@ -30,6 +30,9 @@ PUT_OFF = timedelta(seconds=2)
 LATE = timedelta(minutes=2)
 """How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
+SEEN_LATELY = timedelta(minutes=1)
+"""An enrollment of somebody else's making is taken as it was seen for so long; later we ask again."""
+
 CANARY = timedelta(minutes=15)
 """Of all seats held for the same cause, one (the canary) tries again this often."""
 
@@ -60,6 +63,16 @@ LOOK_UP_AGAIN = timedelta(minutes=15)
 
 LOOK_UP_FRESH = timedelta(days=1)
 """What we know of a Canvas course is looked up again when it is this old."""
+
+READ_FRESH = timedelta(days=1)
+"""The enrollments of a Canvas course in use are read again when what we know is this old. So each is read in the last
+two days before a start, too."""
+
+FIRST_READ = timedelta(seconds=10)
+"""How long enrolling waits for the first read of a Canvas course."""
+
+LONG_OUTAGE = timedelta(hours=1)
+"""After an outage longer than this, every Canvas course in use is read again."""
 
 FOLLOW_AGAIN = timedelta(minutes=15)
 """The pause before we try again to update the name or email of a Canvas user."""

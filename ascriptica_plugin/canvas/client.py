@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .. import __version__
 from .answers import Answers, body_of, clock_of, path_and_query
-from .errors import SOMETHING_ELSE, AddressRefused, CanvasDown, Unreachable
+from .errors import SOMETHING_ELSE, AddressRefused, CanvasDown, Refused, Unreachable
 from .shapes import (
     LONGEST_TEXT,
     Account,
@@ -119,11 +119,14 @@ class CanvasClient:
         query = {"search_term": term, "include[]": "email", "per_page": 100}
         return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
 
-    def create_user(self, account_id: int, *, name: str, login: str, sis_user_id: str | None = None) -> User:
+    def create_user(
+        self, account_id: int, *, name: str, login: str, email: str, sis_user_id: str | None = None
+    ) -> User:
         """POST accounts/:id/users: registered at once, without a mail.
 
-        Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken` names them. So it is safe to
-        repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
+        Canvas takes a login that is an email as the email too; for another login the email is named, and counts as
+        confirmed. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken` names them. So it is
+        safe to repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
         """
         form = {
             "user[name]": name,
@@ -133,11 +136,27 @@ class CanvasClient:
         }
         if sis_user_id:
             form["pseudonym[sis_user_id]"] = sis_user_id
+        if login.casefold() != email.casefold():
+            form["communication_channel[type]"] = "email"
+            form["communication_channel[address]"] = email
+            form["communication_channel[skip_confirmation]"] = "true"
         return read_user(self._call("POST", f"accounts/{account_id}/users", form))
 
     def update_user(self, user_id: int, *, name: str, email: str) -> User:
         """PUT users/:id: another name and email; the login stays [users_controller.rb update]."""
         return read_user(self._call("PUT", f"users/{user_id}", {"user[name]": name, "user[email]": email}))
+
+    def logins(self, user_id: int) -> dict[str, int]:
+        """GET users/:id/logins: the ids of a user's logins, by login [pseudonyms_controller.rb index]."""
+        return {
+            str(row.get("unique_id")): row["id"]
+            for row in self._pages(f"users/{user_id}/logins", {"per_page": 100})
+            if isinstance(row, dict) and type(row.get("id")) is int
+        }
+
+    def change_login(self, account_id: int, login_id: int, login: str) -> None:
+        """PUT accounts/:id/logins/:id: another login; Refused if somebody has it [pseudonyms_controller.rb update]."""
+        self._call("PUT", f"accounts/{account_id}/logins/{login_id}", {"login[unique_id]": login})
 
     # -- courses ----------------------------------------------------------------------------------------------------
 
@@ -187,36 +206,59 @@ class CanvasClient:
         """
         return read_enrollment(self._call("DELETE", f"courses/{course_id}/enrollments/{enrollment_id}", {"task": task}))
 
-    def student_enrollments(self, course_id: int, user_id: int | str) -> list[Enrollment]:
-        """GET courses/:id/enrollments: one user's enrollments as a student, in every state.
+    def enrollment(self, account_id: int, enrollment_id: int) -> Enrollment:
+        """GET accounts/:id/enrollments/:eid: one row in any state, wherever it is now; NotFound if Canvas has none
+        [enrollments_api_controller.rb show]."""
+        return read_enrollment(self._call("GET", f"accounts/{account_id}/enrollments/{enrollment_id}"))
 
-        Canvas shows only active and invited ones unless states are named; an unknown user or course is NotFound
-        [enrollments_api_controller.rb].
+    def enrollments_of(self, address: int | str) -> list[Enrollment]:
+        """GET users/:id/enrollments: a user's enrollments as a student in every state and course, all pages.
+
+        A user who is gone is NotFound, or has none. For the token's own owner Canvas refuses the state deleted, so we
+        ask without it: what it ended is then missing [enrollments_api_controller.rb index].
         """
-        query = {
-            "user_id": str(user_id),
-            "type[]": "StudentEnrollment",
-            "state[]": list(EVERY_STATE),
-            "per_page": 100,
-        }
-        return [read_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
+        path = f"users/{_path_id(address)}/enrollments"
+        query = {"type[]": "StudentEnrollment", "state[]": list(EVERY_STATE), "per_page": 100}
+        try:
+            return [read_enrollment(row) for row in self._pages(path, query)]
+        except Refused:
+            query["state[]"] = [state for state in EVERY_STATE if state != "deleted"]
+            return [read_enrollment(row) for row in self._pages(path, query)]
+
+    def course_enrollments(self, course_id: int, link: str | None = None) -> tuple[list[Enrollment], str | None]:
+        """GET courses/:id/enrollments: one page of a course's students in every state, and the link to the next page.
+
+        100 a page. A course that is gone is NotFound [enrollments_api_controller.rb index].
+        """
+        path = f"courses/{course_id}/enrollments"
+        query: dict[str, Any] = {"type[]": "StudentEnrollment", "state[]": list(EVERY_STATE), "per_page": 100}
+        if link:
+            path, query = path_and_query(link), {}
+        rows, following = self._page(path, query, self.deadline_seconds)
+        return [read_enrollment(row) for row in rows], following
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
         until = time.monotonic() + self.deadline_seconds
         for _ in range(MAX_PAGES):
-            response, rows = self._exchange("GET", path, query, until - time.monotonic())
-            if not isinstance(rows, list):
-                raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
+            rows, following = self._page(path, query, until - time.monotonic())
             yield from rows
-            following = response.links.get("next", {}).get("url")
             if not following:
                 return
-            # Only the link's path and query are used, so it can't lead to another server. A token in it is removed,
-            # because addresses are logged.
-            path, query = path_and_query(self._answers.clean(following)), {}
+            path, query = path_and_query(following), {}
         raise CanvasDown(f"Canvas's list {path.partition('?')[0][:LONGEST_TEXT]} does not end after {MAX_PAGES} pages.")
+
+    def _page(self, path: str, query: dict[str, Any], seconds: float) -> tuple[list[dict], str | None]:
+        """One page of a list, and the link to the next one, without a token in it, because addresses are logged.
+
+        Only the link's path and query may be used, so that it can't lead to another server.
+        """
+        response, rows = self._exchange("GET", path, query, seconds)
+        if not isinstance(rows, list):
+            raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
+        following = response.links.get("next", {}).get("url")
+        return rows, self._answers.clean(following) if following else None
 
     def _call(self, method: str, path: str, values: dict[str, Any] | None = None) -> dict:
         _, body = self._exchange(method, path, values, self.deadline_seconds)

@@ -35,6 +35,22 @@ class User:
     email: str | None
     sis_user_id: str | None
     shows_login: bool
+    shows_email: bool = True
+
+    @property
+    def address(self) -> str | None:
+        """How to name the user to Canvas: by SIS ID, else by login, so that merges and restores lead to the right one.
+
+        None if the token may see neither.
+        """
+        return address_of(self.sis_user_id, self.login_id)
+
+
+def address_of(sis_user_id: str | None, login_id: str | None) -> str | None:
+    """A user's address in Canvas's forms; every path and parameter that names a user takes it [api.rb api_find]."""
+    if sis_user_id:
+        return f"sis_user_id:{sis_user_id}"
+    return f"sis_login_id:{login_id}" if login_id else None
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,8 @@ class Course:
     name: str
     workflow_state: str
     concluded: bool
+    takes_no_students: bool = False
+    """It is a blueprint course or a course template [lib/api/v1/course.rb]."""
 
     @property
     def published(self) -> bool:
@@ -67,12 +85,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Enrollment:
+    """One row of Canvas. `user` is as far as the token may see it; its id is always there."""
+
     id: int
     user_id: int
+    course_id: int
     section_id: int
     type: str
     state: str
     created_at: datetime
+    user: User
 
 
 def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
@@ -121,6 +143,10 @@ def _time(value: str) -> datetime:
 
 @_reader
 def read_user(row: dict) -> User:
+    return _user(row)
+
+
+def _user(row: dict) -> User:
     return User(
         _id(row["id"]),
         _text(row.get("name")) or "",
@@ -128,6 +154,7 @@ def read_user(row: dict) -> User:
         _text(row.get("email")),
         _text(row.get("sis_user_id")),
         "login_id" in row,
+        "email" in row,
     )
 
 
@@ -140,7 +167,11 @@ def read_account(row: dict) -> Account:
 @_reader
 def read_course(row: dict) -> Course:
     return Course(
-        _id(row["id"]), _text(row.get("name")) or "", _text(row.get("workflow_state")) or "", bool(row.get("concluded"))
+        _id(row["id"]),
+        _text(row.get("name")) or "",
+        _text(row.get("workflow_state")) or "",
+        bool(row.get("concluded")),
+        bool(row.get("blueprint") or row.get("template")),
     )
 
 
@@ -151,11 +182,14 @@ def read_section(row: dict) -> Section:
 
 @_reader
 def read_enrollment(row: dict) -> Enrollment:
+    user_id = _id(row["user_id"])
     return Enrollment(
         _id(row["id"]),
-        _id(row["user_id"]),
+        user_id,
+        _id(row["course_id"]),
         _id(row["course_section_id"]),
         _text(row.get("type")) or "",
         _text(row.get("enrollment_state")) or "",
         _time(row["created_at"]),
+        _user({**(row.get("user") or {}), "id": user_id}),
     )

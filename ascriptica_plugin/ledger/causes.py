@@ -107,11 +107,39 @@ CAUSES: dict[str, Cause] = {
         heals_itself=False,
     ),
     "who_is_it": Cause(
-        "More than one Canvas user could be this person",
-        "Choose who it is, or that it is none of them.",
+        "Who is it in Canvas?",
+        "More than one Canvas user could be this person, or the one that we knew may be somebody else now. Choose who "
+        "it is, or that it is none of them.",
         OFFICE,
         of_one=True,
         asks=True,
+    ),
+    "same_user": Cause(
+        "Two participants lead to one Canvas user",
+        "Canvas has one user for two participants of ours. Say whether they are one person, or whose user it is.",
+        OFFICE,
+        of_one=True,
+        asks=True,
+    ),
+    "changed_in_canvas": Cause(
+        "Changed by hand in Canvas",
+        "Somebody changed this enrollment in Canvas after we had made it. We do not fight that: put it back as "
+        "registered here, or leave it as it is in Canvas.",
+        "Your place is safe. Your access was changed in Canvas itself; the office decides about it.",
+        heals_itself=False,
+        of_one=True,
+        asks=True,
+    ),
+    "canvas_restored": Cause(
+        "Canvas came back from a backup",
+        "We are reading all Canvas courses again. Nobody is removed until that is done; it then goes on automatically.",
+        "Your place is safe. We are checking everything with Canvas, and add you if you are missing.",
+    ),
+    "course_closed_to_students": Cause(
+        "The Canvas course can't have students",
+        "It is a blueprint course or a course template in Canvas, and those take no students. Open our course and "
+        "associate it with another Canvas course.",
+        OFFICE,
     ),
     "no_account": Cause(
         "Has no Canvas user",
@@ -150,6 +178,8 @@ PERMISSIONS = {
     "manage_user_logins": "“Users - manage login details”",
     "read_roster": "“Users - view list”",
     "view_user_logins": "“Users - view login IDs”",
+    "read_email_addresses": "“Users - view email addresses”",
+    "manage_user_details": "“Users - act on, edit”",
 }
 """Canvas's own words for the permissions that can be missing, as its page shows them."""
 

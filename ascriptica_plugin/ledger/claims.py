@@ -5,6 +5,7 @@ The office writes them in its own unit of work. Never commits.
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
@@ -26,9 +27,11 @@ FRESH = {
     "cause_detail": None,
     "held": False,
     "parked_at": None,
-    "kept": False,
 }
 """The columns of a seat that nothing blocks."""
+
+NEW_WISH = {**FRESH, "was_in": False}
+"""The same for a seat whose wish has changed: what a hand in Canvas did about the old one is forgotten."""
 
 
 def claim(
@@ -78,7 +81,7 @@ def claim(
         upsert = upsert_into(session, Seat)
         upsert = upsert.on_conflict_do_update(
             index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
-            set_={"version": Seat.version + 1, "changed_at": now, **FRESH},
+            set_={"version": Seat.version + 1, "changed_at": now, **NEW_WISH},
         )
         session.execute(upsert, seats)
         # Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
@@ -110,12 +113,15 @@ def end_for(session: Session, registrations: ColumnElement[bool], now: datetime)
 def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """End the live claims that match the condition on Claim."""
     live = and_(which, Claim.ended_at.is_(None))
-    make_due(session, Seat.id.in_(select(Claim.seat_id).where(live)), now)
+    of_them = Seat.id.in_(select(Claim.seat_id).where(live))
+    lock_seats(session, of_them)
+    change(session, update(Seat).where(of_them).values(version=Seat.version + 1, changed_at=now, **NEW_WISH))
     change(session, update(Claim).where(live).values(ended_at=now))
+    session.info[RANG] = True
 
 
-def make_due(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    """Make the matching seats due, because what they should be has changed, or may have."""
+def look_again(session: Session, which: ColumnElement[bool], **values: Any) -> None:
+    """Make the matching seats due, because what fulfilled them may not do so any more. The wish is the same."""
     lock_seats(session, which)
-    change(session, update(Seat).where(which).values(version=Seat.version + 1, changed_at=now, **FRESH))
+    change(session, update(Seat).where(which).values(version=Seat.version + 1, **FRESH, **values))
     session.info[RANG] = True

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -56,6 +56,12 @@ def due_ids(session: Session, connection_id: int, now: datetime, limit: int, wit
         .limit(limit + len(without))
     )
     return [seat_id for seat_id in [*session.scalars(found), *canaries] if seat_id not in without]
+
+
+def matters() -> ColumnElement[bool]:
+    """SQL for the seats that are wanted, or not settled yet."""
+    wanted = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+    return or_(Seat.settled_version < Seat.version, wanted)
 
 
 def waits() -> ColumnElement[bool]:

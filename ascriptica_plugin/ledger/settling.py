@@ -6,19 +6,19 @@ Settling stores the version that was loaded, so a change made meanwhile keeps th
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, case, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import Claim, Connection, Seat
+from ..tables.canvas import CanvasRow, Claim, Connection, Seat
 from ..tables.columns import begin_writing, change
-from ..tables.locks import lock_seats_by_id
+from ..tables.locks import lock_seats, lock_seats_by_id
 from . import claims
 from .causes import CAUSES
 from .due import release, unsettled
 from .work import Work
 
-_seat, _claim = cast(Table, Seat.__table__), cast(Table, Claim.__table__)
+_seat, _claim, _row = (cast(Table, one.__table__) for one in (Seat, Claim, CanvasRow))
 
 
 def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
@@ -39,8 +39,9 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
             ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}))
         if work.held:
             ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
-        if work.removed:
-            ids.update(session.scalars(select(Seat.id).where(_same_enrollment(connection_id, work))))
+    told = [one.row.id for work in works for one in work.told]
+    if told:
+        ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "told": told}))
     lock_seats_by_id(session, ids)
     return ours
 
@@ -50,6 +51,20 @@ _OUR_LEASE = (
     .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
     .with_for_update(read=True)
 )
+
+
+_OF_ROWS = union(
+    select(_seat.c.id).where(
+        _seat.c.connection_id == bindparam("connection_id"),
+        _seat.c.canvas_enrollment_id.in_(bindparam("told", expanding=True)),
+    ),
+    select(_row.c.seat_id).where(
+        _row.c.connection_id == bindparam("connection_id"),
+        _row.c.canvas_enrollment_id.in_(bindparam("told", expanding=True)),
+        _row.c.seat_id.is_not(None),
+    ),
+)
+"""The seats that point to rows, or pointed to them."""
 
 
 _here = _claim.alias()
@@ -71,15 +86,13 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
     registrations that were moving here.
     """
     # A change made meanwhile has already reset the columns of FRESH, so resetting them again loses nothing.
-    for version in {work.version for work in works}:
-        of_it = [work for work in works if work.version == version]
+    for version, wanted in {(work.version, work.wanted) for work in works}:
+        of_it = [work for work in works if (work.version, work.wanted) == (version, wanted)]
         which = {"seat_ids": [work.seat_id for work in of_it], "whose": [work.participant_id for work in of_it]}
-        session.execute(_SETTLE, {**which, "loaded_version": version, "now": now})
+        session.execute(_SETTLE, {**which, "loaded_version": version, "now": now, "is_in": wanted})
     for work in works:
         if work.held:
             release(session, *_waits_for_the_same(connection_id, work))
-        if work.removed:
-            _tell_others(session, connection_id, work, now)
         if work.moving and work.wanted:
             older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
             claims.end(session, Claim.id.in_([row.id for row in older]), now)
@@ -89,34 +102,19 @@ _SETTLE = (
     update(_seat)
     .where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
     .where(_seat.c.participant_id.in_(bindparam("whose", expanding=True)))
-    .values(settled_version=bindparam("loaded_version"), settled_at=bindparam("now"), **claims.FRESH)
+    .values(
+        settled_version=bindparam("loaded_version"),
+        settled_at=bindparam("now"),
+        was_in=case((_seat.c.version == bindparam("loaded_version"), bindparam("is_in")), else_=_seat.c.was_in),
+        **claims.FRESH,
+    )
 )
 
 
-def make_due_again(session: Session, works: list[Work], now: datetime) -> None:
+def make_due_again(session: Session, works: list[Work]) -> None:
     """Make these seats due, because another worker has the lease, and its answers may be older than ours."""
     if works:
-        claims.make_due(session, Seat.id.in_([work.seat_id for work in works]), now)
-
-
-def _tell_others(session: Session, connection_id: int, work: Work, now: datetime) -> None:
-    """Update the other seats of an enrollment that was removed. One that wants it becomes due and enrolls again; the
-    others left the removal to this seat, and now have nothing in Canvas."""
-    same = _same_enrollment(connection_id, work)
-    wants_it = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
-    others = session.execute(select(Seat.id, wants_it).where(same)).all()
-    if any(wanting for _, wanting in others):
-        claims.make_due(session, and_(same, wants_it), now)
-    if others:
-        change(session, update(Seat).where(same, not_(wants_it)).values(first_tried_at=None))
-
-
-def _same_enrollment(connection_id: int, work: Work) -> ColumnElement[bool]:
-    return and_(
-        Seat.connection_id == connection_id,
-        Seat.canvas_enrollment_id == work.removed,
-        Seat.id != work.seat_id,
-    )
+        claims.look_again(session, Seat.id.in_([work.seat_id for work in works]))
 
 
 def _waits_for_the_same(connection_id: int, work: Work) -> tuple[ColumnElement[bool], ...]:
@@ -154,6 +152,16 @@ def hold(session: Session, connection_id: int, work: Work, cause: str, scope: st
     if (work.held, work.cause, work.cause_scope) != (True, cause, scope):
         return
     change(session, update(Seat).where(*_waits_for_the_same(connection_id, work), Seat.held).values(due_at=again))
+
+
+def hold_all(
+    session: Session, which: ColumnElement[bool], cause: str, scope: str | int, detail: str, now: datetime
+) -> None:
+    """Unsettle all these seats, and hold them for one cause."""
+    lock_seats(session, which)
+    again = now + retry.CANARY if CAUSES[cause].heals_itself else None
+    held = {"cause": cause, "cause_scope": str(scope), "cause_detail": detail, "held": True, "due_at": again}
+    change(session, update(Seat).where(which).values(version=Seat.version + 1, was_in=False, attempts=0, **held))
 
 
 def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -> None:

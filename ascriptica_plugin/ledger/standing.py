@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from .. import retry
-from ..tables.canvas import Claim, Connection, Seat, Settings
+from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, Settings
 from . import due
+from .causes import CAUSES
+from .rows import LIVE
 
 STANDS_STILL = timedelta(minutes=1)
 """Something may be due this long while no worker drains, before `status` reports it."""
@@ -18,13 +20,16 @@ THROTTLED = timedelta(minutes=2)
 """How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
 
 
+ASKS = tuple(name for name, cause in CAUSES.items() if cause.asks)
+
+
 def standing(flowing: bool = True) -> ColumnElement[str]:
     """SQL for a seat's state: enrolled, removed, held, parked or due. Every seat has exactly one.
 
     While the connection is on hold, or Canvas is switched off, nothing is `flowing`: due seats count as held.
     """
     return case(
-        (and_(Seat.settled_version >= Seat.version, Seat.enrolled), "enrolled"),
+        (and_(Seat.settled_version >= Seat.version, Seat.was_in), "enrolled"),
         (Seat.settled_version >= Seat.version, "removed"),
         (Seat.parked_at.is_not(None), "parked"),
         (Seat.held, "held"),
@@ -46,20 +51,25 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     """The current connection: how many of its seats are in which state, and how the connection and the worker are.
 
     `heard_at` is when a worker last listened for the bell; one that drains doesn't listen, but renews its lease.
-    `waits_for` names what delays all due seats: the cause of the hold, `throttled`, `worker` if something has been due
+    `questions` counts the seats that wait for an administrator's answer, `changed_in_canvas` those that a hand in
+    Canvas changed and nobody has decided on. `waits_for` names what delays all due seats: the cause of the hold,
+    `throttled`, `worker` if something has been due
     for `STANDS_STILL` and no worker drains, or None.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
+    asked: dict[str, int] = {}
     connection, state, oldest = settings.connection, connection_state(settings), None
     if connection is not None:
         of_connection = select(func.count()).where(Seat.connection_id == connection.id)
         # Two queries: each has an index of its own, which one query for both would not use.
-        settled = of_connection.add_columns(Seat.enrolled).where(Seat.settled_version >= Seat.version)
-        for count, is_in in session.execute(settled.group_by(Seat.enrolled)):
+        settled = of_connection.add_columns(Seat.was_in).where(Seat.settled_version >= Seat.version)
+        for count, is_in in session.execute(settled.group_by(Seat.was_in)):
             counts["enrolled" if is_in else "removed"] = count
         unsettled = of_connection.add_columns(standing(state == "ok").label("standing"))
         unsettled = unsettled.where(Seat.settled_version < Seat.version).group_by("standing")
         counts |= {where: count for count, where in session.execute(unsettled)}
+        waiting = select(Seat.cause, func.count()).where(due.unsettled(connection.id), Seat.held, Seat.cause.in_(ASKS))
+        asked = {cause: count for cause, count in session.execute(waiting.group_by(Seat.cause)) if cause}
         if state == "ok":
             oldest = session.scalar(select(func.min(Seat.changed_at)).where(due.due(connection.id, now)))
     seen = [heard_at] if heard_at else []
@@ -67,6 +77,8 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         seen.append(connection.drain_until_at - retry.LEASE)
     return {
         "seats": counts,
+        "questions": sum(asked.values()) - asked.get("changed_in_canvas", 0),
+        "changed_in_canvas": asked.get("changed_in_canvas", 0),
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "connection": state,
         "hold": connection.hold_cause if connection else None,
@@ -98,7 +110,12 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
 
 @dataclass(frozen=True)
 class Access:
-    """The state of a registration's newest seat, for pages; `standing` is one of the states of `standing()`."""
+    """The state of a registration's newest seat, for pages; `standing` is one of the states of `standing()`.
+
+    `row_state` is the state of the row that the seat points to, as Canvas told it at `seen_at`; None: there is none, or
+    it is of another Canvas user than the participant is now. `wanted`: some registration claims the seat. `kept`: the
+    enrollment was there before us, and an administrator let it stay.
+    """
 
     registration_id: int
     seat_id: int
@@ -108,7 +125,15 @@ class Access:
     cause: str | None
     scope: str
     detail: str | None
+    wanted: bool
+    row_state: str | None
+    seen_at: datetime | None
     kept: bool
+
+    @property
+    def is_there(self) -> bool:
+        """Whether Canvas showed the person as active or invited when it was last asked."""
+        return self.row_state in LIVE
 
 
 def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access]:
@@ -116,6 +141,13 @@ def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access
     newest = (
         select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids)).group_by(Claim.registration_id)
     )
+    of_them = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
+    theirs = and_(
+        CanvasRow.connection_id == Seat.connection_id,
+        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
+        or_(CanvasRow.canvas_user_id == Match.canvas_user_id, CanvasRow.canvas_user_id.is_(None)),
+    )
+    live = aliased(Claim)
     rows = session.execute(
         select(
             Claim.registration_id,
@@ -126,9 +158,14 @@ def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access
             Seat.cause,
             Seat.cause_scope,
             Seat.cause_detail,
-            Seat.kept,
+            exists().where(live.seat_id == Seat.id, live.ended_at.is_(None)),
+            CanvasRow.state,
+            CanvasRow.seen_at,
+            func.coalesce(CanvasRow.kept, false()),
         )
         .join(Seat, Seat.id == Claim.seat_id)
+        .outerjoin(Match, of_them)
+        .outerjoin(CanvasRow, theirs)
         .where(Claim.id.in_(newest))
     )
-    return {row[0]: Access(*row) for row in rows}
+    return {row[0]: Access(*tuple(row)) for row in rows}

@@ -1,24 +1,82 @@
-"""One unsettled seat, loaded with everything that is needed to act on it.
+"""One unsettled seat, loaded with everything that is needed to act on it, and what its walk learns.
 
-Whether it should be enrolled is derived from its live claims, in the same statement that reads its version.
+Whether the place is wanted is derived from its live claims, in the same statement that reads its version.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, false, func, select
+from sqlalchemy import Select, and_, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
-from .. import retry
-from ..tables.canvas import CanvasUser, Claim, Seat
+from ..canvas.shapes import User, address_of
+from ..tables.canvas import DEFAULT_SECTION, CanvasRow, Claim, Match, Request, Seat
 from ..tables.office import Course, Participant, Registration
+from .rows import LIVE, Told
+
+OF_WHO = (
+    "canvas_user_id",
+    "address",
+    "how",
+    "from_sis_user_id",
+    "from_email",
+    "doubted",
+    "question",
+    "create_new",
+    "login_sent",
+    "created_by_us",
+)
+OF_REQUEST = ("kind", "seat_id", "address", "canvas_enrollment_id", "first_sent_at", "until_at", "tries", "answered")
+OF_ROW = ("canvas_enrollment_id", "created_at", "state", "canvas_user_id", "canvas_course_id", "canvas_section_id")
+
+
+@dataclass
+class Who:
+    """Who the participant is in Canvas, as far as we know; the columns of `Match` have the same names."""
+
+    canvas_user_id: int | None = None
+    address: str | None = None
+    how: str | None = None
+    from_sis_user_id: str | None = None
+    from_email: str | None = None
+    doubted: bool | None = False
+    question: str | None = None
+    create_new: bool | None = False
+    login_sent: str | None = None
+    created_by_us: bool | None = False
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """A request about the participant that Canvas may still carry out."""
+
+    kind: str
+    seat_id: int | None
+    address: str
+    canvas_enrollment_id: int | None
+    first_sent_at: datetime
+    until_at: datetime
+    tries: int
+    answered: bool
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """The row that the seat points to, as last told."""
+
+    canvas_enrollment_id: int
+    created_at: datetime | None
+    state: str
+    canvas_user_id: int | None
+    canvas_course_id: int
+    canvas_section_id: int | None
 
 
 @dataclass
 class Work:
-    """One unsettled seat as it was when it was loaded, with everything that is needed to act on it."""
+    """One unsettled seat as it was when it was loaded."""
 
     seat_id: int
     participant_id: int
@@ -29,71 +87,155 @@ class Work:
     cause: str | None
     cause_scope: str
     held: bool
-    first_tried_at: datetime | None
-    in_doubt_until: datetime | None
-    in_doubt_enrolls: bool
-    canvas_enrollment_id: int | None
-    granted: bool
     name: str
     email: str
     sis_user_id: str | None
-    canvas_user_id: int | None
-    login_sent: str | None
-    create_new: bool
     on_withdrawal: str | None
     """What to do on withdrawal, from the course whose claim ended last; None: what Course Settings say."""
     wanted: bool
-    shared: bool
-    """Another wanted seat has the same Canvas enrollment, so ending this one removes nothing."""
     moving: bool
     """A registration's newest claim is here, and its older claims elsewhere end once this seat is settled."""
+    leaves: bool
+    """There are rows that the seat pointed to, or may have, which it does not want now."""
+    who: Who
+    request: OpenRequest | None
+    row: Pointed | None
 
     facts: dict[str, Any] = field(default_factory=dict)
     """What was learned about the seat and is not stored yet, by Seat's columns."""
-    user_facts: dict[str, Any] = field(default_factory=dict)
-    """What was learned about the participant's Canvas user and is not stored yet, by CanvasUser's columns."""
-    removed: int | None = None
-    """The Canvas enrollment that was removed for this seat."""
+    who_facts: dict[str, Any] = field(default_factory=dict)
+    """What was learned about who the participant is, by Match's columns."""
+    told: list[Told] = field(default_factory=list)
+    """Rows that Canvas told us about."""
+    takes: list[int] = field(default_factory=list)
+    """Known rows that this seat points to from now on."""
+    gone: list[int] = field(default_factory=list)
+    """Rows that Canvas does not know."""
+    sent_at: datetime | None = None
+    """When the latest request of the walk was first sent, on Canvas's clock."""
+    sends: dict[str, Any] | None = None
+    """The request that is sent next, by Request's columns."""
+    answered: bool = False
+    """The request that was out got an answer, or reached nobody."""
+    over: bool = False
+    """Nothing of it can be under way any more, so it is crossed out."""
+    yields: list[int] = field(default_factory=list)
+    """Participants whose match gave way to this one's."""
+    restored: bool = False
+    """Canvas came back from a backup."""
+
+    def __post_init__(self) -> None:
+        self.points_to = self.row.canvas_enrollment_id if self.row is not None else None
+
+    def point_to(self, canvas_enrollment_id: int) -> None:
+        """Remember which row fulfills the wish."""
+        self.points_to = canvas_enrollment_id
+        self.note(canvas_enrollment_id=canvas_enrollment_id)
 
     def note(self, **facts: Any) -> None:
-        """Remember what Canvas said about the seat."""
+        """Remember what was learned about the seat."""
         self.facts |= facts
 
-    def note_user(self, **facts: Any) -> None:
-        """Remember what was learned about the participant's Canvas user."""
-        self.user_facts |= facts
+    def note_who(self, **facts: Any) -> None:
+        """Remember what was learned about who the participant is in Canvas."""
+        self.who_facts |= facts
+        for name, value in facts.items():
+            if name in OF_WHO:
+                setattr(self.who, name, value)
 
-    def note_try(self, tried_at: datetime | None) -> None:
-        """Remember when the first request to enroll is sent, on Canvas's clock; None: none has made an enrollment."""
-        self.first_tried_at = tried_at
-        self.note(first_tried_at=tried_at)
+    def is_user(self, user: User, how: str, now: datetime, **more: Any) -> None:
+        """Remember that the participant is this Canvas user, and what that rests on."""
+        self.note_who(
+            canvas_user_id=user.id,
+            address=user.address or (self.who.address if self.who.canvas_user_id == user.id else None),
+            canvas_name=user.name or None,
+            canvas_login=user.login_id,
+            canvas_sis_user_id=user.sis_user_id,
+            how=how,
+            from_sis_user_id=self.sis_user_id,
+            from_email=self.email,
+            matched_at=now,
+            doubted=False,
+            question=None,
+            candidates=None,
+            create_new=False,
+            **more,
+        )
 
-    def note_sent(self, until: datetime) -> None:
-        """Remember that a request is sent, and that Canvas may carry it out until then even without an answer."""
-        self.note(in_doubt_until=until, in_doubt_enrolls=self.wanted)
+    def is_nobody(self) -> None:
+        """Forget who the participant was: the Canvas user is gone, or is somebody else."""
+        self.note_who(canvas_user_id=None, address=None, how=None, doubted=False, created_by_us=False)
+        self.note_who(canvas_name=None, canvas_login=None, canvas_sis_user_id=None)
 
-    def note_answered(self) -> None:
-        """Remember that the request was answered; what was in doubt before it still is."""
-        self.note(in_doubt_until=self.in_doubt_until)
+    @property
+    def is_stale(self) -> bool:
+        """Whether the match rests on another SIS ID or email than the participant has now, or is doubted."""
+        who = self.who
+        if who.doubted:
+            return True
+        return who.how != "admin" and (who.from_sis_user_id, who.from_email) != (self.sis_user_id, self.email)
 
-    def waits_until(self, now: datetime) -> datetime | None:
-        """Until when Canvas may still carry out an unanswered request for the opposite, which would undo our change."""
-        until = self.in_doubt_until
-        in_doubt = until is not None and now < until < now + retry.LATE * 1.5
-        return until if in_doubt and self.in_doubt_enrolls != self.wanted else None
+    def fits(self, user_id: int | None, course_id: int, section_id: int | None) -> bool:
+        """Whether a row with these is the place that was asked for, of the person that we mean."""
+        there = (
+            course_id == self.canvas_course_id
+            if self.canvas_section_id == DEFAULT_SECTION
+            else section_id in (None, self.canvas_section_id)
+        )
+        return there and user_id is not None and user_id == self.who.canvas_user_id
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the row that the seat points to fulfills the wish."""
+        row = self.row
+        return (
+            row is not None
+            and row.state in LIVE
+            and self.fits(row.canvas_user_id, row.canvas_course_id, row.canvas_section_id)
+        )
+
+    def may_send(self) -> bool:
+        """Whether something about the participant may be sent: nothing is out, or it may be a repeat of what is out."""
+        out = self.request
+        if out is None:
+            return True
+        if out.answered or out.kind not in ("enroll", "end", "create"):
+            return False
+        return out.seat_id == self.seat_id and (out.kind == "end") != self.wanted
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Remember that a request is sent, by Request's columns."""
+        self.sends, self.sent_at = request, request["first_sent_at"]
+        self.request = OpenRequest(**{name: request[name] for name in OF_REQUEST})
+
+    def hear(self) -> None:
+        """Remember that the request was answered, or surely reached nobody.
+
+        That says nothing about earlier tries of it, so one that was repeated stays out; but creating a user twice does
+        no harm, since the second time the login is taken.
+        """
+        out = self.request
+        if out is None:
+            return
+        self.answered, self.over = True, out.tries == 1 or out.kind == "create"
+        self.request = None if self.over else replace(out, answered=True)
+
+    def forget_notes(self) -> None:
+        """They are stored now."""
+        self.facts, self.who_facts = {}, {}
+        self.told, self.takes, self.gone, self.yields = [], [], [], []
+        self.sends, self.answered, self.over, self.restored = None, False, False, False
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
 
 
+def sis_address(work: Work) -> str | None:
+    """The participant's own SIS ID as an address, for a first contact."""
+    return address_of(work.sis_user_id, None)
+
+
 def _load_statement() -> Select:
-    other = aliased(Seat)
-    shared = exists().where(
-        other.connection_id == Seat.connection_id,
-        other.canvas_enrollment_id == Seat.canvas_enrollment_id,
-        other.id != Seat.id,
-        exists().where(Claim.seat_id == other.id, Claim.ended_at.is_(None)),
-    )
     here, older = aliased(Claim), aliased(Claim)
     moving = exists().where(
         here.seat_id == Seat.id,
@@ -111,6 +253,19 @@ def _load_statement() -> Select:
         .limit(1)
         .scalar_subquery()
     )
+    left = aliased(CanvasRow)
+    leaves = exists().where(
+        left.seat_id == Seat.id,
+        left.connection_id == Seat.connection_id,
+        left.state.in_(LIVE),
+        left.canvas_enrollment_id.is_distinct_from(Seat.canvas_enrollment_id),
+    )
+    of_participant = (Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
+    about = (Request.connection_id == Seat.connection_id, Request.participant_id == Seat.participant_id)
+    pointed = (
+        CanvasRow.connection_id == Seat.connection_id,
+        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
+    )
     return (
         select(
             Seat.id,
@@ -122,35 +277,42 @@ def _load_statement() -> Select:
             Seat.cause,
             Seat.cause_scope,
             Seat.held,
-            Seat.first_tried_at,
-            Seat.in_doubt_until,
-            Seat.in_doubt_enrolls,
-            Seat.canvas_enrollment_id,
-            Seat.granted,
             Participant.name,
             Participant.email,
             Participant.sis_user_id,
-            CanvasUser.canvas_user_id,
-            CanvasUser.login_sent,
-            func.coalesce(CanvasUser.create_new, false()),
             let_go_last,
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
-            shared,
             moving,
+            leaves,
+            *(getattr(Match, name) for name in OF_WHO),
+            *(getattr(Request, name) for name in OF_REQUEST),
+            *(getattr(CanvasRow, name) for name in OF_ROW),
         )
         .join(Participant, Participant.id == Seat.participant_id)
-        .outerjoin(
-            CanvasUser,
-            and_(CanvasUser.connection_id == Seat.connection_id, CanvasUser.participant_id == Seat.participant_id),
-        )
+        .outerjoin(Match, and_(*of_participant))
+        .outerjoin(Request, and_(*about))
+        .outerjoin(CanvasRow, and_(*pointed))
         .where(Seat.id.in_(bindparam("seat_ids", expanding=True)), Seat.settled_version < Seat.version)
     )
 
 
 # A statement that runs for every seat is built once, because building it costs more than running it.
 _LOAD = _load_statement()
+_OWN = 16
+_WHO_ENDS = _OWN + len(OF_WHO)
+_REQUEST_ENDS = _WHO_ENDS + len(OF_REQUEST)
 
 
 def load(session: Session, seat_ids: Iterable[int]) -> list[Work]:
     """Load those of the seats that are still unsettled."""
-    return [Work(*row) for row in session.execute(_LOAD, {"seat_ids": list(seat_ids)})]
+    return [_work(tuple(row)) for row in session.execute(_LOAD, {"seat_ids": list(seat_ids)})]
+
+
+def _work(row: tuple) -> Work:
+    request, pointed = row[_WHO_ENDS:_REQUEST_ENDS], row[_REQUEST_ENDS:]
+    linked = (
+        Who(*row[_OWN:_WHO_ENDS]),
+        OpenRequest(*request) if request[0] is not None else None,
+        Pointed(*pointed) if pointed[0] is not None else None,
+    )
+    return Work(*(*row[:_OWN], *linked))

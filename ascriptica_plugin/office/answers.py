@@ -1,28 +1,65 @@
-"""An administrator's answers: who a participant is in Canvas, and whether an enrollment stays. Never commits."""
+"""An administrator's answers: who a participant is in Canvas, and what becomes of an enrollment. Never commits."""
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import ColumnElement, and_, update
 from sqlalchemy.orm import Session
 
-from ..ledger import due
-from ..ledger.due import release
-from ..tables.canvas import CanvasUser, Seat
+from ..canvas.shapes import User, address_of
+from ..ledger import claims, due, matches, rows
+from ..tables.canvas import CanvasRow, Match, Seat
+from ..tables.columns import change
 from ..tables.office import Participant
 from . import activity
 
 
 def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
     """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more."""
-    if stays:
-        seat.settled_version, seat.settled_at, seat.kept = seat.version, now, True
-        seat.held, seat.cause, seat.cause_scope, seat.cause_detail, seat.due_at = False, None, "", None, None
-    else:
-        seat.granted = True
-        session.flush()
-        release(session, Seat.id == seat.id)
+    found = [row for row in rows.left_by(session, seat.connection_id, seat.id) if row.is_live and not row.granted]
+    theirs = CanvasRow.canvas_enrollment_id.in_([row.canvas_enrollment_id for row in found])
+    answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
+    change(session, answer.values(kept=True) if stays else answer.values(granted=True))
+    claims.look_again(session, Seat.id == seat.id)
     words = f"Canvas course {seat.canvas_course_id}: the enrollment that was there before us"
     activity.note(session, now, by, "kept" if stays else "removed", words, participant_id=seat.participant_id)
     session.flush()
+
+
+def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by: str) -> None:
+    """Put back what a hand in Canvas changed, or leave it; that is remembered until the wish changes.
+
+    A person who was moved to another section, and is left there, is in.
+    """
+    what = seat.cause_scope
+    if put_back:
+        claims.look_again(session, Seat.id == seat.id, was_in=False, canvas_enrollment_id=None)
+    else:
+        settled: dict[str, Any] = {"settled_version": Seat.version, "settled_at": now, "held": False, "due_at": None}
+        if what == "moved":
+            settled |= {"was_in": True, "cause": None, "cause_scope": ""}
+        else:
+            settled["was_in"] = False
+        change(session, update(Seat).where(Seat.id == seat.id).values(**settled))
+    words = f"Canvas course {seat.canvas_course_id}: {what} by hand"
+    done = "put back" if put_back else "left as in Canvas"
+    activity.note(session, now, by, done, words, participant_id=seat.participant_id)
+    session.expire_all()
+
+
+def doubt(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
+    """The participant is somebody else in Canvas than we think: ask who. Until then nothing is sent about them.
+
+    Raises ValueError with a sentence where we don't know them in Canvas.
+    """
+    known = session.get(Match, (connection_id, participant.id), populate_existing=True)
+    if known is None or known.canvas_user_id is None:
+        raise ValueError(f"We don't know yet who {participant.name} is in Canvas.")
+    known.candidates = [_candidate(known)]
+    known.question = "who"
+    session.flush()
+    claims.look_again(session, _seats(connection_id, participant.id))
+    activity.note(session, now, by, "doubted", _said(known.candidates[0]), participant_id=participant.id)
 
 
 def choose(
@@ -34,29 +71,89 @@ def choose(
     *,
     canvas_user_id: int | None = None,
     new_login: str | None = None,
+    same_person: bool = False,
+    user: User | None = None,
 ) -> None:
     """Store an administrator's answer: the participant is this Canvas user, or a new one with that login.
 
-    Raises ValueError with a sentence where the user is not among the candidates, neither is given, or the question is
+    The Canvas user is one of the candidates, or any `user` that was looked up. `same_person`: another participant who
+    is that user is the same person. Otherwise the user is this participant's alone, and the other one is asked about.
+    Raises ValueError with a sentence where the user is not among the candidates, none is given, or the question is
     already answered.
     """
-    known = session.get(CanvasUser, (connection_id, participant.id))
-    if known is None or known.candidates is None:
+    known = session.get(Match, (connection_id, participant.id), populate_existing=True)
+    if known is None or known.question is None:
         raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
-    if canvas_user_id is not None:
-        if canvas_user_id not in [candidate["id"] for candidate in known.candidates]:
-            raise ValueError("Choose one of the Canvas users that are shown.")
-        known.canvas_user_id, known.created_by_us, known.create_new = canvas_user_id, False, False
-        words = f"is Canvas user {canvas_user_id}"
+    if user is not None or canvas_user_id is not None:
+        chosen = _shown(user) if user is not None else _among(known, canvas_user_id)
+        _share_or_take(session, connection_id, participant, chosen, same_person, now, by)
+        known.canvas_user_id, known.created_by_us, known.create_new = chosen["id"], False, False
+        known.address = address_of(chosen.get("sis_user_id"), chosen.get("login_id"))
+        known.canvas_name, known.canvas_login = chosen.get("name"), chosen.get("login_id")
+        known.canvas_sis_user_id, known.shared = chosen.get("sis_user_id"), same_person
+        known.how, known.matched_at = "admin", now
+        words = f"is Canvas user {chosen['id']}"
     elif new_login:
         if not new_login.isprintable():
             raise ValueError("Take the line breaks and control characters out of the login.")
-        known.canvas_user_id, known.login_sent, known.create_new = None, new_login, True
+        known.canvas_user_id, known.address, known.login_sent, known.create_new = None, None, new_login, True
+        known.how, known.created_by_us = None, False
         words = f"is none of them; a new Canvas user with the login {new_login}"
     else:
         raise ValueError("Choose who it is, or enter the login of a new Canvas user.")
-    known.candidates = None
+    known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
+    known.question, known.candidates, known.doubted = None, None, False
     session.flush()
-    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
-    due.release(session, Seat.cause == "who_is_it", *theirs)
+    claims.look_again(session, _seats(connection_id, participant.id))
     activity.note(session, now, by, "chose", words, participant_id=participant.id)
+
+
+def _among(known: Match, canvas_user_id: int | None) -> dict[str, Any]:
+    for candidate in known.candidates or []:
+        if candidate["id"] == canvas_user_id:
+            return candidate
+    raise ValueError("Choose one of the Canvas users that are shown.")
+
+
+def _share_or_take(
+    session: Session,
+    connection_id: int,
+    participant: Participant,
+    chosen: dict[str, Any],
+    same_person: bool,
+    now: datetime,
+    by: str,
+) -> None:
+    holder = matches.holder(session, connection_id, chosen["id"], participant.id)
+    if holder is None:
+        return
+    theirs = (Match.connection_id == connection_id, Match.participant_id == holder.participant_id)
+    if same_person:
+        change(session, update(Match).where(*theirs).values(shared=True))
+        words = f"and participant {participant.id} are one person"
+    else:
+        matches.forget(session, connection_id, holder.participant_id)
+        words = f"is not Canvas user {chosen['id']}"
+    activity.note(session, now, by, "chose", words, participant_id=holder.participant_id)
+
+
+def _seats(connection_id: int, participant_id: int) -> ColumnElement[bool]:
+    return and_(Seat.connection_id == connection_id, Seat.participant_id == participant_id, due.matters())
+
+
+def _candidate(known: Match) -> dict[str, Any]:
+    return {
+        "id": known.canvas_user_id,
+        "name": known.canvas_name or "",
+        "login_id": known.canvas_login,
+        "email": None,
+        "sis_user_id": known.canvas_sis_user_id,
+    }
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {name: getattr(user, name) for name in ("id", "name", "login_id", "email", "sis_user_id")}
+
+
+def _said(candidate: dict[str, Any]) -> str:
+    return f"Canvas user {candidate['id']}"

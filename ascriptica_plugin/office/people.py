@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..ledger import claims, due
-from ..tables.canvas import CanvasUser, Seat
+from ..ledger import claims, matches
+from ..tables.canvas import Match
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.office import FormerEmail, Participant
 from . import activity
@@ -154,7 +154,7 @@ def _as_pronounced(email: str) -> str:
         return email
 
 
-def matches(words: str) -> ColumnElement[bool]:
+def matching(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID."""
     # Comparing one text is faster than three, and no word contains the space that joins them.
     text = Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, "")
@@ -164,8 +164,8 @@ def matches(words: str) -> ColumnElement[bool]:
 def correct(session: Session, participant: Participant, now: datetime, by: str, **facts: str | None) -> bool:
     """Change the participant's name, email or SIS ID. Returns whether anything changed.
 
-    With another email or SIS ID Canvas may know them after all, so their held and parked seats are tried again. A
-    Canvas user that we created is changed as well.
+    With another email or SIS ID they may be somebody else in Canvas, so that is looked up anew. A Canvas user that we
+    created is changed as well.
     """
     before = {name: getattr(participant, name) for name in facts}
     changed = {name: value for name, value in facts.items() if value != before[name]}
@@ -177,7 +177,7 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
         setattr(participant, name, value)
     session.flush()
     if changed.keys() & {"email", "sis_user_id"}:
-        due.release(session, Seat.participant_id == participant.id)
+        matches.revise(session, participant.id)
     if changed.keys() & {"name", "email"}:
         _let_canvas_follow(session, participant.id)
     words = "; ".join(
@@ -207,7 +207,7 @@ def of_others(session: Session, participant: Participant, emails: Collection[str
 
 def _let_canvas_follow(session: Session, participant_id: int) -> None:
     """Have the worker change the Canvas user at once, even where an earlier try failed."""
-    ours = update(CanvasUser).where(CanvasUser.participant_id == participant_id, CanvasUser.created_by_us)
+    ours = update(Match).where(Match.participant_id == participant_id, Match.created_by_us)
     if change(session, ours.values(follow_at=None)):
         session.info[claims.RANG] = True
 
@@ -233,17 +233,18 @@ def participant_for(session: Session, person: Person) -> Participant:
         found = Participant(key=person.key)
         try:
             with session.begin_nested():
-                session.add(_bring_up_to_date(found, person))
+                session.add(_bring_up_to_date(session, found, person))
         except IntegrityError:
             # Another request of the same person was faster.
             found = session.scalars(select(Participant).where(Participant.key == person.key)).one()
     if found.email.lower() != person.email.lower():
         begin_writing(session)
         remember_email(session, found, found.email)
-    return _bring_up_to_date(found, person)
+    return _bring_up_to_date(session, found, person)
 
 
-def _bring_up_to_date(participant: Participant, person: Person) -> Participant:
+def _bring_up_to_date(session: Session, participant: Participant, person: Person) -> Participant:
+    before = (participant.email, participant.sis_user_id)
     for name, longest in (("email", 320), ("name", 255), ("sis_user_id", 255)):
         value = getattr(person, name)
         if name == "sis_user_id" and value is None:
@@ -252,4 +253,8 @@ def _bring_up_to_date(participant: Participant, person: Person) -> Participant:
         value = value.replace("\x00", "")[:longest] if value is not None else None
         if getattr(participant, name) != value:
             setattr(participant, name, value)
+    if participant.id is not None and before != (participant.email, participant.sis_user_id):
+        # Known by another email or SIS ID: who are they in Canvas now?
+        session.flush()
+        matches.revise(session, participant.id)
     return participant

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims
 from ..ledger.causes import CAUSES
-from ..tables.canvas import CanvasUser, Claim, Connection, Seat
+from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
 from . import activity, people, registrations, traces
@@ -34,35 +34,47 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
         .where(Registration.participant_id == participant.id)
         .order_by(Registration.id)
     )
+    pointed = and_(
+        CanvasRow.connection_id == Seat.connection_id,
+        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
+    )
     access = session.execute(
         select(
             Connection.canvas_url,
             Seat.canvas_course_id,
             Seat.canvas_section_id,
             Seat.canvas_enrollment_id,
-            Seat.enrolled,
-            Seat.granted.label("enrolled_by_us"),
-            Seat.kept.label("kept_by_the_office"),
+            CanvasRow.state.label("state_in_canvas"),
+            CanvasRow.seen_at,
+            CanvasRow.granted.label("enrolled_by_us"),
+            CanvasRow.kept.label("kept_by_the_office"),
             (Seat.settled_version < Seat.version).label("still_to_be_done"),
             Seat.cause,
             Seat.changed_at,
             Seat.settled_at,
         )
         .join(Connection, Connection.id == Seat.connection_id)
+        .outerjoin(CanvasRow, pointed)
         .where(Seat.participant_id == participant.id)
         .order_by(Seat.id)
     )
     users = session.execute(
         select(
             Connection.canvas_url,
-            CanvasUser.canvas_user_id,
-            CanvasUser.created_by_us,
-            CanvasUser.login_sent,
-            CanvasUser.name_sent,
-            CanvasUser.email_sent,
+            Match.canvas_user_id,
+            Match.address,
+            Match.canvas_name,
+            Match.canvas_login,
+            Match.canvas_sis_user_id,
+            Match.how,
+            Match.matched_at,
+            Match.created_by_us,
+            Match.login_sent,
+            Match.name_sent,
+            Match.email_sent,
         )
-        .join(Connection, Connection.id == CanvasUser.connection_id)
-        .where(CanvasUser.participant_id == participant.id)
+        .join(Connection, Connection.id == Match.connection_id)
+        .where(Match.participant_id == participant.id)
     )
     entries = session.execute(
         select(LogEntry.at, LogEntry.who, LogEntry.what, Course.code.label("course"), LogEntry.words)
@@ -153,8 +165,10 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
     Somebody who may be in a file that is being imported has to wait for its end.
     """
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
+    # Canvas may still carry out what was never answered; then they would be in again, and nobody would know.
+    out = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
-    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~on_its_way)
+    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
     return list(session.scalars(asked.limit(100)))
 
 
@@ -181,7 +195,10 @@ def forget_leftovers(session: Session, now: datetime) -> None:
     """Delete what was written about people after they were erased. Only SQLite has it: it checks no foreign keys."""
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     for statement in (
-        delete(CanvasUser).where(~exists().where(Participant.id == CanvasUser.participant_id)),
+        delete(Match).where(~exists().where(Participant.id == Match.participant_id)),
+        delete(Request).where(
+            Request.participant_id.is_not(None), ~exists().where(Participant.id == Request.participant_id)
+        ),
         delete(FormerEmail).where(~exists().where(Participant.id == FormerEmail.participant_id)),
         delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
     ):
@@ -200,7 +217,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
     mine = Registration.participant_id == number
     _take_out_of_others(session, participant, emails)
     for statement in (
-        delete(CanvasUser).where(CanvasUser.participant_id == number),
+        delete(Match).where(Match.participant_id == number),
         update(Registration).where(mine).values(participant_id=nobody.id),
         update(LogEntry).where(themselves).values(who=SOMEBODY),
         update(LogEntry).where(about).values(participant_id=nobody.id, words=""),
@@ -219,7 +236,7 @@ def _take_out_of_others(session: Session, participant: Participant, emails: set[
     An email that belongs to somebody else by now stays: the log would lose what that person did.
     """
     free = emails - people.of_others(session, participant, emails)
-    users = select(CanvasUser.canvas_user_id).where(CanvasUser.participant_id == participant.id)
+    users = select(Match.canvas_user_id).where(Match.participant_id == participant.id)
     canvas_ids = {number for number in session.scalars(users) if number is not None}
     # `sync.users` writes these of the users among whom somebody has to choose.
     texts = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
@@ -246,8 +263,8 @@ def _take_out_of_imports(session: Session, emails: set[str], words: set[str]) ->
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:
     """Leave only the id of this participant's Canvas user where another participant may still turn out to be it."""
     spelled = set(map(traces.fold, emails))
-    asked = cast(CanvasUser.candidates, Text).contains('"login_id"')
-    for known in session.scalars(select(CanvasUser).where(asked)).all():
+    asked = cast(Match.candidates, Text).contains('"login_id"')
+    for known in session.scalars(select(Match).where(asked)).all():
         shown = [
             {"id": it["id"]}
             if it["id"] in canvas_ids or spelled & {traces.fold(str(it.get(name))) for name in ("login_id", "email")}
@@ -262,6 +279,8 @@ def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[
 def _forget_seats(session: Session, participant_id: int) -> None:
     theirs = select(Seat.id).where(Seat.participant_id == participant_id)
     for statement in (
+        delete(CanvasRow).where(CanvasRow.seat_id.in_(theirs)),
+        delete(Request).where(Request.participant_id == participant_id),
         delete(Claim).where(Claim.seat_id.in_(theirs)),
         delete(Seat).where(Seat.participant_id == participant_id),
     ):

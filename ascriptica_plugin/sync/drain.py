@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy.exc import (
     DataError,
@@ -26,10 +25,10 @@ from .. import clock, retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import Throttled
 from ..canvas.shapes import Enrollment
-from ..ledger import due, enrollments, lease, settling
-from ..ledger.work import Work, load
+from ..ledger import due, lease, reads, requests, rows, settling
+from ..ledger.work import load
 from ..tables.canvas import Connection, Settings, load_settings
-from . import connecting, failures, lookups, storing, users, walks
+from . import connecting, failures, small_tasks, storing, walks
 from .clients import Canvases
 from .flight import Flight
 from .outage import Outage
@@ -93,18 +92,7 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime) -> 
         # A time later than any hold lasts was set by a clock that has stepped back since.
         until = connection.hold_until_at
         return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
-    return due.anything_due(session, connection.id, now) or bool(
-        lookups.to_look_up(session, connection.id, now) or users.to_follow(session, connection.id, now)
-    )
-
-
-def _may_be_one_row(one: Work, other: Work) -> bool:
-    """Whether two seats are for the same person in the same Canvas course. They may be one row in Canvas, and Canvas
-    could handle the removal of one after the enrollment of the other."""
-    return one.canvas_course_id == other.canvas_course_id and (
-        one.participant_id == other.participant_id
-        or (one.canvas_user_id is not None and one.canvas_user_id == other.canvas_user_id)
-    )
+    return due.anything_due(session, connection.id, now) or small_tasks.anything_to_do(session, connection.id, now)
 
 
 class _Drain:
@@ -128,11 +116,15 @@ class _Drain:
             session, connection.id, connection.canvas_root_id, now, lambda: canvas.time() if canvas else None
         )
         self.context.go_by(settings)
+        self.context.restored_at = connection.restored_at
         self.outage = Outage(session, connection, now)
         self.over = self.lost = False
         self.renewed_at = time.monotonic()
+        self.nothing_small_until = 0.0
         self.queue: deque[int] = deque()
         self.ready: deque[Task] = deque()
+        self.behind: dict[tuple[str, int], list[int]] = {}
+        """Seats that wait for a task about the same person, or about their Canvas course, by what it is about."""
 
     def run(self) -> None:
         if self.canvas is None:
@@ -141,8 +133,6 @@ class _Drain:
         self.flight = Flight(self.canvas)
         if self.outage.on_hold:
             self.ready.append(Probe())
-        else:
-            self.ready.extend(self._small_tasks())
         try:
             self._loop()
         except BaseException:
@@ -179,6 +169,7 @@ class _Drain:
         if not settings.display_canvas or settings.connection_id != self.connection_id:
             self.over = True
         self.context.go_by(settings)
+        self.context.restored_at = self._connection().restored_at
         self.session.commit()
         self.renewed_at = time.monotonic()
 
@@ -192,8 +183,9 @@ class _Drain:
         """Handle the answers, store what they said, and take up the next seats."""
         enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
         self.context.known.clear()
-        self.context.known.update(enrollments.known_of(self.session, self.connection_id, enrolled))
+        self.context.known.update(rows.known(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
+        self._start_small_tasks(heard)
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:
             # End the transaction that the reading began.
@@ -213,7 +205,7 @@ class _Drain:
                 except Exception as error:
                     self._must_be_about_one(error)
                     task.call, task.error = None, error
-                    task.work.facts, task.work.user_facts = {}, {}
+                    task.work.forget_notes()
                     self._write([task], [])
 
     def _must_be_about_one(self, error: Exception) -> None:
@@ -233,10 +225,14 @@ class _Drain:
         storing.store(self.session, self.connection_id, started, ours, self.now())
         session.commit()
         for task in [*heard, *started]:
-            task.work.facts, task.work.user_facts = {}, {}
+            if task.work.restored:
+                self.context.restored_at = self._connection().restored_at
+            task.work.forget_notes()
             if task.call is not None:
                 self.ready.append(task)
-            elif task.error is None and ours:
+                continue
+            self._next_in_line(("person", task.work.participant_id))
+            if task.error is None and ours:
                 log.info("%s: %s.", task.work, "enrolled" if task.work.wanted else "removed")
         if not ours:
             self._stand_back()
@@ -259,39 +255,60 @@ class _Drain:
 
     def _take_up(self, ids: list[int], heard: list[SeatTask]) -> list[SeatTask]:
         """Start the walks of these seats; some need no call."""
-        everything = [*self.flight.flying, *self.ready, *heard]
-        in_hand = [task for task in everything if isinstance(task, SeatTask) and task.call is not None]
+        works = load(self.session, ids) if ids else []
+        if not works:
+            return []
+        in_hand = self._in_hand(heard)
+        users = {work.who.canvas_user_id for work in works if work.who.canvas_user_id is not None}
+        out = requests.out_about_users(self.session, self.connection_id, users)
+        courses = {work.canvas_course_id for work in works if work.wanted}
+        unread = reads.unread(self.session, self.connection_id, courses, self.now())
         started: list[SeatTask] = []
-        for work in load(self.session, ids) if ids else []:
-            if any(_may_be_one_row(task.work, work) for task in [*in_hand, *started]):
+        for work in works:
+            person, course = ("person", work.participant_id), ("course", work.canvas_course_id)
+            if person in in_hand:
+                self.behind.setdefault(person, []).append(work.seat_id)
+            elif work.wanted and work.canvas_course_id in unread and course in in_hand:
+                self.behind.setdefault(course, []).append(work.seat_id)
+            elif work.request is not None and not work.may_send():
+                settling.put_off(self.session, work, work.request.until_at)
+            elif out.get(work.who.canvas_user_id or 0, work.participant_id) != work.participant_id:
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
-                continue
-            if until := work.waits_until(self.now()):
-                settling.put_off(self.session, work, until)
-                continue
-            walk = walks.enroll if work.wanted else walks.remove
-            task = SeatTask(walk(self.context, work), work=work)
-            task.go_on()
-            started.append(task)
+            else:
+                task = SeatTask(walks.agree(self.context, work), work=work)
+                task.go_on()
+                started.append(task)
+                if task.call is not None:
+                    in_hand.add(person)
+                    if work.who.canvas_user_id is not None:
+                        out[work.who.canvas_user_id] = work.participant_id
         return started
 
-    def _small_tasks(self) -> list[Task]:
-        """Tasks without a seat: associations to look up, and Canvas users whose name or email has to be updated."""
-        session, connection_id, now = self.session, self.connection_id, self.now
-        tasks = [
-            SmallTask(
-                lookups.look_up_walk(session, course_id, now),
-                put_off=partial(lookups.put_off, session, connection_id, course_id),
-            )
-            for course_id in lookups.to_look_up(session, connection_id, now())
-        ] + [
-            SmallTask(
-                users.follow_walk(session, connection_id, participant_id, now),
-                put_off=partial(users.put_off, session, connection_id, participant_id),
-            )
-            for participant_id in users.to_follow(session, connection_id, now())
-        ]
-        return [task for task in tasks if self._small_step(task)]
+    def _in_hand(self, heard: list[SeatTask]) -> set[tuple[str, int]]:
+        """What the tasks under way are about."""
+        tasks = [*self.flight.flying, *self.ready, *(task for task in heard if task.call is not None)]
+        people = {("person", task.work.participant_id) for task in tasks if isinstance(task, SeatTask)}
+        return people | {task.key for task in tasks if isinstance(task, SmallTask)}
+
+    def _next_in_line(self, key: tuple[str, int]) -> None:
+        """Nothing about that is under way any more: take up first what waited for it."""
+        if waiting := self.behind.pop(key, []):
+            self.queue.extendleft(reversed(waiting))
+
+    def _start_small_tasks(self, heard: list[SeatTask]) -> None:
+        """Start small tasks, behind the people who wait: at most a quarter of the flight is theirs."""
+        tasks = [*self.flight.flying, *self.ready]
+        room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
+        if room <= 0 or self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in tasks):
+            return
+        in_hand = self._in_hand(heard)
+        now = time.monotonic()
+        if self.nothing_small_until > now:
+            return
+        found = small_tasks.due_tasks(self.session, self.connection_id, self.context.root_id, self.now, in_hand, room)
+        # As there is nothing to do, we don't ask the database at every turn.
+        self.nothing_small_until = 0.0 if found else now + retry.GROW_SECONDS / 10
+        self.ready.extend(task for task in found if self._small_step(task))
 
     def _small_step(self, task: SmallTask) -> bool:
         """Continue a small task. Returns whether it needs another call to Canvas.
@@ -312,6 +329,8 @@ class _Drain:
             task.call = None
             task.put_off(self.now())
             self.session.commit()
+        if task.call is None:
+            self._next_in_line(task.key)
         return task.call is not None
 
     # -- answers --------------------------------------------------------------------------------------------------
@@ -328,7 +347,7 @@ class _Drain:
         if failures.may_be_all_of_canvas(task.error):
             # Only this seat, or all of Canvas? One harmless call decides.
             if isinstance(task, SeatTask) and not failures.leaves_doubt(task.error):
-                task.work.note_answered()
+                task.work.hear()
             if self.over:
                 return self._put_back([task])
             if asking := self.outage.suspect(task):
@@ -338,13 +357,10 @@ class _Drain:
 
     def _hear_probe(self, error: BaseException | None) -> list[SeatTask]:
         """Handle the probe's answer, and so the tasks whose failure made us ask. Returns the same as `_hear`."""
-        was_on_hold = self.outage.on_hold
         suspects = self.outage.judge(error)
         if self.outage.on_hold:
             self.over = True
             return self._put_back(suspects)
-        if was_on_hold:
-            self.ready.extend(self._small_tasks())
         return [task for suspect in suspects for task in self._blame(suspect)]
 
     def _put_back(self, tasks: list[Task]) -> list[SeatTask]:

@@ -1,20 +1,25 @@
 """Stores the results of one turn of the drain: what was learned, which seats are settled, and what failed."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..ledger import enrollments, settling
+from ..ledger import matches, reads, requests, rows, settling
 from ..ledger.causes import CAUSES
 from ..ledger.work import Work
 from ..office import activity
+from ..tables.canvas import Seat
 from . import failures
-from .tasks import SeatTask
+from .tasks import SeatTask, Waits
 
 log = logging.getLogger(__name__)
+
+_seat = cast(Table, Seat.__table__)
 
 
 def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: bool, now: datetime) -> None:
@@ -22,7 +27,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
 
     `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
-    enrollments.note_facts(session, connection_id, [task.work for task in tasks], ours)
+    store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]
     if ours:
         settling.settle(session, connection_id, settled, now)
@@ -30,13 +35,43 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
             session, [_entry(work, now, "enrolled in Canvas" if work.wanted else "ended in Canvas") for work in settled]
         )
     else:
-        settling.make_due_again(session, settled, now)
+        settling.make_due_again(session, settled)
     for task in tasks:
         if task.error is not None:
             _store_failure(session, connection_id, task.work, task.error, now)
 
 
+def store_facts(session: Session, connection_id: int, works: Iterable[Work], now: datetime) -> None:
+    """Store what was learned. It is true whichever worker holds the lease now."""
+    works = list(works)
+    matches.store(session, connection_id, works)
+    of_seats: dict[tuple, list[dict]] = {}
+    for work in works:
+        if work.facts:
+            seat = {"seat_id": work.seat_id, "whose": work.participant_id, **work.facts}
+            of_seats.setdefault(tuple(work.facts), []).append(seat)
+    for seats in of_seats.values():
+        session.execute(_NOTE_SEAT, seats)
+    rows.take(session, connection_id, {number: work.seat_id for work in works for number in work.takes})
+    gone = [number for work in works for number in work.gone]
+    if gone:
+        rows.forget(session, connection_id, gone)
+    told = [one for work in works for one in work.told]
+    restored = rows.store(session, connection_id, told, now) or any(work.restored for work in works)
+    if restored:
+        log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
+        reads.note_restored(session, connection_id, now)
+    requests.store(session, connection_id, works)
+
+
+# SQLite gives the id of an erased person's seat to the next new seat, so the participant has to match too.
+_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"), _seat.c.participant_id == bindparam("whose"))
+
+
 def _store_failure(session: Session, connection_id: int, work: Work, error: BaseException, now: datetime) -> None:
+    if isinstance(error, Waits):
+        settling.put_off(session, work, error.until)
+        return
     its = failures.of_seat(error, work.attempts)
     if its.parked:
         settling.park(session, work, its.cause, its.detail, now)

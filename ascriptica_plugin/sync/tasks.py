@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from .. import retry
 from ..canvas.client import CanvasClient
-from ..ledger.enrollments import Known
-from ..ledger.work import Work
+from ..canvas.errors import CanvasError
+from ..ledger.rows import Known
+from ..ledger.work import OpenRequest, Work
 from ..tables.canvas import Settings
 
 Call = Callable[[CanvasClient], Any]
@@ -23,6 +25,14 @@ class Stuck(Exception):
     def __init__(self, cause: str, scope: str | int = "", detail: str = ""):
         super().__init__(detail)
         self.cause, self.scope, self.detail = cause, str(scope), detail
+
+
+class Waits(Exception):
+    """The seat has to wait until then: Canvas may still carry out another request about the person."""
+
+    def __init__(self, until: datetime):
+        super().__init__(f"until {until}")
+        self.until = until
 
 
 @dataclass
@@ -41,13 +51,66 @@ class Context:
     by_invitation: bool = False
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
-    known: dict[int, list[Known]] = field(default_factory=dict)
-    """What seats know about the Canvas enrollments in the latest answers, by their ids."""
+    restored_at: datetime | None = None
+    """Since when we know that Canvas came back from a backup, until everything was read again."""
+    known: dict[int, Known] = field(default_factory=dict)
+    """What is stored about the rows in the latest answers, by their ids."""
 
     def go_by(self, settings: Settings) -> None:
         """Follow these Course Settings from now on."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
         self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
+
+    def sending(self) -> Walk:
+        """The time on Canvas's clock, by which a request is remembered; asks Canvas once per process."""
+        if self.canvas_time() is None:
+            # Our own clock may be wrong.
+            yield CanvasClient.myself
+        return self.canvas_time() or self.now()
+
+
+def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> Walk:
+    """Make a call that changes something in Canvas: written down before it is sent, crossed out when it is answered.
+
+    `place` are the columns of `Request` that say where it goes. Raises Waits if something else about the person is out.
+    """
+    out = work.request
+    if kind == "put_back":
+        # What it undoes was our mistake, and can't wait.
+        work.over, out = work.over or out is not None, None
+    if out is not None and not _is_repeat(out, work, kind, place):
+        raise Waits(out.until_at)
+    sent_at = out.first_sent_at if out is not None else (yield from context.sending())
+    work.send(
+        {
+            "kind": kind,
+            "seat_id": work.seat_id,
+            "address": "",
+            "canvas_user_id": work.who.canvas_user_id,
+            "canvas_course_id": None,
+            "canvas_section_id": None,
+            "canvas_enrollment_id": None,
+            "first_sent_at": sent_at,
+            "until_at": context.now() + retry.LATE,
+            "tries": out.tries + 1 if out is not None else 1,
+            "answered": False,
+            **place,
+        }
+    )
+    try:
+        answer = yield call
+    except CanvasError as error:
+        if not error.leaves_doubt:
+            work.hear()
+        raise
+    work.hear()
+    return answer
+
+
+def _is_repeat(out: OpenRequest, work: Work, kind: str, place: dict[str, Any]) -> bool:
+    same = (out.kind, out.seat_id, out.answered) == (kind, work.seat_id, False)
+    same = same and out.canvas_enrollment_id == place.get("canvas_enrollment_id")
+    return same and out.address in ("", place.get("address", ""))
 
 
 @dataclass(eq=False)
@@ -94,6 +157,8 @@ class SmallTask(Task):
     """A walk without a seat. `put_off` stores that it failed in an unforeseen way, and when it is tried again."""
 
     put_off: Callable[[datetime], None] = field(kw_only=True)
+    key: tuple[str, int] = field(kw_only=True)
+    """What it is about; one task at a time is about it."""
 
 
 def _no_walk() -> Walk:

@@ -1,28 +1,83 @@
-"""Finds or creates a participant's Canvas user, or asks an administrator; updates names and emails of created users."""
+"""Finds out who a participant is in Canvas: finds the Canvas user, creates one, or asks an administrator.
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import cast
+One look-up for all occasions: by SIS ID, else by email. A match that rests on something that the participant does not
+have any more is looked up anew, and one that Canvas contradicts as well.
+"""
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
-
-from .. import retry
-from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
+from ..canvas.client import CanvasClient
+from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
-from ..ledger.work import Work
-from ..office import activity
-from ..tables.canvas import CanvasUser
-from ..tables.office import Participant
-from .tasks import Context, Stuck, Walk
+from ..ledger import matches
+from ..ledger.matches import Holder
+from ..ledger.work import Work, sis_address
+from .tasks import Context, Stuck, Walk, send
+
+QUESTIONS = {"who": "who_is_it", "still": "who_is_it", "same_user": "same_user"}
+"""The cause that stands for each question of a match."""
 
 
-def find(context: Context, work: Work) -> Walk:
-    """The id of the only Canvas user whose login or email is the participant's email, ignoring case; None if nobody is.
+def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) -> Walk:
+    """How to name the participant to Canvas: an address, or the number of a user whose address we may not see.
 
-    Raises Stuck if there are several, or if the token does not show enough to decide.
+    Raises Stuck if only an administrator can tell who it is. At a first contact a SIS ID is taken at its word, unless
+    `sis_id_is_unknown` in Canvas.
     """
-    email = work.email
+    who = work.who
+    if who.question is not None and not who.doubted:
+        raise Stuck(QUESTIONS[who.question], work.participant_id)
+    if who.canvas_user_id is None and not who.create_new and work.sis_user_id and not sis_id_is_unknown:
+        return sis_address(work)
+    if who.canvas_user_id is None or work.is_stale:
+        yield from identify(context, work)
+    return who.address or who.canvas_user_id
+
+
+def is_by_sis_id(context: Context, work: Work, user_id: int) -> Walk:
+    """Note that the participant's SIS ID led to this Canvas user. Raises Stuck if another participant is that user."""
+    user = User(user_id, "", None, None, work.sis_user_id, False)
+    yield from _is(context, work, user, "sis")
+
+
+def identify(context: Context, work: Work) -> Walk:
+    """Find out who the participant is, and note it. Raises Stuck if that takes an administrator."""
+    who = work.who
+    if who.create_new and who.canvas_user_id is None:
+        yield from _create(context, work)
+        return
+    if who.doubted and who.how in ("admin", "created") and who.address:
+        # It does not rest on the participant's SIS ID and email, so neither can lead to it.
+        user = yield from _user(who.address)
+        if user is not None:
+            yield from _is(context, work, user, who.how)
+            return
+        work.is_nobody()
+    users, how = yield from _candidates(context, work.sis_user_id, work.email)
+    strangers = [user for user in users if how != "sis" and _has_other_sis_id(user, work.sis_user_id)]
+    if who.doubted and len(users) > 1:
+        users = [user for user in users if user.id == who.canvas_user_id] or users
+    if len(users) > 1 or strangers:
+        raise _ask(work, "who", users)
+    if users:
+        yield from _is(context, work, users[0], how)
+    elif who.doubted or who.canvas_user_id is None:
+        work.is_nobody()
+        yield from _create(context, work)
+    elif who.created_by_us:
+        # Nobody else has the new email, so our user gets it: see `following`.
+        work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=None)
+    else:
+        # The SIS ID or the email is another one, and leads to nobody.
+        known = yield from _user(who.address or who.canvas_user_id)
+        raise _ask(work, "still", [known] if known else [])
+
+
+def _candidates(context: Context, sis_user_id: str | None, email: str) -> Walk:
+    """The Canvas users whom a SIS ID leads to, or if there is none, an email; and how: sis, login or email.
+
+    Raises Stuck if the token does not show enough to decide.
+    """
+    if sis_user_id and (user := (yield from _user(f"sis_user_id:{sis_user_id}"))):
+        return [user], "sis"
     try:
         users = yield lambda canvas: canvas.search_users(context.root_id, email)
     except NotFound as error:
@@ -31,37 +86,79 @@ def find(context: Context, work: Work) -> Walk:
         raise Stuck("permission_missing", "read_roster", str(error)) from None
     if users and not any(user.shows_login for user in users):
         raise Stuck("permission_missing", "view_user_logins", "The search can't see logins.")
-    matches = [user for user in users if email.casefold() in _names(user)]
-    strangers = [user for user in matches if work.sis_user_id and user.sis_user_id not in (None, work.sis_user_id)]
-    if len(matches) > 1 or strangers:
-        raise _ask_who(work, matches)
-    if not matches:
-        return None
-    ours = (work.login_sent or "").casefold() in _names(matches[0])
-    work.note_user(canvas_user_id=matches[0].id, created_by_us=ours, candidates=None)
-    return matches[0].id
+    found = [user for user in users if email.casefold() in _names(user)]
+    if not found and any(not user.shows_email for user in users):
+        # Canvas found somebody by a value that we can't see, perhaps by the email.
+        raise Stuck("permission_missing", "read_email_addresses", "The search can't see email addresses.")
+    by_login = found and (found[0].login_id or "").casefold() == email.casefold()
+    if not found and (user := (yield from _user(f"sis_login_id:{email}"))):
+        # A second login, for example of a user who was merged: the search shows only the first.
+        return [user], "login"
+    return found, "login" if by_login else "email"
 
 
-def _ask_who(work: Work, candidates: list[User], why: str = "") -> Stuck:
-    shown = ("id", "name", "login_id", "email", "sis_user_id")
-    work.note_user(candidates=[{name: getattr(user, name) for name in shown} for user in candidates])
-    return Stuck("who_is_it", work.participant_id, f"{'; '.join(map(_describe, candidates))}. {why}".strip())
-
-
-def find_or_create(context: Context, work: Work) -> Walk:
-    if not work.create_new:
-        found = yield from find(context, work)
-        if found is not None:
-            return found
-        if not context.create_users:
-            raise Stuck("no_account", work.participant_id)
-    # Stored before the call: if its answer is lost, we know that the user found next time is ours.
-    login = (work.login_sent if work.create_new else None) or work.email
-    work.note_user(login_sent=login)
+def _user(at: str | int) -> Walk:
+    """The Canvas user at an address, or None if Canvas has none, or shows none."""
     try:
-        user = yield lambda canvas: canvas.create_user(
-            context.root_id, name=work.name, login=login, sis_user_id=work.sis_user_id
+        return (yield lambda canvas: canvas.user(at))
+    except NotFound:
+        return None
+
+
+def _is(context: Context, work: Work, user: User, how: str) -> Walk:
+    """Note that the participant is this user, unless another participant is it."""
+    holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
+    if holder is not None:
+        if not (holder.may_yield and (yield from _yields(context, holder, user))):
+            raise _ask(work, "same_user", [user])
+        work.yields.append(holder.participant_id)
+    who = work.who
+    if who.created_by_us and user.id == who.canvas_user_id:
+        how = "created"
+    login_sent = (who.login_sent or "").casefold()
+    ours = who.created_by_us and user.id == who.canvas_user_id
+    ours = ours or (bool(login_sent) and who.canvas_user_id is None and login_sent in _names(user) and _was_out(work))
+    work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours)
+
+
+def _was_out(work: Work) -> bool:
+    """Whether a request to create the user may have been carried out without an answer."""
+    return work.request is not None and work.request.kind == "create"
+
+
+def _yields(context: Context, holder: Holder, user: User) -> Walk:
+    """Whether a stale match of another participant gives way: what they have now leads to somebody else, or nobody."""
+    try:
+        users, _ = yield from _candidates(context, holder.sis_user_id, holder.email)
+    except Stuck:
+        return False
+    return user.id not in [one.id for one in users]
+
+
+def _ask(work: Work, question: str, users: list[User]) -> Stuck:
+    shown = ("id", "name", "login_id", "email", "sis_user_id")
+    candidates = [{name: getattr(user, name) for name in shown} for user in users]
+    work.note_who(question=question, candidates=candidates, doubted=False)
+    return Stuck(QUESTIONS[question], work.participant_id)
+
+
+def _create(context: Context, work: Work) -> Walk:
+    """Create a Canvas user for the participant, with the email as login, or the one that an administrator chose."""
+    who = work.who
+    if not context.create_users and not who.create_new:
+        raise Stuck("no_account", work.participant_id)
+    login = (who.login_sent if who.create_new else None) or work.email
+    was_out = _was_out(work)
+    # Stored before the call: if its answer is lost, we know that the user found next time is ours.
+    work.note_who(login_sent=login)
+
+    def create(canvas: CanvasClient) -> User:
+        return canvas.create_user(
+            context.root_id, name=work.name, login=login, email=work.email, sis_user_id=work.sis_user_id
         )
+
+    try:
+        user = yield from send(context, work, "create", create, address=f"sis_login_id:{login}")
     except PermissionMissing as error:
         raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
     except NotFound as error:
@@ -69,83 +166,39 @@ def find_or_create(context: Context, work: Work) -> Walk:
     except Refused as error:
         if not error.taken:
             raise
-        # Taken means that the user exists, even if our search did not find it.
-        by = "sis_login_id" if "unique_id" in error.taken else "sis_user_id"
-        value = login if by == "sis_login_id" else work.sis_user_id
-        try:
-            user = yield lambda canvas: canvas.user(f"{by}:{value}")
-        except NotFound:
-            raise _ask_who(work, [], f"{error} Yet Canvas shows no such user.") from None
-        if work.create_new:
-            raise _ask_who(work, [user], f"{error} Choose another login for the new user.") from None
-        work.note_user(canvas_user_id=user.id)
-        return user.id
-    work.note_user(
-        canvas_user_id=user.id,
-        created_by_us=True,
-        name_sent=work.name,
-        email_sent=work.email,
-        create_new=False,
-        candidates=None,
-    )
-    return user.id
+        yield from _is_taken(context, work, login, was_out, error)
+        return
+    _is_created(context, work, user)
+
+
+def _is_created(context: Context, work: Work, user: User) -> None:
+    holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
+    if holder is not None:
+        # The number of a new user was another's: Canvas came back from a backup, and gives its numbers out again.
+        work.yields.append(holder.participant_id)
+        work.restored = True
+    work.is_user(user, "created", context.now(), created_by_us=True, name_sent=work.name, email_sent=work.email)
+
+
+def _is_taken(context: Context, work: Work, login: str, was_out: bool, error: Refused) -> Walk:
+    """Somebody has the login or the SIS ID, even if our search did not find them."""
+    by_login = "unique_id" in error.taken
+    user = yield from _user(f"sis_login_id:{login}" if by_login else f"sis_user_id:{work.sis_user_id}")
+    if user is None:
+        # Canvas keeps a deleted user's SIS ID [models/pseudonym.rb].
+        raise Stuck("user_missing", work.participant_id, str(error))
+    if was_out and by_login:
+        # An earlier try was carried out, and its answer was lost.
+        _is_created(context, work, user)
+    elif work.who.create_new or _has_other_sis_id(user, work.sis_user_id):
+        raise _ask(work, "who", [user])
+    else:
+        yield from _is(context, work, user, "login" if by_login else "sis")
+
+
+def _has_other_sis_id(user: User, sis_user_id: str | None) -> bool:
+    return bool(sis_user_id) and user.sis_user_id not in (None, sis_user_id)
 
 
 def _names(user: User) -> set[str]:
     return {name.casefold() for name in (user.login_id, user.email) if name}
-
-
-def _describe(user: User) -> str:
-    return f"{user.name}, login {user.login_id or 'unknown'}, Canvas ID {user.id}"
-
-
-def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
-    """Participants whose Canvas user was created by us, has an older name or email, and is due for an update."""
-    return list(
-        session.scalars(
-            select(CanvasUser.participant_id)
-            .join(Participant, Participant.id == CanvasUser.participant_id)
-            .where(
-                CanvasUser.connection_id == connection_id,
-                CanvasUser.created_by_us,
-                CanvasUser.canvas_user_id.is_not(None),
-                or_(CanvasUser.name_sent != Participant.name, CanvasUser.email_sent != Participant.email),
-                or_(CanvasUser.follow_at.is_(None), CanvasUser.follow_at <= now),
-            )
-        )
-    )
-
-
-def follow_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Walk:
-    """The walk that gives a Canvas user that we created the participant's current name and email, and stores a failure.
-
-    A failed update is tried again after `retry.FOLLOW_AGAIN`.
-    """
-    known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
-    participant = session.get_one(Participant, participant_id, populate_existing=True)
-    user_id, name, email = cast(int, known.canvas_user_id), participant.name, participant.email
-    problem = None
-    try:
-        yield lambda canvas: canvas.update_user(user_id, name=name, email=email)
-    except NotFound:
-        problem = "The Canvas user was deleted."
-    except CanvasError as error:
-        problem = str(error)
-    known = session.get_one(CanvasUser, (connection_id, participant_id), populate_existing=True)
-    known.follow_problem = problem
-    if problem:
-        known.follow_at = now() + retry.FOLLOW_AGAIN
-    else:
-        known.name_sent, known.email_sent, known.follow_at = name, email, None
-    words = problem or f"The Canvas user is now {name}, {email}."
-    activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
-    session.flush()
-
-
-def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """Store that the update of a Canvas user failed on our side."""
-    known = session.get(CanvasUser, (connection_id, participant_id), populate_existing=True)
-    if known is not None:
-        known.follow_problem = "That failed on our side; the details are in the worker's log. We try again."
-        known.follow_at = now + retry.FOLLOW_AGAIN
-        activity.note(session, now, activity.US, "followed", known.follow_problem, participant_id=participant_id)

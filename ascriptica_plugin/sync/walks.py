@@ -1,115 +1,161 @@
-"""The calls to Canvas that enroll or remove the participant of one seat.
+"""The calls to Canvas that make it agree with one seat: first let the person in, then end what nobody wants.
 
 Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and notes what it learned on
 its `Work` before it yields the next call. `drain` stores the notes before it makes that call. A walk only reads the
-ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause.
+ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause, or `Waits`.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from .. import retry
 from ..canvas.client import CanvasClient
-from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing, Refused
+from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
-from ..ledger import enrollments
-from ..ledger.enrollments import Known
+from ..ledger import rows
+from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..tables.canvas import DEFAULT_SECTION
-from .tasks import Call, Context, Stuck, Walk
-from .users import find, find_or_create
+from . import endings, users
+from .tasks import Context, Stuck, Walk, send
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
 
 
-def _ask(context: Context, work: Work, call: Call) -> Walk:
-    """Make a call that enrolls or removes. A busy Canvas may carry it out long after we stopped waiting for the answer,
-    so without an answer the opposite call has to wait."""
-    work.note_sent(context.now() + retry.LATE)
-    try:
-        answer = yield call
-    except CanvasError:
-        work.note_answered()
-        raise
-    work.note_answered()
-    return answer
+def agree(context: Context, work: Work) -> Walk:
+    """Make Canvas agree with the seat: one call for a known person, two the first time, three with a new Canvas user,
+    one to end; none where the person is in, or nothing was ever sent."""
+    if work.wanted:
+        yield from _let_in(context, work)
+    elif work.who.created_by_us and work.is_stale:
+        # Nothing is wanted here, but the Canvas user that we made follows the participant.
+        yield from users.identify(context, work)
+    if work.leaves or not work.wanted:
+        yield from endings.end_what_nobody_wants(context, work)
 
 
-def enroll(context: Context, work: Work) -> Walk:
-    """Enroll: one call if we know an id of the person in Canvas, two the first time, three with a new Canvas user."""
-    user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
+def _let_in(context: Context, work: Work) -> Walk:
+    for _ in range(2):
+        at = yield from users.address(context, work)
+        if (yield from _is_there(context, work)):
+            return
+        enrollment = yield from _enroll(context, work, at)
+        if work.who.canvas_user_id is None:
+            yield from _first_contact(context, work, enrollment)
+            return
+        _take_note(context, work, enrollment)
+        if enrollment.user_id == work.who.canvas_user_id:
+            return
+        # The address leads to another user than we know, for example after a merge: who is it now?
+        work.note_who(doubted=True)
+    raise Stuck("our_fault", work.participant_id, "Canvas names another user every time.")
+
+
+def _is_there(context: Context, work: Work) -> Walk:
+    """Whether a live row that we know is the place, ours or not: a request would undo what a teacher set there.
+
+    What is not ours, and was not seen lately, is asked for, at the price of the request that it may save.
+    """
+    if work.is_in:
+        return True
+    user_id = work.who.canvas_user_id
     if user_id is None:
-        user_id = yield from find_or_create(context, work)
-    asked_at = context.now()
+        return False
+    for row in rows.known_of_user(context.session, context.connection_id, user_id):
+        if not (row.is_live and work.fits(row.canvas_user_id, row.canvas_course_id, row.canvas_section_id)):
+            continue
+        if not row.granted and row.seen_at < context.now() - retry.SEEN_LATELY:
+            yield from endings.look_where_it_is(context, work, row)
+            told = next((one.row for one in work.told if one.row.id == row.canvas_enrollment_id), None)
+            if told is None or told.state not in rows.LIVE or not row.is_same(told):
+                continue
+        work.leaves = work.leaves or work.points_to is not None
+        work.point_to(row.canvas_enrollment_id)
+        work.takes.append(row.canvas_enrollment_id)
+        return True
+    return False
+
+
+def _enroll(context: Context, work: Work, at: str | int) -> Walk:
     try:
-        enrollment = yield from _post(context, work, user_id)
+        return (yield from _post(context, work, at))
     except NotFound as error:
-        yield from _stop_if_place_is_missing(work)
-        if work.canvas_user_id:
-            # The user was deleted or merged in Canvas since: find the user again, never create a second one.
-            user_id = yield from find(context, work)
-            if user_id in (None, work.canvas_user_id):
-                raise Stuck("user_missing", work.participant_id, str(error)) from None
-        else:
-            user_id = yield from find_or_create(context, work)
-        enrollment = yield from _post(context, work, user_id)
-    if enrollment.user_id != work.canvas_user_id:
-        work.note_user(canvas_user_id=enrollment.user_id)
-    if _was_ended_since(context, work, enrollment, asked_at):
-        # Another participant, who is the same Canvas user, was removed meanwhile, perhaps after our request.
-        enrollment = yield from _post(context, work, enrollment.user_id)
-    granted = _is_ours(context, work, enrollment)
-    # The time too: a worker that took over the lease meanwhile may have found no enrollment and cleared it.
-    work.note(canvas_enrollment_id=enrollment.id, granted=granted, enrolled=True, first_tried_at=work.first_tried_at)
+        yield from stop_if_place_is_missing(work)
+        # It is the user. Who it is now comes first, and never a second user for somebody who has one.
+        if work.who.canvas_user_id is not None:
+            work.note_who(doubted=True)
+        at = yield from users.address(context, work, sis_id_is_unknown=True)
+        try:
+            return (yield from _post(context, work, at))
+        except NotFound:
+            raise Stuck("user_missing", work.participant_id, str(error)) from None
 
 
-def _is_ours(context: Context, work: Work, enrollment: Enrollment) -> bool:
-    """Whether we may end it: as stored, otherwise by its age, since Canvas doesn't say whether it was there before."""
-    if enrollment.id == work.canvas_enrollment_id:
-        return work.granted
-    is_younger = _is_younger(work, enrollment)
-    # Other seats that get the same enrollment in this turn follow this decision.
-    return context.known.setdefault(enrollment.id, [Known(work.seat_id, is_younger, None)])[0].granted
-
-
-def _is_younger(work: Work, enrollment: Enrollment) -> bool:
-    """Whether it was created after our first request for the seat was sent."""
-    tried_at = work.first_tried_at
-    return tried_at is not None and enrollment.created_at >= tried_at - CLOCK_TOLERANCE
-
-
-def _was_ended_since(context: Context, work: Work, enrollment: Enrollment, asked_at: datetime) -> bool:
-    others = (known for known in context.known.get(enrollment.id, ()) if known.seat_id != work.seat_id)
-    return any(other.ended_at is not None and other.ended_at >= asked_at for other in others)
-
-
-def _post(context: Context, work: Work, user_id: int | str) -> Walk:
+def _post(context: Context, work: Work, at: str | int) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
     state = "invited" if context.by_invitation else "active"
 
     def request(canvas: CanvasClient) -> Enrollment:
-        return canvas.enroll(work.canvas_course_id, user_id, section_id, state=state, notify=context.canvas_mail)
+        return canvas.enroll(work.canvas_course_id, at, section_id, state=state, notify=context.canvas_mail)
 
-    is_first = work.first_tried_at is None
-    if is_first:
-        if context.canvas_time() is None:
-            # Once per process: Canvas has not answered yet, and our own clock may be wrong.
-            yield CanvasClient.myself
-        work.note_try(context.canvas_time() or context.now())
+    place = {"canvas_course_id": work.canvas_course_id, "canvas_section_id": work.canvas_section_id}
     try:
-        return (yield from _ask(context, work, request))
-    except (NotFound, PermissionMissing, Refused) as error:
-        # Canvas refused: nothing was created, so an enrollment that is found later is not ours.
-        if is_first:
-            work.note_try(None)
-        if isinstance(error, CourseConcluded):
-            raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
-        if isinstance(error, PermissionMissing):
-            raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+        return (yield from send(context, work, "enroll", request, address=str(at), **place))
+    except CourseConcluded as error:
+        raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
+    except PermissionMissing as error:
+        yield from _stop_if_closed_to_students(work, error)
+        raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+
+
+def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
+    """Note what the answer to our request says about the row, and whether we let the person in.
+
+    A row is ours if it was; if it was not live when it was last seen, so that our request revived it; or if it was born
+    after our request was first sent, where we asked for it. Never by being the newest.
+    """
+    known = context.known.get(enrollment.id)
+    if known is not None and known.is_same(enrollment):
+        granted = known.granted or not known.is_live
+    else:
+        granted = is_younger(work, enrollment) and is_place_of(work, enrollment)
+        work.restored = work.restored or known is not None
+    told = Told(enrollment, granted=granted, seat_id=work.seat_id)
+    work.told.append(told)
+    if enrollment.user_id != work.who.canvas_user_id:
+        work.leaves = True
+        return
+    work.leaves = work.leaves or work.points_to not in (None, enrollment.id)
+    work.point_to(enrollment.id)
+    # Other seats that get the same row in this turn follow this decision.
+    context.known[enrollment.id] = rows.as_known(told, known, context.now())
+
+
+def is_younger(work: Work, enrollment: Enrollment) -> bool:
+    """Whether it was created after the request was first sent; both times are on Canvas's clock."""
+    return work.sent_at is not None and enrollment.created_at >= work.sent_at - CLOCK_TOLERANCE
+
+
+def is_place_of(work: Work, enrollment: Enrollment) -> bool:
+    """Whether it is in the course and section that were asked for."""
+    if work.canvas_section_id == DEFAULT_SECTION:
+        return enrollment.course_id == work.canvas_course_id
+    return enrollment.section_id == work.canvas_section_id
+
+
+def _first_contact(context: Context, work: Work, enrollment: Enrollment) -> Walk:
+    """The answer to a request by SIS ID names the user."""
+    try:
+        yield from users.is_by_sis_id(context, work, enrollment.user_id)
+    except Stuck:
+        # Another participant is this user. Nobody stays in a course while it is not certain who they are.
+        _take_note(context, work, enrollment)
+        yield from endings.end_what_nobody_wants(context, work)
         raise
+    _take_note(context, work, enrollment)
 
 
-def _stop_if_place_is_missing(work: Work) -> Walk:
+def stop_if_place_is_missing(work: Work) -> Walk:
     """Raise Stuck if the course or the section is missing. A 404 never says what is; if both exist, it is the user."""
     try:
         yield lambda canvas: canvas.course(work.canvas_course_id)
@@ -122,61 +168,12 @@ def _stop_if_place_is_missing(work: Work) -> Walk:
             raise Stuck("section_missing", work.canvas_section_id, str(error)) from None
 
 
-def remove(context: Context, work: Work) -> Walk:
-    """Remove: no call if no request to enroll was sent since the last removal, one if the enrollment is known.
-
-    Never ends an enrollment that is not ours.
-    """
-    enrollment_id, granted = work.canvas_enrollment_id, work.granted
-    tried = work.first_tried_at or enrollments.tried_by_another(context.session, context.connection_id, work)
-    if not tried or work.shared:
-        work.note(enrolled=False)
+def _stop_if_closed_to_students(work: Work, error: CanvasError) -> Walk:
+    """Raise Stuck if the course is a blueprint or a template, which take no students whatever the rights are
+    [models/user.rb]."""
+    try:
+        course = yield lambda canvas: canvas.course(work.canvas_course_id)
+    except CanvasError:
         return
-    if enrollment_id is None:
-        enrollment_id, granted = yield from _look_for_enrollment(context, work)
-        if enrollment_id is None:
-            work.note(enrolled=False, first_tried_at=None)
-            return
-    if not granted:
-        raise Stuck("found_there", work.participant_id)
-    try:
-        task = work.on_withdrawal or context.on_withdrawal
-        yield from _ask(context, work, lambda canvas: canvas.unenroll(work.canvas_course_id, enrollment_id, task))
-    except NotFound:
-        # The enrollment is gone already, unless the whole course is.
-        yield from _stop_if_place_is_missing(work)
-    except PermissionMissing as error:
-        raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
-    work.removed = enrollment_id
-    work.note(canvas_enrollment_id=enrollment_id, granted=granted, enrolled=False, first_tried_at=None)
-
-
-def _look_for_enrollment(context: Context, work: Work) -> Walk:
-    """The id of the enrollment that a lost answer may have left in Canvas, and whether it is ours; or (None, False)."""
-    user_id = work.canvas_user_id or (f"sis_user_id:{work.sis_user_id}" if work.sis_user_id else None)
-    if user_id is None:
-        user_id = yield from find(context, work)
-        if user_id is None:
-            return None, False
-    try:
-        rows = yield lambda canvas: canvas.student_enrollments(work.canvas_course_id, user_id)
-    except NotFound:
-        yield from _stop_if_place_is_missing(work)
-        return None, False
-    except PermissionMissing as error:
-        raise Stuck("permission_missing", "read_roster", str(error)) from None
-    if work.canvas_section_id != DEFAULT_SECTION:
-        rows = [row for row in rows if row.section_id == work.canvas_section_id]
-    of_others = enrollments.known_elsewhere(context.session, context.connection_id, work, [row.id for row in rows])
-    ended = None
-    for row in sorted((row for row in rows if row.id not in of_others), key=lambda row: row.created_at, reverse=True):
-        granted = _is_younger(work, row)
-        if row.state in ("active", "invited", "creation_pending"):
-            work.note(canvas_enrollment_id=row.id, granted=granted)
-            return row.id, granted
-        ended = ended or (row if granted else None)
-    if ended is not None:
-        # Ours, and ended by somebody else meanwhile, for example with its course. A person who comes back gets the same
-        # enrollment from Canvas, and by its age it could then be taken for somebody else's.
-        work.note(canvas_enrollment_id=ended.id, granted=True)
-    return None, False
+    if course.takes_no_students:
+        raise Stuck("course_closed_to_students", work.canvas_course_id, str(error))

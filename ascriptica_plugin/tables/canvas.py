@@ -1,4 +1,4 @@
-"""The tables about Canvas: connections, Course Settings, Canvas users, seats and the claims on them."""
+"""The tables about Canvas: connections, Course Settings, and the ledger of seats, rows, matches, requests, claims."""
 
 from datetime import datetime
 
@@ -29,7 +29,8 @@ class Connection(Base):
     """One Canvas: host and root account. Every Canvas id that we keep belongs to one.
 
     Canvas has accepted `token`. `hold_*` stops all calls at once. `throttled_at` is when Canvas last asked us to slow
-    down. `drain_*` is the lease by which only one worker talks to this Canvas.
+    down. From `restored_at` until every Canvas course was read again, no enrollment is ended, since Canvas came back
+    from a backup. `drain_*` is the lease by which only one worker talks to this Canvas.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -51,6 +52,7 @@ class Connection(Base):
     hold_until_at: Mapped[datetime | None]
     hold_tries: Mapped[int] = mapped_column(default=0)
     throttled_at: Mapped[datetime | None]
+    restored_at: Mapped[datetime | None]
 
     drain_term: Mapped[int] = mapped_column(default=0)
     drain_until_at: Mapped[datetime | None]
@@ -87,39 +89,75 @@ class Settings(Base):
     connection: Mapped[Connection | None] = relationship()
 
 
-class CanvasUser(Base):
-    """Which Canvas user a participant is, on one connection.
+class Match(Base):
+    """Who a participant is in Canvas, on one connection, and what that rests on.
+
+    `address` is how Canvas finds the user: `sis_user_id:X` or `sis_login_id:X`; None where neither is known. `how` the
+    match was made: sis, email, login, created (by us) or admin; None where an older release made it. It is stale once
+    the participant's SIS ID or email is another than `from_sis_user_id` and `from_email`. `doubted`: Canvas answered
+    something that does not fit, so it is looked up before anything else. From `look_at` on, the user's enrollments have
+    to be read. `question` is what only an administrator can answer: who, still or same_user; `candidates` are the
+    Canvas users (id, name, login_id, email, sis_user_id) to choose from. `create_new`: the answer was a new user.
+    `shared`: the answer was that several participants are this one Canvas user.
 
     `login_sent` is stored before we ask Canvas to create the user; `name_sent` and `email_sent` are what a user created
-    by us has in Canvas. `candidates` are the Canvas users (id, name, login, email, sis_user_id) that an admin has to
-    choose from; `create_new`: the admin answered that it is none of them.
+    by us has in Canvas.
     """
 
     __tablename__ = "ascriptica_canvas_user"
+    __table_args__ = (
+        Index(
+            "uq_ascriptica_canvas_user_one_participant",
+            "connection_id",
+            "canvas_user_id",
+            unique=True,
+            sqlite_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
+            postgresql_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
+        ),
+        Index(
+            "ix_ascriptica_canvas_user_look",
+            "connection_id",
+            "look_at",
+            sqlite_where=text("look_at IS NOT NULL"),
+            postgresql_where=text("look_at IS NOT NULL"),
+        ),
+    )
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_participant.id"), primary_key=True)
     canvas_user_id: Mapped[int | None] = mapped_column(BigInteger)
+    address: Mapped[str | None] = mapped_column(String(300))
+    canvas_name: Mapped[str | None]
+    canvas_login: Mapped[str | None]
+    canvas_sis_user_id: Mapped[str | None]
+    how: Mapped[str | None] = mapped_column(String(20))
+    from_sis_user_id: Mapped[str | None]
+    from_email: Mapped[str | None] = mapped_column(String(320))
+    matched_at: Mapped[datetime | None]
+    doubted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    look_at: Mapped[datetime | None]
+    question: Mapped[str | None] = mapped_column(String(20))
+    candidates: Mapped[list | None] = mapped_column(JSON)
+    create_new: Mapped[bool] = mapped_column(default=False, server_default=false())
+    shared: Mapped[bool] = mapped_column(default=False, server_default=false())
+
     login_sent: Mapped[str | None]
-    created_by_us: Mapped[bool] = mapped_column(default=False)
+    created_by_us: Mapped[bool] = mapped_column(default=False, server_default=false())
     name_sent: Mapped[str | None]
     email_sent: Mapped[str | None] = mapped_column(String(320))
     follow_at: Mapped[datetime | None]
     follow_problem: Mapped[str | None] = mapped_column(Text)
-    candidates: Mapped[list | None] = mapped_column(JSON)
-    create_new: Mapped[bool] = mapped_column(default=False)
 
     participant: Mapped[Participant] = relationship()
 
 
 class Seat(Base):
-    """One participant's enrollment in one Canvas course and section, on one connection.
+    """A wish: one participant's place in one Canvas course and section, on one connection.
 
-    Whether the participant should be enrolled is derived from the live claims, never stored. The seat is settled when
+    Whether the place is wanted is derived from the live claims, never stored. The seat is settled when
     `settled_version` equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at`
-    passed or NULL). `granted`: the enrollment is ours, so we may end it. `kept`: it is not ours, and an admin let it
-    stay after a withdrawal. Until `in_doubt_until` Canvas may still carry out a request that it has not answered: to
-    enroll (`in_doubt_enrolls`) or to end.
+    passed or NULL). `canvas_enrollment_id` points to the row that fulfills the wish. `was_in`: the wish was fulfilled
+    since it last changed. A settled seat that has a cause was changed by hand in Canvas, and an administrator left it.
     """
 
     __tablename__ = "ascriptica_seat"
@@ -142,7 +180,7 @@ class Seat(Base):
             "ix_ascriptica_seat_settled",
             "connection_id",
             "canvas_course_id",
-            "enrolled",
+            "was_in",
             sqlite_where=text("settled_version >= version"),
             postgresql_where=text("settled_version >= version"),
         ),
@@ -166,16 +204,85 @@ class Seat(Base):
     held: Mapped[bool] = mapped_column(default=False)
     parked_at: Mapped[datetime | None]
 
-    first_tried_at: Mapped[datetime | None]
-    in_doubt_until: Mapped[datetime | None]
-    in_doubt_enrolls: Mapped[bool] = mapped_column(default=False, server_default=false())
     canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
-    granted: Mapped[bool] = mapped_column(default=False)
-    enrolled: Mapped[bool] = mapped_column(default=False)
-    kept: Mapped[bool] = mapped_column(default=False)
+    was_in: Mapped[bool] = mapped_column(default=False, server_default=false())
     settled_at: Mapped[datetime | None]
 
     participant: Mapped[Participant] = relationship()
+
+
+class CanvasRow(Base):
+    """A fact: one enrollment in Canvas, as Canvas last told it.
+
+    It is the same row as long as Canvas's id and `created_at` are the same. A merge changes its user, cross-listing its
+    course, nothing changes these two; another `created_at` under the same id means that Canvas was restored.
+    `created_at` is None for a row of an older release until Canvas names it again. `granted`: we let the person in, so
+    we may end it. `seat_id` is the seat that pointed to it last, or may have; None: none of our business. `kept`: it is
+    not ours, and an administrator let it stay.
+    """
+
+    __tablename__ = "ascriptica_row"
+    __table_args__ = (
+        Index("ix_ascriptica_row_seat", "seat_id"),
+        Index("ix_ascriptica_row_user", "connection_id", "canvas_user_id"),
+        Index("ix_ascriptica_row_course", "connection_id", "canvas_course_id"),
+    )
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
+    canvas_enrollment_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime | None]
+    canvas_user_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_course_id: Mapped[int] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(20))
+    seen_at: Mapped[datetime]
+    granted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    kept: Mapped[bool] = mapped_column(default=False, server_default=false())
+    seat_id: Mapped[int | None]
+
+
+class Request(Base):
+    """A request that may change something in Canvas, written down before it is sent, deleted once it is answered.
+
+    One at a time is open for a participant. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
+    may still carry it out until `until_at`; then we look what came of it. `first_sent_at` is on Canvas's clock.
+    `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
+    """
+
+    __tablename__ = "ascriptica_request"
+    __table_args__ = (UniqueConstraint("connection_id", "participant_id", name="uq_ascriptica_request_one_a_person"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"))
+    participant_id: Mapped[int | None]
+    seat_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str] = mapped_column(String(300), default="")
+    canvas_user_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
+    first_sent_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=1)
+    answered: Mapped[bool] = mapped_column(default=False)
+
+
+class CourseRead(Base):
+    """When the enrollments of a Canvas course were last read, and whether they have to be read again.
+
+    `owed_at`: since when a read is owed, None: none is. `due_at`: not before then. `problem`: why the last try failed.
+    """
+
+    __tablename__ = "ascriptica_course_read"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
+    canvas_course_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    owed_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
 
 
 class Claim(Base):

@@ -23,7 +23,7 @@ from sqlalchemy import event, insert, text
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import CanvasUser, Claim, Connection, Seat, load_settings
+from ascriptica_plugin.tables.canvas import Match, Claim, Connection, Seat, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
@@ -87,7 +87,7 @@ def fill(app: Flask) -> None:
         taken[course_id] += 1
     put(Course, [_course(number, taken[number]) for number in range(1, COURSES + 1)])
     put(Association, [_association(number, connection.id) for number in range(1, COURSES + 1)])
-    put(CanvasUser, [
+    put(Match, [
         {"connection_id": connection.id, "participant_id": n, "canvas_user_id": n + 10_000, "created_by_us": False,
          "create_new": False} for n in range(1, PARTICIPANTS + 1)
     ])  # fmt: skip

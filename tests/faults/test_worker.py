@@ -93,10 +93,10 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
 
 
 def _wrote_user(office: Office) -> bool:
-    from ascriptica_plugin.tables.canvas import CanvasUser
+    from ascriptica_plugin.tables.canvas import Match
 
     office.session.expire_all()
-    known = office.session.query(CanvasUser).first()
+    known = office.session.query(Match).first()
     office.session.commit()
     return known is not None and known.canvas_user_id is not None
 

@@ -15,7 +15,7 @@ from ascriptica_plugin.office import activity, people, privacy, registrations, t
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
-from ascriptica_plugin.tables.canvas import CanvasUser, Seat
+from ascriptica_plugin.tables.canvas import Match, Seat
 from ascriptica_plugin.tables.columns import Base, begin_writing
 from ascriptica_plugin.tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ascriptica_plugin.worker import rounds
@@ -48,7 +48,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     office.deliver()
     number = number_of(office)
     candidates = [{"id": 9, "name": "Lou Other"}]
-    mine = update(CanvasUser).where(CanvasUser.participant_id == number)
+    mine = update(Match).where(Match.participant_id == number)
     office.session.execute(mine.values(candidates=candidates))
     activity.note(office.session, office.now, activity.US, "waits", "Lou Other, login lou", participant_id=number)
     activity.note(office.session, office.now, "boss@example.org", "corrected", "name: K → Kim", participant_id=number)
@@ -263,7 +263,7 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
     begin_writing(office.session)
     try:
         late = {"connection_id": connection_id, "participant_id": number, "login_sent": "late@example.org"}
-        office.session.execute(insert(CanvasUser).values(**late))
+        office.session.execute(insert(Match).values(**late))
         activity.note(office.session, office.now, activity.US, "waits", "late@example.org", participant_id=number)
         office.session.commit()
         assert office.session.connection().dialect.name == "sqlite"
@@ -347,7 +347,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
         session.add(SignUp(id=email[:5] * 3, email=email, name="Jörg St.", password_hash="x", made_at=now))
         session.add(Mail(kind="password", email=email, made_at=now, try_at=now))
     session.commit()
-    number_in_canvas = all_of(office.app, CanvasUser)[0].canvas_user_id
+    number_in_canvas = all_of(office.app, Match)[0].canvas_user_id
     assert number_in_canvas
     # What others' rows say of him.
     office.register(course, "lou")
@@ -356,7 +356,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     about_him = f"Jörg Straßer, login now@example.org, Canvas ID {number_in_canvas}"
     question = {"id": number_in_canvas, "name": "Jörg Straßer", "login_id": "j", "email": None, "sis_user_id": "J-77"}
     other = {"id": 10**9, "name": "Lou Else", "login_id": "lou@x.org", "email": None, "sis_user_id": None}
-    theirs = update(CanvasUser).where(CanvasUser.participant_id == lou)
+    theirs = update(Match).where(Match.participant_id == lou)
     session.execute(theirs.values(candidates=[question, other]))
     waits = {"cause": "who_is_it", "cause_detail": about_him, "version": Seat.version + 1, "held": True}
     session.execute(update(Seat).where(Seat.participant_id == lou).values(**waits))
@@ -387,7 +387,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     # Others' rows are still theirs.
     assert len(all_of(office.app, LogEntry)) >= told
     session.expire_all()
-    kept = session.get(CanvasUser, (office.seats()[-1].connection_id, lou)).candidates
+    kept = session.get(Match, (office.seats()[-1].connection_id, lou)).candidates
     assert kept == [{"id": number_in_canvas}, other]
     assert [one.name for one in all_of(office.app, Import)] == ["file.csv", "", "list.csv"]
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, delete, select
 
 from ascriptica_plugin.sync import checking, connecting
-from ascriptica_plugin.tables.canvas import CanvasUser, Connection, load_settings
+from ascriptica_plugin.tables.canvas import Match, Connection, load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
 from ..office_at_work import Office, sign_in
@@ -152,7 +152,7 @@ def test_a_name_that_can_not_follow_is_written_down_and_holds_up_nobody(office, 
     new = Participant(key="new", email="new@example.org", name="New Name")
     office.session.add(new)
     office.session.flush()
-    ours = CanvasUser(connection_id=connection_id, participant_id=new.id, canvas_user_id=77, created_by_us=True)
+    ours = Match(connection_id=connection_id, participant_id=new.id, canvas_user_id=77, created_by_us=True)
     ours.name_sent, ours.email_sent = "Old Name", "new@example.org"
     office.session.add(ours)
     office.session.commit()
@@ -160,7 +160,7 @@ def test_a_name_that_can_not_follow_is_written_down_and_holds_up_nobody(office, 
     office.deliver()
     is_well(office, liar)
     office.session.expire_all()
-    known = office.session.get(CanvasUser, (connection_id, new.id))
+    known = office.session.get(Match, (connection_id, new.id))
     assert known.follow_problem
     assert known.follow_at > office.now
 

@@ -1,6 +1,6 @@
 """Which Canvas user a participant is: found, created, asked about; and names that follow."""
 
-from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.canvas import Match
 from ascriptica_plugin.tables.office import Participant
 
 from ..office_at_work import Office, policy
@@ -64,7 +64,7 @@ def test_what_could_not_follow_is_told_and_tried_again(office, canvas):
     rename(office, "Nora Newer")
     canvas.faults({"match": "PUT /users/", "times": 1, "fault": "denied", "when": "before"})
     office.deliver()
-    assert office.session.query(CanvasUser).one().follow_problem
+    assert office.session.query(Match).one().follow_problem
     office.later(minutes=16)
     office.deliver()
     assert name_in_canvas(canvas, "new@example.org") == "Nora Newer"
@@ -137,4 +137,4 @@ def test_a_user_created_though_the_answer_was_lost_is_created_once(office, canva
     office.deliver()
     assert canvas.roster("art") == {"new@example.org": "active"}
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
-    assert office.session.query(CanvasUser).one().created_by_us
+    assert office.session.query(Match).one().created_by_us

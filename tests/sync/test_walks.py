@@ -8,7 +8,7 @@ import pytest
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError, Unreachable
-from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.canvas import Match
 
 from ..office_at_work import policy
 from ..practice_canvas import enroll_by_hand, posts
@@ -65,7 +65,7 @@ def test_somebody_new_takes_three_calls(office, canvas):
     ]
     assert len(calls) == 3
     assert canvas.roster("art") == {"new@example.org": "active"}
-    assert office.session.query(CanvasUser).one().created_by_us
+    assert office.session.query(Match).one().created_by_us
 
 
 def test_register_and_withdraw_asks_nothing_of_canvas_beside_somebody_whose_answer_was_lost(office, canvas):

@@ -68,7 +68,7 @@ def _matches(q: str) -> ColumnElement[bool]:
     return or_(
         LogEntry.who.icontains(q, autoescape=True),
         LogEntry.words.icontains(q, autoescape=True),
-        LogEntry.participant_id.in_(select(Participant.id).where(people.matches(q))),
+        LogEntry.participant_id.in_(select(Participant.id).where(people.matching(q))),
         LogEntry.course_id.in_(select(Course.id).where(Course.code.icontains(q, autoescape=True))),
     )
 

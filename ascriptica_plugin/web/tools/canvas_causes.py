@@ -106,7 +106,7 @@ def _groups_of_courses(connection: Connection, now: datetime) -> list[Group]:
         session()
         .execute(
             select(Seat.canvas_course_id, func.count())
-            .where(Seat.connection_id == connection.id, Seat.settled_version >= Seat.version, Seat.enrolled)
+            .where(Seat.connection_id == connection.id, Seat.settled_version >= Seat.version, Seat.was_in)
             .where(Seat.canvas_course_id.in_(select(Association.canvas_course_id).where(here, unpublished)))
             .group_by(Seat.canvas_course_id)
         )

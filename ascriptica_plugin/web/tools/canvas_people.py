@@ -6,8 +6,8 @@ from sqlalchemy.orm import joinedload
 
 from ...ledger import due, standing
 from ...ledger.causes import CAUSES
-from ...office.people import matches
-from ...tables.canvas import CanvasUser, Claim, Seat, Settings
+from ...office.people import matching
+from ...tables.canvas import Claim, Match, Seat, Settings
 from ...tables.office import Course, Participant, Registration
 from ..base import session, typed_search
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
@@ -51,7 +51,7 @@ def _found_by(search: str) -> list[ColumnElement[bool]]:
     course_id = session().scalar(select(Course.id).where(func.lower(Course.code) == search.lower()))
     if course_id is not None:
         return [Seat.id.in_(of_course(course_id))]
-    return [Seat.participant_id.in_(select(Participant.id).where(matches(search)))]
+    return [Seat.participant_id.in_(select(Participant.id).where(matching(search)))]
 
 
 def of_course(course_id: int) -> Select:
@@ -62,7 +62,7 @@ def of_course(course_id: int) -> Select:
 def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
     """Conditions on Seat for a standing or a cause. Each begins with a partial index's condition, to use it."""
     if where in ("enrolled", "removed"):
-        return [SETTLED, Seat.enrolled.expression if where == "enrolled" else not_(Seat.enrolled)]
+        return [SETTLED, Seat.was_in.expression if where == "enrolled" else not_(Seat.was_in)]
     if where in STANDINGS:
         return [UNSETTLED, stands == where]
     return [due.waits(), Seat.cause == where] if where else []
@@ -104,10 +104,10 @@ def _rows(ids: list[int], stands: ColumnElement[str]) -> list:
         .limit(1)
         .scalar_subquery()
     )
-    of_seat = and_(CanvasUser.connection_id == Seat.connection_id, CanvasUser.participant_id == Seat.participant_id)
+    of_seat = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
     found = session().execute(
-        select(Seat, stands, title, CanvasUser.candidates)
-        .outerjoin(CanvasUser, of_seat)
+        select(Seat, stands, title, Match.candidates)
+        .outerjoin(Match, of_seat)
         .where(Seat.id.in_(ids))
         .options(joinedload(Seat.participant))
     )

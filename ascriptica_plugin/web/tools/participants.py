@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from ... import clock
 from ...office import activity, people, privacy
-from ...tables.canvas import CanvasUser, Seat
+from ...tables.canvas import Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
@@ -24,7 +24,7 @@ from .canvas_retry import release_and_report
 def participants() -> ResponseReturnValue:
     """Participants by name, with the number of courses they are registered for."""
     q = typed_search("q")
-    which = and_(people.matches(q), Participant.erased_at.is_(None))
+    which = and_(people.matching(q), Participant.erased_at.is_(None))
     total = session().scalar(select(func.count()).select_from(Participant).where(which)) or 0
     pages = pages_of(total)
     page = page_asked_for(pages)
@@ -136,7 +136,7 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
         .where(Registration.participant_id == found.id, Registration.status != "withdrawn")
     )
     there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
-    known = session().get(CanvasUser, (current.connection_id, found.id)) if current.connection_id else None
+    known = session().get(Match, (current.connection_id, found.id)) if current.connection_id else None
     return render_template(
         "ascriptica/erase.html",
         participant=found,

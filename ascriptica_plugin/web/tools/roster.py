@@ -219,7 +219,7 @@ def _page(
     q = typed_search("q")
     status = request.args.get("status")
     status = status if status in STATUSES else None
-    which = [Registration.course_id == course.id, people.matches(q)]
+    which = [Registration.course_id == course.id, people.matching(q)]
     counts = dict.fromkeys(STATUSES, 0)
     by_status = select(Registration.status, func.count()).join(Registration.participant).where(*which)
     counts |= dict(session().execute(by_status.group_by(Registration.status)).all())

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import CanvasUser
+from ascriptica_plugin.tables.canvas import Match
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
 from ...office_at_work import PASSWORD, Office, sign_in
@@ -229,12 +229,12 @@ def test_a_corrected_sis_id_brings_somebody_into_canvas(office, admin, canvas):
 def test_a_canvas_user_that_we_created_follows_a_correction(office, admin):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
-    [known] = all_of(office.app, CanvasUser)
+    [known] = all_of(office.app, Match)
     assert known.created_by_us
     known.follow_at = office.now.replace(year=2999)
     office.session.commit()
     corrected(admin, known.participant_id, name="Nora New", email="new@example.org")
-    assert all_of(office.app, CanvasUser)[0].follow_at is None
+    assert all_of(office.app, Match)[0].follow_at is None
 
 
 def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, canvas):

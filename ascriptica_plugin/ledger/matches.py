@@ -1,0 +1,120 @@
+"""Matches: which Canvas user a participant is, and what to do when that is learned or changes. Never commits."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Executable, and_, exists, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Claim, Match, Seat
+from ..tables.columns import change, upsert_into
+from ..tables.office import Participant
+from . import claims
+from .work import Work
+
+
+def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
+    """Store what was learned about who participants are. Matches that gave way to others are forgotten first."""
+    of_users: dict[tuple, list[dict]] = {}
+    for work in works:
+        for participant_id in work.yields:
+            forget(session, connection_id, participant_id)
+        if work.who_facts:
+            user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.who_facts}
+            of_users.setdefault(tuple(work.who_facts), []).append(user)
+    for names, rows in of_users.items():
+        session.execute(_note(session, names), rows)
+
+
+def _note(session: Session, names: tuple[str, ...]) -> Executable:
+    known = (session.get_bind().dialect.name, names)
+    if known not in _NOTE:
+        upsert = upsert_into(session, Match)
+        learned = {name: upsert.excluded[name] for name in names}
+        key = ["connection_id", "participant_id"]
+        _NOTE[known] = upsert.on_conflict_do_update(index_elements=key, set_=learned)
+    return _NOTE[known]
+
+
+_NOTE: dict[tuple[str, tuple[str, ...]], Executable] = {}
+"""By dialect and by the names of what was learned; there are only a few."""
+
+
+class Holder(NamedTuple):
+    """Another participant who is matched with a Canvas user."""
+
+    participant_id: int
+    name: str
+    email: str
+    sis_user_id: str | None
+    how: str | None
+    from_sis_user_id: str | None
+    from_email: str | None
+    doubted: bool
+
+    @property
+    def may_yield(self) -> bool:
+        """Whether the match rests on something that the participant does not have any more."""
+        rests_on = (self.from_sis_user_id, self.from_email)
+        return self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
+
+
+def holder(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> Holder | None:
+    """The other participant who is this Canvas user, unless an administrator said that they are one person."""
+    found = session.execute(
+        select(
+            Match.participant_id,
+            Participant.name,
+            Participant.email,
+            Participant.sis_user_id,
+            Match.how,
+            Match.from_sis_user_id,
+            Match.from_email,
+            Match.doubted,
+        )
+        .join(Participant, Participant.id == Match.participant_id)
+        .where(Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id)
+        .where(Match.participant_id != participant_id, ~Match.shared)
+    ).first()
+    return Holder(*found) if found else None
+
+
+def forget(session: Session, connection_id: int, participant_id: int) -> None:
+    """The participant is nobody in Canvas for now: their wanted seats are due, and find out who they are."""
+    here = (Match.connection_id == connection_id, Match.participant_id == participant_id)
+    nobody = {"canvas_user_id": None, "address": None, "how": None, "doubted": False, "created_by_us": False}
+    change(session, update(Match).where(*here).values(**nobody, question=None, candidates=None))
+    _look_again(session, connection_id, participant_id)
+
+
+def revise(session: Session, participant_id: int) -> None:
+    """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew."""
+    for connection_id in session.scalars(select(Match.connection_id).where(Match.participant_id == participant_id)):
+        _look_again(session, connection_id, participant_id)
+    asked = update(Match).where(Match.participant_id == participant_id, Match.question.is_not(None))
+    change(session, asked.values(question=None, candidates=None))
+
+
+def _look_again(session: Session, connection_id: int, participant_id: int) -> None:
+    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant_id)
+    created = exists().where(
+        Match.connection_id == connection_id, Match.participant_id == participant_id, Match.created_by_us
+    )
+    wanted = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+    claims.look_again(session, and_(*theirs, wanted | created))
+
+
+def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
+    """Participants whose enrollments in Canvas have to be read."""
+    owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
+    found = select(Match.participant_id, Match.look_at).where(*owed).order_by(Match.look_at).limit(limit)
+    late = now + 2 * retry.LOOK_UP_AGAIN
+    return [number for number, at in session.execute(found) if at is not None and (at <= now or at > late)]
+
+
+def look_later(session: Session, connection_id: int, participant_id: int, at: datetime | None) -> None:
+    """Read the person's enrollments at that time; None: they were read."""
+    here = (Match.connection_id == connection_id, Match.participant_id == participant_id)
+    change(session, update(Match).where(*here).values(look_at=at))

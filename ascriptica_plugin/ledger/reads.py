@@ -1,0 +1,123 @@
+"""Reads: which Canvas courses have to be read again, and why. What is owed stands in the database. Never commits."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Update, and_, exists, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Connection, CourseRead, Seat
+from ..tables.columns import change, upsert_into
+from ..tables.office import Association, Course
+from . import claims
+
+
+def owe(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
+    """Have the course read as soon as nothing more urgent is to be done."""
+    upsert = upsert_into(session, CourseRead)
+    asked = {"connection_id": connection_id, "canvas_course_id": canvas_course_id, "owed_at": now, "due_at": None}
+    again = {"owed_at": now, "due_at": None}
+    key = ["connection_id", "canvas_course_id"]
+    session.execute(upsert.on_conflict_do_update(index_elements=key, set_=again), [asked])
+    session.info[claims.RANG] = True
+
+
+def owe_first(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
+    """Have a course read that was never read; people who register are enrolled there after that."""
+    asked = {"connection_id": connection_id, "canvas_course_id": canvas_course_id, "owed_at": now}
+    session.execute(upsert_into(session, CourseRead).on_conflict_do_nothing(), [asked])
+    session.info[claims.RANG] = True
+
+
+def owe_everything(session: Session, connection_id: int, now: datetime, *, in_use: bool) -> int:
+    """Have every course read that we ever used, or only those `in_use`. Returns how many."""
+    used = select(Seat.connection_id, Seat.canvas_course_id).where(Seat.connection_id == connection_id).distinct()
+    unread = ~exists().where(
+        CourseRead.connection_id == Seat.connection_id, CourseRead.canvas_course_id == Seat.canvas_course_id
+    )
+    session.execute(insert(CourseRead).from_select(["connection_id", "canvas_course_id"], used.where(unread)))
+    which = (CourseRead.connection_id == connection_id, *([_in_use(now)] if in_use else []))
+    session.info[claims.RANG] = True
+    return change(session, update(CourseRead).where(*which).values(owed_at=now, due_at=None))
+
+
+def _in_use(now: datetime) -> ColumnElement[bool]:
+    """SQL: a course of ours is associated with it, and has not ended."""
+    still_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
+    ours = (
+        select(Association.course_id)
+        .join(Course, Course.id == Association.course_id)
+        .where(Association.connection_id == CourseRead.connection_id)
+        .where(Association.canvas_course_id == CourseRead.canvas_course_id, still_on)
+    )
+    return ours.exists()
+
+
+def to_read(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
+    """The courses to read now: those that are owed, first those never read, then those read long ago."""
+    late = now + 2 * retry.LOOK_UP_AGAIN
+    time_has_come = or_(CourseRead.due_at.is_(None), CourseRead.due_at <= now, CourseRead.due_at > late)
+    aged = or_(CourseRead.read_at <= now - retry.READ_FRESH, CourseRead.read_at.is_(None))
+    owed = or_(CourseRead.owed_at.is_not(None), and_(aged, _in_use(now)))
+    found = (
+        select(CourseRead.canvas_course_id)
+        .where(CourseRead.connection_id == connection_id, time_has_come, owed)
+        .order_by(CourseRead.read_at.is_not(None), CourseRead.owed_at.nulls_last(), CourseRead.read_at.nulls_first())
+    )
+    return list(session.scalars(found.limit(limit)))
+
+
+def unread(session: Session, connection_id: int, canvas_course_ids: Collection[int], now: datetime) -> set[int]:
+    """Those of the courses whose first read is owed, and was not tried yet; enrolling there waits a moment."""
+    if not canvas_course_ids:
+        return set()
+    return set(
+        session.scalars(
+            select(CourseRead.canvas_course_id)
+            .where(CourseRead.connection_id == connection_id, CourseRead.canvas_course_id.in_(canvas_course_ids))
+            .where(CourseRead.tried_at.is_(None), CourseRead.owed_at > now - retry.FIRST_READ)
+        )
+    )
+
+
+def tried(session: Session, connection_id: int, canvas_course_id: int, now: datetime, problem: str) -> None:
+    """The course could not be read; it is tried again later."""
+    values = {"tried_at": now, "problem": problem, "due_at": now + retry.LOOK_UP_AGAIN}
+    change(session, _here(connection_id, canvas_course_id).values(**values))
+
+
+def done(session: Session, connection_id: int, canvas_course_id: int, since: datetime, now: datetime) -> None:
+    """The course was read by a read that began at `since`; what was asked for later is still owed."""
+    values = {"tried_at": now, "read_at": since, "problem": None, "due_at": None}
+    change(session, _here(connection_id, canvas_course_id).values(**values))
+    change(session, _here(connection_id, canvas_course_id).where(CourseRead.owed_at <= since).values(owed_at=None))
+
+
+def _here(connection_id: int, canvas_course_id: int) -> Update:
+    at = (CourseRead.connection_id == connection_id, CourseRead.canvas_course_id == canvas_course_id)
+    return update(CourseRead).where(*at)
+
+
+# -- a Canvas that came back from a backup ----------------------------------------------------------------------------
+
+
+def note_restored(session: Session, connection_id: int, now: datetime) -> None:
+    """Canvas came back from a backup: no enrollment is ended until every course was read again."""
+    change(session, update(Connection).where(Connection.id == connection_id).values(restored_at=now))
+    owe_everything(session, connection_id, now, in_use=False)
+
+
+def endings_wait(session: Session, connection_id: int, canvas_course_id: int, restored_at: datetime) -> bool:
+    """Whether enrollments in the course may not be ended yet. A course that can't be read delays only its own."""
+    owed = select(CourseRead.canvas_course_id).where(
+        CourseRead.connection_id == connection_id, CourseRead.owed_at >= restored_at
+    )
+    readable_or_this = or_(CourseRead.problem.is_(None), CourseRead.canvas_course_id == canvas_course_id)
+    return session.scalar(owed.where(readable_or_this).limit(1)) is not None
+
+
+def all_read_since(session: Session, connection_id: int, restored_at: datetime) -> bool:
+    """Whether every course was read again since Canvas came back from a backup."""
+    owed = (CourseRead.connection_id == connection_id, CourseRead.owed_at >= restored_at)
+    return session.scalar(select(CourseRead.canvas_course_id).where(*owed).limit(1)) is None

@@ -1,0 +1,87 @@
+"""Requests out: what may change something in Canvas, written down before it is sent.
+
+While one is out, nothing else about that person is sent, except a repeat of itself. One that was never answered stays
+out until Canvas can't carry it out any more; then we look what came of it. Never commits.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..tables.canvas import Request
+from ..tables.columns import change
+from .work import Work
+
+_request = cast(Table, Request.__table__)
+
+_ABOUT = and_(_request.c.connection_id == bindparam("on_connection"), _request.c.participant_id == bindparam("about"))
+_CROSS_OUT = delete(_request).where(_ABOUT)
+_REMEMBER_ANSWER = update(_request).where(_ABOUT).values(answered=True)
+_REPEAT = update(_request).where(_ABOUT).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
+_WRITE_DOWN = insert(_request)
+
+
+def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
+    """Cross out the requests that were answered, and write down those that are sent next.
+
+    An answer to a repeat says nothing about the tries before it, so such a request stays out until it is looked up.
+    """
+    over: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    repeated: list[dict[str, Any]] = []
+    new: list[dict[str, Any]] = []
+    for work in works:
+        about = {"on_connection": connection_id, "about": work.participant_id}
+        if work.answered:
+            (over if work.over else answered).append(about)
+        if work.sends is not None:
+            if work.sends["tries"] > 1:
+                repeated.append({**about, "until": work.sends["until_at"]})
+            else:
+                new.append({**work.sends, "connection_id": connection_id, "participant_id": work.participant_id})
+    if over:
+        session.execute(_CROSS_OUT, over)
+    if answered:
+        session.execute(_REMEMBER_ANSWER, answered)
+    if repeated:
+        session.execute(_REPEAT, repeated)
+    if new:
+        session.execute(_WRITE_DOWN, new)
+
+
+def out_about_users(session: Session, connection_id: int, canvas_user_ids: Collection[int]) -> dict[int, int | None]:
+    """Canvas users about whom a request is out, and the participant for whom it was sent."""
+    if not canvas_user_ids:
+        return {}
+    found = select(Request.canvas_user_id, Request.participant_id).where(
+        Request.connection_id == connection_id, Request.canvas_user_id.in_(canvas_user_ids)
+    )
+    return {cast(int, row[0]): row[1] for row in session.execute(found)}
+
+
+def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) -> list[tuple[int, int | None]]:
+    """Ids of requests that Canvas can't carry out any more, and the participants they are about.
+
+    They were never answered, or only as a repeat.
+    """
+    over = or_(
+        Request.until_at <= now,
+        # Set by a clock that has stepped back since.
+        Request.until_at > now + retry.LONGEST_BACK_OFF * 1.5,
+    )
+    found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over)
+    return [(row[0], row[1]) for row in session.execute(found.order_by(Request.until_at).limit(limit))]
+
+
+def put_off(session: Session, request_id: int, until: datetime) -> None:
+    """Look it up later."""
+    change(session, update(Request).where(Request.id == request_id).values(until_at=until))
+
+
+def cross_out(session: Session, request_id: int) -> None:
+    """It is known what came of it."""
+    change(session, delete(Request).where(Request.id == request_id))

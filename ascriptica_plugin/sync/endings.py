@@ -1,0 +1,135 @@
+"""The calls to Canvas that end what nobody wants any more, and only what we granted. Walks, as in `walks`."""
+
+from ..canvas.client import CanvasClient
+from ..canvas.errors import NotFound, PermissionMissing
+from ..canvas.shapes import Enrollment
+from ..ledger import reads, rows
+from ..ledger.rows import LIVE, Known, Told
+from ..ledger.work import Work
+from .tasks import Context, Stuck, Walk, send
+
+
+def end_what_nobody_wants(context: Context, work: Work) -> Walk:
+    """End the rows that this seat points to, or pointed to, and that no seat wants now.
+
+    Raises Stuck if one of them is not ours: an administrator decides whether it stays.
+    """
+    left = _left(context, work)
+    wanted = rows.wanted_ids(context.session, context.connection_id, left)
+    if work.wanted and work.points_to is not None:
+        wanted.add(work.points_to)
+    unwanted = [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
+    for row in unwanted:
+        if row.granted:
+            others = [other for other in left.values() if other.is_live and other is not row]
+            also_there = any(other.canvas_course_id == row.canvas_course_id for other in others)
+            yield from _end(context, work, row, also_there)
+    if any(not row.granted for row in unwanted):
+        raise Stuck("found_there", work.participant_id)
+
+
+def _left(context: Context, work: Work) -> dict[int, Known]:
+    """The rows of this seat, as stored and as told since, by their ids."""
+    left = {row.canvas_enrollment_id: row for row in rows.left_by(context.session, context.connection_id, work.seat_id)}
+    if work.row is not None and work.row.canvas_enrollment_id not in left:
+        # Another seat pointed to it last.
+        left |= rows.known(context.session, context.connection_id, [work.row.canvas_enrollment_id])
+    for told in work.told:
+        if told.row.id in left or told.seat_id == work.seat_id:
+            left[told.row.id] = rows.as_known(told, left.get(told.row.id), context.now())
+    return left
+
+
+def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
+    """End one row that is ours. `also_there`: the person has another live row in that course, which a conclusion or a
+    deactivation would shut as well, so it is deleted."""
+    if context.restored_at is not None and reads.endings_wait(
+        context.session, context.connection_id, row.canvas_course_id, context.restored_at
+    ):
+        raise Stuck("canvas_restored")
+    task = "delete" if also_there else (work.on_withdrawal or context.on_withdrawal)
+    place = {
+        "canvas_course_id": row.canvas_course_id,
+        "canvas_section_id": row.canvas_section_id,
+        "canvas_enrollment_id": row.canvas_enrollment_id,
+    }
+
+    def request(canvas: CanvasClient) -> Enrollment:
+        return canvas.unenroll(row.canvas_course_id, row.canvas_enrollment_id, task)
+
+    try:
+        ended = yield from send(context, work, "end", request, **place)
+    except NotFound:
+        found = yield from look_where_it_is(context, work, row)
+        yield from _end_where_it_is(context, work, row, found)
+        return
+    except PermissionMissing as error:
+        raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
+    if row.is_same(ended):
+        work.told.append(Told(ended, ended_by_us=True))
+        return
+    # Canvas came back from a backup, and gave the number to another row: that one is put back at once.
+    work.restored = True
+    work.told.append(Told(ended))
+    yield from put_back(context, work, ended)
+
+
+def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:
+    """Let in again whom we put out by mistake. Until Canvas answers the request stays out, and is repeated."""
+    at = ended.user.address or ended.user_id
+
+    def request(canvas: CanvasClient) -> Enrollment:
+        return canvas.enroll(ended.course_id, at, ended.section_id)
+
+    place = {"canvas_course_id": ended.course_id, "canvas_section_id": ended.section_id}
+    back = yield from send(context, work, "put_back", request, address=str(at), canvas_enrollment_id=ended.id, **place)
+    work.told.append(Told(back))
+
+
+def look_where_it_is(context: Context, work: Work, row: Known) -> Walk:
+    """Ask for a row by its number. Returns it as Canvas tells it now; None if Canvas does not know this row."""
+    try:
+        found = yield lambda canvas: canvas.enrollment(context.root_id, row.canvas_enrollment_id)
+    except NotFound:
+        work.gone.append(row.canvas_enrollment_id)
+        try:
+            yield lambda canvas: canvas.course(row.canvas_course_id)
+        except NotFound:
+            # It is gone with its course.
+            return None
+        work.restored = True
+        return None
+    work.told.append(Told(found))
+    if row.is_same(found):
+        return found
+    work.restored = True
+    return None
+
+
+def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment | None) -> Walk:
+    """After a 404: the row is deleted, or elsewhere, or Canvas never had it."""
+    if found is None:
+        return
+    if found.state not in LIVE:
+        # A hand ended it. We look at the person before we say that they are out.
+        yield from _look_at_the_person(context, work, found)
+    elif found.course_id != row.canvas_course_id:
+        # Its section was cross-listed into another course.
+        there = row._replace(canvas_course_id=found.course_id, canvas_section_id=found.section_id)
+        yield from _end(context, work, there, also_there=False)
+    else:
+        raise Stuck("permission_missing", "remove_student_from_course", "Canvas shows the enrollment and hides it.")
+
+
+def _look_at_the_person(context: Context, work: Work, ended: Enrollment) -> Walk:
+    """Find other live rows of theirs in that course that nobody registered here wants: they are asked about."""
+    try:
+        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(work.who.address or ended.user_id)
+    except NotFound:
+        return
+    there = [row for row in theirs if row.course_id == ended.course_id and row.id != ended.id]
+    known = rows.known(context.session, context.connection_id, [row.id for row in there])
+    of_nobody = [row for row in there if row.id not in known or known[row.id].seat_id in (None, work.seat_id)]
+    work.told.extend(Told(row, seat_id=work.seat_id) for row in of_nobody)
+    if any(row.state in LIVE and not (row.id in known and known[row.id].kept) for row in of_nobody):
+        raise Stuck("found_there", work.participant_id)

@@ -1,0 +1,87 @@
+"""Gives the Canvas users that we created the current name, email and login of their participants."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.errors import CanvasError, NotFound
+from ..ledger import rows
+from ..office import activity
+from ..tables.canvas import Match, Request
+from ..tables.office import Participant
+from .tasks import Walk
+
+AT_ONCE = 20
+"""How many are updated at once, so that seats never wait for all."""
+
+
+def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
+    """Participants whose Canvas user was created by us, has an older name or email, and is due for an update.
+
+    Somebody whose new email was not looked up in Canvas yet has to wait: it may be another user's.
+    """
+    about = exists().where(Request.connection_id == connection_id, Request.participant_id == Match.participant_id)
+    looked_up = and_(Match.from_email == Participant.email, ~Match.doubted, Match.question.is_(None))
+    return list(
+        session.scalars(
+            select(Match.participant_id)
+            .join(Participant, Participant.id == Match.participant_id)
+            .where(Match.connection_id == connection_id, Match.created_by_us, Match.canvas_user_id.is_not(None))
+            .where(or_(Match.name_sent != Participant.name, Match.email_sent != Participant.email))
+            .where(or_(Match.follow_at.is_(None), Match.follow_at <= now), looked_up, ~about)
+            .limit(AT_ONCE)
+        )
+    )
+
+
+def follow_walk(
+    session: Session, connection_id: int, root_id: int, participant_id: int, now: Callable[[], datetime]
+) -> Walk:
+    """The walk that updates one Canvas user, and stores a failure, which is tried again after `retry.FOLLOW_AGAIN`.
+
+    With the email its login changes too, so that none is left behind under which somebody else would be found.
+    """
+    known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
+    participant = session.get_one(Participant, participant_id, populate_existing=True)
+    user_id, name, email = cast(int, known.canvas_user_id), participant.name, participant.email
+    login_sent, has_other_email = known.login_sent, known.email_sent != email
+    problem = login = None
+    try:
+        yield lambda canvas: canvas.update_user(user_id, name=name, email=email)
+        if has_other_email and login_sent and login_sent == known.email_sent:
+            logins: dict[str, int] = yield lambda canvas: canvas.logins(user_id)
+            if (number := logins.get(login_sent)) is not None:
+                yield lambda canvas: canvas.change_login(root_id, number, email)
+                login = email
+    except NotFound:
+        problem = "The Canvas user was deleted."
+        rows.doubt(session, connection_id, Match.participant_id == participant_id)
+    except CanvasError as error:
+        problem = str(error)
+    known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
+    known.follow_problem = problem
+    if problem:
+        known.follow_at = now() + retry.FOLLOW_AGAIN
+    else:
+        known.name_sent, known.email_sent, known.follow_at = name, email, None
+        known.canvas_name = name
+        if login:
+            known.login_sent = known.canvas_login = login
+            if known.address == f"sis_login_id:{login_sent}":
+                known.address = f"sis_login_id:{login}"
+    words = problem or f"The Canvas user is now {name}, {email}."
+    activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
+    session.flush()
+
+
+def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
+    """Store that the update of a Canvas user failed on our side."""
+    known = session.get(Match, (connection_id, participant_id), populate_existing=True)
+    if known is not None:
+        known.follow_problem = "That failed on our side; the details are in the worker's log. We try again."
+        known.follow_at = now + retry.FOLLOW_AGAIN
+        activity.note(session, now, activity.US, "followed", known.follow_problem, participant_id=participant_id)

@@ -1,0 +1,165 @@
+"""Looks at what became of requests that were never answered, and at people about whom something has changed."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import and_
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.errors import CanvasError, NotFound
+from ..canvas.shapes import Enrollment, User
+from ..ledger import claims, matches, reads, requests, rows
+from ..ledger.rows import Told
+from ..tables.canvas import DEFAULT_SECTION, Match, Request, Seat
+from ..tables.columns import begin_writing
+from .tasks import Walk
+from .walks import CLOCK_TOLERANCE
+
+Clock = Callable[[], datetime]
+
+AT_ONCE = 20
+"""How many are looked up at once, so that seats never wait for all."""
+
+
+def request_walk(session: Session, connection_id: int, root_id: int, request_id: int, now: Clock) -> Walk:
+    """The walk that finds out what became of a request, after Canvas can't carry it out any more.
+
+    The look goes where the request went: a person's enrollments in all courses, one row, or a login.
+    """
+    out = session.get(Request, request_id, populate_existing=True)
+    if out is None or out.until_at > now():
+        return
+    looks = {"enroll": _of_enrolling, "end": _of_ending, "create": _of_creating, "put_back": _put_back_again}
+    try:
+        yield from looks[out.kind](session, connection_id, root_id, out, now)
+    except CanvasError:
+        requests.put_off(session, request_id, now() + retry.LOOK_UP_AGAIN)
+        raise
+    requests.cross_out(session, request_id)
+    if out.seat_id is not None:
+        claims.look_again(session, and_(Seat.connection_id == connection_id, Seat.id == out.seat_id))
+
+
+def put_off_request(session: Session, request_id: int, now: datetime) -> None:
+    """Look again later, since it failed in an unforeseen way."""
+    requests.put_off(session, request_id, now + retry.LOOK_UP_AGAIN)
+
+
+def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+    at: str | int | None = out.address or out.canvas_user_id
+    if at is None:
+        return
+    try:
+        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
+    except NotFound:
+        # The user is gone. Who it is now is found out before anything else is sent.
+        rows.doubt(session, connection_id, Match.participant_id == out.participant_id)
+        return
+    known = rows.known(session, connection_id, [row.id for row in theirs])
+    told = []
+    for row in theirs:
+        was = known.get(row.id)
+        in_window = row.created_at >= out.first_sent_at - CLOCK_TOLERANCE
+        revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
+        if (in_window and _is_place(out, row)) or (revived and _is_place(out, row)):
+            told.append(Told(row, granted=True, seat_id=out.seat_id))
+        elif in_window and was is None:
+            # Born then, but elsewhere: asked about, if nobody wants it.
+            told.append(Told(row, seat_id=out.seat_id))
+        elif was is not None:
+            told.append(Told(row))
+    _store(session, connection_id, told, now())
+
+
+def _is_place(out: Request, row: Enrollment) -> bool:
+    if out.canvas_section_id in (None, DEFAULT_SECTION):
+        return row.course_id == out.canvas_course_id
+    return row.section_id == out.canvas_section_id
+
+
+def _of_ending(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+    number = cast(int, out.canvas_enrollment_id)
+    try:
+        row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
+    except NotFound:
+        yield from _is_lost(session, connection_id, number, now)
+        return
+    known = rows.known(session, connection_id, [number]).get(number)
+    told = Told(row, ended_by_us=known is not None and known.is_same(row))
+    _store(session, connection_id, [told], now())
+
+
+def _is_lost(session: Session, connection_id: int, number: int, now: Clock) -> Walk:
+    """Canvas has no such row: its course is gone with it, or Canvas came back from a backup."""
+    known = rows.known(session, connection_id, [number]).get(number)
+    if known is None:
+        return
+    course_id = known.canvas_course_id
+    try:
+        yield lambda canvas: canvas.course(course_id)
+        restored = True
+    except NotFound:
+        restored = False
+    begin_writing(session)
+    rows.forget(session, connection_id, [number])
+    if restored:
+        reads.note_restored(session, connection_id, now())
+
+
+def _of_creating(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+    known = session.get(Match, (connection_id, out.participant_id), populate_existing=True)
+    if known is None or known.canvas_user_id is not None:
+        return
+    try:
+        user: User = yield lambda canvas: canvas.user(out.address)
+    except NotFound:
+        return
+    known = session.get_one(Match, (connection_id, out.participant_id), populate_existing=True)
+    if matches.holder(session, connection_id, user.id, cast(int, out.participant_id)) is None:
+        participant = known.participant
+        known.canvas_user_id, known.address, known.how, known.created_by_us = user.id, user.address, "created", True
+        known.canvas_name, known.canvas_login, known.canvas_sis_user_id = user.name, user.login_id, user.sis_user_id
+        known.from_sis_user_id, known.from_email = participant.sis_user_id, known.email_sent or participant.email
+        known.name_sent, known.email_sent, known.matched_at = user.name, known.login_sent, now()
+        known.create_new, known.question, known.candidates = False, None, None
+        session.flush()
+
+
+def _put_back_again(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+    course_id, at, section_id = cast(int, out.canvas_course_id), out.address, out.canvas_section_id
+    row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
+    _store(session, connection_id, [Told(row)], now())
+
+
+def person_walk(session: Session, connection_id: int, participant_id: int, now: Clock) -> Walk:
+    """The walk that reads a person's enrollments in every course that we know for them."""
+    known = session.get(Match, (connection_id, participant_id), populate_existing=True)
+    if known is None or known.canvas_user_id is None:
+        return
+    at, user_id, asked_at = known.address or known.canvas_user_id, known.canvas_user_id, now()
+    try:
+        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
+    except NotFound:
+        rows.doubt(session, connection_id, Match.participant_id == participant_id)
+        matches.look_later(session, connection_id, participant_id, None)
+        return
+    except CanvasError:
+        matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_UP_AGAIN)
+        raise
+    stored = rows.known_of_user(session, connection_id, user_id)
+    used = {row.canvas_course_id for row in stored}
+    matches.look_later(session, connection_id, participant_id, None)
+    _store(session, connection_id, [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used], now())
+
+
+def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
+    """Look again later, since it failed in an unforeseen way."""
+    matches.look_later(session, connection_id, participant_id, now + retry.LOOK_UP_AGAIN)
+
+
+def _store(session: Session, connection_id: int, told: list[Told], now: datetime) -> None:
+    begin_writing(session)
+    if rows.store(session, connection_id, told, now):
+        reads.note_restored(session, connection_id, now)

@@ -1,0 +1,118 @@
+"""Reads the enrollments of a Canvas course, a page at a time, and stores what is there."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasError, NotFound
+from ..canvas.shapes import Enrollment
+from ..ledger import due, reads, rows, settling
+from ..ledger.rows import Told
+from ..tables.canvas import CanvasRow, Seat
+from ..tables.columns import begin_writing
+from .tasks import Call, Walk
+
+AT_ONCE = 2
+"""How many courses are read at once, so that most of the flight is left to people."""
+
+ASKED_BY_ID = 200
+"""How many rows that are missing from a course's list are asked for after one read; the others after the next."""
+
+
+def read_walk(
+    session: Session, connection_id: int, root_id: int, canvas_course_id: int, now: Callable[[], datetime]
+) -> Walk:
+    """The walk that reads one course. What is missing from its list is asked for by its number.
+
+    A read counts for a person only if it is newer than what we know, so a person about whom something is out is looked
+    at later.
+    """
+    since, link = now(), None
+    try:
+        while True:
+            asked_at = now()
+            page: tuple[list[Enrollment], str | None] = yield _page(canvas_course_id, link)
+            found, link = page
+            _store(session, connection_id, [Told(row, asked_at=asked_at) for row in found], now())
+            if link is None:
+                break
+    except NotFound as error:
+        yield from _is_gone(session, connection_id, canvas_course_id, str(error), now)
+        return
+    except CanvasError as error:
+        begin_writing(session)
+        reads.tried(session, connection_id, canvas_course_id, now(), str(error))
+        return
+    for number in _missing(session, connection_id, canvas_course_id, since):
+        yield from _look_for(session, connection_id, root_id, number, now)
+    begin_writing(session)
+    reads.done(session, connection_id, canvas_course_id, since, now())
+    for cause in ("course_missing", "canvas_restored"):
+        of_cause = (Seat.cause == cause, Seat.cause_scope.in_(("", str(canvas_course_id))))
+        due.release(session, Seat.connection_id == connection_id, *of_cause)
+
+
+def _page(canvas_course_id: int, link: str | None) -> Call:
+    def call(canvas: CanvasClient) -> tuple[list[Enrollment], str | None]:
+        return canvas.course_enrollments(canvas_course_id, link)
+
+    return call
+
+
+def put_off(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
+    """Store that a read failed on our side."""
+    reads.tried(session, connection_id, canvas_course_id, now, "Reading it failed on our side.")
+
+
+def _missing(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> list[int]:
+    """Live rows of ours in the course that the list did not show."""
+    unseen = (
+        select(CanvasRow.canvas_enrollment_id)
+        .where(CanvasRow.connection_id == connection_id, CanvasRow.canvas_course_id == canvas_course_id)
+        .where(CanvasRow.state.in_(rows.LIVE), CanvasRow.seat_id.is_not(None), CanvasRow.seen_at < since)
+    )
+    return list(session.scalars(unseen.limit(ASKED_BY_ID)))
+
+
+def _look_for(session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime]) -> Walk:
+    asked_at = now()
+    try:
+        row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
+    except NotFound:
+        # The course is there, and Canvas does not know the row: it came back from a backup.
+        begin_writing(session)
+        rows.forget(session, connection_id, [number])
+        reads.note_restored(session, connection_id, now())
+    except CanvasError:
+        return
+    else:
+        _store(session, connection_id, [Told(row, asked_at=asked_at)], now())
+
+
+def _is_gone(
+    session: Session, connection_id: int, canvas_course_id: int, problem: str, now: Callable[[], datetime]
+) -> Walk:
+    """A 404 of the list: is it the course? Then nobody is in there, and whoever should be is held for that."""
+    try:
+        yield lambda canvas: canvas.course(canvas_course_id)
+        gone = False
+    except NotFound:
+        gone = True
+    begin_writing(session)
+    reads.tried(session, connection_id, canvas_course_id, now(), problem)
+    if gone:
+        # It was not a hand that ended these rows, and they are live again once the course is restored.
+        rows.set_aside(session, connection_id, canvas_course_id, now())
+        were_in = and_(
+            Seat.connection_id == connection_id, Seat.canvas_course_id == canvas_course_id, Seat.was_in.expression
+        )
+        settling.hold_all(session, were_in, "course_missing", canvas_course_id, problem, now())
+
+
+def _store(session: Session, connection_id: int, told: list[Told], now: datetime) -> None:
+    begin_writing(session)
+    if rows.store(session, connection_id, told, now):
+        reads.note_restored(session, connection_id, now)
