@@ -25,6 +25,8 @@ def merge_users(world: World, source: User, target: User) -> None:
     for login in world.logins_of_user.pop(source.id, []):
         login.user_id = target.id
         world.logins_of_user[target.id].append(login)
+        # They come after the target's own, in a world that is read again too.
+        world.logins[login.id] = world.logins.pop(login.id)
     emails: dict[str, str] = {}
     for email in (target.email, *target.other_emails, source.email, *source.other_emails):
         if email:

@@ -154,9 +154,9 @@ class World:
         return self.add_section(course, course.name, default_section=True)
 
     def login_of(self, user: User) -> Login | None:
-        """The login that Canvas shows for a user: one with a SIS id first (lib/sis_pseudonym.rb)."""
+        """The login that Canvas shows for a user: the first with a SIS id, else the first (lib/sis_pseudonym.rb)."""
         logins = [login for login in self.logins_of_user[user.id] if login.workflow_state != "deleted"]
-        return min(logins, key=lambda login: (login.sis_user_id is None, login.id), default=None)
+        return min(logins, key=lambda login: login.sis_user_id is None, default=None)
 
     def rows_of(self, *, course_id: int | None = None, user_id: int | None = None) -> list[Enrollment]:
         """All enrollments, in any state, of a course, of a user, or of a user in a course."""
