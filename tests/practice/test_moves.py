@@ -11,13 +11,18 @@ STATES = ["active", "invited", "creation_pending", "completed", "rejected", "ina
 
 @pytest.fixture
 def two(practice: Practice) -> Practice:
-    """Kim and Lou; `art` with the sections a and b, and `bio`."""
+    """Kim and Lou; `art` with the sections a and b; `bio` and `che` without any."""
     practice.seed(
         users={
-            "kim": {"name": "Kim Lee", "login": "kim@example.org", "sis_user_id": "K-100"},
+            "kim": {
+                "name": "Kim Lee",
+                "login": "kim@example.org",
+                "sis_user_id": "K-100",
+                "email": "kim@home.example",
+            },
             "lou": {"name": "Lou Berg", "login": "lou", "sis_user_id": "L-200", "email": "lou@example.org"},
         },
-        courses={"art": {"sections": {"a": {}, "b": {}}}, "bio": {}},
+        courses={"art": {"sections": {"a": {}, "b": {}}}, "bio": {}, "che": {}},
     )
     return practice
 
@@ -61,15 +66,21 @@ def test_an_enrollment_without_a_twin_moves_and_a_deleted_one_stays(two: Practic
 
 
 def test_every_address_of_a_merged_user_leads_to_the_target_and_the_number_nowhere(two: Practice) -> None:
-    two.by_hand("kim", "art")
+    left = two.by_hand("kim", "art")
+    two.by_hand("lou", "art")
     two.merge("kim", "lou")
     lou = two.ids["user.lou"]
     for address in ("sis_user_id:K-100", "sis_login_id:KIM@example.org", "sis_user_id:L-200", "sis_login_id:lou"):
         assert two.hand("GET", f"users/{address}")["id"] == lou
-    found = two.hand("GET", "accounts/self/users", search_term="kim@example.org")
-    assert [(user["id"], user["login_id"]) for user in found] == [(lou, "lou")]
+    two.snapshot()
+    two.restore()
+    for text in ("kim@example.org", "kim@home.example", "lou@example.org"):
+        found = two.hand("GET", "accounts/self/users", search_term=text)
+        assert [(user["id"], user["login_id"], user["sis_user_id"]) for user in found] == [(lou, "lou", "L-200")]
     assert two.hand("GET", f"users/{lou}")["email"] == "lou@example.org"
 
+    # The enrollment that stays behind is in the whole list of the course, and in no list of a person.
+    assert by_id(two, left["id"])["user_id"] == two.ids["user.kim"]
     assert of_user(two, two.ids["user.kim"]) == []
     course = f"courses/{two.ids['course.art']}/enrollments"
     assert two.hand("GET", course, user_id=two.ids["user.kim"], **{"state[]": STATES}) == []
@@ -119,11 +130,67 @@ def test_the_first_home_is_remembered_and_comes_back_unpublished(two: Practice) 
     section, home = two.ids["section.art.a"], two.ids["course.art"]
     row = two.by_hand("kim", "art", course_section_id=section)
     two.crosslist("art.a", "bio")
+    two.crosslist("art.a", "che")
     two.hand("DELETE", f"courses/{home}", event="delete")
     back = two.hand("DELETE", f"sections/{section}/crosslist")
     assert (back["course_id"], back["nonxlist_course_id"]) == (home, None)
     assert two.hand("GET", f"courses/{home}")["workflow_state"] == "claimed"
     assert (by_id(two, row["id"])["course_id"], by_id(two, row["id"])["enrollment_state"]) == (home, "active")
+
+
+def test_a_section_alone_in_its_new_course_is_where_people_go_by_default(two: Practice) -> None:
+    two.by_hand("kim", "che")
+    for course, expected in (("bio", True), ("che", False)):
+        two.crosslist("art.a", course)
+        row = two.by_hand("lou", course)
+        assert (row["course_section_id"] == two.ids["section.art.a"]) is expected
+
+
+def test_lists_follow_names_and_moves(two: Practice) -> None:
+    rows = {name: two.by_hand(name, "art", course_section_id=two.ids["section.art.a"])["id"] for name in ("kim", "lou")}
+
+    def listed(course: str) -> list[int]:
+        return [row["id"] for row in two.hand("GET", f"courses/{two.ids[f'course.{course}']}/enrollments")]
+
+    assert listed("art") == [rows["lou"], rows["kim"]]
+    two.hand("PUT", f"users/{two.ids['user.lou']}", **{"user[name]": "Lou Zorn"})
+    assert listed("art") == [rows["kim"], rows["lou"]]
+    assert listed("bio") == []
+    two.crosslist("art.a", "bio")
+    assert (listed("art"), listed("bio")) == ([], [rows["kim"], rows["lou"]])
+
+
+def test_nobody_answers_another_s_invitation(two: Practice) -> None:
+    row = two.by_hand("kim", "art", enrollment_state="invited")
+    for answer in ("accept", "reject"):
+        with pytest.raises(requests.HTTPError, match="403"):
+            two.hand("POST", f"courses/{two.ids['course.art']}/enrollments/{row['id']}/{answer}")
+    assert by_id(two, row["id"])["enrollment_state"] == "invited"
+
+
+def test_who_rejected_an_invitation_may_still_accept_it(practice: Practice) -> None:
+    given = {
+        "users": {"kim": {"login": "kim"}},
+        "courses": {"art": {}},
+        "enrollments": {"e": {"user": "kim", "course": "art", "state": "invited"}},
+        "token": {"user": "kim", "permissions": []},
+    }
+    seeded = practice.session.post(f"{practice.url}/practice/seed", json={"given": given}, timeout=5).json()
+    practice.ids = seeded["ids"]
+    row = f"courses/{practice.ids['course.art']}/enrollments/{practice.ids['enrollment.e']}"
+    for answer, state in (("reject", "rejected"), ("reject", "rejected"), ("accept", "active")):
+        told = practice.session.post(
+            f"{practice.api}/{row}/{answer}", headers={"Authorization": f"Bearer {seeded['token']}"}, timeout=5
+        )
+        assert told.json() == {"success": True}
+        assert practice.roster("art") == {"kim": state}
+
+
+def test_a_section_can_not_end_before_it_begins(two: Practice) -> None:
+    dates = {"course_section[start_at]": "2031-02-01T00:00:00Z", "course_section[end_at]": "2031-01-01T00:00:00Z"}
+    with pytest.raises(requests.HTTPError, match="400"):
+        two.hand("POST", f"courses/{two.ids['course.art']}/sections", **dates)
+    assert two.hand("POST", f"courses/{two.ids['course.art']}/sections")["course_id"] == two.ids["course.art"]
 
 
 def test_the_enrollments_of_a_deleted_course_stay_deleted_when_it_comes_back(two: Practice) -> None:
