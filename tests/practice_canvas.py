@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import requests
@@ -57,6 +58,68 @@ class Practice:
             for row in world["enrollments"]
             if row["course_id"] == self.ids[f"course.{course}"] and row["type"] == "StudentEnrollment"
         }
+
+    def rows(self) -> list[tuple[str, str, int, str, str]]:
+        """(login, course NAME, id, Student or Teacher .., state) of every enrollment, in that order."""
+        world = self.read("world")
+        logins = {user["id"]: str(user["login"]) for user in world["users"]}
+        names = {
+            number: name.removeprefix("course.") for name, number in self.ids.items() if name.startswith("course.")
+        }
+        return sorted(
+            (
+                logins[row["user_id"]],
+                names.get(row["course_id"], "?"),
+                row["id"],
+                row["type"].removesuffix("Enrollment"),
+                row["state"],
+            )
+            for row in world["enrollments"]
+        )
+
+    def who_is_in(self, course: str) -> set[str]:
+        """The logins of those with an active enrollment as a student in the course NAME."""
+        return {
+            login for login, name, _, kind, state in self.rows() if (name, kind, state) == (course, "Student", "active")
+        }
+
+    def hand(self, method: str, path: str, **form: object) -> Any:
+        """What a person does in Canvas: the answer to METHOD and PATH (after /api/v1/). It is not counted in calls(),
+        meets no fault, and may do everything. Raises HTTPError for an answer that is not 200."""
+        answer = self.admin.request(
+            method, f"{self.api}/{path}", data=form, headers={"Practice-Hand": "yes"}, timeout=10
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def by_hand(self, user: str, course: str, **enrollment: object) -> dict[str, Any]:
+        """A person enrolls the user NAME, or a user by a form of id, in the course NAME; active unless it is said."""
+        form = {"user_id": self.ids.get(f"user.{user}", user), "enrollment_state": "active", **enrollment}
+        fields = {f"enrollment[{name}]": value for name, value in form.items()}
+        return self.hand("POST", f"courses/{self.ids[f'course.{course}']}/enrollments", **fields)
+
+    def merge(self, source: str, target: str) -> None:
+        """A person merges the user NAME into another."""
+        self.hand("PUT", f"users/{self.ids[f'user.{source}']}/merge_into/{self.ids[f'user.{target}']}")
+
+    def crosslist(self, section: str, course: str) -> None:
+        """A person cross-lists the section COURSE.NAME to the course NAME."""
+        self.hand("POST", f"sections/{self.ids[f'section.{section}']}/crosslist/{self.ids[f'course.{course}']}")
+
+    def change_state(self, row_id: int, state: str) -> None:
+        """Change an enrollment's state, also as no call of Canvas's API can, such as to `rejected`."""
+        self._order(f"enrollments/{row_id}", state=state)
+
+    def snapshot(self) -> None:
+        """Back the whole world up, for restore(); options and faults are no part of it."""
+        self._order("snapshot")
+
+    def restore(self) -> None:
+        """Put the world back as it was at the snapshot; ids are given out again."""
+        self._order("restore")
+
+    def _order(self, order: str, **values: object) -> None:
+        self.session.post(f"{self.url}/practice/{order}", json=values, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from heapq import nsmallest
+from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -15,10 +16,9 @@ from werkzeug.exceptions import BadRequest
 
 from .records import Token
 from .rules import NotFound, Refused
-from .world import World
+from .world import SortKey, World
 
 Row = TypeVar("Row")
-SortKey = tuple[str, str, int]
 
 
 class Params(dict[str, list[str]]):
@@ -113,12 +113,15 @@ class Call:
         )
         return here
 
-    def bookmarked(self, rows: Iterable[tuple[SortKey, Row]]) -> list[Row]:
-        """The requested page of a bookmarked list: never a `prev`, and `last` only on the last page (lib/api.rb)."""
+    def bookmarked(self, rows: list[tuple[SortKey, Row]], wanted: Callable[[Row], bool]) -> list[Row]:
+        """The requested page of a bookmarked list: never a `prev`, and `last` only on the last page (lib/api.rb).
+
+        `rows` are in order, with their keys; no more of them are looked at than the page needs.
+        """
         page, size = self.params.one("page") or "first", self._page_size()
         mark = _read_bookmark(page)
-        # Not all rows are sorted, because clients request page after page of a large course.
-        rest = nsmallest(size + 1, (item for item in rows if mark is None or item[0] > mark), key=itemgetter(0))
+        start = bisect_right(rows, mark, key=itemgetter(0)) if mark else 0
+        rest = list(islice((item for item in islice(rows, start, None) if wanted(item[1])), size + 1))
         here, more = rest[:size], len(rest) > size
         current = page if mark else "first"
         self._link(

@@ -13,7 +13,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from .calls import presented_token
-from .records import PERMISSIONS
+from .records import ENROLLMENT_STATES, PERMISSIONS
+from .rules_enrollments import set_state
 from .seed import PARTS, sow
 from .traffic import Throttle, Traffic
 from .world import World
@@ -56,24 +57,59 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/options")
     def set_options() -> Any:
-        """Change the options that are named. Returns all options; `token` and `permissions` are the admin's."""
+        """Change the options that are named. Returns all options.
+
+        `token`, `permissions` and `lacking` are the admin's; `lacking`: {course id: permissions missing there}.
+        `next_id`: the id that the next row gets, such as one above 2^53.
+        """
         wanted = dict(request.get_json())
         options = traffic.options
         if "throttle" in wanted:
             wanted["throttle"] = replace(options.throttle, **wanted["throttle"])
-        admin = {name: wanted.pop(name) for name in ("token", "permissions") if name in wanted}
+        admin = {name: wanted.pop(name) for name in ("token", "permissions", "lacking") if name in wanted}
         offset = float(wanted.pop("clock_offset_seconds", world.clock_offset_seconds))
+        next_id = int(wanted.pop("next_id", world.next_id))
         options = replace(options, **wanted)
         if admin.get("token", "active") not in TOKEN_STATES or options.denied_status not in (401, 403):
             raise ValueError("token is active, revoked or expired; denied_status is 401 or 403")
         with world.lock:
-            traffic.options, world.clock_offset_seconds = options, offset
             _change_admin(world, admin)
+            traffic.options, world.clock_offset_seconds, world.next_id = options, offset, next_id
             token = world.tokens[world.admin_token]
             return jsonify(
                 asdict(options)
-                | {"clock_offset_seconds": offset, "token": token.state, "permissions": token.permissions}
+                | {
+                    "clock_offset_seconds": offset,
+                    "next_id": next_id,
+                    "token": token.state,
+                    "permissions": token.permissions,
+                    "lacking": token.lacking,
+                }
             )
+
+    @control.post("/snapshot")
+    def take_snapshot() -> Any:
+        """Remember the whole world, but for options, faults and calls, until the next snapshot or seed."""
+        with world.lock:
+            world.take_snapshot()
+            return jsonify(next_id=world.next_id)
+
+    @control.post("/restore")
+    def restore_snapshot() -> Any:
+        """The world as it was at the snapshot, which can be restored again."""
+        with world.lock:
+            world.restore_snapshot()
+            return jsonify(next_id=world.next_id)
+
+    @control.post("/enrollments/<int:row_id>")
+    def change_enrollment(row_id: int) -> Any:
+        """Change an enrollment's `state`, also as no call of Canvas's API can."""
+        state = request.get_json()["state"]
+        if state not in ENROLLMENT_STATES:
+            raise ValueError(f"state is one of {', '.join(ENROLLMENT_STATES)}")
+        with world.lock:
+            set_state(world, world.enrollments[row_id], state)
+        return jsonify(id=row_id, state=state)
 
     @control.get("/faults")
     def faults() -> Any:
@@ -128,6 +164,11 @@ def _is_on_this_machine(address: str | None) -> bool:
 
 def _change_admin(world: World, wanted: dict[str, Any]) -> None:
     token = world.tokens[world.admin_token]
+    lacking = {str(course): sorted(names) for course, names in wanted.get("lacking", token.lacking).items()}
+    unknown = {name for names in lacking.values() for name in names} - PERMISSIONS
+    if unknown:
+        raise ValueError(f"these are no permissions: {', '.join(sorted(unknown))}")
+    token.lacking = lacking
     if "token" in wanted:
         token.state = wanted["token"]
         token.expired_at = world.now() if token.state == "expired" else None
@@ -162,6 +203,7 @@ def _world_json(world: World) -> dict[str, Any]:
             "section_id": row.course_section_id,
             "type": row.type,
             "state": row.workflow_state,
+            "created_at": row.created_at,
         }
         for row in world.enrollments.values()
     ]

@@ -10,8 +10,9 @@ from .world import World
 Row = TypeVar("Row")
 
 
-def find_user(world: World, caller: Token, text: str) -> User:
-    """A user by any form of id. Raises NotFound for a deleted user, or one found only by a deleted login."""
+def find_user(world: World, caller: Token, text: str, gone_too: bool = False) -> User:
+    """A user by any form of id. Raises NotFound for one found only by a deleted login, and, unless `gone_too`, for one
+    who was deleted or merged away."""
     if text.strip() == "self":
         user = world.users.get(caller.user_id)
     else:
@@ -26,7 +27,7 @@ def find_user(world: World, caller: Token, text: str) -> User:
             }
             login = by_form[form]() if form in by_form else None
             user = world.users[login.user_id] if login and login.workflow_state != "deleted" else None
-    if user is None or user.workflow_state == "deleted":
+    if user is None or (user.workflow_state == "deleted" and not gone_too):
         raise NotFound
     return user
 
@@ -37,10 +38,10 @@ def find_account(world: World, text: str) -> Account:
     return _find(world.accounts, text, {"sis_account_id": "sis_account_id"})
 
 
-def find_course(world: World, text: str) -> Course:
-    """A course by any form of id. Raises NotFound for a deleted one."""
+def find_course(world: World, text: str, gone_too: bool = False) -> Course:
+    """A course by any form of id. Raises NotFound for a deleted one, unless `gone_too`."""
     course = _find(world.courses, text, {"sis_course_id": "sis_course_id", "sis_integration_id": "integration_id"})
-    if course.workflow_state == "deleted":
+    if course.workflow_state == "deleted" and not gone_too:
         raise NotFound
     return course
 

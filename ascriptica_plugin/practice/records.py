@@ -13,6 +13,7 @@ ENROLLMENT_TYPES = (
     "ObserverEnrollment",
     "DesignerEnrollment",
 )
+ENROLLMENT_STATES = ("active", "invited", "creation_pending", "completed", "rejected", "inactive", "deleted")
 
 #: Everything an account admin of the practice university may do. Names: config/initializers/permissions_registry.rb.
 PERMISSIONS = frozenset(
@@ -29,7 +30,9 @@ PERMISSIONS = frozenset(
         "manage_account_settings",
         "manage_course_content_edit",
         "manage_courses_admin",
+        "manage_sections_add",
         "manage_sections_delete",
+        "manage_sections_edit",
         "manage_sis",
         "manage_students",
         "manage_user_details",
@@ -69,6 +72,8 @@ class Account:
 
 @dataclass(slots=True)
 class User:
+    """`email` is the address that Canvas shows; `other_emails` came with users who were merged into this one."""
+
     id: int
     name: str
     created_at: str
@@ -77,6 +82,7 @@ class User:
     email: str | None = None
     locale: str | None = None
     workflow_state: str = "registered"
+    other_emails: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -113,6 +119,8 @@ class Course:
 
 @dataclass(slots=True)
 class Section:
+    """A cross-listed section knows the course that it came from, `nonxlist_course_id`."""
+
     id: int
     course_id: int
     name: str
@@ -124,6 +132,7 @@ class Section:
     restrict_enrollments_to_section_dates: bool = False
     default_section: bool = False
     workflow_state: str = "active"
+    nonxlist_course_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -151,10 +160,15 @@ class Enrollment:
 
 @dataclass(slots=True)
 class Token:
-    """An access token with its owner's permissions; nobody has two tokens here."""
+    """An access token with its owner's permissions; nobody has two tokens here, unless users were merged.
+
+    `lacking`: the id of a course, as a text → the permissions that are missing there though the owner has them
+    elsewhere. A text, because the world is kept as JSON.
+    """
 
     value: str
     user_id: int
     state: str = "active"
     expired_at: str | None = None
     permissions: list[str] = field(default_factory=lambda: sorted(PERMISSIONS))
+    lacking: dict[str, list[str]] = field(default_factory=dict)

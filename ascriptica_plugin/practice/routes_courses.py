@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from . import rules
+from . import rules_courses, rules_moves
 from .api import route
 from .calls import Call
 from .ids import find_account, find_course, find_section
-from .records import Course, as_time
-from .rules import Denied, Refused, is_true, may, require
+from .records import Course, Section, as_time
+from .rules import Denied, Refused, checked_term, is_true, may, require
 from .shapes import course_json, section_json, sees_sis
 
 
@@ -34,7 +34,7 @@ def list_account_courses(call: Call, account: str) -> Any:
         ]
     term = call.params.one("search_term")
     if term is not None:
-        term = rules.checked_term(term)
+        term = checked_term(term)
         courses = [course for course in courses if _course_matches(call, course, term)]
     courses.sort(key=lambda course: (course.name.lower(), course.id))
     include = call.params.many("include")
@@ -44,9 +44,6 @@ def list_account_courses(call: Call, account: str) -> Any:
 def _course_matches(call: Call, course: Course, term: str) -> bool:
     texts = [course.name, course.course_code, course.sis_course_id if sees_sis(call.caller) else None]
     return term == str(course.id) or any(text and term in text.lower() for text in texts)
-
-
-# Courses and sections
 
 
 @route("GET", "/courses")
@@ -64,14 +61,22 @@ def show_course(call: Call, course: str) -> Any:
     return course_json(call.world, call.caller, found, call.params.many("include"))
 
 
+@route("GET", "/courses/<id:course>/permissions")
+def show_course_permissions(call: Call, course: str) -> Any:
+    """The rights of the caller's roles; that a blueprint takes no students is no matter of roles, and so not told here
+    (courses_controller.rb)."""
+    found = _readable_course(call, find_course(call.world, course))
+    return {name: may(call.caller, name, course=found) for name in call.params.many("permissions")}
+
+
 @route("PUT", "/courses/<id:course>")
 def update_course(call: Call, course: str) -> Any:
-    found = find_course(call.world, course)
-    require(call.caller, "manage_course_content_edit")
     wish = call.params.group("course")
+    found = find_course(call.world, course, gone_too=wish.get("event") == "undelete")
+    require(call.caller, "manage_course_content_edit", course=found)
     if "event" in wish:
-        require(call.caller, "change_course_state")
-        rules.change_course(call.world, found, wish["event"])
+        require(call.caller, "change_course_state", course=found)
+        rules_courses.change_course(call.world, found, wish["event"])
     for name in ("name", "course_code"):
         setattr(found, name, wish.get(name, getattr(found, name)))
     for name in ("start_at", "end_at"):
@@ -87,11 +92,11 @@ def update_course(call: Call, course: str) -> Any:
 @route("DELETE", "/courses/<id:course>")
 def delete_course(call: Call, course: str) -> Any:
     found = find_course(call.world, course)
-    require(call.caller, "change_course_state")
+    require(call.caller, "change_course_state", course=found)
     event = call.params.one("event")
     if event not in ("delete", "conclude"):
         raise Refused({"message": "Invalid event"})
-    rules.change_course(call.world, found, event)
+    rules_courses.change_course(call.world, found, event)
     return {event: True}
 
 
@@ -99,7 +104,7 @@ def delete_course(call: Call, course: str) -> Any:
 def list_sections(call: Call, course: str) -> Any:
     found = _readable_course(call, find_course(call.world, course))
     term = call.params.one("search_term")
-    term = rules.checked_term(term) if term is not None else ""
+    term = checked_term(term) if term is not None else ""
     sections = [
         section
         for section in call.world.sections_of_course[found.id]
@@ -122,9 +127,40 @@ def show_section(call: Call, section: str, course: str | None = None) -> Any:
 @route("DELETE", "/sections/<id:section>")
 def delete_section(call: Call, section: str) -> Any:
     found = find_section(call.world, section)
-    require(call.caller, "manage_sections_delete")
-    rules.delete_section(call.world, found)
+    require(call.caller, "manage_sections_delete", course=call.world.courses[found.course_id])
+    rules_courses.delete_section(call.world, found)
     return section_json(call.world, call.caller, found)
+
+
+@route("POST", "/courses/<id:course>/sections")
+def create_section(call: Call, course: str) -> Any:
+    found = find_course(call.world, course)
+    require(call.caller, "manage_sections_add", course=found)
+    section = rules_courses.create_section(call.world, call.caller, found, call.params.group("course_section"))
+    return section_json(call.world, call.caller, section)
+
+
+@route("POST", "/sections/<id:section>/crosslist/<id:course>")
+def crosslist_section(call: Call, section: str, course: str) -> Any:
+    found, new_home = find_section(call.world, section), find_course(call.world, course)
+    _may_move(call, found, new_home)
+    rules_moves.crosslist(call.world, found, new_home)
+    return section_json(call.world, call.caller, found)
+
+
+@route("DELETE", "/sections/<id:section>/crosslist")
+def uncrosslist_section(call: Call, section: str) -> Any:
+    found = find_section(call.world, section)
+    if found.nonxlist_course_id is not None:
+        _may_move(call, found, call.world.courses[found.nonxlist_course_id])
+    rules_moves.uncrosslist(call.world, found)
+    return section_json(call.world, call.caller, found)
+
+
+def _may_move(call: Call, section: Section, new_home: Course) -> None:
+    """A section is edited, and the course that it goes to is managed (sections_controller.rb)."""
+    require(call.caller, "manage_sections_edit", course=call.world.courses[section.course_id])
+    require(call.caller, "manage_courses_admin", course=new_home)
 
 
 def _readable_course(call: Call, course: Course) -> Course:

@@ -1,8 +1,9 @@
 """The API's routes for enrollments (enrollments_api_controller.rb)."""
 
+from collections.abc import Callable
 from typing import Any
 
-from . import rules
+from . import rules_enrollments as rules
 from .api import route
 from .calls import Call
 from .ids import find_account, find_course, find_section, find_user, number
@@ -63,6 +64,18 @@ def reactivate_enrollment(call: Call, course: str, row: str) -> Any:
     return enrollment_json(call.world, call.caller, found, call.site)
 
 
+@route("POST", "/courses/<id:course>/enrollments/<id:row>/accept")
+def accept_invitation(call: Call, course: str, row: str) -> Any:
+    rules.answer_invitation(call.world, call.caller, _row_of_course(call, course, row), "active")
+    return {"success": True}
+
+
+@route("POST", "/courses/<id:course>/enrollments/<id:row>/reject")
+def reject_invitation(call: Call, course: str, row: str) -> Any:
+    rules.answer_invitation(call.world, call.caller, _row_of_course(call, course, row), "rejected")
+    return {"success": True}
+
+
 def _row_of_course(call: Call, course: str, text: str) -> Enrollment:
     course_id = find_course(call.world, course).id
     row = call.world.enrollments.get(number(text))
@@ -94,36 +107,42 @@ def list_section_enrollments(call: Call, section: str) -> Any:
 
 @route("GET", "/users/<id:user>/enrollments")
 def list_user_enrollments(call: Call, user: str) -> Any:
-    return _list_rows(call, user=find_user(call.world, call.caller, user))
+    return _list_rows(call, user=find_user(call.world, call.caller, user, gone_too=True))
 
 
 def _list_rows(
     call: Call, course: Course | None = None, section: Section | None = None, user: User | None = None
 ) -> Any:
     world, params = call.world, call.params
-    asked_user = params.one("user_id")
-    user = find_user(world, call.caller, asked_user) if asked_user else user
+    if params.one("user_id"):
+        user = find_user(world, call.caller, params.one("user_id") or "", gone_too=True)
     own = user is not None and user.id == call.caller.user_id
     if not own:
-        require(call.caller, "read_roster")
-    states = _states(call, own, by_user_id=asked_user is not None)
-    types = _types(call)
-    rows = world.rows_of(course_id=course.id if course else None, user_id=user.id if user else None)
-    chosen = _by_sis_ids(
-        call,
-        [
-            row
-            for row in rows
-            if (not types or row.type in types)
+        require(call.caller, "read_roster", course=course)
+    states, types = _states(call, own, of_one_user=user is not None), _types(call)
+    has_sis_ids = _sis_ids(call)
+
+    def wanted(row: Enrollment) -> bool:
+        return (
+            (not types or row.type in types)
             and (section is None or row.course_section_id == section.id)
             and _state_as_seen(world, row, own) in states
-        ],
-    )
-    keyed = (((row.type, world.users[row.user_id].sortable_name.lower(), row.id), row) for row in chosen)
-    return [enrollment_json(world, call.caller, row, call.site, with_user=True) for row in call.bookmarked(keyed)]
+            and has_sis_ids(row)
+        )
+
+    if user is None and course:
+        rows = world.roster(course.id)
+    elif user is None or user.workflow_state == "deleted":
+        # A user who was deleted or merged away has no list, though deleted enrollments stay.
+        rows = []
+    else:
+        rows = world.in_order(world.rows_of(course_id=course.id if course else None, user_id=user.id))
+    return [
+        enrollment_json(world, call.caller, row, call.site, with_user=True) for row in call.bookmarked(rows, wanted)
+    ]
 
 
-def _states(call: Call, own: bool, by_user_id: bool) -> set[str]:
+def _states(call: Call, own: bool, of_one_user: bool) -> set[str]:
     asked = call.params.many("state")
     if own and asked:
         for state in asked:
@@ -132,7 +151,7 @@ def _states(call: Call, own: bool, by_user_id: bool) -> set[str]:
         return set().union(*(OWN_STATES[state] for state in asked))
     if asked:
         return set(asked)
-    if by_user_id:
+    if of_one_user:
         return {"active", "invited"}
     return set(LISTED_STATES if call.caller.permissions else LISTED_STATES[:3])
 
@@ -155,19 +174,18 @@ def _types(call: Call) -> set[str]:
     return roles or set(call.params.many("type"))
 
 
-def _by_sis_ids(call: Call, rows: list[Enrollment]) -> list[Enrollment]:
+def _sis_ids(call: Call) -> Callable[[Enrollment], bool]:
+    """What tells whether an enrollment has the SIS ids that are asked for."""
     world = call.world
-    wanted = {name: set(call.params.many(name)) for name in ("sis_user_id", "sis_section_id", "sis_course_id")}
-    if not any(wanted.values()):
-        return rows
+    users, sections, courses = (set(call.params.many(f"sis_{kind}_id")) for kind in ("user", "section", "course"))
+    if not (users or sections or courses):
+        return lambda row: True
     if not sees_sis(call.caller):
         raise Refused({"message": "Insufficient permissions to filter by SIS fields"})
-    logins = (world.login_by_sis_id.get(text) for text in wanted["sis_user_id"])
-    users = {login.user_id for login in logins if login}
-    if wanted["sis_user_id"]:
-        rows = [row for row in rows if row.user_id in users]
-    if wanted["sis_section_id"]:
-        rows = [row for row in rows if world.sections[row.course_section_id].sis_section_id in wanted["sis_section_id"]]
-    if wanted["sis_course_id"]:
-        rows = [row for row in rows if world.courses[row.course_id].sis_course_id in wanted["sis_course_id"]]
-    return rows
+    logins = (world.login_by_sis_id.get(text) for text in users)
+    user_ids = {login.user_id for login in logins if login}
+    return lambda row: (
+        (not users or row.user_id in user_ids)
+        and (not sections or world.sections[row.course_section_id].sis_section_id in sections)
+        and (not courses or world.courses[row.course_id].sis_course_id in courses)
+    )

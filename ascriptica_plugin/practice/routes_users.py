@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from . import rules
+from . import rules_users as rules
 from .api import route
 from .calls import Call
 from .ids import find_account, find_user, number
 from .records import Account, Login, User
 from .rules import Denied, NotFound, Refused, is_true, may, require
+from .rules_moves import merge_users as merge
 from .shapes import account_json, login_json, user_json
 
 
@@ -31,7 +32,7 @@ def merge_users(call: Call, user: str, target: str) -> Any:
     require(call.caller, "manage_user_logins")
     if source is target_user:
         raise Refused({"message": "A user can't be merged into himself"})
-    rules.merge_users(call.world, source, target_user)
+    merge(call.world, source, target_user)
     return user_json(call.world, call.caller, target_user, call.site)
 
 
@@ -42,6 +43,20 @@ def list_user_logins(call: Call, user: str) -> Any:
         require(call.caller, "view_user_logins", "manage_user_logins")
     logins = [login for login in call.world.logins_of_user[found.id] if login.workflow_state != "deleted"]
     return [login_json(call.world, login) for login in call.numbered(logins)]
+
+
+@route("DELETE", "/users/<id:user>/logins/<id:login>")
+def delete_login(call: Call, user: str, login: str) -> Any:
+    owner, found = find_user(call.world, call.caller, user), call.world.logins.get(number(login))
+    require(call.caller, "manage_user_logins")
+    logins = [one for one in call.world.logins_of_user[owner.id] if one.workflow_state != "deleted"]
+    if found not in logins:
+        raise NotFound
+    if len(logins) == 1:
+        message = "Users must have at least one login"
+        raise Refused({"errors": {"base": [{"attribute": "base", "type": message, "message": message}]}})
+    rules.delete_login(call.world, found)
+    return login_json(call.world, found)
 
 
 @route("GET", "/accounts/<id:account>/users")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .records import PERMISSIONS, Account, Course, Enrollment, Token, as_time
-from .rules import delete_login, delete_user
+from .rules_users import delete_login, delete_user
 from .world import TERM_ID, World
 
 Given = Mapping[str, Any]
@@ -28,7 +28,7 @@ PARTS = {
     },
     "sections": {"name", "sis_section_id", "end_at", "restrict_enrollments_to_section_dates", "deleted"},
     "enrollments": {"user", "course", "section", "type", "state"},
-    "token": {"permissions", "without", "state", "user"},
+    "token": {"permissions", "without", "state", "user", "lacking"},
     "throttle": {"enabled", "hwm", "status"},
 }
 
@@ -173,6 +173,8 @@ class _Seeds:
         self.ids["caller"] = owner.id
         allowed = set(wanted.get("permissions", PERMISSIONS)) - set(wanted.get("without", ()))
         token = Token(secrets.token_urlsafe(48), owner.id, wanted.get("state", "active"), permissions=sorted(allowed))
+        for course, names in wanted.get("lacking", {}).items():
+            token.lacking[str(self.ids[f"course.{course}"])] = sorted(names)
         if token.state == "expired":
             token.expired_at = world.now()
         world.add(token)

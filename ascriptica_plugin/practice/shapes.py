@@ -3,7 +3,8 @@
 from typing import Any
 
 from .records import Account, Course, Enrollment, Login, Section, Token, User
-from .rules import is_concluded, may
+from .rules import may
+from .rules_enrollments import is_concluded
 from .world import ROLE_IDS, World
 
 Json = dict[str, Any]
@@ -131,7 +132,7 @@ def section_json(world: World, caller: Token, section: Section) -> Json:
         "end_at": section.end_at,
         "created_at": section.created_at,
         "restrict_enrollments_to_section_dates": section.restrict_enrollments_to_section_dates,
-        "nonxlist_course_id": None,
+        "nonxlist_course_id": section.nonxlist_course_id,
     }
     if sees_sis(caller):
         shape["sis_section_id"] = section.sis_section_id

@@ -1,5 +1,6 @@
 """What every API request to the practice Canvas goes through: call log, throttle, latency, faults. Plain WSGI."""
 
+import hmac
 import threading
 import time
 from collections import defaultdict, deque
@@ -110,7 +111,11 @@ class CallLog:
 
 
 class Traffic:
-    """WSGI middleware around the whole app; only requests under /api/v1 are touched."""
+    """WSGI middleware around the whole app; only requests under /api/v1 are touched.
+
+    A request with the admin's token and the header `Practice-Hand` is a person's doing in Canvas: it is not counted,
+    meets no fault, and may do everything, whatever the token's state and permissions are at the moment.
+    """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], world: World) -> None:
         self.app, self.world = app, world
@@ -132,6 +137,10 @@ class Traffic:
         # Routes see the path as it was sent, so that an id may contain an encoded slash; their converter decodes it.
         environ["practice.path"] = path
         environ["PATH_INFO"] = path.removesuffix(".json")
+        token = (presented_token(environ) or "").encode()
+        if "HTTP_PRACTICE_HAND" in environ and hmac.compare_digest(token, self.world.admin_token.encode()):
+            environ["practice.hand"] = True
+            return self._carried_out(environ)(environ, start_response)
         path, method = path.removeprefix(API), environ["REQUEST_METHOD"]
         entry = self.calls.begin(method, path, environ.get("QUERY_STRING", ""))
         try:

@@ -8,12 +8,16 @@ import os
 import secrets
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, Token, User, sortable
+
+SortKey = tuple[str, str, int]
 
 ROOT_ACCOUNT_ID = 100
 ADMIN_USER_ID = 101
@@ -38,7 +42,7 @@ class World:
     """Everything the practice Canvas knows.
 
     One sequence numbers all rows and never starts again, so an id of the wrong kind, or of an earlier world, is not
-    found, instead of being another row's.
+    found, instead of being another row's. Only a restored snapshot gives ids out again.
     """
 
     def __init__(self, data_file: Path | None = None, admin_token: str | None = None) -> None:
@@ -66,6 +70,7 @@ class World:
         self.enrollments: dict[int, Enrollment] = {}
         self.tokens: dict[str, Token] = {}
         self.mails = 0
+        self.snapshot: str | None = None
         self._empty_indexes()
         now = self.now()
         self.add(Account(ROOT_ACCOUNT_ID, "Practice University", now))
@@ -149,37 +154,55 @@ class World:
         return self.add_section(course, course.name, default_section=True)
 
     def login_of(self, user: User) -> Login | None:
-        """The login that Canvas shows for a user: one with a SIS id first (lib/sis_pseudonym.rb)."""
+        """The login that Canvas shows for a user: the first with a SIS id, else the first (lib/sis_pseudonym.rb)."""
         logins = [login for login in self.logins_of_user[user.id] if login.workflow_state != "deleted"]
-        return min(logins, key=lambda login: (login.sis_user_id is None, login.id), default=None)
+        return min(logins, key=lambda login: login.sis_user_id is None, default=None)
 
     def rows_of(self, *, course_id: int | None = None, user_id: int | None = None) -> list[Enrollment]:
         """All enrollments, in any state, of a course, of a user, or of a user in a course."""
         if user_id is not None:
-            return [row for row in self.enrollments_of_user[user_id] if course_id in (None, row.course_id)]
-        return list(self.enrollments_of_course[course_id]) if course_id is not None else []
+            return [row for row in self.enrollments_of_user[user_id].values() if course_id in (None, row.course_id)]
+        return list(self.enrollments_of_course[course_id].values()) if course_id is not None else []
+
+    def in_order(self, rows: Iterable[Enrollment]) -> list[tuple[SortKey, Enrollment]]:
+        """Enrollments as Canvas lists them: by type, the person's sortable name, and id."""
+        return sorted(
+            (((row.type, self.users[row.user_id].sortable_name.lower(), row.id), row) for row in rows),
+            key=itemgetter(0),
+        )
+
+    def roster(self, course_id: int) -> list[tuple[SortKey, Enrollment]]:
+        """All enrollments of a course, `in_order`. Kept until one is added or moved or somebody's name changes, because
+        clients read page after page of a large course."""
+        if course_id not in self._rosters:
+            self._rosters[course_id] = self.in_order(self.enrollments_of_course[course_id].values())
+        return self._rosters[course_id]
 
     # Indexes
 
     def _empty_indexes(self) -> None:
         self.logins_of_user: dict[int, list[Login]] = defaultdict(list)
         self.sections_of_course: dict[int, list[Section]] = defaultdict(list)
-        self.enrollments_of_course: dict[int, list[Enrollment]] = defaultdict(list)
-        self.enrollments_of_user: dict[int, list[Enrollment]] = defaultdict(list)
+        self.enrollments_of_course: dict[int, dict[int, Enrollment]] = defaultdict(dict)
+        self.enrollments_of_user: dict[int, dict[int, Enrollment]] = defaultdict(dict)
         self.enrollment_by_key: dict[tuple, Enrollment] = {}
         self.login_by_unique_id: dict[str, Login] = {}
         self.login_by_sis_id: dict[str, Login] = {}
-        #: user id -> all searchable texts, in lower case; `rules.search_users` then checks the permissions.
+        #: user id -> all searchable texts, in lower case; `rules_users.search_users` then checks the permissions.
         self.user_texts: dict[int, str] = {}
+        self._rosters: dict[int, list[tuple[SortKey, Enrollment]]] = {}
 
     def index_user(self, user: User) -> None:
         logins = self.logins_of_user[user.id]
         parts = [
             user.name,
             user.email,
+            *user.other_emails,
             *(part for login in logins for part in (login.unique_id, login.sis_user_id, login.integration_id)),
         ]
         self.user_texts[user.id] = "\n".join(part for part in parts if part).lower()
+        for row in self.enrollments_of_user[user.id].values():
+            self._rosters.pop(row.course_id, None)
 
     def index_login(self, login: Login) -> None:
         """Names are unique, ignoring case, among logins not deleted; SIS ids among all (models/pseudonym.rb)."""
@@ -197,16 +220,19 @@ class World:
             del self.login_by_sis_id[login.sis_user_id]
 
     def index_enrollment(self, row: Enrollment) -> None:
-        self.enrollments_of_course[row.course_id].append(row)
-        self.enrollments_of_user[row.user_id].append(row)
+        self.enrollments_of_course[row.course_id][row.id] = row
+        self.enrollments_of_user[row.user_id][row.id] = row
         self.enrollment_by_key[row.key] = row
+        self._rosters.pop(row.course_id, None)
 
-    def move_enrollment(self, row: Enrollment, user_id: int) -> None:
-        """Give a row to another user."""
-        self.enrollments_of_course[row.course_id].remove(row)
-        self.enrollments_of_user[row.user_id].remove(row)
+    def move_enrollment(self, row: Enrollment, **new_place: int) -> None:
+        """Give a row another user, course or observed person."""
+        del self.enrollments_of_course[row.course_id][row.id]
+        del self.enrollments_of_user[row.user_id][row.id]
         del self.enrollment_by_key[row.key]
-        row.user_id = user_id
+        self._rosters.pop(row.course_id, None)
+        for name, number in new_place.items():
+            setattr(row, name, number)
         self.index_enrollment(row)
 
     # Keeping
@@ -221,16 +247,30 @@ class World:
         with self.lock:
             if self._kept_changes == self.changes:
                 return
-            kept: dict = {"admin_token": self.admin_token, "next_id": self.next_id, "mails": self.mails}
-            kept |= {kind: [asdict(row) for row in getattr(self, kind).values()] for kind in KINDS}
             draft = self.data_file.with_name(self.data_file.name + ".new")
             draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The file holds the token, so other users must not be able to read it, not even for a moment.
             draft.unlink(missing_ok=True)
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                json.dump(kept, file)
+                json.dump(self._kept(), file)
             draft.replace(self.data_file)
             self._kept_changes = self.changes
+
+    def take_snapshot(self) -> None:
+        """Remember the world as it is, in place of an earlier snapshot; it ends with the process."""
+        self.snapshot = json.dumps(self._kept())
+
+    def restore_snapshot(self) -> None:
+        """The world as it was at the snapshot, as after a restored backup: ids are given out again. Raises ValueError
+        if there is no snapshot."""
+        if self.snapshot is None:
+            raise ValueError("there is no snapshot")
+        self._restore(json.loads(self.snapshot))
+        self.changed()
+
+    def _kept(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {"admin_token": self.admin_token, "next_id": self.next_id, "mails": self.mails}
+        return kept | {kind: [asdict(row) for row in getattr(self, kind).values()] for kind in KINDS}
 
     def _read(self) -> dict:
         if self.data_file is None or not self.data_file.exists():
