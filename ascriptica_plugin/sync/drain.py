@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
     OperationalError,
     SQLAlchemyError,
@@ -183,6 +184,7 @@ class _Drain:
         """Handle the answers, store what they said, and take up the next seats."""
         enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
         self.context.known.clear()
+        self.context.learned.clear()
         self.context.known.update(rows.known(self.session, self.connection_id, enrolled))
         heard = [task for one in answered for task in self._hear(one)]
         self._start_small_tasks(heard)
@@ -212,7 +214,7 @@ class _Drain:
         """Roll back, or raise the error if it is about the database rather than one row."""
         # A StatementError that is no DBAPIError was raised here, by a value of this row that no column can hold.
         of_database = isinstance(error, DBAPIError) or not isinstance(error, StatementError)
-        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError) and of_database:
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError | IntegrityError) and of_database:
             raise error
         self.session.rollback()
 

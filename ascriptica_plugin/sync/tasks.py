@@ -55,6 +55,8 @@ class Context:
     """Since when we know that Canvas came back from a backup, until everything was read again."""
     known: dict[int, Known] = field(default_factory=dict)
     """What is stored about the rows in the latest answers, by their ids."""
+    learned: dict[int, int] = field(default_factory=dict)
+    """Who was found to be which Canvas user in the latest answers, by the user's id: participants."""
 
     def go_by(self, settings: Settings) -> None:
         """Follow these Course Settings from now on."""

@@ -107,6 +107,8 @@ def _user(at: str | int) -> Walk:
 
 def _is(context: Context, work: Work, user: User, how: str) -> Walk:
     """Note that the participant is this user, unless another participant is it."""
+    if context.learned.setdefault(user.id, work.participant_id) != work.participant_id:
+        raise _ask(work, "same_user", [user])
     holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
     if holder is not None:
         if not (holder.may_yield and (yield from _yields(context, holder, user))):
