@@ -21,14 +21,14 @@ import wsgi
 from ascriptica_plugin import Person, clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import standing
-from ascriptica_plugin.office import activity, courses, registrations
+from ascriptica_plugin.office import activity, answers, courses, registrations
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.sync import checking, connecting, drain, erasing
 from ascriptica_plugin.sync.clients import Canvases
-from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
-from ascriptica_plugin.tables.office import Association, Course, LogEntry, Registration
+from ascriptica_plugin.tables.canvas import Connection, Match, Seat, load_settings
+from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 
 from .practice_canvas import Practice
 
@@ -149,6 +149,20 @@ class Office:
         if drain.drain(self.session, self.canvases, stop, lambda: self.now):
             erasing.erase_people(self.session, lambda: self.now)
         return self.canvas.calls() if self.canvas else []
+
+    def one_person(self, email: str = "kim@example.org") -> None:
+        """Answer that all participants with this email who are asked about are one person."""
+        settings = load_settings(self.session)
+        asked = self.session.scalars(
+            select(Match).join(Match.participant).where(Match.question == "same_user", Participant.email == email)
+        )
+        for match in asked.all():
+            user = match.candidates[0]["id"]
+            who = match.participant
+            answers.choose(
+                self.session, settings.connection_id, who, self.now, "a@x", canvas_user_id=user, same_person=True
+            )
+        self.session.commit()
 
     def seats(self) -> list[Seat]:
         self.session.expire_all()

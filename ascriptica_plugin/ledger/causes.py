@@ -156,6 +156,13 @@ CAUSES: dict[str, Cause] = {
         of_one=True,
         asks=True,
     ),
+    "no_answer": Cause(
+        "Canvas does not answer about these people",
+        "Canvas works, and fails at this: {detail} There is nothing to do, we keep trying. If it stays, ask the people "
+        "who run Canvas.",
+        SOON,
+        of_one=True,
+    ),
     "refused": Cause(
         "Canvas refused",
         "Canvas's answer is shown beside each person. Correct what it names, then try again.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, select
+from sqlalchemy import Boolean, Select, and_, bindparam, exists, false, func, select
 from sqlalchemy.orm import Session, aliased
 
 from ..canvas.shapes import User, address_of
@@ -41,11 +41,11 @@ class Who:
     how: str | None = None
     from_sis_user_id: str | None = None
     from_email: str | None = None
-    doubted: bool | None = False
+    doubted: bool = False
     question: str | None = None
-    create_new: bool | None = False
+    create_new: bool = False
     login_sent: str | None = None
-    created_by_us: bool | None = False
+    created_by_us: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,6 +235,11 @@ def sis_address(work: Work) -> str | None:
     return address_of(work.sis_user_id, None)
 
 
+def _or_false(column: Any) -> Any:
+    """A flag of a match is False where there is no match."""
+    return func.coalesce(column, false()) if isinstance(column.type, Boolean) else column
+
+
 def _load_statement() -> Select:
     here, older = aliased(Claim), aliased(Claim)
     moving = exists().where(
@@ -284,7 +289,7 @@ def _load_statement() -> Select:
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             moving,
             leaves,
-            *(getattr(Match, name) for name in OF_WHO),
+            *(_or_false(getattr(Match, name)) for name in OF_WHO),
             *(getattr(Request, name) for name in OF_REQUEST),
             *(getattr(CanvasRow, name) for name in OF_ROW),
         )

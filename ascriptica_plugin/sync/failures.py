@@ -3,8 +3,9 @@
 | error | may be all of Canvas | counts | gives up | cause, and who acts: `ledger.causes` |
 |---|---|---|---|---|
 | Throttled | no | no | no | the flight slows down |
-| CanvasDown, AddressRefused, TokenRefused | yes, until a probe says no | else as Refused | | the connection is held |
+| CanvasDown, AddressRefused, TokenRefused | yes, until a probe says no | no | no | the connection is held |
 | Stuck, PermissionMissing | no | no | no | the seat is held for what it names |
+| CanvasDown of one seat | no | for the pause only | no | no_answer |
 | Refused and any other CanvasError | no | yes | after `retry.TRIES` | refused |
 | anything else | no | for the pause only | no | our_fault |
 """
@@ -54,6 +55,8 @@ def of_seat(error: BaseException, attempts: int) -> Failure:
         return Failure("permission_missing", "to see courses and people", str(error))
     if not isinstance(error, CanvasError):
         return Failure("our_fault", "", type(error).__name__, retry.back_off(attempts), unforeseen=True)
+    if isinstance(error, CanvasDown):
+        return Failure("no_answer", "", str(error), retry.back_off(attempts))
     if attempts + 1 >= retry.TRIES:
         return Failure("refused", "", str(error), parked=True)
     return Failure("refused", "", str(error), retry.back_off(attempts))

@@ -51,7 +51,9 @@ def identify(context: Context, work: Work) -> Walk:
             yield from _is(context, work, user, who.how)
             return
         work.is_nobody()
-    users, how = yield from _candidates(context, work.sis_user_id, work.email)
+    # Whom we are about to create has no second login either: Canvas says so.
+    thorough = who.canvas_user_id is not None or not context.create_users
+    users, how = yield from _candidates(context, work.sis_user_id, work.email, thorough)
     strangers = [user for user in users if how != "sis" and _has_other_sis_id(user, work.sis_user_id)]
     if who.doubted and len(users) > 1:
         users = [user for user in users if user.id == who.canvas_user_id] or users
@@ -71,8 +73,10 @@ def identify(context: Context, work: Work) -> Walk:
         raise _ask(work, "still", [known] if known else [])
 
 
-def _candidates(context: Context, sis_user_id: str | None, email: str) -> Walk:
+def _candidates(context: Context, sis_user_id: str | None, email: str, thorough: bool) -> Walk:
     """The Canvas users whom a SIS ID leads to, or if there is none, an email; and how: sis, login or email.
+
+    The search shows only the first login of a user; being `thorough` costs one call more.
 
     Raises Stuck if the token does not show enough to decide.
     """
@@ -91,8 +95,8 @@ def _candidates(context: Context, sis_user_id: str | None, email: str) -> Walk:
         # Canvas found somebody by a value that we can't see, perhaps by the email.
         raise Stuck("permission_missing", "read_email_addresses", "The search can't see email addresses.")
     by_login = found and (found[0].login_id or "").casefold() == email.casefold()
-    if not found and (user := (yield from _user(f"sis_login_id:{email}"))):
-        # A second login, for example of a user who was merged: the search shows only the first.
+    if not found and thorough and (user := (yield from _user(f"sis_login_id:{email}"))):
+        # A second login, for example of a user who was merged.
         return [user], "login"
     return found, "login" if by_login else "email"
 
@@ -115,12 +119,13 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
             raise _ask(work, "same_user", [user])
         work.yields.append(holder.participant_id)
     who = work.who
-    if who.created_by_us and user.id == who.canvas_user_id:
-        how = "created"
-    login_sent = (who.login_sent or "").casefold()
     ours = who.created_by_us and user.id == who.canvas_user_id
-    ours = ours or (bool(login_sent) and who.canvas_user_id is None and login_sent in _names(user) and _was_out(work))
-    work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours)
+    if _was_out(work) and who.canvas_user_id is None and (who.login_sent or "").casefold() in _names(user):
+        # Our request to create the user was carried out, and its answer lost. A repeat would be refused as taken.
+        ours = True
+        work.hear()
+    sent = {"name_sent": work.name, "email_sent": who.login_sent} if ours and who.canvas_user_id is None else {}
+    work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours, **sent)
 
 
 def _was_out(work: Work) -> bool:
@@ -131,7 +136,7 @@ def _was_out(work: Work) -> bool:
 def _yields(context: Context, holder: Holder, user: User) -> Walk:
     """Whether a stale match of another participant gives way: what they have now leads to somebody else, or nobody."""
     try:
-        users, _ = yield from _candidates(context, holder.sis_user_id, holder.email)
+        users, _ = yield from _candidates(context, holder.sis_user_id, holder.email, thorough=True)
     except Stuck:
         return False
     return user.id not in [one.id for one in users]

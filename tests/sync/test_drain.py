@@ -25,7 +25,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
     office.deliver()
     for who in ("kim", "lou"):
         office.register(course, who)
-    lou, lou_is_in = canvas.ids["user.lou"], threading.Event()
+    lou, lou_is_in = "sis_login_id:lou@example.org", threading.Event()
     enroll, settle = CanvasClient.enroll, settling.settle
 
     def slow_for_lou(self, course_id, user_id, *args, **how):

@@ -49,13 +49,12 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
     for _ in range(retry.TRIES):
         office.later(minutes=20)
         office.deliver()
-    assert office.status()["seats"]["parked"] == 1
-    office.later(days=1)
-    assert office.deliver() == []
+    # Canvas may be at fault for hours. Nobody is given up for that.
+    assert office.status()["seats"]["due"] + office.status()["seats"]["held"] == 1
+    assert [seat.cause for seat in office.seats()] == ["no_answer", None]
 
     canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
-    due.release(office.session)
-    office.session.commit()
+    office.later(minutes=20)
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
 

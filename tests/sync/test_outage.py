@@ -37,6 +37,8 @@ def test_canvas_down_holds_all_counts_nothing_and_heals_by_itself(office, canvas
     office.deliver()
     assert office.status() | {"hold": None} == {
         "seats": {"due": 0, "held": 0, "parked": 0, "enrolled": 3, "removed": 0},
+        "questions": 0,
+        "changed_in_canvas": 0,
         "oldest_due_seconds": None,
         "connection": "ok",
         "hold": None,

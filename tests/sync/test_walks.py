@@ -171,6 +171,9 @@ def test_two_participants_who_are_one_canvas_user_share_the_enrollment(office, c
     office.register(one, "kim")
     office.register(two, "kim", key="kim at work")
     office.deliver()
+    assert [seat.cause for seat in office.seats()] == [None, "same_user"]
+    office.one_person()
+    office.deliver()
     office.withdraw(one, "kim")
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
@@ -186,6 +189,8 @@ def one_row(office, canvas):
     for course, key in ((one, "kim"), (two, "kim at work")):
         office.register(course, "kim", key=key)
         office.deliver()
+        office.one_person()
+        office.deliver()
     for course, key in ((one, "kim"), (two, "kim at work")):
         office.withdraw(course, "kim", key=key)
         office.deliver()
@@ -199,6 +204,9 @@ def test_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(of
     office.deliver()
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     office.register(two, "kim", key="kim at work")
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == [None, "same_user"]
+    office.one_person()
     office.deliver()
     office.withdraw(one, "kim")
     office.deliver()
