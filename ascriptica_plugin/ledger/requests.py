@@ -6,7 +6,7 @@ out until Canvas can't carry it out any more; then we look what came of it. Neve
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -75,6 +75,26 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
     )
     found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over)
     return [(row[0], row[1]) for row in session.execute(found.order_by(Request.until_at).limit(limit))]
+
+
+class Out(NamedTuple):
+    """A request that is out."""
+
+    kind: str
+    participant_id: int | None
+    seat_id: int | None
+    address: str
+    canvas_user_id: int | None
+    canvas_course_id: int | None
+    canvas_section_id: int | None
+    canvas_enrollment_id: int | None
+    first_sent_at: datetime
+
+
+def get(session: Session, request_id: int) -> Out | None:
+    """A request that is out, unless it was crossed out meanwhile."""
+    found = session.execute(select(*(_request.c[name] for name in Out._fields)).where(_request.c.id == request_id))
+    return next((Out._make(row) for row in found), None)
 
 
 def put_off(session: Session, request_id: int, until: datetime) -> None:
