@@ -23,7 +23,7 @@ from sqlalchemy import event, insert, text
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Match, Claim, Connection, Seat, load_settings
+from ascriptica_plugin.tables.canvas import Claim, Connection, Match, Seat, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables

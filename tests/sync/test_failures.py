@@ -7,7 +7,6 @@ import pytest
 from ascriptica_plugin import retry
 from ascriptica_plugin.canvas import errors
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.ledger import due
 from ascriptica_plugin.sync import failures, users
 
 from ..office_at_work import connection_of
