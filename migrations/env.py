@@ -7,7 +7,6 @@ from alembic import context
 
 from ascriptica_plugin.tables.columns import Base
 
-
 LEFT_FOR_ONE_RELEASE = {
     ("ascriptica_seat", name)
     for name in ("first_tried_at", "in_doubt_until", "in_doubt_enrolls", "granted", "enrolled", "kept")

@@ -6,9 +6,9 @@ out until Canvas can't carry it out any more; then we look what came of it. Neve
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -18,10 +18,10 @@ from .work import Work
 
 _request = cast(Table, Request.__table__)
 
-_ABOUT = and_(_request.c.connection_id == bindparam("on_connection"), _request.c.participant_id == bindparam("about"))
-_CROSS_OUT = delete(_request).where(_ABOUT)
-_REMEMBER_ANSWER = update(_request).where(_ABOUT).values(answered=True)
-_REPEAT = update(_request).where(_ABOUT).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
+_THIS = _request.c.id == bindparam("request_id")
+_CROSS_OUT = delete(_request).where(_THIS)
+_REMEMBER_ANSWER = update(_request).where(_THIS).values(answered=True)
+_REPEAT = update(_request).where(_THIS).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
 _WRITE_DOWN = insert(_request)
 
 
@@ -35,12 +35,11 @@ def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
     repeated: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for work in works:
-        about = {"on_connection": connection_id, "about": work.participant_id}
-        if work.answered:
-            (over if work.over else answered).append(about)
+        if work.answered is not None:
+            (over if work.is_over else answered).append({"request_id": work.answered})
         if work.sends is not None:
             if work.sends["tries"] > 1:
-                repeated.append({**about, "until": work.sends["until_at"]})
+                repeated.append({"request_id": work.sends["id"], "until": work.sends["until_at"]})
             else:
                 new.append({**work.sends, "connection_id": connection_id, "participant_id": work.participant_id})
     if over:
@@ -75,6 +74,26 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
     )
     found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over)
     return [(row[0], row[1]) for row in session.execute(found.order_by(Request.until_at).limit(limit))]
+
+
+class Out(NamedTuple):
+    """A request that is out."""
+
+    kind: str
+    participant_id: int | None
+    seat_id: int | None
+    address: str
+    canvas_user_id: int | None
+    canvas_course_id: int | None
+    canvas_section_id: int | None
+    canvas_enrollment_id: int | None
+    first_sent_at: datetime
+
+
+def get(session: Session, request_id: int) -> Out | None:
+    """A request that is out, unless it was crossed out meanwhile."""
+    found = session.execute(select(*(_request.c[name] for name in Out._fields)).where(_request.c.id == request_id))
+    return next((Out._make(row) for row in found), None)
 
 
 def put_off(session: Session, request_id: int, until: datetime) -> None:

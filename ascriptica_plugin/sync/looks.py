@@ -1,5 +1,6 @@
 """Looks at what became of requests that were never answered, and at people about whom something has changed."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import cast
@@ -11,11 +12,14 @@ from .. import retry
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment, User
 from ..ledger import claims, matches, reads, requests, rows
+from ..ledger.requests import Out
 from ..ledger.rows import Told
-from ..tables.canvas import DEFAULT_SECTION, Match, Request, Seat
+from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
 from .tasks import Walk
 from .walks import CLOCK_TOLERANCE
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -28,15 +32,16 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
 
     The look goes where the request went: a person's enrollments in all courses, one row, or a login.
     """
-    out = session.get(Request, request_id, populate_existing=True)
-    if out is None or out.until_at > now():
+    out = requests.get(session, request_id)
+    if out is None:
         return
     looks = {"enroll": _of_enrolling, "end": _of_ending, "create": _of_creating, "put_back": _put_back_again}
     try:
         yield from looks[out.kind](session, connection_id, root_id, out, now)
-    except CanvasError:
+    except CanvasError as error:
+        log.warning("What became of request %d is not known yet: %s We look again later.", request_id, error)
         requests.put_off(session, request_id, now() + retry.LOOK_UP_AGAIN)
-        raise
+        return
     requests.cross_out(session, request_id)
     if out.seat_id is not None:
         claims.look_again(session, and_(Seat.connection_id == connection_id, Seat.id == out.seat_id))
@@ -47,7 +52,7 @@ def put_off_request(session: Session, request_id: int, now: datetime) -> None:
     requests.put_off(session, request_id, now + retry.LOOK_UP_AGAIN)
 
 
-def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     at: str | int | None = out.address or out.canvas_user_id
     if at is None:
         return
@@ -73,13 +78,13 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Reque
     _store(session, connection_id, told, now())
 
 
-def _is_place(out: Request, row: Enrollment) -> bool:
+def _is_place(out: Out, row: Enrollment) -> bool:
     if out.canvas_section_id in (None, DEFAULT_SECTION):
         return row.course_id == out.canvas_course_id
     return row.section_id == out.canvas_section_id
 
 
-def _of_ending(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     number = cast(int, out.canvas_enrollment_id)
     try:
         row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
@@ -108,7 +113,7 @@ def _is_lost(session: Session, connection_id: int, number: int, now: Clock) -> W
         reads.note_restored(session, connection_id, now())
 
 
-def _of_creating(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     known = session.get(Match, (connection_id, out.participant_id), populate_existing=True)
     if known is None or known.canvas_user_id is not None:
         return
@@ -127,7 +132,7 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Reques
         session.flush()
 
 
-def _put_back_again(session: Session, connection_id: int, root_id: int, out: Request, now: Clock) -> Walk:
+def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     course_id, at, section_id = cast(int, out.canvas_course_id), out.address, out.canvas_section_id
     row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
     _store(session, connection_id, [Told(row)], now())
@@ -145,9 +150,10 @@ def person_walk(session: Session, connection_id: int, participant_id: int, now: 
         rows.doubt(session, connection_id, Match.participant_id == participant_id)
         matches.look_later(session, connection_id, participant_id, None)
         return
-    except CanvasError:
+    except CanvasError as error:
+        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, error)
         matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_UP_AGAIN)
-        raise
+        return
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
     matches.look_later(session, connection_id, participant_id, None)

@@ -7,7 +7,7 @@ import pytest
 from ascriptica_plugin import retry
 from ascriptica_plugin.canvas import errors
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.sync import failures, users
+from ascriptica_plugin.sync import failures
 
 from ..office_at_work import connection_of
 
@@ -15,7 +15,7 @@ from ..office_at_work import connection_of
 @pytest.mark.parametrize(
     ("error", "all_of_canvas", "tried_again", "cause"),
     [
-        (errors.CanvasDown("down", 500), True, True, "refused"),
+        (errors.CanvasDown("down", 500), True, True, "no_answer"),
         (errors.AddressRefused("private"), True, True, "refused"),
         (errors.TokenRefused("no", 401), True, True, "refused"),
         (errors.PermissionMissing("no", 403), False, False, "permission_missing"),
@@ -103,7 +103,6 @@ def test_a_concluded_course_waits_and_takes_everybody_once_it_is_open_again(offi
 def test_something_unforeseen_is_logged_kept_and_tried_again(office, canvas, monkeypatch, caplog):
     office.register(office.course("ART", "art"))
     with monkeypatch.context() as patch:
-        patch.setattr(users, "_describe", None)
         patch.setattr(CanvasClient, "search_users", lambda *_: 1 / 0)
         office.deliver()
     assert [(seat.cause, seat.attempts) for seat in office.seats()] == [("our_fault", 1)]

@@ -153,7 +153,7 @@ def test_a_name_that_can_not_follow_is_written_down_and_holds_up_nobody(office, 
     office.session.add(new)
     office.session.flush()
     ours = Match(connection_id=connection_id, participant_id=new.id, canvas_user_id=77, created_by_us=True)
-    ours.name_sent, ours.email_sent = "Old Name", "new@example.org"
+    ours.name_sent, ours.email_sent, ours.from_email = "Old Name", "new@example.org", "new@example.org"
     office.session.add(ours)
     office.session.commit()
     liar.lies["users/77"] = lie
