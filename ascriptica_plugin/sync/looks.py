@@ -66,7 +66,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
     told = []
     for row in theirs:
         was = known.get(row.id)
-        in_window = row.created_at >= out.first_sent_at - CLOCK_TOLERANCE
+        in_window = out.first_sent_at - CLOCK_TOLERANCE <= row.created_at <= out.carried_out_by + CLOCK_TOLERANCE
         revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
         if (in_window and _is_place(out, row)) or (revived and _is_place(out, row)):
             told.append(Told(row, granted=True, seat_id=out.seat_id))
