@@ -220,6 +220,15 @@ def downgrade() -> None:
             (SELECT r.granted FROM ascriptica_row r WHERE r.connection_id = ascriptica_seat.connection_id
                 AND r.canvas_enrollment_id = ascriptica_seat.canvas_enrollment_id), granted)"""
     )
+    op.execute(
+        """UPDATE ascriptica_seat SET
+            first_tried_at = COALESCE(
+                (SELECT q.first_sent_at FROM ascriptica_request q WHERE q.seat_id = ascriptica_seat.id),
+                CASE WHEN was_in THEN COALESCE(settled_at, changed_at) END),
+            in_doubt_until = (SELECT q.until_at FROM ascriptica_request q WHERE q.seat_id = ascriptica_seat.id),
+            in_doubt_enrolls = COALESCE(
+                (SELECT q.kind = 'enroll' FROM ascriptica_request q WHERE q.seat_id = ascriptica_seat.id), 1 = 0)"""
+    )
     for table in ("ascriptica_course_read", "ascriptica_request", "ascriptica_row"):
         op.drop_table(table)
     op.drop_column("ascriptica_seat", "was_in")

@@ -78,7 +78,7 @@ def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sen
     before = canvas.rows()
     config = migrations()
     with office.app.extensions["sqlalchemy"].engine.connect() as connection:
-        office.session.rollback()
+        office.session.remove()
         config.attributes["connection"] = connection
         alembic.command.downgrade(config, "0009")
         connection.commit()
