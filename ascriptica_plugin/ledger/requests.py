@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -18,10 +18,10 @@ from .work import Work
 
 _request = cast(Table, Request.__table__)
 
-_ABOUT = and_(_request.c.connection_id == bindparam("on_connection"), _request.c.participant_id == bindparam("about"))
-_CROSS_OUT = delete(_request).where(_ABOUT)
-_REMEMBER_ANSWER = update(_request).where(_ABOUT).values(answered=True)
-_REPEAT = update(_request).where(_ABOUT).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
+_THIS = _request.c.id == bindparam("request_id")
+_CROSS_OUT = delete(_request).where(_THIS)
+_REMEMBER_ANSWER = update(_request).where(_THIS).values(answered=True)
+_REPEAT = update(_request).where(_THIS).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
 _WRITE_DOWN = insert(_request)
 
 
@@ -35,12 +35,11 @@ def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
     repeated: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for work in works:
-        about = {"on_connection": connection_id, "about": work.participant_id}
-        if work.answered:
-            (over if work.over else answered).append(about)
+        if work.answered is not None:
+            (over if work.is_over else answered).append({"request_id": work.answered})
         if work.sends is not None:
             if work.sends["tries"] > 1:
-                repeated.append({**about, "until": work.sends["until_at"]})
+                repeated.append({"request_id": work.sends["id"], "until": work.sends["until_at"]})
             else:
                 new.append({**work.sends, "connection_id": connection_id, "participant_id": work.participant_id})
     if over:
@@ -89,6 +88,13 @@ class Out(NamedTuple):
     canvas_section_id: int | None
     canvas_enrollment_id: int | None
     first_sent_at: datetime
+    tries: int
+
+    @property
+    def carried_out_by(self) -> datetime:
+        """On Canvas's clock: nothing that Canvas made later can come of it. A repeat is sent while it is out, so each
+        try adds `retry.LATE` at most."""
+        return self.first_sent_at + self.tries * retry.LATE
 
 
 def get(session: Session, request_id: int) -> Out | None:
@@ -98,8 +104,8 @@ def get(session: Session, request_id: int) -> Out | None:
 
 
 def put_off(session: Session, request_id: int, until: datetime) -> None:
-    """Look it up later."""
-    change(session, update(Request).where(Request.id == request_id).values(until_at=until))
+    """Look it up later. Until then it counts as answered, so that it is not repeated."""
+    change(session, update(Request).where(Request.id == request_id).values(until_at=until, answered=True))
 
 
 def cross_out(session: Session, request_id: int) -> None:

@@ -88,8 +88,8 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
     # A change made meanwhile has already reset the columns of FRESH, so resetting them again loses nothing.
     for version, wanted in {(work.version, work.wanted) for work in works}:
         of_it = [work for work in works if (work.version, work.wanted) == (version, wanted)]
-        which = {"seat_ids": [work.seat_id for work in of_it], "whose": [work.participant_id for work in of_it]}
-        session.execute(_SETTLE, {**which, "loaded_version": version, "now": now, "is_in": wanted})
+        which = [work.seat_id for work in of_it]
+        session.execute(_SETTLE, {"seat_ids": which, "loaded_version": version, "now": now, "is_in": wanted})
     for work in works:
         if work.held:
             release(session, *_waits_for_the_same(connection_id, work))
@@ -101,7 +101,6 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
 _SETTLE = (
     update(_seat)
     .where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
-    .where(_seat.c.participant_id.in_(bindparam("whose", expanding=True)))
     .values(
         settled_version=bindparam("loaded_version"),
         settled_at=bindparam("now"),
@@ -170,5 +169,5 @@ def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -
 
 
 def _unless_changed(session: Session, work: Work, **values: Any) -> None:
-    as_loaded = (Seat.id == work.seat_id, Seat.participant_id == work.participant_id, Seat.version == work.version)
+    as_loaded = (Seat.id == work.seat_id, Seat.version == work.version)
     change(session, update(Seat).where(*as_loaded).values(**values))

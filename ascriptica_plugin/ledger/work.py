@@ -28,7 +28,17 @@ OF_WHO = (
     "login_sent",
     "created_by_us",
 )
-OF_REQUEST = ("kind", "seat_id", "address", "canvas_enrollment_id", "first_sent_at", "until_at", "tries", "answered")
+OF_REQUEST = (
+    "id",
+    "kind",
+    "seat_id",
+    "address",
+    "canvas_enrollment_id",
+    "first_sent_at",
+    "until_at",
+    "tries",
+    "answered",
+)
 OF_ROW = ("canvas_enrollment_id", "created_at", "state", "canvas_user_id", "canvas_course_id", "canvas_section_id")
 
 
@@ -52,6 +62,7 @@ class Who:
 class OpenRequest:
     """A request about the participant that Canvas may still carry out."""
 
+    id: int
     kind: str
     seat_id: int | None
     address: str
@@ -115,10 +126,12 @@ class Work:
     """When the latest request of the walk was first sent, on Canvas's clock."""
     sends: dict[str, Any] | None = None
     """The request that is sent next, by Request's columns."""
-    answered: bool = False
-    """The request that was out got an answer, or reached nobody."""
-    over: bool = False
-    """Nothing of it can be under way any more, so it is crossed out."""
+    asked_at: datetime | None = None
+    """When the latest request of the walk was sent, on our clock."""
+    answered: int | None = None
+    """The request that got an answer, or reached nobody."""
+    is_over: bool = False
+    """Nothing of that request can be under way any more, so it is crossed out."""
     yields: list[int] = field(default_factory=list)
     """Participants whose match gave way to this one's."""
     restored: bool = False
@@ -203,9 +216,9 @@ class Work:
             return False
         return out.seat_id == self.seat_id and (out.kind == "end") != self.wanted
 
-    def send(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any], asked_at: datetime) -> None:
         """Remember that a request is sent, by Request's columns."""
-        self.sends, self.sent_at = request, request["first_sent_at"]
+        self.sends, self.sent_at, self.asked_at = request, request["first_sent_at"], asked_at
         self.request = OpenRequest(**{name: request[name] for name in OF_REQUEST})
 
     def hear(self) -> None:
@@ -217,14 +230,14 @@ class Work:
         out = self.request
         if out is None:
             return
-        self.answered, self.over = True, out.tries == 1 or out.kind == "create"
-        self.request = None if self.over else replace(out, answered=True)
+        self.answered, self.is_over = out.id, out.tries == 1 or out.kind == "create"
+        self.request = None if self.is_over else replace(out, answered=True)
 
     def forget_notes(self) -> None:
         """They are stored now."""
         self.facts, self.who_facts = {}, {}
         self.told, self.takes, self.gone, self.yields = [], [], [], []
-        self.sends, self.answered, self.over, self.restored = None, False, False, False
+        self.sends, self.answered, self.is_over, self.restored = None, None, False, False
 
     def __str__(self) -> str:
         return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"

@@ -195,6 +195,7 @@ def forget_leftovers(session: Session, now: datetime) -> None:
     """Delete what was written about people after they were erased. Only SQLite has it: it checks no foreign keys."""
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     for statement in (
+        delete(CanvasRow).where(CanvasRow.seat_id.is_not(None), ~exists().where(Seat.id == CanvasRow.seat_id)),
         delete(Match).where(~exists().where(Participant.id == Match.participant_id)),
         delete(Request).where(
             Request.participant_id.is_not(None), ~exists().where(Participant.id == Request.participant_id)

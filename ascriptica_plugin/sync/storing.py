@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -27,6 +28,10 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
 
     `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
+    if not ours:
+        # The other worker may have learned something newer since we asked.
+        for task in tasks:
+            task.work.told = [replace(one, asked_at=task.work.asked_at or now) for one in task.work.told]
     store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]
     if ours:
@@ -48,8 +53,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     of_seats: dict[tuple, list[dict]] = {}
     for work in works:
         if work.facts:
-            seat = {"seat_id": work.seat_id, "whose": work.participant_id, **work.facts}
-            of_seats.setdefault(tuple(work.facts), []).append(seat)
+            of_seats.setdefault(tuple(work.facts), []).append({"seat_id": work.seat_id, **work.facts})
     for seats in of_seats.values():
         session.execute(_NOTE_SEAT, seats)
     rows.take(session, connection_id, {number: work.seat_id for work in works for number in work.takes})
@@ -64,8 +68,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     requests.store(session, connection_id, works)
 
 
-# SQLite gives the id of an erased person's seat to the next new seat, so the participant has to match too.
-_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"), _seat.c.participant_id == bindparam("whose"))
+_NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
 def _store_failure(session: Session, connection_id: int, work: Work, error: BaseException, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """What a drain works on: a call, the walk that it belongs to, and what walks need."""
 
+import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,6 +56,8 @@ class Context:
     """Since when we know that Canvas came back from a backup, until everything was read again."""
     known: dict[int, Known] = field(default_factory=dict)
     """What is stored about the rows in the latest answers, by their ids."""
+    closed_to_students: dict[int, bool] = field(default_factory=dict)
+    """Canvas courses that refused people during this drain, and whether they take no students at all."""
     learned: dict[int, int] = field(default_factory=dict)
     """Who was found to be which Canvas user in the latest answers, by the user's id: participants."""
 
@@ -77,14 +80,15 @@ def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> W
     `place` are the columns of `Request` that say where it goes. Raises Waits if something else about the person is out.
     """
     out = work.request
-    if kind == "put_back":
+    if kind == "put_back" and out is not None:
         # What it undoes was our mistake, and can't wait.
-        work.over, out = work.over or out is not None, None
+        work.answered, work.is_over, out = out.id, True, None
     if out is not None and not _is_repeat(out, work, kind, place):
         raise Waits(out.until_at)
     sent_at = out.first_sent_at if out is not None else (yield from context.sending())
     work.send(
         {
+            "id": out.id if out is not None else secrets.randbits(62),
             "kind": kind,
             "seat_id": work.seat_id,
             "address": "",
@@ -97,7 +101,8 @@ def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> W
             "tries": out.tries + 1 if out is not None else 1,
             "answered": False,
             **place,
-        }
+        },
+        context.now(),
     )
     try:
         answer = yield call

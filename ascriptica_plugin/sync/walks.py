@@ -104,7 +104,7 @@ def _post(context: Context, work: Work, at: str | int) -> Walk:
     except CourseConcluded as error:
         raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
     except PermissionMissing as error:
-        yield from _stop_if_closed_to_students(work, error)
+        yield from _stop_if_closed_to_students(context, work, error)
         raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
 
 
@@ -168,12 +168,14 @@ def stop_if_place_is_missing(work: Work) -> Walk:
             raise Stuck("section_missing", work.canvas_section_id, str(error)) from None
 
 
-def _stop_if_closed_to_students(work: Work, error: CanvasError) -> Walk:
+def _stop_if_closed_to_students(context: Context, work: Work, error: CanvasError) -> Walk:
     """Raise Stuck if the course is a blueprint or a template, which take no students whatever the rights are
     [models/user.rb]."""
-    try:
-        course = yield lambda canvas: canvas.course(work.canvas_course_id)
-    except CanvasError:
-        return
-    if course.takes_no_students:
+    if work.canvas_course_id not in context.closed_to_students:
+        try:
+            course = yield lambda canvas: canvas.course(work.canvas_course_id)
+        except CanvasError:
+            return
+        context.closed_to_students[work.canvas_course_id] = course.takes_no_students
+    if context.closed_to_students[work.canvas_course_id]:
         raise Stuck("course_closed_to_students", work.canvas_course_id, str(error))

@@ -185,6 +185,8 @@ class Seat(Base):
             postgresql_where=text("settled_version >= version"),
         ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
+        # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -244,7 +246,8 @@ class CanvasRow(Base):
 class Request(Base):
     """A request that may change something in Canvas, written down before it is sent, deleted once it is answered.
 
-    One at a time is open for a participant. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
+    One at a time is open for a participant. `id` is random, so that a worker that lost the lease crosses out no request
+    of another worker. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
     may still carry it out until `until_at`; then we look what came of it. `first_sent_at` is on Canvas's clock.
     `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
     """
@@ -252,7 +255,7 @@ class Request(Base):
     __tablename__ = "ascriptica_request"
     __table_args__ = (UniqueConstraint("connection_id", "participant_id", name="uq_ascriptica_request_one_a_person"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"))
     participant_id: Mapped[int | None]
     seat_id: Mapped[int | None]

@@ -24,9 +24,13 @@ def upgrade() -> None:
     _widen_matches()
     _make_tables()
     op.add_column("ascriptica_connection", sa.Column("restored_at", TIME, nullable=True))
+    op.add_column(
+        "ascriptica_association", sa.Column("missing_permissions", sa.String(255), nullable=False, server_default="")
+    )
     op.add_column("ascriptica_seat", sa.Column("was_in", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.drop_index("ix_ascriptica_seat_settled", table_name="ascriptica_seat")
-    with op.batch_alter_table("ascriptica_seat", reflect_kwargs=ALONE) as batch:
+    never_again = {"sqlite_autoincrement": True}
+    with op.batch_alter_table("ascriptica_seat", reflect_kwargs=ALONE, table_kwargs=never_again) as batch:
         for name in OLD_FLAGS:
             batch.alter_column(name, existing_type=sa.Boolean(), existing_nullable=False, server_default=sa.false())
     for carry_over in (_was_in(), _matches(), _doubles(), _rows(), _requests(), _reads()):
@@ -99,7 +103,7 @@ def _make_tables() -> None:
     )
     op.create_table(
         "ascriptica_request",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         _connection(),
         sa.Column("participant_id", sa.Integer(), nullable=True),
         sa.Column("seat_id", sa.Integer(), nullable=True),
@@ -184,9 +188,9 @@ def _rows() -> str:
 def _requests() -> str:
     """What may be under way, or was never answered: looked up before anything else about the person is sent."""
     return """
-        INSERT INTO ascriptica_request (connection_id, participant_id, seat_id, kind, address, canvas_user_id,
+        INSERT INTO ascriptica_request (id, connection_id, participant_id, seat_id, kind, address, canvas_user_id,
             canvas_course_id, canvas_section_id, canvas_enrollment_id, first_sent_at, until_at, tries, answered)
-        SELECT s.connection_id, s.participant_id, s.id,
+        SELECT s.id, s.connection_id, s.participant_id, s.id,
             CASE WHEN s.in_doubt_enrolls OR s.canvas_enrollment_id IS NULL THEN 'enroll' ELSE 'end' END,
             '', u.canvas_user_id, s.canvas_course_id, s.canvas_section_id, s.canvas_enrollment_id,
             COALESCE(s.first_tried_at, s.changed_at), COALESCE(s.in_doubt_until, s.changed_at), 2, 1 = 0
@@ -220,6 +224,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_column("ascriptica_seat", "was_in")
     op.drop_column("ascriptica_connection", "restored_at")
+    op.drop_column("ascriptica_association", "missing_permissions")
     with op.batch_alter_table("ascriptica_canvas_user", reflect_kwargs=ALONE) as batch:
         for name in ("shared", "question", "look_at", "doubted", "matched_at", "from_email", "from_sis_user_id", "how"):
             batch.drop_column(name)

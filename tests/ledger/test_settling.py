@@ -38,7 +38,7 @@ def test_a_seat_that_was_held_and_then_parked_stays_parked(office, canvas):
 def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
     art, bio = (canvas.ids[f"course.{name}"] for name in ("art", "bio"))
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
-    canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 500, "when": "before"})
+    canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 422, "when": "before"})
     for _ in range(retry.TRIES):
         office.deliver()
         office.later(minutes=20)

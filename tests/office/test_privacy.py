@@ -69,7 +69,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     [registration] = held["registrations"]
     assert (registration["code"], registration["status"]) == ("ART", "registered")
     [access] = held["canvas_access"]
-    assert (access["canvas_url"], access["enrolled"]) == (canvas.api, True)
+    assert (access["canvas_url"], access["state_in_canvas"]) == (canvas.api, "active")
     assert held["canvas_users"][0]["canvas_user_id"] == canvas.ids["user.kim"]
     told = [(entry["what"], entry["who"], entry["words"]) for entry in held["log"]]
     assert ("registered", "the participant", "") in told

@@ -168,6 +168,7 @@ def test_a_teacher_who_registers_and_withdraws_stays_a_teacher(office, canvas):
 def test_two_participants_who_are_one_canvas_user_share_the_enrollment(office, canvas):
     one, two = office.course("ART-1", "art"), office.course("ART-2", "art")
     office.register(one, "kim")
+    office.deliver()
     office.register(two, "kim", key="kim at work")
     office.deliver()
     assert [seat.cause for seat in office.seats()] == [None, "same_user"]
