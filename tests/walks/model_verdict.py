@@ -62,7 +62,8 @@ class Verdict:
             if what is None or what.connection_id != self.connection_id:
                 continue
             self._is_true(what)
-            if registration.status == "registered":
+            association = registration.course.association
+            if registration.status == "registered" and association is not None:
                 self._is_in(registration.participant, what)
 
     def _is_true(self, what: standing.Access) -> None:
@@ -85,8 +86,10 @@ class Verdict:
             return
         if match is None or match.question is not None or match.how == "admin":
             return
-        row, right = self.canvas.world.rows[seat.canvas_enrollment_id or 0], self.led_to(who)
-        user = self.canvas.world.users[row.user_id]
+        right, user = self.led_to(who), self.canvas.world.users.get(match.canvas_user_id or 0)
+        if user is None:
+            self.wrong.append(f"wrong person: {self._of(seat)} is matched with user {match.canvas_user_id}, whom nobody is")
+            return
         if user.id not in right and user.human != who.name:
             self.wrong.append(f"wrong person: {self._of(seat)} is in as user {user.id} ({user.human}), not {right}")
 

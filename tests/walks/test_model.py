@@ -317,7 +317,7 @@ class AnyHistory(RuleBasedStateMachine):
     def _meets_a_request(self, row: Row) -> None:
         """Whatever a hand lets in while something of ours about the person is out may be anybody's."""
         out = self.session.scalars(select(Request)).all()
-        named = {self.canvas.by_address(one.address) for one in out if one.address}
+        named = [self.canvas.by_address(one.address) for one in out if one.address]
         users = {user.id for user in named if user is not None} | {one.canvas_user_id for one in out}
         row.unsure = row.unsure or row.user_id in users
         self.session.commit()
