@@ -121,9 +121,20 @@ class Verdict:
         for seat in self.seats.values():
             match = self.matches.get(seat.participant_id)
             if seat.id in self.wanted and match is not None and match.canvas_user_id == row.user_id:
-                if self._fits(seat, row) or (row.moved and self.wanted):
+                if self._fits(seat, row):
                     return True
-        return False
+        return row.moved and self._may_stay(row)
+
+    def _may_stay(self, row: Row) -> bool:
+        """Whether somebody moved by a hand is registered for something in that course, or asked about."""
+        human = self.canvas.world.users[row.user_id].human
+        theirs = [seat for seat in self.seats.values() if seat.participant.name == human]
+        home = self.canvas.world.sections[row.section_id].home_id
+        return any(
+            (seat.id in self.wanted and seat.canvas_course_id in (row.course_id, home))
+            or self._waits_for_an_answer(seat)
+            for seat in theirs
+        )
 
     @staticmethod
     def _fits(seat: Seat, row: Row) -> bool:
