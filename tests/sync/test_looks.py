@@ -1,0 +1,37 @@
+"""Looks at what became of requests that were never answered, and at people about whom something has changed."""
+
+from itertools import count
+
+from sqlalchemy import select, update
+
+from ascriptica_plugin.tables.canvas import Match
+
+from ..office_at_work import Office
+
+
+def cut_off(canvas, course: str) -> None:
+    """The next request to enroll somebody there reaches nobody, and nobody says so."""
+    path = f"POST /courses/{canvas.ids[f'course.{course}']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+
+
+def in_one_and_asked_for_another(office: Office, canvas) -> None:
+    """Kim is in ART, and a request for BIO was never answered."""
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    cut_off(canvas, "bio")
+    office.register(office.course("BIO", "bio"))
+    office.deliver()
+
+
+def test_a_person_is_not_looked_at_while_a_request_about_them_is_out(office, canvas):
+    in_one_and_asked_for_another(office, canvas)
+    office.session.execute(update(Match).values(look_at=office.now))
+    office.session.commit()
+    turns = count()
+    # Nothing is to be done, so it has to end by itself.
+    office.deliver(lambda: next(turns) > 50)
+    assert next(turns) < 50
+    office.later(minutes=3)
+    office.deliver()
+    assert office.session.scalars(select(Match.look_at)).one() is None
