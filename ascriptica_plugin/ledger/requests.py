@@ -79,6 +79,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
 class Out(NamedTuple):
     """A request that is out."""
 
+    id: int
     kind: str
     participant_id: int | None
     seat_id: int | None

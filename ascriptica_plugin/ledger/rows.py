@@ -156,7 +156,9 @@ def store(session: Session, connection_id: int, told: Iterable[Told], now: datet
             if matched is not None:
                 _compare(session, connection_id, one, matched)
         values.append({"connection_id": connection_id, **as_known(one, was, now)._asdict()})
-        if was is not None and _has_changed(was, one.row):
+        # A list is read to find what was missed, also where a change was stored that nobody could judge then.
+        is_missed = one.asked_at is not None and one.row.state not in LIVE
+        if was is not None and (_has_changed(was, one.row) or is_missed):
             unsettled.append(number)
     if values:
         upsert = upsert_into(session, CanvasRow)

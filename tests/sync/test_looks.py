@@ -35,3 +35,15 @@ def test_a_person_is_not_looked_at_while_a_request_about_them_is_out(office, can
     office.later(minutes=3)
     office.deliver()
     assert office.session.scalars(select(Match.look_at)).one() is None
+
+
+def test_what_a_look_after_a_request_shows_of_other_courses_counts(office, canvas):
+    in_one_and_asked_for_another(office, canvas)
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="conclude")
+    office.later(minutes=3)
+    office.deliver()
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [
+        ("changed_in_canvas", "completed"),
+        (None, ""),
+    ]
