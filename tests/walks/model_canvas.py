@@ -4,6 +4,7 @@ Its rules are those of canvas-api.md, sections 3 and 5, and canvas-api-2.md, sec
 needs to know: who let somebody in, and whether anybody could tell. `model_client` is our way in.
 """
 
+import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -113,10 +114,8 @@ class ModelCanvas:
         while self.later and min(at for at, _ in self.later) <= until:
             self.later.sort(key=lambda one: one[0])
             self.now, act = self.later.pop(0)
-            try:
+            with contextlib.suppress(NotFound, Refused):
                 act()
-            except (NotFound, Refused):
-                pass
         self.now = max(self.now, until)
 
     @property

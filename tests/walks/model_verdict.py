@@ -88,7 +88,9 @@ class Verdict:
             return
         right, user = self.led_to(who), self.canvas.world.users.get(match.canvas_user_id or 0)
         if user is None:
-            self.wrong.append(f"wrong person: {self._of(seat)} is matched with user {match.canvas_user_id}, whom nobody is")
+            self.wrong.append(
+                f"wrong person: {self._of(seat)} is matched with user {match.canvas_user_id}, whom nobody is"
+            )
             return
         if user.id not in right and user.human != who.name:
             self.wrong.append(f"wrong person: {self._of(seat)} is in as user {user.id} ({user.human}), not {right}")
@@ -120,9 +122,9 @@ class Verdict:
     def _has_reason(self, row: Row) -> bool:
         for seat in self.seats.values():
             match = self.matches.get(seat.participant_id)
-            if seat.id in self.wanted and match is not None and match.canvas_user_id == row.user_id:
-                if self._fits(seat, row):
-                    return True
+            is_theirs = match is not None and match.canvas_user_id == row.user_id
+            if seat.id in self.wanted and is_theirs and self._fits(seat, row):
+                return True
         return row.moved and self._may_stay(row)
 
     def _may_stay(self, row: Row) -> bool:
@@ -164,9 +166,7 @@ class Verdict:
 
     def _about_doubles(self) -> None:
         for user_id, course_id in {(row.user_id, row.course_id) for row in self.canvas.live_rows()}:
-            theirs = [
-                row for row in self.canvas.live_rows() if (row.user_id, row.course_id) == (user_id, course_id)
-            ]
+            theirs = [row for row in self.canvas.live_rows() if (row.user_id, row.course_id) == (user_id, course_id)]
             ours = [row for row in theirs if row.by == "us" and not self._is_asked(row)]
             seats = [
                 seat
