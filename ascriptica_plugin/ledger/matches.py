@@ -89,6 +89,17 @@ def forget(session: Session, connection_id: int, participant_id: int) -> None:
     _look_again(session, connection_id, participant_id)
 
 
+def let_go(session: Session, participant_id: int) -> None:
+    """The participant is about to be erased: whoever was asked about because of their Canvas user is looked up anew."""
+    for theirs in session.scalars(select(Match).where(Match.participant_id == participant_id)).all():
+        asked = select(Match).where(Match.connection_id == theirs.connection_id, Match.question == "same_user")
+        for other in session.scalars(asked).all():
+            if theirs.canvas_user_id in [candidate["id"] for candidate in other.candidates or []]:
+                other.question = other.candidates = None
+                session.flush()
+                _look_again(session, theirs.connection_id, other.participant_id)
+
+
 def revise(session: Session, participant_id: int) -> None:
     """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew."""
     for connection_id in session.scalars(select(Match.connection_id).where(Match.participant_id == participant_id)):
