@@ -29,8 +29,10 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
     if not ours:
-        # The other worker may have learned something newer since we asked.
+        # The other worker may have learned something newer since we asked. So this answer is no last word: the request
+        # stays out, and is looked up.
         for task in tasks:
+            task.work.is_over = False
             task.work.told = [replace(one, asked_at=task.work.asked_at or now) for one in task.work.told]
     store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]

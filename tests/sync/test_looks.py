@@ -5,8 +5,9 @@ from itertools import count
 from sqlalchemy import select, update
 
 from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.office import Course
 
-from ..office_at_work import Office
+from ..office_at_work import Office, during_the_first_call
 
 
 def cut_off(canvas, course: str) -> None:
@@ -47,3 +48,21 @@ def test_what_a_look_after_a_request_shows_of_other_courses_counts(office, canva
         ("changed_in_canvas", "completed"),
         (None, ""),
     ]
+
+
+def test_an_answer_to_a_worker_that_has_lost_its_lease_is_looked_up(office, canvas, monkeypatch):
+    course = office.course("ART", "art")
+    office.register(course)
+    course_id = course.id
+
+    def stand_still():
+        office.later(seconds=15)
+        office.withdraw(office.session.get_one(Course, course_id))
+        office.deliver()
+
+    during_the_first_call(office, monkeypatch, stand_still)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    office.later(minutes=3)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
