@@ -66,3 +66,20 @@ def test_an_answer_to_a_worker_that_has_lost_its_lease_is_looked_up(office, canv
     office.later(minutes=3)
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas):
+    """The answer to our request was lost, so the row may have been ended by the hand alone."""
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.by_hand("kim", "art", course_section_id=canvas.ids["section.art.late"])
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
+    path = f"DELETE /courses/{canvas.ids['course.art']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+    office.withdraw(course)
+    office.deliver()
+    office.later(minutes=3)
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == ["found_there"]
