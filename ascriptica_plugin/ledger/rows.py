@@ -106,8 +106,11 @@ def left_by(session: Session, connection_id: int, seat_id: int) -> list[Known]:
     return [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
 
 
-def wanted_ids(session: Session, connection_id: int, ids: Collection[int]) -> set[int]:
-    """Those of the rows that a seat with live claims points to, whose participant is the row's user now."""
+def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: int = 0) -> set[int]:
+    """Those of the rows that a seat with live claims points to, whose participant is the row's user now.
+
+    `but`: a seat that does not count.
+    """
     if not ids:
         return set()
     wanting = (
@@ -120,7 +123,7 @@ def wanted_ids(session: Session, connection_id: int, ids: Collection[int]) -> se
                 CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
             ),
         )
-        .where(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids))
+        .where(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids), Seat.id != but)
         .where(Match.canvas_user_id == CanvasRow.canvas_user_id)
         .where(exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)))
     )

@@ -15,19 +15,28 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
     Raises Stuck if one of them is not ours: an administrator decides whether it stays.
     """
     left = _left(context, work)
-    wanted = rows.wanted_ids(context.session, context.connection_id, left)
+    # What this seat points to from now on may not be stored yet.
+    wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
     if work.wanted and work.points_to is not None:
         wanted.add(work.points_to)
     unwanted = [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
     for row in unwanted:
         if row.granted:
-            others = [other for other in left.values() if other.is_live and other is not row]
-            also_there = any(other.canvas_course_id == row.canvas_course_id for other in others)
-            yield from _end(context, work, row, also_there)
+            yield from _end(context, work, row, _is_also_there(context, row, left))
     if any(not row.granted for row in unwanted):
         raise Stuck("found_there", work.participant_id)
     if not work.wanted and work.row is not None and work.was_ended_by_others:
         yield from _look_at_the_person(context, work, work.row)
+
+
+def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool:
+    """Whether the person has another live row in the row's Canvas course, perhaps for another seat."""
+    theirs = {}
+    if row.canvas_user_id is not None:
+        found = rows.known_of_user(context.session, context.connection_id, row.canvas_user_id)
+        theirs = {other.canvas_enrollment_id: other for other in found}
+    others = [other for number, other in (theirs | left).items() if number != row.canvas_enrollment_id]
+    return any(other.is_live and other.canvas_course_id == row.canvas_course_id for other in others)
 
 
 def _left(context: Context, work: Work) -> dict[int, Known]:
