@@ -112,8 +112,11 @@ class ModelClient:
             shows_email=shows_email,
         )
 
-    def _row(self, row: Row, state: str | None = None) -> Enrollment:
-        user = self._user(self.canvas.world.users[row.user_id], shows_email=False)
+    def _row(self, row: Row, state: str | None = None, is_listed: bool = False) -> Enrollment:
+        """Only lists show the user, and no email [lib/api/v1/user.rb]."""
+        user = User(row.user_id, "", None, None, None, shows_login=False, shows_email=False)
+        if is_listed:
+            user = self._user(self.canvas.world.users[row.user_id], shows_email=False)
         return Enrollment(
             row.id,
             row.user_id,
@@ -193,10 +196,10 @@ class ModelClient:
         def found() -> list[Enrollment]:
             user = self.canvas.user(address)
             theirs = [row for row in self.canvas.world.rows.values() if row.user_id == user.id]
-            alive = [self._row(row) for row in theirs if self.canvas.world.courses[row.course_id]]
+            alive = [self._row(row, is_listed=True) for row in theirs if not self._is_hidden(row)]
             if not self.shows_rows_of_deleted_courses:
                 return alive
-            return alive + [self._row(row, "deleted") for row in theirs if self._is_hidden(row)]
+            return alive + [self._row(row, "deleted", is_listed=True) for row in theirs if self._is_hidden(row)]
 
         return self._carry_out(f"GET users/{address}/enrollments", found)
 
@@ -210,7 +213,7 @@ class ModelClient:
             self.canvas.check_course(course_id)
             rows = sorted(row.id for row in self.canvas.world.rows.values() if row.course_id == course_id)
             rows = [number for number in rows if number > int(link or 0)]
-            shown = [self._row(self.canvas.world.rows[number]) for number in rows[:2]]
+            shown = [self._row(self.canvas.world.rows[number], is_listed=True) for number in rows[:2]]
             return shown, str(rows[1]) if len(rows) > 2 else None
 
         return self._carry_out(f"GET courses/{course_id}/enrollments", found)
