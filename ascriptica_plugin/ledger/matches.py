@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Executable, and_, exists, select, update
+from sqlalchemy import Executable, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import Claim, Match, Seat
+from ..tables.canvas import Claim, Match, Request, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Participant
 from . import claims
@@ -89,6 +89,17 @@ def forget(session: Session, connection_id: int, participant_id: int) -> None:
     _look_again(session, connection_id, participant_id)
 
 
+def let_go(session: Session, participant_id: int) -> None:
+    """The participant is about to be erased: whoever was asked about because of their Canvas user is looked up anew."""
+    for theirs in session.scalars(select(Match).where(Match.participant_id == participant_id)).all():
+        asked = select(Match).where(Match.connection_id == theirs.connection_id, Match.question == "same_user")
+        for other in session.scalars(asked).all():
+            if theirs.canvas_user_id in [candidate["id"] for candidate in other.candidates or []]:
+                other.question = other.candidates = None
+                session.flush()
+                _look_again(session, theirs.connection_id, other.participant_id)
+
+
 def revise(session: Session, participant_id: int) -> None:
     """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew."""
     for connection_id in session.scalars(select(Match.connection_id).where(Match.participant_id == participant_id)):
@@ -107,9 +118,14 @@ def _look_again(session: Session, connection_id: int, participant_id: int) -> No
 
 
 def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
-    """Participants whose enrollments in Canvas have to be read."""
+    """Participants whose enrollments in Canvas have to be read; not while a request about them is out.
+
+    What is read then counts for nothing, and would be owed again at once.
+    """
     owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
-    found = select(Match.participant_id, Match.look_at).where(*owed).order_by(Match.look_at).limit(limit)
+    theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
+    nothing_out = ~exists().where(Request.connection_id == connection_id, theirs)
+    found = select(Match.participant_id, Match.look_at).where(*owed, nothing_out).order_by(Match.look_at).limit(limit)
     late = now + 2 * retry.LOOK_UP_AGAIN
     return [number for number, at in session.execute(found) if at is not None and (at <= now or at > late)]
 

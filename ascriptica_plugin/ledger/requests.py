@@ -25,27 +25,33 @@ _REPEAT = update(_request).where(_THIS).values(tries=_request.c.tries + 1, until
 _WRITE_DOWN = insert(_request)
 
 
-def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
-    """Cross out the requests that were answered, and write down those that are sent next.
+def cross_out_answered(session: Session, works: Iterable[Work]) -> None:
+    """Cross out the requests that were answered.
 
     An answer to a repeat says nothing about the tries before it, so such a request stays out until it is looked up.
     """
     over: list[dict[str, Any]] = []
     answered: list[dict[str, Any]] = []
-    repeated: list[dict[str, Any]] = []
-    new: list[dict[str, Any]] = []
     for work in works:
         if work.answered is not None:
             (over if work.is_over else answered).append({"request_id": work.answered})
-        if work.sends is not None:
-            if work.sends["tries"] > 1:
-                repeated.append({"request_id": work.sends["id"], "until": work.sends["until_at"]})
-            else:
-                new.append({**work.sends, "connection_id": connection_id, "participant_id": work.participant_id})
     if over:
         session.execute(_CROSS_OUT, over)
     if answered:
         session.execute(_REMEMBER_ANSWER, answered)
+
+
+def write_down(session: Session, connection_id: int, works: Iterable[Work]) -> None:
+    """Write down the requests that are sent next."""
+    repeated: list[dict[str, Any]] = []
+    new: list[dict[str, Any]] = []
+    for work in works:
+        if work.sends is None:
+            continue
+        if work.sends["tries"] > 1:
+            repeated.append({"request_id": work.sends["id"], "until": work.sends["until_at"]})
+        else:
+            new.append({**work.sends, "connection_id": connection_id, "participant_id": work.participant_id})
     if repeated:
         session.execute(_REPEAT, repeated)
     if new:
@@ -79,6 +85,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
 class Out(NamedTuple):
     """A request that is out."""
 
+    id: int
     kind: str
     participant_id: int | None
     seat_id: int | None

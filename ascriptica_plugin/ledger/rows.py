@@ -106,8 +106,11 @@ def left_by(session: Session, connection_id: int, seat_id: int) -> list[Known]:
     return [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
 
 
-def wanted_ids(session: Session, connection_id: int, ids: Collection[int]) -> set[int]:
-    """Those of the rows that a seat with live claims points to, whose participant is the row's user now."""
+def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: int = 0) -> set[int]:
+    """Those of the rows that a seat with live claims points to, whose participant is the row's user now.
+
+    `but`: a seat that does not count.
+    """
     if not ids:
         return set()
     wanting = (
@@ -120,7 +123,7 @@ def wanted_ids(session: Session, connection_id: int, ids: Collection[int]) -> se
                 CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
             ),
         )
-        .where(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids))
+        .where(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids), Seat.id != but)
         .where(Match.canvas_user_id == CanvasRow.canvas_user_id)
         .where(exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)))
     )
@@ -156,7 +159,9 @@ def store(session: Session, connection_id: int, told: Iterable[Told], now: datet
             if matched is not None:
                 _compare(session, connection_id, one, matched)
         values.append({"connection_id": connection_id, **as_known(one, was, now)._asdict()})
-        if was is not None and _has_changed(was, one.row):
+        # A list is read to find what was missed, also where a change was stored that nobody could judge then.
+        is_missed = one.asked_at is not None and one.row.state not in LIVE
+        if was is not None and (_has_changed(was, one.row) or is_missed):
             unsettled.append(number)
     if values:
         upsert = upsert_into(session, CanvasRow)

@@ -39,7 +39,15 @@ OF_REQUEST = (
     "tries",
     "answered",
 )
-OF_ROW = ("canvas_enrollment_id", "created_at", "state", "canvas_user_id", "canvas_course_id", "canvas_section_id")
+OF_ROW = (
+    "canvas_enrollment_id",
+    "created_at",
+    "state",
+    "canvas_user_id",
+    "canvas_course_id",
+    "canvas_section_id",
+    "seen_at",
+)
 
 
 @dataclass
@@ -83,6 +91,7 @@ class Pointed:
     canvas_user_id: int | None
     canvas_course_id: int
     canvas_section_id: int | None
+    seen_at: datetime
 
 
 @dataclass
@@ -98,6 +107,7 @@ class Work:
     cause: str | None
     cause_scope: str
     held: bool
+    settled_at: datetime | None
     name: str
     email: str
     sis_user_id: str | None
@@ -207,6 +217,12 @@ class Work:
             and self.fits(row.canvas_user_id, row.canvas_course_id, row.canvas_section_id)
         )
 
+    @property
+    def was_ended_by_others(self) -> bool:
+        """Whether the row that the seat points to was seen out after the seat was settled, so by others."""
+        row = self.row
+        return row is not None and row.state not in LIVE and (self.settled_at is None or row.seen_at > self.settled_at)
+
     def may_send(self) -> bool:
         """Whether something about the participant may be sent: nothing is out, or it may be a repeat of what is out."""
         out = self.request
@@ -295,6 +311,7 @@ def _load_statement() -> Select:
             Seat.cause,
             Seat.cause_scope,
             Seat.held,
+            Seat.settled_at,
             Participant.name,
             Participant.email,
             Participant.sis_user_id,
@@ -316,7 +333,7 @@ def _load_statement() -> Select:
 
 # A statement that runs for every seat is built once, because building it costs more than running it.
 _LOAD = _load_statement()
-_OWN = 16
+_OWN = 17
 _WHO_ENDS = _OWN + len(OF_WHO)
 _REQUEST_ENDS = _WHO_ENDS + len(OF_REQUEST)
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Text, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
-from ..ledger import claims
+from ..ledger import claims, matches
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
@@ -217,6 +217,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
     themselves = and_(about, LogEntry.who != activity.US, LogEntry.who.not_in(elsewhere))
     mine = Registration.participant_id == number
     _take_out_of_others(session, participant, emails)
+    matches.let_go(session, number)
     for statement in (
         delete(Match).where(Match.participant_id == number),
         update(Registration).where(mine).values(participant_id=nobody.id),

@@ -5,7 +5,7 @@ from ..canvas.errors import NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
 from ..ledger import reads, rows
 from ..ledger.rows import LIVE, Known, Told
-from ..ledger.work import Work
+from ..ledger.work import Pointed, Work
 from .tasks import Context, Stuck, Walk, send
 
 
@@ -15,17 +15,28 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
     Raises Stuck if one of them is not ours: an administrator decides whether it stays.
     """
     left = _left(context, work)
-    wanted = rows.wanted_ids(context.session, context.connection_id, left)
+    # What this seat points to from now on may not be stored yet.
+    wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
     if work.wanted and work.points_to is not None:
         wanted.add(work.points_to)
     unwanted = [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
     for row in unwanted:
         if row.granted:
-            others = [other for other in left.values() if other.is_live and other is not row]
-            also_there = any(other.canvas_course_id == row.canvas_course_id for other in others)
-            yield from _end(context, work, row, also_there)
+            yield from _end(context, work, row, _is_also_there(context, row, left))
     if any(not row.granted for row in unwanted):
         raise Stuck("found_there", work.participant_id)
+    if not work.wanted and work.row is not None and work.was_ended_by_others:
+        yield from _look_at_the_person(context, work, work.row)
+
+
+def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool:
+    """Whether the person has another live row in the row's Canvas course, perhaps for another seat."""
+    theirs = {}
+    if row.canvas_user_id is not None:
+        found = rows.known_of_user(context.session, context.connection_id, row.canvas_user_id)
+        theirs = {other.canvas_enrollment_id: other for other in found}
+    others = [other for number, other in (theirs | left).items() if number != row.canvas_enrollment_id]
+    return any(other.is_live and other.canvas_course_id == row.canvas_course_id for other in others)
 
 
 def _left(context: Context, work: Work) -> dict[int, Known]:
@@ -111,8 +122,7 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
     if found is None:
         return
     if found.state not in LIVE:
-        # A hand ended it. We look at the person before we say that they are out.
-        yield from _look_at_the_person(context, work, found)
+        yield from _look_at_the_person(context, work, row._replace(canvas_course_id=found.course_id))
     elif found.course_id != row.canvas_course_id:
         # Its section was cross-listed into another course.
         there = row._replace(canvas_course_id=found.course_id, canvas_section_id=found.section_id)
@@ -121,13 +131,19 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
         raise Stuck("permission_missing", "remove_student_from_course", "Canvas shows the enrollment and hides it.")
 
 
-def _look_at_the_person(context: Context, work: Work, ended: Enrollment) -> Walk:
-    """Find other live rows of theirs in that course that nobody registered here wants: they are asked about."""
+def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) -> Walk:
+    """Look at the person before we say that they are out, because somebody else ended the row.
+
+    Other live rows of theirs in that course that nobody registered here wants are asked about.
+    """
+    at = work.who.address or ended.canvas_user_id
+    if at is None:
+        return
     try:
-        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(work.who.address or ended.user_id)
+        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
     except NotFound:
         return
-    there = [row for row in theirs if row.course_id == ended.course_id and row.id != ended.id]
+    there = [row for row in theirs if row.course_id == ended.canvas_course_id and row.id != ended.canvas_enrollment_id]
     known = rows.known(context.session, context.connection_id, [row.id for row in there])
     of_nobody = [row for row in there if row.id not in known or known[row.id].seat_id in (None, work.seat_id)]
     work.told.extend(Told(row, seat_id=work.seat_id) for row in of_nobody)

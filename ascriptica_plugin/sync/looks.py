@@ -75,7 +75,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
             told.append(Told(row, seat_id=out.seat_id))
         elif was is not None:
             told.append(Told(row))
-    _store(session, connection_id, told, now())
+    _store(session, connection_id, told, now(), out.id)
 
 
 def _is_place(out: Out, row: Enrollment) -> bool:
@@ -93,7 +93,7 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
         return
     known = rows.known(session, connection_id, [number]).get(number)
     told = Told(row, ended_by_us=known is not None and known.is_same(row))
-    _store(session, connection_id, [told], now())
+    _store(session, connection_id, [told], now(), out.id)
 
 
 def _is_lost(session: Session, connection_id: int, number: int, now: Clock) -> Walk:
@@ -167,7 +167,12 @@ def put_off_person(session: Session, connection_id: int, participant_id: int, no
     matches.look_later(session, connection_id, participant_id, now + retry.LOOK_UP_AGAIN)
 
 
-def _store(session: Session, connection_id: int, told: list[Told], now: datetime) -> None:
+def _store(
+    session: Session, connection_id: int, told: list[Told], now: datetime, request_id: int | None = None
+) -> None:
+    """Store what was told; of a request, whose end it is: so nothing about the person is out, and it can be judged."""
     begin_writing(session)
+    if request_id is not None:
+        requests.cross_out(session, request_id)
     if rows.store(session, connection_id, told, now):
         reads.note_restored(session, connection_id, now)

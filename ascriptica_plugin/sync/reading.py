@@ -101,6 +101,8 @@ def _is_gone(
         gone = False
     except NotFound:
         gone = True
+    except CanvasError as error:
+        gone, problem = False, str(error)
     begin_writing(session)
     reads.tried(session, connection_id, canvas_course_id, now(), problem)
     if gone:

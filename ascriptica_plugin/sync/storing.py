@@ -29,9 +29,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
     if not ours:
-        # The other worker may have learned something newer since we asked.
-        for task in tasks:
-            task.work.told = [replace(one, asked_at=task.work.asked_at or now) for one in task.work.told]
+        _compare_with_newer(session, connection_id, [task.work for task in tasks], now)
     store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]
     if ours:
@@ -44,6 +42,17 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     for task in tasks:
         if task.error is not None:
             _store_failure(session, connection_id, task.work, task.error, now)
+
+
+def _compare_with_newer(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
+    """The other worker may have learned something newer since we asked. Then our answer is no last word: its request
+    stays out, to be looked up."""
+    known = rows.known(session, connection_id, [one.row.id for work in works for one in work.told])
+    for work in works:
+        asked_at = work.asked_at or now
+        work.told = [replace(one, asked_at=asked_at) for one in work.told]
+        if any(one.row.id in known and known[one.row.id].seen_at > asked_at for one in work.told):
+            work.is_over = False
 
 
 def store_facts(session: Session, connection_id: int, works: Iterable[Work], now: datetime) -> None:
@@ -60,12 +69,14 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     gone = [number for work in works for number in work.gone]
     if gone:
         rows.forget(session, connection_id, gone)
+    # First what is not out any more, so that what was told can be judged.
+    requests.cross_out_answered(session, works)
     told = [one for work in works for one in work.told]
     restored = rows.store(session, connection_id, told, now) or any(work.restored for work in works)
     if restored:
         log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
         reads.note_restored(session, connection_id, now)
-    requests.store(session, connection_id, works)
+    requests.write_down(session, connection_id, works)
 
 
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))

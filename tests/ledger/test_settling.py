@@ -1,6 +1,8 @@
 """What came of a seat, though something changed meanwhile."""
 
 from ascriptica_plugin import retry
+from ascriptica_plugin.ledger import settling
+from ascriptica_plugin.ledger.work import load
 
 from ..office_at_work import during_the_first_call
 
@@ -50,3 +52,12 @@ def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
     office.deliver()
     assert canvas.roster("bio") == {"lou@example.org": "active"}
     assert office.status()["seats"]["parked"] == 1
+
+
+def test_a_failure_that_comes_after_another_worker_has_settled_the_seat_is_no_news(office, canvas):
+    office.register(office.course("ART", "art"))
+    [work] = load(office.session, [office.seats()[0].id])
+    office.deliver()
+    settling.retry_later(office.session, work, "no_answer", "No answer in time.", office.now)
+    office.session.commit()
+    assert [(seat.cause, seat.due_at) for seat in office.seats()] == [(None, None)]

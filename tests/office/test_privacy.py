@@ -467,3 +467,18 @@ def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
         alembic.command.upgrade(config, "head")
         connection.commit()
     assert sorted(one.email for one in all_of(app, FormerEmail)) == before
+
+
+def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office, canvas):
+    course = office.course("ART", "art")
+    registration = office.register(course)
+    office.deliver()
+    privacy.ask_to_erase(office.session, registration.participant, office.now, "boss@example.org", end_access=True)
+    office.session.commit()
+    office.register(course)
+    # Until the first is erased, Canvas has one user for two participants.
+    office.deliver()
+    office.later(minutes=1)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert office.status()["questions"] == 0

@@ -1,0 +1,85 @@
+"""Looks at what became of requests that were never answered, and at people about whom something has changed."""
+
+from itertools import count
+
+from sqlalchemy import select, update
+
+from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.office import Course
+
+from ..office_at_work import Office, during_the_first_call
+
+
+def cut_off(canvas, course: str) -> None:
+    """The next request to enroll somebody there reaches nobody, and nobody says so."""
+    path = f"POST /courses/{canvas.ids[f'course.{course}']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+
+
+def in_one_and_asked_for_another(office: Office, canvas) -> None:
+    """Kim is in ART, and a request for BIO was never answered."""
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    cut_off(canvas, "bio")
+    office.register(office.course("BIO", "bio"))
+    office.deliver()
+
+
+def test_a_person_is_not_looked_at_while_a_request_about_them_is_out(office, canvas):
+    in_one_and_asked_for_another(office, canvas)
+    office.session.execute(update(Match).values(look_at=office.now))
+    office.session.commit()
+    turns = count()
+    # Nothing is to be done, so it has to end by itself.
+    office.deliver(lambda: next(turns) > 50)
+    assert next(turns) < 50
+    office.later(minutes=3)
+    office.deliver()
+    assert office.session.scalars(select(Match.look_at)).one() is None
+
+
+def test_what_a_look_after_a_request_shows_of_other_courses_counts(office, canvas):
+    in_one_and_asked_for_another(office, canvas)
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="conclude")
+    office.later(minutes=3)
+    office.deliver()
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [
+        ("changed_in_canvas", "completed"),
+        (None, ""),
+    ]
+
+
+def test_an_answer_to_a_worker_that_has_lost_its_lease_is_looked_up(office, canvas, monkeypatch):
+    course = office.course("ART", "art")
+    office.register(course)
+    course_id = course.id
+
+    def stand_still():
+        office.later(seconds=15)
+        office.withdraw(office.session.get_one(Course, course_id))
+        office.deliver()
+
+    during_the_first_call(office, monkeypatch, stand_still)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    office.later(minutes=3)
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas):
+    """The answer to our request was lost, so the row may have been ended by the hand alone."""
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.by_hand("kim", "art", course_section_id=canvas.ids["section.art.late"])
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
+    path = f"DELETE /courses/{canvas.ids['course.art']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+    office.withdraw(course)
+    office.deliver()
+    office.later(minutes=3)
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == ["found_there"]
