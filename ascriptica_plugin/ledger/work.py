@@ -139,6 +139,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.points_to = self.row.canvas_enrollment_id if self.row is not None else None
+        self.was_user_id = self.who.canvas_user_id
 
     def point_to(self, canvas_enrollment_id: int) -> None:
         """Remember which row fulfills the wish."""
@@ -235,6 +236,7 @@ class Work:
 
     def forget_notes(self) -> None:
         """They are stored now."""
+        self.was_user_id = self.who.canvas_user_id
         self.facts, self.who_facts = {}, {}
         self.told, self.takes, self.gone, self.yields = [], [], [], []
         self.sends, self.answered, self.is_over, self.restored = None, None, False, False
