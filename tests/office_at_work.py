@@ -114,15 +114,20 @@ class Office:
         """What delivers from now on is a process that has just begun."""
         self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private)
 
-    def course(self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, **columns):
+    def course(
+        self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, *, read=True, **columns
+    ):
         course = Course(code=code, title=f"{code} here", **columns)
         self.session.add(course)
         self.session.commit()
         if canvas_course:
-            self.associate(course, canvas_course, section)
+            self.associate(course, canvas_course, section, read=read)
         return course
 
-    def associate(self, course: Course, canvas_course: str | None, section: int | None = None) -> None:
+    def associate(
+        self, course: Course, canvas_course: str | None, section: int | None = None, *, read: bool = True
+    ) -> None:
+        """Associate the course; `read`: as if the Canvas course had been read since."""
         made = None
         if canvas_course:
             made = Association(
@@ -134,6 +139,8 @@ class Office:
                 canvas_section_id=section,
             )
         courses.associate(self.session, course, made, self.now)
+        if made and read:
+            reads.done(self.session, made.connection_id, made.canvas_course_id, self.now, self.now)
         self.session.commit()
 
     def register(self, course: Course, who: str = "kim", **person) -> Registration:
