@@ -164,14 +164,6 @@ class Office:
             self.deliver()
             self.later(minutes=minutes)
 
-    def associate_unread(self, course: Course, canvas_course: str) -> None:
-        """Associate as the course's form does: the Canvas course is read before anybody is enrolled there."""
-        self.associate(course, canvas_course)
-        reads.owe_first(
-            self.session, course.association.connection_id, self.canvas.ids[f"course.{canvas_course}"], self.now
-        )
-        self.session.commit()
-
     def recheck(self, *canvas_courses: str) -> None:
         """Have these Canvas courses read, as `flask ascriptica recheck` does; without a name, all that we ever used."""
         connection_id = load_settings(self.session).connection_id

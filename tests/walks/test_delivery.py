@@ -4,7 +4,10 @@ The scenes are what teachers, restored backups and lost answers do to a place be
 numbers in the comments are those of the review that found them.
 """
 
+from contextlib import suppress
+
 import pytest
+from requests import HTTPError
 from sqlalchemy import delete, insert, select
 
 from ascriptica_plugin.canvas.client import CanvasClient
@@ -37,7 +40,8 @@ def carry_out(canvas: Practice, calls: list[str], **form: object) -> None:
     """Canvas carries out the request that was lost, late, if there was one: the fault `late` without its seconds."""
     for call in posts(calls)[:1]:
         method, path = call.split(" ")
-        canvas.hand(method, path.removeprefix("/"), **form)
+        with suppress(HTTPError):  # there may be nothing left to end
+            canvas.hand(method, path.removeprefix("/"), **form)
 
 
 def enroll_form(**more: object) -> dict[str, object]:
@@ -183,8 +187,7 @@ def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas)
     canvas.options(clock_offset_seconds=-3600)
     canvas.by_hand("kim", "art", end_at="2027-01-31T00:00:00Z", limit_privileges_to_course_section="true")
     canvas.options(clock_offset_seconds=0)
-    art = office.course("ART")
-    office.associate_unread(art, "art")
+    art = office.course("ART", "art", read=False)
     office.register(art, **KIM)
     office.settle()
     [row] = canvas.hand("GET", f"courses/{canvas.ids['course.art']}/enrollments")
@@ -192,14 +195,19 @@ def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas)
 
 
 def test_who_was_added_again_by_hand_and_registers_again_stays(office, canvas):
-    """We removed Kim, a teacher added Kim again: what a hand made stays when Kim withdraws."""  # D13
+    """We removed Kim, a teacher added Kim again: what a hand made stays when Kim withdraws.
+
+    Canvas revives the enrollment that we ended; that it was a hand shows in the nightly read, which comes before Kim.
+    """
+    # D13
     art = office.course("ART", "art")
     office.register(art, **KIM)
     office.deliver()
     office.withdraw(art, **KIM)
     office.deliver()
     canvas.by_hand("kim", "art")
-    office.later(minutes=5)
+    office.later(days=1)
+    office.deliver()
     office.register(art, **KIM)
     office.deliver()
     office.withdraw(art, **KIM)
@@ -293,8 +301,7 @@ def test_who_is_invited_is_not_told_to_be_in(office, canvas):
 def test_who_rejected_the_invitation_is_not_told_to_be_in(office, canvas):
     """Nor while we have not read it yet."""  # D22
     policy(office, by_invitation=True)
-    art = office.course("ART")
-    office.associate_unread(art, "art")
+    art = office.course("ART", "art", read=False)
     registration = office.register(art, **KIM)
     office.settle()
     [(_, _, row_id, _, _)] = canvas.rows()

@@ -149,8 +149,7 @@ def test_two_who_have_places_are_merged_and_one_withdraws(office, canvas):
         courses=ART,
     )
     office.connect()
-    course = office.course("ART")
-    office.associate_unread(course, "art")
+    course = office.course("ART", "art", read=False)
     office.register(course, "ann")
     office.register(course, "ann.old")
     office.deliver()
