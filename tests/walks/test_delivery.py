@@ -340,7 +340,7 @@ def test_who_was_concluded_is_not_told_that_access_ended(office, canvas):
     assert "has ended" not in office.told(registration)
 
 
-def test_what_concluding_needs_is_checked_and_named(office, canvas):
+def test_the_right_that_concluding_needs_is_named(office, canvas):
     """Concluding takes other rights than removing; the cause does not name one that the token has."""  # D16
     canvas.options(permissions={"without": ["manage_students", "allow_course_admin_actions"]})
     connection = office.connect()
