@@ -118,6 +118,7 @@ class _Drain:
         )
         self.context.go_by(settings)
         self.context.restored_at = connection.restored_at
+        self.context.hides_emails = "read_email_addresses" in connection.missing_permissions.split(",")
         self.outage = Outage(session, connection, now)
         self.over = self.lost = False
         self.renewed_at = time.monotonic()
