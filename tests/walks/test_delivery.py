@@ -183,12 +183,13 @@ def test_who_was_moved_to_another_section_by_the_teacher_and_withdraws_is_not_to
 
 
 def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas):
-    """Kim is in by hand, with an end date of their own, and registers."""  # D8
+    """Kim, whom we know from another course, is in by hand, with an end date of their own, and registers."""  # D8
+    office.register(office.course("BIO", "bio"), **KIM)
+    office.deliver()
     canvas.options(clock_offset_seconds=-3600)
     canvas.by_hand("kim", "art", end_at="2027-01-31T00:00:00Z", limit_privileges_to_course_section="true")
     canvas.options(clock_offset_seconds=0)
-    art = office.course("ART", "art", read=False)
-    office.register(art, **KIM)
+    office.register(office.course("ART", "art", read=False), **KIM)
     office.settle()
     [row] = canvas.hand("GET", f"courses/{canvas.ids['course.art']}/enrollments")
     assert (row["end_at"], row["limit_privileges_to_course_section"]) == ("2027-01-31T00:00:00Z", True)
