@@ -190,6 +190,13 @@ class Office:
         """(email, cause, its details) of every seat, for a test that fails."""
         return [(seat.participant.email, seat.cause, seat.cause_detail) for seat in self.seats()]
 
+    def put_back(self) -> None:
+        """Answer that whatever a hand in Canvas changed is to be as registered here."""
+        for seat in self.seats():
+            if seat.cause == "changed_in_canvas":
+                answers.about_a_hand(self.session, seat, True, self.now, "a@x")
+        self.session.commit()
+
     def one_person(self, email: str = "kim@example.org") -> None:
         """Answer that all participants with this email who are asked about are one person."""
         settings = load_settings(self.session)
