@@ -189,6 +189,12 @@ class Work:
             return True
         return who.how != "admin" and (who.from_sis_user_id, who.from_email) != (self.sis_user_id, self.email)
 
+    @property
+    def names(self) -> set[int | str]:
+        """What names the person to Canvas: number, addresses, email. Whoever shares one may be the same person."""
+        names = {self.who.canvas_user_id, self.who.address, sis_address(self), self.email.lower()}
+        return {name for name in names if name is not None}
+
     def fits(self, user_id: int | None, course_id: int, section_id: int | None) -> bool:
         """Whether a row with these is the place that was asked for, of the person that we mean."""
         there = (
