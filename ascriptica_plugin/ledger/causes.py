@@ -182,6 +182,7 @@ CAUSES: dict[str, Cause] = {
 PERMISSIONS = {
     "add_student_to_course": "“Users - Students”, add",
     "remove_student_from_course": "“Users - Students”, remove",
+    "allow_course_admin_actions": "“Users - allow administrative actions in courses”",
     "manage_user_logins": "“Users - manage login details”",
     "read_roster": "“Users - view list”",
     "view_user_logins": "“Users - view login IDs”",

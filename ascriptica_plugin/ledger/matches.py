@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Executable, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Executable, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -24,6 +24,9 @@ def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
         if work.who_facts:
             user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.who_facts}
             of_users.setdefault(tuple(work.who_facts), []).append(user)
+            if work.was_user_id not in (None, work.who.canvas_user_id):
+                # In their other courses it is the former user who is in.
+                _look_again(session, connection_id, work.participant_id, Seat.id != work.seat_id)
     for names, rows in of_users.items():
         session.execute(_note(session, names), rows)
 
@@ -108,8 +111,8 @@ def revise(session: Session, participant_id: int) -> None:
     change(session, asked.values(question=None, candidates=None))
 
 
-def _look_again(session: Session, connection_id: int, participant_id: int) -> None:
-    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant_id)
+def _look_again(session: Session, connection_id: int, participant_id: int, *which: ColumnElement[bool]) -> None:
+    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant_id, *which)
     created = exists().where(
         Match.connection_id == connection_id, Match.participant_id == participant_id, Match.created_by_us
     )

@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import Request
+from ..canvas.shapes import address_of
+from ..tables.canvas import Match, Request
 from ..tables.columns import change
+from ..tables.office import Participant
 from .work import Work
 
 _request = cast(Table, Request.__table__)
@@ -58,14 +60,45 @@ def write_down(session: Session, connection_id: int, works: Iterable[Work]) -> N
         session.execute(_WRITE_DOWN, new)
 
 
-def out_about_users(session: Session, connection_id: int, canvas_user_ids: Collection[int]) -> dict[int, int | None]:
-    """Canvas users about whom a request is out, and the participant for whom it was sent."""
-    if not canvas_user_ids:
+def out_about(session: Session, connection_id: int, works: Collection[Work]) -> dict[int | str, int | None]:
+    """What names people about whom a request is out (`Work.names`), and the participant for whom it was sent.
+
+    Only requests about people who share a name with one of these works.
+    """
+    names = {name for work in works for name in work.names}
+    if not names:
         return {}
-    found = select(Request.canvas_user_id, Request.participant_id).where(
-        Request.connection_id == connection_id, Request.canvas_user_id.in_(canvas_user_ids)
+    users = [name for name in names if isinstance(name, int)]
+    texts = [name for name in names if isinstance(name, str)]
+    sis_ids = [work.sis_user_id for work in works if work.sis_user_id]
+    found = session.execute(
+        select(
+            Request.participant_id,
+            Request.canvas_user_id,
+            Request.address,
+            Match.canvas_user_id,
+            Match.address,
+            func.lower(Participant.email),
+            Participant.sis_user_id,
+        )
+        .outerjoin(Participant, Participant.id == Request.participant_id)
+        .outerjoin(Match, and_(Match.connection_id == connection_id, Match.participant_id == Request.participant_id))
+        .where(Request.connection_id == connection_id)
+        .where(
+            or_(
+                Request.canvas_user_id.in_(users),
+                Match.canvas_user_id.in_(users),
+                Request.address.in_(texts),
+                Match.address.in_(texts),
+                func.lower(Participant.email).in_(texts),
+                Participant.sis_user_id.in_(sis_ids),
+            )
+        )
     )
-    return {cast(int, row[0]): row[1] for row in session.execute(found)}
+    out: dict[int | str, int | None] = {}
+    for participant_id, *theirs, sis_user_id in found:
+        out |= dict.fromkeys((name for name in (*theirs, address_of(sis_user_id, None)) if name), participant_id)
+    return out
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) -> list[tuple[int, int | None]]:

@@ -149,6 +149,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.points_to = self.row.canvas_enrollment_id if self.row is not None else None
+        self.was_user_id = self.who.canvas_user_id
 
     def point_to(self, canvas_enrollment_id: int) -> None:
         """Remember which row fulfills the wish."""
@@ -197,6 +198,12 @@ class Work:
         if who.doubted:
             return True
         return who.how != "admin" and (who.from_sis_user_id, who.from_email) != (self.sis_user_id, self.email)
+
+    @property
+    def names(self) -> set[int | str]:
+        """What names the person to Canvas: number, addresses, email. Whoever shares one may be the same person."""
+        names = {self.who.canvas_user_id, self.who.address, sis_address(self), self.email.lower()}
+        return {name for name in names if name is not None}
 
     def fits(self, user_id: int | None, course_id: int, section_id: int | None) -> bool:
         """Whether a row with these is the place that was asked for, of the person that we mean."""
@@ -251,6 +258,7 @@ class Work:
 
     def forget_notes(self) -> None:
         """They are stored now."""
+        self.was_user_id = self.who.canvas_user_id
         self.facts, self.who_facts = {}, {}
         self.told, self.takes, self.gone, self.yields = [], [], [], []
         self.sends, self.answered, self.is_over, self.restored = None, None, False, False

@@ -26,6 +26,7 @@ PERMISSIONS = {
     "manage_user_logins": "can't create users: participants without a Canvas account will wait",
     "read_roster": "can't find users: participants whose Canvas account we don't know yet will wait",
     "view_user_logins": "can't see logins: participants whose Canvas account we don't know yet will wait",
+    "read_email_addresses": "can't find users by email: participants whose Canvas account we don't know yet may wait",
     "add_student_to_course": "can't enroll: nobody will get into a Canvas course",
     "remove_student_from_course": "can't remove: withdrawals will wait",
     "manage_sis": "can't set SIS IDs: users that we create will have none",

@@ -118,6 +118,7 @@ class _Drain:
         )
         self.context.go_by(settings)
         self.context.restored_at = connection.restored_at
+        self.context.hides_emails = "read_email_addresses" in connection.missing_permissions.split(",")
         self.outage = Outage(session, connection, now)
         self.over = self.lost = False
         self.renewed_at = time.monotonic()
@@ -261,8 +262,7 @@ class _Drain:
         if not works:
             return []
         in_hand = self._in_hand(heard)
-        users = {work.who.canvas_user_id for work in works if work.who.canvas_user_id is not None}
-        out = requests.out_about_users(self.session, self.connection_id, users)
+        out = requests.out_about(self.session, self.connection_id, works)
         courses = {work.canvas_course_id for work in works if work.wanted}
         unread = reads.unread(self.session, self.connection_id, courses, self.now())
         started: list[SeatTask] = []
@@ -277,7 +277,7 @@ class _Drain:
             elif work.request is not None and work.request.until_at <= self.now():
                 # What came of it is looked up first; it is no more repeated.
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
-            elif out.get(work.who.canvas_user_id or 0, work.participant_id) != work.participant_id:
+            elif any(out.get(name, work.participant_id) != work.participant_id for name in work.names):
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
             else:
                 task = SeatTask(walks.agree(self.context, work), work=work)
@@ -285,8 +285,7 @@ class _Drain:
                 started.append(task)
                 if task.call is not None:
                     in_hand.add(person)
-                    if work.who.canvas_user_id is not None:
-                        out[work.who.canvas_user_id] = work.participant_id
+                    out |= dict.fromkeys(work.names, work.participant_id)
         return started
 
     def _in_hand(self, heard: list[SeatTask]) -> set[tuple[str, int]]:

@@ -75,7 +75,9 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         yield from _end_where_it_is(context, work, row, found)
         return
     except PermissionMissing as error:
-        raise Stuck("permission_missing", "remove_student_from_course", str(error)) from None
+        # Concluding takes another right [enrollments_api_controller.rb destroy].
+        needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
+        raise Stuck("permission_missing", needed, str(error)) from None
     if row.is_same(ended):
         work.told.append(Told(ended, ended_by_us=True))
         return

@@ -52,6 +52,8 @@ class Context:
     by_invitation: bool = False
     canvas_mail: bool = False
     on_withdrawal: str = "delete"
+    hides_emails: bool = False
+    """When the connection was checked, the token could not see emails, so a search by email finds nobody."""
     restored_at: datetime | None = None
     """Since when we know that Canvas came back from a backup, until everything was read again."""
     known: dict[int, Known] = field(default_factory=dict)

@@ -91,14 +91,26 @@ def _candidates(context: Context, sis_user_id: str | None, email: str, thorough:
     if users and not any(user.shows_login for user in users):
         raise Stuck("permission_missing", "view_user_logins", "The search can't see logins.")
     found = [user for user in users if email.casefold() in _names(user)]
-    if not found and any(not user.shows_email for user in users):
-        # Canvas found somebody by a value that we can't see, perhaps by the email.
+    if not found and (any(not user.shows_email for user in users) or (yield from _hides_emails(context))):
+        # Canvas found somebody by a value that we can't see, perhaps by the email; or it searched no emails.
         raise Stuck("permission_missing", "read_email_addresses", "The search can't see email addresses.")
     by_login = found and (found[0].login_id or "").casefold() == email.casefold()
     if not found and thorough and (user := (yield from _user(f"sis_login_id:{email}"))):
         # A second login, for example of a user who was merged.
         return [user], "login"
     return found, "login" if by_login else "email"
+
+
+def _hides_emails(context: Context) -> Walk:
+    """Whether the token can't see emails, so that a search does not cover them [lib/user_search.rb].
+
+    Where the check of the connection found that, Canvas is asked whether it is still so.
+    """
+    if context.hides_emails:
+        name = "read_email_addresses"
+        rights: dict[str, bool] = yield lambda canvas: canvas.permissions(context.root_id, [name])
+        context.hides_emails = not rights[name]
+    return context.hides_emails
 
 
 def _user(at: str | int) -> Walk:

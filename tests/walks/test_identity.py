@@ -111,6 +111,9 @@ def test_without_the_right_to_see_emails_no_second_account_is_made(office, canva
     office.settle()
     kims = [login for login in logins(canvas) if "kim" in login or login == "k123"]
     assert len(kims) == 1, f"a second account was made: {kims}"
+    canvas.options(permissions=None)
+    office.settle()
+    assert canvas.who_is_in("art") == {"k123"}, "given the right, it goes on by itself"
 
 
 def test_a_taken_login_of_somebody_with_another_sis_id_is_a_question_whatever_the_search_sees(office, canvas):
@@ -149,8 +152,7 @@ def test_two_who_have_places_are_merged_and_one_withdraws(office, canvas):
         courses=ART,
     )
     office.connect()
-    course = office.course("ART")
-    office.associate_unread(course, "art")
+    course = office.course("ART", "art", read=False)
     office.register(course, "ann")
     office.register(course, "ann.old")
     office.deliver()

@@ -1,0 +1,88 @@
+"""Canvas, or our database, comes back from a backup: nobody else is removed or let in, and all agree in the end.
+
+The numbers in the comments are those of the review that found the scenes.
+"""
+
+from sqlalchemy import delete, insert, select
+
+from ascriptica_plugin.tables.columns import Base
+
+from ..office_at_work import Office
+from ..practice_canvas import Practice
+
+KIM = {"who": "kim", "sis_user_id": "K-100"}
+
+
+def day_later(office: Office, canvas: Practice) -> None:
+    """Here and in Canvas; what Canvas makes from now on can't be mistaken for what it made before."""
+    office.later(days=1)
+    canvas.options(clock_offset_seconds=24 * 60 * 60)
+
+
+def test_a_withdrawal_after_canvas_was_restored_removes_nobody_else(office, canvas):
+    """Yesterday's backup does not have Kim's enrollment, and its number is given to Lou, whom a teacher adds."""  # D1
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    added = canvas.by_hand("lou", "art")
+    assert [seat.canvas_enrollment_id for seat in office.seats()] == [added["id"]]
+    office.withdraw(art, **KIM)
+    office.settle()
+    assert canvas.who_is_in("art") == {"lou@example.org"}, f"Lou was removed: {canvas.rows()}"
+
+
+def test_a_registration_after_canvas_was_restored_enrolls_nobody_else(office, canvas):
+    """The user whom we created is not in the backup, and the number is given to Zed."""  # D2
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    canvas.snapshot()
+    office.register(art, "new")
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    made = {"user[name]": "Zed", "pseudonym[unique_id]": "zed@example.org"}
+    canvas.hand("POST", "accounts/self/users", **made)
+    office.register(bio, "new")
+    office.settle()
+    assert "zed@example.org" not in canvas.who_is_in("bio"), "Zed was enrolled for somebody else"
+    assert canvas.who_is_in("bio") == {"new@example.org"}
+
+
+def test_somebody_whom_a_restored_canvas_forgot_is_enrolled_again(office, canvas):
+    """The office has the course read, and no hand did it, so nobody is asked."""  # D14
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    registration = office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    assert canvas.who_is_in("art") == set()
+    office.recheck("art")
+    office.settle()
+    assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
+
+
+def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas):
+    """Who withdrew since last night's backup is registered again here; for us it seems that a hand removed them."""
+    # D18
+    art = office.course("ART", "art")
+    registration = office.register(art, **KIM)
+    office.deliver()
+    tables = Base.metadata.sorted_tables
+    backup = {table: [dict(row) for row in office.session.execute(select(table)).mappings()] for table in tables}
+    office.withdraw(art, **KIM)
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    for table in reversed(tables):
+        office.session.execute(delete(table))
+    for table in tables:
+        if backup[table]:
+            office.session.execute(insert(table), backup[table])
+    office.session.commit()
+    office.recheck()
+    office.deliver()
+    office.put_back()
+    office.settle(rounds=8, minutes=180)
+    assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
