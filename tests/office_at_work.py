@@ -20,8 +20,8 @@ os.environ.pop("REDIS_URL", None)
 import wsgi
 from ascriptica_plugin import Person, clock
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.ledger import standing
-from ascriptica_plugin.office import activity, answers, courses, registrations
+from ascriptica_plugin.ledger import reads, standing
+from ascriptica_plugin.office import activity, answers, courses, people, registrations
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
@@ -29,6 +29,7 @@ from ascriptica_plugin.sync import checking, connecting, drain, erasing
 from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import Connection, Match, Seat, load_settings
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
+from ascriptica_plugin.web import canvas_access
 
 from .practice_canvas import Practice
 
@@ -113,15 +114,20 @@ class Office:
         """What delivers from now on is a process that has just begun."""
         self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private)
 
-    def course(self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, **columns):
+    def course(
+        self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, *, read=True, **columns
+    ):
         course = Course(code=code, title=f"{code} here", **columns)
         self.session.add(course)
         self.session.commit()
         if canvas_course:
-            self.associate(course, canvas_course, section)
+            self.associate(course, canvas_course, section, read=read)
         return course
 
-    def associate(self, course: Course, canvas_course: str | None, section: int | None = None) -> None:
+    def associate(
+        self, course: Course, canvas_course: str | None, section: int | None = None, *, read: bool = True
+    ) -> None:
+        """Associate the course; `read`: as if the Canvas course had been read since."""
         made = None
         if canvas_course:
             made = Association(
@@ -133,6 +139,8 @@ class Office:
                 canvas_section_id=section,
             )
         courses.associate(self.session, course, made, self.now)
+        if made and read:
+            reads.done(self.session, made.connection_id, made.canvas_course_id, self.now, self.now)
         self.session.commit()
 
     def register(self, course: Course, who: str = "kim", **person) -> Registration:
@@ -149,6 +157,46 @@ class Office:
         if drain.drain(self.session, self.canvases, stop, lambda: self.now):
             erasing.erase_people(self.session, lambda: self.now)
         return self.canvas.calls() if self.canvas else []
+
+    def settle(self, rounds: int = 4, minutes: float = 20) -> None:
+        """Drain several times, and let so much time go by after each."""
+        for _ in range(rounds):
+            self.deliver()
+            self.later(minutes=minutes)
+
+    def associate_unread(self, course: Course, canvas_course: str) -> None:
+        """Associate as the course's form does: the Canvas course is read before anybody is enrolled there."""
+        self.associate(course, canvas_course)
+        reads.owe_first(
+            self.session, course.association.connection_id, self.canvas.ids[f"course.{canvas_course}"], self.now
+        )
+        self.session.commit()
+
+    def recheck(self, *canvas_courses: str) -> None:
+        """Have these Canvas courses read, as `flask ascriptica recheck` does; without a name, all that we ever used."""
+        connection_id = load_settings(self.session).connection_id
+        for name in canvas_courses:
+            reads.owe(self.session, connection_id, self.canvas.ids[f"course.{name}"], self.now)
+        if not canvas_courses:
+            reads.owe_everything(self.session, connection_id, self.now, in_use=False)
+        self.session.commit()
+
+    def participant(self, email: str) -> Participant:
+        return self.session.scalars(select(Participant).where(Participant.email == email)).one()
+
+    def correct(self, participant: Participant, **facts: str | None) -> None:
+        people.correct(self.session, participant, self.now, "admin@example.org", **facts)
+        self.session.commit()
+
+    def told(self, registration: Registration) -> str:
+        """What the participant reads about their access to the Canvas course."""
+        self.session.expire_all()
+        with self.app.test_request_context():
+            return canvas_access.canvas_access([registration])[registration.id].text
+
+    def causes(self) -> list[tuple[str, str | None, str | None]]:
+        """(email, cause, its details) of every seat, for a test that fails."""
+        return [(seat.participant.email, seat.cause, seat.cause_detail) for seat in self.seats()]
 
     def one_person(self, email: str = "kim@example.org") -> None:
         """Answer that all participants with this email who are asked about are one person."""

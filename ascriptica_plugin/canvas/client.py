@@ -164,6 +164,12 @@ class CanvasClient:
         """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
         return read_course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"}))
 
+    def course_permissions(self, course_id: int, names: list[str]) -> dict[str, bool]:
+        """GET courses/:id/permissions: what the token's owner may do in this course, whatever the account says
+        [courses_controller.rb permissions]."""
+        answer = self._call("GET", f"courses/{course_id}/permissions", {"permissions[]": names})
+        return {name: answer.get(name) is True for name in names}
+
     def section(self, course_id: int, section_id: int | str) -> Section:
         """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
         return read_section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))

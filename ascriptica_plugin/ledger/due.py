@@ -81,8 +81,12 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
 
 
 def release(session: Session, *which: ColumnElement[bool]) -> int:
-    """Make the waiting seats that match the conditions due now. Returns how many."""
-    released = change(session, update(Seat).where(waits(), *which).values(**claims.FRESH))
+    """Make the waiting seats that match the conditions due now. Returns how many.
+
+    What a hand in Canvas changed stays: trying again would put it back, which only an answer may do.
+    """
+    by_hand = Seat.cause == "changed_in_canvas"
+    released = change(session, update(Seat).where(waits(), ~by_hand, *which).values(**claims.FRESH))
     if released:
         session.info[claims.RANG] = True
     return released

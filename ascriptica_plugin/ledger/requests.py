@@ -88,6 +88,13 @@ class Out(NamedTuple):
     canvas_section_id: int | None
     canvas_enrollment_id: int | None
     first_sent_at: datetime
+    tries: int
+
+    @property
+    def carried_out_by(self) -> datetime:
+        """On Canvas's clock: nothing that Canvas made later can come of it. A repeat is sent while it is out, so each
+        try adds `retry.LATE` at most."""
+        return self.first_sent_at + self.tries * retry.LATE
 
 
 def get(session: Session, request_id: int) -> Out | None:
@@ -97,8 +104,8 @@ def get(session: Session, request_id: int) -> Out | None:
 
 
 def put_off(session: Session, request_id: int, until: datetime) -> None:
-    """Look it up later."""
-    change(session, update(Request).where(Request.id == request_id).values(until_at=until))
+    """Look it up later. Until then it counts as answered, so that it is not repeated."""
+    change(session, update(Request).where(Request.id == request_id).values(until_at=until, answered=True))
 
 
 def cross_out(session: Session, request_id: int) -> None:

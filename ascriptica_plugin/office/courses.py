@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from ..ledger import claims
+from ..ledger import claims, reads
 from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
@@ -151,4 +151,7 @@ def associate(session: Session, course: Course, association: Association | None,
     if association.canvas_course_id is None:
         # The worker has to look it up.
         session.info[claims.RANG] = True
+    elif association.connection_id is not None:
+        # What is there is known before anybody is enrolled.
+        reads.owe_first(session, association.connection_id, association.canvas_course_id, now)
     claims.claim(session, course.id, now)

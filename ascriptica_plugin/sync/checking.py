@@ -35,6 +35,9 @@ PERMISSIONS = {
 """What the token's owner must be allowed to do, and what breaks without it [permissions_registry.rb]."""
 
 
+IN_COURSES = ("add_student_to_course", "remove_student_from_course")
+"""What the token's owner must be allowed to do in a Canvas course that is associated."""
+
 _OLDER_NAME = "manage_students"
 """The name of add_/remove_student_from_course in older Canvas, which answers False for the new names."""
 
@@ -152,6 +155,9 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
     except NotFound:
         sentence = f"Canvas has no course {association.canvas_course}, or the token may not see it."
         return Outcome("canvas_course", sentence)
+    if course.takes_no_students:
+        sentence = f"{course.name} is a blueprint course or a course template in Canvas, and those take no students."
+        return Outcome("canvas_course", f"{sentence} Choose another Canvas course.")
     section = None
     if association.canvas_section:
         try:
@@ -159,12 +165,23 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
         except NotFound:
             sentence = f"{course.name} has no section {association.canvas_section} in Canvas."
             return Outcome("canvas_section", sentence)
+    association.missing_permissions = ",".join(_missing_in(canvas, course.id))
     association.canvas_course_id, association.canvas_course_name = course.id, course.name
     association.canvas_section_id = section.id if section else None
     association.canvas_section_name = section.name if section else ""
     association.published, association.concluded = course.published, course.concluded
     association.looked_up_at, association.look_up_at, association.problem = now, None, None
     return Outcome()
+
+
+def _missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
+    """What an association needs and the token's owner may not do in this course, which may be less than elsewhere."""
+    try:
+        answers = canvas.course_permissions(course_id, [*IN_COURSES, _OLDER_NAME])
+    except NotFound:
+        # The course may be seen, and its rights may not.
+        return []
+    return [] if answers[_OLDER_NAME] else [name for name in IN_COURSES if not answers[name]]
 
 
 FORMS = ("sis_user_id:", "sis_login_id:")

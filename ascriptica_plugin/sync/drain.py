@@ -274,6 +274,9 @@ class _Drain:
                 self.behind.setdefault(course, []).append(work.seat_id)
             elif work.request is not None and not work.may_send():
                 settling.put_off(self.session, work, work.request.until_at)
+            elif work.request is not None and work.request.until_at <= self.now():
+                # What came of it is looked up first; it is no more repeated.
+                settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
             elif out.get(work.who.canvas_user_id or 0, work.participant_id) != work.participant_id:
                 settling.put_off(self.session, work, self.now() + retry.PUT_OFF)
             else:

@@ -66,7 +66,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
     told = []
     for row in theirs:
         was = known.get(row.id)
-        in_window = row.created_at >= out.first_sent_at - CLOCK_TOLERANCE
+        in_window = out.first_sent_at - CLOCK_TOLERANCE <= row.created_at <= out.carried_out_by + CLOCK_TOLERANCE
         revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
         if (in_window and _is_place(out, row)) or (revived and _is_place(out, row)):
             told.append(Told(row, granted=True, seat_id=out.seat_id))
@@ -127,7 +127,9 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
         known.canvas_user_id, known.address, known.how, known.created_by_us = user.id, user.address, "created", True
         known.canvas_name, known.canvas_login, known.canvas_sis_user_id = user.name, user.login_id, user.sis_user_id
         known.from_sis_user_id, known.from_email = participant.sis_user_id, known.email_sent or participant.email
-        known.name_sent, known.email_sent, known.matched_at = user.name, known.login_sent, now()
+        # The login was sent as the email too, unless an administrator chose it.
+        email_sent = user.email or (participant.email if known.create_new else known.login_sent)
+        known.name_sent, known.email_sent, known.matched_at = user.name, email_sent, now()
         known.create_new, known.question, known.candidates = False, None, None
         session.flush()
 

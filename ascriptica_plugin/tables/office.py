@@ -97,7 +97,8 @@ class Association(Base):
     """The Canvas course, and perhaps section, of one of our courses: as typed and, once looked up, as Canvas has them.
 
     `connection_id` None: typed before there was a connection; the first connection gets it. `canvas_course_id` None:
-    not looked up yet. `problem` is a sentence that says why a look-up failed.
+    not looked up yet. `problem` is a sentence that says why a look-up failed. `missing_permissions` are what the
+    token's owner may not do in this course, by Canvas's names, separated by commas.
     """
 
     __tablename__ = "ascriptica_association"
@@ -115,6 +116,7 @@ class Association(Base):
     looked_up_at: Mapped[datetime | None]
     look_up_at: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(Text)
+    missing_permissions: Mapped[str] = mapped_column(default="", server_default="")
 
     course: Mapped[Course] = relationship(back_populates="association")
 

@@ -24,6 +24,9 @@ def upgrade() -> None:
     _widen_matches()
     _make_tables()
     op.add_column("ascriptica_connection", sa.Column("restored_at", TIME, nullable=True))
+    op.add_column(
+        "ascriptica_association", sa.Column("missing_permissions", sa.String(255), nullable=False, server_default="")
+    )
     op.add_column("ascriptica_seat", sa.Column("was_in", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.drop_index("ix_ascriptica_seat_settled", table_name="ascriptica_seat")
     never_again = {"sqlite_autoincrement": True}
@@ -221,6 +224,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_column("ascriptica_seat", "was_in")
     op.drop_column("ascriptica_connection", "restored_at")
+    op.drop_column("ascriptica_association", "missing_permissions")
     with op.batch_alter_table("ascriptica_canvas_user", reflect_kwargs=ALONE) as batch:
         for name in ("shared", "question", "look_at", "doubted", "matched_at", "from_email", "from_sis_user_id", "how"):
             batch.drop_column(name)

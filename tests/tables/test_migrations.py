@@ -58,3 +58,42 @@ def test_a_host_s_own_tables_are_left_alone(app):
 def test_upgrading_twice_changes_nothing(app):
     upgrade_tables(app)
     assert app.test_client().get("/healthz").status_code == 200
+
+
+def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sent_again(office, canvas):
+    """Enrolled by us, there before us, withdrawn, and one whose answer was lost; then down, up, and a drain."""
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    canvas.options(clock_offset_seconds=-3600)
+    canvas.by_hand("kim", "bio")
+    canvas.options(clock_offset_seconds=0)
+    for who in ("kim", "lou", "new"):
+        office.register(art, who)
+    office.register(bio, "kim")
+    office.deliver()
+    office.withdraw(art, "new")
+    office.deliver()
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
+    office.register(bio, "lou")
+    office.deliver()
+    before = canvas.rows()
+    config = migrations()
+    with office.app.extensions["sqlalchemy"].engine.connect() as connection:
+        office.session.rollback()
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0009")
+        connection.commit()
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    assert [call for call in office.deliver() if not call.startswith("GET")] == []
+    for _ in range(3):
+        office.later(minutes=20)
+        office.deliver()
+    assert canvas.rows() == before
+    assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 4, "removed": 1}
+    # What was ours still is, and what was not is asked about.
+    for course, who in ((art, "kim"), (art, "lou"), (bio, "kim"), (bio, "lou")):
+        office.withdraw(course, who)
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}
+    assert [seat.cause for seat in office.seats() if seat.cause] == ["found_there"]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 from ... import clock
 from ...canvas.errors import CanvasError
 from ...canvas.shapes import Section
+from ...ledger.causes import PERMISSIONS
 from ...office import waitlist
 from ...office.courses import cancel, save
 from ...office.places import NotPossible
@@ -205,6 +206,13 @@ def _warn_about(association: Association) -> None:
         flash(
             f"{association.canvas_course} could not be looked up in Canvas yet. "
             "We look it up automatically as soon as Canvas answers.",
+            "warning",
+        )
+    elif association.missing_permissions:
+        lacks = " and ".join(PERMISSIONS.get(name, name) for name in association.missing_permissions.split(","))
+        flash(
+            f"The token's owner lacks a permission in {association.canvas_course_name}: {lacks}. "
+            "People wait there until Canvas grants it.",
             "warning",
         )
     elif association.concluded:

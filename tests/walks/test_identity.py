@@ -1,0 +1,280 @@
+"""Who a participant is in Canvas: never the wrong person, never a second account, and always found.
+
+The scenes are mistakes of an office and events of a Canvas that other people use as well. The numbers in the comments
+are those of the review that found them.
+"""
+
+import pytest
+from sqlalchemy import select
+
+from ascriptica_plugin.office import answers
+from ascriptica_plugin.tables.canvas import Match
+
+from ..office_at_work import Office, connection_of, policy
+from ..practice_canvas import Practice
+
+ART = {"art": {"name": "Art"}}
+ART_AND_BIO = {"art": {"name": "Art"}, "bio": {"name": "Bio"}}
+ANN_AND_ANN = {
+    "ann": {"name": "Ann", "login": "ann@example.org"},
+    "ann2": {"name": "Ann Main", "login": "a.main@uni.edu", "sis_user_id": "S-9", "email": "a.main@uni.edu"},
+}
+
+
+@pytest.fixture
+def two_kims(office: Office, canvas: Practice) -> None:
+    """Two Canvas users have Kim's email, so an administrator is asked who it is."""
+    canvas.seed(
+        users={
+            "a": {"name": "Kim A", "login": "kim.a", "email": "kim@example.org"},
+            "b": {"name": "Kim B", "login": "kim.b", "email": "kim@example.org"},
+        },
+        courses=ART_AND_BIO,
+    )
+    office.connect()
+
+
+def none_of_them(office: Office, login: str) -> None:
+    """An administrator answers that Kim is none of those, but a new user with this login."""
+    kim = office.participant("kim@example.org")
+    answers.choose(office.session, connection_of(office).id, kim, office.now, "admin@example.org", new_login=login)
+    office.session.commit()
+
+
+def the_match(office: Office) -> Match:
+    return office.session.scalars(select(Match).execution_options(populate_existing=True)).one()
+
+
+def logins(canvas: Practice) -> list[str]:
+    return [user["login"] or "" for user in canvas.read("world")["users"]]
+
+
+# -- the office corrects a mistake ------------------------------------------------------------------------------------
+
+
+def test_after_the_email_is_corrected_the_right_person_is_in_and_the_wrong_one_out(office, canvas):
+    """The clerk typed Lou's address for Kim; Lou was enrolled; the clerk corrects the email to Kim's."""  # I1
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    office.register(art, "x", key="x", email="lou@example.org", name="Kim Lee")
+    office.deliver()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
+    office.correct(office.participant("lou@example.org"), email="kim@example.org")
+    office.settle()
+    office.register(bio, "x", key="x", email="kim@example.org", name="Kim Lee")
+    office.settle()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}, "a new registration still enrolls the other person"
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+def test_after_a_wrong_sis_id_is_corrected_the_right_person_is_in_and_the_wrong_one_out(office, canvas):
+    """Ann and Bob's SIS IDs were swapped, so Bob got Ann's place."""  # I2
+    canvas.seed(
+        users={
+            "ann": {"name": "Ann", "login": "ann@canvas.edu", "sis_user_id": "S-1"},
+            "bob": {"name": "Bob", "login": "bob@canvas.edu", "sis_user_id": "S-2"},
+        },
+        courses=ART_AND_BIO,
+    )
+    office.connect()
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    office.register(art, "ann", sis_user_id="S-2")
+    office.deliver()
+    assert canvas.who_is_in("art") == {"bob@canvas.edu"}
+    office.correct(office.participant("ann@example.org"), sis_user_id="S-1")
+    office.settle()
+    office.register(bio, "ann", sis_user_id="S-1")
+    office.settle()
+    assert canvas.who_is_in("bio") == {"ann@canvas.edu"}, "Bob gets into Ann's courses for ever"
+    assert canvas.who_is_in("art") == {"ann@canvas.edu"}
+
+
+def test_a_user_created_for_a_typo_does_not_take_an_existing_persons_email(office, canvas):
+    """We created a Canvas user for a typo. Corrected to Kim's email: Kim's own account must get the place."""  # I3
+    office.register(office.course("ART", "art"), "x", key="x", email="kmi@example.org", name="Kim Lee")
+    office.deliver()
+    office.correct(office.participant("kmi@example.org"), email="kim@example.org")
+    office.settle()
+    with_email = [user["login"] for user in canvas.read("world")["users"] if user["email"] == "kim@example.org"]
+    assert with_email == ["kim@example.org"], f"two Canvas users have Kim's email now: {with_email}"
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+# -- what the token does not show -------------------------------------------------------------------------------------
+
+
+def test_without_the_right_to_see_emails_no_second_account_is_made(office, canvas):
+    """Kim's login is not the email, and the search can't see emails."""  # I4
+    canvas.seed(users={"kim": {"name": "Kim Lee", "login": "k123", "email": "kim@example.org"}}, courses=ART)
+    canvas.options(permissions={"without": ["read_email_addresses"]})
+    office.connect()
+    office.register(office.course("ART", "art"), "kim")
+    office.settle()
+    kims = [login for login in logins(canvas) if "kim" in login or login == "k123"]
+    assert len(kims) == 1, f"a second account was made: {kims}"
+
+
+def test_a_taken_login_of_somebody_with_another_sis_id_is_a_question_whatever_the_search_sees(office, canvas):
+    """With a search that sees them it is a question; with one that doesn't, the stranger must not get in either."""
+    # I11
+    canvas.options(permissions={"without": ["view_user_logins", "read_email_addresses"]})
+    office.register(office.course("ART", "art"), "kim", sis_user_id="OTHER-7")  # Canvas's kim is K-100
+    office.settle()
+    assert canvas.who_is_in("art") == set()
+
+
+# -- users are merged in Canvas ---------------------------------------------------------------------------------------
+
+
+def test_who_was_merged_is_found_by_the_login_that_moved_along(office, canvas):
+    """After the merge Ann's login is the second login of her other account."""  # I5
+    canvas.seed(users=ANN_AND_ANN, courses=ART_AND_BIO)
+    office.connect()
+    office.register(office.course("ART", "art"), "ann")
+    office.deliver()
+    canvas.merge("ann", "ann2")
+    office.register(office.course("BIO", "bio"), "ann")
+    office.settle()
+    assert canvas.hand("GET", "users/sis_login_id:ann@example.org")["id"] == canvas.ids["user.ann2"]
+    assert canvas.who_is_in("bio") == {"a.main@uni.edu"}, office.causes()
+
+
+def test_two_who_have_places_are_merged_and_one_withdraws(office, canvas):
+    """The other one is still registered, so the merged user stays in, or comes back when the office has answered."""
+    # I6
+    canvas.seed(
+        users={
+            "ann": {"name": "Ann", "login": "ann@example.org"},
+            "ann2": {"name": "Ann", "login": "ann.old@example.org"},
+        },
+        courses=ART,
+    )
+    office.connect()
+    course = office.course("ART")
+    office.associate_unread(course, "art")
+    office.register(course, "ann")
+    office.register(course, "ann.old")
+    office.deliver()
+    assert canvas.who_is_in("art") == {"ann@example.org", "ann.old@example.org"}
+    canvas.merge("ann", "ann2")
+    office.withdraw(course, "ann.old")
+    office.settle()
+    office.later(days=1)  # the nightly read
+    office.settle()
+    office.one_person("ann@example.org")
+    office.settle()
+    # ann is still registered, and her login is the merged user's now.
+    assert canvas.who_is_in("art"), office.causes()
+
+
+def test_without_creating_somebody_is_found_by_their_second_login(office, canvas):
+    """The search shows only the first login of a merged user."""  # I12
+    canvas.seed(users=ANN_AND_ANN, courses=ART)
+    canvas.merge("ann", "ann2")
+    office.connect()
+    policy(office, create_users=False)
+    office.register(office.course("ART", "art"), "ann")
+    office.settle()
+    assert canvas.who_is_in("art") == {"a.main@uni.edu"}, office.causes()
+
+
+# -- an administrator answers that it is none of the candidates -------------------------------------------------------
+
+
+@pytest.mark.usefixtures("two_kims")
+def test_none_of_them_with_two_places_waiting_is_asked_once(office, canvas):
+    """The new user whom the first place creates is the second one's too, even if both are delivered at once."""  # I7
+    canvas.options(latency_seconds=0.1)
+    office.register(office.course("ART", "art"), "kim")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    none_of_them(office, "kim.new")
+    office.deliver()
+    assert [cause for _, cause, _ in office.causes()] == [None, None], office.causes()
+
+
+@pytest.mark.usefixtures("two_kims")
+def test_answering_a_question_as_often_as_it_is_asked_makes_no_second_account(office, canvas):
+    """Whoever does what the page asks must not be led to two new users."""  # I7, second part
+    canvas.options(latency_seconds=0.1)
+    office.register(office.course("ART", "art"), "kim")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    for login in ("kim.new", "kim.new2"):
+        if the_match(office).candidates is None:
+            break
+        none_of_them(office, login)
+        office.deliver()
+    made = [login for login in logins(canvas) if login.startswith("kim.new")]
+    assert made == ["kim.new"], f"Kim has two new accounts, in {canvas.rows()}"
+
+
+@pytest.mark.usefixtures("two_kims")
+def test_none_of_them_and_a_lost_answer_does_not_ask_for_another_login(office, canvas):
+    """Canvas created the user, and its answer was lost; the login is taken now, by our own user."""  # I8
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    none_of_them(office, "kim.new")
+    canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
+    office.settle()
+    assert [login for login in logins(canvas) if login == "kim.new"] == ["kim.new"]
+    assert office.status()["seats"]["enrolled"] == 1, office.causes()
+
+
+@pytest.mark.usefixtures("two_kims")
+def test_a_new_user_with_a_login_of_its_own_has_the_participants_email(office, canvas):
+    """What we remember to have sent is what Canvas has."""  # I9
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    none_of_them(office, "kim.new")
+    office.settle()
+    known = the_match(office)
+    [made] = [user for user in canvas.read("world")["users"] if user["login"] == "kim.new"]
+    assert made["email"] == known.email_sent, f"Canvas has email {made['email']}, we say we sent {known.email_sent}"
+
+
+# -- users whom somebody deletes or makes -----------------------------------------------------------------------------
+
+
+def test_a_sis_id_whose_login_was_deleted_is_told_as_such(office, canvas):
+    """Somebody left, and their Canvas user was deleted; they come back with the same SIS ID."""  # I10
+    canvas.hand("DELETE", f"accounts/self/users/{canvas.ids['user.kim']}")
+    office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
+    office.settle()
+    [seat] = office.seats()
+    known = the_match(office)
+    is_in = office.status()["seats"]["enrolled"] == 1
+    assert is_in or seat.cause != "who_is_it" or known.candidates, office.causes()
+
+
+def test_a_user_created_though_the_answer_was_lost_follows_a_changed_name(office, canvas):
+    """We made the user, whether or not Canvas's answer reached us, so it is ours to rename."""  # I13
+    canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
+    office.register(office.course("ART", "art"), "new")
+    office.settle()
+    assert the_match(office).created_by_us
+    office.correct(office.participant("new@example.org"), name="Married Name")
+    office.settle()
+    assert "Married Name" in [user["name"] for user in canvas.read("world")["users"]]
+
+
+def test_a_user_whom_the_office_made_after_we_were_refused_is_not_ours(office, canvas):
+    """Canvas did not let us create the user, so whoever has the login later was made by somebody else."""  # I14
+    canvas.options(permissions={"without": ["manage_user_logins"]})
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    canvas.options(permissions=None)
+    made = {"user[name]": "By Hand", "pseudonym[unique_id]": "new@example.org"}
+    canvas.hand("POST", "accounts/self/users", **made)
+    office.settle()
+    assert not the_match(office).created_by_us
+
+
+def test_two_participants_are_not_silently_one_canvas_user(office, canvas):
+    """The first Kim left, and a second Kim got the address."""  # I15
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    office.register(art, "kim", key="old kim", name="Kim Lee")
+    office.deliver()
+    office.register(bio, "kim", key="new kim", name="Kimberly Zhao")
+    office.settle()
+    asked = [cause for _, cause, _ in office.causes()]
+    assert "same_user" in asked, f"Kimberly Zhao was enrolled as Kim Lee without a word: {canvas.rows()}"
