@@ -6,7 +6,7 @@ A seat is a wish and says nothing about Canvas; what a page may claim stands in 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
@@ -32,9 +32,9 @@ class Access:
     """One seat of a registration, with what Canvas told about it; `standing` is one of the states of `standing()`.
 
     `wanted`: some registration claims the seat. `is_sure`: nothing is open about who the participant is in Canvas.
-    `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's. `ending`:
-    a request to end it is out. `still`: live enrollments of theirs in that Canvas course, looked up only for a seat
-    that nobody wants.
+    `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
+    `ending`: a request to end it is out. `still`: live enrollments of theirs in that Canvas course, looked up only for
+    a seat that nobody wants.
     """
 
     registration_id: int
@@ -118,14 +118,18 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
         .outerjoin(CanvasRow, pointed)
         .where(Claim.id.in_(claim_ids))
     )
-    read = []
-    for *of_seat, wanted, is_sure, is_ending, user_id, whose, state, seen_at, course_id, kept in found.all():
-        row = Row(state, seen_at, course_id, kept) if state is not None else None
-        if wanted and whose not in (None, user_id):
-            row = None
-        read.append(Access(*of_seat, wanted, is_sure, row, is_ending, user_id))
+    read = [_access(*tuple(row)) for row in found]
     _add_what_is_still_there(session, [access for access in read if not access.wanted])
     return read
+
+
+def _access(*columns: Any) -> Access:
+    *of_seat, is_sure, ending, user_id, whose, state, seen_at, course_id, kept = columns
+    row = Row(state, seen_at, course_id, kept) if state is not None else None
+    access = Access(*(*of_seat, is_sure, row, ending, user_id))
+    if access.wanted and whose not in (None, user_id):
+        access.row = None
+    return access
 
 
 def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
@@ -159,8 +163,8 @@ def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
             wanted,
         ).where(CanvasRow.state.in_(LIVE), or_(of_them, CanvasRow.seat_id.in_(seats)))
     )
-    for connection_id, user_id, seat_id, *told in found:
-        row = Row(*told)
+    for connection_id, user_id, seat_id, state, seen_at, course_id, kept, is_wanted in found:
+        row = Row(state, seen_at, course_id, kept, is_wanted)
         in_that_course = places.get((connection_id, user_id, row.canvas_course_id), []) if user_id is not None else []
         for access in [*in_that_course, *seats.get(seat_id, [])]:
             if row not in access.still:

@@ -188,9 +188,7 @@ FORMS = ("sis_user_id:", "sis_login_id:")
 """How Canvas lets a user be named other than by number [api.rb api_find]."""
 
 
-def look_up_user(
-    canvases: Canvases, connection: Connection, typed: str, seconds: float = retry.CHECK_SECONDS
-) -> User:
+def look_up_user(canvases: Canvases, connection: Connection, typed: str, seconds: float = retry.CHECK_SECONDS) -> User:
     """The Canvas user with this number, login or SIS ID, within so many seconds.
 
     Raises ValueError with a sentence if there is none, or if it is not clear which one is meant; CanvasError if Canvas
@@ -199,8 +197,14 @@ def look_up_user(
     token = connection.token.open(canvases.keys)
     if token is None:
         raise ValueError(TOKEN_UNREADABLE.sentence)
-    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
-    canvas = CanvasClient(connection.canvas_url, token, timeout_seconds=seconds, flight=1, **reach)
+    canvas = CanvasClient(
+        connection.canvas_url,
+        token,
+        allow_private=canvases.allow_private,
+        ca_file=canvases.ca_file,
+        timeout_seconds=seconds,
+        flight=1,
+    )
     until = time.monotonic() + seconds
     ways: list[str | int] = [typed] if typed.startswith(FORMS) else [f"{form}{typed}" for form in FORMS]
     if typed.isascii() and typed.isdigit():

@@ -27,9 +27,9 @@ class CanvasAccess:
     """One registration's access in words: `text` for the participant, `office` for administrators.
 
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
-    to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself. `held`:
-    it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the Canvas
-    course, and says `link_says`.
+    to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself.
+    `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
+    Canvas course, and says `link_says`. `waits_for` is what the office can do: answer, try again, or nothing.
     """
 
     text: str
@@ -41,6 +41,7 @@ class CanvasAccess:
     seen_at: datetime | None = None
     link: str | None = None
     link_says: str = "Open in Canvas"
+    waits_for: str = ""
 
     def __post_init__(self) -> None:
         if not self.office_tone:
@@ -70,6 +71,15 @@ def in_words(
     access: Access, connection: Connection, association: Association | None, is_registered: bool
 ) -> CanvasAccess:
     """What is true of this access now. `association` is that of the registration's course."""
+    waits_for = ""
+    if access.standing in ("held", "parked"):
+        waits_for = "answer" if access.cause in standing.ASKS else "try"
+    return replace(_in_words(access, connection, association, is_registered), waits_for=waits_for)
+
+
+def _in_words(
+    access: Access, connection: Connection, association: Association | None, is_registered: bool
+) -> CanvasAccess:
     if not is_registered:
         return _let_go(access, connection)
     if not access.wanted:
@@ -77,8 +87,9 @@ def in_words(
         return replace(words, text=words.text.replace(WITHDRAWN, NOT_THERE))
     there = access.there
     if there is not None and connection.restored_at is not None and there.seen_at < connection.restored_at:
-        cause = CAUSES["canvas_restored"]
-        return CanvasAccess(cause.participant, cause.title, "waiting", moving=True, seen_at=there.seen_at)
+        return _being_checked(there)
+    if access.cause == "canvas_restored" and there is None:
+        return _being_checked(None)
     is_here = association is not None and association.canvas_course_id == access.canvas_course_id
     if there is None:
         return _not_in(access, connection)
@@ -92,6 +103,13 @@ def in_words(
         return replace(words, text=text, office=_by_hand(access.scope), office_tone="stuck")
     # They are in the new place; what waits is something else, such as the end of an older enrollment.
     return replace(words, office=f"{words.office}; {CAUSES[access.cause].title}", office_tone="stuck")
+
+
+def _being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
+    """Canvas came back from a backup, and what was seen before may be otherwise now."""
+    cause, seen_at = CAUSES["canvas_restored"], row.seen_at if row is not None else None
+    text = f"{begins} We are checking everything with Canvas." if begins else cause.participant
+    return CanvasAccess(text, cause.title, "waiting", moving=True, seen_at=seen_at)
 
 
 # -- registered -------------------------------------------------------------------------------------------------------
@@ -152,7 +170,7 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
 HANDS = {
     "deleted": ("Removed in Canvas by hand", "You were removed from the Canvas course, in Canvas itself."),
     "completed": ("Concluded in Canvas by hand: can still read", f"Your enrollment was concluded. {READ_ONLY}"),
-    "inactive": ("Deactivated in Canvas by hand", "Your access to the Canvas course was switched off in Canvas itself."),
+    "inactive": ("Deactivated in Canvas by hand", "Your access to the Canvas course was switched off in Canvas."),
     "rejected": ("Said no to the invitation", "You said no to the invitation in Canvas."),
     "moved": ("Moved in Canvas by hand", "You were moved in Canvas itself."),
 }
@@ -201,8 +219,7 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
         return _still_there(_best(access.still), connection)
     state, seen_at = (access.row.state, access.row.seen_at) if access.row is not None else (None, None)
     if seen_at is not None and connection.restored_at is not None and seen_at < connection.restored_at:
-        text, office = f"{WITHDRAWN} We are checking everything with Canvas.", CAUSES["canvas_restored"].title
-        return CanvasAccess(text, office, "waiting", moving=True, seen_at=seen_at)
+        return _being_checked(access.row, WITHDRAWN)
     if state == "completed":
         link = course_address(connection, access.canvas_course_id)
         text = f"{WITHDRAWN} {READ_ONLY}"
@@ -212,7 +229,7 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
         return CanvasAccess("Your access to the Canvas course has ended.", office, "quiet", seen_at=seen_at)
     if state == "rejected":
         return CanvasAccess(WITHDRAWN, _by_hand(state), "quiet", seen_at=seen_at)
-    return CanvasAccess(WITHDRAWN, "No enrollment in Canvas that we know of", "quiet")
+    return CanvasAccess(WITHDRAWN, "No enrollment known in Canvas", "quiet")
 
 
 def _best(rows: list[Row]) -> Row:
@@ -248,6 +265,8 @@ def _still_there(row: Row, connection: Connection) -> CanvasAccess:
 
 
 def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
+    if access.cause == "canvas_restored":
+        return _being_checked(access.row, WITHDRAWN)
     if access.standing != "due":
         cause = CAUSES.get(access.cause or "")
         text = f"{WITHDRAWN} The office still has to end your access to the Canvas course."

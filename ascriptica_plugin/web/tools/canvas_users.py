@@ -12,7 +12,7 @@ from ...canvas.errors import CanvasError
 from ...canvas.shapes import User
 from ...office import answers
 from ...sync import checking
-from ...tables.canvas import Connection, Match
+from ...tables.canvas import Connection, Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Participant
 from ..base import blueprint, for_administrators, person, plugin, session, settings
@@ -60,8 +60,8 @@ def holders_of(asked: Iterable[Match]) -> dict[int, list[Holder]]:
         .order_by(Participant.name, Match.participant_id)
     )
     by_user: dict[int | None, list[Holder]] = {}
-    for user_id, *holder in found:
-        by_user.setdefault(user_id, []).append(Holder(*holder))
+    for user_id, participant_id, name in found:
+        by_user.setdefault(user_id, []).append(Holder(participant_id, name))
     return {
         number: [holder for holder in by_user.get(user_id, []) if holder.participant_id != number]
         for number, user_id in users.items()
@@ -123,13 +123,20 @@ def answer_who(connection: Connection, participant: Participant) -> None:
                 same_person=typed.get("same_person") == "1",
                 user=user,
             )
-            done = f"Thank you. What is registered for {name} is being sent to Canvas."
+            done = (
+                f"Thank you. {name} is being enrolled." if _has_work(*about) else f"Thank you. That is noted of {name}."
+            )
         session().commit()
     except (ValueError, CanvasError) as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
         flash(done, "success")
+
+
+def _has_work(connection_id: int, participant: Participant) -> bool:
+    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
+    return session().scalar(select(Seat.id).where(*theirs, Seat.settled_version < Seat.version).limit(1)) is not None
 
 
 def _looked_up(connection: Connection, typed: str) -> User | None:
