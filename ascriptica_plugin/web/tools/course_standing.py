@@ -63,7 +63,8 @@ def standing_of(course: Course, shown: list[CanvasAccess]) -> CourseStanding:
     read = session().get(CourseRead, (connection.id, association.canvas_course_id))
     if read is not None:
         found.read_at, found.problem = read.read_at, read.problem
-        found.reading = read.owed_at is not None and not read.problem and not connection.hold_cause
+        # After a try that failed there is a time for the next one.
+        found.reading = read.owed_at is not None and read.due_at is None and not connection.hold_cause
     is_open = found.moving or found.stuck or found.held or found.reading or found.problem or connection.restored_at
     if found.read_at is not None and not is_open:
         found.agrees, found.left = True, _left(course, connection)
