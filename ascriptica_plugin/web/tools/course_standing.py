@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ... import clock
@@ -23,7 +23,7 @@ from ..registering import course_or_404
 @dataclass
 class CourseStanding:
     """So many people are `moving`, `stuck` until the office acts, `held` for what `hold` says of all of Canvas, or
-    `left` as somebody put them in Canvas.
+    `left` as somebody put them in Canvas. `asked`: of the stuck ones, those whom only an answer helps.
 
     The Canvas course was last read at `read_at`; `reading`: it is being read, or will be; `problem`: why the latest
     try failed. `agrees`: it was read, and nothing is open.
@@ -31,6 +31,7 @@ class CourseStanding:
 
     moving: int = 0
     stuck: int = 0
+    asked: int = 0
     held: int = 0
     hold: str = ""
     left: int = 0
@@ -52,7 +53,8 @@ def standing_of(course: Course, shown: list[CanvasAccess]) -> CourseStanding:
     if connection is None or not current.display_canvas:
         return found
     counts = _counts(course, connection)
-    found.stuck = max(found.stuck, counts.get("held", 0) + counts.get("parked", 0))
+    found.asked = counts.get("asked", 0)
+    found.stuck = max(found.stuck, counts.get("held", 0) + counts.get("parked", 0) + found.asked)
     if connection.hold_cause:
         found.moving, found.held, found.hold = 0, counts.get("due", 0), CAUSES[connection.hold_cause].title
     else:
@@ -79,8 +81,12 @@ def _theirs(course: Course) -> tuple:
 
 
 def _counts(course: Course, connection: Connection) -> dict[str, int]:
-    # Nobody has to act where we read everything again after a backup.
-    stands = case((Seat.cause == "canvas_restored", "due"), else_=standing.standing())
+    stands = case(
+        # Nobody has to act where we read everything again after a backup.
+        (Seat.cause == "canvas_restored", "due"),
+        (and_(Seat.held, Seat.cause.in_(standing.ASKS)), "asked"),
+        else_=standing.standing(),
+    )
     rows = session().execute(
         select(stands.label("standing"), func.count(Seat.id.distinct()))
         .join(Claim, Claim.seat_id == Seat.id)
