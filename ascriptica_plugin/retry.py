@@ -71,6 +71,9 @@ two days before a start, too."""
 FIRST_READ = timedelta(seconds=10)
 """How long enrolling waits for the first read of a Canvas course."""
 
+RECHECK_SECONDS = 600
+"""`flask ascriptica recheck` ends after so long in which no Canvas course was read."""
+
 LONG_OUTAGE = timedelta(hours=1)
 """After an outage longer than this, every Canvas course in use is read again."""
 

@@ -138,7 +138,8 @@ def practice() -> Iterator[Practice]:
 
 @pytest.fixture
 def canvas(practice: Practice) -> Practice:
-    """The practice Canvas with courses `art` and `bio`, and two users whom the office does not know yet."""
+    """The practice Canvas with courses `art`, `bio` and the blueprint `blue`, and two users that the office does not
+    know yet."""
     practice.seed(
         users={
             "kim": {"name": "Kim Lee", "login": "kim@example.org", "sis_user_id": "K-100"},
@@ -147,6 +148,7 @@ def canvas(practice: Practice) -> Practice:
         courses={
             "art": {"name": "Art", "sis_course_id": "ART-1", "sections": {"late": {"name": "Late group"}}},
             "bio": {"name": "Biology", "sis_course_id": "BIO-1"},
+            "blue": {"name": "Blueprint", "blueprint": True},
         },
     )
     practice.options(

@@ -19,7 +19,7 @@ from ..tables.canvas import load_settings
 from ..tables.upgrade import upgrade_tables
 from ..worker import rounds
 from ..worker.jobs import this_app
-from . import self_check
+from . import rechecking, self_check
 
 
 class _Group(AppGroup):
@@ -38,7 +38,7 @@ class _Group(AppGroup):
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = _Group("ascriptica", help="Turn registrations into Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, check, rotate_keys, practice_canvas):
+    for command in (upgrade, worker, import_file, status, recheck, check, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
 
@@ -117,6 +117,28 @@ def status(as_json: bool) -> None:
         click.echo("No worker was seen. Without Redis a worker is seen only while it delivers.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
+
+
+@click.command
+@click.option("--course", "code", help="Only this course's Canvas course.")
+@click.option("--everything", is_flag=True, help="Also what no course uses any more.")
+@click.pass_context
+@with_appcontext
+def recheck(context: click.Context, code: str | None, everything: bool) -> None:
+    """Read the Canvas courses in use again, and note what is there; reads by itself, with or without a worker.
+
+    Exit code 0: each was read, or Canvas said why not; 1: not in time, or nothing can be read.
+    """
+    if code and everything:
+        raise click.UsageError("Choose one of --course and --everything.")
+    database, plugin = current_app.extensions["sqlalchemy"], current_app.extensions["ascriptica"]
+    where = (database.session, database.engine, plugin.canvases)
+    try:
+        for line in rechecking.recheck(*where, code, everything=everything):
+            click.echo(line)
+    except (ValueError, TimeoutError) as reason:
+        click.echo(f"Error: {reason}", err=True)
+        context.exit(1)
 
 
 @click.command

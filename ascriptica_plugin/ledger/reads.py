@@ -87,11 +87,32 @@ def tried(session: Session, connection_id: int, canvas_course_id: int, now: date
     change(session, _here(connection_id, canvas_course_id).values(**values))
 
 
-def done(session: Session, connection_id: int, canvas_course_id: int, since: datetime, now: datetime) -> None:
-    """The course was read by a read that began at `since`; what was asked for later is still owed."""
+def owed(session: Session, connection_id: int, canvas_course_id: int) -> datetime | None:
+    """Since when a read of the course is owed."""
+    return session.scalar(
+        select(CourseRead.owed_at).where(
+            CourseRead.connection_id == connection_id, CourseRead.canvas_course_id == canvas_course_id
+        )
+    )
+
+
+def done(
+    session: Session,
+    connection_id: int,
+    canvas_course_id: int,
+    since: datetime,
+    now: datetime,
+    owed_at: datetime | None = None,
+) -> None:
+    """The course was read by a read that began at `since`; what was asked for later is still owed.
+
+    `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours, and without this the
+    course would be read again and again until ours is there.
+    """
     values = {"tried_at": now, "read_at": since, "problem": None, "due_at": None}
     change(session, _here(connection_id, canvas_course_id).values(**values))
-    change(session, _here(connection_id, canvas_course_id).where(CourseRead.owed_at <= since).values(owed_at=None))
+    answered = or_(CourseRead.owed_at <= since, CourseRead.owed_at == owed_at)
+    change(session, _here(connection_id, canvas_course_id).where(answered).values(owed_at=None))
 
 
 def _here(connection_id: int, canvas_course_id: int) -> Update:

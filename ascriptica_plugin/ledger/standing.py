@@ -1,17 +1,15 @@
 """The state of seats and of the connection, for pages and `flask ascriptica status`. Only reads the ledger."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, Settings
+from ..tables.canvas import Connection, Seat, Settings
 from . import due
 from .causes import CAUSES
-from .rows import LIVE
 
 STANDS_STILL = timedelta(minutes=1)
 """Something may be due this long while no worker drains, before `status` reports it."""
@@ -19,8 +17,8 @@ STANDS_STILL = timedelta(minutes=1)
 THROTTLED = timedelta(minutes=2)
 """How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
 
-
 ASKS = tuple(name for name, cause in CAUSES.items() if cause.asks)
+"""The causes that only a person's answer removes."""
 
 
 def standing(flowing: bool = True) -> ColumnElement[str]:
@@ -53,8 +51,10 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     `heard_at` is when a worker last listened for the bell; one that drains doesn't listen, but renews its lease.
     `questions` counts the seats that wait for an administrator's answer, `changed_in_canvas` those that a hand in
     Canvas changed and nobody has decided on. `waits_for` names what delays all due seats: the cause of the hold,
-    `throttled`, `worker` if something has been due
-    for `STANDS_STILL` and no worker drains, or None.
+    `throttled`, `worker` if something has been due for `STANDS_STILL` and no worker drains, or None.
+
+    Who is invited counts as enrolled; a place that a hand in Canvas changed is held until somebody answers, and counts
+    as removed where it was left as it is there.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     asked: dict[str, int] = {}
@@ -108,64 +108,8 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
     return None if drained else "worker"
 
 
-@dataclass(frozen=True)
-class Access:
-    """The state of a registration's newest seat, for pages; `standing` is one of the states of `standing()`.
-
-    `row_state` is the state of the row that the seat points to, as Canvas told it at `seen_at`; None: there is none, or
-    it is of another Canvas user than the participant is now. `wanted`: some registration claims the seat. `kept`: the
-    enrollment was there before us, and an administrator let it stay.
-    """
-
-    registration_id: int
-    seat_id: int
-    connection_id: int
-    canvas_course_id: int
-    standing: str
-    cause: str | None
-    scope: str
-    detail: str | None
-    wanted: bool
-    row_state: str | None
-    seen_at: datetime | None
-    kept: bool
-
-    @property
-    def is_there(self) -> bool:
-        """Whether Canvas showed the person as active or invited when it was last asked."""
-        return self.row_state in LIVE
-
-
-def access_of(session: Session, registration_ids: list[int]) -> dict[int, Access]:
-    """The state of each registration's newest seat; registrations that never claimed one are left out."""
-    newest = (
-        select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids)).group_by(Claim.registration_id)
-    )
-    of_them = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
-    theirs = and_(
-        CanvasRow.connection_id == Seat.connection_id,
-        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
-        or_(CanvasRow.canvas_user_id == Match.canvas_user_id, CanvasRow.canvas_user_id.is_(None)),
-    )
-    live = aliased(Claim)
-    rows = session.execute(
-        select(
-            Claim.registration_id,
-            Seat.id,
-            Seat.connection_id,
-            Seat.canvas_course_id,
-            standing(),
-            Seat.cause,
-            Seat.cause_scope,
-            Seat.cause_detail,
-            exists().where(live.seat_id == Seat.id, live.ended_at.is_(None)),
-            CanvasRow.state,
-            CanvasRow.seen_at,
-            func.coalesce(CanvasRow.kept, false()),
-        )
-        .join(Seat, Seat.id == Claim.seat_id)
-        .outerjoin(Match, of_them)
-        .outerjoin(CanvasRow, theirs)
-        .where(Claim.id.in_(newest))
-    )
-    return {row[0]: Access(*tuple(row)) for row in rows}
+def never_in(session: Session, connection_id: int) -> int:
+    """How many settled seats never had an enrollment in Canvas, for example after a withdrawal before we got to it."""
+    without = (Seat.connection_id == connection_id, Seat.canvas_enrollment_id.is_(None))
+    settled = (Seat.settled_version >= Seat.version, ~Seat.was_in)
+    return session.scalar(select(func.count()).where(*without, *settled)) or 0

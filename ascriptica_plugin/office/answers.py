@@ -108,6 +108,21 @@ def choose(
     activity.note(session, now, by, "chose", words, participant_id=participant.id)
 
 
+def leave_to_other(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
+    """The Canvas user that two participants lead to is the other one's: who this one is, is asked next.
+
+    Raises ValueError with a sentence where that is not asked any more.
+    """
+    known = session.get(Match, (connection_id, participant.id), populate_existing=True)
+    if known is None or known.question != "same_user":
+        raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
+    words = f"is not {_said(known.candidates[0])}" if known.candidates else "is somebody else"
+    known.question, known.candidates = "who", []
+    session.flush()
+    claims.look_again(session, _seats(connection_id, participant.id))
+    activity.note(session, now, by, "chose", words, participant_id=participant.id)
+
+
 def _among(known: Match, canvas_user_id: int | None) -> dict[str, Any]:
     for candidate in known.candidates or []:
         if candidate["id"] == canvas_user_id:

@@ -19,8 +19,10 @@ from ..canvas.errors import (
     Throttled,
     TokenRefused,
 )
-from ..canvas.shapes import Account
+from ..canvas.shapes import Account, User
+from ..tables.canvas import Connection
 from ..tables.office import Association
+from .clients import Canvases
 
 PERMISSIONS = {
     "manage_user_logins": "can't create users: participants without a Canvas account will wait",
@@ -181,3 +183,49 @@ def _missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
         # The course may be seen, and its rights may not.
         return []
     return [] if answers[_OLDER_NAME] else [name for name in IN_COURSES if not answers[name]]
+
+
+FORMS = ("sis_user_id:", "sis_login_id:")
+"""How Canvas lets a user be named other than by number [api.rb api_find]."""
+
+
+def look_up_user(canvases: Canvases, connection: Connection, typed: str, seconds: float = retry.CHECK_SECONDS) -> User:
+    """The Canvas user with this number, login or SIS ID, within so many seconds.
+
+    Raises ValueError with a sentence if there is none, or if it is not clear which one is meant; CanvasError if Canvas
+    does not answer.
+    """
+    token = connection.token.open(canvases.keys)
+    if token is None:
+        raise ValueError(TOKEN_UNREADABLE.sentence)
+    canvas = CanvasClient(
+        connection.canvas_url,
+        token,
+        allow_private=canvases.allow_private,
+        ca_file=canvases.ca_file,
+        timeout_seconds=seconds,
+        flight=1,
+    )
+    until = time.monotonic() + seconds
+    ways: list[str | int] = [typed] if typed.startswith(FORMS) else [f"{form}{typed}" for form in FORMS]
+    if typed.isascii() and typed.isdigit():
+        ways.append(int(typed[:19]))
+    found: dict[int, User] = {}
+    try:
+        for way in ways:
+            canvas.deadline_seconds = until - time.monotonic()
+            if canvas.deadline_seconds <= 0:
+                raise CanvasDown("Canvas did not answer in time.")
+            try:
+                user = canvas.user(way)
+            except NotFound:
+                continue
+            found[user.id] = user
+    finally:
+        canvas.close()
+    if not found:
+        raise ValueError(f"Canvas has no user with the ID, login or SIS ID {typed}, or the token may not see them.")
+    if len(found) > 1:
+        names = " and ".join(f"{user.name} (ID {user.id}, login {user.login_id})" for user in found.values())
+        raise ValueError(f"{typed} leads to {names}. Type the login of the right one.")
+    return next(iter(found.values()))

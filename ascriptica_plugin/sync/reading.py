@@ -31,6 +31,7 @@ def read_walk(
     at later.
     """
     since, link = now(), None
+    owed_at = reads.owed(session, connection_id, canvas_course_id)
     try:
         while True:
             asked_at = now()
@@ -49,7 +50,7 @@ def read_walk(
     for number in _missing(session, connection_id, canvas_course_id, since):
         yield from _look_for(session, connection_id, root_id, number, now)
     begin_writing(session)
-    reads.done(session, connection_id, canvas_course_id, since, now())
+    reads.done(session, connection_id, canvas_course_id, since, now(), owed_at)
     for cause in ("course_missing", "canvas_restored"):
         of_cause = (Seat.cause == cause, Seat.cause_scope.in_(("", str(canvas_course_id))))
         due.release(session, Seat.connection_id == connection_id, *of_cause)

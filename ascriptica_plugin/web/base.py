@@ -12,6 +12,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from .. import clock
 from ..office.people import Person
 from ..tables.canvas import Settings
 
@@ -165,6 +166,13 @@ def _asking() -> str:
 def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> str:
     """A UTC time in the office's time zone."""
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
+
+
+@blueprint.app_template_filter("seen_time")
+def seen_time(value: datetime) -> str:
+    """When something was seen, in the office's time zone; with the year if that is another one."""
+    this_year = office_time(value, "%Y") == office_time(clock.utc_now(), "%Y")
+    return office_time(value, "%d %b, %H:%M" if this_year else "%d %b %Y, %H:%M")
 
 
 @blueprint.context_processor

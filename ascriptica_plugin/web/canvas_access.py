@@ -1,27 +1,51 @@
-"""The status of a registration's Canvas access in words: for the participant and for the office."""
+"""Somebody's access to a Canvas course in words: for the participant and for the office.
 
-from dataclasses import dataclass
+Nothing is said of Canvas that was not seen there: "in Canvas" only of an enrollment that was seen active.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from .. import clock
+from ..ledger import access as known
 from ..ledger import standing
+from ..ledger.access import Access, Row
 from ..ledger.causes import CAUSES, OFFICE, SOON
+from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
 from .base import session, settings
+
+WITHDRAWN = "You have withdrawn."
+NOT_THERE = "This course is not in Canvas any more."
+ANOTHER = "You are still in the Canvas course through another registration."
+READ_ONLY = "You can still read the Canvas course, and can't take part any more."
 
 
 @dataclass(frozen=True)
 class CanvasAccess:
-    """The status of one registration in words: `text` for the participant, `office` for administrators.
+    """One registration's access in words: `text` for the participant, `office` for administrators.
 
-    `tone` is waiting, settled or stuck. `moving`: it will change automatically, so the page updates.
+    `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
+    to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself.
+    `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
+    Canvas course, and says `link_says`. `waits_for` is what the office can do: answer, try again, or nothing.
     """
 
     text: str
     office: str
     tone: str
+    office_tone: str = ""
     moving: bool = False
+    held: bool = False
+    seen_at: datetime | None = None
     link: str | None = None
+    link_says: str = "Open in Canvas"
+    waits_for: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.office_tone:
+            object.__setattr__(self, "office_tone", self.tone)
 
 
 def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
@@ -29,47 +53,144 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
     current = settings()
     if not current.display_canvas or not of:
         return {}
-    found = standing.access_of(session(), [registration.id for registration in of])
+    found = known.of_registrations(session(), [registration.id for registration in of])
     connection = current.connection
     words: dict[int, CanvasAccess] = {}
     for registration in of:
         access = found.get(registration.id)
         association = registration.course.association
-        is_in = registration.status == "registered"
-        if connection is None or access is None or access.connection_id != connection.id:
-            if is_in and association is not None:
-                words[registration.id] = _not_looked_up(association, current.connection_id)
-        elif access.standing in ("enrolled", "removed"):
-            words[registration.id] = _settled(access, association, connection.canvas_url, is_in)
-        elif connection.hold_cause:
-            hold = CAUSES[connection.hold_cause]
-            text = (
-                hold.participant
-                if is_in
-                else "You have withdrawn. Your access to the Canvas course ends automatically."
-            )
-            words[registration.id] = CanvasAccess(text, hold.title, "waiting", moving=True)
-        elif access.standing == "due":
-            words[registration.id] = _on_the_way(access, standing.is_throttled(connection, clock.utc_now()), is_in)
-        else:
-            cause = CAUSES.get(access.cause or "")
-            text = cause.participant if cause else OFFICE
-            if not is_in and access.cause != "found_there":
-                text = "You have withdrawn. The office still has to end your access to the Canvas course."
-            words[registration.id] = CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
+        is_registered = registration.status == "registered"
+        if connection is not None and access is not None and access.connection_id == connection.id:
+            words[registration.id] = in_words(access, connection, association, is_registered)
+        elif is_registered and association is not None:
+            words[registration.id] = _not_looked_up(association, current.connection_id)
     return words
 
 
-def _on_the_way(access: standing.Access, throttled: bool, is_in: bool) -> CanvasAccess:
-    office = "Being added to Canvas …" if is_in else "Being removed from Canvas …"
+def in_words(
+    access: Access, connection: Connection, association: Association | None, is_registered: bool
+) -> CanvasAccess:
+    """What is true of this access now. `association` is that of the registration's course."""
+    waits_for = ""
+    if access.standing in ("held", "parked"):
+        waits_for = "answer" if access.cause in standing.ASKS else "try"
+    return replace(_in_words(access, connection, association, is_registered), waits_for=waits_for)
+
+
+def _in_words(
+    access: Access, connection: Connection, association: Association | None, is_registered: bool
+) -> CanvasAccess:
+    if not is_registered:
+        return _let_go(access, connection)
+    if not access.wanted:
+        words = _let_go(access, connection)
+        return replace(words, text=words.text.replace(WITHDRAWN, NOT_THERE))
+    there = access.there
+    if there is not None and connection.restored_at is not None and there.seen_at < connection.restored_at:
+        return _being_checked(there)
+    if access.cause == "canvas_restored" and there is None:
+        return _being_checked(None)
+    is_here = association is not None and association.canvas_course_id == access.canvas_course_id
+    if there is None:
+        return _not_in(access, connection)
+    words = _in(access, there, connection, association if is_here else None)
+    if access.is_settled:
+        return words
+    if access.standing == "due" or access.cause is None:
+        return replace(words, moving=not connection.hold_cause)
+    if access.cause == "changed_in_canvas":
+        text = f"{words.text} Somebody changed that in Canvas; the office decides about it."
+        return replace(words, text=text, office=_by_hand(access.scope), office_tone="stuck")
+    # They are in the new place; what waits is something else, such as the end of an older enrollment.
+    return replace(words, office=f"{words.office}; {CAUSES[access.cause].title}", office_tone="stuck")
+
+
+def _being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
+    """Canvas came back from a backup, and what was seen before may be otherwise now."""
+    cause, seen_at = CAUSES["canvas_restored"], row.seen_at if row is not None else None
+    text = f"{begins} We are checking everything with Canvas." if begins else cause.participant
+    return CanvasAccess(text, cause.title, "waiting", moving=True, seen_at=seen_at)
+
+
+# -- registered -------------------------------------------------------------------------------------------------------
+
+
+def _in(access: Access, there: Row, connection: Connection, association: Association | None) -> CanvasAccess:
+    """A live enrollment was seen. Only an active one, in a course that is open, lets the person in."""
+    link = course_address(connection, there.canvas_course_id)
+    if there.state != "active":
+        return CanvasAccess(
+            "You are invited: accept the invitation in Canvas.",
+            "Invited, has to accept the invitation",
+            "quiet",
+            seen_at=there.seen_at,
+            link=link,
+            link_says="Accept it in Canvas",
+        )
+    if association is not None and association.concluded:
+        return CanvasAccess(
+            f"The Canvas course is concluded. {READ_ONLY}",
+            "In Canvas, in a concluded course",
+            "quiet",
+            seen_at=there.seen_at,
+            link=link,
+        )
+    if association is not None and not association.published:
+        text = CAUSES["course_unpublished"].participant
+        return CanvasAccess(text, "In Canvas, in a course not published yet", "quiet", seen_at=there.seen_at)
+    office = "In Canvas"
+    if there.canvas_course_id != access.canvas_course_id:
+        office = f"In Canvas course {there.canvas_course_id}, moved there by hand"
+    return CanvasAccess("You are in the Canvas course.", office, "settled", seen_at=there.seen_at, link=link)
+
+
+def _not_in(access: Access, connection: Connection) -> CanvasAccess:
+    """No live enrollment of theirs is known for certain."""
+    by_hand = access.cause == "changed_in_canvas"
+    if by_hand and (access.is_settled or access.standing == "held"):
+        return _ended_by_hand(access, connection)
+    if access.is_settled:
+        return CanvasAccess(SOON, "Not seen in Canvas yet", "waiting")
+    if access.standing != "due":
+        cause = CAUSES.get(access.cause or "")
+        text = cause.participant if cause and access.cause != "found_there" else OFFICE
+        return CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
+    if connection.hold_cause:
+        hold = CAUSES[connection.hold_cause]
+        return CanvasAccess(hold.participant, hold.title, "waiting", moving=True, held=True)
     if access.cause:
-        # Tried, and not done yet. We try again automatically. The office only acts on what was given up.
-        text = SOON if is_in else "You have withdrawn. Your access to the Canvas course ends automatically."
-        return CanvasAccess(text, f"{CAUSES[access.cause].title}; trying again automatically", "waiting", moving=True)
-    if not is_in:
-        return CanvasAccess("Ending your access to the Canvas course …", office, "waiting", moving=True)
+        # Tried, and not done yet. The office acts only on what was given up.
+        title = CAUSES[access.cause].title
+        return CanvasAccess(SOON, f"{title}; trying again automatically", "waiting", moving=True)
+    throttled = standing.is_throttled(connection, clock.utc_now())
     text = CAUSES["throttled"].participant if throttled else "Adding you to the Canvas course …"
-    return CanvasAccess(text, office, "waiting", moving=True)
+    return CanvasAccess(text, "Being added to Canvas …", "waiting", moving=True)
+
+
+HANDS = {
+    "deleted": ("Removed in Canvas by hand", "You were removed from the Canvas course, in Canvas itself."),
+    "completed": ("Concluded in Canvas by hand: can still read", f"Your enrollment was concluded. {READ_ONLY}"),
+    "inactive": ("Deactivated in Canvas by hand", "Your access to the Canvas course was switched off in Canvas."),
+    "rejected": ("Said no to the invitation", "You said no to the invitation in Canvas."),
+    "moved": ("Moved in Canvas by hand", "You were moved in Canvas itself."),
+}
+"""What a hand in Canvas did, by `cause_scope` of a seat: for the office, and for the participant."""
+
+
+def _by_hand(scope: str) -> str:
+    return HANDS[scope][0] if scope in HANDS else "Changed in Canvas by hand"
+
+
+def _ended_by_hand(access: Access, connection: Connection) -> CanvasAccess:
+    office, text = _by_hand(access.scope), HANDS.get(access.scope, ("", "Your access was changed in Canvas itself."))[1]
+    seen_at = access.row.seen_at if access.row is not None else None
+    link = course_address(connection, access.canvas_course_id) if access.scope == "completed" else None
+    if access.is_settled:
+        left = f"{office}; left as in Canvas"
+        return CanvasAccess(f"{text} The office left it so.", left, "quiet", seen_at=seen_at, link=link)
+    return CanvasAccess(
+        f"Your place is safe. {text} The office decides about it.", office, "stuck", seen_at=seen_at, link=link
+    )
 
 
 def _not_looked_up(association: Association, connection_id: int | None) -> CanvasAccess:
@@ -82,24 +203,92 @@ def _not_looked_up(association: Association, connection_id: int | None) -> Canva
     return CanvasAccess(SOON, "The Canvas course is being looked up …", "waiting", moving=True)
 
 
-def _settled(access: standing.Access, association: Association | None, canvas_url: str, is_in: bool) -> CanvasAccess:
-    if access.kept:
-        return CanvasAccess(
-            "You have withdrawn. You were in the Canvas course before, and stay in it.", "Kept in Canvas", "settled"
-        )
-    if not is_in and access.standing == "enrolled":
-        return CanvasAccess(
-            "You are still in the Canvas course through another registration.",
-            "In Canvas through another registration",
-            "settled",
-        )
-    if access.standing == "removed":
-        if is_in:
-            return CanvasAccess(SOON, "Being added to Canvas …", "waiting", moving=True)
-        return CanvasAccess("Your access to the Canvas course has ended.", "Removed from Canvas", "settled")
-    parts = urlsplit(canvas_url)
-    link = f"{parts.scheme}://{parts.netloc}/courses/{access.canvas_course_id}"
-    if association is not None and not association.published:
-        cause = CAUSES["course_unpublished"]
-        return CanvasAccess(cause.participant, "In Canvas, in a course not published yet", "settled")
-    return CanvasAccess("You are in the Canvas course.", "In Canvas", "settled", link=link)
+# -- withdrawn, or moved elsewhere ------------------------------------------------------------------------------------
+
+
+def _let_go(access: Access, connection: Connection) -> CanvasAccess:
+    """The registration does not ask for this place any more; another one may."""
+    if access.wanted:
+        return _through_another(access.there, connection)
+    if through := [row for row in access.still if row.wanted]:
+        # What is not wanted is still ended, but they stay in.
+        return _through_another(_best(through), connection)
+    if not access.is_settled:
+        return _being_ended(access, connection)
+    if access.still:
+        return _still_there(_best(access.still), connection)
+    state, seen_at = (access.row.state, access.row.seen_at) if access.row is not None else (None, None)
+    if seen_at is not None and connection.restored_at is not None and seen_at < connection.restored_at:
+        return _being_checked(access.row, WITHDRAWN)
+    if state == "completed":
+        link = course_address(connection, access.canvas_course_id)
+        text = f"{WITHDRAWN} {READ_ONLY}"
+        return CanvasAccess(text, "Concluded in Canvas: can still read", "quiet", seen_at=seen_at, link=link)
+    if state in ("deleted", "inactive"):
+        office = "Removed from Canvas" if state == "deleted" else "Deactivated in Canvas"
+        return CanvasAccess("Your access to the Canvas course has ended.", office, "quiet", seen_at=seen_at)
+    if state == "rejected":
+        return CanvasAccess(WITHDRAWN, _by_hand(state), "quiet", seen_at=seen_at)
+    return CanvasAccess(WITHDRAWN, "No enrollment known in Canvas", "quiet")
+
+
+def _best(rows: list[Row]) -> Row:
+    return min(rows, key=lambda row: row.state != "active")
+
+
+def _through_another(row: Row | None, connection: Connection) -> CanvasAccess:
+    if row is None:
+        text = f"{WITHDRAWN} Another registration still keeps your place in the same Canvas course."
+        return CanvasAccess(text, "Waits with another registration", "quiet")
+    link = course_address(connection, row.canvas_course_id)
+    if row.state != "active":
+        office = "Invited through another registration"
+        text = f"{WITHDRAWN} You are still invited to the Canvas course through another registration."
+        return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
+    office = "In Canvas through another registration"
+    return CanvasAccess(ANOTHER, office, "quiet", seen_at=row.seen_at, link=link)
+
+
+def _still_there(row: Row, connection: Connection) -> CanvasAccess:
+    """A live enrollment that is not ours to end."""
+    link, is_in = course_address(connection, row.canvas_course_id), row.state == "active"
+    if row.kept:
+        text = f"{WITHDRAWN} You were in the Canvas course before, and stay in it."
+        office = "Kept in Canvas" if is_in else "Kept in Canvas: invited, has to accept the invitation"
+    else:
+        text = f"{WITHDRAWN} Somebody enrolled you in Canvas itself, and you are still in the Canvas course."
+        office = "In Canvas by hand, not through us"
+        if not is_in:
+            text = f"{WITHDRAWN} Somebody invited you in Canvas itself; that invitation still stands."
+            office = "Invited in Canvas by hand, not through us"
+    return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
+
+
+def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
+    if access.cause == "canvas_restored":
+        return _being_checked(access.row, WITHDRAWN)
+    if access.standing != "due":
+        cause = CAUSES.get(access.cause or "")
+        text = f"{WITHDRAWN} The office still has to end your access to the Canvas course."
+        if cause and access.cause == "found_there":
+            text = cause.participant
+        return CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
+    automatically = f"{WITHDRAWN} Your access to the Canvas course ends automatically."
+    if access.row is None and not access.still:
+        automatically = f"{WITHDRAWN} We make sure that you are not in the Canvas course."
+    if connection.hold_cause:
+        title = CAUSES[connection.hold_cause].title
+        return CanvasAccess(automatically, title, "waiting", moving=True, held=True)
+    if access.cause:
+        title = CAUSES[access.cause].title
+        return CanvasAccess(automatically, f"{title}; trying again automatically", "waiting", moving=True)
+    if access.row is None and not access.still:
+        return CanvasAccess(automatically, "Being checked with Canvas …", "waiting", moving=True)
+    text, office = "Ending your access to the Canvas course …", "Being removed from Canvas …"
+    return CanvasAccess(text, office, "waiting", moving=True)
+
+
+def course_address(connection: Connection, canvas_course_id: int) -> str:
+    """The Canvas course's own page."""
+    parts = urlsplit(connection.canvas_url)
+    return f"{parts.scheme}://{parts.netloc}/courses/{canvas_course_id}"

@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from selenium_axe_python import Axe
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
 import ascriptica_plugin
@@ -27,9 +27,9 @@ from ascriptica_plugin.office import registrations
 from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
-from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.canvas import Match, Seat
 
-from ..office_at_work import PASSWORD, Office, in_use, make_app, someone
+from ..office_at_work import PASSWORD, Office, in_use, make_app, policy, someone
 from ..processes import worker
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -258,7 +258,7 @@ def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
 
 STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
 TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
-PAGES = {path.name for path in TEMPLATES} - {"base.html", "forms.html", "macros.html"}
+PAGES = {path.name for path in TEMPLATES} - {"base.html", "forms.html", "macros.html", "questions.html"}
 SECRET = second_step.new_secret()
 
 
@@ -303,6 +303,21 @@ def furnished(empty_sqlite, tmp_path, canvas) -> Iterator[Office]:
             session.execute(update(Seat).where(Seat.participant.has(name=name)).values(**waits))
         session.commit()
         office.deliver()
+        # Whom a hand removed in Canvas, who is invited, and whom two participants lead to.
+        policy(office, by_invitation=True)
+        bio = office.course("BIO", "bio", **dates)
+        for who in ("ina", "rob", "ron"):
+            registrations.register(session, bio, someone(who), now)
+        session.commit()
+        office.deliver()
+        for name, cause in (("Rob", "changed_in_canvas"), ("Ron", "same_user")):
+            waits = {"cause": cause, "cause_scope": "deleted", "held": True, "version": Seat.version + 1}
+            session.execute(update(Seat).where(Seat.participant.has(name=name)).values(**waits))
+        rob, ron = session.scalars(
+            select(Match).where(Match.canvas_name.in_(("Rob", "Ron"))).order_by(Match.canvas_name)
+        )
+        ron.question, ron.candidates = "same_user", [{"id": rob.canvas_user_id, "name": "Rob", "login_id": "rob"}]
+        session.commit()
         registrations.withdraw(session, left, people["ann"], now)
         accounts.sign_up(session, now, "new@example.org", "Nora New", "hash", by_mail=False)
         session.commit()
@@ -420,8 +435,10 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.go("/", "/courses/ART", "/tools/courses", "/tools/courses/ART", "/tools/courses/FULL", "/tools/courses/LATE")
     looks.go("/tools/courses/ART/edit", "/tools/courses/ART/cancel", "/tools/canvas?standing=removed")
     looks.go("/tools/participants?q=nobody", "/tools/participants/1", "/tools/participants/1/erase")
+    ron = office.participant("ron@example.org").id
+    looks.go(f"/tools/participants/{ron}", "/tools/courses/BIO")
     looks.go("/tools/log", "/tools/log?q=nothing", "/tools/settings/course-settings", "/tools/canvas")
-    for words in ("None of them", "Let it stay", "Canvas said no."):
+    for words in ("None of them", "Let it stay", "Canvas said no.", "They are one person", "Put back", "Invited"):
         looks.sees(words)
 
     looks.go("/tools/participants")

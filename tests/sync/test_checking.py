@@ -1,12 +1,16 @@
 """What Canvas says of something typed: it is right, wrong, or nothing can be said."""
 
+import time
+
 import pytest
 
 from ascriptica_plugin import clock, retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
-from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up
+from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up, look_up_user
 from ascriptica_plugin.tables.office import Association
+
+from ..office_at_work import connection_of
 
 
 def checked(canvas, **other) -> Outcome:
@@ -58,3 +62,18 @@ def test_a_course_is_looked_up_with_its_section(canvas, course, section, field):
     with pytest.raises(CanvasDown):
         look_up(client, typed, clock.utc_now())
     client.close()
+
+
+@pytest.mark.parametrize("typed", ["K-100", "kim@example.org", "{id}", "sis_user_id:K-100"])
+def test_a_user_is_found_by_number_login_or_sis_id(office, canvas, typed):
+    found = look_up_user(office.canvases, connection_of(office), typed.format(id=canvas.ids["user.kim"]))
+    assert (found.id, found.name, found.login_id) == (canvas.ids["user.kim"], "Kim Lee", "kim@example.org")
+
+
+def test_a_user_is_looked_for_no_longer_than_a_page_can_wait(office, canvas):
+    connection = connection_of(office)
+    canvas.options(latency_seconds=0.3)
+    began = time.monotonic()
+    with pytest.raises(CanvasDown):
+        look_up_user(office.canvases, connection, "nobody", seconds=0.5)
+    assert time.monotonic() - began < 2

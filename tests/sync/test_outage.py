@@ -76,3 +76,22 @@ def test_a_token_whose_key_is_gone_is_asked_for_again(office, canvas):
     assert office.deliver() == []
     assert connection_of(office).hold_cause == "token_unreadable"
     office.canvases.keys = keys
+
+
+@pytest.mark.parametrize(("hours", "reads"), [(0.5, False), (1.5, True)])
+def test_after_a_long_outage_every_course_in_use_is_read_again(office, canvas, hours, reads):
+    """Meanwhile a teacher may have removed people, or Canvas may have been restored."""
+    art = office.course("ART", "art")
+    office.course("OVER", "bio", ends_at=office.now)
+    office.register(art)
+    office.deliver()
+    canvas.options(down=True)
+    office.register(art, "lou")
+    office.deliver()
+    assert connection_of(office).hold_cause == "canvas_down"
+    canvas.options(down=False)
+    office.later(hours=hours)
+    calls = office.deliver()
+    assert (f"GET /courses/{canvas.ids['course.art']}/enrollments" in calls) == reads
+    assert f"GET /courses/{canvas.ids['course.bio']}/enrollments" not in calls
+    assert connection_of(office).hold_cause is None

@@ -15,7 +15,7 @@ LISTS = (
     "/tools/participants",
     "/tools/participants/1",
     "/tools/canvas",
-    "/tools/canvas?search=p1&standing=held",
+    "/tools/canvas?search=example&standing=held",
     "/tools/canvas?search=c-0",
     "/tools/canvas?standing=no_account",
     "/tools/log",
@@ -39,7 +39,7 @@ def fill(office: Office, first: int, courses: int, people: int) -> None:
         waits = {"cause": cause, "cause_scope": str(number), "held": True}
         session.execute(update(Seat).where(Seat.id % 9 == number).values(**waits))
     session.execute(update(Seat).where(Seat.id % 9 > 4).values(settled_version=Seat.version, settled_at=office.now))
-    session.execute(update(Seat).where(Seat.id % 9 > 4).values(enrolled=True, cause=None))
+    session.execute(update(Seat).where(Seat.id % 9 > 4).values(was_in=True, cause=None))
     session.commit()
 
 

@@ -1,16 +1,20 @@
 """The list of everybody's Canvas access at /tools/canvas: search, filter and pages."""
 
+from dataclasses import dataclass
+
 from flask import request
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, case, func, not_, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import due, standing
+from ...ledger import access, due, standing
 from ...ledger.causes import CAUSES
 from ...office.people import matching
-from ...tables.canvas import Claim, Match, Seat, Settings
+from ...tables.canvas import Claim, Connection, Match, Seat, Settings
 from ...tables.office import Course, Participant, Registration
 from ..base import session, typed_search
+from ..canvas_access import CanvasAccess, in_words
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
+from .canvas_users import Holder, holders_of, matches_of
 
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 
@@ -35,7 +39,7 @@ def people(current: Settings) -> dict:
         page = min(page, pages_of(total))
         ids = _ids_of_page(parts, totals, page)
     return {
-        "people": _rows(ids, stands),
+        "people": _rows(ids, stands, current.connection),
         "total": total,
         "page": page,
         "pages": pages_of(total),
@@ -93,22 +97,57 @@ def _ids_of_page(parts: list, totals: list[int], page: int) -> list[int]:
     return ids
 
 
-def _rows(ids: list[int], stands: ColumnElement[str]) -> list:
-    """(seat, its standing, our course's title, the candidates) in the order of the ids."""
-    title = (
-        select(Course.title)
-        .join(Registration, Registration.course_id == Course.id)
-        .join(Claim, Claim.registration_id == Registration.id)
-        .where(Claim.seat_id == Seat.id)
-        .order_by(Claim.id.desc())
-        .limit(1)
-        .scalar_subquery()
+@dataclass(frozen=True)
+class Line:
+    """One seat in the list: `where` it stands, `its` access in words, and what is asked about it.
+
+    `question` is who or still or same_user, found_there or changed_in_canvas. `holders` are the other participants of
+    same_user.
+    """
+
+    seat: Seat
+    where: str
+    title: str | None
+    its: CanvasAccess | None
+    match: Match | None
+    question: str | None
+    holders: list[Holder]
+
+
+def _rows(ids: list[int], stands: ColumnElement[str], connection: Connection | None) -> list[Line]:
+    """The seats in the order of the ids."""
+    if connection is None or not ids:
+        return []
+    rows = session().execute(select(Seat, stands).where(Seat.id.in_(ids)).options(joinedload(Seat.participant))).all()
+    found = access.of_seats(session(), ids)
+    courses = _courses([one.registration_id for one in found.values()])
+    theirs = matches_of([seat.participant_id for seat, _ in rows])
+    holders = holders_of(theirs.values())
+    lines = []
+    for seat, where in sorted(rows, key=lambda row: ids.index(row[0].id)):
+        known = found.get(seat.id)
+        course = courses.get(known.registration_id) if known is not None else None
+        match = theirs.get(seat.participant_id)
+        its = question = None
+        if known is not None:
+            its = in_words(known, connection, course.association if course else None, known.wanted)
+            question = None if known.is_settled else _asked(seat, known, match)
+        title, others = course.title if course else None, holders.get(seat.participant_id, [])
+        lines.append(Line(seat, where, title, its, match, question, others))
+    return lines
+
+
+def _asked(seat: Seat, known: access.Access, match: Match | None) -> str | None:
+    if match is not None and match.question is not None and not match.doubted and known.wanted:
+        return match.question
+    return seat.cause if seat.cause in ("found_there", "changed_in_canvas") else None
+
+
+def _courses(registration_ids: list[int]) -> dict[int, Course]:
+    """The courses of registrations, with their associations, by registration."""
+    found = session().scalars(
+        select(Registration)
+        .where(Registration.id.in_(registration_ids))
+        .options(joinedload(Registration.course).joinedload(Course.association))
     )
-    of_seat = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
-    found = session().execute(
-        select(Seat, stands, title, Match.candidates)
-        .outerjoin(Match, of_seat)
-        .where(Seat.id.in_(ids))
-        .options(joinedload(Seat.participant))
-    )
-    return sorted(found, key=lambda row: ids.index(row[0].id))
+    return {registration.id: registration.course for registration in found}

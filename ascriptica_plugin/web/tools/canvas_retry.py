@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
 from ... import clock
-from ...ledger import due
+from ...ledger import due, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...sync import lookups
@@ -30,7 +30,7 @@ def try_again() -> ResponseReturnValue:
             scope = typed.get("scope", "").replace("\x00", "")
             release_and_report(Seat.cause == cause, cause_scope == scope)
         else:
-            release_and_report(Seat.cause.not_in([name for name, one in CAUSES.items() if one.asks]))
+            release_and_report()
     return redirect(url_for(".canvas_access"))
 
 
@@ -44,12 +44,15 @@ def _look_up_again(connection: Connection) -> None:
 def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
     """Try the seats that match the conditions again, note it in the activity log, and show a message.
 
+    Where only an answer helps, nothing is tried: what a hand changed in Canvas would be put back without being asked.
+
     `whom` names the people in the message; without it they are counted. `about` goes into the log entry.
     """
     current, now = settings(), clock.utc_now()
     connection, count = current.connection, 0
     if connection is not None:
         begin_writing(session())
+        which = (*which, Seat.cause.not_in(standing.ASKS))
         picked = (Seat.connection_id == connection.id, due.waits(), *which)
         count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked)) or 0
         whom = whom or f"{count:,} {'person' if count == 1 else 'people'}"

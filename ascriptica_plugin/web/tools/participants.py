@@ -17,6 +17,7 @@ from ..canvas_access import canvas_access
 from ..forms import Confirmation, EraseForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from .canvas_retry import release_and_report
+from .canvas_users import HOW, holders_of, matches_of
 
 
 @blueprint.get("/tools/participants")
@@ -174,12 +175,16 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
             .order_by(Registration.id.desc())
         )
     )
+    match = matches_of([found.id]).get(found.id)
     return render_template(
         "ascriptica/participant.html",
         participant=found,
         form=form,
         registrations=theirs,
         access=canvas_access(theirs),
+        match=match,
+        holders=holders_of([match]).get(found.id, []) if match else [],
+        how=HOW,
         button=Confirmation(),
         unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
         sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
 from ... import clock
-from ...ledger import standing
+from ...ledger import access
 from ...office import activity, people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
@@ -21,19 +21,31 @@ from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
-from ..canvas_access import canvas_access
+from ..canvas_access import CanvasAccess, canvas_access
 from ..forms import OnBehalfListForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
 from .canvas_people import of_course
 from .canvas_retry import release_and_report
+from .canvas_users import HOW, matches_of
+from .course_standing import standing_of
 
 A_CHUNK = 500
 MOST_NAMED = 10
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
-COLUMNS = ("name", "email", "sis_user_id", "status", "registered_at", "withdrawn_at", "canvas_access")
+COLUMNS = (
+    "name",
+    "email",
+    "sis_user_id",
+    "status",
+    "registered_at",
+    "withdrawn_at",
+    "canvas_access",
+    "canvas_seen_at",
+)
+"""`canvas_seen_at` is when Canvas last showed what `canvas_access` says."""
 
 
 @blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
@@ -127,9 +139,9 @@ def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
     """Try one person's Canvas access again now."""
     found = course_or_404(code)
     registration = _registration_or_404(found, registration_id)
-    access = standing.access_of(session(), [registration.id]).get(registration.id)
+    known = access.of_registrations(session(), [registration.id]).get(registration.id)
     release_and_report(
-        Seat.id == (access.seat_id if access else 0),
+        Seat.id == (known.seat_id if known else 0),
         whom=registration.participant.name,
         participant_id=registration.participant_id,
         course_id=found.id,
@@ -173,15 +185,15 @@ def _csv(course_id: int) -> Iterator[str]:
                 .limit(A_CHUNK)
             )
         )
-        access = canvas_access(chunk)
-        yield "".join(_row(_cells(one, access[one.id].office if one.id in access else "")) for one in chunk)
+        words = canvas_access(chunk)
+        yield "".join(_row(_cells(one, words.get(one.id))) for one in chunk)
         if len(chunk) < A_CHUNK:
             return
         last = chunk[-1].id
         session().expunge_all()
 
 
-def _cells(registration: Registration, access: str) -> tuple[str, ...]:
+def _cells(registration: Registration, its: CanvasAccess | None) -> tuple[str, ...]:
     participant, pattern = registration.participant, "%Y-%m-%d %H:%M"
     return (
         participant.name,
@@ -190,7 +202,8 @@ def _cells(registration: Registration, access: str) -> tuple[str, ...]:
         registration.status,
         office_time(registration.registered_at, pattern),
         office_time(registration.withdrawn_at, pattern),
-        access,
+        its.office if its else "",
+        office_time(its.seen_at if its else None, pattern),
     )
 
 
@@ -227,17 +240,18 @@ def _page(
     pages = pages_of(total)
     page = page_asked_for(pages)
     shown = list(session().scalars(_in_order(which, status).offset(start_of(page)).limit(A_PAGE)))
-    access = canvas_access(shown)
+    words = canvas_access(shown)
     now = clock.utc_now()
     return render_template(
         "ascriptica/roster.html",
         course=course,
         registrations=shown,
-        access=access,
-        stuck=_that_can_be_tried_again(shown),
+        access=words,
+        matches=matches_of([one.participant_id for one in shown]) if settings().display_canvas else {},
+        how=HOW,
         positions=waitlist.positions(session(), shown),
         waiting=waitlist.waiting(session(), course),
-        standing=_standing(course, access),
+        standing=standing_of(course, list(words.values())),
         connection_id=settings().connection_id,
         counts=counts,
         total=total,
@@ -265,36 +279,6 @@ def _in_order(which: list[ColumnElement[bool]], status: str | None) -> Select:
         Registration.withdrawn_at.desc(),
         Registration.id,
     )
-
-
-def _that_can_be_tried_again(shown: list[Registration]) -> set[int]:
-    current = settings()
-    if not current.display_canvas or not shown:
-        return set()
-    found = standing.access_of(session(), [one.id for one in shown])
-    return {
-        number
-        for number, access in found.items()
-        if access.standing in ("held", "parked") and access.connection_id == current.connection_id
-    }
-
-
-def _standing(course: Course, access: dict) -> dict[str, int]:
-    """How many of the course's seats are moving, and how many wait for the office, on all pages of the roster."""
-    moving = sum(one.moving for one in access.values())
-    stuck = sum(one.tone == "stuck" for one in access.values())
-    current = settings()
-    if current.display_canvas and current.connection_id:
-        rows = session().execute(
-            select(standing.standing().label("standing"), func.count())
-            .where(Seat.connection_id == current.connection_id, Seat.id.in_(of_course(course.id)))
-            .where(Seat.settled_version < Seat.version)
-            .group_by("standing")
-        )
-        counts = dict(rows.all())
-        moving = max(moving, counts.get("due", 0))
-        stuck = max(stuck, counts.get("held", 0) + counts.get("parked", 0))
-    return {"moving": moving, "stuck": stuck}
 
 
 def _registration_or_404(course: Course, registration_id: int) -> Registration:

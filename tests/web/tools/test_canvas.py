@@ -35,18 +35,20 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
     many(office, art := office.course("ART", "art"), 70)
     many(office, office.course("BIO", "bio"), 3)
     session = office.session
-    session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, enrolled=True))
+    office.deliver()
     in_art = Seat.canvas_course_id == art.association.canvas_course_id
     of_art = session.scalars(select(Seat.id).where(in_art).order_by(Seat.id)).all()
     session.execute(
-        update(Seat).where(Seat.id.in_(of_art[:60])).values(settled_version=0, cause="no_account", held=True)
+        update(Seat)
+        .where(Seat.id.in_(of_art[:60]))
+        .values(settled_version=0, cause="no_account", held=True, canvas_enrollment_id=None)
     )
     session.execute(update(Seat).where(Seat.id == of_art[0]).values(held=False, parked_at=office.now, cause="refused"))
     session.commit()
 
     def found(query: str) -> list[str]:
         listed = admin.get(f"/tools/canvas{query}").text.partition('id="people"')[2]
-        return re.findall(r"Has no Canvas user|Canvas refused|In Canvas|Nobody", listed)
+        return re.findall(r"Has no Canvas user|Canvas refused|In Canvas|Nobody", listed.partition("</table>")[0])
 
     # Those that wait come first, over the pages; a page too far is the last.
     assert found("") == ["Has no Canvas user"] * 50
@@ -78,7 +80,7 @@ def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin
     page = words(admin.get("/tools/canvas"))
     assert re.search("does not exist 2 people .* SOON here 2 people, starts .* Has no Canvas user 3 people", page)
     assert "not published" not in page
-    office.session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, enrolled=True))
+    office.session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, was_in=True))
     office.session.execute(update(Seat).values(cause=None, held=False))
     office.session.commit()
     page = words(admin.get("/tools/canvas"))

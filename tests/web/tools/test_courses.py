@@ -95,6 +95,7 @@ def test_changing_the_association_moves_everybody(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=str(canvas.ids["course.bio"])))
+    office.later(minutes=1)
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}
     assert canvas.roster("art") == {"kim@example.org": "deleted"}

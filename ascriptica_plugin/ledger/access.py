@@ -1,0 +1,176 @@
+"""What is known of one person's access to one Canvas course, for pages and exports. Only reads the ledger.
+
+A seat is a wish and says nothing about Canvas; what a page may claim stands in the rows.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from ..tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ..tables.office import Participant
+from .rows import LIVE
+from .standing import standing
+
+
+class Row(NamedTuple):
+    """An enrollment as Canvas last told it. `wanted`: some registration asks for it."""
+
+    state: str
+    seen_at: datetime
+    canvas_course_id: int
+    kept: bool
+    wanted: bool = False
+
+
+@dataclass
+class Access:
+    """One seat of a registration, with what Canvas told about it; `standing` is one of the states of `standing()`.
+
+    `wanted`: some registration claims the seat. `is_sure`: nothing is open about who the participant is in Canvas.
+    `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
+    `ending`: a request to end it is out. `still`: live enrollments of theirs in that Canvas course, looked up only for
+    a seat that nobody wants.
+    """
+
+    registration_id: int
+    seat_id: int
+    connection_id: int
+    canvas_course_id: int
+    standing: str
+    cause: str | None
+    scope: str
+    detail: str | None
+    wanted: bool
+    is_sure: bool
+    row: Row | None
+    ending: bool
+    canvas_user_id: int | None
+    still: list[Row] = field(default_factory=list)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.standing in ("enrolled", "removed")
+
+    @property
+    def there(self) -> Row | None:
+        """The live enrollment that the seat points to, unless it is uncertain whose it is, or it is being ended."""
+        sure = self.is_sure and not self.ending
+        return self.row if sure and self.row is not None and self.row.state in LIVE else None
+
+
+def of_registrations(session: Session, registration_ids: Collection[int]) -> dict[int, Access]:
+    """The access at each registration's newest seat, by the registration's id; who never claimed one is left out."""
+    newest = select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids))
+    found = _load(session, newest.group_by(Claim.registration_id))
+    return {access.registration_id: access for access in found}
+
+
+def of_seats(session: Session, seat_ids: Collection[int]) -> dict[int, Access]:
+    """The access at each seat, with the registration that claimed it last, by the seat's id."""
+    newest = select(func.max(Claim.id)).where(Claim.seat_id.in_(seat_ids)).group_by(Claim.seat_id)
+    return {access.seat_id: access for access in _load(session, newest)}
+
+
+def _load(session: Session, claim_ids: Select) -> list[Access]:
+    of_them = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
+    pointed = and_(
+        CanvasRow.connection_id == Seat.connection_id,
+        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
+    )
+    ending = exists().where(
+        Request.connection_id == Seat.connection_id,
+        Request.canvas_enrollment_id == Seat.canvas_enrollment_id,
+        Request.kind == "end",
+    )
+    rests_on_what_they_have = and_(
+        Match.from_email == Participant.email,
+        Match.from_sis_user_id.is_not_distinct_from(Participant.sis_user_id),
+    )
+    certain = and_(~Match.doubted, Match.question.is_(None), or_(Match.how == "admin", rests_on_what_they_have))
+    found = session.execute(
+        select(
+            Claim.registration_id,
+            Seat.id,
+            Seat.connection_id,
+            Seat.canvas_course_id,
+            standing(),
+            Seat.cause,
+            Seat.cause_scope,
+            Seat.cause_detail,
+            _is_claimed(Seat.id),
+            func.coalesce(certain, false()),
+            ending,
+            Match.canvas_user_id,
+            CanvasRow.canvas_user_id,
+            CanvasRow.state,
+            CanvasRow.seen_at,
+            CanvasRow.canvas_course_id,
+            CanvasRow.kept,
+        )
+        .join(Seat, Seat.id == Claim.seat_id)
+        .join(Participant, Participant.id == Seat.participant_id)
+        .outerjoin(Match, of_them)
+        .outerjoin(CanvasRow, pointed)
+        .where(Claim.id.in_(claim_ids))
+    )
+    read = [_access(*tuple(row)) for row in found]
+    _add_what_is_still_there(session, [access for access in read if not access.wanted])
+    return read
+
+
+def _access(*columns: Any) -> Access:
+    *of_seat, is_sure, ending, user_id, whose, state, seen_at, course_id, kept = columns
+    row = Row(state, seen_at, course_id, kept) if state is not None else None
+    access = Access(*(*of_seat, is_sure, row, ending, user_id))
+    if access.wanted and whose not in (None, user_id):
+        access.row = None
+    return access
+
+
+def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
+    """Nobody is out of a Canvas course while another enrollment of theirs lets them in."""
+    if not let_go:
+        return
+    places: dict[tuple, list[Access]] = {}
+    seats: dict[int | None, list[Access]] = {}
+    for access in let_go:
+        places.setdefault((access.connection_id, access.canvas_user_id, access.canvas_course_id), []).append(access)
+        seats.setdefault(access.seat_id, []).append(access)
+    pointing = aliased(Seat)
+    wanted = exists().where(
+        pointing.connection_id == CanvasRow.connection_id,
+        pointing.canvas_enrollment_id == CanvasRow.canvas_enrollment_id,
+        _is_claimed(pointing.id),
+    )
+    of_them = and_(
+        CanvasRow.connection_id.in_({access.connection_id for access in let_go}),
+        CanvasRow.canvas_user_id.in_({access.canvas_user_id for access in let_go if access.canvas_user_id}),
+    )
+    found = session.execute(
+        select(
+            CanvasRow.connection_id,
+            CanvasRow.canvas_user_id,
+            CanvasRow.seat_id,
+            CanvasRow.state,
+            CanvasRow.seen_at,
+            CanvasRow.canvas_course_id,
+            CanvasRow.kept,
+            wanted,
+        ).where(CanvasRow.state.in_(LIVE), or_(of_them, CanvasRow.seat_id.in_(seats)))
+    )
+    for connection_id, user_id, seat_id, state, seen_at, course_id, kept, is_wanted in found:
+        row = Row(state, seen_at, course_id, kept, is_wanted)
+        in_that_course = places.get((connection_id, user_id, row.canvas_course_id), []) if user_id is not None else []
+        for access in [*in_that_course, *seats.get(seat_id, [])]:
+            if row not in access.still:
+                access.still.append(row)
+
+
+def _is_claimed(seat_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    live = aliased(Claim)
+    return exists().where(live.seat_id == seat_id, live.ended_at.is_(None))

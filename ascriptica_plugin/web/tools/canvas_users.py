@@ -1,0 +1,148 @@
+"""Who participants are in Canvas: what we know, the questions about it, and their answers."""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...canvas.shapes import User
+from ...office import answers
+from ...sync import checking
+from ...tables.canvas import Connection, Match, Seat
+from ...tables.columns import begin_writing
+from ...tables.office import Participant
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+
+HOW = {
+    "sis": "found by the SIS ID",
+    "login": "found by the login",
+    "email": "found by the email",
+    "created": "created by us",
+    "admin": "chosen by an administrator",
+}
+"""How a match was made, in words; an older release did not note it."""
+
+
+class Holder(NamedTuple):
+    """Another participant who is matched with the Canvas user that a question is about."""
+
+    participant_id: int
+    name: str
+
+
+def matches_of(participant_ids: Collection[int]) -> dict[int, Match]:
+    """The matches of these participants on the connection in use, by participant."""
+    connection_id = settings().connection_id
+    if connection_id is None or not participant_ids:
+        return {}
+    of_them = (Match.connection_id == connection_id, Match.participant_id.in_(participant_ids))
+    return {match.participant_id: match for match in session().scalars(select(Match).where(*of_them))}
+
+
+def holders_of(asked: Iterable[Match]) -> dict[int, list[Holder]]:
+    """For matches with the question same_user, by participant: who else is that Canvas user."""
+    users = {
+        match.participant_id: match.candidates[0]["id"]
+        for match in asked
+        if match.question == "same_user" and match.candidates
+    }
+    if not users:
+        return {}
+    theirs = (Match.connection_id == settings().connection_id, Match.canvas_user_id.in_(set(users.values())))
+    found = session().execute(
+        select(Match.canvas_user_id, Match.participant_id, Participant.name)
+        .join(Participant, Participant.id == Match.participant_id)
+        .where(*theirs)
+        .order_by(Participant.name, Match.participant_id)
+    )
+    by_user: dict[int | None, list[Holder]] = {}
+    for user_id, participant_id, name in found:
+        by_user.setdefault(user_id, []).append(Holder(participant_id, name))
+    return {
+        number: [holder for holder in by_user.get(user_id, []) if holder.participant_id != number]
+        for number, user_id in users.items()
+    }
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/doubt")
+@for_administrators
+def doubt_canvas_user(participant_id: int) -> ResponseReturnValue:
+    """The participant is somebody else in Canvas than we think: open the question who it is."""
+    connection = settings().connection
+    found = session().get(Participant, participant_id) or abort(404)
+    if connection is not None:
+        begin_writing(session())
+        try:
+            answers.doubt(session(), connection.id, found, clock.utc_now(), person().email)
+            session().commit()
+        except ValueError as reason:
+            session().rollback()
+            flash(str(reason), "warning")
+        else:
+            flash(f"Say below who {found.name} is in Canvas. Until then nothing is sent about them.")
+    return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/canvas-user")
+@for_administrators
+def choose_canvas_user_of(participant_id: int) -> ResponseReturnValue:
+    """Answer on the participant's page who they are in Canvas."""
+    found = session().get(Participant, participant_id) or abort(404)
+    connection = settings().connection
+    if connection is not None:
+        answer_who(connection, found)
+    return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
+
+
+def answer_who(connection: Connection, participant: Participant) -> None:
+    """Store the answer in the form, commit, and show what comes of it.
+
+    `canvas_user_id` is a candidate, with `same_person` for one that another participant is too; `other` is the ID,
+    login or SIS ID of any Canvas user, `new_login` makes a new one; `answer=theirs` leaves the user to the other one.
+    """
+    typed, about, name = request.form, (connection.id, participant), participant.name
+    number = typed.get("canvas_user_id", "")
+    try:
+        user = _looked_up(connection, typed.get("other", ""))
+        begin_writing(session())
+        if typed.get("answer") == "theirs":
+            answers.leave_to_other(session(), *about, clock.utc_now(), person().email)
+            done = f"Thank you. Now say who {name} is in Canvas."
+        else:
+            answers.choose(
+                session(),
+                *about,
+                clock.utc_now(),
+                person().email,
+                canvas_user_id=int(number[:19]) if number.isascii() and number.isdigit() else None,
+                new_login=typed.get("new_login", "").strip()[:100] or None,
+                same_person=typed.get("same_person") == "1",
+                user=user,
+            )
+            done = (
+                f"Thank you. {name} is being enrolled." if _has_work(*about) else f"Thank you. That is noted of {name}."
+            )
+        session().commit()
+    except (ValueError, CanvasError) as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(done, "success")
+
+
+def _has_work(connection_id: int, participant: Participant) -> bool:
+    theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
+    return session().scalar(select(Seat.id).where(*theirs, Seat.settled_version < Seat.version).limit(1)) is not None
+
+
+def _looked_up(connection: Connection, typed: str) -> User | None:
+    """The Canvas user that was typed, asked of Canvas with no transaction open."""
+    typed = typed.replace("\x00", "").strip()[:255]
+    if not typed:
+        return None
+    session().commit()
+    return checking.look_up_user(plugin().canvases, connection, typed)

@@ -1,0 +1,128 @@
+"""How a course stands in Canvas as a whole: what moves, what waits, and when it was read; reading it again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from ... import clock
+from ...ledger import reads, standing
+from ...ledger.causes import CAUSES
+from ...office import activity
+from ...tables.canvas import Claim, Connection, CourseRead, Seat
+from ...tables.columns import begin_writing
+from ...tables.office import Course, Registration
+from ..base import blueprint, for_administrators, person, session, settings
+from ..canvas_access import CanvasAccess
+from ..registering import course_or_404
+
+
+@dataclass
+class CourseStanding:
+    """So many people are `moving`, `stuck` until the office acts, `held` for what `hold` says of all of Canvas, or
+    `left` as somebody put them in Canvas. `asked`: of the stuck ones, those whom only an answer helps.
+
+    The Canvas course was last read at `read_at`; `reading`: it is being read, or will be; `problem`: why the latest
+    try failed. `agrees`: it was read, and nothing is open.
+    """
+
+    moving: int = 0
+    stuck: int = 0
+    asked: int = 0
+    held: int = 0
+    hold: str = ""
+    left: int = 0
+    reading: bool = False
+    read_at: datetime | None = None
+    problem: str | None = None
+    agrees: bool = False
+
+
+def standing_of(course: Course, shown: list[CanvasAccess]) -> CourseStanding:
+    """The standing of the course on all pages of its roster; `shown` is the access of the people on this page."""
+    found = CourseStanding(
+        # Those whose Canvas course is being looked up have no seat yet.
+        moving=sum(one.moving and not one.held and one.office_tone == "waiting" for one in shown),
+        stuck=sum(one.office_tone == "stuck" for one in shown),
+    )
+    current = settings()
+    connection = current.connection
+    if connection is None or not current.display_canvas:
+        return found
+    counts = _counts(course, connection)
+    found.asked = counts.get("asked", 0)
+    found.stuck = max(found.stuck, counts.get("held", 0) + counts.get("parked", 0) + found.asked)
+    if connection.hold_cause:
+        found.moving, found.held, found.hold = 0, counts.get("due", 0), CAUSES[connection.hold_cause].title
+    else:
+        found.moving = max(found.moving, counts.get("due", 0))
+    association = course.association
+    if association is None or association.connection_id != connection.id or association.canvas_course_id is None:
+        return found
+    read = session().get(CourseRead, (connection.id, association.canvas_course_id))
+    if read is not None:
+        found.read_at, found.problem = read.read_at, read.problem
+        # After a try that failed there is a time for the next one.
+        found.reading = read.owed_at is not None and read.due_at is None and not connection.hold_cause
+    is_open = found.moving or found.stuck or found.held or found.reading or found.problem or connection.restored_at
+    if found.read_at is not None and not is_open:
+        found.agrees, found.left = True, _left(course, connection)
+    return found
+
+
+def _theirs(course: Course) -> tuple:
+    """Conditions on Seat and Claim: places that people of this course ask for, or that nobody asks for any more."""
+    another = aliased(Claim)
+    claimed = exists().where(another.seat_id == Seat.id, another.ended_at.is_(None))
+    return Registration.course_id == course.id, or_(Claim.ended_at.is_(None), ~claimed)
+
+
+def _counts(course: Course, connection: Connection) -> dict[str, int]:
+    stands = case(
+        # Nobody has to act where we read everything again after a backup.
+        (Seat.cause == "canvas_restored", "due"),
+        (and_(Seat.held, Seat.cause.in_(standing.ASKS)), "asked"),
+        else_=standing.standing(),
+    )
+    rows = session().execute(
+        select(stands.label("standing"), func.count(Seat.id.distinct()))
+        .join(Claim, Claim.seat_id == Seat.id)
+        .join(Registration, Registration.id == Claim.registration_id)
+        .where(Seat.connection_id == connection.id, Seat.settled_version < Seat.version, *_theirs(course))
+        .group_by("standing")
+    )
+    return dict(rows.all())
+
+
+def _left(course: Course, connection: Connection) -> int:
+    left = (
+        select(func.count(Seat.id.distinct()))
+        .join(Claim, Claim.seat_id == Seat.id)
+        .join(Registration, Registration.id == Claim.registration_id)
+        .where(Seat.connection_id == connection.id, Seat.settled_version >= Seat.version)
+        .where(Seat.cause == "changed_in_canvas", Registration.course_id == course.id, Claim.ended_at.is_(None))
+    )
+    return session().scalar(left) or 0
+
+
+@blueprint.post("/tools/courses/<code>/recheck")
+@for_administrators
+def recheck_course(code: str) -> ResponseReturnValue:
+    """Have the course's Canvas course read again by the worker."""
+    found, current, now = course_or_404(code), settings(), clock.utc_now()
+    association, connection = found.association, current.connection
+    at = association.canvas_course_id if association is not None else None
+    if connection is None or not current.display_canvas:
+        flash("Canvas is switched off, so it is not read.", "warning")
+    elif association is None or at is None or association.connection_id != connection.id:
+        flash(f"{found.title} has no Canvas course that could be read.", "warning")
+    else:
+        begin_writing(session())
+        reads.owe(session(), connection.id, at, now)
+        activity.note(session(), now, person().email, "asked to read", course_id=found.id)
+        session().commit()
+        flash(f"{found.title} is being read from Canvas. What is different there then shows here.", "success")
+    return redirect(url_for(".roster", code=code))

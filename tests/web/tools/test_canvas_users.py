@@ -1,0 +1,209 @@
+"""Who participants are in Canvas: shown, doubted, asked about, and answered."""
+
+import re
+
+import pytest
+
+from ascriptica_plugin.tables.canvas import Match
+
+from ...office_at_work import Office, logged
+from ...pages import all_of, words
+
+
+@pytest.fixture
+def matched(office, canvas) -> Office:
+    """Kim, known by her SIS ID, is in ART."""
+    office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
+    office.deliver()
+    office.register(office.course("BIO", "bio"), "kim", sis_user_id="K-100")
+    office.deliver()
+    return office
+
+
+def kim_id(office: Office) -> int:
+    return office.participant("kim@example.org").id
+
+
+def who_they_are(admin, number: int) -> str:
+    page = admin.get(f"/tools/participants/{number}").text
+    section = page.partition('id="canvas-user"')[2].partition("</section>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", section))
+
+
+def test_the_participant_s_page_and_the_roster_name_the_canvas_user(office, admin, canvas):
+    art = office.course("ART", "art")
+    office.register(art, "lou")
+    number = office.participant("lou@example.org").id
+    assert "Not known yet." in who_they_are(admin, number)
+    office.deliver()
+    on = f"{office.now:%d %b %Y}"
+    line = f"Lou Berg, login lou@example.org, SIS ID none, Canvas ID {canvas.ids['user.lou']}; found by the login on"
+    for page in (who_they_are(admin, number), words(admin.get("/tools/courses/ART"))):
+        assert f"{line} {on}" in page
+        assert "This is somebody else" in page
+
+
+def test_this_is_somebody_else_opens_the_question_and_a_typed_user_answers_it(matched, admin, canvas):
+    number = kim_id(matched)
+    page = words(admin.post(f"/tools/participants/{number}/doubt", follow_redirects=True))
+    assert "Until then nothing is sent about them." in page
+    assert "Which Canvas user is Kim (kim@example.org, SIS ID K-100)?" in page
+    matched.deliver()
+    assert [seat.cause for seat in matched.seats()] == ["who_is_it", "who_is_it"]
+    assert "Which Canvas user is Kim" in words(admin.get("/tools/canvas"))
+    answer = {"other": "lou@example.org"}
+    page = words(admin.post(f"/tools/participants/{number}/canvas-user", data=answer, follow_redirects=True))
+    assert "Thank you. Kim is being enrolled." in page
+    matched.later(minutes=1)
+    matched.settle()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
+    assert canvas.who_is_in("bio") == {"lou@example.org"}
+    assert "Lou Berg, login lou@example.org" in who_they_are(admin, number)
+    assert "chosen by an administrator" in who_they_are(admin, number)
+    acts = [entry for entry in logged(matched) if entry[1] in ("doubted", "chose")]
+    assert acts == [
+        ("boss@example.org", "doubted", "kim@example.org"),
+        ("boss@example.org", "chose", "kim@example.org"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("nobody@example.org", "Canvas has no user with the ID, login or SIS ID nobody@example.org"),
+        ("{two}", "leads to "),
+        ("%00", "Canvas has no user"),
+    ],
+)
+def test_what_leads_to_no_one_user_is_told_and_changes_nothing(matched, admin, canvas, typed, sentence):
+    """A number may be one user's ID and another's login."""
+    two = str(canvas.ids["user.kim"])
+    root = canvas.ids["account.root"]
+    canvas.hand("POST", f"accounts/{root}/users", **{"user[name]": "Two", "pseudonym[unique_id]": two})
+    number = kim_id(matched)
+    admin.post(f"/tools/participants/{number}/doubt")
+    data = {"other": typed.format(two=two)}
+    page = words(admin.post(f"/tools/participants/{number}/canvas-user", data=data, follow_redirects=True))
+    assert sentence in page
+    assert [match.question for match in all_of(matched.app, Match)] == ["who"]
+
+
+def test_a_canvas_that_is_away_is_told(matched, admin, canvas):
+    number = kim_id(matched)
+    admin.post(f"/tools/participants/{number}/doubt")
+    canvas.options(down=True)
+    page = words(
+        admin.post(
+            f"/tools/participants/{number}/canvas-user", data={"other": "lou@example.org"}, follow_redirects=True
+        )
+    )
+    assert "could not be reached" in page
+    assert [match.question for match in all_of(matched.app, Match)] == ["who"]
+
+
+def test_without_a_question_there_is_nothing_to_answer(matched, admin, canvas):
+    number = kim_id(matched)
+    answer = {"canvas_user_id": str(canvas.ids["user.lou"])}
+    page = words(admin.post(f"/tools/participants/{number}/canvas-user", data=answer, follow_redirects=True))
+    assert "The Canvas user of Kim is already known. Nothing was changed." in page
+    assert admin.post("/tools/participants/999/doubt").status_code == 404
+
+
+@pytest.fixture
+def doubles(office, canvas) -> Office:
+    """Two participants with one email, who may be one person: the second is asked about."""
+    office.register(office.course("ART", "art"), "kim", name="Kim One")
+    office.deliver()
+    office.register(office.course("BIO", "bio"), "kim", key="other", name="Kim Two")
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == [None, "same_user"]
+    return office
+
+
+def test_two_participants_of_one_user_are_named_with_links(doubles, admin):
+    page = admin.get("/tools/canvas").text
+    one, two = doubles.seats()
+    for seat in (one, two):
+        assert f'href="/tools/participants/{seat.participant_id}"' in page.partition('class="question"')[2]
+    assert "Are Kim Two and Kim One one person? Both lead to this Canvas user." in words(admin.get("/tools/canvas"))
+    for button in ("They are one person", "It is Kim Two's", "It is Kim One's"):
+        assert button in words(admin.get("/tools/canvas"))
+
+
+def test_they_are_one_person(doubles, admin, canvas):
+    _, seat = doubles.seats()
+    answer = {"canvas_user_id": str(canvas.ids["user.kim"]), "same_person": "1"}
+    admin.post(f"/tools/canvas/{seat.id}/choose", data=answer)
+    doubles.settle()
+    assert canvas.who_is_in("art") == canvas.who_is_in("bio") == {"kim@example.org"}
+    assert doubles.status()["questions"] == 0
+    assert "several participants are this user" in who_they_are(admin, seat.participant_id)
+
+
+def test_it_is_the_one_s_who_was_asked_about_and_the_other_is_asked_next(doubles, admin, canvas):
+    one, two = doubles.seats()
+    admin.post(f"/tools/canvas/{two.id}/choose", data={"canvas_user_id": str(canvas.ids["user.kim"])})
+    doubles.settle()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}
+    assert [seat.cause for seat in doubles.seats()] == ["same_user", None]
+    # It is not asked for ever: this answer leads on to who they are.
+    page = words(admin.post(f"/tools/canvas/{one.id}/choose", data={"answer": "theirs"}, follow_redirects=True))
+    assert "Now say who Kim One is in Canvas." in page
+    admin.post(f"/tools/canvas/{one.id}/choose", data={"new_login": "kim.one"})
+    doubles.settle()
+    assert canvas.who_is_in("art") == {"kim.one"}
+    assert doubles.status()["questions"] == 0
+
+
+def test_it_is_the_other_one_s(doubles, admin, canvas):
+    _, two = doubles.seats()
+    page = words(admin.post(f"/tools/canvas/{two.id}/choose", data={"answer": "theirs"}, follow_redirects=True))
+    assert "Which Canvas user is Kim Two (kim@example.org)?" in page
+    doubles.deliver()
+    assert [seat.cause for seat in doubles.seats()] == [None, "who_is_it"]
+    admin.post(f"/tools/canvas/{two.id}/choose", data={"other": "lou@example.org"})
+    doubles.settle()
+    assert canvas.who_is_in("bio") == {"lou@example.org"}
+    late = admin.post(f"/tools/canvas/{two.id}/choose", data={"answer": "theirs"}, follow_redirects=True)
+    assert "is already known. Nothing was changed." in words(late)
+
+
+def test_a_corrected_person_who_leads_to_nobody_is_asked_about_by_name(office, admin, canvas):
+    office.register(office.course("ART", "art"), "lou")
+    office.deliver()
+    number = office.participant("lou@example.org").id
+    form = {"name": "Lou", "email": "elsewhere@example.org", "sis_user_id": ""}
+    admin.post(f"/tools/participants/{number}", data=form)
+    office.deliver()
+    page = words(admin.get("/tools/canvas"))
+    assert "Is this still Lou (elsewhere@example.org)? Lou Berg Login lou@example.org" in page
+    [seat] = office.seats()
+    admin.post(f"/tools/canvas/{seat.id}/choose", data={"canvas_user_id": str(canvas.ids["user.lou"])})
+    office.settle()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
+    assert office.status()["questions"] == 0
+
+
+def test_trying_again_answers_no_question(doubles, admin, canvas):
+    _, two = doubles.seats()
+    for where, form in (("/tools/courses/BIO/try-again", {}), ("/tools/canvas/try-again", {"seat": str(two.id)})):
+        assert "There is nothing to try again" in words(admin.post(where, data=form, follow_redirects=True))
+    assert [seat.cause for seat in doubles.seats()] == [None, "same_user"]
+
+
+@pytest.mark.parametrize(("answer", "states"), [("put_back", {"active"}), ("leave", {"deleted"})])
+def test_what_a_hand_changed_is_put_back_or_left(matched, admin, canvas, answer, states):
+    row = next(row for login, course, row, _, _ in canvas.rows() if course == "art")
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row}", task="delete")
+    matched.recheck("art")
+    matched.deliver()
+    seat = matched.seats()[0]
+    assert "Kim was removed from the Canvas course, in Canvas itself: put back, or leave it?" in words(
+        admin.get("/tools/canvas")
+    )
+    admin.post(f"/tools/canvas/{seat.id}/hand", data={"answer": answer})
+    matched.settle()
+    assert set(canvas.roster("art").values()) == states
+    late = admin.post(f"/tools/canvas/{seat.id}/hand", data={"answer": "put_back"}, follow_redirects=True)
+    assert "That is answered already." in words(late)
+    assert logged(matched)[-1][1] in ("enrolled in Canvas", "left as in Canvas")

@@ -1,0 +1,84 @@
+"""How a course stands in Canvas, and reading it again by a button."""
+
+from ascriptica_plugin.ledger import reads
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.canvas import CourseRead
+
+from ...office_at_work import logged, someone
+from ...pages import all_of, words
+
+
+def test_canvas_agrees_is_said_only_after_a_read(office, admin, canvas):
+    art = office.course("ART")
+    office.associate(art, "art", read=False)
+    office.register(art)
+    office.session.query(CourseRead).delete()
+    office.session.commit()
+    office.deliver()
+    page = words(admin.get("/tools/courses/ART"))
+    assert "Nothing waits. Not read from Canvas yet." in page
+    page = words(admin.post("/tools/courses/ART/recheck", follow_redirects=True))
+    assert "ART here is being read from Canvas." in page
+    assert "Being read from Canvas …" in page
+    assert "agrees" not in page
+    office.later(minutes=1)
+    assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]
+    page = words(admin.get("/tools/courses/ART"))
+    assert f"Canvas agrees with this list. Last read from Canvas: {office.now:%d %b %Y, %H:%M}" in page
+    assert ("boss@example.org", "asked to read", None) in logged(office)
+
+
+def test_what_a_hand_did_shows_after_a_read_and_what_is_left_is_counted(office, admin, canvas):
+    art = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(art, who)
+    office.deliver()
+    row = next(row for login, _, row, _, _ in canvas.rows() if login == "lou@example.org")
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row}", task="delete")
+    admin.post("/tools/courses/ART/recheck")
+    office.later(minutes=1)
+    office.deliver()
+    page = admin.get("/tools/courses/ART")
+    assert "1 person waits for you" in words(page)
+    assert "agrees" not in words(page)
+    assert 'href="/tools/canvas?search=lou@example.org#people"' in page.text
+    assert "Try again" not in words(page).partition("Who is registered")[2].partition("everybody")[2]
+    seat = next(seat for seat in office.seats() if seat.held)
+    admin.post(f"/tools/canvas/{seat.id}/hand", data={"answer": "leave"})
+    office.deliver()
+    assert "Canvas agrees with this list, but for 1 person left as in Canvas." in words(admin.get("/tools/courses/ART"))
+
+
+def test_a_read_that_fails_is_told_and_no_agreement_is(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    where = f"GET /courses/{canvas.ids['course.art']}/enrollments"
+    canvas.faults({"match": where, "times": None, "when": "before", "fault": "status", "status": 500})
+    admin.post("/tools/courses/ART/recheck")
+    office.later(minutes=1)
+    office.deliver()
+    page = words(admin.get("/tools/courses/ART"))
+    assert "The latest try to read it failed: " in page
+    assert "agrees" not in page
+
+
+def test_a_course_without_a_canvas_course_is_not_read(office, admin):
+    office.course("ART")
+    page = words(admin.post("/tools/courses/ART/recheck", follow_redirects=True))
+    assert "ART here has no Canvas course that could be read." in page
+    assert reads.to_read(office.session, 1, office.now, 9) == []
+
+
+def test_a_registration_elsewhere_is_not_counted_here(office, admin, canvas):
+    """Who withdrew here, and waits for the same Canvas course elsewhere, is no matter of this course."""
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    one, two = office.course("ONE", "art"), office.course("TWO", "art")
+    for course in (one, two):
+        registrations.register(office.session, course, someone("kim"), office.now)
+    office.session.commit()
+    office.deliver()
+    office.withdraw(one)
+    office.deliver()
+    assert "waits for you" not in words(admin.get("/tools/courses/ONE"))
+    assert "1 person waits for you" in words(admin.get("/tools/courses/TWO"))
+    assert len(all_of(office.app, CourseRead)) == 1
