@@ -28,19 +28,21 @@ def from_environment(settings: tuple[Setting, ...]) -> dict[str, str]:
 
 
 def read(config: MutableMapping[str, Any], settings: tuple[Setting, ...]) -> dict[str, Any]:
-    """The settings as they are used. Adds the defaults of missing ones to `config`.
+    """The settings as they are used. Adds the defaults of missing ones to `config`, if the name is ours alone.
 
     Raises RuntimeError, with a sentence for the operator, if one of them is not valid.
     """
     found = {}
     for one in settings:
-        typed = config.setdefault(one.name, one.default)
+        typed = config.get(one.name)
         try:
             found[one.name] = one.read(one.default if typed is None else typed)
         except ValueError as error:
             raise RuntimeError(str(error)) from None
-        if isinstance(found[one.name], bool):
-            config[one.name] = found[one.name]
+        if one.name.startswith("ASCRIPTICA_"):
+            config.setdefault(one.name, one.default)
+            if isinstance(found[one.name], bool):
+                config[one.name] = found[one.name]
     return found
 
 

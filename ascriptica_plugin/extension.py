@@ -39,9 +39,9 @@ class SignIns(Protocol):
 class Plugin:
     """What `app.extensions["ascriptica"]` holds.
 
-    A site that extends the plugin, such as the stand-alone site, sets `sign_ins` and `mailer`, and adds to `rounds`,
-    which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set when this process has
-    been asked to stop.
+    A site that extends the plugin, such as the stand-alone site, sets `sign_ins`, `mailer` and `owns_database`, and
+    adds to `rounds`, which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set
+    when this process has been asked to stop.
     """
 
     load_participant: Callable[[], Person | None]
@@ -54,6 +54,7 @@ class Plugin:
     log_kept: timedelta
     sign_ins: SignIns | None = None
     mailer: Mailer | None = None
+    owns_database: bool = False
     rounds: list[Round] = field(default_factory=lambda: list(ROUNDS))
     secrets: list[keys.Secrets] = field(default_factory=lambda: [keys.TOKENS])
     stopping: threading.Event = field(default_factory=threading.Event)

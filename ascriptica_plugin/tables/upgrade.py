@@ -43,7 +43,10 @@ def _migrations() -> Iterator["Config"]:
 
 
 def upgrade_tables(app: Flask) -> None:
-    """Create the tables, or upgrade them to this version. On SQLite also turn on WAL: a write stops no reader."""
+    """Create the tables, or upgrade them to this version.
+
+    On SQLite, turn on WAL where the database is ours alone: a write then stops no reader.
+    """
     import alembic.command
 
     with _migrations() as config, app.app_context():
@@ -51,7 +54,7 @@ def upgrade_tables(app: Flask) -> None:
         if file := sqlite_file(engine):
             _make_private(file)
         with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
+            if engine.dialect.name == "sqlite" and app.extensions["ascriptica"].owns_database:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
             config.attributes["connection"] = connection

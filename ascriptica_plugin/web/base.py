@@ -1,4 +1,7 @@
-"""What every page needs: the blueprint, the signed-in person, the session, security headers, a log of refusals."""
+"""What every page needs: the blueprint, the signed-in person, the session, security headers, a log of refusals.
+
+All of it is our blueprint's: nothing here runs in a request for a page of the host's.
+"""
 
 import functools
 import logging
@@ -8,12 +11,13 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
-from flask_wtf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import Headers
 
 from ..office.people import Person
 from ..tables.canvas import Settings
+from . import csrf
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,8 @@ blueprint = Blueprint(
     # Without a url_prefix the host's own /static would be found first.
     static_url_path="/static/ascriptica",
 )
+blueprint.before_request(csrf.protect)
+blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
@@ -75,9 +81,31 @@ def person() -> Person:
     return found
 
 
+class Answer(Response):
+    """What a view of ours answers. It has our security headers, except those that the host sets itself."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """The headers as they are sent: after all that the host adds to its responses."""
+        headers = super().get_wsgi_headers(environ)
+        for name, value in HEADERS.items():
+            if f"{name}-Report-Only" not in headers:
+                headers.setdefault(name, value)
+        return headers
+
+
+def _answer(value: ResponseReturnValue) -> Response:
+    # Also where the host has a class of its own for responses, and where a view redirects.
+    return cast(Response, Answer.force_type(current_app.make_response(value)))
+
+
 def for_everybody(view: Callable) -> Callable:
     """Marks a page that needs no sign-in, so that a test can find a view whose guard was forgotten."""
-    return _marked(view, "everybody")
+
+    @functools.wraps(view)
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
+        return _answer(view(**kwargs))
+
+    return _marked(guarded, "everybody")
 
 
 def for_participants(view: Callable) -> Callable:
@@ -85,7 +113,7 @@ def for_participants(view: Callable) -> Callable:
 
     @functools.wraps(view)
     def guarded(**kwargs: Any) -> ResponseReturnValue:
-        return view(person(), **kwargs)
+        return _answer(view(person(), **kwargs))
 
     return _marked(guarded, "participants")
 
@@ -103,7 +131,7 @@ def for_administrators(view: Callable) -> Callable:
     @functools.wraps(view)
     def guarded(**kwargs: Any) -> ResponseReturnValue:
         only_administrators()
-        return view(**kwargs)
+        return _answer(view(**kwargs))
 
     return _marked(guarded, "administrators")
 
@@ -114,15 +142,12 @@ def _marked(view: Callable, guard: str) -> Callable:
 
 
 def init_app(app: Flask, url_prefix: str | None) -> None:
-    """Register the pages, and CSRF protection if the host has none."""
-    if "csrf" not in app.extensions:
-        CSRFProtect(app)
+    """Register the pages."""
     app.register_blueprint(blueprint, url_prefix=url_prefix)
 
 
-@blueprint.after_request
 def shut_doors(response: Response) -> Response:
-    """Add the security headers that each of our pages has."""
+    """Add our security headers to any response, for a site that is ours alone."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -142,11 +167,10 @@ def refuse_ids_too_high(endpoint: str | None, values: dict | None) -> None:
 REFUSED = (400, 403, 405, 413)
 
 
-@blueprint.after_app_request
+@blueprint.after_request
 def log_refusals(response: Response) -> Response:
     """Write refused requests to the process log. The host logs those for its own pages."""
-    ours = request.endpoint is None or (request.blueprint or "").startswith(blueprint.name)
-    if ours and response.status_code in REFUSED:
+    if response.status_code in REFUSED:
         # The rule, not the path: a path may contain a one-time link.
         what = f"{request.method} {request.url_rule or 'no page of ours'}"
         log.warning("%d for %s, asked by %s from %s.", response.status_code, what, _asking(), request.remote_addr)
@@ -161,7 +185,7 @@ def _asking() -> str:
     return found.key if found else "a stranger"
 
 
-@blueprint.app_template_filter("office_time")
+@blueprint.app_template_filter("ascriptica_time")
 def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> str:
     """A UTC time in the office's time zone."""
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
@@ -169,16 +193,21 @@ def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> 
 
 @blueprint.context_processor
 def for_every_page() -> dict:
-    """What base.html needs. After a failure nothing is queried, since a query may have failed."""
+    """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own.
+
+    After a failure nothing is queried, since a query may have failed.
+    """
     shown = {"timezone": plugin().timezone.key.replace("_", " ")}
     if g.get("ascriptica_bare"):
-        return shown | {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
-    return shown | {
+        shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
+        return {"ascriptica": shown}
+    shown |= {
         "signed_in": plugin().load_participant(),
         "is_administrator": plugin().may_administer(),
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
     }
+    return {"ascriptica": shown}
 
 
 def typed_search(name: str) -> str:
@@ -198,7 +227,7 @@ def settings() -> Settings:
     return g.ascriptica_settings
 
 
-@blueprint.teardown_app_request
+@blueprint.teardown_request
 def forget_settings(error: BaseException | None) -> None:
     """The next request reads them again, even if one application context serves several requests."""
     g.pop("ascriptica_settings", None)

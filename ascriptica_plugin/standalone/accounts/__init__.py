@@ -59,11 +59,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint, url_prefix=app.config["ASCRIPTICA_URL_PREFIX"])
     app.before_request(_lead_to_second_step)
     app.register_error_handler(401, _ask_to_sign_in)
-    for code in (404, 405):
-        app.register_error_handler(code, errors.page_at_no_address)
     for command in (commands.create_user, commands.set_role, commands.remove_second_step):
         cast(Group, app.cli.commands["ascriptica"]).add_command(command)
     plugin.sign_ins = SignIns()
+    plugin.owns_database = True
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
     plugin.mailer = _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"])
