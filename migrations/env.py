@@ -4,14 +4,14 @@ Our history has a version table of its own and sees only our tables, so it lives
 """
 
 from alembic import context
+from ascriptica_plugin.migrations import not_ours
 
 from ascriptica_plugin.tables.columns import Base
 
 
-def include_object(thing, name, type_, reflected, compare_to) -> bool:
+def include_object(*what) -> bool:
     """Only what is ours: a host's tables in the same database are none of our business."""
-    table = thing if type_ == "table" else getattr(thing, "table", None)
-    return table is None or table.name.startswith("ascriptica_")
+    return not not_ours(*what)
 
 
 context.configure(

@@ -16,7 +16,7 @@ from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
 from ..tables.canvas import load_settings
-from ..tables.upgrade import upgrade_tables
+from ..tables.upgrade import UnknownDatabase, upgrade_tables
 from ..worker import rounds
 from ..worker.jobs import this_app
 from . import self_check
@@ -28,6 +28,8 @@ class _Group(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except UnknownDatabase as error:
+            raise click.ClickException(str(error)) from None
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).strip().partition("\n")[0]
             raise click.ClickException(
