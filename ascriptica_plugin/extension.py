@@ -52,6 +52,7 @@ class Plugin:
     bell: Bell
     timezone: ZoneInfo
     log_kept: timedelta
+    sign_in: str | None = None
     sign_ins: SignIns | None = None
     mailer: Mailer | None = None
     owns_database: bool = False
@@ -67,7 +68,8 @@ class Ascriptica:
     administrator. A host that keeps people of its own can give two more, which are called in the same transaction:
     `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
-    sentence, to refuse. The host sets up Flask-SQLAlchemy first.
+    sentence, to refuse. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
+    `login_view` is known. The host sets up Flask-SQLAlchemy first.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Ascriptica:
         may_administer: Callable[[], bool],
         forget_person: Callable[[str], None] = lambda key: None,
         correct_person: Callable[[str, str, str], str | None] | None = None,
+        sign_in: str | None = None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer
         self.forget_person = forget_person
         self.correct_person = correct_person
+        self.sign_in = sign_in
         if app is not None:
             self.init_app(app)
 
@@ -111,6 +115,7 @@ class Ascriptica:
             Bell(values["REDIS_URL"], values["SECRET_KEY"]),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
+            self.sign_in,
         )
         listen(app.extensions["sqlalchemy"].session)
         web.init_app(app, values["ASCRIPTICA_URL_PREFIX"])

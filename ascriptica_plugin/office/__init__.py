@@ -2,4 +2,12 @@
 
 Uses the tables and the ledger; no Flask, no Canvas client, no RQ. Never commits, except for imports, which commit each
 batch.
+
+What is named here is for hosts with code of their own. The first argument is the host's session. Nothing commits: it
+takes effect, and the worker is woken, when the host commits.
 """
+
+from .hosts import erase_person, update_person
+from .people import Person
+
+__all__ = ["Person", "erase_person", "update_person"]

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -73,12 +74,63 @@ def session() -> Session:
     return current_app.extensions["sqlalchemy"].session
 
 
-def person() -> Person:
-    """The signed-in person. 401 when nobody is signed in; the host answers that with its sign-in page."""
+def signed_in() -> Person | None:
+    """Who is signed in, as the host says. Raises TypeError where that is no `Person`."""
     found = plugin().load_participant()
     if found is None:
-        abort(401)
+        return None
+    if not isinstance(found, Person):
+        raise TypeError(
+            f"load_participant must return an ascriptica_plugin.Person or None, not {type(found).__name__}."
+        )
+    for name in ("key", "email", "name"):
+        if not isinstance(value := getattr(found, name), str) or not value:
+            raise TypeError(f"load_participant: {name} of the Person must be text, not {value!r}.")
     return found
+
+
+def is_administrator() -> bool:
+    """Whether an administrator is signed in. The host is only asked about somebody who is signed in."""
+    if signed_in() is None:
+        return False
+    found = plugin().may_administer()
+    if not isinstance(found, bool):
+        raise TypeError(f"may_administer must return True or False, not {type(found).__name__}.")
+    return found
+
+
+def person() -> Person:
+    """The signed-in person. Where nobody is signed in, the request ends with what leads the visitor to sign in."""
+    return signed_in() or abort(_ask_to_sign_in())
+
+
+def _ask_to_sign_in() -> Response | int:
+    """Flask-Login's answer where the host has it, or the way to `sign_in`; else 401, which the host answers."""
+    if (manager := getattr(current_app, "login_manager", None)) is not None:
+        return current_app.make_response(manager.unauthorized())
+    if address := sign_in_address():
+        return cast(Response, redirect(address))
+    return 401
+
+
+def sign_in_address() -> str | None:
+    """The address of the page to sign in on, which leads back to this one; None where we know of none.
+
+    `sign_in` is an endpoint or a path; Flask-Login's `login_view` is taken where it is left out.
+    """
+    manager = getattr(current_app, "login_manager", None)
+    where = plugin().sign_in or getattr(manager, "login_view", None)
+    if where is None:
+        return None
+    back = this_page() if request.method == "GET" else None
+    if "/" not in where:
+        return url_for(where, next=back)
+    return f"{request.script_root}{where}" + (f"?{urlencode({'next': back})}" if back else "")
+
+
+def this_page() -> str:
+    """The path and query of this request, below whatever the site is mounted at."""
+    return request.script_root + request.full_path.rstrip("?")
 
 
 class Answer(Response):
@@ -120,8 +172,8 @@ def for_participants(view: Callable) -> Callable:
 
 def only_administrators() -> None:
     """401 when nobody is signed in, 403 when the person is not an administrator."""
-    if not plugin().may_administer():
-        person()
+    person()
+    if not is_administrator():
         abort(403)
 
 
@@ -179,7 +231,7 @@ def log_refusals(response: Response) -> Response:
 
 def _asking() -> str:
     try:
-        found = plugin().load_participant()
+        found = signed_in()
     except SQLAlchemyError:
         return "somebody"
     return found.key if found else "a stranger"
@@ -197,13 +249,14 @@ def for_every_page() -> dict:
 
     After a failure nothing is queried, since a query may have failed.
     """
-    shown = {"timezone": plugin().timezone.key.replace("_", " ")}
+    shown: dict[str, Any] = {"timezone": plugin().timezone.key.replace("_", " ")}
+    shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
     if g.get("ascriptica_bare"):
         shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
         return {"ascriptica": shown}
     shown |= {
-        "signed_in": plugin().load_participant(),
-        "is_administrator": plugin().may_administer(),
+        "signed_in": signed_in(),
+        "is_administrator": is_administrator(),
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
     }

@@ -20,7 +20,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...tables.columns import begin_writing
-from ...web import errors
+from ...web import base, errors
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
 from .pages import doors, own, own_email
@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(401, _ask_to_sign_in)
     for command in (commands.create_user, commands.set_role, commands.remove_second_step):
         cast(Group, app.cli.commands["ascriptica"]).add_command(command)
+    plugin.sign_in = f"{blueprint.name}.sign_in"
     plugin.sign_ins = SignIns()
     plugin.owns_database = True
     plugin.rounds.append(forget_old_sign_ins)
@@ -157,4 +158,4 @@ def _lead_to_second_step() -> ResponseReturnValue | None:
 
 def _asked_for() -> str | None:
     """The page to return to: the requested one, or the one whose button was pressed."""
-    return request.full_path.rstrip("?") if request.method == "GET" else errors.page_before()
+    return base.this_page() if request.method == "GET" else errors.page_before()
