@@ -69,6 +69,8 @@ def create_app(given: dict | None = None) -> Flask:
         PERMANENT_SESSION_LIFETIME=accounts.IDLE,
         MAX_CONTENT_LENGTH=1_000_000,
     )
+    if fallbacks := os.environ.get("SECRET_KEY_FALLBACKS"):
+        app.config["SECRET_KEY_FALLBACKS"] = fallbacks.split(",")
     app.config.update(given or {})
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     _set_up_database(app)

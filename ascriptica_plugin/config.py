@@ -6,7 +6,7 @@ A host sets them in `app.config`; the stand-alone site reads them from the envir
 import os
 import re
 import ssl
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -66,6 +66,23 @@ def _secret_key(typed: str | bytes | None) -> str | bytes:
     if not typed:
         raise ValueError("Set SECRET_KEY to a long random value: sessions and the Canvas token depend on it.")
     return typed
+
+
+def _fallbacks(typed: str | Sequence[str | bytes] | None) -> list[str | bytes]:
+    keys = typed.split(",") if isinstance(typed, str) else typed or []
+    return [key for key in keys if key]
+
+
+def secret_keys(values: Mapping[str, Any]) -> list[bytes]:
+    """The secret keys as itsdangerous takes them: the one in use last, before it those that it replaced."""
+    keys = [*(values.get("SECRET_KEY_FALLBACKS") or ()), values["SECRET_KEY"]]
+    return [key.encode() if isinstance(key, str) else key for key in keys]
+
+
+def _queue(typed: str | None) -> str | None:
+    if typed and not re.fullmatch(r"[\w.-]{1,100}", typed, re.ASCII):
+        raise ValueError("ASCRIPTICA_QUEUE must be a name of letters, digits, dots and dashes, such as spring-courses.")
+    return typed or None
 
 
 def _redis_url(typed: str | None) -> str | None:
@@ -137,7 +154,10 @@ def _smtp_url(typed: str | None) -> str | None:
 
 PLUGIN = (
     Setting("SECRET_KEY", None, _secret_key),
+    Setting("SECRET_KEY_FALLBACKS", None, _fallbacks),
     Setting("REDIS_URL", None, _redis_url),
+    Setting("ASCRIPTICA_REDIS_URL", None, _redis_url),
+    Setting("ASCRIPTICA_QUEUE", None, _queue),
     Setting("ASCRIPTICA_TOKEN_KEYS", None, _text),
     Setting("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False, _switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS")),
     Setting("ASCRIPTICA_CANVAS_CA_FILE", None, _ca_file),

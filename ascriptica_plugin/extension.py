@@ -15,7 +15,7 @@ from .mail import Mailer
 from .office.people import Person
 from .sync.clients import Canvases
 from .tables.office import Participant
-from .worker.redis_bell import Bell, listen
+from .worker.redis_bell import Bell, listen, queue_of
 from .worker.rounds import ROUNDS, Round
 
 
@@ -102,7 +102,7 @@ class Ascriptica:
             raise RuntimeError("Set up Flask-SQLAlchemy on the application before Ascriptica.")
         values = config.read(app.config, config.PLUGIN)
         try:
-            token_keys = keys.make_keys(values["SECRET_KEY"], values["ASCRIPTICA_TOKEN_KEYS"])
+            token_keys = keys.make_keys(config.secret_keys(values), values["ASCRIPTICA_TOKEN_KEYS"])
         except ValueError:
             raise RuntimeError("ASCRIPTICA_TOKEN_KEYS must be Fernet keys, separated by commas.") from None
         reach = (values["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"], values["ASCRIPTICA_CANVAS_CA_FILE"])
@@ -112,7 +112,7 @@ class Ascriptica:
             self.forget_person,
             self.correct_person,
             Canvases(token_keys, *reach),
-            Bell(values["REDIS_URL"], values["SECRET_KEY"]),
+            _bell(app, values),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
             self.sign_in,
@@ -120,3 +120,10 @@ class Ascriptica:
         listen(app.extensions["sqlalchemy"].session)
         web.init_app(app, values["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())
+
+
+def _bell(app: Flask, values: dict[str, Any]) -> Bell:
+    with app.app_context():
+        own_queue = queue_of(config.secret_keys(values)[-1], app.extensions["sqlalchemy"].engine.url)
+    url = values["ASCRIPTICA_REDIS_URL"] or values["REDIS_URL"]
+    return Bell(url, config.secret_keys(values), values["ASCRIPTICA_QUEUE"] or own_queue)

@@ -76,7 +76,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
         raise RuntimeError("With SMTP_URL, set MAIL_FROM to the sender and ASCRIPTICA_ADDRESS to this site's address.")
     # Never from a request: visitors choose its Host header.
     site = urlsplit(address)
-    pages = app.url_map.bind(site.netloc, url_scheme=site.scheme)
+    pages = app.url_map.bind(site.netloc, app.config["APPLICATION_ROOT"], url_scheme=site.scheme)
 
     def page(name: str, **values: str) -> str:
         return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
