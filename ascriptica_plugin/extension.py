@@ -14,6 +14,7 @@ from . import cli, config, keys, web
 from .mail import Mailer
 from .office.people import Person
 from .sync.clients import Canvases
+from .tables import isolation
 from .tables.office import Participant
 from .worker.redis_bell import Bell, listen, queue_of
 from .worker.rounds import ROUNDS, Round
@@ -118,6 +119,7 @@ class Ascriptica:
             self.sign_in,
         )
         listen(app.extensions["sqlalchemy"].session)
+        isolation.listen(app.extensions["sqlalchemy"].session)
         web.init_app(app, values["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())
 

@@ -15,6 +15,7 @@ from .. import clock, keys, process_log
 from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
+from ..tables import isolation
 from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables
 from ..worker import rounds
@@ -91,6 +92,7 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
             click.echo(f"{done:,} of {len(rows):,} rows", err=True)
 
     session = current_app.extensions["sqlalchemy"].session
+    isolation.begin_ours(session)
     report = run.run(session, kind, rows, clock.utc_now, "the import command", dry_run=dry_run, progress=progress)
     for line, reason in report.refused:
         click.echo(f"line {line}: {reason}")

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
 from ..office.people import Person
+from ..tables import isolation
 from ..tables.canvas import Settings
 from . import csrf
 
@@ -150,6 +151,27 @@ def _answer(value: ResponseReturnValue) -> Response:
     return cast(Response, Answer.force_type(current_app.make_response(value)))
 
 
+def _repeated(view: Callable) -> Callable:
+    """Call the view again where its transaction came in the way of another one, unless it has committed something.
+
+    Only a transaction that the host began before our view can fail like this: ours wait for each other instead.
+    """
+
+    @functools.wraps(view)
+    def repeated(**kwargs: Any) -> ResponseReturnValue:
+        try:
+            return view(**kwargs)
+        except DBAPIError as error:
+            if not isolation.may_be_repeated(session(), error):
+                raise
+        session().rollback()
+        for file in request.files.values():
+            file.stream.seek(0)
+        return view(**kwargs)
+
+    return repeated
+
+
 def for_everybody(view: Callable) -> Callable:
     """Marks a page that needs no sign-in, so that a test can find a view whose guard was forgotten."""
 
@@ -157,7 +179,7 @@ def for_everybody(view: Callable) -> Callable:
     def guarded(**kwargs: Any) -> ResponseReturnValue:
         return _answer(view(**kwargs))
 
-    return _marked(guarded, "everybody")
+    return _marked(_repeated(guarded), "everybody")
 
 
 def for_participants(view: Callable) -> Callable:
@@ -167,7 +189,7 @@ def for_participants(view: Callable) -> Callable:
     def guarded(**kwargs: Any) -> ResponseReturnValue:
         return _answer(view(person(), **kwargs))
 
-    return _marked(guarded, "participants")
+    return _marked(_repeated(guarded), "participants")
 
 
 def only_administrators() -> None:
@@ -185,7 +207,7 @@ def for_administrators(view: Callable) -> Callable:
         only_administrators()
         return _answer(view(**kwargs))
 
-    return _marked(guarded, "administrators")
+    return _marked(_repeated(guarded), "administrators")
 
 
 def _marked(view: Callable, guard: str) -> Callable:
@@ -278,6 +300,18 @@ def settings() -> Settings:
     # A session forgets objects that nothing refers to, so the request keeps a reference. The session refreshes it.
     g.ascriptica_settings = session().get_one(Settings, 1)
     return g.ascriptica_settings
+
+
+@blueprint.before_request
+def begin_ours() -> None:
+    """From now on, transactions in this request are ours."""
+    isolation.begin_ours(session())
+
+
+@blueprint.teardown_request
+def end_ours(error: BaseException | None) -> None:
+    """The host's own transactions are its own again, even if one session serves several requests."""
+    isolation.end_ours(session())
 
 
 @blueprint.teardown_request
