@@ -1,7 +1,7 @@
 """The Flask extension: what a host has to give it, and what it adds to the application."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from .office.people import Person
 from .sync.clients import Canvases
 from .tables import isolation
 from .tables.office import Participant
+from .web.look import OWN_LAYOUT, Look
 from .worker.redis_bell import Bell, listen, queue_of
 from .worker.rounds import ROUNDS, Round
 
@@ -53,6 +54,8 @@ class Plugin:
     bell: Bell
     timezone: ZoneInfo
     log_kept: timedelta
+    look: Look
+    pages: tuple[str, ...] = config.ALL_PAGES
     sign_in: str | None = None
     sign_ins: SignIns | None = None
     mailer: Mailer | None = None
@@ -71,6 +74,10 @@ class Ascriptica:
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
     sentence, to refuse. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
     `login_view` is known. The host sets up Flask-SQLAlchemy first.
+
+    `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
+    of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. All from `pages`
+    on give way to the settings of these names, which an operator may set.
     """
 
     def __init__(
@@ -82,12 +89,28 @@ class Ascriptica:
         forget_person: Callable[[str], None] = lambda key: None,
         correct_person: Callable[[str, str, str], str | None] | None = None,
         sign_in: str | None = None,
+        layout: str = OWN_LAYOUT,
+        pages: Sequence[str] | None = None,
+        url_prefix: str | None = None,
+        queue: str | None = None,
+        brand: str | None = None,
+        footer: str | None = None,
+        colors: Mapping[str, str] | None = None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer
         self.forget_person = forget_person
         self.correct_person = correct_person
         self.sign_in = sign_in
+        self.layout = layout
+        self._given = {
+            "ASCRIPTICA_PAGES": pages,
+            "ASCRIPTICA_URL_PREFIX": url_prefix,
+            "ASCRIPTICA_QUEUE": queue,
+            "ASCRIPTICA_BRAND": brand,
+            "ASCRIPTICA_FOOTER": footer,
+            "ASCRIPTICA_COLORS": colors,
+        }
         if app is not None:
             self.init_app(app)
 
@@ -101,7 +124,7 @@ class Ascriptica:
             raise RuntimeError("Ascriptica is set up on this application already.")
         if "sqlalchemy" not in app.extensions:
             raise RuntimeError("Set up Flask-SQLAlchemy on the application before Ascriptica.")
-        values = config.read(app.config, config.PLUGIN)
+        values = config.read(app.config, config.PLUGIN, self._given)
         try:
             token_keys = keys.make_keys(config.secret_keys(values), values["ASCRIPTICA_TOKEN_KEYS"])
         except ValueError:
@@ -116,6 +139,8 @@ class Ascriptica:
             _bell(app, values),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
+            Look(app.jinja_env, self.layout, *(values[f"ASCRIPTICA_{name}"] for name in ("BRAND", "FOOTER", "COLORS"))),
+            values["ASCRIPTICA_PAGES"],
             self.sign_in,
         )
         listen(app.extensions["sqlalchemy"].session)

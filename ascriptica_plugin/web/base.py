@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -20,10 +20,12 @@ from ..office.people import Person
 from ..tables import isolation
 from ..tables.canvas import Settings
 from . import csrf
+from .look import colors_css
+from .pages import Pages
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint(
+blueprint = Pages(
     "ascriptica",
     __name__,
     template_folder="../templates",
@@ -63,6 +65,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+IN_A_HOST_S_LAYOUT = {
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
+}
+"""A host's layout may load what it likes from where it likes; only the host knows."""
 
 
 def plugin() -> Any:
@@ -137,10 +144,12 @@ def this_page() -> str:
 class Answer(Response):
     """What a view of ours answers. It has our security headers, except those that the host sets itself."""
 
+    doors = HEADERS
+
     def get_wsgi_headers(self, environ: Any) -> Headers:
         """The headers as they are sent: after all that the host adds to its responses."""
         headers = super().get_wsgi_headers(environ)
-        for name, value in HEADERS.items():
+        for name, value in self.doors.items():
             if f"{name}-Report-Only" not in headers:
                 headers.setdefault(name, value)
         return headers
@@ -148,7 +157,10 @@ class Answer(Response):
 
 def _answer(value: ResponseReturnValue) -> Response:
     # Also where the host has a class of its own for responses, and where a view redirects.
-    return cast(Response, Answer.force_type(current_app.make_response(value)))
+    answer = cast(Answer, Answer.force_type(current_app.make_response(value)))
+    if not plugin().look.is_own:
+        answer.doors = HEADERS | IN_A_HOST_S_LAYOUT
+    return answer
 
 
 def _repeated(view: Callable) -> Callable:
@@ -271,14 +283,15 @@ def for_every_page() -> dict:
 
     After a failure nothing is queried, since a query may have failed.
     """
-    shown: dict[str, Any] = {"timezone": plugin().timezone.key.replace("_", " ")}
+    its, look = plugin(), plugin().look
+    shown = {"timezone": its.timezone.key.replace("_", " "), "look": look, "places": look.places, "pages": its.pages}
     shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
     if g.get("ascriptica_bare"):
         shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
         return {"ascriptica": shown}
     shown |= {
         "signed_in": signed_in(),
-        "is_administrator": is_administrator(),
+        "is_administrator": "tools" in plugin().pages and is_administrator(),
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
     }
@@ -318,3 +331,6 @@ def end_ours(error: BaseException | None) -> None:
 def forget_settings(error: BaseException | None) -> None:
     """The next request reads them again, even if one application context serves several requests."""
     g.pop("ascriptica_settings", None)
+
+
+blueprint.get("/ascriptica-colors.css")(for_everybody(colors_css))

@@ -102,6 +102,6 @@ def mount(site: Flask, **how: object) -> list[str]:
         called.append("may_administer")
         return session.get("member") == 1
 
-    site.config.setdefault("ASCRIPTICA_URL_PREFIX", "/registration")
+    how.setdefault("url_prefix", "/registration")
     Ascriptica(site, **{"load_participant": load_participant, "may_administer": may_administer, **how})
     return called
