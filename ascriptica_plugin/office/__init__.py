@@ -7,7 +7,8 @@ What is named here is for hosts with code of their own. The first argument is th
 takes effect, and the worker is woken, when the host commits.
 """
 
-from .hosts import erase_person, update_person
+from .hosts import associate, erase_person, register, update_person, withdraw
 from .people import Person
+from .places import NotPossible
 
-__all__ = ["Person", "erase_person", "update_person"]
+__all__ = ["NotPossible", "Person", "associate", "erase_person", "register", "update_person", "withdraw"]

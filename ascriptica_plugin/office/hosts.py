@@ -1,6 +1,7 @@
-"""What a host tells us of its people: that one has changed, that one is gone. Never commits.
+"""What a host's own code does here: register and withdraw people, associate courses, say who changed or is gone.
 
-The host's own code calls these in its own transaction, with its own session. Who is meant is said by the host's key.
+The host calls these in its own transaction, with its own session. They never commit; the worker is woken when the host
+commits. Courses are named by their codes, people by the host's keys. Our own pages call the same rules.
 """
 
 from datetime import datetime
@@ -9,13 +10,52 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .. import clock
+from ..canvas import addresses
+from ..tables.canvas import load_settings
 from ..tables.columns import begin_writing
-from ..tables.office import Participant
-from . import people, privacy
+from ..tables.office import Association, Course, Participant
+from . import courses, people, privacy, registrations
 from .people import Person
+from .places import NotPossible
 
 BY_HOST = "the host"
 """Who did it, in the activity log."""
+
+
+def register(session: Session, code: str, person: Person, now: datetime | None = None, *, wait: bool = False) -> str:
+    """Register the person for the course. Returns `registered`, or `waitlisted` where it is full and `wait` is True.
+
+    Raises NotPossible, with a sentence for the person, where that can't be.
+    """
+    course = _course(session, code)
+    return registrations.register(session, course, person, now or clock.utc_now(), wait=wait).status
+
+
+def withdraw(session: Session, code: str, person: Person, now: datetime | None = None) -> None:
+    """Withdraw the person from the course, or from its waitlist. Raises NotPossible, with a sentence for the person."""
+    registrations.withdraw(session, _course(session, code), person, now or clock.utc_now())
+
+
+def associate(
+    session: Session, code: str, canvas_course: str | None, canvas_section: str = "", now: datetime | None = None
+) -> None:
+    """Associate the course with a Canvas course, and perhaps a section of it: an ID, `sis_course_id:X`, or an address.
+
+    The worker looks it up, and people who are registered already are enrolled. None ends the association, and with it
+    their access. Raises NotPossible where there is no such course of ours, ValueError for what is no Canvas course.
+    """
+    course, now = _course(session, code), now or clock.utc_now()
+    if canvas_course is None:
+        return courses.associate(session, course, None, now)
+    connection = load_settings(session).connection
+    canvas_url = connection.canvas_url if connection else None
+    made = Association(
+        connection_id=connection.id if connection else None,
+        canvas_course=addresses.canvas_course(canvas_course, canvas_url),
+        canvas_section=addresses.canvas_section(canvas_section, canvas_url) if canvas_section else "",
+        look_up_at=now,
+    )
+    return courses.associate(session, course, made, now)
 
 
 def update_person(session: Session, person: Person, now: datetime | None = None) -> bool:
@@ -44,6 +84,14 @@ def erase_person(session: Session, key: str, now: datetime | None = None, *, end
         return False
     privacy.ask_to_erase(session, participant, now or clock.utc_now(), BY_HOST, end_access=end_access)
     return True
+
+
+def _course(session: Session, code: str) -> Course:
+    begin_writing(session)
+    found = courses.by_code(session, [code], lock=False).get(code.lower())
+    if found is None:
+        raise NotPossible(f"There is no course {code}.")
+    return found
 
 
 def _with_key(session: Session, key: str) -> Participant | None:
