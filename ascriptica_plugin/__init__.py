@@ -1,6 +1,6 @@
 """Ascriptica for Canvas LMS: turns registrations into enrollments automatically."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 from .extension import Ascriptica
 from .office.people import Person

@@ -6,11 +6,13 @@ A host sets them in `app.config`; the stand-alone site reads them from the envir
 import os
 import re
 import ssl
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+OURS = "ASCRIPTICA_"
 
 
 class Setting(NamedTuple):
@@ -27,20 +29,28 @@ def from_environment(settings: tuple[Setting, ...]) -> dict[str, str]:
     return {one.name: os.environ[one.name] for one in settings if os.environ.get(one.name)}
 
 
-def read(config: MutableMapping[str, Any], settings: tuple[Setting, ...]) -> dict[str, Any]:
-    """The settings as they are used. Adds the defaults of missing ones to `config`.
+def read(
+    config: MutableMapping[str, Any], settings: tuple[Setting, ...], given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The settings as they are used: from `config`, else as the site's developer has `given` them.
+
+    Those whose names are ours alone may also be in the environment, for the operator, and are added to `config`.
 
     Raises RuntimeError, with a sentence for the operator, if one of them is not valid.
     """
     found = {}
     for one in settings:
-        typed = config.setdefault(one.name, one.default)
+        typed = config.get(one.name)
+        if typed is None and one.name.startswith(OURS):
+            typed = os.environ.get(one.name) or (given or {}).get(one.name)
         try:
             found[one.name] = one.read(one.default if typed is None else typed)
         except ValueError as error:
             raise RuntimeError(str(error)) from None
-        if isinstance(found[one.name], bool):
-            config[one.name] = found[one.name]
+        if one.name.startswith(OURS):
+            config[one.name] = one.default if typed is None else typed
+            if isinstance(found[one.name], bool):
+                config[one.name] = found[one.name]
     return found
 
 
@@ -64,6 +74,23 @@ def _secret_key(typed: str | bytes | None) -> str | bytes:
     if not typed:
         raise ValueError("Set SECRET_KEY to a long random value: sessions and the Canvas token depend on it.")
     return typed
+
+
+def _fallbacks(typed: str | Sequence[str | bytes] | None) -> list[str | bytes]:
+    keys = typed.split(",") if isinstance(typed, str) else typed or []
+    return [key for key in keys if key]
+
+
+def secret_keys(values: Mapping[str, Any]) -> list[bytes]:
+    """The secret keys as itsdangerous takes them: the one in use last, before it those that it replaced."""
+    keys = [*(values.get("SECRET_KEY_FALLBACKS") or ()), values["SECRET_KEY"]]
+    return [key.encode() if isinstance(key, str) else key for key in keys]
+
+
+def _queue(typed: str | None) -> str | None:
+    if typed and not re.fullmatch(r"[\w.-]{1,100}", typed, re.ASCII):
+        raise ValueError("ASCRIPTICA_QUEUE must be a name of letters, digits, dots and dashes, such as spring-courses.")
+    return typed or None
 
 
 def _redis_url(typed: str | None) -> str | None:
@@ -133,15 +160,69 @@ def _smtp_url(typed: str | None) -> str | None:
     return typed or None
 
 
+COLORS = frozenset(
+    f"{name}{end}"
+    for name, ends in {
+        "ground": ("",),
+        "surface": ("", "-quiet"),
+        "ink": ("", "-quiet"),
+        "line": ("", "-strong"),
+        "accent": ("", "-strong", "-ink", "-ink-strong"),
+        "on-accent": ("",),
+        "good": ("", "-ground", "-line"),
+        "warn": ("", "-ground", "-line"),
+        "bad": ("", "-ground", "-line"),
+        "info": ("", "-ground", "-line"),
+        "danger": ("", "-strong"),
+    }.items()
+    for end in ends
+)
+"""The custom properties of `ascriptica.css` that a host may set, without the dashes in front."""
+
+A_COLOR = re.compile(r"[#\w ,.%()/-]+", re.ASCII)
+
+
+def _colors(typed: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Colours by name, also as one text: `accent: #b00020; ground: white`. Raises ValueError, with a sentence."""
+    if isinstance(typed, str):
+        typed = dict(part.split(":", 1) for part in typed.split(";") if ":" in part)
+    read = {name.strip(): color.strip() for name, color in (typed or {}).items()}
+    for name, color in read.items():
+        if name not in COLORS:
+            raise ValueError(f"ASCRIPTICA_COLORS: there is no colour {name}. There are {', '.join(sorted(COLORS))}.")
+        if not A_COLOR.fullmatch(color) or "url(" in color.lower():
+            raise ValueError(f"ASCRIPTICA_COLORS: {color} is no colour for {name}.")
+    return read
+
+
+ALL_PAGES = ("courses", "my-courses", "tools")
+
+
+def _pages(typed: str | Sequence[str]) -> tuple[str, ...]:
+    pages = tuple(part.strip() for part in (typed.split(",") if isinstance(typed, str) else typed))
+    if unknown := set(pages) - set(ALL_PAGES):
+        raise ValueError(f"ASCRIPTICA_PAGES: there is no {min(unknown)}. There are {', '.join(ALL_PAGES)}.")
+    if "my-courses" in pages and "courses" not in pages:
+        raise ValueError("ASCRIPTICA_PAGES: my-courses needs courses, to which its entries lead.")
+    return pages
+
+
 PLUGIN = (
     Setting("SECRET_KEY", None, _secret_key),
+    Setting("SECRET_KEY_FALLBACKS", None, _fallbacks),
     Setting("REDIS_URL", None, _redis_url),
+    Setting("ASCRIPTICA_REDIS_URL", None, _redis_url),
+    Setting("ASCRIPTICA_QUEUE", None, _queue),
     Setting("ASCRIPTICA_TOKEN_KEYS", None, _text),
     Setting("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False, _switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS")),
     Setting("ASCRIPTICA_CANVAS_CA_FILE", None, _ca_file),
     Setting("ASCRIPTICA_TIMEZONE", "UTC", _timezone),
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),
+    Setting("ASCRIPTICA_PAGES", ALL_PAGES, _pages),
+    Setting("ASCRIPTICA_BRAND", "Ascriptica", str),
+    Setting("ASCRIPTICA_COLORS", None, _colors),
+    Setting("ASCRIPTICA_FOOTER", None, _text),
 )
 """The settings that the plugin reads, in any host."""
 

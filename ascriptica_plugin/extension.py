@@ -1,7 +1,7 @@
 """The Flask extension: what a host has to give it, and what it adds to the application."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -14,8 +14,10 @@ from . import cli, config, keys, web
 from .mail import Mailer
 from .office.people import Person
 from .sync.clients import Canvases
+from .tables import isolation
 from .tables.office import Participant
-from .worker.redis_bell import Bell, listen
+from .web.look import OWN_LAYOUT, Look
+from .worker.redis_bell import Bell, listen, queue_of
 from .worker.rounds import ROUNDS, Round
 
 
@@ -39,9 +41,9 @@ class SignIns(Protocol):
 class Plugin:
     """What `app.extensions["ascriptica"]` holds.
 
-    A site that extends the plugin, such as the stand-alone site, sets `sign_ins` and `mailer`, and adds to `rounds`,
-    which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set when this process has
-    been asked to stop.
+    A site that extends the plugin, such as the stand-alone site, sets `sign_ins`, `mailer` and `owns_database`, and
+    adds to `rounds`, which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set
+    when this process has been asked to stop.
     """
 
     load_participant: Callable[[], Person | None]
@@ -52,8 +54,12 @@ class Plugin:
     bell: Bell
     timezone: ZoneInfo
     log_kept: timedelta
+    look: Look
+    pages: tuple[str, ...] = config.ALL_PAGES
+    sign_in: str | None = None
     sign_ins: SignIns | None = None
     mailer: Mailer | None = None
+    owns_database: bool = False
     rounds: list[Round] = field(default_factory=lambda: list(ROUNDS))
     secrets: list[keys.Secrets] = field(default_factory=lambda: [keys.TOKENS])
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -66,7 +72,12 @@ class Ascriptica:
     administrator. A host that keeps people of its own can give two more, which are called in the same transaction:
     `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
-    sentence, to refuse. The host sets up Flask-SQLAlchemy first.
+    sentence, to refuse. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
+    `login_view` is known. The host sets up Flask-SQLAlchemy first.
+
+    `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
+    of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. All from `pages`
+    on give way to the settings of these names, which an operator may set.
     """
 
     def __init__(
@@ -77,11 +88,29 @@ class Ascriptica:
         may_administer: Callable[[], bool],
         forget_person: Callable[[str], None] = lambda key: None,
         correct_person: Callable[[str, str, str], str | None] | None = None,
+        sign_in: str | None = None,
+        layout: str = OWN_LAYOUT,
+        pages: Sequence[str] | None = None,
+        url_prefix: str | None = None,
+        queue: str | None = None,
+        brand: str | None = None,
+        footer: str | None = None,
+        colors: Mapping[str, str] | None = None,
     ):
         self.load_participant = load_participant
         self.may_administer = may_administer
         self.forget_person = forget_person
         self.correct_person = correct_person
+        self.sign_in = sign_in
+        self.layout = layout
+        self._given = {
+            "ASCRIPTICA_PAGES": pages,
+            "ASCRIPTICA_URL_PREFIX": url_prefix,
+            "ASCRIPTICA_QUEUE": queue,
+            "ASCRIPTICA_BRAND": brand,
+            "ASCRIPTICA_FOOTER": footer,
+            "ASCRIPTICA_COLORS": colors,
+        }
         if app is not None:
             self.init_app(app)
 
@@ -95,9 +124,9 @@ class Ascriptica:
             raise RuntimeError("Ascriptica is set up on this application already.")
         if "sqlalchemy" not in app.extensions:
             raise RuntimeError("Set up Flask-SQLAlchemy on the application before Ascriptica.")
-        values = config.read(app.config, config.PLUGIN)
+        values = config.read(app.config, config.PLUGIN, self._given)
         try:
-            token_keys = keys.make_keys(values["SECRET_KEY"], values["ASCRIPTICA_TOKEN_KEYS"])
+            token_keys = keys.make_keys(config.secret_keys(values), values["ASCRIPTICA_TOKEN_KEYS"])
         except ValueError:
             raise RuntimeError("ASCRIPTICA_TOKEN_KEYS must be Fernet keys, separated by commas.") from None
         reach = (values["ASCRIPTICA_ALLOW_PRIVATE_CANVAS"], values["ASCRIPTICA_CANVAS_CA_FILE"])
@@ -107,10 +136,21 @@ class Ascriptica:
             self.forget_person,
             self.correct_person,
             Canvases(token_keys, *reach),
-            Bell(values["REDIS_URL"], values["SECRET_KEY"]),
+            _bell(app, values),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
+            Look(app.jinja_env, self.layout, *(values[f"ASCRIPTICA_{name}"] for name in ("BRAND", "FOOTER", "COLORS"))),
+            values["ASCRIPTICA_PAGES"],
+            self.sign_in,
         )
         listen(app.extensions["sqlalchemy"].session)
+        isolation.listen(app.extensions["sqlalchemy"].session)
         web.init_app(app, values["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())
+
+
+def _bell(app: Flask, values: dict[str, Any]) -> Bell:
+    with app.app_context():
+        own_queue = queue_of(config.secret_keys(values)[-1], app.extensions["sqlalchemy"].engine.url)
+    url = values["ASCRIPTICA_REDIS_URL"] or values["REDIS_URL"]
+    return Bell(url, config.secret_keys(values), values["ASCRIPTICA_QUEUE"] or own_queue)

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,17 @@ from .tables.canvas import Connection, Settings
 from .tables.columns import begin_writing
 
 
-def make_keys(secret_key: str | bytes, token_keys: str | None) -> MultiFernet:
-    """The installation's keys: those in ASCRIPTICA_TOKEN_KEYS, then one made from SECRET_KEY.
+def make_keys(secret_keys: Sequence[bytes], token_keys: str | None) -> MultiFernet:
+    """The installation's keys: those in ASCRIPTICA_TOKEN_KEYS, then one made from each secret key.
+
+    The secret keys are as itsdangerous has them: the one in use is the last.
 
     The first one seals; all of them open. Raises ValueError if one is not a Fernet key.
     """
     keys = [key.strip() for key in (token_keys or "").split(",") if key.strip()]
-    secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
-    digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
-    keys.append(base64.urlsafe_b64encode(digest).decode())
+    for secret in reversed(secret_keys):
+        digest = hashlib.blake2b(secret, digest_size=32, person=b"ascriptica-token").digest()
+        keys.append(base64.urlsafe_b64encode(digest).decode())
     return MultiFernet([Fernet(key) for key in keys])
 
 

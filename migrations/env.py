@@ -4,6 +4,7 @@ Our history has a version table of its own and sees only our tables, so it lives
 """
 
 from alembic import context
+from ascriptica_plugin.migrations import not_ours
 
 from ascriptica_plugin.tables.columns import Base
 
@@ -14,12 +15,12 @@ LEFT_FOR_ONE_RELEASE = {
 """Columns that nothing here uses any more. Web processes of the release before still do during an upgrade."""
 
 
-def include_object(thing, name, type_, reflected, compare_to) -> bool:
+def include_object(*what) -> bool:
     """Only what is ours: a host's tables in the same database are none of our business."""
-    table = thing if type_ == "table" else getattr(thing, "table", None)
+    thing, name, type_, *_ = what
     if type_ == "column" and (thing.table.name, name) in LEFT_FOR_ONE_RELEASE:
         return False
-    return table is None or table.name.startswith("ascriptica_")
+    return not not_ours(*what)
 
 
 context.configure(

@@ -31,8 +31,9 @@ LONGEST_FIRST = [
     "faults/test_worker",
     "browser/test_browser",
     "tools/test_roster",
+    "hosts/test_migrations",
 ]
-SLOW_FOLDERS = {"browser", "faults", "practice", "standalone", "walks"}
+SLOW_FOLDERS = {"browser", "faults", "hosts", "practice", "standalone", "walks"}
 SLOW_FILES = {"test_docs", "test_transport", "test_walks"}
 """They start processes, or wait for timeouts."""
 

@@ -83,6 +83,7 @@ def test_operators_find_every_line_of_the_process_log():
 
 def test_the_example_of_a_host_runs(tmp_path):
     example = re.search(r"```python\n(\"\"\"A small app.*?)```", page("host.md"), re.DOTALL)[1]
+    assert len(example.splitlines()) < 40
     (tmp_path / "host.py").write_text(example)
     (tmp_path / "try.py").write_text("""
 from ascriptica_plugin.tables.upgrade import upgrade_tables

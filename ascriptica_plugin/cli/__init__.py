@@ -15,8 +15,9 @@ from .. import clock, keys, process_log
 from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
+from ..tables import isolation
 from ..tables.canvas import load_settings
-from ..tables.upgrade import upgrade_tables
+from ..tables.upgrade import UnknownDatabase, upgrade_tables
 from ..worker import rounds
 from ..worker.jobs import this_app
 from . import rechecking, self_check
@@ -28,6 +29,8 @@ class _Group(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except UnknownDatabase as error:
+            raise click.ClickException(str(error)) from None
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).strip().partition("\n")[0]
             raise click.ClickException(
@@ -89,6 +92,7 @@ def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool
             click.echo(f"{done:,} of {len(rows):,} rows", err=True)
 
     session = current_app.extensions["sqlalchemy"].session
+    isolation.begin_ours(session)
     report = run.run(session, kind, rows, clock.utc_now, "the import command", dry_run=dry_run, progress=progress)
     for line, reason in report.refused:
         click.echo(f"line {line}: {reason}")

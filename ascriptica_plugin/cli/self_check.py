@@ -18,7 +18,8 @@ from ..ledger import standing
 from ..ledger.causes import CAUSES, remedy
 from ..tables.canvas import load_settings
 from ..tables.office import Mail
-from ..tables.upgrade import is_up_to_date, sqlite_file
+from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
+from . import host_migrations
 
 SEEN = timedelta(minutes=1)
 MAILS_WAIT = timedelta(minutes=10)
@@ -35,6 +36,8 @@ def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
     """
     wrong = database(app)
     yield "Database", wrong
+    if config := host_migrations.config_of(app):
+        yield "Migrations", host_migrations.check(config)
     for name, check in BESIDE.items():
         yield name, check(app)
     for name, check in {} if wrong else OF_DATABASE.items():
@@ -51,11 +54,14 @@ def database(app: Flask) -> str | None:
     engine = app.extensions["sqlalchemy"].engine
     file = sqlite_file(engine)
     try:
+        refuse_unknown(engine)
         # Connecting would create the file.
         if file is None or file.exists():
             with engine.connect() as connection:
                 if is_up_to_date(connection):
                     return None
+    except UnknownDatabase as error:
+        return str(error)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         return f"It can't be used: {reason}. Check DATABASE_URL, and that the database server is running."

@@ -2,4 +2,13 @@
 
 Uses the tables and the ledger; no Flask, no Canvas client, no RQ. Never commits, except for imports, which commit each
 batch.
+
+What is named here is for hosts with code of their own. The first argument is the host's session. Nothing commits: it
+takes effect, and the worker is woken, when the host commits.
 """
+
+from .hosts import associate, erase_person, register, update_person, withdraw
+from .people import Person
+from .places import NotPossible
+
+__all__ = ["NotPossible", "Person", "associate", "erase_person", "register", "update_person", "withdraw"]

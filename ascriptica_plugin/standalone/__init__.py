@@ -2,3 +2,7 @@
 
 The plugin imports nothing from here. What it needs of it is registered in `Plugin`.
 """
+
+from .site import create_app
+
+__all__ = ["create_app"]

@@ -11,7 +11,7 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .. import config, process_log
-from ..web import base
+from ..web import base, errors
 
 HSTS = "max-age=31536000; includeSubDomains"
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
@@ -55,6 +55,9 @@ def init_app(app: Flask) -> None:
         app.config["SESSION_COOKIE_SECURE"] = True
     process_log.begin()
     app.after_request(_shut_doors)
+    app.after_request(_log_strays)
+    app.teardown_request(base.forget_settings)
+    errors.show_pages(app)
 
 
 def forgotten_proxy(app: Flask) -> str | None:
@@ -87,3 +90,8 @@ def _shut_doors(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     return base.shut_doors(response)
+
+
+def _log_strays(response: Response) -> Response:
+    """Also log what was refused at no address of ours; our blueprints log their own."""
+    return base.log_refusals(response) if request.endpoint is None else response

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
+KNOWN = ("sqlite", "postgresql")
+
+
+class UnknownDatabase(RuntimeError):
+    """The database is of a kind that we don't know."""
+
+
+def refuse_unknown(engine: Engine) -> None:
+    """Raise UnknownDatabase, with a sentence, unless the database is one of those that we know."""
+    if (name := engine.dialect.name) not in KNOWN:
+        raise UnknownDatabase(f"Ascriptica needs SQLite or PostgreSQL, and this database is {name}. Nothing was made.")
+
+
 def sqlite_file(engine: Engine) -> Path | None:
     """The file of a SQLite database; None for another database, or one in memory."""
     name = engine.url.database if engine.dialect.name == "sqlite" else None
@@ -43,15 +56,20 @@ def _migrations() -> Iterator["Config"]:
 
 
 def upgrade_tables(app: Flask) -> None:
-    """Create the tables, or upgrade them to this version. On SQLite also turn on WAL: a write stops no reader."""
+    """Create the tables, or upgrade them to this version.
+
+    On SQLite, turn on WAL where the database is ours alone: a write then stops no reader. Raises UnknownDatabase before
+    anything is made.
+    """
     import alembic.command
 
     with _migrations() as config, app.app_context():
         engine = app.extensions["sqlalchemy"].engine
+        refuse_unknown(engine)
         if file := sqlite_file(engine):
             _make_private(file)
         with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
+            if engine.dialect.name == "sqlite" and app.extensions["ascriptica"].owns_database:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
             config.attributes["connection"] = connection

@@ -4,8 +4,6 @@ Importing the modules adds their views to the blueprint. `tools` has the adminis
 """
 
 from . import errors, health, registering, tools
-from .base import blueprint, init_app
+from .base import init_app
 
-errors.register(blueprint)
-
-__all__ = ["health", "init_app", "registering", "tools"]
+__all__ = ["errors", "health", "init_app", "registering", "tools"]

@@ -1,24 +1,32 @@
-"""What every page needs: the blueprint, the signed-in person, the session, security headers, a log of refusals."""
+"""What every page needs: the blueprint, the signed-in person, the session, security headers, a log of refusals.
+
+All of it is our blueprint's: nothing here runs in a request for a page of the host's.
+"""
 
 import functools
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import CSRFProtect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import Headers
 
 from .. import clock
 from ..office.people import Person
+from ..tables import isolation
 from ..tables.canvas import Settings
+from . import csrf
+from .look import colors_css
+from .pages import Pages
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint(
+blueprint = Pages(
     "ascriptica",
     __name__,
     template_folder="../templates",
@@ -26,6 +34,8 @@ blueprint = Blueprint(
     # Without a url_prefix the host's own /static would be found first.
     static_url_path="/static/ascriptica",
 )
+blueprint.before_request(csrf.protect)
+blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
@@ -57,6 +67,11 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+IN_A_HOST_S_LAYOUT = {
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
+}
+"""A host's layout may load what it likes from where it likes; only the host knows."""
+
 
 def plugin() -> Any:
     """The application's `Plugin`; its type is out of reach, since `extension` imports the pages."""
@@ -68,17 +83,116 @@ def session() -> Session:
     return current_app.extensions["sqlalchemy"].session
 
 
-def person() -> Person:
-    """The signed-in person. 401 when nobody is signed in; the host answers that with its sign-in page."""
+def signed_in() -> Person | None:
+    """Who is signed in, as the host says. Raises TypeError where that is no `Person`."""
     found = plugin().load_participant()
     if found is None:
-        abort(401)
+        return None
+    if not isinstance(found, Person):
+        raise TypeError(
+            f"load_participant must return an ascriptica_plugin.Person or None, not {type(found).__name__}."
+        )
+    for name in ("key", "email", "name"):
+        if not isinstance(value := getattr(found, name), str) or not value:
+            raise TypeError(f"load_participant: {name} of the Person must be text, not {value!r}.")
     return found
+
+
+def is_administrator() -> bool:
+    """Whether an administrator is signed in. The host is only asked about somebody who is signed in."""
+    if signed_in() is None:
+        return False
+    found = plugin().may_administer()
+    if not isinstance(found, bool):
+        raise TypeError(f"may_administer must return True or False, not {type(found).__name__}.")
+    return found
+
+
+def person() -> Person:
+    """The signed-in person. Where nobody is signed in, the request ends with what leads the visitor to sign in."""
+    return signed_in() or abort(_ask_to_sign_in())
+
+
+def _ask_to_sign_in() -> Response | int:
+    """Flask-Login's answer where the host has it, or the way to `sign_in`; else 401, which the host answers."""
+    if (manager := getattr(current_app, "login_manager", None)) is not None:
+        return current_app.make_response(manager.unauthorized())
+    if address := sign_in_address():
+        return cast(Response, redirect(address))
+    return 401
+
+
+def sign_in_address() -> str | None:
+    """The address of the page to sign in on, which leads back to this one; None where we know of none.
+
+    `sign_in` is an endpoint or a path; Flask-Login's `login_view` is taken where it is left out.
+    """
+    manager = getattr(current_app, "login_manager", None)
+    where = plugin().sign_in or getattr(manager, "login_view", None)
+    if where is None:
+        return None
+    back = this_page() if request.method == "GET" else None
+    if "/" not in where:
+        return url_for(where, next=back)
+    return f"{request.script_root}{where}" + (f"?{urlencode({'next': back})}" if back else "")
+
+
+def this_page() -> str:
+    """The path and query of this request, below whatever the site is mounted at."""
+    return request.script_root + request.full_path.rstrip("?")
+
+
+class Answer(Response):
+    """What a view of ours answers. It has our security headers, except those that the host sets itself."""
+
+    doors = HEADERS
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """The headers as they are sent: after all that the host adds to its responses."""
+        headers = super().get_wsgi_headers(environ)
+        for name, value in self.doors.items():
+            if f"{name}-Report-Only" not in headers:
+                headers.setdefault(name, value)
+        return headers
+
+
+def _answer(value: ResponseReturnValue) -> Response:
+    # Also where the host has a class of its own for responses, and where a view redirects.
+    answer = cast(Answer, Answer.force_type(current_app.make_response(value)))
+    if not plugin().look.is_own:
+        answer.doors = HEADERS | IN_A_HOST_S_LAYOUT
+    return answer
+
+
+def _repeated(view: Callable) -> Callable:
+    """Call the view again where its transaction came in the way of another one, unless it has committed something.
+
+    Only a transaction that the host began before our view can fail like this: ours wait for each other instead.
+    """
+
+    @functools.wraps(view)
+    def repeated(**kwargs: Any) -> ResponseReturnValue:
+        try:
+            return view(**kwargs)
+        except DBAPIError as error:
+            if not isolation.may_be_repeated(session(), error):
+                raise
+        session().rollback()
+        for file in request.files.values():
+            file.stream.seek(0)
+        return view(**kwargs)
+
+    return repeated
 
 
 def for_everybody(view: Callable) -> Callable:
     """Marks a page that needs no sign-in, so that a test can find a view whose guard was forgotten."""
-    return _marked(view, "everybody")
+
+    @functools.wraps(view)
+    def guarded(**kwargs: Any) -> ResponseReturnValue:
+        return _answer(view(**kwargs))
+
+    return _marked(_repeated(guarded), "everybody")
 
 
 def for_participants(view: Callable) -> Callable:
@@ -86,15 +200,15 @@ def for_participants(view: Callable) -> Callable:
 
     @functools.wraps(view)
     def guarded(**kwargs: Any) -> ResponseReturnValue:
-        return view(person(), **kwargs)
+        return _answer(view(person(), **kwargs))
 
-    return _marked(guarded, "participants")
+    return _marked(_repeated(guarded), "participants")
 
 
 def only_administrators() -> None:
     """401 when nobody is signed in, 403 when the person is not an administrator."""
-    if not plugin().may_administer():
-        person()
+    person()
+    if not is_administrator():
         abort(403)
 
 
@@ -104,9 +218,9 @@ def for_administrators(view: Callable) -> Callable:
     @functools.wraps(view)
     def guarded(**kwargs: Any) -> ResponseReturnValue:
         only_administrators()
-        return view(**kwargs)
+        return _answer(view(**kwargs))
 
-    return _marked(guarded, "administrators")
+    return _marked(_repeated(guarded), "administrators")
 
 
 def _marked(view: Callable, guard: str) -> Callable:
@@ -115,15 +229,12 @@ def _marked(view: Callable, guard: str) -> Callable:
 
 
 def init_app(app: Flask, url_prefix: str | None) -> None:
-    """Register the pages, and CSRF protection if the host has none."""
-    if "csrf" not in app.extensions:
-        CSRFProtect(app)
+    """Register the pages."""
     app.register_blueprint(blueprint, url_prefix=url_prefix)
 
 
-@blueprint.after_request
 def shut_doors(response: Response) -> Response:
-    """Add the security headers that each of our pages has."""
+    """Add our security headers to any response, for a site that is ours alone."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -143,11 +254,10 @@ def refuse_ids_too_high(endpoint: str | None, values: dict | None) -> None:
 REFUSED = (400, 403, 405, 413)
 
 
-@blueprint.after_app_request
+@blueprint.after_request
 def log_refusals(response: Response) -> Response:
     """Write refused requests to the process log. The host logs those for its own pages."""
-    ours = request.endpoint is None or (request.blueprint or "").startswith(blueprint.name)
-    if ours and response.status_code in REFUSED:
+    if response.status_code in REFUSED:
         # The rule, not the path: a path may contain a one-time link.
         what = f"{request.method} {request.url_rule or 'no page of ours'}"
         log.warning("%d for %s, asked by %s from %s.", response.status_code, what, _asking(), request.remote_addr)
@@ -156,13 +266,13 @@ def log_refusals(response: Response) -> Response:
 
 def _asking() -> str:
     try:
-        found = plugin().load_participant()
+        found = signed_in()
     except SQLAlchemyError:
         return "somebody"
     return found.key if found else "a stranger"
 
 
-@blueprint.app_template_filter("office_time")
+@blueprint.app_template_filter("ascriptica_time")
 def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> str:
     """A UTC time in the office's time zone."""
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
@@ -177,16 +287,23 @@ def seen_time(value: datetime) -> str:
 
 @blueprint.context_processor
 def for_every_page() -> dict:
-    """What base.html needs. After a failure nothing is queried, since a query may have failed."""
-    shown = {"timezone": plugin().timezone.key.replace("_", " ")}
+    """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own.
+
+    After a failure nothing is queried, since a query may have failed.
+    """
+    its, look = plugin(), plugin().look
+    shown = {"timezone": its.timezone.key.replace("_", " "), "look": look, "places": look.places, "pages": its.pages}
+    shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
     if g.get("ascriptica_bare"):
-        return shown | {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
-    return shown | {
-        "signed_in": plugin().load_participant(),
-        "is_administrator": plugin().may_administer(),
+        shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
+        return {"ascriptica": shown}
+    shown |= {
+        "signed_in": signed_in(),
+        "is_administrator": "tools" in plugin().pages and is_administrator(),
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
     }
+    return {"ascriptica": shown}
 
 
 def typed_search(name: str) -> str:
@@ -206,7 +323,22 @@ def settings() -> Settings:
     return g.ascriptica_settings
 
 
-@blueprint.teardown_app_request
+@blueprint.before_request
+def begin_ours() -> None:
+    """From now on, transactions in this request are ours."""
+    isolation.begin_ours(session())
+
+
+@blueprint.teardown_request
+def end_ours(error: BaseException | None) -> None:
+    """The host's own transactions are its own again, even if one session serves several requests."""
+    isolation.end_ours(session())
+
+
+@blueprint.teardown_request
 def forget_settings(error: BaseException | None) -> None:
     """The next request reads them again, even if one application context serves several requests."""
     g.pop("ascriptica_settings", None)
+
+
+blueprint.get("/ascriptica-colors.css")(for_everybody(colors_css))

@@ -1,14 +1,15 @@
-"""The error pages: a sentence and a next step, never a stack trace."""
+"""What happens when a page fails. In a host we raise, and its own error pages answer; those here are a site's that is
+ours alone: a sentence and a next step, never a stack trace."""
 
 from contextlib import suppress
 
-from flask import Blueprint, current_app, g, make_response, render_template, request
+from flask import Blueprint, Flask, current_app, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
-from .base import for_every_page, session, shut_doors
+from .base import blueprint, for_every_page, session, shut_doors
 
 WORDS = {
     400: (
@@ -62,28 +63,31 @@ def page(error: HTTPException) -> ResponseReturnValue:
     return shut_doors(response)
 
 
-def page_without_database(error: SQLAlchemyError) -> ResponseReturnValue:
-    """The error page for a database that is down, full or too busy; it is logged for the operator."""
+def without_database(error: SQLAlchemyError) -> ResponseReturnValue:
+    """503 for a database that is down, full or too busy; it is logged for the operator."""
     reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     # Not the path, which may be a one-time link. With the trace, since SQLite also reports our own mistakes like this.
     what = (request.method, request.endpoint, reason)
     current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error)
-    return page(ServiceUnavailable())
-
-
-def page_at_no_address(error: HTTPException) -> ResponseReturnValue:
-    """The error page for an unknown address under our prefix. Other addresses are the host's."""
-    prefix = current_app.config["ASCRIPTICA_URL_PREFIX"] or ""
-    return page(error) if request.path.startswith(prefix) else error
+    return current_app.handle_user_exception(ServiceUnavailable(retry_after=AGAIN_SECONDS))
 
 
 def register(pages: Blueprint) -> None:
-    """Show the error page for errors in one of our blueprints."""
-    for code in WORDS:
-        pages.register_error_handler(code, page)
-    pages.register_error_handler(CSRFError, page)
+    """Make a failure of the database in one of our blueprints 503, which the host's or our error page answers."""
     for kind in (OperationalError, InterfaceError, TimeoutError):
-        pages.register_error_handler(kind, page_without_database)
+        pages.register_error_handler(kind, without_database)
+
+
+def show_pages(app: Flask) -> None:
+    """Answer errors with the pages above: for a site that is ours alone, below our prefix."""
+    for code in WORDS:
+        app.register_error_handler(code, _page_below_prefix)
+
+
+def _page_below_prefix(error: HTTPException) -> ResponseReturnValue:
+    # For a host name that is not trusted there is no page: it could not say where its links lead.
+    ours = request.path.startswith(current_app.config["ASCRIPTICA_URL_PREFIX"] or "")
+    return page(error) if ours and not isinstance(error, SecurityError) else error
 
 
 def _leave_the_database_out() -> None:
@@ -104,3 +108,6 @@ def page_before() -> str | None:
 def is_own_path(target: str) -> bool:
     """Whether the target stays on this site. One that begins with // or contains a \\ can lead elsewhere."""
     return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+
+
+register(blueprint)

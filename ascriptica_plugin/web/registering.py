@@ -15,7 +15,7 @@ from ..office import allowances, places, registrations, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
-from .base import blueprint, for_everybody, for_participants, plugin, session
+from .base import blueprint, for_everybody, for_participants, session, signed_in
 from .canvas_access import canvas_access
 from .forms import Confirmation
 
@@ -52,7 +52,7 @@ def catalogue() -> ResponseReturnValue:
 def course(code: str) -> ResponseReturnValue:
     """One course, with register or withdraw, and the status of the Canvas access."""
     found = course_or_404(code)
-    person = plugin().load_participant()
+    person = signed_in()
     registration = _latest_registration(found, person) if person else None
     return render_template(
         "ascriptica/course.html",

@@ -11,6 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from ..sync import drain, erasing
+from ..tables import isolation
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,10 @@ def deliver(app: Flask) -> bool:
     """
     with app.app_context():
         plugin = app.extensions["ascriptica"]
-        with app.extensions["sqlalchemy"].engine.connect() as connection, Session(connection) as session:
+        engine = app.extensions["sqlalchemy"].engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level=isolation.LEVEL)
+        with engine.connect() as connection, Session(connection) as session:
             drained = drain.drain(session, plugin.canvases, plugin.stopping.is_set)
             if drained:
                 erasing.erase_people(session)

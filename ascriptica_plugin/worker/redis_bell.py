@@ -4,6 +4,8 @@ It makes one short attempt, so a request hardly waits for Redis. A lost notifica
 """
 
 import hashlib
+import hmac
+from collections.abc import Sequence
 from datetime import datetime
 
 import redis
@@ -12,21 +14,18 @@ from flask import current_app
 from itsdangerous import BadData, TimestampSigner
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import claims
 from ..process_log import Trouble
 
-QUEUE = "ascriptica"
 JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 """A name, so that a web process need not import the worker's code."""
 
-FLAG = "ascriptica:bell"
 FLAG_SECONDS = 10
-HEARD = "ascriptica:heard"
 LONGEST_HEARD = 200
-"""How many bytes of `HEARD` are read: many times what a worker writes."""
+"""How many bytes a worker's record is read for: many times what it writes."""
 
 FAILURE_SECONDS = 24 * 3600
 RING_SECONDS = 0.25
@@ -35,12 +34,14 @@ RING_SECONDS = 0.25
 class Bell:
     """Notifies the workers that something is due. `url` None: there is no Redis, and only the sweep delivers.
 
-    Others may write to Redis too, so a worker signs the time when it listened with `secret_key`.
+    Others may write to Redis too, so a worker signs the time when it listened with the last of `secret_keys`; all of
+    them are believed. `queue` is this installation's own, and the beginning of its keys in Redis.
     """
 
-    def __init__(self, url: str | None, secret_key: str | bytes):
-        self.url = url
-        self._signer = TimestampSigner(secret_key, salt="ascriptica worker", digest_method=hashlib.sha256)
+    def __init__(self, url: str | None, secret_keys: Sequence[bytes], queue: str):
+        self.url, self.queue = url, queue
+        self.flag, self.heard = f"{queue}:bell", f"{queue}:heard"
+        self._signer = TimestampSigner(secret_keys, salt="ascriptica worker", digest_method=hashlib.sha256)
         self.trouble = Trouble("Redis", "The worker is not notified, and looks every few seconds instead.")
         # redis-py's own retries would delay a request for seconds while Redis is away.
         patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
@@ -52,8 +53,8 @@ class Bell:
             return
         try:
             # Our own flag, not RQ's unique=True, which would also refuse while the job runs.
-            if self._redis.set(FLAG, 1, nx=True, ex=FLAG_SECONDS):
-                queue = rq.Queue(QUEUE, connection=self._redis, serializer="json")
+            if self._redis.set(self.flag, 1, nx=True, ex=FLAG_SECONDS):
+                queue = rq.Queue(self.queue, connection=self._redis, serializer="json")
                 queue.enqueue(JOB, job_timeout=-1, result_ttl=0, failure_ttl=FAILURE_SECONDS)
             self.trouble.ended()
         except redis.RedisError as error:
@@ -63,18 +64,18 @@ class Bell:
         """Let the next ring queue a job again. Called before looking for work, so that no ring is missed."""
         try:
             if self._redis is not None:
-                self._redis.delete(FLAG)
+                self._redis.delete(self.flag)
         except redis.RedisError as error:
             # It expires after FLAG_SECONDS.
             self.trouble.began(error)
 
     def hear(self, connection: redis.Redis) -> None:
         """Store that a worker listens, by the worker's own connection; raises its errors."""
-        connection.set(HEARD, self._signer.sign("listening"))
+        connection.set(self.heard, self._signer.sign("listening"))
 
     def hear_no_more(self, connection: redis.Redis) -> None:
         """Delete that a worker listens, because it has ended."""
-        connection.delete(HEARD)
+        connection.delete(self.heard)
 
     def heard_at(self) -> datetime | None:
         """When a worker last listened. None without Redis, or if Redis has no record of it with our signature, for
@@ -82,7 +83,7 @@ class Bell:
         if self._redis is None:
             return None
         try:
-            return self._signer.unsign(self._redis.getrange(HEARD, 0, LONGEST_HEARD), return_timestamp=True)[1]
+            return self._signer.unsign(self._redis.getrange(self.heard, 0, LONGEST_HEARD), return_timestamp=True)[1]
         except (redis.ResponseError, BadData):
             # No record, or not one of ours.
             return None
@@ -96,6 +97,16 @@ class Bell:
             return self._redis is None or bool(self._redis.ping())
         except redis.RedisError:
             return False
+
+
+def queue_of(secret_key: bytes, database: URL) -> str:
+    """The name of an installation's queue, where none is given: two installations may share a Redis.
+
+    Web processes and workers of one installation have the secret key and the database's name in common. They may reach
+    the database by different hosts and users.
+    """
+    its = f"{database.get_backend_name()} {database.database}".encode()
+    return f"ascriptica-{hmac.new(secret_key, its, hashlib.sha256).hexdigest()[:12]}"
 
 
 def ring_after_commit(session: Session) -> None:

@@ -16,7 +16,7 @@ from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
 from .. import retry
-from .redis_bell import FAILURE_SECONDS, JOB, QUEUE, Bell
+from .redis_bell import FAILURE_SECONDS, JOB, Bell
 
 LONGEST_PACKED = 1000
 """Bytes of a job's data in Redis: many times what ours has. Longer data may unpack to more than fits in memory."""
@@ -102,7 +102,7 @@ def answer_the_bell(app: Flask) -> None:
         try:
             # RQ retries on its own; redis-py's retries would only delay a worker that has to stop.
             with app.app_context(), redis.Redis.from_url(plugin.bell.url, retry=Retry(NoBackoff(), 0)) as connection:
-                queue = rq.Queue(QUEUE, connection=connection, serializer="json", job_class=_Job)
+                queue = rq.Queue(plugin.bell.queue, connection=connection, serializer="json", job_class=_Job)
                 how = {"stopping": plugin.stopping, "bell": plugin.bell}
                 _Worker([queue], connection=connection, serializer="json", **how).work()
         except redis.RedisError as error:

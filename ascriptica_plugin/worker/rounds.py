@@ -13,6 +13,7 @@ from .. import clock, mail, process_log, retry
 from ..office import allowances, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
+from ..tables import isolation
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener
 
@@ -56,6 +57,7 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
         began_at = time.monotonic()
         try:
             with app.app_context():
+                isolation.begin_ours(app.extensions["sqlalchemy"].session)
                 pause = once(app)
             database.ended(began_at)
             if last:

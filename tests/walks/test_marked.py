@@ -416,7 +416,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
         assert save().status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
         office.session.commit()
-        redis_bell.Bell(valkey.url, "a key").ring()
+        redis_bell.Bell(valkey.url, [b"a key"], office.app.extensions["ascriptica"].bell.queue).ring()
         until(
             lambda: re.search(rb"no such table: ascriptica_log|ascriptica_log. does not", at_work.log_file.read_bytes())
         )

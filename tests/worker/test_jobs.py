@@ -14,8 +14,6 @@ import rq
 from itsdangerous import TimestampSigner
 from rq.job import Job
 
-from ascriptica_plugin.worker import redis_bell
-
 from ..office_at_work import Office
 from ..processes import Process, Valkey, until
 
@@ -59,7 +57,7 @@ def test_only_our_own_job_runs(
     at_work.environment["PYTHONPATH"] = str(tmp_path)
     packed = pickle.dumps(Bomb(marker))
     with valkey.client() as client:
-        queue = rq.Queue(redis_bell.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(ringing.app.extensions["ascriptica"].bell.queue, connection=client, serializer="json")
         strange = [
             queue.enqueue("os.system", f"touch '{marker}'"),
             queue.enqueue("stranger.call"),
@@ -85,7 +83,7 @@ def test_only_our_own_job_runs(
         left = Job.create(OURS, connection=client, serializer="json", on_failure=rq.Callback("stranger.call"))
         left.save()
         client.hset(left.key, mapping={"status": "started", "meta": packed, "data": packed})
-        client.zadd(f"rq:wip:{redis_bell.QUEUE}", {f"{left.id}:x": 1})
+        client.zadd(f"rq:wip:{ringing.app.extensions['ascriptica'].bell.queue}", {f"{left.id}:x": 1})
         client.sadd("rq:groups", "theirs")
         client.sadd("rq:group:theirs", left.id)
 
@@ -119,7 +117,7 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
 ):
     packed = zlib.compress(bytes(300_000_000))
     with valkey.client() as client:
-        queue = rq.Queue(redis_bell.QUEUE, connection=client, serializer="json")
+        queue = rq.Queue(ringing.app.extensions["ascriptica"].bell.queue, connection=client, serializer="json")
         client.hset(queue.enqueue(OURS).key, "data", packed)
         at_work.start()
         until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))
@@ -130,32 +128,32 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
 
 
 FORGED = {
-    "a worker of RQ's with a bad pid": lambda client: (
-        client.hset("rq:worker:x", mapping={"pid": "none", "last_heartbeat": "soon", "queues": redis_bell.QUEUE}),
+    "a worker of RQ's with a bad pid": lambda client, bell: (
+        client.hset("rq:worker:x", mapping={"pid": "none", "last_heartbeat": "soon", "queues": bell.queue}),
         client.sadd("rq:workers", "rq:worker:x"),
-        client.sadd(f"rq:workers:{redis_bell.QUEUE}", "rq:worker:x"),
+        client.sadd(f"rq:workers:{bell.queue}", "rq:worker:x"),
     ),
-    "a worker of RQ's that is well": lambda client: (
+    "a worker of RQ's that is well": lambda client, bell: (
         client.hset(
             "rq:worker:x",
-            mapping={"pid": "7", "last_heartbeat": "2999-01-01T00:00:00.000000Z", "queues": redis_bell.QUEUE},
+            mapping={"pid": "7", "last_heartbeat": "2999-01-01T00:00:00.000000Z", "queues": bell.queue},
         ),
         client.sadd("rq:workers", "rq:worker:x"),
-        client.sadd(f"rq:workers:{redis_bell.QUEUE}", "rq:worker:x"),
+        client.sadd(f"rq:workers:{bell.queue}", "rq:worker:x"),
     ),
-    "a word without a signature": lambda client: client.set(redis_bell.HEARD, "listening"),
-    "another's signature": lambda client: client.set(
-        redis_bell.HEARD, TimestampSigner("guessed", salt="ascriptica worker").sign("listening")
+    "a word without a signature": lambda client, bell: client.set(bell.heard, "listening"),
+    "another's signature": lambda client, bell: client.set(
+        bell.heard, TimestampSigner("guessed", salt="ascriptica worker").sign("listening")
     ),
-    "bytes": lambda client: client.set(redis_bell.HEARD, b"\xff" * 1_000_000),
-    "a list": lambda client: (client.delete(redis_bell.HEARD), client.lpush(redis_bell.HEARD, "listening")),
+    "bytes": lambda client, bell: client.set(bell.heard, b"\xff" * 1_000_000),
+    "a list": lambda client, bell: (client.delete(bell.heard), client.lpush(bell.heard, "listening")),
 }
 
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valkey: Valkey, forged: str):
     with valkey.client() as client:
-        FORGED[forged](client)
+        FORGED[forged](client, ringing.app.extensions["ascriptica"].bell)
     for arguments in (["status", "--json"], ["status"]):
         ringing.session.remove()
         told = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
@@ -167,7 +165,7 @@ def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Val
     heard = ringing.app.extensions["ascriptica"].bell
     with valkey.client() as client:
         heard.hear(client)
-        old = client.get(redis_bell.HEARD)
+        old = client.get(heard.heard)
         time.sleep(2)
-        client.set(redis_bell.HEARD, old)
+        client.set(heard.heard, old)
     assert datetime.now(UTC) - heard.heard_at() > timedelta(seconds=1.5)

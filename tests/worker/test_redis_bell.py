@@ -7,7 +7,6 @@ import rq
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.office import Course
-from ascriptica_plugin.worker import redis_bell
 
 from ..office_at_work import someone
 from ..processes import waiting
@@ -41,7 +40,7 @@ def test_the_bell_does_not_ring_before_the_commit(ringing, valkey):
 def test_the_job_carries_no_data(ringing, valkey, canvas):
     ringing.register(ringing.course("ART", "art"))
     with valkey.client() as client:
-        [job] = rq.Queue(redis_bell.QUEUE, connection=client, serializer="json").jobs
+        [job] = rq.Queue(ringing.app.extensions["ascriptica"].bell.queue, connection=client, serializer="json").jobs
         assert job.func_name == "ascriptica_plugin.worker.jobs.sync_enrollments"
         assert (job.args, job.kwargs) in [((), {}), ([], {})]
         everything = b"".join(client.dump(key) for key in client.scan_iter())

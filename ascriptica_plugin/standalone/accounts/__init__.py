@@ -20,7 +20,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...tables.columns import begin_writing
-from ...web import errors
+from ...web import base, errors
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
 from .pages import doors, own, own_email
@@ -59,11 +59,11 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint, url_prefix=app.config["ASCRIPTICA_URL_PREFIX"])
     app.before_request(_lead_to_second_step)
     app.register_error_handler(401, _ask_to_sign_in)
-    for code in (404, 405):
-        app.register_error_handler(code, errors.page_at_no_address)
     for command in (commands.create_user, commands.set_role, commands.remove_second_step):
         cast(Group, app.cli.commands["ascriptica"]).add_command(command)
+    plugin.sign_in = f"{blueprint.name}.sign_in"
     plugin.sign_ins = SignIns()
+    plugin.owns_database = True
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
     plugin.mailer = _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"])
@@ -76,7 +76,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
         raise RuntimeError("With SMTP_URL, set MAIL_FROM to the sender and ASCRIPTICA_ADDRESS to this site's address.")
     # Never from a request: visitors choose its Host header.
     site = urlsplit(address)
-    pages = app.url_map.bind(site.netloc, url_scheme=site.scheme)
+    pages = app.url_map.bind(site.netloc, app.config["APPLICATION_ROOT"], url_scheme=site.scheme)
 
     def page(name: str, **values: str) -> str:
         return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
@@ -158,4 +158,4 @@ def _lead_to_second_step() -> ResponseReturnValue | None:
 
 def _asked_for() -> str | None:
     """The page to return to: the requested one, or the one whose button was pressed."""
-    return request.full_path.rstrip("?") if request.method == "GET" else errors.page_before()
+    return base.this_page() if request.method == "GET" else errors.page_before()

@@ -16,7 +16,7 @@ from .... import clock
 from ....office import allowances
 from ....office.people import Person
 from ....web import errors
-from ....web.base import for_participants
+from ....web.base import for_participants, this_page
 from .. import sessions
 from ..tables import Account
 from ..tries import WRONG_CODES
@@ -37,7 +37,7 @@ def demand_confirmation() -> None:
     if sessions.is_confirmed(session(), current_user.token, clock.utc_now()):
         return
     session().rollback()
-    abort(make_response(_page(_form(None), request.full_path.rstrip("?")), 403))
+    abort(make_response(_page(_form(None), this_page()), 403))
 
 
 def after_confirmation(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:

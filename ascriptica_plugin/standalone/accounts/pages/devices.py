@@ -11,6 +11,7 @@ import secrets
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from .... import config
 from ..tables import Account
 
 KNOWN_SECONDS = 180 * 24 * 3600
@@ -57,7 +58,9 @@ def _signer(account: Account | None) -> URLSafeTimedSerializer:
     of_today = f"{account.password_hash if account else ''} {step.made_at.timestamp() if step else ''}"
     how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return URLSafeTimedSerializer(
-        current_app.config["SECRET_KEY"], salt=f"ascriptica known browser {of_today}", signer_kwargs=how
+        config.secret_keys(current_app.config),
+        salt=f"ascriptica known browser {of_today}",
+        signer_kwargs=how,
     )
 
 

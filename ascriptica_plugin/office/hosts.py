@@ -1,0 +1,99 @@
+"""What a host's own code does here: register and withdraw people, associate courses, say who changed or is gone.
+
+The host calls these in its own transaction, with its own session. They never commit; the worker is woken when the host
+commits. Courses are named by their codes, people by the host's keys. Our own pages call the same rules.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..canvas import addresses
+from ..tables.canvas import load_settings
+from ..tables.columns import begin_writing
+from ..tables.office import Association, Course, Participant
+from . import courses, people, privacy, registrations
+from .people import Person
+from .places import NotPossible
+
+BY_HOST = "the host"
+"""Who did it, in the activity log."""
+
+
+def register(session: Session, code: str, person: Person, now: datetime | None = None, *, wait: bool = False) -> str:
+    """Register the person for the course. Returns `registered`, or `waitlisted` where it is full and `wait` is True.
+
+    Raises NotPossible, with a sentence for the person, where that can't be.
+    """
+    course = _course(session, code)
+    return registrations.register(session, course, person, now or clock.utc_now(), wait=wait).status
+
+
+def withdraw(session: Session, code: str, person: Person, now: datetime | None = None) -> None:
+    """Withdraw the person from the course, or from its waitlist. Raises NotPossible, with a sentence for the person."""
+    registrations.withdraw(session, _course(session, code), person, now or clock.utc_now())
+
+
+def associate(
+    session: Session, code: str, canvas_course: str | None, canvas_section: str = "", now: datetime | None = None
+) -> None:
+    """Associate the course with a Canvas course, and perhaps a section of it: an ID, `sis_course_id:X`, or an address.
+
+    The worker looks it up, and people who are registered already are enrolled. None ends the association, and with it
+    their access. Raises NotPossible where there is no such course of ours, ValueError for what is no Canvas course.
+    """
+    course, now = _course(session, code), now or clock.utc_now()
+    if canvas_course is None:
+        return courses.associate(session, course, None, now)
+    connection = load_settings(session).connection
+    canvas_url = connection.canvas_url if connection else None
+    made = Association(
+        connection_id=connection.id if connection else None,
+        canvas_course=addresses.canvas_course(canvas_course, canvas_url),
+        canvas_section=addresses.canvas_section(canvas_section, canvas_url) if canvas_section else "",
+        look_up_at=now,
+    )
+    return courses.associate(session, course, made, now)
+
+
+def update_person(session: Session, person: Person, now: datetime | None = None) -> bool:
+    """The person's email, name or SIS ID has changed at the host: Canvas follows, as when the office corrects them.
+
+    A `sis_user_id` of None keeps ours. Returns whether anything changed here: nothing does for somebody who never
+    registered. Raises ValueError, with a sentence, where email or name can't be one.
+    """
+    participant = _with_key(session, person.key)
+    if participant is None:
+        return False
+    facts: dict[str, str | None] = {"email": people.read_email(person.email), "name": people.read_name(person.name)}
+    if person.sis_user_id is not None:
+        facts["sis_user_id"] = people.read_sis_user_id(person.sis_user_id)
+    return people.correct(session, participant, now or clock.utc_now(), BY_HOST, **facts)
+
+
+def erase_person(session: Session, key: str, now: datetime | None = None, *, end_access: bool = True) -> bool:
+    """The host forgets this person: withdraw them, end their access to Canvas, and erase them here.
+
+    The worker erases them as soon as Canvas agrees. Without `end_access` their enrollments stay in Canvas, and nothing
+    waits for it. `forget_person` is not called: the host knows. Returns whether somebody has this key.
+    """
+    participant = _with_key(session, key)
+    if participant is None:
+        return False
+    privacy.ask_to_erase(session, participant, now or clock.utc_now(), BY_HOST, end_access=end_access)
+    return True
+
+
+def _course(session: Session, code: str) -> Course:
+    begin_writing(session)
+    found = courses.by_code(session, [code], lock=False).get(code.lower())
+    if found is None:
+        raise NotPossible(f"There is no course {code}.")
+    return found
+
+
+def _with_key(session: Session, key: str) -> Participant | None:
+    begin_writing(session)
+    return session.scalar(select(Participant).where(Participant.key == key))

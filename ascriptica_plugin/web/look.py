@@ -1,0 +1,71 @@
+"""How our pages look in a host: in which layout, under which name, in which colours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from flask import Response, abort, current_app
+from jinja2 import Environment, TemplateNotFound, nodes
+
+OWN_LAYOUT = "ascriptica/base.html"
+
+
+@dataclass
+class Look:
+    """`layout` is the template that our pages stand in. `footer` is a line of text below them, in our own layout."""
+
+    environment: Environment
+    layout: str
+    brand: str
+    footer: str | None
+    colors: dict[str, str]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether our pages stand in our own layout, not in a host's."""
+        return self.layout == OWN_LAYOUT
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """In which of the layout's blocks stand our `content`, `styles` and `scripts`; `flashes` only if it has none.
+
+        Raises RuntimeError for a layout that has no place for a page.
+        """
+        blocks, shows_flashes = set(), False
+        for node in self._nodes(self.layout, set()):
+            if isinstance(node, nodes.Block):
+                blocks.add(node.name)
+            shows_flashes |= isinstance(node, nodes.Name) and node.name == "get_flashed_messages"
+        content = next((name for name in ("content", "main") if name in blocks), None)
+        if content is None:
+            raise RuntimeError(f"The layout {self.layout} needs a block content or main, for our pages to stand in.")
+        styles = next((name for name in ("styles", "head") if name in blocks), "content")
+        scripts = next((name for name in ("scripts", "head") if name in blocks), "content")
+        found = {"content": content, "styles": styles, "scripts": scripts}
+        return found if shows_flashes else found | {"flashes": "content"}
+
+    def _nodes(self, name: str, seen: set[str]) -> Iterator[nodes.Node]:
+        """Everything in this template, and in those that it extends, includes and imports."""
+        if name in seen or self.environment.loader is None:
+            return
+        seen.add(name)
+        try:
+            source = self.environment.loader.get_source(self.environment, name)[0]
+        except TemplateNotFound:
+            # An include may be optional; a layout that is missing says so when it is rendered.
+            return
+        for node in self.environment.parse(source).find_all(nodes.Node):
+            yield node
+            if isinstance(node, (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)) and isinstance(
+                node.template, nodes.Const
+            ):
+                yield from self._nodes(node.template.value, seen)
+
+
+def colors_css() -> Response:
+    """The host's colours as a stylesheet: our Content-Security-Policy takes no styles in a page."""
+    colors = current_app.extensions["ascriptica"].look.colors
+    if not colors:
+        abort(404)
+    rules = " ".join(f"--{name}: {color};" for name, color in colors.items())
+    return Response(f".ascriptica {{ {rules} }}\n", mimetype="text/css", headers={"Cache-Control": "max-age=300"})

@@ -1,0 +1,28 @@
+"""The blueprint of all pages, and which of them a host wants: `pages` leaves out those that it has itself."""
+
+from typing import Any
+
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+
+
+def group_of(rule: str) -> str | None:
+    """Which of the groups in `pages` an address belongs to; None for one that every host gets."""
+    if rule.startswith("/tools"):
+        return "tools"
+    if rule.startswith("/my/courses"):
+        return "my-courses"
+    return "courses" if rule == "/" or rule.startswith("/courses") else None
+
+
+class _SetupState(BlueprintSetupState):
+    def add_url_rule(self, rule: str, *args: Any, **options: Any) -> None:
+        if group_of(rule) in (None, *self.app.extensions["ascriptica"].pages):
+            super().add_url_rule(rule, *args, **options)
+
+
+class Pages(Blueprint):
+    """A blueprint that leaves out what its application doesn't want: one for all applications of a process."""
+
+    def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
+        return _SetupState(self, app, options, first_registration)
