@@ -75,6 +75,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
             "name": participant.name,
             "email": participant.email,
             "sis_user_id": participant.sis_user_id,
+            "sis_user_id_left_out": participant.sis_user_id_refused,
             "former_emails": sorted(people.emails_of(session, participant) - {participant.email.lower()}),
             "key": participant.key,
             "to_be_erased_since": iso(participant.erase_at),

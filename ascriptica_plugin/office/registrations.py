@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import people, places, plan
+from . import people, places, plan, sis_ids
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -117,15 +117,29 @@ def register_many(
     for entry in entries:
         try:
             participant = _participant_of(entry, known.get(people.as_compared(entry.email), []))
-            _register(its, participant, wait=True)
+            if entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
+                _register_with_sis_id(session, its, participant, entry.sis_user_id)
+            else:
+                _register(its, participant, wait=True)
         except NotPossible as reason:
             results.append(reason)
         else:
-            participant.sis_user_id = entry.sis_user_id or participant.sis_user_id
             known[people.as_compared(entry.email)] = [participant]
             results.append(participant)
     its.write()
     return [its.registration_of(one) if isinstance(one, Participant) else one for one in results]
+
+
+def _register_with_sis_id(session: Session, its: Plan, participant: Participant, sis_user_id: str) -> None:
+    """Give the participant the SIS ID and register them: both, or neither. Raises NotPossible."""
+    try:
+        # Whoever can't be registered is not made either, nor gets the SIS ID.
+        with session.begin_nested():
+            session.add(participant)
+            sis_ids.give(session, participant, sis_user_id)
+            _register(its, participant, wait=True)
+    except sis_ids.Taken as reason:
+        raise NotPossible(str(reason)) from None
 
 
 def _participant_of(entry: Entry, found: list[Participant]) -> Participant:

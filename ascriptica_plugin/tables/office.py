@@ -16,19 +16,37 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    event,
+    false,
     func,
     text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .columns import Base
+from .folding import found_by, sorted_by
+
+
+def _sorted_by(context: DefaultExecutionContext) -> str:
+    return sorted_by(context.get_current_parameters()["name"])
+
+
+def _found_by(context: DefaultExecutionContext) -> str:
+    given = context.get_current_parameters()
+    return found_by(given["name"], given["email"], given.get("sis_user_id"))
 
 
 class Participant(Base):
     """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
+    Nobody has the `sis_user_id` of another. `sis_user_id_refused` is one that was brought for this person and left out,
+    because another had it or because it is none; `sis_user_id_decided`: an administrator has decided about that.
+
     `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
     registrations remain.
+
+    `sorted_by` and `found_by` are made of the other columns, for lists and for searching.
     """
 
     __tablename__ = "ascriptica_participant"
@@ -39,7 +57,20 @@ class Participant(Base):
             sqlite_where=text("erase_at IS NOT NULL"),
             postgresql_where=text("erase_at IS NOT NULL"),
         ),
-        Index("ix_ascriptica_participant_by_name", func.lower(text("name")), text("id")),
+        Index("ix_ascriptica_participant_sorted_by", "sorted_by", "id"),
+        Index(
+            "uq_ascriptica_participant_sis_user_id",
+            "sis_user_id",
+            unique=True,
+            sqlite_where=text("sis_user_id IS NOT NULL"),
+            postgresql_where=text("sis_user_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_ascriptica_participant_sis_user_id_refused",
+            "sis_user_id_refused",
+            sqlite_where=text("sis_user_id_refused IS NOT NULL"),
+            postgresql_where=text("sis_user_id_refused IS NOT NULL"),
+        ),
         Index("ix_ascriptica_participant_by_email", func.lower(text("email"))),
     )
 
@@ -48,8 +79,18 @@ class Participant(Base):
     email: Mapped[str] = mapped_column(String(320))
     name: Mapped[str]
     sis_user_id: Mapped[str | None]
+    sis_user_id_refused: Mapped[str | None]
+    sis_user_id_decided: Mapped[bool] = mapped_column(default=False, server_default=false())
     erase_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    sorted_by: Mapped[str] = mapped_column(default=_sorted_by, server_default="")
+    found_by: Mapped[str] = mapped_column(Text, default=_found_by, server_default="")
+
+
+@event.listens_for(Participant, "before_update")
+def _fold_anew(mapper: object, connection: object, participant: Participant) -> None:
+    participant.sorted_by = sorted_by(participant.name)
+    participant.found_by = found_by(participant.name, participant.email, participant.sis_user_id)
 
 
 class FormerEmail(Base):

@@ -25,7 +25,7 @@ from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from ..canvas import addresses
-from ..office import people
+from ..office import people, sis_ids
 from ..office.imports.file import COLUMNS, ENDINGS
 from ..office.pasted_list import MOST_LINES, PastedLine, lines_of, read_people
 from .base import settings
@@ -305,7 +305,7 @@ class ParticipantForm(FlaskForm):
         self._read_if_changed(field, people.read_email)
 
     def validate_sis_user_id(self, field: Field) -> None:
-        self._read_if_changed(field, people.read_sis_user_id)
+        self._read_if_changed(field, sis_ids.read_sis_user_id)
 
     def _read_if_changed(self, field: Field, reader: Callable[[str], str | None]) -> None:
         if field.object_data is None or field.data != field.object_data:

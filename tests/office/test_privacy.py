@@ -61,6 +61,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
         "name": "Kim",
         "email": "kim@example.org",
         "sis_user_id": "K-100",
+        "sis_user_id_left_out": None,
         "former_emails": [],
         "key": "kim",
         "to_be_erased_since": None,

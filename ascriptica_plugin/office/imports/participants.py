@@ -1,7 +1,7 @@
 """Rows of participants, by the same rules as the page Participants."""
 
 from ...tables.office import Participant
-from .. import activity, people
+from .. import activity, people, sis_ids
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one
@@ -21,7 +21,7 @@ class Participants(Kind):
         participant = the_one(self.found.get(people.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), row.cells.get("sis_user_id", "")
         facts: dict[str, str | None] = {"name": people.read_name(name)} if name else {}
-        facts |= {"sis_user_id": people.read_sis_user_id(sis_user_id)} if sis_user_id else {}
+        facts |= {"sis_user_id": sis_ids.read_sis_user_id(sis_user_id)} if sis_user_id else {}
         if participant is None:
             self.made.append(self._new(row.cells["email"], facts))
             return "made"

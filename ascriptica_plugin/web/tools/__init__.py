@@ -1,5 +1,5 @@
 """The administrators' pages: a module for each entry of the Tools menu, and for what several of them share."""
 
-from . import activity, canvas, canvas_retry, courses, imports, participants, roster, settings
+from . import activity, canvas, canvas_retry, courses, imports, participants, roster, settings, sis_ids
 
-__all__ = ["activity", "canvas", "canvas_retry", "courses", "imports", "participants", "roster", "settings"]
+__all__ = ["activity", "canvas", "canvas_retry", "courses", "imports", "participants", "roster", "settings", "sis_ids"]
