@@ -145,6 +145,30 @@ def _as_pronounced(email: str) -> str:
         return email
 
 
+EACH_THEIR_OWN = (
+    "If these are two people, such as a family, each needs an email of their own: Canvas tells people apart by it."
+)
+
+
+def is_named(participant: Participant) -> bool:
+    """Whether a name is known; somebody registered by email alone has the email as name."""
+    return as_compared(participant.name) != as_compared(participant.email)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names have the same words: in any order, without case, accents and signs, as in Lee, Kim."""
+    return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
+
+
+def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
+    """Raise ValueError where the participant with the email that was given has another name than this."""
+    if is_named(participant) and not same_name(participant.name, name):
+        raise ValueError(
+            f"{participant.name} has the email {participant.email} here, and no other name. If their name has changed, "
+            f"{how_to_rename}. {EACH_THEIR_OWN}"
+        )
+
+
 def matches(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID, accents ignored."""
     # While an upgrade goes on, the release before makes participants without it.

@@ -209,8 +209,13 @@ class LogEntry(Base):
 class Import(Base):
     """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
-    `file` is kept until the last row is `done`. `refused` has pairs of line and reason. `taken_until_at` is the lease
-    of the worker that imports it. `broken`: an unexpected error ended it before its last row.
+    `file` is kept until the last row is `done`. `refused` has pairs of line and reason, `remarks` pairs of line and
+    what was left out of a row that was taken. `taken_until_at` is the lease of the worker that imports it. `broken`: an
+    unexpected error ended it before its last row.
+
+    `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
+    order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
+    those. `rename`: the file's names replace those of people who are here.
     """
 
     __tablename__ = "ascriptica_import"
@@ -231,6 +236,11 @@ class Import(Base):
     changed: Mapped[int] = mapped_column(default=0)
     unchanged: Mapped[int] = mapped_column(default=0)
     refused: Mapped[list] = mapped_column(JSON)
+    remarks: Mapped[list | None] = mapped_column(JSON)
+    columns: Mapped[list | None] = mapped_column(JSON)
+    ignored: Mapped[list | None] = mapped_column(JSON)
+    to_confirm: Mapped[bool] = mapped_column(default=False, server_default=false())
+    rename: Mapped[bool] = mapped_column(default=False, server_default=false())
     file: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

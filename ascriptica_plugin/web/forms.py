@@ -26,7 +26,8 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from ..canvas import addresses
 from ..office import people, sis_ids
-from ..office.imports.file import COLUMNS, ENDINGS
+from ..office.imports.file import ENDINGS
+from ..office.imports.header import COLUMNS
 from ..office.pasted_list import MOST_LINES, PastedLine, lines_of, read_people
 from .base import settings
 
@@ -331,3 +332,7 @@ class ImportForm(FlaskForm):
         ],
     )
     dry_run = BooleanField("Only try it out: show what would happen to each row, and change nothing")
+    rename = BooleanField(
+        "Rename people: whoever is here under another name gets the file's",
+        description="Without it, such rows are listed and left out.",
+    )

@@ -40,6 +40,10 @@ def upgrade() -> None:
     )
     add("ascriptica_participant", sa.Column("sorted_by", sa.String(length=255), server_default="", nullable=False))
     add("ascriptica_participant", sa.Column("found_by", sa.Text(), server_default="", nullable=False))
+    for name in ("remarks", "columns", "ignored"):
+        add("ascriptica_import", sa.Column(name, sa.JSON(), nullable=True))
+    for name in ("to_confirm", "rename"):
+        add("ascriptica_import", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False))
     connection = op.get_bind()
     connection.execute(sa.update(PERSON).where(sa.func.trim(PERSON.c.sis_user_id) == "").values(sis_user_id=None))
     _one_person_for_each_sis_id(connection)
@@ -148,5 +152,7 @@ def downgrade() -> None:
     op.drop_index("ix_ascriptica_participant_sorted_by", "ascriptica_participant")
     op.get_bind().execute(person.values(sis_user_id=PERSON.c.sis_user_id_refused))
     op.create_index("ix_ascriptica_participant_by_name", "ascriptica_participant", [sa.text("lower(name)"), "id"])
+    for column in ("rename", "to_confirm", "ignored", "columns", "remarks"):
+        op.drop_column("ascriptica_import", column)
     for column in ("found_by", "sorted_by", "sis_user_id_decided", "sis_user_id_refused"):
         op.drop_column("ascriptica_participant", column)
