@@ -38,6 +38,8 @@ INVISIBLE = re.compile(
 )
 """Invisible characters that nobody types: they are copied along with an address."""
 
+AROUND = re.compile(rf"^(?:{INVISIBLE.pattern}|\s)+|(?:{INVISIBLE.pattern}|\s)+$")
+
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
 
@@ -51,8 +53,8 @@ def shows(text: str) -> bool:
 
 
 def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, at least one of them visible, without control characters."""
-    name = typed.strip()
+    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
+    name = AROUND.sub("", unicodedata.normalize("NFC", typed))
     if not shows(name):
         raise ValueError("Enter a name.")
     if len(name) > 255:

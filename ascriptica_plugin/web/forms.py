@@ -28,7 +28,7 @@ from ..canvas import addresses
 from ..office import people, sis_ids
 from ..office.imports.file import ENDINGS
 from ..office.imports.header import COLUMNS
-from ..office.pasted_list import MOST_LINES, PastedLine, lines_of, read_people
+from ..office.pasted_list import PastedLine, TooMany, lines_of, read_people
 from .base import settings
 
 T = TypeVar("T")
@@ -259,7 +259,7 @@ class Confirmation(FlaskForm):
 
 
 class PeopleListField(TextAreaField):
-    """One person per line; `lines` are the parsed lines."""
+    """One person per line, or several as a mail program writes them; `lines` are the people that were read."""
 
     lines: list[PastedLine] = []
 
@@ -267,10 +267,12 @@ class PeopleListField(TextAreaField):
         typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
-        # Checked first, since parsing many lines takes a while.
-        if len(typed) > MOST_LINES:
-            raise ValidationError(f"That is {len(typed):,} people. Paste at most {MOST_LINES} at a time.")
-        self.lines = read_people(typed)
+        try:
+            self.lines = read_people(typed)
+        except TooMany as reason:
+            raise ValidationError(str(reason)) from None
+        if not self.lines:
+            raise ValidationError("Paste at least one email address.")
 
 
 class OnBehalfListForm(FlaskForm):
@@ -278,7 +280,8 @@ class OnBehalfListForm(FlaskForm):
 
     people = PeopleListField(
         "One person per line",
-        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>.",
+        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>. "
+        "Columns of a spreadsheet and the recipients of a mail work, too.",
     )
 
 
