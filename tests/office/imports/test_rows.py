@@ -324,3 +324,23 @@ def test_a_sis_id_that_somebody_gets_meanwhile_is_left_out(app, command, monkeyp
     output = command("participants", "email,sis_user_id\nlou@example.org,S-1\n")[1]
     assert "line 2: Taken without the SIS ID. Kim (kim@example.org) has the SIS ID S-1." in output
     assert sis_ids(app) == {"Kim": ("S-1", None), "Lou": (None, "S-1")}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "kim@xn--mnchen-3ya.example",
+        "KIM@MÜNCHEN.EXAMPLE",
+        "kim@mu\u0308nchen.example",
+        "\u202akim@mün\u00adchen.example\u202c",
+        "\ufeffkim\u200b@münchen.example",
+    ],
+)
+def test_an_email_is_the_same_however_it_is_written_and_whatever_is_copied_along(app, command, typed):
+    Office(app, None).course("ART")
+    command("participants", "email,name\nkim@münchen.example,Kim\n")
+    data = f"email,name,sis_user_id\n{typed},Kim,K-1\n"
+    assert counts(command("participants", data)[1]) == (0, 1, 0, 0)
+    [kim] = all_of(app, Participant)
+    assert (kim.email, kim.sis_user_id) == ("kim@xn--mnchen-3ya.example", "K-1")
+    assert counts(command("registrations", f"email,course,status\n{typed},ART,registered\n")[1]) == (1, 0, 0, 0)
