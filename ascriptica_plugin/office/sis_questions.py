@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ..tables.columns import begin_writing, change
+from ..tables import locks
+from ..tables.columns import change
 from ..tables.office import Participant
 from . import activity, people, sis_ids
 
@@ -56,8 +57,9 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
 
     Who had it loses it, and nobody is asked about it again. Raises ValueError with a sentence.
     """
-    begin_writing(session)
-    session.refresh(participant)
+    asked = participant.sis_user_id_refused
+    others = sis_ids.others_with(session, [asked]).get(asked, []) if asked else []
+    locks.lock_participants(session, [participant.id, *(one.id for one in others)])
     sis_user_id = participant.sis_user_id_refused
     if sis_user_id is None:
         raise ValueError(f"There is nothing to decide about the SIS ID of {participant.name} any more.")
@@ -66,7 +68,7 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
         activity.note(session, now, by, "corrected", f"SIS ID: not {sis_user_id}", participant_id=participant.id)
         return
     sis_ids.read_sis_user_id(sis_user_id)
-    holder = next((it for it in sis_ids.others_with(session, [sis_user_id]).get(sis_user_id, [])), None)
+    holder = next(iter(sis_ids.others_with(session, [sis_user_id]).get(sis_user_id, [])), None)
     if holder is not None and holder.sis_user_id == sis_user_id:
         if holder.erase_at:
             # It may be what Canvas knows them by until their access there has ended.
@@ -75,5 +77,5 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
         sis_ids.leave_out(holder, sis_user_id, decided=True)
     people.correct(session, participant, now, by, sis_user_id=sis_user_id)
     session.flush()
-    others = update(Participant).where(Participant.sis_user_id_refused == sis_user_id)
-    change(session, others.values(sis_user_id_decided=True))
+    left_out = update(Participant).where(Participant.sis_user_id_refused == sis_user_id)
+    change(session, left_out.values(sis_user_id_decided=True))

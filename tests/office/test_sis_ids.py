@@ -4,11 +4,16 @@ import threading
 
 import pytest
 
-from ascriptica_plugin.office import people, sis_ids, sis_questions
-from ascriptica_plugin.tables.office import Participant
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import people, registrations, sis_ids, sis_questions
+from ascriptica_plugin.office.imports import file as csvfile
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.tables.office import Course, Participant
 
 from ..office_at_work import someone
 from ..pages import all_of
+from .at_once import at_once
 
 
 @pytest.mark.parametrize("typed", ["S-1", "0012", "12345678901", "1e5", "#12", "Na1", "a b", "é", "0x0", "A.0"])
@@ -132,3 +137,58 @@ def test_somebody_who_waits_to_be_erased_keeps_theirs(app, here):
     assert can_be_given
     with pytest.raises(ValueError, match="is being erased"):
         sis_questions.decide(here.session, again, True, here.now, "boss@example.org")
+
+
+def test_a_sign_in_beside_an_import_that_gives_the_sis_id_to_somebody_else_meets_no_deadlock(app, here):
+    """The file gives p0 the SIS ID of p1 and has p1 as well, who signs in with it at the same moment."""
+    for n in range(12):
+        here.session.add(Participant(key=f"p{n}", email=f"p{n}@example.org", name=f"P{n}"))
+    here.session.commit()
+    for round_ in range(6):
+        a, b = f"p{2 * round_}", f"p{2 * round_ + 1}"
+        data = f"email,sis_user_id\n{a}@example.org,S-{round_}\n{b}@example.org,T-{round_}\n".encode()
+        rows = csvfile.read("participants", data).rows
+
+        def sign_in(session, b=b, round_=round_):
+            people.participant_for(session, someone(b, sis_user_id=f"S-{round_}"))
+            session.flush()
+
+        def bring(session, rows=rows):
+            run.run(session, "participants", rows, clock.utc_now, "boss@example.org")
+
+        assert at_once(here, [sign_in, bring]) == ["done", "done"]
+    # Where the sign-in was first, the file takes it away again, and the other one was left out already.
+    for n, one in enumerate(all_of(app, Participant)[::2]):
+        assert f"S-{n}" in (one.sis_user_id, one.sis_user_id_refused)
+
+
+def test_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_one_gets_it(app, here):
+    course = here.course()
+    kim = Participant(email="kim@example.org", name="Kim")
+    here.session.add(kim)
+    here.session.commit()
+    rows = csvfile.read("participants", b"email,name,sis_user_id\nlou@example.org,Lou,S-1\n").rows
+    number, course_id = kim.id, course.id
+
+    def correct(session):
+        try:
+            people.correct(session, session.get(Participant, number), here.now, "boss", sis_user_id="S-1")
+        except sis_ids.Taken as reason:
+            raise NotPossible(str(reason)) from None
+
+    def register(session):
+        entry = registrations.Entry("ann@example.org", "Ann", "S-1")
+        [result] = registrations.register_many(session, session.get(Course, course_id), [entry], here.now, "boss")
+        if isinstance(result, NotPossible):
+            raise result
+
+    def bring(session):
+        run.run(session, "participants", rows, clock.utc_now, "boss")
+
+    def sign_in(session):
+        people.participant_for(session, someone("bea", sis_user_id="S-1"))
+
+    results = at_once(here, [correct, register, bring, sign_in])
+    assert len(results) == 4
+    assert all(result == "done" or "has the SIS ID S-1" in result for result in results)
+    assert [one.sis_user_id for one in all_of(app, Participant) if one.sis_user_id] == ["S-1"]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ...tables import locks
 from ...tables.office import Participant
 from .. import activity, people, sis_ids
 from ..places import NotPossible
@@ -29,6 +30,8 @@ class Participants(Kind):
     def look_up(self, rows: list[Row]) -> None:
         emails = [row.cells["email"] for row in rows]
         self.found = people.by_email(self.session, emails)
+        if not self.dry_run:
+            locks.lock_participants(self.session, [one.id for found in self.found.values() for one in found])
         self.leaving = people.being_erased(self.session, emails)
         brought = {row.cells["sis_user_id"] for row in rows if row.cells.get("sis_user_id")}
         self.with_sis_id = sis_ids.others_with(self.session, brought) if brought else {}
@@ -92,7 +95,6 @@ class Participants(Kind):
         return Participant(email=email, **facts)
 
     def write(self) -> None:
-        # Those who lose a SIS ID that somebody else gets come first in the file, or that one is left out.
         for one in self.correcting:
             people.correct(self.session, one.participant, self.now, self.by, **one.facts)
             if one.left_out:
