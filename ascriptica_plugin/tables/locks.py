@@ -39,8 +39,10 @@ def lock_participants(session: Session, ids: Collection[int]) -> None:
     For whoever changes several of them: a SIS ID that one is given may be waited for by another's own request.
     """
     begin_writing(session)
-    which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id).with_for_update()
-    session.scalars(which.execution_options(populate_existing=True)).all()
+    which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id)
+    # Rows that refer to them can still be made meanwhile.
+    locked = which.with_for_update(key_share=True).execution_options(populate_existing=True)
+    session.scalars(locked).all()
 
 
 def lock_seats(session: Session, which: ColumnElement[bool]) -> None:

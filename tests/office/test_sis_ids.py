@@ -192,3 +192,39 @@ def test_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_one_gets_it
     assert len(results) == 4
     assert all(result == "done" or "has the SIS ID S-1" in result for result in results)
     assert [one.sis_user_id for one in all_of(app, Participant) if one.sis_user_id] == ["S-1"]
+
+
+def test_what_an_administrator_has_decided_against_is_never_given_by_itself(app, here):
+    course = here.course()
+    here.register(course, "kim", sis_user_id="S-1")
+    here.register(course, "lou", sis_user_id="S-1")
+    kim, lou = all_of(app, Participant)
+    sis_questions.decide(here.session, lou, False, here.now, "boss@example.org")
+    people.correct(here.session, kim, here.now, "boss@example.org", sis_user_id=None)
+    here.session.commit()
+    here.withdraw(course, "lou", sis_user_id="S-1")
+    assert sis_ids_of(app) == {"kim@example.org": (None, None), "lou@example.org": (None, "S-1")}
+
+
+def test_of_three_one_gets_it_and_the_others_are_not_asked_about_any_more(app, here):
+    for who in ("kim", "lou", "bea"):
+        here.register(here.course(who), who)
+    for one in all_of(app, Participant):
+        sis_ids.leave_out(one, "S-1")
+    here.session.commit()
+    [question], total = sis_questions.undecided(here.session)
+    assert (question.holder, len(question.left_out), total) == (None, 3, 1)
+    sis_questions.decide(here.session, question.left_out[1], True, here.now, "boss@example.org")
+    here.session.commit()
+    assert sis_questions.undecided(here.session) == ([], 0)
+    assert sis_ids_of(app)["lou@example.org"] == ("S-1", None)
+
+
+def test_another_sis_id_that_the_office_enters_is_an_answer(app, here):
+    course = here.course()
+    here.register(course, "kim", sis_user_id="S-1")
+    here.register(course, "lou", sis_user_id="S-1")
+    lou = all_of(app, Participant)[1]
+    people.correct(here.session, lou, here.now, "boss@example.org", sis_user_id="L-1")
+    here.session.commit()
+    assert sis_questions.undecided(here.session) == ([], 0)
