@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from .. import clock, keys, process_log
 from ..ledger import standing
 from ..office.imports import run
-from ..office.imports.file import COLUMNS, LARGEST_FILE, Unusable, read
+from ..office.imports.file import LARGEST_FILE, Table, read
+from ..office.imports.header import COLUMNS, Header, ToConfirm, Unusable
 from ..tables import isolation
 from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables
@@ -71,33 +72,61 @@ def worker() -> None:
 @click.argument("kind", type=click.Choice(tuple(COLUMNS)))
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
+@click.option("--accept-columns", is_flag=True, help="Take the columns as they were offered.")
+@click.option("--rename", is_flag=True, help="Give people who are here under another name the file's.")
 @click.pass_context
 @with_appcontext
-def import_file(context: click.Context, kind: str, file: BinaryIO, dry_run: bool) -> None:
+def import_file(
+    context: click.Context, kind: str, file: BinaryIO, dry_run: bool, accept_columns: bool, rename: bool
+) -> None:
     """Import courses, participants or registrations from a CSV file in UTF-8.
 
     The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
     email,name,sis_user_id for participants; email,course,status for registrations, the status being registered or
-    withdrawn. A blank cell changes nothing. Rows that can't be imported are listed with line and reason; the others
-    are imported. Exit code 0: all were imported; 1: some were not; 2: the file can't be used.
+    withdrawn. Where it has other names for these, the command says how it would read them, and does so with
+    --accept-columns; further columns are ignored and named. A blank cell changes nothing. Rows that can't be imported
+    are listed with line and reason; the others are imported. Exit code 0: all were imported; 1: some were not, or not
+    with their SIS ID; 2: the file can't be used.
     """
     try:
-        rows = read(kind, file.read(LARGEST_FILE + 1))
+        table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)
     except Unusable as unusable:
         click.echo(f"Error: {unusable}", err=True)
+        context.exit(2)
+    except ToConfirm as asked:
+        click.echo(_offer(asked.header), err=True)
         context.exit(2)
 
     def progress(before: int, done: int) -> None:
         if before // 1000 < done // 1000:
-            click.echo(f"{done:,} of {len(rows):,} rows", err=True)
+            click.echo(f"{done:,} of {len(table.rows):,} rows", err=True)
 
-    session = current_app.extensions["sqlalchemy"].session
+    session, how = current_app.extensions["sqlalchemy"].session, {"dry_run": dry_run, "rename": rename}
     isolation.begin_ours(session)
-    report = run.run(session, kind, rows, clock.utc_now, "the import command", dry_run=dry_run, progress=progress)
-    for line, reason in report.refused:
-        click.echo(f"line {line}: {reason}")
+    report = run.run(session, kind, table.rows, clock.utc_now, "the import command", progress=progress, **how)
+    for line, words in sorted([*report.refused, *report.remarks]):
+        click.echo(f"line {line}: {words}")
+    if table.header.ignored:
+        click.echo(f"Ignored columns: {', '.join(table.header.ignored)}.")
     click.echo(f"{report}." + (" This was a dry run: nothing was changed." if dry_run else ""))
-    context.exit(1 if report.refused else 0)
+    context.exit(1 if report.refused or report.remarks else 0)
+
+
+def _read(kind: str, data: bytes, accept_columns: bool) -> Table:
+    try:
+        return read(kind, data)
+    except ToConfirm as asked:
+        if not accept_columns:
+            raise
+        return read(kind, data, columns=asked.header.columns)
+
+
+def _offer(header: Header) -> str:
+    """How the columns of a file would be read that has other names than ours."""
+    lines = ["Error: the columns have other names than ours. They would be read like this:"]
+    for at, column in enumerate(header.columns):
+        lines.append(f"  {header.shown(at)}: {column.replace('_', ' ') if column else 'ignored'}")
+    return "\n".join([*lines, "Run it again with --accept-columns to import it so, or correct the first line."])
 
 
 @click.command

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..canvas import addresses
+from ..ledger import matches
 from ..tables.canvas import load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Association, Course, Participant
-from . import courses, people, privacy, registrations
+from . import courses, people, privacy, registrations, sis_ids
 from .people import Person
 from .places import NotPossible
 
@@ -68,9 +69,13 @@ def update_person(session: Session, person: Person, now: datetime | None = None)
     if participant is None:
         return False
     facts: dict[str, str | None] = {"email": people.read_email(person.email), "name": people.read_name(person.name)}
-    if person.sis_user_id is not None:
-        facts["sis_user_id"] = people.read_sis_user_id(person.sis_user_id)
-    return people.correct(session, participant, now or clock.utc_now(), BY_HOST, **facts)
+    before = participant.sis_user_id
+    # One that is somebody else's is left out and asked about: a host's call never fails for that.
+    sis_ids.give_or_leave_out(session, participant, person.sis_user_id or "")
+    if participant.sis_user_id != before:
+        matches.revise(session, participant.id)
+    corrected = people.correct(session, participant, now or clock.utc_now(), BY_HOST, **facts)
+    return corrected or participant.sis_user_id != before
 
 
 def erase_person(session: Session, key: str, now: datetime | None = None, *, end_access: bool = True) -> bool:

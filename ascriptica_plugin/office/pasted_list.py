@@ -1,17 +1,39 @@
-"""Reads a pasted list of people, one on each line."""
+"""Reads a pasted list of people: one on each line, columns of a spreadsheet, or the recipients of a mail."""
 
 import csv
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from . import people
+from . import people, recipients
+from .imports import header
+from .imports.header import Header
 
 MOST_LINES = 500
+"""People, whether on lines of their own or not."""
+
+LONGEST = 1000
+
+IN_FRONT = re.compile(r"(?:\d{1,4}[.)]|[•*–-])\s+")
+"""The number or the bullet of a line."""
+
+MORE_THAN_ONE = "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
+MORE_THAN_A_NAME = "More than an email and a name. Put a name with a comma in it in double quotes."
+
+
+class TooMany(Exception):
+    """More people than a list may have; the text is a sentence."""
+
+    def __init__(self, number: int):
+        super().__init__(f"That is {number:,} people. Paste at most {MOST_LINES} at a time.")
 
 
 @dataclass
 class PastedLine:
-    """One line of a pasted list: `number` from 1, and either the person or the `problem` with the line."""
+    """A person of a pasted list, on the line `number` from 1; a line with several people has one of these for each.
+
+    Where a line has a `problem`, nobody of it is taken.
+    """
 
     number: int
     typed: str
@@ -20,46 +42,127 @@ class PastedLine:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class _Heading:
+    """The first line where it names columns, and the sign between them."""
+
+    header: Header
+    sign: str
+
+
 def lines_of(text: str) -> list[tuple[int, str]]:
-    """The lines that are not blank, with their numbers; a heading is skipped."""
-    typed = [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
-    if typed and "@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE):
-        del typed[0]
-    return typed
+    """The lines that are not blank, with their numbers."""
+    return [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
 
 
 def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
-    """Read each line: an email, email and name in either order, or Name <email>."""
-    first_at: dict[str, int] = {}
-    lines = []
-    for number, line in typed:
-        read = _read_person(number, line)
-        email = people.as_compared(read.email)
-        if read.problem is None and first_at.setdefault(email, number) != number:
-            read.problem = f"The same email as in line {first_at[email]}."
-        lines.append(read)
+    """Read each line. Raises TooMany."""
+    # One more, since the first may name columns.
+    if len(typed) > MOST_LINES + 1:
+        raise TooMany(len(typed))
+    heading = _heading(typed[0][1]) if typed else None
+    if typed and (heading or ("@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE))):
+        typed = typed[1:]
+    # First only split, since reading as many addresses as fit into a form takes long.
+    people_on = [(number, line, list(_split(line, heading))) for number, line in typed]
+    if (number := sum(len(parts) for _, _, parts in people_on)) > MOST_LINES:
+        raise TooMany(number)
+    lines = [one for number, line, parts in people_on for one in _read(number, line, parts)]
+    first_at: dict[str, PastedLine] = {}
+    for line in lines:
+        before = first_at.setdefault(people.as_compared(line.email), line) if line.problem is None else line
+        if before is not line and before.name and line.name and not people.same_name(before.name, line.name):
+            line.problem = f"Line {before.number} has this email too, for another name. {people.EACH_THEIR_OWN}"
+        elif before is not line:
+            line.problem = f"The same email as in line {before.number}."
     return lines
 
 
-def _read_person(number: int, typed: str) -> PastedLine:
-    line = PastedLine(number, typed if len(typed) <= 80 else typed[:79] + "…")
-    if len(typed) > 1000:
-        line.problem = "Too long for one person."
-    elif bracketed := re.fullmatch(r"(.*?)<([^<>]*)>[,;]?", typed):
-        line.name, line.email = bracketed[1].strip(" \"',;\t"), bracketed[2].strip()
-    else:
-        separator = next((sign for sign in "\t;" if sign in typed), ",")
-        cells = [cell.strip() for cell in next(csv.reader([typed], delimiter=separator, skipinitialspace=True))]
-        emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if cell and "@" not in cell]
-        line.email, line.name = (emails or [""])[0], (names or [""])[0]
-        if len(emails) > 1:
-            line.problem = "More than one email. Write one person on each line."
-        elif len(names) > 1:
-            line.problem = "More than an email and a name. Put a name with a comma in it in double quotes."
+def _heading(line: str) -> _Heading | None:
+    if "@" in line or len(line) > LONGEST:
+        return None
+    for sign in "\t;,":
+        try:
+            found = header.read("participants", [cell.strip(' "') for cell in line.split(sign)])
+        except header.Unusable:
+            continue
+        if len(found.names) > 1:
+            return _Heading(found, sign)
+    return None
+
+
+# A person before their email and name are checked: both as typed, or a ValueError about the line.
+_Part = tuple[str, str] | ValueError
+
+
+def _split(line: str, heading: _Heading | None) -> Iterator[_Part]:
+    line = IN_FRONT.sub("", line, count=1) if "\t" not in line else line
     try:
-        if line.problem is None:
-            line.email = people.read_email(line.email)
-            line.name = people.read_name(line.name) if line.name else ""
+        if heading and "<" not in line and (person := _by_heading(line, heading)):
+            yield person
+        elif addresses := list(recipients.bare(line)):
+            yield from (("", address) for address in addresses)
+        elif "<" in line:
+            for part in recipients.people_in(line):
+                if len(part) > LONGEST:
+                    raise ValueError("Too long for one person.")
+                yield recipients.read(part)
+        else:
+            yield _by_cells(line)
     except ValueError as problem:
-        line.problem = str(problem)
-    return line
+        yield problem
+
+
+def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
+    """The name and the email in the columns that the heading names; None where the line has no such columns."""
+    cells = _cells(line, heading.sign)
+    by_column = {column: cell for column, cell in zip(heading.header.columns, cells, strict=False) if column}
+    email = by_column.get("email", "")
+    if len([cell for cell in cells if cell]) < 2 or len(cells) > len(heading.header.columns):
+        return None
+    if "@" not in email or re.search(r"\s", email):
+        return None
+    names = [by_column.get(part, "") for part in ("name", "first_name", "last_name")]
+    return " ".join(name for name in names if name), email
+
+
+def _by_cells(line: str) -> tuple[str, str]:
+    """The name and the email of a line with one person. Raises ValueError with a sentence."""
+    if len(line) > LONGEST:
+        raise ValueError("Too long for one person.")
+    sign = next((sign for sign in "\t;" if sign in line), ",")
+    cells = [cell for cell in _cells(line, sign) if cell]
+    if len(cells) > 1 and re.fullmatch(r"\d+[.)]?", cells[0]):
+        del cells[0]
+    emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if "@" not in cell]
+    if len(emails) > 1:
+        raise ValueError(MORE_THAN_ONE)
+    # In columns of a spreadsheet, two names are a first and a last one.
+    if len(names) > (2 if sign == "\t" else 1):
+        raise ValueError(MORE_THAN_A_NAME)
+    name, email = recipients.read(emails[0]) if emails else ("", "")
+    return " ".join(names) or name, email
+
+
+def _cells(line: str, sign: str) -> list[str]:
+    try:
+        read = next(csv.reader([line], delimiter=sign, skipinitialspace=True, strict=True))
+    except csv.Error:
+        raise ValueError("The quotation marks don't go together.") from None
+    return [cell.strip() for cell in read]
+
+
+def _read(number: int, typed: str, parts: list[_Part]) -> list[PastedLine]:
+    """The people of one line, or the one problem with all of it."""
+    line = PastedLine(number, typed if len(typed) <= 80 else typed[:79] + "…")
+    lines = []
+    for part in parts:
+        try:
+            if isinstance(part, ValueError):
+                raise part
+            name, email = part
+            lines.append(replace(line, email=people.read_email(email), name=people.read_name(name) if name else ""))
+        except ValueError as problem:
+            which = f"“{part[1][:60]}”: " if len(parts) > 1 and isinstance(part, tuple) else ""
+            return [replace(line, problem=f"{which}{problem}")]
+    return lines

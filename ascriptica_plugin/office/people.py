@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 from ..ledger import claims, matches
 from ..tables.canvas import Match
 from ..tables.columns import begin_writing, change, upsert_into
+from ..tables.folding import fold
 from ..tables.office import FormerEmail, Participant
-from . import activity
+from . import activity, sis_ids
 
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""
@@ -37,6 +38,8 @@ INVISIBLE = re.compile(
 )
 """Invisible characters that nobody types: they are copied along with an address."""
 
+AROUND = re.compile(rf"^(?:{INVISIBLE.pattern}|\s)+|(?:{INVISIBLE.pattern}|\s)+$")
+
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
 
@@ -50,8 +53,8 @@ def shows(text: str) -> bool:
 
 
 def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, at least one of them visible, without control characters."""
-    name = typed.strip()
+    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
+    name = AROUND.sub("", unicodedata.normalize("NFC", typed))
     if not shows(name):
         raise ValueError("Enter a name.")
     if len(name) > 255:
@@ -106,16 +109,6 @@ def as_compared(email: str) -> str:
     return email.strip().lower()
 
 
-def read_sis_user_id(typed: str) -> str | None:
-    """A SIS ID, or None for a blank one."""
-    sis_user_id = typed.strip()
-    if len(sis_user_id) > 255:
-        raise ValueError("Keep the SIS ID to 255 characters.")
-    if not sis_user_id.isprintable():
-        raise ValueError("Take the line breaks and control characters out of the SIS ID.")
-    return sis_user_id or None
-
-
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
     """The participants with these emails in any spelling, by the email `as_compared`.
 
@@ -154,27 +147,55 @@ def _as_pronounced(email: str) -> str:
         return email
 
 
+EACH_THEIR_OWN = (
+    "If these are two people, such as a family, each needs an email of their own: Canvas tells people apart by it."
+)
+
+
+def is_named(participant: Participant) -> bool:
+    """Whether a name is known; somebody registered by email alone has the email as name."""
+    return as_compared(participant.name) != as_compared(participant.email)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names have the same words: in any order, without case, accents and signs, as in Lee, Kim."""
+    return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
+
+
+def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
+    """Raise ValueError where the participant with the email that was given has another name than this."""
+    if is_named(participant) and not same_name(participant.name, name):
+        raise ValueError(
+            f"{participant.name} has the email {participant.email} here, and no other name. If their name has changed, "
+            f"{how_to_rename}. {EACH_THEIR_OWN}"
+        )
+
+
 def matching(words: str) -> ColumnElement[bool]:
-    """Condition on Participant: every one of the words is in the name, the email or the SIS ID."""
-    # Comparing one text is faster than three, and no word contains the space that joins them.
-    text = Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, "")
-    return and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
+    """Condition on Participant: every one of the words is in the name, the email or the SIS ID, accents ignored."""
+    # While an upgrade goes on, the release before makes participants without it.
+    plain = func.lower(Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, ""))
+    text = func.coalesce(func.nullif(Participant.found_by, ""), plain)
+    return and_(*(text.contains(word, autoescape=True) for word in fold(words).split()), true())
 
 
 def correct(session: Session, participant: Participant, now: datetime, by: str, **facts: str | None) -> bool:
     """Change the participant's name, email or SIS ID. Returns whether anything changed.
 
     With another email or SIS ID they may be somebody else in Canvas, so that is looked up anew. A Canvas user that we
-    created is changed as well.
+    created is changed as well. Raises `sis_ids.Taken` where somebody else has the SIS ID.
     """
     before = {name: getattr(participant, name) for name in facts}
     changed = {name: value for name, value in facts.items() if value != before[name]}
     if not changed:
         return False
+    if "sis_user_id" in changed:
+        sis_ids.give(session, participant, changed["sis_user_id"])
+        participant.sis_user_id_decided = participant.sis_user_id_refused is not None
     if "email" in changed:
         remember_email(session, participant, participant.email)
-    for name, value in changed.items():
-        setattr(participant, name, value)
+    for name in changed.keys() - {"sis_user_id"}:
+        setattr(participant, name, changed[name])
     session.flush()
     if changed.keys() & {"email", "sis_user_id"}:
         matches.revise(session, participant.id)
@@ -225,7 +246,8 @@ class Person:
 def participant_for(session: Session, person: Person) -> Participant:
     """The participant with the person's key, created or updated.
 
-    Only the key identifies a person: an equal email never takes over an existing participant.
+    Only the key identifies a person: an equal email never takes over an existing participant. A SIS ID that is
+    somebody else's, or none at all, is left out and noted; a host without SIS IDs deletes none.
     """
     found = session.scalar(select(Participant).where(Participant.key == person.key))
     if found is None:
@@ -233,28 +255,26 @@ def participant_for(session: Session, person: Person) -> Participant:
         found = Participant(key=person.key)
         try:
             with session.begin_nested():
-                session.add(_bring_up_to_date(session, found, person))
+                session.add(_bring_up_to_date(found, person))
         except IntegrityError:
             # Another request of the same person was faster.
             found = session.scalars(select(Participant).where(Participant.key == person.key)).one()
     if found.email.lower() != person.email.lower():
         begin_writing(session)
         remember_email(session, found, found.email)
-    return _bring_up_to_date(session, found, person)
-
-
-def _bring_up_to_date(session: Session, participant: Participant, person: Person) -> Participant:
-    before = (participant.email, participant.sis_user_id)
-    for name, longest in (("email", 320), ("name", 255), ("sis_user_id", 255)):
-        value = getattr(person, name)
-        if name == "sis_user_id" and value is None:
-            # A host without SIS IDs must not delete the one that the office entered.
-            continue
-        value = value.replace("\x00", "")[:longest] if value is not None else None
-        if getattr(participant, name) != value:
-            setattr(participant, name, value)
-    if participant.id is not None and before != (participant.email, participant.sis_user_id):
+    before = (found.email, found.sis_user_id)
+    _bring_up_to_date(found, person)
+    sis_ids.give_or_leave_out(session, found, person.sis_user_id or "")
+    if before != (found.email, found.sis_user_id):
         # Known by another email or SIS ID: who are they in Canvas now?
         session.flush()
-        matches.revise(session, participant.id)
+        matches.revise(session, found.id)
+    return found
+
+
+def _bring_up_to_date(participant: Participant, person: Person) -> Participant:
+    for name, longest in (("email", 320), ("name", 255)):
+        value = getattr(person, name).replace("\x00", "")[:longest]
+        if getattr(participant, name) != value:
+            setattr(participant, name, value)
     return participant

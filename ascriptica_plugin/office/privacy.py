@@ -21,6 +21,7 @@ from . import activity, people, registrations, traces
 NOBODY = "Erased participant"
 NOWHERE = "erased@ascriptica.invalid"
 SOMEBODY = "an erased participant"
+REASON_ABOUT_SOMEBODY = "The reason named somebody who was erased since."
 
 
 def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
             "name": participant.name,
             "email": participant.email,
             "sis_user_id": participant.sis_user_id,
+            "sis_user_id_left_out": participant.sis_user_id_refused,
             "former_emails": sorted(people.emails_of(session, participant) - {participant.email.lower()}),
             "key": participant.key,
             "to_be_erased_since": iso(participant.erase_at),
@@ -249,17 +251,27 @@ def _take_out_of_others(session: Session, participant: Participant, emails: set[
     traces.put(session, LogEntry.words, traces.saying(session, LogEntry.words, texts), "")
     waits = Seat.settled_version < Seat.version
     traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, texts, waits), None)
-    _take_out_of_imports(session, free, traces.words_of(participant.name, emails))
+    _take_out_of_imports(session, free, participant.name, emails)
     _take_out_of_candidates(session, emails, canvas_ids)
 
 
-def _take_out_of_imports(session: Session, emails: set[str], words: set[str]) -> None:
+def _take_out_of_imports(session: Session, free: set[str], name: str, emails: set[str]) -> None:
+    words = traces.words_of(name, emails)
     for its in session.scalars(select(Import).options(defer(Import.file))).all():
-        if traces.fold(its.who) in map(traces.fold, emails):
+        if traces.fold(its.who) in map(traces.fold, free):
             its.who = SOMEBODY
         if traces.names_one(its.name, words):
             its.name = ""
+        its.refused = _without(its.refused, {name, *emails})
+        its.remarks = _without(its.remarks, {name, *emails}) if its.remarks else its.remarks
     session.flush()
+
+
+def _without(lines: list, texts: set[str]) -> list:
+    """The lines of a report; what names one of these is replaced. Whoever is named is named with their email."""
+    return [
+        [line, REASON_ABOUT_SOMEBODY if "@" in words and traces.says(words, texts) else words] for line, words in lines
+    ]
 
 
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:

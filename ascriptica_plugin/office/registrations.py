@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import people, places, plan
+from . import people, places, plan, sis_ids
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -92,6 +92,9 @@ def _subject(participant: Participant, by: str | None) -> str:
     return f"{participant.name} is" if by else "You are"
 
 
+HOW_TO_RENAME = "correct it at Participants first; if it has not, enter the name as it is here"
+
+
 @dataclass(frozen=True)
 class Entry:
     """Somebody the office registers, as typed. A blank `name` keeps that of the participant with the email."""
@@ -106,7 +109,8 @@ def register_many(
 ) -> list[Registration | NotPossible]:
     """Register people for the office, or put them on the waitlist. Returns each one's registration, or why not.
 
-    An existing participant is found by the email in any case; where nobody has it, a new one is made.
+    An existing participant is found by the email in any case, and must not have another name than the entry; where
+    nobody has the email, a new one is made.
     """
     locks.lock_people(session)
     locks.lock_course(session, course)
@@ -117,15 +121,31 @@ def register_many(
     for entry in entries:
         try:
             participant = _participant_of(entry, known.get(people.as_compared(entry.email), []))
-            _register(its, participant, wait=True)
+            if entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
+                _register_with_sis_id(session, its, participant, entry.sis_user_id)
+            else:
+                _register(its, participant, wait=True)
         except NotPossible as reason:
             results.append(reason)
         else:
-            participant.sis_user_id = entry.sis_user_id or participant.sis_user_id
+            if entry.name and participant.id is not None and not people.is_named(participant):
+                people.correct(session, participant, now, by, name=entry.name)
             known[people.as_compared(entry.email)] = [participant]
             results.append(participant)
     its.write()
     return [its.registration_of(one) if isinstance(one, Participant) else one for one in results]
+
+
+def _register_with_sis_id(session: Session, its: Plan, participant: Participant, sis_user_id: str) -> None:
+    """Give the participant the SIS ID and register them: both, or neither. Raises NotPossible."""
+    try:
+        # Whoever can't be registered is not made either, nor gets the SIS ID.
+        with session.begin_nested():
+            session.add(participant)
+            sis_ids.give(session, participant, sis_user_id)
+            _register(its, participant, wait=True)
+    except sis_ids.Taken as reason:
+        raise NotPossible(str(reason)) from None
 
 
 def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
@@ -136,6 +156,11 @@ def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
     if not found:
         return Participant(email=entry.email, name=entry.name or entry.email)
     [participant] = found
+    if entry.name:
+        try:
+            people.check_name(participant, entry.name, HOW_TO_RENAME)
+        except ValueError as reason:
+            raise NotPossible(str(reason)) from None
     # For people with a sign-in the host supplies the SIS ID, and would overwrite this one.
     stays = participant.key is not None or participant.sis_user_id
     if stays and entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:

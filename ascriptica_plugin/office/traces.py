@@ -40,12 +40,21 @@ def saying(
             re.sub("([%_/])", r"/\1", part) for part in OTHER_LETTERS.split(unicodedata.normalize("NFC", text.lower()))
         ]
         pattern = "%".join(parts if whole else ["", *parts, ""])
-        means = re.compile(rf"(?<![\w.+-]){re.escape(fold(text))}(?![\w-]|\.\w)")
+        means = _meaning(text)
         fits = means.fullmatch if whole else means.search
         may_fit = func.lower(column).like(pattern, escape="/")
         rows = session.execute(select(number, column).where(*which, may_fit))
         found |= {row_id for row_id, value in rows if fits(fold(value))}
     return found
+
+
+def says(words: str, texts: Collection[str]) -> bool:
+    """Whether the words contain one of the texts, not as a part of a longer word or address."""
+    return any(_meaning(text).search(fold(words)) for text in texts)
+
+
+def _meaning(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.+-]){re.escape(fold(text))}(?![\w-]|\.\w)")
 
 
 def put(session: Session, column: InstrumentedAttribute, ids: Iterable, value: str | None) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from .canvas import Seat, Settings
 from .columns import begin_writing, change
-from .office import Course
+from .office import Course, Participant
 
 _seat = cast(Table, Seat.__table__)
 
@@ -31,6 +31,18 @@ def lock_course(session: Session, course: Course) -> None:
     session.flush()
     change(session, update(Course).where(Course.id == course.id).values(places_taken=Course.places_taken))
     session.expire(course)
+
+
+def lock_participants(session: Session, ids: Collection[int]) -> None:
+    """Let only this transaction change these participants until it ends; their values are read anew.
+
+    For whoever changes several of them: a SIS ID that one is given may be waited for by another's own request.
+    """
+    begin_writing(session)
+    which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id)
+    # Rows that refer to them can still be made meanwhile.
+    locked = which.with_for_update(key_share=True).execution_options(populate_existing=True)
+    session.scalars(locked).all()
 
 
 def lock_seats(session: Session, which: ColumnElement[bool]) -> None:

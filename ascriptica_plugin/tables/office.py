@@ -16,19 +16,37 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    event,
+    false,
     func,
     text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .columns import Base
+from .folding import found_by, sorted_by
+
+
+def _sorted_by(context: DefaultExecutionContext) -> str:
+    return sorted_by(context.get_current_parameters()["name"])
+
+
+def _found_by(context: DefaultExecutionContext) -> str:
+    given = context.get_current_parameters()
+    return found_by(given["name"], given["email"], given.get("sis_user_id"))
 
 
 class Participant(Base):
     """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
+    Nobody has the `sis_user_id` of another. `sis_user_id_refused` is one that was brought for this person and left out,
+    because another had it or because it is none; `sis_user_id_decided`: an administrator has decided about that.
+
     `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
     registrations remain.
+
+    `sorted_by` and `found_by` are made of the other columns, for lists and for searching.
     """
 
     __tablename__ = "ascriptica_participant"
@@ -39,7 +57,20 @@ class Participant(Base):
             sqlite_where=text("erase_at IS NOT NULL"),
             postgresql_where=text("erase_at IS NOT NULL"),
         ),
-        Index("ix_ascriptica_participant_by_name", func.lower(text("name")), text("id")),
+        Index("ix_ascriptica_participant_sorted_by", "sorted_by", "id"),
+        Index(
+            "uq_ascriptica_participant_sis_user_id",
+            "sis_user_id",
+            unique=True,
+            sqlite_where=text("sis_user_id IS NOT NULL"),
+            postgresql_where=text("sis_user_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_ascriptica_participant_sis_user_id_refused",
+            "sis_user_id_refused",
+            sqlite_where=text("sis_user_id_refused IS NOT NULL"),
+            postgresql_where=text("sis_user_id_refused IS NOT NULL"),
+        ),
         Index("ix_ascriptica_participant_by_email", func.lower(text("email"))),
     )
 
@@ -48,8 +79,18 @@ class Participant(Base):
     email: Mapped[str] = mapped_column(String(320))
     name: Mapped[str]
     sis_user_id: Mapped[str | None]
+    sis_user_id_refused: Mapped[str | None]
+    sis_user_id_decided: Mapped[bool] = mapped_column(default=False, server_default=false())
     erase_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    sorted_by: Mapped[str] = mapped_column(default=_sorted_by, server_default="")
+    found_by: Mapped[str] = mapped_column(Text, default=_found_by, server_default="")
+
+
+@event.listens_for(Participant, "before_update")
+def _fold_anew(mapper: object, connection: object, participant: Participant) -> None:
+    participant.sorted_by = sorted_by(participant.name)
+    participant.found_by = found_by(participant.name, participant.email, participant.sis_user_id)
 
 
 class FormerEmail(Base):
@@ -170,8 +211,13 @@ class LogEntry(Base):
 class Import(Base):
     """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
-    `file` is kept until the last row is `done`. `refused` has pairs of line and reason. `taken_until_at` is the lease
-    of the worker that imports it. `broken`: an unexpected error ended it before its last row.
+    `file` is kept until the last row is `done`. `refused` has pairs of line and reason, `remarks` pairs of line and
+    what was left out of a row that was taken. `taken_until_at` is the lease of the worker that imports it. `broken`: an
+    unexpected error ended it before its last row.
+
+    `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
+    order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
+    those. `rename`: the file's names replace those of people who are here.
     """
 
     __tablename__ = "ascriptica_import"
@@ -192,6 +238,11 @@ class Import(Base):
     changed: Mapped[int] = mapped_column(default=0)
     unchanged: Mapped[int] = mapped_column(default=0)
     refused: Mapped[list] = mapped_column(JSON)
+    remarks: Mapped[list | None] = mapped_column(JSON)
+    columns: Mapped[list | None] = mapped_column(JSON)
+    ignored: Mapped[list | None] = mapped_column(JSON)
+    to_confirm: Mapped[bool] = mapped_column(default=False, server_default=false())
+    rename: Mapped[bool] = mapped_column(default=False, server_default=false())
     file: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -25,9 +25,10 @@ from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from ..canvas import addresses
-from ..office import people
-from ..office.imports.file import COLUMNS, ENDINGS
-from ..office.pasted_list import MOST_LINES, PastedLine, lines_of, read_people
+from ..office import people, sis_ids
+from ..office.imports.file import ENDINGS
+from ..office.imports.header import COLUMNS
+from ..office.pasted_list import PastedLine, TooMany, lines_of, read_people
 from .base import settings
 
 T = TypeVar("T")
@@ -258,7 +259,7 @@ class Confirmation(FlaskForm):
 
 
 class PeopleListField(TextAreaField):
-    """One person per line; `lines` are the parsed lines."""
+    """One person per line, or several as a mail program writes them; `lines` are the people that were read."""
 
     lines: list[PastedLine] = []
 
@@ -266,10 +267,12 @@ class PeopleListField(TextAreaField):
         typed = lines_of(self.data or "")
         if not typed:
             raise ValidationError("Paste at least one email address.")
-        # Checked first, since parsing many lines takes a while.
-        if len(typed) > MOST_LINES:
-            raise ValidationError(f"That is {len(typed):,} people. Paste at most {MOST_LINES} at a time.")
-        self.lines = read_people(typed)
+        try:
+            self.lines = read_people(typed)
+        except TooMany as reason:
+            raise ValidationError(str(reason)) from None
+        if not self.lines:
+            raise ValidationError("Paste at least one email address.")
 
 
 class OnBehalfListForm(FlaskForm):
@@ -277,7 +280,8 @@ class OnBehalfListForm(FlaskForm):
 
     people = PeopleListField(
         "One person per line",
-        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>.",
+        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>. "
+        "Columns of a spreadsheet and the recipients of a mail work, too.",
     )
 
 
@@ -305,7 +309,7 @@ class ParticipantForm(FlaskForm):
         self._read_if_changed(field, people.read_email)
 
     def validate_sis_user_id(self, field: Field) -> None:
-        self._read_if_changed(field, people.read_sis_user_id)
+        self._read_if_changed(field, sis_ids.read_sis_user_id)
 
     def _read_if_changed(self, field: Field, reader: Callable[[str], str | None]) -> None:
         if field.object_data is None or field.data != field.object_data:
@@ -331,3 +335,7 @@ class ImportForm(FlaskForm):
         ],
     )
     dry_run = BooleanField("Only try it out: show what would happen to each row, and change nothing")
+    rename = BooleanField(
+        "Rename people: whoever is here under another name gets the file's",
+        description="Without it, such rows are listed and left out.",
+    )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.office.pasted_list import lines_of, read_people
+from ascriptica_plugin.office.pasted_list import MOST_LINES, TooMany, lines_of, read_people
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,23 @@ from ascriptica_plugin.office.pasted_list import lines_of, read_people
         ("kim@example.org\tKim Lee", "kim@example.org", "Kim Lee"),
         ("Kim Lee <kim@example.org>", "kim@example.org", "Kim Lee"),
         ('"Lee, Kim" <kim@example.org>,', "kim@example.org", "Lee, Kim"),
+        ("Lee, Kim <kim@example.org>;", "kim@example.org", "Lee, Kim"),
         ('kim@example.org,"Lee, Kim"', "kim@example.org", "Lee, Kim"),
+        ("1\tKim\tLee\tkim@example.org", "kim@example.org", "Kim Lee"),
+        ("12.\tkim@example.org", "kim@example.org", ""),
+        ("3) Kim Lee <kim@example.org>", "kim@example.org", "Kim Lee"),
+        ("• kim@example.org", "kim@example.org", ""),
+        ("'Kim Lee' <mailto:kim@example.org>", "kim@example.org", "Kim Lee"),
+        ("kim@example.org <kim@example.org>", "kim@example.org", ""),
+        ('"kim@example.org" <kim@example.org>', "kim@example.org", ""),
+        ("kim@example.org (Kim Lee)", "kim@example.org", "Kim Lee"),
+        (r'"Kim \"Kimmy\" Lee" <kim@example.org>', "kim@example.org", 'Kim "Kimmy" Lee'),
+        ("=?UTF-8?Q?=C3=89mile_Zo=C3=AB?= <kim@example.org>", "kim@example.org", "Émile Zoë"),
+        ("O'Neil, Kim <kim@example.org>", "kim@example.org", "O'Neil, Kim"),
+        ("\u200bKim Lee\ufeff <\u202akim@ex\u00adample.org\u202c>", "kim@example.org", "Kim Lee"),
+        ("Zoe\u0308 <kim@example.org>", "kim@example.org", "Zoë"),
+        ("Kim <kim@xn--mnchen-3ya.example>", "kim@xn--mnchen-3ya.example", "Kim"),
+        ("Kim <kim@MÜNCHEN.example>", "kim@xn--mnchen-3ya.example", "Kim"),
     ],
 )
 def test_a_line_is_read(typed, email, name):
@@ -23,22 +39,90 @@ def test_a_line_is_read(typed, email, name):
         assert (line.number, line.email, line.name, line.problem) == (number, email, name, None)
 
 
+INES, JURI = ("Ines Alt", "ines@example.org"), ("Juri Berg", "juri@example.org")
+
+
+@pytest.mark.parametrize(
+    ("typed", "people"),
+    [
+        (
+            '"Alt, Ines" <ines@example.org>, "Berg, Juri" <juri@example.org>',
+            [("Alt, Ines", INES[1]), ("Berg, Juri", JURI[1])],
+        ),
+        (
+            "Alt, Ines <ines@example.org>; Berg, Juri <juri@example.org>;",
+            [("Alt, Ines", INES[1]), ("Berg, Juri", JURI[1])],
+        ),
+        ("Ines Alt <ines@example.org>; Juri Berg <juri@example.org>", [INES, JURI]),
+        ("To: Ines Alt <ines@example.org>, Juri Berg <juri@example.org>", [INES, JURI]),
+        ("An: Ines Alt <ines@example.org>, juri@example.org", [INES, ("", JURI[1])]),
+        ("juri@example.org, Ines Alt <ines@example.org>", [("", JURI[1]), INES]),
+        ("ines@example.org, juri@example.org;", [("", INES[1]), ("", JURI[1])]),
+        ("ines@example.org juri@example.org", [("", INES[1]), ("", JURI[1])]),
+        ("Ines Alt <ines@example.org>,\n  Juri Berg <juri@example.org>\n", [INES, JURI]),
+        ('"A; B, C" <ines@example.org>; "D <d>" <juri@example.org>', [("A; B, C", INES[1]), ("D <d>", JURI[1])]),
+        # Columns of a spreadsheet, with and without their names.
+        ("1\tInes\tAlt\tines@example.org\n2\tJuri\tBerg\tjuri@example.org", [INES, JURI]),
+        (
+            "No.\tNachname\tVorname\tE-Mail\n1\tAlt\tInes\tines@example.org\n2\tBerg\tJuri\tjuri@example.org",
+            [INES, JURI],
+        ),
+        ("First Name,Last Name,Email,Phone\nInes,Alt,ines@example.org,1\nJuri,Berg,juri@example.org,", [INES, JURI]),
+        ("Email;Name;Group\nines@example.org;Ines Alt;Red\njuri@example.org;Juri Berg;", [INES, JURI]),
+    ],
+)
+def test_each_person_is_read_under_their_own_name_and_email(typed, people):
+    lines = read_people(lines_of(typed))
+    assert [line.problem for line in lines] == [None, None]
+    assert [(line.name, line.email) for line in lines] == people
+
+
 @pytest.mark.parametrize(
     ("typed", "problem"),
     [
         ("Kim Lee", "Enter an email address."),
         ("Kim <kim>", "That is not an email address."),
         ("kim@example.org, Lee, Kim", "More than an email and a name."),
-        ("kim@example.org lou@example.org", "That is not an email address."),
-        ("kim@example.org, lou@example.org", "More than one email."),
+        ("Ann; Bob; kim@example.org", "More than an email and a name."),
+        ("Ann\tBob\tCy\tkim@example.org", "More than an email and a name."),
+        ("Ann, ann@example.org, Bob, bob@example.org", "More than one email."),
+        ("ann@example.org, bob@example.org, Bob", "More than one email."),
+        ("Ann\tann@example.org\tBob\tbob@example.org", "More than one email."),
+        ("Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>", "It is not clear who is who."),
+        ("Ann <ann@example.org> Bob <bob@example.org>", "It is not clear who is who."),
+        ("Ann <ann@example.org>, Bob bob@example.org", "“Bob bob@example.org”: That is not an email address."),
+        ("Ann <ann@example.org>, Bob <bob@>", "“bob@”: That is not an email address."),
+        ("Ann <ann@example.org>, Bob", "It is not clear who is who."),
+        ("Gruppe: Ann <ann@example.org>", "Take what stands before the colon off."),
+        ('"Alt, Ines <ines@example.org>, Juri Berg <juri@example.org>', 'A " is missing.'),
+        ("Ann <ann@example.org, Bob <bob@example.org>", "It is not clear who is who."),
         ("x" * 200_000, "Too long for one person."),
+        ("y" * 2000 + " <kim@example.org>", "Too long for one person."),
         ("kim@example.org," + "x" * 256, "Keep the name to 255"),
         ("kim@example.org,a\x00b", "Take the line breaks and control"),
         ("kim@example.org,a\x9bb", "Take the line breaks and control"),
         ("kim@example.org,a\u202eb", "Take the line breaks and control"),
-        ('"kim@example.org', ""),
+        ('"kim@example.org', "The quotation marks don't go together."),
     ],
 )
-def test_a_line_that_can_t_be_read_says_why(typed, problem):
+def test_a_line_that_can_t_be_read_says_why_and_nobody_of_it_is_taken(typed, problem):
     [line] = read_people(lines_of(typed))
     assert (line.problem or "").startswith(problem)
+
+
+def test_the_same_person_twice_and_a_family_with_one_address_are_told_apart():
+    text = "Ann Alt <fam@example.org>\nALT, Ann <FAM@example.org>\nfam@example.org\nBen Alt <fam@example.org>"
+    problems = [line.problem for line in read_people(lines_of(text))]
+    assert problems[:3] == [None, *["The same email as in line 1."] * 2]
+    assert problems[3].startswith(
+        "Line 1 has this email too, for another name. If these are two people, such as a family"
+    )
+
+
+def test_a_list_has_as_many_people_as_it_may_however_they_are_written():
+    people = [f"P{n} <p{n}@example.org>" for n in range(MOST_LINES)]
+    assert len(read_people(lines_of(", ".join(people)))) == MOST_LINES
+    assert len(read_people(lines_of("Name;E-Mail\n" + "\n".join(people)))) == MOST_LINES
+    for text in (", ".join([*people, "x@example.org"]), "\n".join([*people, "a@x.org, b@x.org"]), "a@b.org " * 501):
+        with pytest.raises(TooMany, match="Paste at most 500"):
+            read_people(lines_of(text))

@@ -1,7 +1,9 @@
 """People as the office keeps them."""
 
+import pytest
 from sqlalchemy import select
 
+from ascriptica_plugin.office import people
 from ascriptica_plugin.tables.office import Participant
 
 from ..office_at_work import Office
@@ -26,3 +28,54 @@ def test_a_changed_name_is_brought_up_to_date(here):
     here.register(course, "kim")
     here.withdraw(course, "kim", name="Kim Lee-Berg")
     assert here.session.scalars(select(Participant.name)).all() == ["Kim Lee-Berg"]
+
+
+def found(here, typed: str) -> list[str]:
+    which = select(Participant.name).where(people.matches(typed)).order_by(Participant.sorted_by)
+    return list(here.session.scalars(which))
+
+
+PEOPLE = ["Иван Берг", "Émile Zoë", "özgür Şahin", "łukasz Nowak", "Zoe Alt", "Anna Ebel", "Ødegård Ås", "Straße"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("ИВАН", "Иван Берг"),
+        ("emile zoe", "Émile Zoë"),
+        ("ÉMILE", "Émile Zoë"),
+        ("E\u0301mile", "Émile Zoë"),
+        ("ozgur sahin", "özgür Şahin"),
+        ("ÖZGÜR", "özgür Şahin"),
+        ("Lukasz", "łukasz Nowak"),
+        ("ŁUKASZ", "łukasz Nowak"),
+        ("odegard as", "Ødegård Ås"),
+        ("STRASSE", "Straße"),
+        ("münchen", "Zoe Alt"),
+        ("nowak\u200b", "łukasz Nowak"),
+        ("Ł-7", "Anna Ebel"),
+    ],
+)
+def test_people_are_found_without_case_and_accents_on_every_database(here, typed, name):
+    here.session.add_all([Participant(email=f"p{n}@example.org", name=one) for n, one in enumerate(PEOPLE)])
+    here.session.commit()
+    zoe, anna = (here.session.scalars(select(Participant).where(Participant.name == one)).one() for one in PEOPLE[4:6])
+    zoe.email, anna.sis_user_id = "zoe@xn--mnchen-3ya.example", "ł-7"
+    here.session.commit()
+    assert found(here, typed) == [name]
+
+
+def test_people_are_sorted_as_people_sort(here):
+    here.session.add_all([Participant(email=f"p{n}@example.org", name=one) for n, one in enumerate(PEOPLE)])
+    here.session.commit()
+    assert found(here, "") == [
+        "Anna Ebel", "Émile Zoë", "łukasz Nowak", "Ødegård Ås", "özgür Şahin", "Straße", "Zoe Alt", "Иван Берг"
+    ]  # fmt: skip
+
+
+def test_a_corrected_name_is_found_and_the_old_one_is_not(here):
+    here.register(here.course(), "kim", name="Émile")
+    kim = here.session.scalars(select(Participant)).one()
+    people.correct(here.session, kim, here.now, "boss@example.org", name="Łukasz")
+    here.session.commit()
+    assert (found(here, "emile"), found(here, "lukasz")) == ([], ["Łukasz"])

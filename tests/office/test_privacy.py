@@ -61,6 +61,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
         "name": "Kim",
         "email": "kim@example.org",
         "sis_user_id": "K-100",
+        "sis_user_id_left_out": None,
         "former_emails": [],
         "key": "kim",
         "to_be_erased_since": None,
@@ -158,6 +159,24 @@ def test_reports_of_imports_name_nobody(app, admin):
     erase(admin, number_of(office))
     office.deliver()
     assert "kim" not in everything_in_the_database(office)
+
+
+def test_whoever_a_report_names_is_taken_out_of_it(app, admin):
+    """Somebody else's row names them, since they have its email under another name, or its SIS ID."""
+    office = Office(app, None)
+    office.register(office.course("ART"), "kim", sis_user_id="S-1")
+    rows = "kim@example.org,Lou,\nnew@example.org,New,S-1\nbad,Bad,\n"
+    upload(admin, "participants", f"email,name,sis_user_id\n{rows}")
+    [report] = all_of(app, Import)
+    assert report.refused[0][1].startswith("Kim has the email kim@example.org here")
+    assert "Kim (kim@example.org) has the SIS ID S-1." in report.remarks[0][1]
+    erase(admin, number_of(office))
+    office.deliver()
+    assert "kim" not in everything_in_the_database(office)
+    [report] = all_of(app, Import)
+    assert [line for line, _ in report.refused] == [2, 4]
+    assert [line for line, _ in report.remarks] == [3]
+    assert report.refused[1][1].startswith("That is not an email address.")
 
 
 def test_who_sent_a_file_is_erased_too(app, admin):

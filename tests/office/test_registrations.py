@@ -91,3 +91,15 @@ def test_two_clerks_who_enter_the_same_people_in_two_courses_enter_each_once(her
     here.session.expire_all()
     assert here.session.scalar(select(func.count()).select_from(Participant)) == 20
     assert here.session.scalar(select(func.count()).select_from(Registration)) == 40
+
+
+def test_who_can_t_be_registered_gets_no_sis_id_either(here):
+    course = here.course("ART")
+    registrations.register_many(here.session, course, [Entry("kim@example.org", "Kim")], here.now, "boss@example.org")
+    here.session.commit()
+    entries = [Entry("kim@example.org", "Kim", "S-1"), Entry("lou@example.org", "Lou", "S-2")]
+    results = registrations.register_many(here.session, course, entries, here.now, "boss@example.org")
+    here.session.commit()
+    assert isinstance(results[0], NotPossible)
+    people = here.session.scalars(select(Participant).order_by(Participant.id))
+    assert [(one.name, one.sis_user_id) for one in people] == [("Kim", None), ("Lou", "S-2")]

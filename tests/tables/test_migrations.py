@@ -7,10 +7,17 @@ import alembic.command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select, text
 
-from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin import clock
+from ascriptica_plugin.office import people, sis_questions
+from ascriptica_plugin.tables.canvas import Connection, Match
+from ascriptica_plugin.tables.columns import Base, Sealed
+from ascriptica_plugin.tables.office import Participant
 from ascriptica_plugin.tables.upgrade import upgrade_tables
+
+from ..pages import all_of
 
 
 def migrations() -> Config:
@@ -97,3 +104,61 @@ def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sen
     assert canvas.who_is_in("art") == set()
     assert canvas.who_is_in("bio") == {"kim@example.org"}
     assert [seat.cause for seat in office.seats() if seat.cause] == ["found_there"]
+
+
+def known_in_canvas(session, *numbers: int) -> None:
+    there = Connection(
+        canvas_url="https://c.org",
+        canvas_root_id=1,
+        account_name="C",
+        token=Sealed(b"x"),
+        token_owner="o",
+        token_saved_at=clock.utc_now(),
+    )
+    session.add(there)
+    session.flush()
+    session.add_all([Match(connection_id=there.id, participant_id=n, canvas_user_id=n + 100) for n in numbers])
+    session.commit()
+
+
+def test_a_doubled_sis_id_stays_with_whom_canvas_knows_and_people_are_found_as_typed(app, session):
+    """As it was in the release before: 1 and 2 have one, 3 and 4 have one, 5 to 7, 8 and 9, and blank ones."""
+    doubled = {"S-1": [1, 2], "S-2": [3, 4], "S-3": [5, 6, 7], "0": [8, 9], "": [10, 11], "S-4": [12]}
+    names = {1: "Émile Zoë", 2: "Иван", 3: "łukasz"}
+    session.add_all([Participant(id=n, email=f"p{n}@x.org", name=names.get(n, "P")) for n in range(1, 13)])
+    session.flush()
+    known_in_canvas(session, 2, 3, 4, 12)
+    engine, config = app.extensions["sqlalchemy"].engine, migrations()
+    before = ScriptDirectory.from_config(config).get_revision("0011").down_revision
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, before)
+        for sis_user_id, numbers in doubled.items():
+            for number in numbers:
+                given = {"sis": sis_user_id, "n": number}
+                connection.execute(text("UPDATE ascriptica_participant SET sis_user_id = :sis WHERE id = :n"), given)
+        connection.commit()
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    after = {one.id: (one.sis_user_id, one.sis_user_id_refused) for one in all_of(app, Participant)}
+    assert {n for n, (kept, _) in after.items() if kept} == {2, 12}
+    assert {n: refused for n, (_, refused) in after.items() if refused} == {
+        1: "S-1",
+        3: "S-2",
+        4: "S-2",
+        5: "S-3",
+        6: "S-3",
+        7: "S-3",
+        8: "0",
+        9: "0",
+    }
+    questions, total = sis_questions.undecided(session)
+    assert total == 3
+    assert [(it.sis_user_id, it.holder and it.holder.id, [one.id for one in it.left_out]) for it in questions] == [
+        ("S-1", 2, [1]),
+        ("S-2", None, [3, 4]),
+        ("S-3", None, [5, 6, 7]),
+    ]
+    for typed, number in (("emile", 1), ("ИВАН", 2), ("lukasz", 3)):
+        assert session.scalars(select(Participant.id).where(people.matches(typed))).all() == [number]
+    assert session.scalars(select(Participant.sorted_by).where(Participant.id == 1)).one() == "emile zoe"

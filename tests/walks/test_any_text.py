@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from ascriptica_plugin.office.imports import run
-from ascriptica_plugin.office.imports.file import COLUMNS
+from ascriptica_plugin.office.imports.header import COLUMNS
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Seat
 from ascriptica_plugin.tables.office import Import, Participant, Registration
@@ -277,6 +277,10 @@ def small_office(office: Office, canvas) -> Office:
     office.deliver()
     data, how = b"email,name\nx@example.org,X\n", {"dry_run": True, "most_rows": 10}
     run.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    quoted = MARKUP.replace('"', '""')
+    data = f'E-Mail,Nachname,"{quoted}"\nx@example.org,X,\n'.encode()
+    run.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    all_of(office.app, Participant)[0].sis_user_id_refused = MARKUP
     office.session.commit()
     return office
 
@@ -289,6 +293,8 @@ STATE_OF_ITS_OWN = {
     "ascriptica.choose_canvas_user": {"canvas_user_id": "1", "new_login": ""},
     "ascriptica.decide_enrollment": {"answer": "keep"},
     "ascriptica.withdraw_on_behalf": {},
+    "ascriptica.confirm_columns": {"column-0": "email", "column-1": "name"},
+    "ascriptica.decide_sis_id": {"answer": "theirs"},
     "ascriptica.register": {"wait": "1"},
     "ascriptica.withdraw": {},
     "ascriptica_accounts.forgotten_password": {"email": "ann@example.org"},

@@ -3,17 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-COLUMNS = {
-    "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
-    "participants": ("email", "name", "sis_user_id"),
-    "registrations": ("email", "course", "status"),
-}
+from . import header
+from .header import Header, ToConfirm, Unusable
+
 ENDINGS = ("csv", "tsv", "txt")
-NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
 
 LARGEST_FILE = 20_000_000
 MOST_ROWS = 100_000
@@ -24,9 +21,8 @@ AS_UTF_8 = (
     "(Comma delimited)”, in LibreOffice with the character set Unicode (UTF-8)."
 )
 
-
-class Unusable(Exception):
-    """The file can't be used at all; the text is a sentence that says why."""
+DELIMITER = re.compile(r"\s*sep=([,;\t|])[\t ]*(?=[\r\n])", re.IGNORECASE)
+"""Excel's own first line, which says how the others are split."""
 
 
 class Row(NamedTuple):
@@ -37,79 +33,139 @@ class Row(NamedTuple):
     problem: str | None = None
 
 
-def read(kind: str, data: bytes, most_rows: int = MOST_ROWS) -> list[Row]:
-    """The rows of a file of that kind, without blank ones. Raises Unusable."""
+class Table(NamedTuple):
+    """A file's rows, without blank ones, and its first line."""
+
+    header: Header
+    rows: list[Row]
+
+
+class _Line(NamedTuple):
+    """One row as it stands in the file: its first and last line, and its cells, or why it can't be read."""
+
+    first: int
+    last: int
+    cells: list[str]
+    problem: str | None = None
+
+
+def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[str | None] | None = None) -> Table:
+    """Read a file of that kind; `columns` is what a person said that its columns are.
+
+    Raises Unusable, and without `columns` ToConfirm where the file has other names for ours.
+    """
+    lines = _lines(kind, data)
+    found = None
+    rows: list[Row] = []
+    for line in lines:
+        if not any(line.cells) and not line.problem:
+            continue
+        if found is None and line.problem:
+            raise Unusable(f"Line {line.first} can't be read. {line.problem}")
+        if found is None:
+            found = header.read(kind, line.cells) if columns is None else _confirmed(kind, line.cells, columns)
+        elif len(rows) == most_rows:
+            raise Unusable(f"The file has more than {most_rows:,} rows. Split it.")
+        else:
+            rows.append(_row(line, found))
+    if found is None or not rows:
+        raise Unusable("The file has a header and no rows.")
+    if not found.certain:
+        raise ToConfirm(found)
+    return Table(found, rows)
+
+
+def _confirmed(kind: str, cells: list[str], columns: Sequence[str | None]) -> Header:
+    while not cells[-1]:
+        cells = cells[:-1]
+    return header.confirmed(kind, cells, columns)
+
+
+def _lines(kind: str, data: bytes) -> Iterator[_Line]:
     if len(data) > LARGEST_FILE:
         raise Unusable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Split it.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Unusable(AS_UTF_8) from None
-    header = re.search(r"\S.*", text)
-    if header is None:
+    told = DELIMITER.match(text)
+    # What is left of that line is blank, so that lines are still counted as an editor does.
+    text = text[told.end() :] if told else text
+    first = re.search(r"\S.*", text)
+    if first is None:
         raise Unusable("The file is empty.")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(kind, header[0]))
-    rows: list[Row] = []
-    names = None
-    for line, cells in _lines(lines):
-        if not any(cells):
-            continue
-        if names is None:
-            names = _header(kind, cells)
-        elif len(rows) == most_rows:
-            raise Unusable(f"The file has more than {most_rows:,} rows. Split it.")
-        else:
-            rows.append(_row(line, names, cells))
-    if not rows:
-        raise Unusable("The file has a header and no rows.")
-    return rows
+    return _split(text, told[1] if told else _delimiter(kind, first[0]))
 
 
-def _delimiter(kind: str, header: str) -> str:
-    """Comma, semicolon or tab: the one that finds most of our columns in the header."""
-    found = {sign: len(set(map(_name, header.split(sign))) & set(COLUMNS[kind])) for sign in ",;\t"}
-    return max(found, key=found.__getitem__)
+def _delimiter(kind: str, first: str) -> str:
+    """Comma, semicolon or tab: the one that finds most names of columns in the first line."""
+    return max(",;\t", key=lambda sign: header.known(kind, [cell.strip(' "') for cell in first.split(sign)]))
 
 
-def _name(cell: str) -> str:
-    return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
-
-
-def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it begins; a cell in quotes may have several lines."""
+def _split(text: str, delimiter: str) -> Iterator[_Line]:
+    # Strict, since otherwise a quotation mark that is never closed swallows the rest of the file without a word.
+    reader: Any = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    width = 0
     while True:
-        line = reader.line_num + 1
+        first = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:
-            raise Unusable(f"Line {line} can't be read. Perhaps a quotation mark is never closed.") from None
-        yield line, [cell.strip() for cell in cells]
+        except csv.Error as error:
+            yield _Line(first, reader.line_num, [], _unreadable(error, first, reader.line_num))
+            continue
+        width = width or len(cells)
+        yield _Line(
+            first, reader.line_num, [cell.strip() for cell in cells], _swallowed(reader, first, cells, delimiter, width)
+        )
 
 
-def _header(kind: str, cells: list[str]) -> list[str]:
-    names = [_name(cell) for cell in cells]
-    while not names[-1]:
-        names.pop()
-    expected = f"The first line has to name the columns: {', '.join(COLUMNS[kind])}."
-    if missing := NEEDED[kind] - set(names):
-        raise Unusable(f"There is no column {' and no column '.join(sorted(missing))}. {expected}")
-    for name in names:
-        if name not in COLUMNS[kind]:
-            raise Unusable(f"“{name[:40]}” is not a column of {kind}. {expected}")
-        if names.count(name) > 1:
-            raise Unusable(f"The column {name} is there twice. {expected}")
-    return names
+def _unreadable(error: csv.Error, first: int, last: int) -> str:
+    """Why a row can't be read. Raises Unusable where others may be lost with it."""
+    if "field limit" in str(error):
+        raise Unusable(f"Line {first} can't be read. A cell is far too long: perhaps a quotation mark is not closed.")
+    if last > first:
+        raise Unusable(
+            f"Line {first} can't be read: a quotation mark opens there and is not closed, so lines {first} to "
+            f"{last} were not read, and nothing was imported. Close it, or take it out."
+        )
+    return "The quotation marks in this row don't go together: a mark within quotes has to be written twice."
 
 
-def _row(line: int, names: list[str], cells: list[str]) -> Row:
-    named = dict(zip_longest(names, cells[: len(names)], fillvalue=""))
-    if any(cells[len(names) :]):
-        return Row(line, named, "This row has more cells than the first line has columns.")
-    for name, cell in named.items():
+def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width: int) -> str | None:
+    """Why a row on several lines is not one row: a line within a cell that has as many cells as a row has."""
+    within = [line for cell in cells for line in re.split(r"\r\n|\r|\n", cell)[1:]] if reader.line_num > first else []
+    if width < 2 or not any(line.count(delimiter) >= width - 1 for line in within):
+        return None
+    lines = reader.line_num - first
+    return (
+        f"A quotation mark opens in this row and is closed only in line {reader.line_num}, so the "
+        f"{'line' if lines == 1 else f'{lines} lines'} after it {'was' if lines == 1 else 'were'} not read. Close it."
+    )
+
+
+def _row(line: _Line, found: Header) -> Row:
+    if line.problem:
+        return Row(line.first, {}, line.problem)
+    width = len(found.columns)
+    given = zip_longest(found.columns, line.cells[:width], fillvalue="")
+    cells = {column: cell for column, cell in given if column}
+    if any(line.cells[width:]):
+        return Row(line.first, _ours(cells), "This row has more cells than the first line has columns.")
+    for name, cell in cells.items():
+        shown = name.replace("_", " ") if name in ("first_name", "last_name") else name
         if len(cell) > LONGEST_CELL:
-            return Row(line, named, f"The cell {name} is longer than {LONGEST_CELL:,} characters.")
+            return Row(line.first, _ours(cells), f"The cell {shown} is longer than {LONGEST_CELL:,} characters.")
         if any(ord(character) < 32 or ord(character) == 127 for character in cell):
-            return Row(line, named, f"Take the line breaks and control characters out of the cell {name}.")
-    return Row(line, named)
+            problem = f"Take the line breaks and control characters out of the cell {shown}."
+            return Row(line.first, _ours(cells), problem)
+    return Row(line.first, _ours(cells))
+
+
+def _ours(cells: dict[str, str]) -> dict[str, str]:
+    """The cells by our columns: a first and a last name are a name."""
+    if not {"first_name", "last_name"} & cells.keys():
+        return cells
+    parts = [cells.pop(part, "") for part in ("first_name", "last_name")]
+    return cells | {"name": " ".join(part for part in parts if part)}

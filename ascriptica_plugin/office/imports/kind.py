@@ -22,14 +22,16 @@ class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
 
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
-    that contradict it.
+    that contradict it. `rename`: whoever is here under another name gets the file's. `remarks` are lines of the batch
+    that were taken, but not all of them, each with a sentence that says what was left out.
     """
 
     about: tuple[str, ...]
 
-    def __init__(self, session: Session, now: Now, by: str, dry_run: bool):
-        self.session, self.clock, self.by, self.dry_run = session, now, by, dry_run
+    def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False):
+        self.session, self.clock, self.by, self.dry_run, self.rename = session, now, by, dry_run, rename
         self.seen: dict[tuple, Row] = {}
+        self.remarks: list[tuple[int, str]] = []
 
     def in_order(self, rows: list[Row]) -> list[Row]:
         """All rows, in the order in which to take them."""
@@ -38,9 +40,10 @@ class Kind(ABC):
     def decide(self, batch: list[Row]) -> list[tuple[Row, "str | NotPossible"]]:
         """Decide each row: `made`, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
 
-        A reason names nobody, since reports keep it; the line number shows who it is.
+        A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
+        another participant, and `privacy` takes that out when they are erased.
         """
-        self.now = self.clock()
+        self.now, self.remarks = self.clock(), []
         self.look_up([row for row in batch if not row.problem])
         outcomes: list[tuple[Row, str | NotPossible]] = []
         in_batch: dict[tuple, Row] = {}

@@ -13,8 +13,8 @@ from .kind import Kind, Now, the_one
 class Registrations(Kind):
     about = ("email", "course")
 
-    def __init__(self, session: Session, now: Now, by: str, dry_run: bool) -> None:
-        super().__init__(session, now, by, dry_run)
+    def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False) -> None:
+        super().__init__(session, now, by, dry_run, rename)
         self.plans: dict[int, Plan] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Update, delete, or_, select, update
+from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from ...tables import locks
 from ...tables.columns import begin_writing, change
 from ...tables.office import Import
 from ..places import NotPossible
+from ..sis_ids import Taken
 from . import file
 from .courses import Courses
 from .file import Row
@@ -33,20 +34,26 @@ TAKEN = timedelta(seconds=30)
 """A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
 
 KEPT = timedelta(days=7)
+WAITS = timedelta(hours=1)
+"""How long a file is kept whose columns nobody confirms."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Report:
-    """What happened to the rows or, in a dry run, would happen. `refused` are pairs of line and reason."""
+    """What happened to the rows or, in a dry run, would happen.
+
+    `refused` are pairs of line and reason; `remarks` are pairs of line and what was left out of a row that was taken.
+    """
 
     made: int = 0
     changed: int = 0
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
+    remarks: list[tuple[int, str]] = field(default_factory=list)
 
-    def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]]) -> "Report":
+    def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]], remarks: list[tuple[int, str]]) -> "Report":
         """This report with the outcomes of more rows."""
         results = [outcome for _, outcome in outcomes]
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
@@ -55,6 +62,7 @@ class Report:
             self.changed + results.count("changed"),
             self.unchanged + results.count("unchanged"),
             sorted([*self.refused, *refused]),
+            sorted([*self.remarks, *remarks]),
         )
 
     def __str__(self) -> str:
@@ -71,9 +79,9 @@ class _Run:
     `keep` is called in each batch's transaction with the number of rows done and the report that hold once it commits.
     """
 
-    def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool):
+    def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool, rename: bool):
         self.session, self.dry_run = session, dry_run
-        self.kind = KINDS[kind](session, now, by, dry_run)
+        self.kind = KINDS[kind](session, now, by, dry_run, rename)
         self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()
 
@@ -93,8 +101,8 @@ class _Run:
         done = self.done + len(rows)
         try:
             outcomes, report = self._take(rows, done, keep)
-        except IntegrityError:
-            # Somebody made the same course on its page meanwhile; this time it is found.
+        except (IntegrityError, Taken):
+            # Somebody made the same course on its page meanwhile, or brought the same SIS ID; this time it is found.
             self.session.rollback()
             outcomes, report = self._take(rows, done, keep)
         self._remember([row for row, outcome in outcomes if not isinstance(outcome, NotPossible)])
@@ -108,7 +116,7 @@ class _Run:
             self.session.rollback()
         else:
             self.kind.write()
-        report = self.report.with_outcomes(outcomes)
+        report = self.report.with_outcomes(outcomes, self.kind.remarks)
         keep(done, report)
         self.session.commit()
         return outcomes, report
@@ -126,14 +134,15 @@ def run(
     by: str,
     *,
     dry_run: bool = False,
+    rename: bool = False,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
 
-    `by` is who did it, for the activity log. `progress` is called with the number of rows done before and after each
-    batch.
+    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. `progress` is
+    called with the number of rows done before and after each batch.
     """
-    through = _Run(session, kind, rows, now, by, dry_run)
+    through = _Run(session, kind, rows, now, by, dry_run, rename)
     while through.left:
         before = through.done
         through.batch()
@@ -154,14 +163,39 @@ def start(
     *,
     dry_run: bool,
     most_rows: int,
+    rename: bool = False,
 ) -> Import:
-    """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits."""
-    rows = file.read(kind, data, most_rows)
+    """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
+
+    Where the file has other names for our columns, the import waits for `confirm`.
+    """
+    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, dry_run=dry_run, rename=rename, refused=[])
+    try:
+        table = file.read(kind, data, most_rows)
+    except file.ToConfirm as asked:
+        made.to_confirm, made.total, made.columns = True, 0, list(asked.header.columns)
+    else:
+        made.total, made.ignored = len(table.rows), table.header.ignored
     begin_writing(session)
-    made = Import(kind=kind, name=name, file=data, total=len(rows), started_at=now, who=by, dry_run=dry_run, refused=[])
     session.add(made)
     session.flush()
     return made
+
+
+def offered(found: Import) -> file.Header:
+    """The first line of a file whose columns are to be confirmed, with what they may be."""
+    try:
+        return file.read(found.kind, found.file or b"").header
+    except file.ToConfirm as asked:
+        return asked.header
+
+
+def confirm(session: Session, found: Import, columns: list[str | None], most_rows: int) -> None:
+    """Take the file's columns as a person says that they are. Raises file.Unusable. Never commits."""
+    table = file.read(found.kind, found.file or b"", most_rows, columns)
+    values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows), "to_confirm": False}
+    begin_writing(session)
+    change(session, _its(found.id).where(Import.to_confirm).values(**values))
 
 
 def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None) -> bool:
@@ -193,7 +227,11 @@ def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int |
 def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
     until = Import.taken_until_at
     # A time further off than this was set by a clock that has been set back since.
-    free = [Import.finished_at.is_(None), or_(until.is_(None), until <= now, until > now + 2 * TAKEN)]
+    free = [
+        Import.finished_at.is_(None),
+        Import.to_confirm.is_(False),
+        or_(until.is_(None), until <= now, until > now + 2 * TAKEN),
+    ]
     if import_id is not None:
         free += [Import.id == import_id]
     found = session.scalar(select(Import.id).where(*free).order_by(Import.id).limit(1))
@@ -208,13 +246,14 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
 
 def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) -> None:
     import_id = found.id
-    through = _Run(session, found.kind, file.read(found.kind, found.file or b""), now, found.who, found.dry_run)
+    rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
+    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename)
     if found.dry_run:
         begin_writing(session)
         change(session, _its(import_id).values(done=0))
     else:
-        refused = [(line, reason) for line, reason in found.refused]
-        through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused))
+        refused, remarks = ([(line, words) for line, words in those or []] for those in (found.refused, found.remarks))
+        through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused, remarks))
     session.commit()
 
     def keep(done: int, report: Report) -> None:
@@ -238,5 +277,6 @@ def _its(import_id: int) -> Update:
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Delete the reports of imports that began more than `KEPT` ago; their reasons say things about people."""
-    change(session, delete(Import).where(Import.started_at < now - KEPT))
+    """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
+    unconfirmed = and_(Import.to_confirm, Import.started_at < now - WAITS)
+    change(session, delete(Import).where(or_(Import.started_at < now - KEPT, unconfirmed)))

@@ -11,6 +11,7 @@ from . import (
     participants,
     roster,
     settings,
+    sis_ids,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "participants",
     "roster",
     "settings",
+    "sis_ids",
 ]

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from ... import clock
 from ...ledger import standing
 from ...ledger.causes import CAUSES, remedy
-from ...office import answers
+from ...office import answers, sis_questions
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
@@ -39,6 +39,7 @@ def canvas_access() -> ResponseReturnValue:
         waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),
         causes=CAUSES,
         how=HOW,
+        sis_ids=sis_questions.undecided(session()),
         form=Confirmation(),
     )
 

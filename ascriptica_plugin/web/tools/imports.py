@@ -11,7 +11,7 @@ from sqlalchemy.orm import defer
 from ... import clock
 from ...office import people
 from ...office.imports import file as csv_file
-from ...office.imports import run
+from ...office.imports import header, run
 from ...tables.office import Import
 from ..base import blueprint, for_administrators, only_administrators, person, session
 from ..forms import ImportForm
@@ -60,12 +60,18 @@ def import_file() -> ResponseReturnValue:
             person().email,
             dry_run=form.dry_run.data,
             most_rows=MOST_ROWS,
+            rename=form.rename.data,
         )
-    except csv_file.Unusable as reason:
+    except header.Unusable as reason:
         form.file.errors = [str(reason)]
         return _page(form, status=422)
     import_id = made.id
     session().commit()
+    return _go_on(import_id)
+
+
+def _go_on(import_id: int) -> ResponseReturnValue:
+    """Work on the import for a moment, and show how far it is."""
     until = time.monotonic() + AT_ONCE_SECONDS
     run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id)
     return redirect(url_for(".import_report", import_id=import_id))
@@ -74,7 +80,7 @@ def import_file() -> ResponseReturnValue:
 def _read(stream: IO[bytes]) -> bytes:
     data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise csv_file.Unusable(
+        raise header.Unusable(
             f"The file is larger than {LARGEST // 1_000_000} MB. Split it, or use the command flask ascriptica import."
         )
     return data
@@ -83,9 +89,37 @@ def _read(stream: IO[bytes]) -> bytes:
 @blueprint.get("/tools/import/<int:import_id>")
 @for_administrators
 def import_report(import_id: int) -> ResponseReturnValue:
-    """The results of an import so far."""
+    """The results of an import so far, or the question what its columns are."""
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
+    if found.to_confirm:
+        return _columns(found, found.columns or [])
     return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
+
+
+@blueprint.post("/tools/import/<int:import_id>/columns")
+@for_administrators
+def confirm_columns(import_id: int) -> ResponseReturnValue:
+    """Take what somebody says that the columns of the file are, and import it."""
+    found = session().get(Import, import_id) or abort(404)
+    if found.to_confirm:
+        chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
+        try:
+            run.confirm(session(), found, chosen, MOST_ROWS)
+        except header.Unusable as reason:
+            return _columns(found, chosen, str(reason))
+        session().commit()
+    return _go_on(import_id)
+
+
+def _columns(found: Import, chosen: list[str | None], problem: str | None = None) -> ResponseReturnValue:
+    return render_template(
+        "ascriptica/import_columns.html",
+        its=found,
+        header=run.offered(found),
+        fields=header.fields(found.kind),
+        chosen=chosen,
+        problem=problem,
+    ), 422 if problem else 200
 
 
 def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
@@ -94,7 +128,7 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         "ascriptica/import.html",
         form=form,
         last=session().scalars(last).all(),
-        columns=csv_file.COLUMNS,
-        needed=csv_file.NEEDED,
+        columns=header.COLUMNS,
+        needed=header.NEEDED,
         days=run.KEPT.days,
     ), status

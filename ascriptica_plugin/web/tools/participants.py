@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
 from ... import clock
-from ...office import activity, people, privacy
+from ...office import activity, people, privacy, sis_ids, sis_questions
 from ...tables.canvas import Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
@@ -29,7 +29,7 @@ def participants() -> ResponseReturnValue:
     total = session().scalar(select(func.count()).select_from(Participant).where(which)) or 0
     pages = pages_of(total)
     page = page_asked_for(pages)
-    in_order = (func.lower(Participant.name), Participant.id)
+    in_order = (Participant.sorted_by, Participant.id)
     # Sorting ids alone is faster than sorting whole rows.
     ids = select(Participant.id).where(which).order_by(*in_order).offset(start_of(page)).limit(A_PAGE)
     shown = session().scalars(select(Participant).where(Participant.id.in_(ids)).order_by(*in_order)).all()
@@ -68,7 +68,13 @@ def participant(participant_id: int) -> ResponseReturnValue:
         return _page(found, form, 422 if form.errors else 200)
     begin_writing(session())
     facts = {name: getattr(form, name).data for name in people.LABELS}
-    if not people.correct(session(), found, clock.utc_now(), person().email, **facts):
+    try:
+        changed = people.correct(session(), found, clock.utc_now(), person().email, **facts)
+    except sis_ids.Taken as reason:
+        session().rollback()
+        form.sis_user_id.errors = [str(reason)]
+        return _page(found, form, 422)
+    if not changed:
         session().rollback()
         flash("You changed nothing, so nothing was saved.")
         return redirect(url_for(".participant", participant_id=participant_id))
@@ -180,6 +186,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         "ascriptica/participant.html",
         participant=found,
         form=form,
+        left_out=sis_questions.about(session(), found),
         registrations=theirs,
         access=canvas_access(theirs),
         match=match,

@@ -3,6 +3,7 @@
 import pytest
 
 from ascriptica_plugin.office.imports import file as csvfile
+from ascriptica_plugin.office.imports.header import Unusable
 from ascriptica_plugin.tables.office import Participant
 
 from ...pages import all_of, upload, words
@@ -39,8 +40,7 @@ BAD_FILES = [
     ("email,name\nkim@example.org,Kim\n".encode("utf-16"), "not in UTF-8"),
     (b"name\nKim\n", "There is no column email."),
     (b"kim@example.org,Kim\n", "There is no column email."),
-    (b"email,nmae\nkim@example.org,Kim\n", "“nmae” is not a column of participants."),
-    (b"email,name,,sis_user_id\nkim@example.org,Kim,,\n", "is not a column"),
+    (b"mial box,Vorname,x y\nkim@example.org,Kim\n", "These are none of ours: “mial box”, “x y”."),
     (b"email,name,name\nkim@example.org,Kim,Kim\n", "The column name is there twice."),
     (b'email,name\nkim@example.org,"' + b"x" * 140_000, "Line 2 can't be read."),
     (b"\x00\xff\xfe", "not in UTF-8"),
@@ -70,10 +70,56 @@ def test_a_file_is_told_by_the_ending_of_its_name(app, admin, name, status):
 
 def test_files_have_bounds(monkeypatch):
     monkeypatch.setattr(csvfile, "LARGEST_FILE", 40)
-    with pytest.raises(csvfile.Unusable, match="larger than"):
+    with pytest.raises(Unusable, match="larger than"):
         csvfile.read("participants", b"email\n" + b"x" * 40)
     monkeypatch.undo()
     rows = b"email\n" + b"a@b.org\n" * 11
-    assert len(csvfile.read("participants", rows, 11)) == 11
-    with pytest.raises(csvfile.Unusable, match="more than 10 rows"):
+    assert len(csvfile.read("participants", rows, 11).rows) == 11
+    with pytest.raises(Unusable, match="more than 10 rows"):
         csvfile.read("participants", rows, 10)
+
+
+def test_an_open_quotation_mark_is_named_with_what_was_not_read(app, command, admin):
+    lines = [f"p{n}@example.org,P{n}" for n in range(150)]
+    lines[1] = 'p1@example.org,"P1'
+    data = "email,name\n" + "\n".join(lines) + "\n"
+    sentence = "Line 3 can't be read: a quotation mark opens there and is not closed, so lines 3 to 151 were not read"
+    code, output = command("participants", data)
+    assert code == 2
+    assert sentence in output
+    assert sentence in words(upload(admin, "participants", data))
+    assert all_of(app, Participant) == []
+    # Another mark far below closes it, and more follows.
+    lines[100] = '"Alt, Ines",p100@example.org'
+    assert sentence.replace("151", "102") in command("participants", "email,name\n" + "\n".join(lines))[1]
+
+
+def test_a_quotation_mark_that_is_closed_too_late_names_its_row_and_the_lines_after_it(app, command):
+    data = 'email,name,note\na@example.org,A,"x\nb@example.org,B,\nc@example.org,C,"\nd@example.org,D,\n'
+    code, output = command("participants", data)
+    assert code == 1
+    assert "line 2: A quotation mark opens in this row and is closed only in line 4, so the 2 lines after it" in output
+    assert [one.email for one in all_of(app, Participant)] == ["d@example.org"]
+
+
+def test_marks_within_quotes_that_stand_alone_are_a_row_of_their_own(app, command):
+    data = 'email,name\na@example.org,"Ann "Andy" Alt"\nb@example.org,"Bea ""Bee"" Berg"\nc@example.org,C "C" C\n'
+    output = command("participants", data)[1]
+    assert "line 2: The quotation marks in this row don't go together" in output
+    assert [one.name for one in all_of(app, Participant)] == ['Bea "Bee" Berg', 'C "C" C']
+
+
+@pytest.mark.parametrize("sign", [";", ",", "\t"])
+def test_excel_s_own_first_line_is_obeyed(app, command, sign):
+    """Though the first line alone would not show it."""
+    data = f"sep={sign}\r\nemail{sign}name\r\nkim@example.org{sign}Kim\r\nnobody{sign}No\r\n"
+    output = command("participants", data)[1]
+    assert "line 4: That is not an email address." in output
+    assert [(one.email, one.name) for one in all_of(app, Participant)] == [("kim@example.org", "Kim")]
+
+
+def test_columns_that_are_none_of_ours_are_ignored_and_named(app, command, admin):
+    data = "email,,name,Phone\nkim@example.org,x,Kim,1\n"
+    assert "Ignored columns: column 2, Phone." in command("participants", data)[1]
+    assert "Ignored columns: column 2, Phone." in words(upload(admin, "participants", data))
+    assert [one.name for one in all_of(app, Participant)] == ["Kim"]

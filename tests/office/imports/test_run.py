@@ -68,7 +68,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
             f"{dice.choice(['registered', 'withdrawn', '?'])}"
             for _ in range(40)
         ]
-        rows = csvfile.read("registrations", ("email,course,status\n" + "\n".join(rows)).encode())
+        rows = csvfile.read("registrations", ("email,course,status\n" + "\n".join(rows)).encode()).rows
         before = everything(app)
         dry = imports.run(session, "registrations", rows, clock.utc_now, "x", dry_run=True)
         assert everything(app) == before
@@ -114,7 +114,7 @@ def test_a_dry_run_waits_for_nobody(app):
     rows = csvfile.read(
         "registrations",
         b"email,course,status\nkim@example.org,ART,withdrawn\nlou@example.org,ART,registered\n",
-    )
+    ).rows
     reports = []
 
     def try_out():
@@ -139,7 +139,7 @@ def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
     found = courses.by_code
     monkeypatch.setattr(courses, "by_code", lambda *args, **more: blind.pop()() if blind else found(*args, **more))
     blind = [dict]
-    rows = csvfile.read("courses", b"code,title\nART,Art anew\n")
+    rows = csvfile.read("courses", b"code,title\nART,Art anew\n").rows
     report = imports.run(session, "courses", rows, clock.utc_now, "x")
     assert (report.made, report.changed) == (0, 1)
     assert [course.title for course in all_of(app, Course)] == ["Art anew"]
@@ -159,7 +159,7 @@ def test_an_import_asks_no_more_for_more_rows(app, kind):
             data = "email,name\n" + "".join(f"p{i}@example.org,P{i}\n" for i in range(n))
         else:
             data = "email,course,status\n" + "".join(f"p{i}@example.org,ART,withdrawn\n" for i in range(n))
-        rows = csvfile.read(kind, data.encode())
+        rows = csvfile.read(kind, data.encode()).rows
         asked.clear()
         report = imports.run(session, kind, rows, clock.utc_now, "x")
         assert report.unchanged == n

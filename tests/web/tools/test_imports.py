@@ -136,3 +136,70 @@ def test_nothing_is_read_of_what_somebody_sends_who_may_not_open_the_page(app, c
     answer = client.post("/tools/import", input_stream=sent, content_type="multipart/form-data; boundary=x")
     assert answer.status_code == (403 if who else 302)
     assert who or answer.location == "/sign-in"
+
+
+OTHER_NAMES = "Vorname,Nachname,E-Mail,Telefon\nInes,Alt,ines@example.org,1\nJuri,Berg,juri@example.org,2\n"
+
+
+def test_other_names_of_columns_are_offered_and_nothing_happens_before_they_are_confirmed(app, admin):
+    asked = upload(admin, "participants", OTHER_NAMES)
+    assert "Is this what the columns are?" in words(asked)
+    offered = re.findall(r'<select id="(column-\d)".*?</select>', asked.text, re.DOTALL)
+    chosen = dict(re.findall(r'name="(column-\d)">(?:(?!</select>).)*value="(\w+)" selected', asked.text, re.DOTALL))
+    assert len(offered) == 4
+    assert chosen == {"column-0": "first_name", "column-1": "last_name", "column-2": "email"}
+    rounds.take_files_in(app)
+    assert all_of(app, Participant) == []
+    assert "waits for you to say what its columns are" in words(admin.get("/tools/import"))
+    address = asked.request.path
+    wrong = admin.post(f"{address}/columns", data={"column-0": "name", "column-3": "name"})
+    assert wrong.status_code == 422
+    assert "Choose only one column for name." in words(wrong)
+    answer = admin.post(f"{address}/columns", data=chosen, follow_redirects=True)
+    assert "The file is imported. " in words(answer)
+    assert "Ignored columns: Telefon." in words(answer)
+    assert [(one.name, one.email) for one in all_of(app, Participant)] == [
+        ("Ines Alt", "ines@example.org"),
+        ("Juri Berg", "juri@example.org"),
+    ]
+    before = everything(app)
+    assert admin.post(f"{address}/columns", data={"column-2": "email"}, follow_redirects=True).status_code == 200
+    assert everything(app) == before
+
+
+def test_a_person_may_know_better_what_the_columns_are(app, admin):
+    address = upload(admin, "participants", OTHER_NAMES, dry_run="y").request.path
+    chosen = {"column-1": "name", "column-2": "email", "column-3": "sis_user_id"}
+    answer = admin.post(f"{address}/columns", data=chosen, follow_redirects=True)
+    assert "only tried out" in words(answer)
+    address = upload(admin, "participants", OTHER_NAMES).request.path
+    admin.post(f"{address}/columns", data=chosen)
+    assert [(one.name, one.sis_user_id) for one in all_of(app, Participant)] == [("Alt", "1"), ("Berg", "2")]
+
+
+def test_a_file_that_nobody_confirms_is_forgotten_soon(app, admin):
+    address = upload(admin, "participants", OTHER_NAMES).request.path
+    session, [its] = app.extensions["sqlalchemy"].session, all_of(app, Import)
+    imports.forget_old(session, its.started_at + imports.WAITS)
+    assert len(all_of(app, Import)) == 1
+    imports.forget_old(session, its.started_at + imports.WAITS * 1.01)
+    session.commit()
+    assert admin.get(address).status_code == 404
+    assert admin.post(f"{address}/columns").status_code == 404
+
+
+def test_names_are_replaced_where_the_box_is_ticked(app, admin):
+    upload(admin, "participants", PARTICIPANTS)
+    data = "email,name\nkim@example.org,Lou Berg\n"
+    assert "Line 2 Kim has the email kim@example.org here, and no other name." in words(
+        upload(admin, "participants", data)
+    )
+    assert "The file is imported." in words(upload(admin, "participants", data, rename="y"))
+    assert [one.name for one in all_of(app, Participant)] == ["Lou Berg", "Lou"]
+
+
+def test_what_was_left_out_of_a_row_is_listed_apart(app, admin):
+    answer = upload(admin, "participants", "email,name,sis_user_id\na@x.org,A,S-1\nb@x.org,B,S-1\n")
+    assert "The file is imported, but not all of each row." in words(answer)
+    assert "Imported, but not all of it" in words(answer)
+    assert "Line 3 Taken without the SIS ID. Line 2 has the SIS ID S-1 too." in words(answer)

@@ -136,7 +136,7 @@ def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin,
 def test_a_participant_who_is_here_is_found_by_email_whatever_its_case(here, admin):
     here.register(here.course("BIO"), "kim")
     here.course("ART")
-    admin.post("/tools/courses/ART", data={"name": "Somebody", "email": "KIM@Example.org"})
+    admin.post("/tools/courses/ART", data={"name": "kim", "email": "KIM@Example.org"})
     assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim"]
     assert count(here, Registration) == 2
 
@@ -168,8 +168,9 @@ def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
         ({"email": "kim"}, "That is not an email address."),
         ({"email": "kim@example.org\x00"}, "That is not an email address."),
         ({"sis_user_id": "x" * 256}, "Keep the SIS ID to 255"),
-        ({"email": "lou@example.org"}, "Lou is already registered for ART here."),
-        ({"email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
+        ({"email": "lou@example.org"}, "Lou has the email lou@example.org here, and no other name."),
+        ({"name": "Lou", "email": "lou@example.org"}, "Lou is already registered for ART here."),
+        ({"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
     ],
 )
 def test_what_can_t_be_is_told_and_kept(here, admin, form, sentence):
@@ -363,3 +364,49 @@ def test_participants_do_none_of_it(here, kim, method, path):
     here.register(here.course("ART"), "lou")
     assert getattr(kim, method)(path, data={"people": "x@example.org"}).status_code == 403
     assert statuses(here) == {"lou@example.org": "registered"}
+
+
+def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here, admin):
+    here.course("ART")
+    text = (
+        '"Alt, Ines" <ines@example.org>, "Berg, Juri" <juri@example.org>\nAnn <ann@example.org>; Bob <bob@example.org>'
+    )
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "4 people are registered for ART here." in page
+    assert {(one.name, one.email) for one in here.session.scalars(select(Participant))} == {
+        ("Alt, Ines", "ines@example.org"),
+        ("Berg, Juri", "juri@example.org"),
+        ("Ann", "ann@example.org"),
+        ("Bob", "bob@example.org"),
+    }
+
+
+def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(here, admin):
+    here.course("ART")
+    text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org\n"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}))
+    assert "Line 1, Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>: It is not clear who is who." in page
+    admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert statuses(here) == {"ann@example.org": "registered"}
+
+
+def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here, admin):
+    here.register(here.course("BIO"), "kim")
+    here.course("ART")
+    asked = "Kim has the email kim@example.org here, and no other name. If their name has changed, correct it"
+    for data in ({"name": "Lou", "email": "kim@example.org"}, {"people": "Lou <kim@example.org>\nann@example.org"}):
+        answer = admin.post("/tools/courses/ART", data=data)
+        assert answer.status_code == 422
+        assert asked in words(answer)
+    assert count(here, Registration) == 1
+    admin.post("/tools/courses/ART", data={"people": "KIM <kim@example.org>"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim"]
+    assert count(here, Registration) == 2
+
+
+def test_somebody_known_by_their_email_alone_gets_the_name_that_is_given(here, admin):
+    here.course("ART"), here.course("BIO")
+    admin.post("/tools/courses/ART", data={"people": "kim@example.org"})
+    admin.post("/tools/courses/BIO", data={"people": "Kim Lee <kim@example.org>"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim Lee"]
+    assert count(here, Registration) == 2

@@ -1,0 +1,175 @@
+"""The first line of a file: which of our columns each of its columns is. Knows nothing but names.
+
+Our own names are taken as they are. Names that people and other programs use are offered, for a person to confirm.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from ...tables.folding import fold
+
+COLUMNS = {
+    "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
+    "participants": ("email", "name", "sis_user_id"),
+    "registrations": ("email", "course", "status"),
+}
+NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
+
+PARTS = {"participants": ("first_name", "last_name")}
+"""Columns that together are one of ours: a first and a last name are a name."""
+
+
+def plain(cell: str) -> str:
+    """A column's name in words alone, without case, accents and signs: E-Mail → e mail."""
+    return " ".join(re.findall(r"\w+", fold(cell).replace("_", " ")))
+
+
+def _any_of(*names: str) -> list[str]:
+    return [plain(name) for several in names for name in several.split("|")]
+
+
+EMAIL = _any_of(
+    "E-Mail|Email Address|E-mail Address|Mail|Primary Email|E-mail 1 - Value|User Email|Attendee Email",
+    "E-Mail-Adresse|Emailadresse|Mailadresse|Courriel|Adresse e-mail|Adresse électronique|Adresse de courriel",
+    "Correo|Correo electrónico|Dirección de correo|Электронная почта|Адрес электронной почты|Почта",
+    "SIS Login ID|Login ID|Login|Username",
+)
+OTHER_NAMES = {
+    "courses": {
+        "code": _any_of("Course code|Course ID|Short name|Shortname|Course short name|Kurzname|Kurscode"),
+        "title": _any_of("Course name|Course title|Long name|Full name|Fullname|Course full name|Titel|Kurstitel"),
+        "capacity": _any_of("Places|Seats|Limit|Max|Plätze|Quantity Total"),
+        "canvas_course": _any_of("Canvas course ID|Canvas ID"),
+        "canvas_section": _any_of("Canvas section ID"),
+    },
+    "participants": {
+        "email": EMAIL,
+        "first_name": _any_of("First|Firstname|Given Name|Forename|Vorname|Prénom|Имя|Attendee first name"),
+        "last_name": _any_of(
+            "Last|Lastname|Surname|Family Name|Nachname|Familienname|Nom de famille|Apellido|Apellidos|Apellido(s)",
+            "Фамилия|Attendee last name|Attendee Surname",
+        ),
+        "name": _any_of(
+            "Full name|Fullname|Display Name|Student|Student name|Attendee name|Participant|Teilnehmer",
+            "Vor- und Nachname|Nom complet|Nom|Nombre completo|Nombre|ФИО",
+        ),
+        "sis_user_id": _any_of(
+            "SIS ID|Student ID|ID number|Student number|Matrikelnummer|Matrikel|Numéro d’étudiant|Matrícula"
+        ),
+    },
+    "registrations": {
+        "email": EMAIL,
+        "course": _any_of("Course code|Course ID|Code|Kurs|Kurscode|Cours|Curso|Курс"),
+        "status": _any_of("State|Registration status|Enrollment status|Enrolment status|Anmeldung|Statut|Estado"),
+    },
+}
+"""Names of columns as spreadsheets, mail programs, Canvas, Moodle and Eventbrite have them, the surest first."""
+
+
+class Unusable(Exception):
+    """The file can't be used at all; the text is a sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names in the first line, and for each the column of ours that it is, or None. `certain`: all by our names."""
+
+    names: tuple[str, ...]
+    columns: tuple[str | None, ...]
+    certain: bool
+
+    def shown(self, at: int) -> str:
+        """What to call a column of the file; one without a name by its number."""
+        return self.names[at][:60] or f"column {at + 1}"
+
+    @property
+    def ignored(self) -> list[str]:
+        return [self.shown(at) for at, column in enumerate(self.columns) if column is None]
+
+
+class ToConfirm(Exception):
+    """The columns have other names than ours. `header` is what is offered."""
+
+    def __init__(self, header: Header):
+        self.header = header
+
+
+def fields(kind: str) -> tuple[str, ...]:
+    """What a column of a file can be."""
+    return COLUMNS[kind] + PARTS.get(kind, ())
+
+
+def ours(cell: str) -> str:
+    """The name as we would write it, with _ between words."""
+    return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
+
+
+def known(kind: str, cells: Sequence[str]) -> int:
+    """How many of these are names of columns: of two ways to split a line, the one with more is right."""
+    others = {name for names in OTHER_NAMES[kind].values() for name in names}
+    return len({cell for cell in cells if ours(cell) in fields(kind) or plain(cell) in others})
+
+
+def read(kind: str, cells: Sequence[str]) -> Header:
+    """What the first line says, or may mean. Raises Unusable, and names all that is wrong at once."""
+    # Spreadsheets write a delimiter behind the last column that has something.
+    while not cells[-1]:
+        cells = cells[:-1]
+    names = [ours(cell) for cell in cells]
+    found = {name: names.index(name) for name in COLUMNS[kind] if name in names}
+    guessed = _guessed(kind, cells, found)
+    expected = f"The first line has to name the columns: {', '.join(COLUMNS[kind])}."
+    if doubled := [name for name in found if names.count(name) > 1]:
+        raise Unusable(f"The column {' and the column '.join(doubled)} is there twice. {expected}")
+    if missing := NEEDED[kind] - guessed.keys():
+        there = ", ".join(f"“{cell[:40]}”" for at, cell in enumerate(cells) if cell and at not in guessed.values())
+        has = f" These are none of ours: {there}." if there else ""
+        raise Unusable(f"There is no column {' and no column '.join(sorted(missing))}. {expected}{has}")
+    by_place = {at: column for column, at in guessed.items()}
+    columns = tuple(by_place.get(at) for at in range(len(cells)))
+    return Header(tuple(cells), columns, certain=guessed == found)
+
+
+def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str, int]:
+    """The columns of ours, with the place of each in the line: those by our names, and those that others may be."""
+    guessed, words = dict(found), [plain(cell) for cell in cells]
+
+    def free(at: int) -> bool:
+        return at not in guessed.values()
+
+    for column in [column for column in OTHER_NAMES[kind] if column not in guessed]:
+        others = [plain(column), *OTHER_NAMES[kind][column]]
+        places = [words.index(name) for name in others if name in words and free(words.index(name))]
+        guessed |= {column: places[0]} if places else {}
+    for at, cell in enumerate(cells):
+        near = get_close_matches(ours(cell), set(COLUMNS[kind]) - guessed.keys(), n=1, cutoff=0.75)
+        guessed |= {near[0]: at} if near and free(at) and len(cell) < 40 else {}
+    if kind == "participants":
+        _put_names_together(guessed)
+    return guessed
+
+
+def _put_names_together(guessed: dict[str, int]) -> None:
+    """Beside a first name alone, Name is the last one, as in German and French; beside a last name alone, the first."""
+    missing = [part for part in PARTS["participants"] if part not in guessed]
+    if "name" in guessed and len(missing) == 1:
+        guessed[missing[0]] = guessed.pop("name")
+    elif "name" in guessed:
+        guessed.pop("first_name", None)
+        guessed.pop("last_name", None)
+
+
+def confirmed(kind: str, names: Sequence[str], columns: Sequence[str | None]) -> Header:
+    """The header as a person said that it is. Raises Unusable with a sentence."""
+    given = [column for column in columns if column]
+    if len(columns) != len(names) or not set(given) <= set(fields(kind)):
+        raise Unusable("Choose for each column of the file what it is.")
+    if doubled := sorted({column for column in given if given.count(column) > 1}):
+        raise Unusable(f"Choose only one column for {' and '.join(doubled).replace('_', ' ')}.")
+    if missing := sorted(NEEDED[kind] - set(given)):
+        raise Unusable(f"Choose which column is the {' and the '.join(missing)}.")
+    if "name" in given and {"first_name", "last_name"} & set(given):
+        raise Unusable("Choose either a name, or a first and a last name.")
+    return Header(tuple(names), tuple(columns), certain=True)

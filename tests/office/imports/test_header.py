@@ -1,0 +1,46 @@
+"""The first line: what other names of columns may mean."""
+
+import pytest
+
+from ascriptica_plugin.office.imports import header
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "columns"),
+    [
+        ("participants", "email,nmae", ["email", "name"]),
+        ("participants", "E-Mail,Email Address,Name", ["email", None, "name"]),
+        ("participants", "email,name,First name,Last name", ["email", "name", None, None]),
+        ("participants", "e_mail,VORNAME", ["email", "first_name"]),
+        ("courses", "Short name,Full name,Seats", ["code", "title", "capacity"]),
+        ("registrations", "E-Mail,Kurs,Status", ["email", "course", "status"]),
+    ],
+)
+def test_other_names_are_offered(kind, line, columns):
+    found = header.read(kind, line.split(","))
+    assert list(found.columns) == columns
+    assert found.certain == (line == "email,name,First name,Last name")
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(header.Unusable) as refused:
+        header.read("registrations", ["Phone", "", "Street"])
+    assert str(refused.value) == (
+        "There is no column course and no column email and no column status. The first line has to name the columns: "
+        "email, course, status. These are none of ours: “Phone”, “Street”."
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        (["name", None, None], "which column is the email"),
+        (["email", "email", None], "only one column for email"),
+        (["email", "name", "first_name"], "either a name, or"),
+        (["email", "x", None], "for each column"),
+        (["email"], "for each column"),
+    ],
+)
+def test_what_a_person_says_is_checked(columns, reason):
+    with pytest.raises(header.Unusable, match=reason):
+        header.confirmed("participants", ["a", "b", "c"], columns)
