@@ -4,8 +4,9 @@ import json
 import re
 import signal
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
+from ascriptica_plugin.tables.canvas import Request
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office
@@ -70,7 +71,7 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
     ringing.session.commit()
     # Once the enrollment's call is on its way, the database takes no more writes from the worker.
     until(lambda: any("/users" in call["path"] for call in canvas.read("calls")["calls"] if call["method"] == "POST"))
-    until(lambda: ringing.seats()[0].first_tried_at is not None)
+    until(lambda: _enrolls(ringing))
     ringing.session.commit()
     engine = create_engine(database_url)
     with engine.connect() as blocker:
@@ -90,6 +91,11 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
     until(lambda: ringing.status()["seats"]["enrolled"] == 1)
     assert canvas.roster("art") == {"new@example.org": "active"}
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
+
+
+def _enrolls(office: Office) -> bool:
+    office.session.expire_all()
+    return office.session.scalar(select(Request.id).where(Request.kind == "enroll")) is not None
 
 
 def _wrote_user(office: Office) -> bool:

@@ -275,7 +275,7 @@ def _in_order(which: list[ColumnElement[bool]], status: str | None) -> Select:
         statement = statement.where(Registration.status == status)
     return statement.options(joinedload(Registration.participant)).order_by(
         case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status),
-        case((Registration.status == "registered", func.lower(Participant.name))),
+        case((Registration.status == "registered", Participant.sorted_by)),
         Registration.withdrawn_at.desc(),
         Registration.id,
     )
