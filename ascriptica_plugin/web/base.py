@@ -278,7 +278,7 @@ def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> 
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
 
 
-@blueprint.app_template_filter("seen_time")
+@blueprint.app_template_filter("ascriptica_seen_time")
 def seen_time(value: datetime) -> str:
     """When something was seen, in the office's time zone; with the year if that is another one."""
     this_year = office_time(value, "%Y") == office_time(clock.utc_now(), "%Y")

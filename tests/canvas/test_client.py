@@ -73,7 +73,7 @@ def test_ids_with_odd_signs_arrive_whole(client: CanvasClient, canvas: Practice)
 def test_what_the_token_may_not_see_is_none(client: CanvasClient, canvas: Practice) -> None:
     canvas.options(permissions={"without": ["view_user_logins", "read_email_addresses", "read_sis", "manage_sis"]})
     kim = client.user(canvas.ids["user.kim"])
-    assert kim == User(canvas.ids["user.kim"], "Kim Lee", None, None, None, False)
+    assert kim == User(canvas.ids["user.kim"], "Kim Lee", None, None, None, False, False)
 
 
 def test_search_is_by_substring_and_shows_emails(client: CanvasClient, canvas: Practice) -> None:

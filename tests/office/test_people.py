@@ -31,7 +31,7 @@ def test_a_changed_name_is_brought_up_to_date(here):
 
 
 def found(here, typed: str) -> list[str]:
-    which = select(Participant.name).where(people.matches(typed)).order_by(Participant.sorted_by)
+    which = select(Participant.name).where(people.matching(typed)).order_by(Participant.sorted_by)
     return list(here.session.scalars(which))
 
 
