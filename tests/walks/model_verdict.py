@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin.ledger import standing
+from ascriptica_plugin.ledger import access
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Request, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
@@ -56,9 +56,9 @@ class Verdict:
 
     def _about_registrations(self) -> None:
         registrations = self.session.scalars(select(Registration)).all()
-        access = standing.access_of(self.session, [one.id for one in registrations])
+        found = access.of_registrations(self.session, [one.id for one in registrations])
         for registration in registrations:
-            what = access.get(registration.id)
+            what = found.get(registration.id)
             if what is None or what.connection_id != self.connection_id:
                 continue
             self._is_true(what)
@@ -66,7 +66,7 @@ class Verdict:
             if registration.status == "registered" and association is not None:
                 self._is_in(registration.participant, what)
 
-    def _is_true(self, what: standing.Access) -> None:
+    def _is_true(self, what: access.Access) -> None:
         """What pages may say of it is so in Canvas."""
         seat = self.seats[what.seat_id]
         there = self.canvas.world.rows.get(seat.canvas_enrollment_id or 0)
@@ -76,7 +76,7 @@ class Verdict:
             elif what.is_there and there.user_id != self.matches[seat.participant_id].canvas_user_id:
                 self.wrong.append(f"untrue: {self._of(seat)} is said to be in by somebody else's row {there.id}")
 
-    def _is_in(self, who: Participant, what: standing.Access) -> None:
+    def _is_in(self, who: Participant, what: access.Access) -> None:
         seat, match = self.seats[what.seat_id], self.matches.get(who.id)
         if what.cause is not None:
             self._is_explained(seat, what.cause)
