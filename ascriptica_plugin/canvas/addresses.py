@@ -92,8 +92,8 @@ def _id(text: str, sis_form: str = "") -> str | None:
         return number if int(number) < 2**63 else None
     if found := re.fullmatch("([1-9][0-9]{0,5})~([1-9][0-9]{0,12})", text):
         # The short form of an id of another shard: shard and number.
-        number = int(found[1]) * 10**13 + int(found[2])
-        return str(number) if number < 2**63 else None
+        whole = int(found[1]) * 10**13 + int(found[2])
+        return str(whole) if whole < 2**63 else None
     form, colon, value = text.partition(":")
     value = value.strip()
     # No SIS id has unprintable characters such as line breaks or NUL, which PostgreSQL does not accept.
