@@ -140,6 +140,13 @@ class ModelClient:
     def permissions(self, account_id: int, names: list[str]) -> dict[str, bool]:
         return self._carry_out("GET accounts/:id/permissions", lambda: dict.fromkeys(names, True))
 
+    def course_permissions(self, course_id: int, names: list[str]) -> dict[str, bool]:
+        def found() -> dict[str, bool]:
+            self.canvas.check_course(course_id)
+            return dict.fromkeys(names, True)
+
+        return self._carry_out(f"GET courses/{course_id}/permissions", found)
+
     def user(self, user_id: int | str) -> User:
         return self._carry_out(f"GET users/{user_id}", lambda: self._user(self.canvas.user(user_id)))
 

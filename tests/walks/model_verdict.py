@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.ledger import access
+from ascriptica_plugin.ledger.access import Access
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Request, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
@@ -66,22 +67,22 @@ class Verdict:
             if registration.status == "registered" and association is not None:
                 self._is_in(registration.participant, what)
 
-    def _is_true(self, what: access.Access) -> None:
+    def _is_true(self, what: Access) -> None:
         """What pages may say of it is so in Canvas."""
         seat = self.seats[what.seat_id]
         there = self.canvas.world.rows.get(seat.canvas_enrollment_id or 0)
-        if what.is_there or what.standing == "enrolled":
+        if what.there is not None or what.standing == "enrolled":
             if there is None or not self.canvas.is_there(there):
                 self.wrong.append(f"untrue: {self._of(seat)} is said to be in by row {seat.canvas_enrollment_id}")
-            elif what.is_there and there.user_id != self.matches[seat.participant_id].canvas_user_id:
+            elif what.there is not None and there.user_id != self.matches[seat.participant_id].canvas_user_id:
                 self.wrong.append(f"untrue: {self._of(seat)} is said to be in by somebody else's row {there.id}")
 
-    def _is_in(self, who: Participant, what: access.Access) -> None:
+    def _is_in(self, who: Participant, what: Access) -> None:
         seat, match = self.seats[what.seat_id], self.matches.get(who.id)
         if what.cause is not None:
             self._is_explained(seat, what.cause)
             return
-        if what.standing != "enrolled" or not what.is_there:
+        if what.standing != "enrolled" or what.there is None:
             self.wrong.append(f"lost: {self._of(seat)} is not in, and nothing says why ({what.standing})")
             return
         if match is None or match.question is not None or match.how == "admin":
