@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -103,16 +103,20 @@ def done(
     since: datetime,
     now: datetime,
     owed_at: datetime | None = None,
+    problem: str | None = None,
 ) -> None:
     """The course was read by a read that began at `since`; what was asked for later is still owed.
 
+    With the last course, a Canvas that came back from a backup is known again. `problem`: there is nothing to read.
     `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours, and without this the
     course would be read again and again until ours is there.
     """
-    values = {"tried_at": now, "read_at": since, "problem": None, "due_at": None}
+    values = {"tried_at": now, "read_at": since, "problem": problem, "due_at": None}
     change(session, _here(connection_id, canvas_course_id).values(**values))
     answered = or_(CourseRead.owed_at <= since, CourseRead.owed_at == owed_at)
     change(session, _here(connection_id, canvas_course_id).where(answered).values(owed_at=None))
+    known_again = update(Connection).where(Connection.id == connection_id, ~_owed_since().exists())
+    change(session, known_again.where(Connection.restored_at.is_not(None)).values(restored_at=None))
 
 
 def _here(connection_id: int, canvas_course_id: int) -> Update:
@@ -124,9 +128,21 @@ def _here(connection_id: int, canvas_course_id: int) -> Update:
 
 
 def note_restored(session: Session, connection_id: int, now: datetime) -> None:
-    """Canvas came back from a backup: no enrollment is ended until every course was read again."""
-    change(session, update(Connection).where(Connection.id == connection_id).values(restored_at=now))
-    owe_everything(session, connection_id, now, in_use=False)
+    """Canvas came back from a backup: no enrollment is ended until every course was read again.
+
+    The reads find it again and again; as long as they go on, that owes nobody another read.
+    """
+    noticed = Connection.restored_at.is_not(None) & _owed_since().where(CourseRead.problem.is_(None)).exists()
+    here = update(Connection).where(Connection.id == connection_id, ~noticed)
+    if change(session, here.values(restored_at=now)):
+        owe_everything(session, connection_id, now, in_use=False)
+
+
+def _owed_since() -> Select:
+    """SQL: the courses of a connection that are still to be read since it came back from a backup."""
+    return select(CourseRead.canvas_course_id).where(
+        CourseRead.connection_id == Connection.id, CourseRead.owed_at >= Connection.restored_at
+    )
 
 
 def endings_wait(session: Session, connection_id: int, canvas_course_id: int, restored_at: datetime) -> bool:
@@ -136,9 +152,3 @@ def endings_wait(session: Session, connection_id: int, canvas_course_id: int, re
     )
     readable_or_this = or_(CourseRead.problem.is_(None), CourseRead.canvas_course_id == canvas_course_id)
     return session.scalar(owed.where(readable_or_this).limit(1)) is not None
-
-
-def all_read_since(session: Session, connection_id: int, restored_at: datetime) -> bool:
-    """Whether every course was read again since Canvas came back from a backup."""
-    owed = (CourseRead.connection_id == connection_id, CourseRead.owed_at >= restored_at)
-    return session.scalar(select(CourseRead.canvas_course_id).where(*owed).limit(1)) is None

@@ -333,6 +333,8 @@ class _Drain:
             task.call = None
             task.put_off(self.now())
             self.session.commit()
+        # It may have shown that Canvas came back from a backup, or been the last read after that.
+        self.context.restored_at = self._connection().restored_at
         if task.call is None:
             self._next_in_line(task.key)
         return task.call is not None

@@ -16,6 +16,7 @@ from ..ledger.requests import Out
 from ..ledger.rows import Told
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
+from . import storing
 from .tasks import Walk
 from .walks import CLOCK_TOLERANCE
 
@@ -68,14 +69,14 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         was = known.get(row.id)
         in_window = out.first_sent_at - CLOCK_TOLERANCE <= row.created_at <= out.carried_out_by + CLOCK_TOLERANCE
         revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
-        if (in_window and _is_place(out, row)) or (revived and _is_place(out, row)):
+        if (in_window or revived) and _is_place(out, row):
             told.append(Told(row, granted=True, seat_id=out.seat_id))
         elif in_window and was is None:
             # Born then, but elsewhere: asked about, if nobody wants it.
             told.append(Told(row, seat_id=out.seat_id))
         elif was is not None:
             told.append(Told(row))
-    _store(session, connection_id, told, now(), out.id)
+    storing.store_told(session, connection_id, told, now(), out.id)
 
 
 def _is_place(out: Out, row: Enrollment) -> bool:
@@ -93,7 +94,7 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
         return
     known = rows.known(session, connection_id, [number]).get(number)
     told = Told(row, ended_by_us=known is not None and known.is_same(row))
-    _store(session, connection_id, [told], now(), out.id)
+    storing.store_told(session, connection_id, [told], now(), out.id)
 
 
 def _is_lost(session: Session, connection_id: int, number: int, now: Clock) -> Walk:
@@ -137,7 +138,7 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
 def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     course_id, at, section_id = cast(int, out.canvas_course_id), out.address, out.canvas_section_id
     row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
-    _store(session, connection_id, [Told(row)], now())
+    storing.store_told(session, connection_id, [Told(row)], now())
 
 
 def person_walk(session: Session, connection_id: int, participant_id: int, now: Clock) -> Walk:
@@ -159,20 +160,11 @@ def person_walk(session: Session, connection_id: int, participant_id: int, now: 
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
     matches.look_later(session, connection_id, participant_id, None)
-    _store(session, connection_id, [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used], now())
+    storing.store_told(
+        session, connection_id, [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used], now()
+    )
 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
     """Look again later, since it failed in an unforeseen way."""
     matches.look_later(session, connection_id, participant_id, now + retry.LOOK_UP_AGAIN)
-
-
-def _store(
-    session: Session, connection_id: int, told: list[Told], now: datetime, request_id: int | None = None
-) -> None:
-    """Store what was told; of a request, whose end it is: so nothing about the person is out, and it can be judged."""
-    begin_writing(session)
-    if request_id is not None:
-        requests.cross_out(session, request_id)
-    if rows.store(session, connection_id, told, now):
-        reads.note_restored(session, connection_id, now)

@@ -13,6 +13,7 @@ from ..ledger import due, reads, rows, settling
 from ..ledger.rows import Told
 from ..tables.canvas import CanvasRow, Seat
 from ..tables.columns import begin_writing
+from . import storing
 from .tasks import Call, Walk
 
 AT_ONCE = 2
@@ -37,11 +38,11 @@ def read_walk(
             asked_at = now()
             page: tuple[list[Enrollment], str | None] = yield _page(canvas_course_id, link)
             found, link = page
-            _store(session, connection_id, [Told(row, asked_at=asked_at) for row in found], now())
+            storing.store_told(session, connection_id, [Told(row, asked_at=asked_at) for row in found], now())
             if link is None:
                 break
     except NotFound as error:
-        yield from _is_gone(session, connection_id, canvas_course_id, str(error), now)
+        yield from _is_gone(session, connection_id, canvas_course_id, str(error), since, owed_at, now)
         return
     except CanvasError as error:
         begin_writing(session)
@@ -90,11 +91,17 @@ def _look_for(session: Session, connection_id: int, root_id: int, number: int, n
     except CanvasError:
         return
     else:
-        _store(session, connection_id, [Told(row, asked_at=asked_at)], now())
+        storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now())
 
 
 def _is_gone(
-    session: Session, connection_id: int, canvas_course_id: int, problem: str, now: Callable[[], datetime]
+    session: Session,
+    connection_id: int,
+    canvas_course_id: int,
+    problem: str,
+    since: datetime,
+    owed_at: datetime | None,
+    now: Callable[[], datetime],
 ) -> Walk:
     """A 404 of the list: is it the course? Then nobody is in there, and whoever should be is held for that."""
     try:
@@ -105,17 +112,14 @@ def _is_gone(
     except CanvasError as error:
         gone, problem = False, str(error)
     begin_writing(session)
-    reads.tried(session, connection_id, canvas_course_id, now(), problem)
-    if gone:
+    if not gone:
+        reads.tried(session, connection_id, canvas_course_id, now(), problem)
+    else:
+        # The people who are held for it find out when it is there again.
+        reads.done(session, connection_id, canvas_course_id, since, now(), owed_at, problem)
         # It was not a hand that ended these rows, and they are live again once the course is restored.
         rows.set_aside(session, connection_id, canvas_course_id, now())
         were_in = and_(
             Seat.connection_id == connection_id, Seat.canvas_course_id == canvas_course_id, Seat.was_in.expression
         )
         settling.hold_all(session, were_in, "course_missing", canvas_course_id, problem, now())
-
-
-def _store(session: Session, connection_id: int, told: list[Told], now: datetime) -> None:
-    begin_writing(session)
-    if rows.store(session, connection_id, told, now):
-        reads.note_restored(session, connection_id, now)

@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..ledger import matches, reads, requests, rows, settling
 from ..ledger.causes import CAUSES
+from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..office import activity
 from ..tables.canvas import Seat
+from ..tables.columns import begin_writing
 from . import failures
 from .tasks import SeatTask, Waits
 
@@ -80,6 +82,21 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
 
 
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
+
+
+def store_told(
+    session: Session, connection_id: int, told: list[Told], now: datetime, request_id: int | None = None
+) -> None:
+    """Store what a look or a read was told; never commits.
+
+    `request_id` is the request whose end it is: it is crossed out first, so that nothing about the person is out, and
+    what was told can be judged.
+    """
+    begin_writing(session)
+    if request_id is not None:
+        requests.cross_out(session, request_id)
+    if rows.store(session, connection_id, told, now):
+        reads.note_restored(session, connection_id, now)
 
 
 def _store_failure(session: Session, connection_id: int, work: Work, error: BaseException, now: datetime) -> None:

@@ -3,11 +3,15 @@
 The numbers in the comments are those of the review that found the scenes.
 """
 
+from datetime import datetime
+
 from sqlalchemy import delete, insert, select
 
+from ascriptica_plugin.ledger import reads
+from ascriptica_plugin.sync import drain
 from ascriptica_plugin.tables.columns import Base
 
-from ..office_at_work import Office
+from ..office_at_work import Office, connection_of
 from ..practice_canvas import Practice
 
 KIM = {"who": "kim", "sis_user_id": "K-100"}
@@ -86,3 +90,49 @@ def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas)
     office.put_back()
     office.settle(rounds=8, minutes=180)
     assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
+
+
+def test_once_everything_was_read_again_a_restored_canvas_is_as_any_other(office, canvas):
+    """Nobody is removed before that; afterwards a read that somebody asks for delays no removal."""
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    office.register(bio, "lou")
+    office.deliver()
+    canvas.snapshot()
+    office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    office.recheck("art")
+    office.settle()
+    office.session.expire_all()
+    assert connection_of(office).restored_at is None
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    reads.owe(office.session, connection_of(office).id, canvas.ids["course.art"], office.now)
+    office.session.commit()
+    office.withdraw(bio, "lou")
+    office.deliver()
+    assert canvas.who_is_in("bio") == set()
+
+
+def test_a_restored_canvas_is_read_once_however_many_courses_show_it(office, canvas):
+    names = [f"c{number}" for number in range(6)]
+    canvas.seed(users={"kim": {"login": "kim", "sis_user_id": "K-100"}}, courses={name: {} for name in names})
+    office.connect()
+    courses = [office.course(name.upper(), name) for name in names]
+    canvas.snapshot()
+    for course in courses:
+        office.register(course, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    office.recheck(*names)
+
+    def moving_clock() -> datetime:
+        office.later(milliseconds=1)
+        return office.now
+
+    drain.drain(office.session, office.canvases, now=moving_clock)
+    calls = canvas.calls()
+    for name in names:
+        assert calls.count(f"GET /courses/{canvas.ids[f'course.{name}']}/enrollments") <= 2, calls
+        assert canvas.who_is_in(name) == {"kim"}
