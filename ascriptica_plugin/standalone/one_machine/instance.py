@@ -10,7 +10,6 @@ import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import quote
 
 import redis
@@ -58,9 +57,9 @@ class Instance:
         if self.has_own_queue:
             os.environ["REDIS_URL"] = self._kept["REDIS_URL"] = own_queue
 
-    def _take_lock(self) -> TextIO:
-        """Hold the lock for as long as the file is open, so until this process ends."""
-        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - closing it would give the lock back
+    def _take_lock(self) -> int:
+        """Hold the lock for as long as the file is open, so until this process ends: nobody closes the descriptor."""
+        lock = os.open(self.folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
