@@ -29,7 +29,8 @@ LONGEST_FIRST = [
     "one_machine/test_one_machine",
     "walks/test_marked",
     "faults/test_worker",
-    "browser/test_browser",
+    "browser/test_looks",
+    "browser/test_walks",
     "tools/test_roster",
     "hosts/test_migrations",
 ]

@@ -4,27 +4,21 @@
 trouble; Kim registers for BIO and has none, so whoever is not named by the cause is never kept waiting by it.
 """
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
-from flask import g
-from sqlalchemy import select
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.office import courses
-from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import load_settings
-from ascriptica_plugin.tables.office import Association, LogEntry, Participant
+from ascriptica_plugin.tables.office import Association
 
-from ..office_at_work import Office, sign_in
-from ..pages import new_course, words
-from ..practice_canvas import Practice, enroll_by_hand
+from .scene import Scene, was_there
 
 
 @pytest.fixture
@@ -32,77 +26,6 @@ def database_url(empty_sqlite, tmp_path) -> str:
     """SQLite alone: what is told here of PostgreSQL would be the same, and its statements run in test_lists."""
     shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
     return f"sqlite:///{tmp_path}/office.sqlite3"
-
-
-class Scene:
-    """An administrator and Lou at their browsers, the office, and Canvas."""
-
-    def __init__(self, office: Office, canvas: Practice, monkeypatch: pytest.MonkeyPatch):
-        self.office, self.canvas, self.monkeypatch = office, canvas, monkeypatch
-        self.admin, self.lou = office.app.test_client(), office.app.test_client()
-        sign_in(self.admin, office.app, "boss@example.org", admin=True)
-        sign_in(self.lou, office.app, "lou@example.org")
-        office.register(office.course("BIO", "bio"), "kim", sis_user_id="K-100")
-        self.art = office.course("ART", "art")
-
-    def get(self, client, path: str) -> str:
-        g.pop("_login_user", None)
-        return words(client.get(path))
-
-    def post(self, client, path: str, **form: object) -> str:
-        g.pop("_login_user", None)
-        return words(client.post(path, data=form, follow_redirects=True))
-
-    def register(self) -> None:
-        assert "You are registered" in self.post(self.lou, "/courses/ART/register")
-
-    def withdraw(self) -> None:
-        assert "You have withdrawn" in self.post(self.lou, "/courses/ART/withdraw")
-
-    def causes(self) -> str:
-        """The part of /tools/canvas that says what waits and why, and above it what all of Canvas waits for."""
-        return self.get(self.admin, "/tools/canvas").partition("Everybody's access")[0]
-
-    def seat_id(self) -> int:
-        return max(seat.id for seat in self.office.seats() if seat.participant.email == "lou@example.org")
-
-    def correct(self, **facts: str) -> None:
-        """Correct the participant Lou at their page."""
-        number = next(seat.participant_id for seat in self.office.seats() if seat.id == self.seat_id())
-        form = {"name": "Lou", "email": "lou@example.org", "sis_user_id": ""} | facts
-        assert "Lou is saved." in self.post(self.admin, f"/tools/participants/{number}", **form)
-
-    def answer(self, question: str, **form: object) -> str:
-        return self.post(self.admin, f"/tools/canvas/{self.seat_id()}/{question}", **form)
-
-    def course(self, event: str) -> None:
-        where = f"{self.canvas.api}/courses/{self.canvas.ids['course.art']}"
-        self.canvas.admin.put(where, data={"course[event]": event}, timeout=10).raise_for_status()
-
-    def user(self, login: str, **channel: str) -> None:
-        """Make another Canvas user."""
-        where = f"{self.canvas.api}/accounts/{self.canvas.ids['account.root']}/users"
-        form = {"user[name]": "Lou Again", "pseudonym[unique_id]": login}
-        form |= {f"communication_channel[{name}]": value for name, value in channel.items()}
-        self.canvas.admin.post(where, data=form, timeout=10).raise_for_status()
-
-    def no_user(self) -> None:
-        where = f"{self.canvas.api}/accounts/{self.canvas.ids['account.root']}/users/{self.canvas.ids['user.lou']}"
-        self.canvas.admin.delete(where, timeout=10).raise_for_status()
-
-    def faults(self, match: str, **fault: object) -> None:
-        self.canvas.faults({"match": match, "times": None, "when": "before", **fault})
-
-    def look_private(self, *, allowed: bool) -> None:
-        """What the practice Canvas's address is to a worker of another machine, or to one whose DNS changed."""
-        self.office.canvases = Canvases(self.office.canvases.keys, allow_private=allowed)
-
-    def no_faults(self) -> None:
-        self.canvas.session.delete(f"{self.canvas.url}/practice/faults", timeout=10)
-
-    def associate(self, canvas_course: str) -> None:
-        typed = new_course(title="ART here", canvas_course=canvas_course)
-        assert "ART here is saved." in self.post(self.admin, "/tools/courses/ART/edit", **typed)
 
 
 # -- how each comes about, and how it heals ---------------------------------------------------------------------------
@@ -148,15 +71,6 @@ def no_account(scene: Scene) -> None:
     load_settings(scene.office.session).create_users = False
     scene.office.session.commit()
     scene.register()
-
-
-def was_there(scene: Scene) -> None:
-    scene.canvas.options(clock_offset_seconds=-3600)
-    enroll_by_hand(scene.canvas, "lou", "art")
-    scene.canvas.options(clock_offset_seconds=0)
-    scene.register()
-    scene.office.deliver()
-    scene.withdraw()
 
 
 def two_of_one(scene: Scene) -> None:
@@ -496,112 +410,3 @@ def test_a_course_left_in_another_canvas_is_told(office, canvas, monkeypatch):
     office.deliver()
     assert "ART here" not in scene.causes()
     assert canvas.roster("art") == {"lou@example.org": "active"}
-
-
-# -- what is known of a Canvas course ---------------------------------------------------------------------------------
-
-
-def test_a_canvas_course_is_looked_at_once_a_day_and_more_often_only_while_it_is_shut(office, canvas, monkeypatch):
-    scene = Scene(office, canvas, monkeypatch)
-    look = [f"GET /courses/{canvas.ids['course.art']}"]
-
-    def looks() -> list[str]:
-        return [call for call in office.deliver() if not call.endswith("/enrollments")]
-
-    scene.associate(str(canvas.ids["course.art"]))
-    scene.register()
-    office.deliver()
-    office.later(hours=23)
-    assert looks() == []
-    scene.course("claim")
-    canvas.calls()
-    office.later(hours=2)
-    assert looks() == look
-    assert "not open yet" in scene.get(scene.lou, "/courses/ART")
-    assert "1 person" in scene.causes()
-    assert looks() == []
-    office.later(minutes=16)
-    assert looks() == look
-
-    # The teacher publishes it, and the clerk does not want to wait.
-    scene.course("offer")
-    canvas.calls()
-    assert "Looking again at 1 Canvas course." in scene.post(
-        scene.admin, "/tools/canvas/try-again", cause="course_unpublished"
-    )
-    office.later(minutes=1)
-    assert looks() == look
-    assert "You are in the Canvas course." in scene.get(scene.lou, "/courses/ART")
-
-    # Nobody looks at a course that is over; and Canvas away is no reason to forget what is known.
-    office.later(days=2)
-    canvas.options(down=True)
-    office.deliver()
-    canvas.options(down=False)
-    office.later(minutes=2)
-    office.deliver()
-    assert "You are in the Canvas course." in scene.get(scene.lou, "/courses/ART")
-    scene.art.cancelled_at = office.now
-    office.session.commit()
-    canvas.calls()
-    office.later(days=2)
-    assert looks() == []
-
-
-# -- asking to try again ----------------------------------------------------------------------------------------------
-
-
-def many_held(scene: Scene) -> None:
-    scene.canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
-    for course in (scene.art, scene.office.course("ART-2", "art")):
-        for number in range(3):
-            scene.office.register(course, f"{course.code.lower()}-{number}")
-    scene.office.deliver()
-    scene.canvas.options(permissions=None)
-    scene.canvas.calls()
-
-
-def test_a_course_is_tried_again_and_no_other(office, canvas, monkeypatch):
-    scene = Scene(office, canvas, monkeypatch)
-    many_held(scene)
-    page = scene.get(scene.admin, "/tools/courses/ART")
-    assert "3 people wait for you: see why" in page
-    assert "Try again for everybody" in page
-    assert "Trying again for 3 people." in scene.post(scene.admin, "/tools/courses/ART/try-again")
-    assert [seat.held for seat in office.seats()] == [True, False, False, False, True, True, True]
-    entry = office.session.scalars(select(LogEntry).where(LogEntry.what == "tried again")).one()
-    assert (entry.who, entry.words, entry.course_id) == ("boss@example.org", "For 3 people.", scene.art.id)
-    office.deliver()
-    assert (office.status()["seats"]["enrolled"], office.status()["seats"]["held"]) == (3, 4)
-    assert "There is nothing to try again for 0 people." in scene.post(scene.admin, "/tools/courses/ART/try-again")
-
-
-@pytest.mark.parametrize("where", ["/tools/courses/ART/try-again", "person", "/tools/canvas/try-again"])
-def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(office, canvas, monkeypatch, where):
-    scene = Scene(office, canvas, monkeypatch)
-    scene.register()
-    canvas.options(token="revoked")
-    for _ in range(9):
-        office.later(minutes=20)
-        office.deliver()
-    assert office.deliver() == []
-    canvas.options(token="active")
-    lou = office.session.scalars(select(Participant).where(Participant.email == "lou@example.org")).one()
-    where = f"/tools/participants/{lou.id}/try-again" if where == "person" else where
-    told = scene.post(scene.admin, where)
-    assert "Everybody waits: Canvas no longer accepts the token. We are asking Canvas again now." in told
-    office.deliver()
-    assert canvas.roster("art") == {"lou@example.org": "active"}
-
-
-def test_only_an_answer_helps_where_one_is_asked_for(office, canvas, monkeypatch):
-    scene = Scene(office, canvas, monkeypatch)
-    was_there(scene)
-    office.deliver()
-    g.pop("_login_user", None)
-    page = scene.admin.get("/tools/canvas").text
-    causes = page.partition("Everybody's access")[0]
-    assert 'href="/tools/canvas?standing=found_there#people"' in causes
-    assert not re.search(r'name="cause" value="found_there"', causes)
-    scene.post(scene.admin, "/tools/canvas/try-again")
-    assert [seat.cause for seat in office.seats()].count("found_there") == 1

@@ -1,0 +1,116 @@
+"""In a real browser: the whole walk from registered to withdrawn, without a reload."""
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import update
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts.tables import AccountSession
+
+from ..office_at_work import PASSWORD, in_use, make_app
+from .visitor import NEEDS_CHROMIUM, Walk
+
+pytestmark = NEEDS_CHROMIUM
+
+
+def connect(walk: Walk, canvas) -> None:
+    walk.go("/sign-in?next=/tools/settings/course-settings")
+    walk.fill(email="boss@example.org", password=PASSWORD)
+    walk.press("Sign in")
+    switch = walk.browser.find_element(By.NAME, "display_canvas")
+    assert not walk.browser.find_element(By.NAME, "canvas_url").is_displayed()
+    switch.send_keys(Keys.SPACE)
+    assert walk.browser.find_element(By.NAME, "canvas_url").is_displayed()
+    walk.fill(canvas_url=canvas.api, canvas_token=canvas.token, canvas_root_id=str(canvas.ids["account.root"]))
+    walk.press("Save")
+    walk.sees("Connected to")
+
+
+def handed_out(walk: Walk, email: str) -> str:
+    """The link that the office makes for a sign-up."""
+    walk.go(f"/sign-in?next=/tools/participants?q={email}")
+    walk.fill(email="boss@example.org", password=PASSWORD)
+    walk.press("Sign in")
+    walk.press(f"Make a link\nfor {email}")
+    link = walk.browser.find_element(By.ID, "link").get_attribute("value")
+    walk.sign_out()
+    return link
+
+
+def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
+    connect(walk, canvas)
+    walk.go("/tools/courses/new")
+    walk.fill(code="ART-101", title="Art for all", canvas_course=f"{canvas.url}/courses/{canvas.ids['course.art']}")
+    walk.press("Save")
+    walk.sees("Art for all is saved.")
+    walk.sign_out()
+
+    walk.go("/sign-up?next=/courses/ART-101")
+    walk.fill(name="Nora New", email="nora@example.org", password=PASSWORD)
+    walk.press("Sign up")
+    walk.sees("Ask them for your link")
+    link = handed_out(walk, "nora@example.org")
+    walk.browser.get(link)
+    walk.fill(password=PASSWORD)
+    walk.press("Confirm and sign in")
+    walk.sees("Welcome, Nora New.")
+    walk.press("Register")
+    walk.sees("You are registered for Art for all.")
+    walk.sees("You are in the Canvas course.")
+    assert canvas.roster("art") == {"nora@example.org": "active"}
+
+    here, walk.site = walk.site, canvas.url
+    walk.go(f"/courses/{canvas.ids['course.art']}")
+    walk.sees("Nora New")
+    walk.site = here
+
+    walk.go("/courses/ART-101")
+    walk.press("Withdraw")
+    walk.sees("You have withdrawn from Art for all.")
+    walk.sees("Your access to the Canvas course has ended.")
+    assert canvas.roster("art") == {"nora@example.org": "deleted"}
+
+
+def test_without_scripts_a_reload_does(walk, canvas):
+    connect(walk, canvas)
+    walk.go("/tools/courses/new")
+    walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))
+    walk.press("Save")
+    walk.sees("Art for all is saved.")
+    walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        walk.go("/courses/ART-101")
+        walk.press("Register")
+        WebDriverWait(walk.browser, 15).until(lambda _: canvas.roster("art").get("boss@example.org") == "active")
+        walk.browser.refresh()
+        walk.sees("You are in the Canvas course.")
+    finally:
+        walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
+    """A form that is answered with the page that asks for the password is sent again by the browser itself."""
+    with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
+        session = app.extensions["sqlalchemy"].session
+        accounts.add_account(session, clock.utc_now(), "bea@example.org", "Bea", PASSWORD)
+        session.commit()
+        walk.go("/sign-in?next=/tools/participants?q=bea")
+        walk.fill(email="boss@example.org", password=PASSWORD)
+        walk.press("Sign in")
+        session.execute(update(AccountSession).values(confirmed_at=None))
+        session.commit()
+    walk.browser.find_element(By.LINK_TEXT, "Bea").click()
+    walk.fill(name="Beatrix", email="beatrix@example.org")
+    walk.press("Save")
+    walk.sees("Confirm that it is you")
+    walk.fill(**{"own-password": "not that one"})
+    walk.press("Continue")
+    walk.sees("That is not your password.")
+    walk.fill(**{"own-password": PASSWORD})
+    walk.press("Continue")
+    walk.sees("Beatrix is saved.")
+    walk.sees("no mail about this went to bea@example.org")
+    walk.press("Make them an administrator")
+    walk.sees("Beatrix is an administrator now")

@@ -1,0 +1,22 @@
+"""What refusals of pasted addresses name as the remedy, and how a test asks for one."""
+
+import pytest
+
+SCHOOL = "https://school.instructure.com/api/v1"
+LONG_LABEL = "a" * 64
+
+#: What a refusal names as the remedy.
+BEGIN_WITH_HTTPS = "must begin with https://"
+PLAIN_HTTP = "with https://"
+NO_PASSWORD = "Take the user name and password out"
+COPY_AGAIN = "Copy it again"
+ON_THE_INTERNET = "the address that Canvas has on the internet"
+LOOKS_LIKE = "looks like https://school.instructure.com"
+
+
+def refusal(read, *values: object) -> str:
+    """The sentence that the reader refuses with; anything but a ValueError is a failure."""
+    with pytest.raises(ValueError, match=r"^[A-Z].*\.$") as caught:
+        read(*values)
+    assert type(caught.value) is ValueError
+    return str(caught.value)
