@@ -61,6 +61,10 @@ def hold_pause(cause: str, tries: int) -> timedelta:
 LOOK_UP_AGAIN = timedelta(minutes=15)
 """The pause before a Canvas course that was not found, or takes nobody, is looked up again."""
 
+LOOK_AGAIN = timedelta(minutes=1)
+"""The pause before we look again what became of a request, or at a person, where Canvas failed at that. Nothing else
+about the person is sent before, so it is short."""
+
 LOOK_UP_FRESH = timedelta(days=1)
 """What we know of a Canvas course is looked up again when it is this old."""
 

@@ -129,7 +129,7 @@ def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) 
     theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
     nothing_out = ~exists().where(Request.connection_id == connection_id, theirs)
     found = select(Match.participant_id, Match.look_at).where(*owed, nothing_out).order_by(Match.look_at).limit(limit)
-    late = now + 2 * retry.LOOK_UP_AGAIN
+    late = now + 2 * retry.LOOK_AGAIN
     return [number for number, at in session.execute(found) if at is not None and (at <= now or at > late)]
 
 

@@ -41,7 +41,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
         yield from looks[out.kind](session, connection_id, root_id, out, now)
     except CanvasError as error:
         log.warning("What became of request %d is not known yet: %s We look again later.", request_id, error)
-        requests.put_off(session, request_id, now() + retry.LOOK_UP_AGAIN)
+        requests.put_off(session, request_id, now() + retry.LOOK_AGAIN)
         return
     requests.cross_out(session, request_id)
     if out.seat_id is not None:
@@ -50,7 +50,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
 
 def put_off_request(session: Session, request_id: int, now: datetime) -> None:
     """Look again later, since it failed in an unforeseen way."""
-    requests.put_off(session, request_id, now + retry.LOOK_UP_AGAIN)
+    requests.put_off(session, request_id, now + retry.LOOK_AGAIN)
 
 
 def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
@@ -155,7 +155,7 @@ def person_walk(session: Session, connection_id: int, participant_id: int, now: 
         return
     except CanvasError as error:
         log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, error)
-        matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_UP_AGAIN)
+        matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_AGAIN)
         return
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
@@ -167,4 +167,4 @@ def person_walk(session: Session, connection_id: int, participant_id: int, now: 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
     """Look again later, since it failed in an unforeseen way."""
-    matches.look_later(session, connection_id, participant_id, now + retry.LOOK_UP_AGAIN)
+    matches.look_later(session, connection_id, participant_id, now + retry.LOOK_AGAIN)

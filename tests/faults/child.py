@@ -26,6 +26,7 @@ HURRIED = {
         "LEASE",
         "FIRST_BACK_OFF",
         "LATE",
+        "LOOK_AGAIN",
         "RENEW_SECONDS",
         "GROW_SECONDS",
         "SHUTDOWN_SECONDS",

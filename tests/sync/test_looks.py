@@ -83,3 +83,21 @@ def test_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas
     office.later(minutes=3)
     office.deliver()
     assert [seat.cause for seat in office.seats()] == ["found_there"]
+
+
+def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas):
+    """Nothing about Kim is sent before it is known what became of the request."""
+    course = office.course("ART", "art")
+    canvas.faults(
+        {"match": f"POST /courses/{canvas.ids['course.art']}/", "times": 1, "fault": "reset", "when": "after"}
+    )
+    office.register(course, sis_user_id="K-100")
+    office.deliver()
+    office.withdraw(course, sis_user_id="K-100")
+    canvas.faults({"match": "GET /users/sis_user_id:K-100/", "times": 1, "fault": "status", "status": 500})
+    office.later(minutes=3)
+    office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    office.later(seconds=61)
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
