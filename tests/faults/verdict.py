@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from ascriptica_plugin.tables.canvas import Match, Request, Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 
 from .stage import IN, Key, Stage
@@ -41,7 +42,7 @@ def judge(stage: Stage) -> Verdict:
         elif at is not None and inside == (key in there) and not any(moment > at for moment in changed(key)):
             verdict.by_hand.append(f"{words}, by hand at {at:%H:%M:%S}.")
         else:
-            verdict.wrong.append(f"{words}; a hand: {at and f'{at:%H:%M:%S}'} {inside}.")
+            verdict.wrong.append(f"{words}; a hand: {at and f'{at:%H:%M:%S}'} {inside}. {_ledger_says(stage, email)}")
     states = {row["id"]: row["state"] for row in world["enrollments"]}
     for number in stage.hands.untouchable:
         if states[number] not in IN:
@@ -53,6 +54,28 @@ def judge(stage: Stage) -> Verdict:
     odd = {status: n for status, n in stage.answers.items() if status and status not in (302, 422) and status < 500}
     verdict.wrong += [f"{n} answers were {status}." for status, n in odd.items()]
     return verdict
+
+
+def _ledger_says(stage: Stage, email: str) -> str:
+    """What stands in the ledger about somebody for whom something is wrong; it decides nothing."""
+    session = stage.session
+    theirs = select(Seat).join(Seat.participant).where(Participant.email == email)
+    seats = [
+        f"seat {seat.canvas_course_id}/{seat.canvas_section_id}: version {seat.settled_version}/{seat.version}, "
+        f"{seat.cause} {seat.cause_scope} {seat.cause_detail or ''}, due {seat.due_at}, held {seat.held}"
+        for seat in session.scalars(theirs)
+    ]
+    matches = [
+        f"match: user {match.canvas_user_id}, {match.how}, {match.question}, doubted {match.doubted}"
+        for match in session.scalars(select(Match).join(Match.participant).where(Participant.email == email))
+    ]
+    about = select(Request).join(Participant, Participant.id == Request.participant_id)
+    requests = [
+        f"request: {out.kind} {out.address} until {out.until_at}, tries {out.tries}"
+        for out in session.scalars(about.where(Participant.email == email))
+    ]
+    session.rollback()
+    return "; ".join([*seats, *matches, *requests])
 
 
 def _wanted(stage: Stage):

@@ -467,3 +467,15 @@ def test_one_leaves_and_one_arrives_who_are_one_canvas_user(office, canvas, lost
         office.later(minutes=1)
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 3, "removed": 1}
+
+
+def test_two_places_in_one_canvas_course_are_two_enrollments_each_let_go_alone(office, canvas):
+    late = canvas.ids["section.art.late"]
+    one, two = office.course("ONE", "art", late), office.course("TWO", "art")
+    for course in (one, two):
+        office.register(course, sis_user_id="K-100")
+        office.deliver()
+    office.withdraw(one, sis_user_id="K-100")
+    office.deliver()
+    states = {row["section_id"] == late: row["state"] for row in canvas.read("world")["enrollments"]}
+    assert states == {True: "deleted", False: "active"}
