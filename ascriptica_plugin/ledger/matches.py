@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Executable, and_, exists, or_, select, upd
 from sqlalchemy.orm import Session
 
 from .. import retry
+from ..canvas.shapes import User
 from ..tables.canvas import Claim, Match, Request, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Participant
@@ -56,12 +57,16 @@ class Holder(NamedTuple):
     from_sis_user_id: str | None
     from_email: str | None
     doubted: bool
+    canvas_login: str | None
+    canvas_sis_user_id: str | None
 
-    @property
-    def may_yield(self) -> bool:
-        """Whether the match rests on something that the participant does not have any more."""
+    def may_yield(self, user: User) -> bool:
+        """Whether the match rests on something that the participant does not have any more, or Canvas gave the number
+        of the user whom they were to this one: then it came back from a backup."""
         rests_on = (self.from_sis_user_id, self.from_email)
-        return self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
+        is_stale = self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
+        was, now = (self.canvas_login, self.canvas_sis_user_id), (user.login_id, user.sis_user_id)
+        return is_stale or (None not in (self.canvas_login, user.login_id) and was != now)
 
 
 def holder(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> Holder | None:
@@ -76,12 +81,14 @@ def holder(session: Session, connection_id: int, canvas_user_id: int, participan
             Match.from_sis_user_id,
             Match.from_email,
             Match.doubted,
+            Match.canvas_login,
+            Match.canvas_sis_user_id,
         )
         .join(Participant, Participant.id == Match.participant_id)
         .where(Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id)
         .where(Match.participant_id != participant_id, ~Match.shared)
     ).first()
-    return Holder(*found) if found else None
+    return Holder._make(found) if found else None
 
 
 def forget(session: Session, connection_id: int, participant_id: int) -> None:

@@ -31,6 +31,9 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     `ours`: the drain's lease is still ours. Facts are stored in any case; seats are settled only if it is.
     """
     if not ours:
+        for task in tasks:
+            # It is not sent any more, and nobody may wait for an answer to it.
+            task.work.sends = None
         _compare_with_newer(session, connection_id, [task.work for task in tasks], now)
     store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]

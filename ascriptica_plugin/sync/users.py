@@ -127,7 +127,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
         raise _ask(work, "same_user", [user])
     holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
     if holder is not None:
-        if not (holder.may_yield and (yield from _yields(context, holder, user))):
+        if not (holder.may_yield(user) and (yield from _yields(context, holder, user))):
             raise _ask(work, "same_user", [user])
         work.yields.append(holder.participant_id)
     who = work.who

@@ -1,7 +1,10 @@
 """The lease: one worker, and what a frozen one may still do."""
 
+from sqlalchemy import select
+
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import lease
+from ascriptica_plugin.tables.canvas import Request
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import connection_of, during_the_first_call
@@ -92,6 +95,16 @@ def test_a_frozen_worker_s_refusal_hides_nobody_who_was_let_in_meanwhile(office,
     assert canvas.roster("art") == {"kim@example.org": "active"}
     withdraw_and_deliver(office, course_id)
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
+
+
+def test_a_worker_that_lost_the_lease_writes_down_nothing_that_it_does_not_send(office, canvas, monkeypatch):
+    """Everybody would wait for the answer to it."""
+    office.register(office.course("ART", "art"), "new")
+    office.session.commit()
+    during_the_first_call(office, monkeypatch, lambda: another_worker_takes_over(office), "search_users")
+    office.deliver()
+    assert canvas.who_is_in("art") == {"new@example.org"}
+    assert office.session.scalars(select(Request)).all() == []
 
 
 def test_only_one_worker_drains_a_connection(office):

@@ -54,6 +54,23 @@ def test_a_registration_after_canvas_was_restored_enrolls_nobody_else(office, ca
     assert canvas.who_is_in("bio") == {"new@example.org"}
 
 
+def test_who_has_the_number_of_somebody_else_since_a_restore_is_not_taken_for_them(office, canvas):
+    """Zed is found by his email, under the number of the user whom we had created for somebody else."""
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    canvas.snapshot()
+    office.register(art, "new")
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    canvas.hand("POST", "accounts/self/users", **{"user[name]": "Zed", "pseudonym[unique_id]": "zed@example.org"})
+    office.register(bio, "zed")
+    office.recheck()
+    office.settle()
+    assert [seat.cause for seat in office.seats()] == [None, None]
+    assert canvas.who_is_in("bio") == {"zed@example.org"}
+    assert canvas.who_is_in("art") == {"new@example.org"}
+
+
 def test_somebody_whom_a_restored_canvas_forgot_is_enrolled_again(office, canvas):
     """The office has the course read, and no hand did it, so nobody is asked."""  # D14
     art = office.course("ART", "art")
