@@ -68,19 +68,21 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             wanted["throttle"] = replace(options.throttle, **wanted["throttle"])
         admin = {name: wanted.pop(name) for name in ("token", "permissions", "lacking") if name in wanted}
         offset = float(wanted.pop("clock_offset_seconds", world.clock_offset_seconds))
-        next_id = int(wanted.pop("next_id", world.next_id))
+        # Left alone unless it is named: requests beside this one take ids, and none may be given out twice.
+        next_id = int(wanted.pop("next_id")) if "next_id" in wanted else None
         options = replace(options, **wanted)
         if admin.get("token", "active") not in TOKEN_STATES or options.denied_status not in (401, 403):
             raise ValueError("token is active, revoked or expired; denied_status is 401 or 403")
         with world.lock:
             _change_admin(world, admin)
-            traffic.options, world.clock_offset_seconds, world.next_id = options, offset, next_id
+            traffic.options, world.clock_offset_seconds = options, offset
+            world.next_id = world.next_id if next_id is None else next_id
             token = world.tokens[world.admin_token]
             return jsonify(
                 asdict(options)
                 | {
                     "clock_offset_seconds": offset,
-                    "next_id": next_id,
+                    "next_id": world.next_id,
                     "token": token.state,
                     "permissions": token.permissions,
                     "lacking": token.lacking,

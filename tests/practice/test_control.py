@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ascriptica_plugin.practice import create_practice_canvas, serve
+from ascriptica_plugin.practice import control, create_practice_canvas, serve
 
 from ..practice_canvas import Practice
 from ..processes import FLASK, REPOSITORY, free_port, until
@@ -114,3 +114,22 @@ def test_on_all_addresses_it_is_asked_by_the_one_that_was_used():
     with running(host="0.0.0.0") as (url, _):
         assert requests.get(f"{url}/practice/seed", timeout=5).ok
         assert requests.get(f"{url}/practice/seed", headers={"Host": "evil.example"}, timeout=5).status_code == 421
+
+
+def test_no_id_is_given_out_twice_while_options_are_set(canvas, monkeypatch):
+    """A user is made at the moment at which an option was read and is not set yet."""
+
+    def made(number: int) -> int:
+        return canvas.hand(
+            "POST", "accounts/self/users", **{"user[name]": "N", "pseudonym[unique_id]": f"n{number}@example.org"}
+        )["id"]
+
+    read, made_meanwhile = control.replace, []
+
+    def slowly(options, **wanted):
+        made_meanwhile.append(made(1))
+        return read(options, **wanted)
+
+    monkeypatch.setattr(control, "replace", slowly)
+    canvas.options(latency_seconds=0)
+    assert made(2) > made_meanwhile[0]
