@@ -13,7 +13,7 @@ from sqlalchemy import Table, and_, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ..tables.canvas import DEFAULT_SECTION, CanvasRow, Claim, Match, Request, Seat
 from ..tables.columns import change, upsert_into
 from . import claims
 
@@ -104,6 +104,12 @@ def left_by(session: Session, connection_id: int, seat_id: int) -> list[Known]:
     """The stored rows that the seat points to, or pointed to, or may have."""
     values = {"connection_id": connection_id, "seat_id": seat_id}
     return [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
+
+
+def is_of_a_section(session: Session, row: Known, seat_id: int) -> bool:
+    """Whether the row is the place of another seat that asked for its very section, and so not the course's default."""
+    asked_for = select(Seat.canvas_section_id).where(Seat.id == row.seat_id, Seat.id != seat_id)
+    return session.scalar(asked_for) not in (None, DEFAULT_SECTION)
 
 
 def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: int = 0) -> set[int]:

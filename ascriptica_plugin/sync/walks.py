@@ -62,9 +62,9 @@ def _is_there(context: Context, work: Work) -> Walk:
     if user_id is None:
         return False
     for row in rows.known_of_user(context.session, context.connection_id, user_id):
-        # What another seat points to is that one's place, for example in another section.
-        is_free = row.is_live and row.seat_id in (None, work.seat_id)
-        if not (is_free and work.fits(row.canvas_user_id, row.canvas_course_id, row.canvas_section_id)):
+        if not (row.is_live and work.fits(row.canvas_user_id, row.canvas_course_id, row.canvas_section_id)):
+            continue
+        if work.canvas_section_id == DEFAULT_SECTION and rows.is_of_a_section(context.session, row, work.seat_id):
             continue
         if not row.granted and row.seen_at < context.now() - retry.SEEN_LATELY:
             yield from endings.look_where_it_is(context, work, row)
