@@ -17,7 +17,7 @@ from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
 from .base import blueprint, for_everybody, for_participants, session, signed_in
 from .canvas_access import canvas_access
-from .forms import Confirmation
+from .forms.fields import Confirmation
 
 CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
 """Far more than anybody needs, and too few to fill the activity log or to keep Canvas busy."""

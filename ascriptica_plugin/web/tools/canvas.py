@@ -10,7 +10,7 @@ from ...office import answers, sis_questions
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
-from ..forms import Confirmation
+from ..forms.fields import Confirmation
 from .canvas_causes import groups_of
 from .canvas_people import STANDINGS, people
 from .canvas_users import HOW, answer_who

@@ -17,7 +17,7 @@ from ...sync import checking
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
 from ..base import blueprint, for_administrators, person, plugin, session, settings
-from ..forms import CancelCourseForm, CourseForm
+from ..forms.courses import CancelCourseForm, CourseForm
 from ..registering import course_or_404
 
 MANY = 20

@@ -14,7 +14,7 @@ from ...office.imports import file as csv_file
 from ...office.imports import header, run
 from ...tables.office import Import
 from ..base import blueprint, for_administrators, only_administrators, person, session
-from ..forms import ImportForm
+from ..forms.imports import ImportForm
 
 LARGEST = 5_000_000
 MOST_ROWS = 20_000

@@ -14,7 +14,8 @@ from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..canvas_access import canvas_access
-from ..forms import Confirmation, EraseForm, ParticipantForm
+from ..forms.fields import Confirmation
+from ..forms.people import EraseForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from .canvas_retry import release_and_report
 from .canvas_users import HOW, holders_of, matches_of

@@ -22,7 +22,7 @@ from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
 from ..canvas_access import CanvasAccess, canvas_access
-from ..forms import OnBehalfListForm, ParticipantForm
+from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import A_PAGE, page_asked_for, pages_of, start_of
 from ..registering import course_or_404
 from .canvas_people import of_course

@@ -14,7 +14,7 @@ from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association
 from ..base import blueprint, for_administrators, person, plugin, session, settings
-from ..forms import CourseSettingsForm
+from ..forms.settings import CourseSettingsForm
 
 
 @blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])

@@ -7,7 +7,7 @@ from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from ....office import people
-from ....web.forms import NO_CONTROLS, can_be_seen
+from ....web.forms.fields import NO_CONTROLS, can_be_seen
 from .. import passwords
 
 

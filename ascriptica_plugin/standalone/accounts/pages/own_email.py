@@ -10,7 +10,7 @@ from wtforms import EmailField, ValidationError
 from .... import clock
 from ....office.people import Person
 from ....web.base import for_participants
-from ....web.forms import Confirmation
+from ....web.forms.fields import Confirmation
 from .. import accounts, links
 from ..tries import EMAIL_MAILS
 from .base import begin, blueprint, by_mail, renew, session, too_many, unless_right, wait_for

@@ -1,0 +1,100 @@
+"""The forms about courses."""
+
+from flask_wtf import FlaskForm
+from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+
+from ...canvas import addresses
+from ..base import settings
+from .fields import NO_CONTROLS, ON_WITHDRAWAL, OfficeTimeField, PlacesField, can_be_seen, read, strip
+
+
+def _canvas_in_use() -> str | None:
+    connection = settings().connection
+    return connection.canvas_url if connection else None
+
+
+class CourseForm(FlaskForm):
+    code = StringField(
+        "Code",
+        filters=[strip],
+        description="Short and unique; it becomes part of the course's address.",
+        validators=[
+            InputRequired("Give the course a code."),
+            Length(max=40, message="Keep the code to 40 characters."),
+            Regexp(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", message="Use letters, digits, dots, dashes and underscores only."),
+        ],
+    )
+    title = StringField(
+        "Title",
+        filters=[strip],
+        validators=[
+            InputRequired("Give the course a title."),
+            Length(max=255, message="Keep the title to 255 characters."),
+            NO_CONTROLS,
+            can_be_seen("Give the course a visible title."),
+        ],
+    )
+    description = TextAreaField(
+        "Description",
+        filters=[lambda value: (value or "").replace("\x00", "")],
+        validators=[Length(max=20_000, message="Keep the description to 20,000 characters.")],
+    )
+    starts_at = OfficeTimeField("Starts")
+    ends_at = OfficeTimeField("Ends")
+    registration_opens_at = OfficeTimeField("Registration opens")
+    registration_closes_at = OfficeTimeField("Registration closes")
+    capacity = PlacesField(
+        "Places",
+        description="Leave blank for no limit.",
+        validators=[
+            Optional(),
+            NumberRange(0, 1_000_000, message="Enter how many people fit, or leave it blank for no limit."),
+        ],
+    )
+    canvas_course = StringField(
+        "Associated Canvas course",
+        filters=[strip],
+        description="The Canvas course's ID, its address, or sis_course_id: and its SIS ID. Blank: not in Canvas.",
+    )
+    canvas_section = StringField(
+        "Canvas section",
+        filters=[strip],
+        description="A section's ID, or sis_section_id: and its SIS ID. Blank: the course's default section.",
+    )
+
+    canvas_shown = HiddenField()
+    withdrawal = SelectField(
+        "When somebody withdraws",
+        choices=[SelectChoice("", "As in Course Settings"), *ON_WITHDRAWAL],
+        default="",
+    )
+
+    def validate_ends_at(self, field: Field) -> None:
+        if field.data and self.starts_at.data and field.data < self.starts_at.data:
+            raise ValidationError("The course can't end before it starts.")
+
+    def validate_registration_closes_at(self, field: Field) -> None:
+        if field.data and self.registration_opens_at.data and field.data < self.registration_opens_at.data:
+            raise ValidationError("Registration can't close before it opens.")
+
+    def validate_canvas_course(self, field: Field) -> None:
+        if field.data:
+            field.data = read(addresses.canvas_course, field.data, _canvas_in_use())
+            if len(field.data) > 300:
+                raise ValidationError("That is too long for a Canvas course's ID.")
+
+    def validate_canvas_section(self, field: Field) -> None:
+        if field.data and not self.canvas_course.data:
+            raise ValidationError("Name the Canvas course that the section belongs to.")
+        if field.data:
+            field.data = read(addresses.canvas_section, field.data, _canvas_in_use())
+            if len(field.data) > 300:
+                raise ValidationError("That is too long for a Canvas section's ID.")
+
+
+class CancelCourseForm(FlaskForm):
+    """Asks for the code before a course with many people is cancelled."""
+
+    code = StringField("Type the course's code", filters=[strip])

@@ -1,0 +1,99 @@
+"""Fields and validators that several forms have."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, StringField
+from wtforms.fields import DateTimeLocalField, SelectChoice
+from wtforms.validators import Optional, Regexp, ValidationError
+
+from ...office import people
+
+T = TypeVar("T")
+
+
+NO_CONTROLS = Regexp(
+    re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
+    message="Remove the line breaks and control characters.",
+)
+
+
+def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
+    """A validator for names and titles: at least one character is visible."""
+
+    def validate(form: FlaskForm, field: StringField) -> None:
+        if not people.shows(field.data):
+            raise ValidationError(message)
+
+    return validate
+
+
+def read(reader: Callable[..., T], *values: Any) -> T:
+    """Call `reader` with the values; the sentence of its ValueError becomes the field's error."""
+    try:
+        return reader(*values)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def strip(value: str | None) -> str | None:
+    return value.strip() if value else value
+
+
+ON_WITHDRAWAL = [
+    SelectChoice("delete", "Delete the enrollment: off the roster"),
+    SelectChoice("deactivate", "Deactivate it: on the roster, no access"),
+    SelectChoice("conclude", "Conclude it: they can still read"),
+]
+
+
+class OfficeTimeField(DateTimeLocalField):
+    """A date and time in the office's time zone; `data` is in UTC."""
+
+    data: datetime | None
+
+    def __init__(self, label: str, **kwargs: Any):
+        super().__init__(label, format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], validators=[Optional()], **kwargs)
+
+    @property
+    def _clock(self) -> ZoneInfo:
+        return current_app.extensions["ascriptica"].timezone
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return " ".join(self.raw_data)
+        return self.data.astimezone(self._clock).strftime("%Y-%m-%dT%H:%M") if self.data else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+            if self.data:
+                self.data = self.data.replace(tzinfo=self._clock).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.data = None
+            raise ValueError("Enter a date and a time, such as 2027-03-01T09:00.") from None
+
+
+class PlacesField(IntegerField):
+    """A number of people, or nothing."""
+
+    data: int | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata([value.strip() for value in valuelist])
+        except ValueError:
+            raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
+        if self.data is not None and abs(self.data) >= 2**31:
+            # NumberRange would turn it into a float, which can overflow.
+            self.data = None
+            raise ValueError("Enter how many people fit, or leave it blank for no limit.")
+
+
+class Confirmation(FlaskForm):
+    """Only the CSRF token: for buttons."""

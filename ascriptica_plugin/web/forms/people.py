@@ -1,0 +1,70 @@
+"""The forms about people: registering a list of them, correcting one, erasing one."""
+
+from collections.abc import Callable
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, Form, StringField, TextAreaField
+from wtforms.validators import ValidationError
+
+from ...office import people, sis_ids
+from ...office.pasted_list import PastedLine, TooMany, lines_of, read_people
+from .fields import read, strip
+
+
+class PeopleListField(TextAreaField):
+    """One person per line, or several as a mail program writes them; `lines` are the people that were read."""
+
+    lines: list[PastedLine] = []
+
+    def pre_validate(self, form: Form) -> None:
+        typed = lines_of(self.data or "")
+        if not typed:
+            raise ValidationError("Paste at least one email address.")
+        try:
+            self.lines = read_people(typed)
+        except TooMany as reason:
+            raise ValidationError(str(reason)) from None
+        if not self.lines:
+            raise ValidationError("Paste at least one email address.")
+
+
+class OnBehalfListForm(FlaskForm):
+    """A pasted list of people whom the office registers."""
+
+    people = PeopleListField(
+        "One person per line",
+        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>. "
+        "Columns of a spreadsheet and the recipients of a mail work, too.",
+    )
+
+
+class ParticipantForm(FlaskForm):
+    """A participant's data. An unchanged value is not validated, since it may come from the host."""
+
+    name = StringField("Name", filters=[strip])
+    email = StringField("Email", filters=[strip])
+    sis_user_id = StringField(
+        "SIS ID",
+        filters=[lambda value: (value or "").strip() or None],
+        description="The person's ID in Canvas's SIS data. With it, Canvas finds them whatever their email is.",
+    )
+
+    def validate_name(self, field: Field) -> None:
+        self._read_if_changed(field, people.read_name)
+
+    def validate_email(self, field: Field) -> None:
+        self._read_if_changed(field, people.read_email)
+
+    def validate_sis_user_id(self, field: Field) -> None:
+        self._read_if_changed(field, sis_ids.read_sis_user_id)
+
+    def _read_if_changed(self, field: Field, reader: Callable[[str], str | None]) -> None:
+        if field.object_data is None or field.data != field.object_data:
+            field.data = read(reader, field.data or "")
+
+
+class EraseForm(FlaskForm):
+    """Asks for the name before a participant is erased."""
+
+    end_access = BooleanField("End their access to Canvas", default=True)
+    name = StringField("Type the participant's name", filters=[strip])

@@ -1,0 +1,72 @@
+"""The form of Course Settings."""
+
+import re
+from functools import partial
+from typing import Any
+
+from flask import current_app
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, Form, PasswordField, SelectField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import ValidationError
+
+from ...canvas import addresses
+from .fields import ON_WITHDRAWAL, read, strip
+
+
+class CanvasURLField(StringField):
+    """Turns any address of a Canvas into its web service URL.
+
+    `tidied_from` is what was typed, without anything after a ? or #, since that may be a secret.
+    """
+
+    data: Any  # what was typed; a str once valid
+    tidied_from: str | None = None
+
+    def pre_validate(self, form: Form) -> None:
+        typed = self.data or ""
+        allow_private = current_app.extensions["ascriptica"].canvases.allow_private
+        self.data = read(partial(addresses.canvas_url, allow_private=allow_private), typed)
+        if self.data != typed:
+            self.tidied_from = re.split("[?#]", typed, maxsplit=1)[0]
+
+
+class CanvasRootIDField(StringField):
+    """A number, or an account's address in the Canvas of the form's URL; `data` is an int once valid."""
+
+    data: Any
+
+    def pre_validate(self, form: Form) -> None:
+        there = None if form.canvas_url.errors else form.canvas_url.data
+        self.data = read(addresses.canvas_account, str(self.data or ""), there)
+
+
+class CourseSettingsForm(FlaskForm):
+    display_canvas = BooleanField("Display Canvas")
+    canvas_url = CanvasURLField("Canvas web service URL")
+    canvas_token = PasswordField("Canvas web service token", filters=[strip])
+    canvas_root_id = CanvasRootIDField("Canvas root ID")
+    missing_users = SelectField(
+        "People without a Canvas user",
+        choices=[
+            SelectChoice("create", "Create a Canvas user for them"),
+            SelectChoice("wait", "Let them wait for the office"),
+        ],
+    )
+    enroll = SelectField(
+        "Enroll people",
+        choices=[
+            SelectChoice("active", "At once"),
+            SelectChoice("invited", "By invitation, which they accept in Canvas"),
+        ],
+    )
+    canvas_mail = SelectField(
+        "When somebody is enrolled, Canvas",
+        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],
+    )
+    on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
+
+    def validate_canvas_token(self, field: Field) -> None:
+        token = field.data or ""
+        if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
+            raise ValidationError("That is not a Canvas token. A token has letters, digits and a ~, and no spaces.")
