@@ -70,10 +70,13 @@ def rotate(session: Session, keys: MultiFernet, secrets: Secrets) -> Rotated:
 
 def _tokens(session: Session) -> Iterable[tuple[Any, str, str]]:
     for connection in session.scalars(select(Connection).order_by(Connection.id).with_for_update()).all():
-        yield connection, "token", connection.canvas_url
+        for column in ("token", "client_secret", "refresh_token"):
+            if getattr(connection, column) is not None:
+                yield connection, column, connection.canvas_url
     settings = session.scalars(select(Settings).with_for_update()).one()
-    if settings.draft_token is not None:
-        yield settings, "draft_token", settings.draft_url or ""
+    for column in ("draft_token", "draft_client_secret", "draft_refresh_token"):
+        if getattr(settings, column) is not None:
+            yield settings, column, settings.draft_url or ""
 
 
 TOKENS = Secrets("token", "tokens", "paste it again in Course Settings", _tokens)

@@ -82,9 +82,15 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         "oldest_due_seconds": max(0.0, (now - oldest).total_seconds()) if oldest else None,
         "connection": state,
         "hold": connection.hold_cause if connection else None,
+        "canvas_key": connection.key_kind if connection else "token",
+        "token_expires_at": _iso(connection.token_expires_at) if connection else None,
         "waits_for": _waits_for(session, connection, oldest, now) if connection and state != "off" else None,
         "worker_seen_seconds": max(0.0, (now - max(seen)).total_seconds()) if seen else None,
     }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def is_throttled(connection: Connection, now: datetime) -> bool:

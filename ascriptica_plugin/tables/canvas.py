@@ -31,6 +31,12 @@ class Connection(Base):
     Canvas has accepted `token`. `hold_*` stops all calls at once. `throttled_at` is when Canvas last asked us to slow
     down. From `restored_at` until every Canvas course was read again, no enrollment is ended, since Canvas came back
     from a backup. `drain_*` is the lease by which only one worker talks to this Canvas.
+
+    `key_kind`: token (pasted) or developer_key. Canvas ends a pasted token at `token_expires_at`; None: never, unless
+    `token_end_known` is false, when Canvas did not say; it was asked at `token_end_asked_at`. A developer key has
+    `client_*` and `refresh_token` (None: Canvas refuses it), with which `token` is replaced from `refresh_at` on, by
+    the process that has `refreshing_until_at`. `cuts_includes`: the key lacks Allow Include Parameters, so Canvas
+    leaves emails out of lists. `proof`: what a round-trip proof has enrolled and not yet removed.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -46,6 +52,19 @@ class Connection(Base):
     missing_permissions: Mapped[str] = mapped_column(Text, default="")
     last_worked_at: Mapped[datetime | None]
 
+    key_kind: Mapped[str] = mapped_column(String(20), default="token", server_default="token")
+    token_expires_at: Mapped[datetime | None]
+    token_end_known: Mapped[bool] = mapped_column(default=False, server_default=false())
+    token_end_asked_at: Mapped[datetime | None]
+    client_id: Mapped[str | None] = mapped_column(String(100))
+    client_secret: Mapped[Sealed | None] = mapped_column(SealedColumn)
+    refresh_token: Mapped[Sealed | None] = mapped_column(SealedColumn)
+    refresh_at: Mapped[datetime | None]
+    refresh_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    refreshing_until_at: Mapped[datetime | None]
+    cuts_includes: Mapped[bool] = mapped_column(default=False, server_default=false())
+    proof: Mapped[dict | None] = mapped_column(JSON)
+
     hold_cause: Mapped[str | None] = mapped_column(String(40))
     hold_detail: Mapped[str | None] = mapped_column(Text)
     hold_since_at: Mapped[datetime | None]
@@ -60,6 +79,9 @@ class Connection(Base):
 
 class Settings(Base):
     """Course Settings: one row. `draft_*` is what an admin typed that Canvas has not confirmed yet.
+
+    A drafted developer key has no token until an administrator approved it in Canvas. `draft_state` is the digest of
+    the state that the way to Canvas carried, until it is back.
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
     enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
@@ -85,6 +107,12 @@ class Settings(Base):
     draft_token: Mapped[Sealed | None] = mapped_column(SealedColumn)
     draft_problem: Mapped[str | None] = mapped_column(Text)
     draft_check_at: Mapped[datetime | None]
+    draft_key_kind: Mapped[str] = mapped_column(String(20), default="token", server_default="token")
+    draft_client_id: Mapped[str | None] = mapped_column(String(100))
+    draft_client_secret: Mapped[Sealed | None] = mapped_column(SealedColumn)
+    draft_refresh_token: Mapped[Sealed | None] = mapped_column(SealedColumn)
+    draft_refresh_at: Mapped[datetime | None]
+    draft_state: Mapped[str | None] = mapped_column(String(64))
 
     connection: Mapped[Connection | None] = relationship()
 

@@ -44,6 +44,8 @@ def test_canvas_down_holds_all_counts_nothing_and_heals_by_itself(office, canvas
         "hold": None,
         "waits_for": None,
         "worker_seen_seconds": None,
+        "canvas_key": "token",
+        "token_expires_at": None,
     }
 
 

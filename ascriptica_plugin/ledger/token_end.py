@@ -1,0 +1,26 @@
+"""When the pasted token ends, and how soon the office is warned."""
+
+from datetime import datetime, timedelta
+
+from ..tables.canvas import Connection
+
+WARNING_DAYS = (14, 7, 2)
+"""A warning begins so many days before the end; a mail is sent at each."""
+
+
+def days_left(connection: Connection, now: datetime) -> int | None:
+    """The whole days that the token still works, 0 on the last one and after; None if it has no end that we know of.
+
+    A developer key renews itself, so it has none.
+    """
+    if connection.token_expires_at is None or connection.key_kind != "token":
+        return None
+    return max(0, (connection.token_expires_at - now) // timedelta(days=1))
+
+
+def warned_of(connection: Connection, now: datetime) -> int | None:
+    """Which of WARNING_DAYS the token's end has come closest to, None if it is farther off than all of them."""
+    left = days_left(connection, now)
+    if left is None:
+        return None
+    return min((days for days in WARNING_DAYS if left < days), default=None)
