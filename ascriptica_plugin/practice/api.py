@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from .calls import Call, presented_token, read_params
 from .records import Token
 from .rules import Denied, NotFound, Refused
+from .rules_imports import carry_out_due
 from .world import ADMIN_USER_ID, World
 
 NOT_FOUND = {"errors": [{"message": "The specified resource does not exist."}]}
@@ -78,6 +79,7 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
             try:
                 params = read_params(request)
                 with world.lock:
+                    carry_out_due(world)
                     if "practice.hand" in request.environ:
                         caller = Token(world.admin_token, ADMIN_USER_ID)
                     else:

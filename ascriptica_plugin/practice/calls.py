@@ -20,6 +20,9 @@ from .world import SortKey, World
 
 Row = TypeVar("Row")
 
+FILES = ("text/csv", "text/plain", "application/zip", "application/octet-stream")
+"""What a body that is a file is sent as (sis_imports_api_controller.rb)."""
+
 
 class Params(dict[str, list[str]]):
     """Query and body together, as in Rails: `a[b]` is a key in a group, `a[]` an item of a list."""
@@ -55,6 +58,8 @@ def read_params(request: Request) -> Params:
                 raise Refused({"errors": [{"message": "Invalid JSON"}]}) from None
     elif request.mimetype == "multipart/form-data":
         pairs += request.form.items(multi=True)
+    elif request.mimetype in FILES:
+        """The body is a file."""
     else:
         pairs += query_pairs(request.get_data(as_text=True))
     params = Params()

@@ -13,13 +13,15 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from .calls import presented_token
-from .records import ENROLLMENT_STATES, PERMISSIONS
+from .records import ENROLLMENT_STATES, PERMISSIONS, as_time
 from .rules_enrollments import set_state
+from .rules_imports import carry_out_due
 from .seed import PARTS, sow
 from .traffic import Throttle, Traffic
 from .world import World
 
 TOKEN_STATES = ("active", "revoked", "expired")
+IMPORTS = ("on", "off", "stuck")
 
 
 def mount(app: Flask, world: World, traffic: Traffic) -> None:
@@ -44,6 +46,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         throttle = {name: value for name, value in given.get("throttle", {}).items() if name in PARTS["throttle"]}
         traffic.settle()
         world.clock_offset_seconds = 0
+        world.imports_are, world.import_seconds = "on", 0.0
         with world.lock:
             world.clear()
             outcome = sow(world, given)
@@ -60,7 +63,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         """Change the options that are named. Returns all options.
 
         `token`, `permissions` and `lacking` are the admin's; `lacking`: {course id: permissions missing there}.
-        `next_id`: the id that the next row gets, such as one above 2^53.
+        `next_id`: the id that the next row gets, such as one above 2^53. `imports`: on, off, or stuck, where none ends;
+        `import_seconds`: how long each takes.
         """
         wanted = dict(request.get_json())
         options = traffic.options
@@ -68,6 +72,10 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             wanted["throttle"] = replace(options.throttle, **wanted["throttle"])
         admin = {name: wanted.pop(name) for name in ("token", "permissions", "lacking") if name in wanted}
         offset = float(wanted.pop("clock_offset_seconds", world.clock_offset_seconds))
+        imports = wanted.pop("imports", world.imports_are)
+        import_seconds = float(wanted.pop("import_seconds", world.import_seconds))
+        if imports not in IMPORTS:
+            raise ValueError(f"imports is one of {', '.join(IMPORTS)}")
         # Left alone unless it is named: requests beside this one take ids, and none may be given out twice.
         next_id = int(wanted.pop("next_id")) if "next_id" in wanted else None
         options = replace(options, **wanted)
@@ -76,6 +84,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         with world.lock:
             _change_admin(world, admin)
             traffic.options, world.clock_offset_seconds = options, offset
+            world.imports_are, world.import_seconds = imports, import_seconds
             world.next_id = world.next_id if next_id is None else next_id
             token = world.tokens[world.admin_token]
             return jsonify(
@@ -83,6 +92,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
                 | {
                     "clock_offset_seconds": offset,
                     "next_id": world.next_id,
+                    "imports": imports,
+                    "import_seconds": import_seconds,
                     "token": token.state,
                     "permissions": token.permissions,
                     "lacking": token.lacking,
@@ -105,13 +116,33 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/enrollments/<int:row_id>")
     def change_enrollment(row_id: int) -> Any:
-        """Change an enrollment's `state`, also as no call of Canvas's API can."""
-        state = request.get_json()["state"]
-        if state not in ENROLLMENT_STATES:
-            raise ValueError(f"state is one of {', '.join(ENROLLMENT_STATES)}")
+        """Change an enrollment's `state`, also as no call of Canvas's API can; or its `scores` and `last_activity_at`,
+        as its person's and teachers' work does."""
+        wanted = request.get_json()
+        if not wanted.keys() & {"state", "scores", "last_activity_at"}:
+            raise ValueError("name a state, scores or last_activity_at")
         with world.lock:
-            set_state(world, world.enrollments[row_id], state)
+            row = world.enrollments[row_id]
+            state = wanted.get("state", row.workflow_state)
+            if state not in ENROLLMENT_STATES:
+                raise ValueError(f"state is one of {', '.join(ENROLLMENT_STATES)}")
+            if "state" in wanted:
+                set_state(world, row, state)
+            row.scores = dict(wanted.get("scores", row.scores))
+            row.last_activity_at = as_time(wanted.get("last_activity_at")) or row.last_activity_at
+            world.changed()
         return jsonify(id=row_id, state=state)
+
+    @control.post("/courses/<int:course_id>/modules")
+    def change_modules(course_id: int) -> Any:
+        """How many `requirements` the course's modules have, and how many a user has `met`: {user id: n}."""
+        wanted = request.get_json()
+        with world.lock:
+            course = world.courses[course_id]
+            course.requirements = int(wanted.get("requirements", course.requirements))
+            course.met |= {str(user): (int(many), world.now()) for user, many in wanted.get("met", {}).items()}
+            world.changed()
+        return jsonify(id=course_id, requirements=course.requirements)
 
     @control.get("/faults")
     def faults() -> Any:
@@ -141,6 +172,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
     def show_world() -> Any:
         """All users and enrollments, in any state."""
         with world.lock:
+            carry_out_due(world)
             return jsonify(_world_json(world))
 
     @control.errorhandler(ValueError)

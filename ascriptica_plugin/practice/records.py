@@ -30,6 +30,7 @@ PERMISSIONS = frozenset(
         "manage_account_settings",
         "manage_course_content_edit",
         "manage_courses_admin",
+        "manage_grades",
         "manage_sections_add",
         "manage_sections_delete",
         "manage_sections_edit",
@@ -41,6 +42,7 @@ PERMISSIONS = frozenset(
         "read_email_addresses",
         "read_roster",
         "read_sis",
+        "view_all_grades",
         "view_user_logins",
     ]
 )
@@ -100,6 +102,9 @@ class Login:
 
 @dataclass(slots=True)
 class Course:
+    """`requirements` counts those of its modules; `met`: the id of a user, as a text → how many they have met, and when
+    they met the last one."""
+
     id: int
     name: str
     account_id: int
@@ -115,6 +120,8 @@ class Course:
     term_end_at: str | None = None
     template: bool = False
     blueprint: bool = False
+    requirements: int = 0
+    met: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -151,6 +158,9 @@ class Enrollment:
     start_at: str | None = None
     end_at: str | None = None
     sis_import_id: int | None = None
+    last_activity_at: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    """Of the posted work, in percent: `current`, `final` and `override`."""
 
     @property
     def key(self) -> tuple[int, int, str, int | None, int]:
@@ -172,3 +182,21 @@ class Token:
     expired_at: str | None = None
     permissions: list[str] = field(default_factory=lambda: sorted(PERMISSIONS))
     lacking: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SISImport:
+    """A file that was handed in, and what became of it. `takes_seconds` from its start to its end."""
+
+    id: int
+    created_at: str
+    user_id: int
+    file: str
+    takes_seconds: float
+    workflow_state: str = "created"
+    started_at: str | None = None
+    ended_at: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    changes: dict[str, int] = field(default_factory=dict)
+    warnings: list[tuple[int, str]] = field(default_factory=list)
+    """The number of the line, the header's being 1, and the sentence."""

@@ -25,9 +25,10 @@ PARTS = {
         "restrict_enrollments_to_course_dates",
         "term_end_at",
         "sections",
+        "modules",
     },
     "sections": {"name", "sis_section_id", "end_at", "restrict_enrollments_to_section_dates", "deleted"},
-    "enrollments": {"user", "course", "section", "type", "state"},
+    "enrollments": {"user", "course", "section", "type", "state", "scores", "last_activity_at"},
     "token": {"permissions", "without", "state", "user", "lacking"},
     "throttle": {"enabled", "hwm", "status"},
 }
@@ -114,6 +115,11 @@ class _Seeds:
             term_end_at=as_time(values.get("term_end_at")),
             template=bool(values.get("template")),
             blueprint=bool(values.get("blueprint")),
+            requirements=values.get("modules", {}).get("requirements", 0),
+            met={
+                str(self.ids[f"user.{user}"]): (many, world.now())
+                for user, many in values.get("modules", {}).get("met", {}).items()
+            },
         )
         world.add(course)
         self.ids[f"course.{name}"] = course.id
@@ -142,6 +148,8 @@ class _Seeds:
             values.get("state", "active"),
             now,
             now,
+            last_activity_at=as_time(values.get("last_activity_at")),
+            scores=dict(values.get("scores", {})),
         )
         world.add(row)
         self.ids[f"enrollment.{name}"] = row.id

@@ -8,14 +8,14 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from . import api, control, pages, routes_courses, routes_enrollments, routes_users
+from . import api, control, pages, routes_courses, routes_enrollments, routes_imports, routes_results, routes_users
 from .seed import EXAMPLE, sow
 from .traffic import Traffic
 from .wire import PracticeServer
 from .world import World
 
 #: The modules that fill `api.ROUTES`.
-ROUTES = (routes_users, routes_courses, routes_enrollments)
+ROUTES = (routes_users, routes_courses, routes_enrollments, routes_imports, routes_results)
 
 
 class IdConverter(BaseConverter):

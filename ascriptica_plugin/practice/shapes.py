@@ -143,6 +143,18 @@ def section_json(world: World, caller: Token, section: Section) -> Json:
     return shape
 
 
+def _scores(caller: Token, course: Course, row: Enrollment) -> Json:
+    """An override stands beside what was computed, and is there only if it was set (lib/api/v1/user.rb)."""
+    if not may(caller, "manage_grades", "view_all_grades", course=course):
+        return {}
+    kinds = ("current", "final", "unposted_current", "unposted_final")
+    scores: Json = {f"{kind}_grade": None for kind in kinds}
+    scores |= {f"{kind}_score": row.scores.get(kind.removeprefix("unposted_")) for kind in kinds}
+    if "override" in row.scores:
+        scores |= {"override_score": row.scores["override"], "override_grade": None}
+    return scores
+
+
 def enrollment_json(world: World, caller: Token, row: Enrollment, site: str, with_user: bool = False) -> Json:
     """An enrollment; in a deleted section its state is shown as deleted (enrollments_api_spec.rb)."""
     course, section = world.courses[row.course_id], world.sections[row.course_section_id]
@@ -163,14 +175,13 @@ def enrollment_json(world: World, caller: Token, row: Enrollment, site: str, wit
         "enrollment_state": "deleted" if section.workflow_state == "deleted" else row.workflow_state,
         "role": row.type,
         "role_id": ROLE_IDS[row.type],
-        "last_activity_at": None,
+        "last_activity_at": row.last_activity_at,
         "last_attended_at": None,
         "total_activity_time": 0,
         "html_url": f"{page}/users/{row.user_id}",
     }
     if row.type == "StudentEnrollment":
-        scores = dict.fromkeys(("current_grade", "current_score", "final_grade", "final_score"))
-        shape["grades"] = {"html_url": f"{page}/grades/{row.user_id}", **scores}
+        shape["grades"] = {"html_url": f"{page}/grades/{row.user_id}", **_scores(caller, course, row)}
     if sees_sis(caller):
         login = world.login_of(world.users[row.user_id])
         shape |= {

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, Token, User, sortable
+from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, SISImport, Token, User, sortable
 
 SortKey = tuple[str, str, int]
 
@@ -34,6 +34,7 @@ KINDS = {
     "courses": Course,
     "sections": Section,
     "enrollments": Enrollment,
+    "imports": SISImport,
     "tokens": Token,
 }
 
@@ -50,6 +51,7 @@ class World:
         self.data_file = data_file
         self.root_account_id = ROOT_ACCOUNT_ID
         self.clock_offset_seconds = 0.0
+        self.imports_are, self.import_seconds = "on", 0.0
         self.next_id = FIRST_FREE_ID
         self.changes = 0
         self._kept_changes = 0
@@ -68,6 +70,7 @@ class World:
         self.courses: dict[int, Course] = {}
         self.sections: dict[int, Section] = {}
         self.enrollments: dict[int, Enrollment] = {}
+        self.imports: dict[int, SISImport] = {}
         self.tokens: dict[str, Token] = {}
         self.mails = 0
         self.snapshot: str | None = None
@@ -93,7 +96,7 @@ class World:
 
     # Rows
 
-    def add(self, row: Account | User | Login | Course | Section | Enrollment | Token) -> None:
+    def add(self, row: Account | User | Login | Course | Section | Enrollment | SISImport | Token) -> None:
         """Add a new row, which has its id already."""
         self.changes += 1
         match row:
@@ -114,6 +117,8 @@ class World:
             case Enrollment():
                 self.enrollments[row.id] = row
                 self.index_enrollment(row)
+            case SISImport():
+                self.imports[row.id] = row
             case Token():
                 self.tokens[row.value] = row
 
@@ -282,7 +287,7 @@ class World:
             getattr(self, kind).clear()
             if kind == "users":
                 self._empty_indexes()
-            for row in kept[kind]:
+            for row in kept.get(kind, ()):
                 self.add(record(**row))
         # A token given at the start replaces the admin's stored one.
         if self.admin_token != kept["admin_token"]:
