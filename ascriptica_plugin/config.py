@@ -128,6 +128,12 @@ def _days(typed: str | int) -> timedelta:
     return timedelta(days=int(typed))
 
 
+def _metrics_token(typed: str | None) -> str | None:
+    if typed and len(typed) < 16:
+        raise ValueError("ASCRIPTICA_METRICS_TOKEN must have at least 16 characters, so that nobody can guess it.")
+    return typed or None
+
+
 def _proxies(typed: str | int) -> int:
     if not str(typed).isdecimal():
         raise ValueError("ASCRIPTICA_PROXIES must be the number of proxies in front of this site, such as 1.")
@@ -218,6 +224,7 @@ PLUGIN = (
     Setting("ASCRIPTICA_CANVAS_CA_FILE", None, _ca_file),
     Setting("ASCRIPTICA_TIMEZONE", "UTC", _timezone),
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
+    Setting("ASCRIPTICA_METRICS_TOKEN", None, _metrics_token),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),
     Setting("ASCRIPTICA_PAGES", ALL_PAGES, _pages),
     Setting("ASCRIPTICA_BRAND", "Ascriptica", str),

@@ -105,6 +105,9 @@ SHUTDOWN_SECONDS = 7
 PAUSE_SECONDS = 3
 """How often the worker looks for work, whether or not the bell rang."""
 
+COUNT_SECONDS = 5
+"""How often a worker stores what it has counted."""
+
 STANDBY_SECONDS = 0.5
 """How often it looks while another worker is at it, so that it takes over within a second of the other one's end."""
 

@@ -1,6 +1,10 @@
 """flask ascriptica ...: exit codes and what is printed."""
 
 import json
+from datetime import timedelta
+
+from ascriptica_plugin import clock
+from ascriptica_plugin.worker import jobs, rounds
 
 from .office_at_work import in_use, make_app
 
@@ -28,3 +32,18 @@ def test_status_is_told_to_programs(ringing, canvas):
     assert told["connection"] == "ok"
     assert told["oldest_due_seconds"] >= 0
     assert told["worker_seen_seconds"] is None
+
+
+def test_a_worker_that_looks_for_work_is_healthy_without_redis(app):
+    """Every drain that ends counts, also one that finds nothing; one that hangs does not."""
+    runner, tally = app.test_cli_runner(), app.extensions["ascriptica"].canvases.tally
+    unseen = runner.invoke(args=["ascriptica", "worker-health"])
+    assert (unseen.exit_code, unseen.output.partition(".")[0]) == (1, "No worker was seen")
+    jobs.deliver(app)
+    rounds.count(app)
+    seen = runner.invoke(args=["ascriptica", "worker-health"])
+    assert (seen.exit_code, seen.output.startswith("A worker was seen")) == (0, True)
+    tally.looked_at = clock.utc_now() - timedelta(seconds=61)
+    rounds.count(app)
+    late = runner.invoke(args=["ascriptica", "worker-health"])
+    assert (late.exit_code, late.output.startswith("The last worker was seen 61 s ago")) == (1, True)

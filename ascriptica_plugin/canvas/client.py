@@ -5,10 +5,11 @@ check of where the connection really goes. Facts about Canvas name their source 
 brackets.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -37,12 +38,21 @@ EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed",
 MAX_PAGES = 20
 
 
+class Watcher(Protocol):
+    """Is notified of every call, in the thread that makes it."""
+
+    def begin(self) -> None: ...
+
+    def end(self, call: str, result: str, seconds: float) -> None:
+        """`call` is as `call_of` names it; `result` is "ok" or the name of the `CanvasError`."""
+
+
 class CanvasClient:
     """One Canvas, one token, one pool of connections; safe to call from several threads at once.
 
     `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
     `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
-    None: the usual ones. Every method may raise any `CanvasError`.
+    None: the usual ones. `watcher` is notified of every call. Every method may raise any `CanvasError`.
     """
 
     def __init__(
@@ -55,10 +65,12 @@ class CanvasClient:
         timeout_seconds: float = 10,
         deadline_seconds: float = 30,
         flight: int = 10,
+        watcher: Watcher | None = None,
     ):
         self.url = url
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
+        self._watcher = watcher
         self._clock: tuple[datetime, float] | None = None
         self._answers = Answers(token)
         self._session = Session()
@@ -275,6 +287,21 @@ class CanvasClient:
     def _exchange(
         self, method: str, path: str, values: dict[str, Any] | None, seconds: float
     ) -> tuple[requests.Response, Any]:
+        if self._watcher is None:
+            return self._send(method, path, values, seconds)
+        began, result = time.monotonic(), "ok"
+        self._watcher.begin()
+        try:
+            return self._send(method, path, values, seconds)
+        except Exception as error:
+            result = type(error).__name__
+            raise
+        finally:
+            self._watcher.end(call_of(method, path), result, time.monotonic() - began)
+
+    def _send(
+        self, method: str, path: str, values: dict[str, Any] | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
         with Deadline(seconds) as deadline:
             try:
                 response = self._session.request(
@@ -309,3 +336,9 @@ class CanvasClient:
 
 def _path_id(value: int | str) -> str:
     return quote(str(value), safe=":")
+
+
+def call_of(method: str, path: str) -> str:
+    """A call without what it is about, such as `GET users/:id/enrollments`. Its words are those of Canvas's routes."""
+    parts = path.partition("?")[0].split("/")
+    return f"{method} {'/'.join(part if re.fullmatch('[a-z_]+', part) else ':id' for part in parts)}"

@@ -42,7 +42,7 @@ class _Group(AppGroup):
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = _Group("ascriptica", help="Turn registrations into Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, recheck, check, rotate_keys, practice_canvas):
+    for command in (upgrade, worker, import_file, status, recheck, check, worker_health, rotate_keys, practice_canvas):
         group.add_command(command)
     return group
 
@@ -147,7 +147,7 @@ def status(as_json: bool) -> None:
     if found["oldest_due_seconds"] is not None:
         click.echo(f"The oldest has been due for {found['oldest_due_seconds']:.0f} s.")
     if found["worker_seen_seconds"] is None:
-        click.echo("No worker was seen. Without Redis a worker is seen only while it delivers.")
+        click.echo("No worker was seen.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
 
@@ -187,6 +187,25 @@ def check(context: click.Context, deploy: bool) -> None:
     for name, wrong in found:
         click.echo(f"{name + ':':<13}{wrong or 'OK'}")
     context.exit(1 if any(wrong for _, wrong in found) else 0)
+
+
+@click.command("worker-health")
+@click.pass_context
+@with_appcontext
+def worker_health(context: click.Context) -> None:
+    """Check that a worker has listened, looked for work or drained within a minute; for systemd and containers.
+
+    Exit code 0: one has; 1: none has.
+    """
+    session = current_app.extensions["sqlalchemy"].session
+    heard_at = current_app.extensions["ascriptica"].bell.heard_at()
+    seen_at = standing.worker_seen_at(session, load_settings(session), heard_at)
+    seconds = (clock.utc_now() - seen_at).total_seconds() if seen_at else None
+    if seconds is None or seconds > self_check.SEEN.total_seconds():
+        when = "No worker was seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
+        click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its log says what stops it.")
+        context.exit(1)
+    click.echo(f"A worker was seen {max(0, seconds):.0f} s ago.")
 
 
 @click.command("rotate-keys")

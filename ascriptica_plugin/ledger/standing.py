@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Connection, Seat, Settings
-from . import due
+from . import due, measures
 from .causes import CAUSES
 
 STANDS_STILL = timedelta(minutes=1)
@@ -48,7 +48,7 @@ def connection_state(settings: Settings) -> str:
 def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:
     """The current connection: how many of its seats are in which state, and how the connection and the worker are.
 
-    `heard_at` is when a worker last listened for the bell; one that drains doesn't listen, but renews its lease.
+    `heard_at` is when a worker last listened for the bell.
     `questions` counts the seats that wait for an administrator's answer, `changed_in_canvas` those that a hand in
     Canvas changed and nobody has decided on. `waits_for` names what delays all due seats: the cause of the hold,
     `throttled`, `worker` if something has been due for `STANDS_STILL` and no worker drains, or None.
@@ -72,9 +72,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         asked = {cause: count for cause, count in session.execute(waiting.group_by(Seat.cause)) if cause}
         if state == "ok":
             oldest = session.scalar(select(func.min(Seat.changed_at)).where(due.due(connection.id, now)))
-    seen = [heard_at] if heard_at else []
-    if connection is not None and connection.drain_until_at:
-        seen.append(connection.drain_until_at - retry.LEASE)
+    seen = worker_seen_at(session, settings, heard_at)
     return {
         "seats": counts,
         "questions": sum(asked.values()) - asked.get("changed_in_canvas", 0),
@@ -85,12 +83,20 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         "canvas_key": connection.key_kind if connection else "token",
         "token_expires_at": _iso(connection.token_expires_at) if connection else None,
         "waits_for": _waits_for(session, connection, oldest, now) if connection and state != "off" else None,
-        "worker_seen_seconds": max(0.0, (now - max(seen)).total_seconds()) if seen else None,
+        "worker_seen_seconds": max(0.0, (now - seen).total_seconds()) if seen else None,
     }
 
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def worker_seen_at(session: Session, settings: Settings, heard_at: datetime | None) -> datetime | None:
+    """When a worker last listened to Redis (`heard_at`), looked for work, or drained; None if none was seen."""
+    seen = [heard_at, measures.worker_looked_at(session)]
+    if settings.connection is not None and settings.connection.drain_until_at:
+        seen.append(settings.connection.drain_until_at - retry.LEASE)
+    return max((at for at in seen if at is not None), default=None)
 
 
 def is_throttled(connection: Connection, now: datetime) -> bool:

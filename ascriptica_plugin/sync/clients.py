@@ -5,16 +5,18 @@ import threading
 from cryptography.fernet import MultiFernet
 
 from ..canvas.client import CanvasClient
+from ..ledger.measures import Tally
 from ..tables.canvas import Connection
 
 
 class Canvases:
-    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens."""
+    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls."""
 
     def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None):
         self.keys = keys
         self.allow_private = allow_private
         self.ca_file = ca_file
+        self.tally = Tally()
         self._clients: dict[tuple[str, str], CanvasClient] = {}
         self._lock = threading.Lock()
 
@@ -29,6 +31,10 @@ class Canvases:
                 # A token that was replaced is not needed again; its pool would stay for ever.
                 self._clients = {k: v for k, v in self._clients.items() if k[0] != connection.canvas_url}
                 self._clients[key] = CanvasClient(
-                    connection.canvas_url, token, allow_private=self.allow_private, ca_file=self.ca_file
+                    connection.canvas_url,
+                    token,
+                    allow_private=self.allow_private,
+                    ca_file=self.ca_file,
+                    watcher=self.tally,
                 )
             return self._clients[key]

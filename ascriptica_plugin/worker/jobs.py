@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from .. import clock
 from ..sync import drain, erasing
 from ..tables import isolation
 
@@ -50,4 +51,5 @@ def deliver(app: Flask) -> bool:
             drained = drain.drain(session, plugin.canvases, plugin.stopping.is_set)
             if drained:
                 erasing.erase_people(session)
+            plugin.canvases.tally.looked_at = clock.utc_now()
             return drained

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from .. import clock, mail, process_log, retry
+from ..ledger import measures
 from ..office import allowances, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
@@ -81,6 +82,17 @@ def sweep(app: Flask) -> float:
     return retry.PAUSE_SECONDS if jobs.deliver(app) else retry.STANDBY_SECONDS
 
 
+def count(app: Flask) -> float:
+    """Store what this process has counted, and when it last looked for work."""
+    session, tally = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases.tally
+    measures.store(session, tally)
+    measures.put(session, {(measures.IN_FLIGHT,): tally.in_flight})
+    if tally.looked_at is not None:
+        measures.put(session, {(measures.WORKER_SEEN,): tally.looked_at.timestamp()})
+    session.commit()
+    return retry.COUNT_SECONDS
+
+
 def take_files_in(app: Flask) -> float:
     """Import uploaded files until each is done. It has a thread of its own, so that no seat waits for a long file."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
@@ -94,7 +106,8 @@ def send_mails(app: Flask) -> float:
     plugin = app.extensions["ascriptica"]
     if plugin.mailer is None:
         return retry.FORGET_SECONDS
-    mail.send_due(app.extensions["sqlalchemy"].session, plugin.mailer, clock.utc_now)
+    sent = mail.send_due(app.extensions["sqlalchemy"].session, plugin.mailer, clock.utc_now)
+    plugin.canvases.tally.count(measures.MAILS, sent)
     return retry.PAUSE_SECONDS
 
 
@@ -110,4 +123,4 @@ def forget(app: Flask) -> float:
     return retry.FORGET_SECONDS
 
 
-ROUNDS = (sweep, take_files_in, send_mails, forget)
+ROUNDS = (sweep, count, take_files_in, send_mails, forget)

@@ -1,0 +1,101 @@
+"""What processes count, in the database, so that all of them give one truth.
+
+A process counts in memory and adds what it has counted now and then, so no call to Canvas waits for the database.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..tables.columns import begin_writing, upsert_into
+from ..tables.measures import Measure
+
+Named = tuple[str, ...]
+"""The name of a measure, then the values of its labels."""
+
+CALLS, CALL_SECONDS, CALL_TIMES = "canvas_calls", "canvas_call_seconds", "canvas_call_times"
+MAILS, REFRESHES = "mails_sent", "key_refreshes"
+IN_FLIGHT, WORKER_SEEN = "canvas_calls_in_flight", "worker_seen"
+
+BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Seconds. `CALL_TIMES` counts the calls that took at most so long, without the calls of the bucket before."""
+
+
+class Tally:
+    """This process's counts since they were last stored; any thread may count.
+
+    `looked_at` is when this process, if it is a worker, last had looked for work and done what it found.
+    """
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.looked_at: datetime | None = None
+        self._counts: dict[Named, float] = {}
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """A call to Canvas begins."""
+        with self._lock:
+            self.in_flight += 1
+
+    def end(self, call: str, result: str, seconds: float) -> None:
+        """A call has ended. `call` is its method and path, with `:id` for each id; `result` is "ok" or what failed."""
+        bucket = next((f"{limit:g}" for limit in BUCKETS if seconds <= limit), "+Inf")
+        with self._lock:
+            self.in_flight -= 1
+        self.count(CALLS, 1, call, result)
+        self.count(CALL_TIMES, 1, bucket)
+        self.count(CALL_SECONDS, seconds)
+
+    def count(self, name: str, more: float, *labels: str) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._counts[name, *labels] = self._counts.get((name, *labels), 0) + more
+
+    @property
+    def has_counted(self) -> bool:
+        return bool(self._counts)
+
+    def take(self) -> dict[Named, float]:
+        """The counts, which are the caller's from now on."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return counts
+
+
+def store(session: Session, tally: Tally) -> None:
+    """Add what was counted, which is then forgotten in memory. Does not commit."""
+    _write(session, tally.take(), adds=True)
+
+
+def put(session: Session, gauges: Mapping[Named, float]) -> None:
+    """Store the values of gauges. Does not commit."""
+    _write(session, gauges, adds=False)
+
+
+def _write(session: Session, values: Mapping[Named, float], *, adds: bool) -> None:
+    if not values:
+        return
+    begin_writing(session)
+    # In one order, so that two processes don't wait for each other.
+    rows = [
+        {"name": name, "labels": "\n".join(labels), "value": value} for (name, *labels), value in sorted(values.items())
+    ]
+    new = upsert_into(session, Measure).values(rows)
+    value = Measure.value + new.excluded.value if adds else new.excluded.value
+    session.execute(new.on_conflict_do_update(index_elements=["name", "labels"], set_={"value": value}))
+
+
+def load(session: Session) -> dict[Named, float]:
+    """All measures."""
+    found = session.execute(select(Measure.name, Measure.labels, Measure.value))
+    return {(name, *(labels.split("\n") if labels else ())): value for name, labels, value in found}
+
+
+def worker_looked_at(session: Session) -> datetime | None:
+    """When a worker last had looked for work and done what it found; None before the first time."""
+    value = session.scalar(select(Measure.value).where(Measure.name == WORKER_SEEN))
+    return datetime.fromtimestamp(value, UTC) if value is not None else None

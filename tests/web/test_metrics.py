@@ -1,0 +1,84 @@
+"""/metrics, as Prometheus reads it."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ascriptica_plugin.ledger import measures
+from ascriptica_plugin.tables.canvas import load_settings
+
+TOKEN = "a-token-for-the-metrics"
+
+
+@pytest.fixture
+def scraped(office):
+    """Read /metrics as Prometheus does: {(name, labels' values): value}."""
+    office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
+
+    def scrape() -> dict:
+        measures.store(office.session, office.canvases.tally)
+        office.session.commit()
+        answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == 200
+        families = text_string_to_metric_families(answer.text)
+        return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+    return scrape
+
+
+def test_without_a_token_of_ours_there_are_none(client):
+    assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer é"])
+def test_only_the_token_opens_them(app, client, given):
+    app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
+    answer = client.get("/metrics", headers={"Authorization": given} if given is not None else {})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert "ascriptica_" not in answer.text
+
+
+def test_seats_calls_and_the_connection_are_counted(office, canvas, scraped):
+    art = office.course("ART", "art")
+    office.register(art)
+    office.register(art, "lou")
+    office.deliver()
+    found = scraped()
+    assert found["ascriptica_seats", "enrolled"] == 2
+    assert found["ascriptica_connection_up",] == 1
+    assert found["ascriptica_oldest_due_seconds",] == 0
+    assert found["ascriptica_canvas_calls_total", "POST courses/:id/enrollments", "ok"] == 2
+    assert found["ascriptica_canvas_call_seconds_count",] == sum(
+        value for (name, *_), value in found.items() if name == "ascriptica_canvas_calls_total"
+    )
+    assert found["ascriptica_canvas_call_seconds_bucket", "30.0"] == found["ascriptica_canvas_call_seconds_count",]
+
+
+def test_what_waits_is_counted_by_its_cause(office, scraped):
+    settings = load_settings(office.session)
+    settings.create_users = False
+    office.session.commit()
+    office.register(office.course("ART", "art"), "stranger")
+    office.deliver()
+    assert scraped()["ascriptica_seats_waiting", "no_account"] == 1
+    settings = load_settings(office.session)
+    settings.connection.hold_cause = "token_dead"
+    office.session.commit()
+    found = scraped()
+    assert (found["ascriptica_connection_up",], found["ascriptica_connection_hold", "token_dead"]) == (0, 1)
+
+
+def test_failed_calls_are_counted_by_what_failed(office, canvas, scraped):
+    canvas.faults({"match": "* *", "times": None, "when": "before", "fault": "status", "status": 503})
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    found = scraped()
+    assert sum(value for (name, *labels), value in found.items() if labels[1:] == ["CanvasDown"]) >= 1
+
+
+def test_every_process_adds_to_the_same_counters(office, scraped):
+    for _ in range(2):
+        tally = measures.Tally()
+        tally.count(measures.MAILS, 3)
+        measures.store(office.session, tally)
+    office.session.commit()
+    assert scraped()["ascriptica_mails_sent_total",] == 6
