@@ -76,22 +76,40 @@ def of_seats(session: Session, seat_ids: Collection[int]) -> dict[int, Access]:
     return {access.seat_id: access for access in _load(session, newest)}
 
 
+IS_THEIRS = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
+"""Joins the match of a seat's participant."""
+
+IS_POINTED_TO = and_(
+    CanvasRow.connection_id == Seat.connection_id,
+    CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
+)
+"""Joins the row that a seat points to."""
+
+IS_SURE = func.coalesce(
+    and_(
+        ~Match.doubted,
+        Match.question.is_(None),
+        or_(
+            Match.how == "admin",
+            and_(
+                Match.from_email == Participant.email,
+                Match.from_sis_user_id.is_not_distinct_from(Participant.sis_user_id),
+            ),
+        ),
+    ),
+    false(),
+)
+"""Nothing is open about who a participant is in Canvas: the match rests on what they have."""
+
+IS_BEING_ENDED = exists().where(
+    Request.connection_id == Seat.connection_id,
+    Request.canvas_enrollment_id == Seat.canvas_enrollment_id,
+    Request.kind == "end",
+)
+"""A request to end the row that a seat points to is out."""
+
+
 def _load(session: Session, claim_ids: Select) -> list[Access]:
-    of_them = and_(Match.connection_id == Seat.connection_id, Match.participant_id == Seat.participant_id)
-    pointed = and_(
-        CanvasRow.connection_id == Seat.connection_id,
-        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
-    )
-    ending = exists().where(
-        Request.connection_id == Seat.connection_id,
-        Request.canvas_enrollment_id == Seat.canvas_enrollment_id,
-        Request.kind == "end",
-    )
-    rests_on_what_they_have = and_(
-        Match.from_email == Participant.email,
-        Match.from_sis_user_id.is_not_distinct_from(Participant.sis_user_id),
-    )
-    certain = and_(~Match.doubted, Match.question.is_(None), or_(Match.how == "admin", rests_on_what_they_have))
     found = session.execute(
         select(
             Claim.registration_id,
@@ -103,8 +121,8 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
             Seat.cause_scope,
             Seat.cause_detail,
             _is_claimed(Seat.id),
-            func.coalesce(certain, false()),
-            ending,
+            IS_SURE,
+            IS_BEING_ENDED,
             Match.canvas_user_id,
             CanvasRow.canvas_user_id,
             CanvasRow.state,
@@ -114,8 +132,8 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
         )
         .join(Seat, Seat.id == Claim.seat_id)
         .join(Participant, Participant.id == Seat.participant_id)
-        .outerjoin(Match, of_them)
-        .outerjoin(CanvasRow, pointed)
+        .outerjoin(Match, IS_THEIRS)
+        .outerjoin(CanvasRow, IS_POINTED_TO)
         .where(Claim.id.in_(claim_ids))
     )
     read = [_access(*tuple(row)) for row in found]
