@@ -39,7 +39,7 @@ CANARY = timedelta(minutes=15)
 # -- one Canvas -------------------------------------------------------------------------------------------------------
 
 FLIGHT = 8
-"""Calls in flight for one connection. Ten calls of one token are never throttled; web look-ups share the other two."""
+"""Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
 
 GROW_SECONDS = 5
 """After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its
@@ -84,8 +84,15 @@ LONG_OUTAGE = timedelta(hours=1)
 FOLLOW_AGAIN = timedelta(minutes=15)
 """The pause before we try again to update the name or email of a Canvas user."""
 
-CHECK_SECONDS = 5
-"""How long Course Settings wait for Canvas to check what was typed."""
+PAGE_SECONDS = 3
+"""How long a page waits for Canvas in all."""
+
+PLACE_SECONDS = 1
+PLACE_AGAIN_SECONDS = 0.05
+"""How long a page waits for one of the places to call Canvas from, and how often it looks."""
+
+PAGE_CALL = timedelta(seconds=10)
+"""A place that a page never gave back is free again after this long."""
 
 CHECK_AGAIN = timedelta(seconds=15)
 """A connection that could not be checked when it was saved is checked again this often."""

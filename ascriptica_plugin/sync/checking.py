@@ -3,7 +3,6 @@
 The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in this module.
 """
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,9 +19,7 @@ from ..canvas.errors import (
     TokenRefused,
 )
 from ..canvas.shapes import Account, User
-from ..tables.canvas import Connection
 from ..tables.office import Association
-from .clients import Canvases
 
 PERMISSIONS = {
     "manage_user_logins": "can't create users: participants without a Canvas account will wait",
@@ -89,13 +86,12 @@ def check_connection(
     *,
     allow_private: bool,
     ca_file: str | None = None,
-    seconds: float = retry.CHECK_SECONDS,
+    seconds: float = retry.PAGE_SECONDS,
 ) -> Outcome:
     """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID belong together."""
-    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, timeout_seconds=seconds, flight=1)
-    until = time.monotonic() + seconds
+    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1)
     try:
-        return _ask(canvas, root_id, until)
+        return _ask(canvas.within(seconds), root_id)
     except (Redirected, AddressRefused) as error:
         return Outcome("canvas_url", str(error))
     except TokenRefused:
@@ -114,22 +110,15 @@ def check_connection(
         canvas.close()
 
 
-def _ask(canvas: CanvasClient, root_id: int, until: float) -> Outcome:
-    def in_time() -> CanvasClient:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise CanvasDown("Canvas did not answer in time.")
-        canvas.deadline_seconds = left
-        return canvas
-
-    owner = in_time().myself()
+def _ask(canvas: CanvasClient, root_id: int) -> Outcome:
+    owner = canvas.myself()
     try:
-        account = in_time().account(root_id)
+        account = canvas.account(root_id)
     except NotFound:
         account = None
     if account is None or not account.is_root:
-        return _wrong_root(in_time(), root_id, account)
-    answers = in_time().permissions(root_id, [*PERMISSIONS, _OLDER_NAME])
+        return _wrong_root(canvas, root_id, account)
+    answers = canvas.permissions(root_id, [*PERMISSIONS, _OLDER_NAME])
     may = {name for name, allowed in answers.items() if allowed}
     if _OLDER_NAME in may:
         may |= {"add_student_to_course", "remove_student_from_course"}
@@ -189,40 +178,22 @@ FORMS = ("sis_user_id:", "sis_login_id:")
 """How Canvas lets a user be named other than by number [api.rb api_find]."""
 
 
-def look_up_user(canvases: Canvases, connection: Connection, typed: str, seconds: float = retry.CHECK_SECONDS) -> User:
-    """The Canvas user with this number, login or SIS ID, within so many seconds.
+def look_up_user(canvas: CanvasClient, typed: str) -> User:
+    """The Canvas user with this number, login or SIS ID.
 
     Raises ValueError with a sentence if there is none, or if it is not clear which one is meant; CanvasError if Canvas
     does not answer.
     """
-    token = connection.token.open(canvases.keys)
-    if token is None:
-        raise ValueError(TOKEN_UNREADABLE.sentence)
-    canvas = CanvasClient(
-        connection.canvas_url,
-        token,
-        allow_private=canvases.allow_private,
-        ca_file=canvases.ca_file,
-        timeout_seconds=seconds,
-        flight=1,
-    )
-    until = time.monotonic() + seconds
     ways: list[str | int] = [typed] if typed.startswith(FORMS) else [f"{form}{typed}" for form in FORMS]
     if typed.isascii() and typed.isdigit():
         ways.append(int(typed[:19]))
     found: dict[int, User] = {}
-    try:
-        for way in ways:
-            canvas.deadline_seconds = until - time.monotonic()
-            if canvas.deadline_seconds <= 0:
-                raise CanvasDown("Canvas did not answer in time.")
-            try:
-                user = canvas.user(way)
-            except NotFound:
-                continue
-            found[user.id] = user
-    finally:
-        canvas.close()
+    for way in ways:
+        try:
+            user = canvas.user(way)
+        except NotFound:
+            continue
+        found[user.id] = user
     if not found:
         raise ValueError(f"Canvas has no user with the ID, login or SIS ID {typed}, or the token may not see them.")
     if len(found) > 1:

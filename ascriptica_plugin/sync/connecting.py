@@ -134,7 +134,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
                 draft.root_id,
                 allow_private=canvases.allow_private,
                 ca_file=canvases.ca_file,
-                seconds=3 * retry.CHECK_SECONDS,
+                seconds=5 * retry.PAGE_SECONDS,
             )
         except Exception:
             # It is checked again later, and no due seat waits for that.

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ascriptica_plugin import clock, retry
+from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
 from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up, look_up_user
@@ -51,7 +51,7 @@ def test_a_canvas_that_does_not_answer_says_nothing_of_what_was_typed(canvas):
     [("{art}", "", None), ("{art}", "99999999", "canvas_section"), ("99999999", "", "canvas_course")],
 )
 def test_a_course_is_looked_up_with_its_section(canvas, course, section, field):
-    client = CanvasClient(canvas.api, canvas.token, allow_private=True, timeout_seconds=retry.CHECK_SECONDS, flight=1)
+    client = CanvasClient(canvas.api, canvas.token, allow_private=True, flight=1)
     art = canvas.ids["course.art"]
     typed = Association(canvas_course=course.format(art=art), canvas_section=section)
     outcome = look_up(client, typed, clock.utc_now())
@@ -66,14 +66,15 @@ def test_a_course_is_looked_up_with_its_section(canvas, course, section, field):
 
 @pytest.mark.parametrize("typed", ["K-100", "kim@example.org", "{id}", "sis_user_id:K-100"])
 def test_a_user_is_found_by_number_login_or_sis_id(office, canvas, typed):
-    found = look_up_user(office.canvases, connection_of(office), typed.format(id=canvas.ids["user.kim"]))
+    client = office.canvases.client(connection_of(office))
+    found = look_up_user(client, typed.format(id=canvas.ids["user.kim"]))
     assert (found.id, found.name, found.login_id) == (canvas.ids["user.kim"], "Kim Lee", "kim@example.org")
 
 
 def test_a_user_is_looked_for_no_longer_than_a_page_can_wait(office, canvas):
-    connection = connection_of(office)
+    client = office.canvases.client(connection_of(office))
     canvas.options(latency_seconds=0.3)
     began = time.monotonic()
     with pytest.raises(CanvasDown):
-        look_up_user(office.canvases, connection, "nobody", seconds=0.5)
+        look_up_user(client.within(0.5), "nobody")
     assert time.monotonic() - began < 2

@@ -15,7 +15,8 @@ from ...sync import checking
 from ...tables.canvas import Connection, Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Participant
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..asking import ask
+from ..base import blueprint, for_administrators, person, session, settings
 
 HOW = {
     "sis": "found by the SIS ID",
@@ -144,5 +145,5 @@ def _looked_up(connection: Connection, typed: str) -> User | None:
     typed = typed.replace("\x00", "").strip()[:255]
     if not typed:
         return None
-    session().commit()
-    return checking.look_up_user(plugin().canvases, connection, typed)
+    with ask(connection) as canvas:
+        return checking.look_up_user(canvas, typed)

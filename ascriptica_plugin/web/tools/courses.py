@@ -16,7 +16,8 @@ from ...office.places import NotPossible
 from ...sync import checking
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..asking import ask
+from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.courses import CancelCourseForm, CourseForm
 from ..registering import course_or_404
 
@@ -190,11 +191,11 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
         connection_id=current.connection_id,
     )
     made.look_up_at = clock.utc_now()
-    if current.connection is None or (client := plugin().canvases.client(current.connection)) is None:
+    if current.connection is None:
         return made, None
-    session().commit()
     try:
-        outcome = checking.look_up(client, made, clock.utc_now())
+        with ask(current.connection) as canvas:
+            outcome = checking.look_up(canvas, made, clock.utc_now())
     except CanvasError as error:
         made.problem = str(error)
         return made, None
@@ -246,11 +247,11 @@ def _sections(course: Course | None) -> list[Section]:
     association = course.association if course is not None else None
     if not settings().display_canvas or association is None or not association.canvas_course_id:
         return []
-    if connection is None or association.connection_id != connection.id:
+    if connection is None or association.connection_id != connection.id or connection.hold_cause:
         return []
-    canvas, canvas_course_id = plugin().canvases.client(connection), association.canvas_course_id
-    session().commit()
+    canvas_course_id = association.canvas_course_id
     try:
-        return canvas.sections(canvas_course_id) if canvas else []
+        with ask(connection) as canvas:
+            return canvas.sections(canvas_course_id)
     except CanvasError:
         return []

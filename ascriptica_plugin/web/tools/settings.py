@@ -9,7 +9,7 @@ from ...canvas.shapes import Account
 from ...ledger import due
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
-from ...sync import checking, connecting
+from ...sync import asking, checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing
 from ...tables.office import Association
@@ -71,9 +71,13 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
     if not token:
         return _refused(form, connecting.why_a_token_is_needed(settings(), url))
-    session().commit()
     reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
-    outcome = checking.check_connection(url, token, root_id, **reach)
+    same = settings().connection_id if (in_use := settings().connection) and in_use.canvas_url == url else None
+    try:
+        with asking.counted(session(), same):
+            outcome = checking.check_connection(url, token, root_id, **reach)
+    except asking.Busy as error:
+        outcome = checking.Outcome(sentence=str(error))
 
     current = _settings_to_change()
     _keep_policy(form, current)

@@ -1,0 +1,64 @@
+"""What pages ask Canvas: from one of two counted places, and never for longer than a person waits."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from .. import clock, retry
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasError
+from ..ledger import page_calls
+from ..tables.canvas import Connection
+from .checking import TOKEN_UNREADABLE
+from .clients import Canvases
+
+
+class Busy(CanvasError):
+    """Other pages are asking Canvas, and nobody gave their place back in time."""
+
+
+@contextmanager
+def counted(session: Session, connection_id: int | None) -> Iterator[None]:
+    """Hold one of the places from which pages call Canvas. Raises Busy where none is free within a second.
+
+    None: it is another Canvas than the one in use. Commits before and rolls back after, so that no transaction is open
+    while Canvas works: nothing else may be done with the session meanwhile.
+    """
+    if connection_id is None:
+        session.commit()
+        yield
+        return
+    holder = _wait_for_place(session, connection_id)
+    try:
+        yield
+    finally:
+        session.rollback()
+        page_calls.give_back(session, connection_id, holder)
+        session.commit()
+
+
+def _wait_for_place(session: Session, connection_id: int) -> int:
+    until = time.monotonic() + retry.PLACE_SECONDS
+    while True:
+        holder = page_calls.take(session, connection_id, clock.utc_now())
+        session.commit()
+        if holder is not None:
+            return holder
+        if time.monotonic() >= until:
+            raise Busy("Canvas is busy. Try again in a moment.")
+        time.sleep(retry.PLACE_AGAIN_SECONDS)
+
+
+@contextmanager
+def asking(session: Session, canvases: Canvases, connection: Connection, until: float) -> Iterator[CanvasClient]:
+    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`.
+
+    Raises CanvasError, with a sentence, where Canvas can't be asked.
+    """
+    client, connection_id = canvases.client(connection), connection.id
+    if client is None:
+        raise CanvasError(TOKEN_UNREADABLE.sentence)
+    with counted(session, connection_id):
+        yield client.within(until - time.monotonic())

@@ -1,0 +1,105 @@
+"""Pages ask Canvas from two counted places, and wait no longer than a person does."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from ascriptica_plugin import clock, retry
+from ascriptica_plugin.canvas.errors import CanvasDown
+from ascriptica_plugin.ledger import page_calls
+from ascriptica_plugin.sync.asking import Busy, asking, counted
+
+from ..office_at_work import connection_of
+from ..pages import words
+
+
+def take(office, at=None) -> int | None:
+    holder = page_calls.take(office.session, connection_of(office).id, at or clock.utc_now())
+    office.session.commit()
+    return holder
+
+
+def test_a_third_page_is_told_that_canvas_is_busy_until_a_place_is_given_back(office, admin, canvas, monkeypatch):
+    monkeypatch.setattr(retry, "PLACE_SECONDS", 0.1)
+    office.course("ART", "art")
+    holders = [take(office), take(office)]
+    assert None not in holders
+    canvas.calls()
+    with pytest.raises(Busy, match="Canvas is busy"), counted(office.session, connection_of(office).id):
+        pass
+    assert "Its sections" not in words(admin.get("/tools/courses/ART/edit"))
+    assert canvas.calls() == []
+    page_calls.give_back(office.session, connection_of(office).id, holders[0])
+    office.session.commit()
+    assert "Late group" in words(admin.get("/tools/courses/ART/edit"))
+    # The page gave it back too.
+    assert take(office) is not None
+    assert take(office) is None
+
+
+def test_a_place_that_nobody_gave_back_is_free_again(office):
+    now = clock.utc_now()
+    dead = [take(office, now), take(office, now)]
+    assert take(office, now) is None
+    taken = take(office, now + retry.PAGE_CALL)
+    # Who held it and comes back late takes nothing away from the page that has it now.
+    for holder in dead:
+        if holder != taken:
+            page_calls.give_back(office.session, connection_of(office).id, holder)
+    office.session.commit()
+    assert take(office, now + retry.PAGE_CALL) is not None
+    assert take(office, now + retry.PAGE_CALL) is None
+    # A clock that stepped back leaves no place taken for ever.
+    assert take(office, now - timedelta(days=1)) is not None
+
+
+def test_however_many_pages_ask_two_at_a_time_do(office, app):
+    connection_id, inside, most, failed = connection_of(office).id, [], [], []
+    office.session.commit()
+
+    def a_page() -> None:
+        with app.app_context():
+            session = app.extensions["sqlalchemy"].session
+            try:
+                with counted(session, connection_id):
+                    inside.append(1)
+                    most.append(len(inside))
+                    time.sleep(0.05)
+                    inside.pop()
+            except Exception as error:
+                failed.append(error)
+            finally:
+                session.remove()
+
+    threads = [threading.Thread(target=a_page) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [error for error in failed if not isinstance(error, Busy)] == []
+    assert max(most) == 2
+
+
+def test_all_calls_of_a_page_together_have_an_end(office, canvas):
+    canvas.options(latency_seconds=0.3)
+    began = time.monotonic()
+    until = began + 0.5
+    with asking(office.session, office.canvases, connection_of(office), until) as client:
+        client.myself()
+        with pytest.raises(CanvasDown, match="did not answer in time"):
+            client.myself()
+        with pytest.raises(CanvasDown, match="did not answer in time"):
+            client.myself()
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_page_is_there_when_canvas_hangs(office, admin, canvas, monkeypatch):
+    monkeypatch.setattr(retry, "PAGE_SECONDS", 0.5)
+    office.course("ART", "art")
+    canvas.options(latency_seconds=5)
+    began = time.monotonic()
+    page = admin.get("/tools/courses/ART/edit")
+    assert time.monotonic() - began < 2
+    assert 'name="canvas_course"' in page.text
