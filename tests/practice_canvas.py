@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -117,6 +118,21 @@ class Practice:
     def restore(self) -> None:
         """Put the world back as it was at the snapshot; ids are given out again."""
         self._order("restore")
+
+    def developer_key(self, *redirect_uris: str, **fields: object) -> dict[str, str]:
+        """A new developer key: its `client_id` and `client_secret`. `fields`: those of practice/records.py."""
+        order = {"redirect_uris": redirect_uris, **fields}
+        return self.session.post(f"{self.url}/practice/developer-keys", json=order, timeout=10).json()
+
+    def change_key(self, key: dict[str, str], **fields: object) -> None:
+        """Change a developer key, or with `revoke` end its tokens."""
+        self._order(f"developer-keys/{key['client_id']}", **fields)
+
+    def approve(self, key: dict[str, str], back: str, *, refuse: bool = False, **query: str) -> dict[str, str]:
+        """The admin's browser approves the key on Canvas's page, or refuses: what it brings back to our address."""
+        form = {"client_id": key["client_id"], "redirect_uri": back, **query, "refuse" if refuse else "approve": "1"}
+        answer = self.session.post(f"{self.url}/login/oauth2/accept", data=form, allow_redirects=False, timeout=10)
+        return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
 
     def _order(self, order: str, **values: object) -> None:
         self.session.post(f"{self.url}/practice/{order}", json=values, timeout=30).raise_for_status()

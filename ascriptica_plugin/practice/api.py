@@ -4,13 +4,15 @@ The routes are in the `routes_*` modules; each finds its records, applies the ru
 """
 
 import json
+import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from .calls import Call, presented_token, read_params
+from .calls import Call, Params, presented_token, read_params
 from .records import Token
 from .rules import Denied, NotFound, Refused
 from .rules_imports import carry_out_due
@@ -21,6 +23,13 @@ UNAUTHORIZED = {"status": "unauthorized", "errors": [{"message": "user not autho
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="canvas-lms"'}
 
 View = Callable[..., Any]
+
+
+SCOPES_MISSING = {"errors": [{"message": "Insufficient scopes on access token."}]}
+
+
+class ScopeMissing(Exception):
+    """The developer key's token was not approved for this call (config/application.rb): no challenge."""
 
 
 class NotAuthenticated(Exception):
@@ -58,8 +67,13 @@ def authenticate(world: World, token: str | None) -> Token:
     owner_gone = known and all(login.workflow_state != "active" for login in world.logins_of_user[known.user_id])
     if known is None or owner_gone:
         raise NotAuthenticated({"errors": [{"message": "Invalid access token."}]})
+    key = world.developer_keys[known.client_id] if known.client_id else None
+    if key and key.state != "on":
+        raise NotAuthenticated({"errors": [{"message": "Invalid access token."}]})
     if known.state == "revoked":
         raise NotAuthenticated({"errors": [{"message": "Revoked access token."}]})
+    if known.expires_at and datetime.fromisoformat(known.expires_at) <= world.clock():
+        raise NotAuthenticated({"errors": [{"message": "Expired access token.", "expired_at": known.expires_at}]})
     if known.state == "expired":
         error = {"message": "Expired access token.", "expired_at": known.expired_at}
         raise NotAuthenticated({"errors": [error]})
@@ -70,7 +84,7 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
     """Add the API to the app. `denied_status` returns 401 or 403: Canvas uses both for a missing permission."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-    def run(view: View) -> View:
+    def run(view: View, scope: str) -> View:
         def call_view(**ids: str) -> Response:
             if not request.headers.get("User-Agent"):
                 return Response(
@@ -84,6 +98,7 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
                         caller = Token(world.admin_token, ADMIN_USER_ID)
                     else:
                         caller = authenticate(world, presented_token(request.environ) or params.one("access_token"))
+                    _keep_to_scopes(world, caller, scope, params)
                     call = Call(
                         world,
                         caller,
@@ -97,6 +112,8 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
                 return answer(data, headers={"Link": link} if link else None)
             except NotAuthenticated as error:
                 return answer(error.body, 401, CHALLENGE)
+            except ScopeMissing:
+                return answer(SCOPES_MISSING, 401)
             except Denied:
                 return answer(UNAUTHORIZED, denied_status())
             except NotFound:
@@ -107,7 +124,8 @@ def mount(app: Flask, world: World, denied_status: Callable[[], int]) -> None:
         return call_view
 
     for (method, rule), view in ROUTES.items():
-        api.add_url_rule(rule, f"{method} {rule}", run(view), methods=[method], provide_automatic_options=False)
+        view = run(view, scope_of(method, rule))
+        api.add_url_rule(rule, f"{method} {rule}", view, methods=[method], provide_automatic_options=False)
     app.register_blueprint(api)
 
 
@@ -117,6 +135,25 @@ def failure(error: Exception) -> Response:
         return answer(NOT_FOUND, 404)
     current_app.logger.error("The practice Canvas failed at %s %s", request.method, request.path, exc_info=error)
     return answer({"errors": [{"message": "An error occurred.", "error_code": "internal_server_error"}]}, 500)
+
+
+def scope_of(method: str, rule: str) -> str:
+    """The scope of a route, as in Canvas's list: the last part is `:id`, those before it are `:account_id` ..."""
+    named = re.sub(r"<id:\w+>$", ":id", rule)
+    path = re.sub(r"<id:(\w+)>", r":\1_id", named)
+    return f"url:{method}|/api/v1{path}"
+
+
+def _keep_to_scopes(world: World, caller: Token, scope: str, params: Params) -> None:
+    """Refuse what a scoped token may not call; its include parameters are cut without a word (lib/api.rb)."""
+    if caller.scopes is None or caller.client_id is None:
+        return
+    if scope not in caller.scopes:
+        raise ScopeMissing
+    if not world.developer_keys[caller.client_id].include_parameters:
+        for name in ("include[]", "includes[]"):
+            if name in params:
+                params[name] = [value for value in params[name] if value == "uuid"]
 
 
 ROUTES: dict[tuple[str, str], View] = {}

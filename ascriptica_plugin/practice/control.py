@@ -7,19 +7,22 @@ this machine without the token, and from elsewhere with it.
 
 import hmac
 import ipaddress
+import secrets
 from dataclasses import asdict, replace
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from .calls import presented_token
-from .records import ENROLLMENT_STATES, PERMISSIONS, as_time
+from .records import ENROLLMENT_STATES, PERMISSIONS, DeveloperKey, as_time
 from .rules_enrollments import set_state
 from .rules_imports import carry_out_due
+from .rules_tokens import revoke_tokens_of
 from .seed import PARTS, sow
 from .traffic import Throttle, Traffic
 from .world import World
 
+ADMIN_S = ("token", "permissions", "lacking", "token_expires_at")
 TOKEN_STATES = ("active", "revoked", "expired")
 IMPORTS = ("on", "off", "stuck")
 
@@ -63,14 +66,14 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         """Change the options that are named. Returns all options.
 
         `token`, `permissions` and `lacking` are the admin's; `lacking`: {course id: permissions missing there}.
-        `next_id`: the id that the next row gets, such as one above 2^53. `imports`: on, off, or stuck, where none ends;
-        `import_seconds`: how long each takes.
+        `token_expires_at`: when the admin's token ends. `next_id`: the id that the next row gets, such as one above
+        2^53. `imports`: on, off, or stuck, where none ends; `import_seconds`: how long each takes.
         """
         wanted = dict(request.get_json())
         options = traffic.options
         if "throttle" in wanted:
             wanted["throttle"] = replace(options.throttle, **wanted["throttle"])
-        admin = {name: wanted.pop(name) for name in ("token", "permissions", "lacking") if name in wanted}
+        admin = {name: wanted.pop(name) for name in ADMIN_S if name in wanted}
         offset = float(wanted.pop("clock_offset_seconds", world.clock_offset_seconds))
         imports = wanted.pop("imports", world.imports_are)
         import_seconds = float(wanted.pop("import_seconds", world.import_seconds))
@@ -144,6 +147,28 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             world.changed()
         return jsonify(id=course_id, requirements=course.requirements)
 
+    @control.post("/developer-keys")
+    def make_developer_key() -> Any:
+        """Make a key with the fields of `records.DeveloperKey`. Returns its `client_id` and `client_secret`."""
+        fields = request.get_json()
+        with world.lock:
+            key = DeveloperKey(world.new_id(), secrets.token_urlsafe(24), **fields)
+            world.add(key)
+        return jsonify(client_id=str(key.id), client_secret=key.secret)
+
+    @control.post("/developer-keys/<int:key_id>")
+    def change_developer_key(key_id: int) -> Any:
+        """Change a key. Taking a scope off it revokes its tokens (developer_key.rb); `revoke` does that too."""
+        fields = request.get_json()
+        with world.lock:
+            key = world.developer_keys[key_id]
+            new = replace(key, **{name: value for name, value in fields.items() if name != "revoke"})
+            fewer = new.scopes is not None and (key.scopes is None or not set(key.scopes) <= set(new.scopes))
+            world.add(new)
+            if fewer or fields.get("revoke"):
+                revoke_tokens_of(world, key_id)
+        return jsonify(client_id=str(key_id), client_secret=new.secret)
+
     @control.get("/faults")
     def faults() -> Any:
         return jsonify(traffic.faults.listed())
@@ -211,6 +236,11 @@ def _change_admin(world: World, wanted: dict[str, Any]) -> None:
         if isinstance(rights, dict):
             rights = PERMISSIONS - set(rights["without"])
         token.permissions = sorted(PERMISSIONS if rights is None else rights)
+    if "token_expires_at" in wanted:
+        token.expires_at = as_time(wanted["token_expires_at"])
+    for other in world.tokens.values():
+        if other.user_id == token.user_id:
+            other.permissions, other.lacking = token.permissions, token.lacking
     world.changed()
 
 

@@ -169,11 +169,26 @@ class Enrollment:
 
 
 @dataclass(slots=True)
+class DeveloperKey:
+    """A developer key. `scopes` None: it enforces none. `state`: on, off or deleted. Its tokens live for `expires_in`
+    seconds, None: until they are revoked."""
+
+    id: int
+    secret: str
+    redirect_uris: list[str]
+    scopes: list[str] | None = None
+    include_parameters: bool = False
+    expires_in: float | None = 3600
+    state: str = "on"
+
+
+@dataclass(slots=True)
 class Token:
-    """An access token with its owner's permissions; nobody has two tokens here, unless users were merged.
+    """An access token with its owner's permissions.
 
     `lacking`: the id of a course, as a text → the permissions that are missing there though the owner has them
-    elsewhere. A text, because the world is kept as JSON.
+    elsewhere. A text, because the world is kept as JSON. A token of a developer key has `client_id`, the
+    `refresh_token` that gives it another value, and the `scopes` that were approved; None: everything.
     """
 
     value: str
@@ -182,6 +197,12 @@ class Token:
     expired_at: str | None = None
     permissions: list[str] = field(default_factory=lambda: sorted(PERMISSIONS))
     lacking: dict[str, list[str]] = field(default_factory=dict)
+    id: int = 0
+    purpose: str = ""
+    expires_at: str | None = None
+    client_id: int | None = None
+    refresh_token: str | None = None
+    scopes: list[str] | None = None
 
 
 @dataclass(slots=True)

@@ -8,14 +8,25 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from . import api, control, pages, routes_courses, routes_enrollments, routes_imports, routes_results, routes_users
+from . import (
+    api,
+    control,
+    oauth,
+    pages,
+    routes_courses,
+    routes_enrollments,
+    routes_imports,
+    routes_results,
+    routes_tokens,
+    routes_users,
+)
 from .seed import EXAMPLE, sow
 from .traffic import Traffic
 from .wire import PracticeServer
 from .world import World
 
 #: The modules that fill `api.ROUTES`.
-ROUTES = (routes_users, routes_courses, routes_enrollments, routes_imports, routes_results)
+ROUTES = (routes_users, routes_courses, routes_enrollments, routes_imports, routes_results, routes_tokens)
 
 
 class IdConverter(BaseConverter):
@@ -44,6 +55,7 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     cast(Any, app).wsgi_app = traffic
     api.mount(app, world, denied_status=lambda: traffic.options.denied_status)
     control.mount(app, world, traffic)
+    oauth.mount(app, world)
     pages.mount(app, world, traffic)
 
     @app.errorhandler(Exception)

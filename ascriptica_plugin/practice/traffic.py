@@ -19,6 +19,8 @@ from .faults import LATE_SECONDS, Faults, perform, reset, throttled
 from .world import World
 
 API = "/api/v1"
+OAUTH = "/login/oauth2/token"
+COST_OF_OAUTH = 200
 UP_FRONT_COST = 50
 BUCKET_MAXIMUM = 800
 OUTFLOW_PER_SECOND = 10
@@ -111,7 +113,7 @@ class CallLog:
 
 
 class Traffic:
-    """WSGI middleware around the whole app; only requests under /api/v1 are touched.
+    """WSGI middleware around the whole app; only requests under /api/v1, and for tokens, are touched.
 
     A request with the admin's token and the header `Practice-Hand` is a person's doing in Canvas: it is not counted,
     meets no fault, and may do everything, whatever the token's state and permissions are at the moment.
@@ -132,7 +134,7 @@ class Traffic:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("REQUEST_URI", environ["PATH_INFO"]).partition("?")[0]
-        if not path.startswith(f"{API}/"):
+        if not path.startswith(f"{API}/") and path != OAUTH:
             return self.app(environ, start_response)
         # Routes see the path as it was sent, so that an id may contain an encoded slash; their converter decodes it.
         environ["practice.path"] = path
@@ -168,8 +170,9 @@ class Traffic:
                 response = self._answered(environ, method, path)
             finally:
                 # The whole time of a request counts as its cost, which is the most that Canvas could charge.
+                more = COST_OF_OAUTH if path == OAUTH else 0
                 with self._bucket_lock:
-                    remaining = throttle.hwm - bucket.pour(self.options.latency_seconds - UP_FRONT_COST)
+                    remaining = throttle.hwm - bucket.pour(self.options.latency_seconds + more - UP_FRONT_COST)
         response.headers["X-Rate-Limit-Remaining"] = str(round(remaining, 3))
         return response
 

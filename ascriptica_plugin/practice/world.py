@@ -15,7 +15,19 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .records import ENROLLMENT_TYPES, Account, Course, Enrollment, Login, Section, SISImport, Token, User, sortable
+from .records import (
+    ENROLLMENT_TYPES,
+    Account,
+    Course,
+    DeveloperKey,
+    Enrollment,
+    Login,
+    Section,
+    SISImport,
+    Token,
+    User,
+    sortable,
+)
 
 SortKey = tuple[str, str, int]
 
@@ -23,6 +35,7 @@ ROOT_ACCOUNT_ID = 100
 ADMIN_USER_ID = 101
 ADMIN_LOGIN_ID = 102
 TERM_ID = 103
+ADMIN_TOKEN_ID = 109
 #: Ids of the built-in course roles, in the order of the types.
 ROLE_IDS = {name: 104 + number for number, name in enumerate(ENROLLMENT_TYPES)}
 FIRST_FREE_ID = 110
@@ -36,6 +49,7 @@ KINDS = {
     "enrollments": Enrollment,
     "imports": SISImport,
     "tokens": Token,
+    "developer_keys": DeveloperKey,
 }
 
 
@@ -72,6 +86,7 @@ class World:
         self.enrollments: dict[int, Enrollment] = {}
         self.imports: dict[int, SISImport] = {}
         self.tokens: dict[str, Token] = {}
+        self.developer_keys: dict[int, DeveloperKey] = {}
         self.mails = 0
         self.snapshot: str | None = None
         self._empty_indexes()
@@ -81,7 +96,7 @@ class World:
             User(ADMIN_USER_ID, "Practice Admin", now, "Practice Admin", "Admin, Practice", "admin@practice.invalid")
         )
         self.add(Login(ADMIN_LOGIN_ID, ADMIN_USER_ID, "admin@practice.invalid", now))
-        self.add(Token(self.admin_token, ADMIN_USER_ID))
+        self.add(Token(self.admin_token, ADMIN_USER_ID, id=ADMIN_TOKEN_ID))
 
     def now(self) -> str:
         return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -96,7 +111,9 @@ class World:
 
     # Rows
 
-    def add(self, row: Account | User | Login | Course | Section | Enrollment | SISImport | Token) -> None:
+    def add(
+        self, row: Account | User | Login | Course | Section | Enrollment | SISImport | Token | DeveloperKey
+    ) -> None:
         """Add a new row, which has its id already."""
         self.changes += 1
         match row:
@@ -120,7 +137,10 @@ class World:
             case SISImport():
                 self.imports[row.id] = row
             case Token():
+                row.id = row.id or self.new_id()
                 self.tokens[row.value] = row
+            case DeveloperKey():
+                self.developer_keys[row.id] = row
 
     def changed(self) -> None:
         """Call this after changing a row's values, so that they are kept."""
