@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -110,6 +111,10 @@ class Practice:
     def change_state(self, row_id: int, state: str) -> None:
         """Change an enrollment's state, also as no call of Canvas's API can, such as to `rejected`."""
         self._order(f"enrollments/{row_id}", state=state)
+
+    def was_active(self, row_id: int, at: datetime) -> None:
+        """The person of an enrollment did something in the course."""
+        self._order(f"enrollments/{row_id}", last_activity_at=at.isoformat())
 
     def snapshot(self) -> None:
         """Back the whole world up, for restore(); options and faults are no part of it."""

@@ -95,6 +95,8 @@ class Enrollment:
     state: str
     created_at: datetime
     user: User
+    last_activity_at: datetime | None = None
+    """When they last did something in the course; None: never, as far as Canvas knows."""
 
 
 def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
@@ -192,4 +194,5 @@ def read_enrollment(row: dict) -> Enrollment:
         _text(row.get("enrollment_state")) or "",
         _time(row["created_at"]),
         _user({**(row.get("user") or {}), "id": user_id}),
+        _time(row["last_activity_at"]) if row.get("last_activity_at") else None,
     )

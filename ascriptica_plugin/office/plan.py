@@ -5,7 +5,7 @@ writes nothing. Never commits.
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -15,6 +15,9 @@ from ..ledger import claims
 from ..tables.office import Course, Participant, Registration
 from . import activity, places
 from .places import NotPossible
+
+UNDO = timedelta(minutes=10)
+"""How long people may take their own withdrawal back."""
 
 FEW = 1000
 """Up to this many registrations are claimed by their ids; for more, the whole course is read."""
@@ -36,6 +39,7 @@ class Plan:
         self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
         self._joined: list[int | Participant] = []  # the new ones who wait, in order
         self._leaving: set[int] = set()  # registrations
+        self._returning: list[Registration] = []
         self._moving: set[int] = set()
         self._moved_to = 0
         self._log: list[tuple[str, str, int | Participant]] = []
@@ -82,6 +86,16 @@ class Plan:
         else:
             self.waiting -= 1
 
+    def take_back(self, left: Registration) -> None:
+        """Give a withdrawn registration its place again. Raises NotPossible if the place is gone."""
+        if reason := places.why_closed(self.course, self.now, to_the_office=True):
+            raise NotPossible(reason)
+        if places.free(self.course, self.taken) == 0 or self.waiting > 0:
+            raise NotPossible(f"Your place in {self.course.title} has gone to somebody else.")
+        self._returning.append(left)
+        self._log.append((left.participant.email, "took the withdrawal back", left.participant_id))
+        self.taken += 1
+
     def move_up(self) -> int:
         """Give free places to those who wait, first come first served. Returns how many moved up."""
         free = places.free(self.course, self.taken)
@@ -113,12 +127,16 @@ class Plan:
         leaving = [one for one in self._there.values() if one.id in self._leaving]
         gave_back = [one.id for one in leaving if one.status == "registered"]
         for one in leaving:
+            if one.status == "registered" and self.by is None:
+                one.undo_until_at = self.now + UNDO
             one.status, one.withdrawn_at = "withdrawn", self.now
+        for one in self._returning:
+            one.status, one.withdrawn_at, one.undo_until_at = "registered", None, None
         made = [self._made(who, status) for who, status in self._entering.items()]
         self.session.add_all(made)
         self.course.places_taken = self.taken
         self.session.flush()
-        self._there |= {one.participant_id: one for one in made}
+        self._there |= {one.participant_id: one for one in [*made, *self._returning]}
         if self._moving:
             self.session.execute(
                 update(Registration)
@@ -129,7 +147,8 @@ class Plan:
             )
         if gave_back:
             claims.end_for(self.session, Registration.id.in_(gave_back), self.now)
-        got_one = [*self._moving, *(one.id for one in made if one.status == "registered")]
+        entered = [*made, *self._returning]
+        got_one = [*self._moving, *(one.id for one in entered if one.status == "registered")]
         if got_one:
             # Reading the whole course each time would take longer the more people are in it.
             claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)

@@ -72,6 +72,30 @@ def withdraw(
     return its.registration_of(participant)
 
 
+def take_back(session: Session, course: Course, who: Person, now: datetime) -> Registration:
+    """Undo somebody's own withdrawal: the same registration has its place again.
+
+    Raises NotPossible after `plan.UNDO`, and where somebody else has the place or waits for one.
+    """
+    locks.lock_course(session, course)
+    its, participant = _plan(session, course, who, now, None)
+    if its.status(participant):
+        raise NotPossible(f"You are already registered for {course.title}, or on its waitlist.")
+    left = session.scalar(
+        select(Registration)
+        .where(Registration.course_id == course.id, Registration.participant_id == participant.id)
+        .where(Registration.undo_until_at > now)
+        .order_by(Registration.id.desc())
+        .limit(1)
+    )
+    if left is None:
+        minutes = int(plan.UNDO.total_seconds() // 60)
+        raise NotPossible(f"A withdrawal can be undone for {minutes} minutes only. You can register again.")
+    its.take_back(left)
+    its.write()
+    return left
+
+
 def _plan(
     session: Session, course: Course, who: Person | Participant, now: datetime, by: str | None
 ) -> tuple[Plan, Participant]:

@@ -58,7 +58,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         context.session, context.connection_id, row.canvas_course_id, context.restored_at
     ):
         raise Stuck("canvas_restored")
-    task = "delete" if also_there else (work.on_withdrawal or context.on_withdrawal)
+    task, why = yield from _how(context, work, row, also_there)
     place = {
         "canvas_course_id": row.canvas_course_id,
         "canvas_section_id": row.canvas_section_id,
@@ -80,11 +80,33 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         raise Stuck("permission_missing", needed, str(error)) from None
     if row.is_same(ended):
         work.told.append(Told(ended, ended_by_us=True))
+        work.endings.append((task, why))
         return
     # Canvas came back from a backup, and gave the number to another row: that one is put back at once.
     work.restored = True
     work.told.append(Told(ended))
     yield from put_back(context, work, ended)
+
+
+def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
+    """How a row is ended (delete, deactivate or conclude), and why so.
+
+    By activity: where nothing was done, deleted; else deactivated, or concluded in a course that is over. Canvas
+    counts any visit to the course [lib/api/v1/user.rb enrollment_json].
+    """
+    if also_there:
+        return "delete", "also_there"
+    policy = work.on_withdrawal or context.on_withdrawal
+    if policy != "by_activity":
+        return policy, "policy"
+    found = yield from look_where_it_is(context, work, row)
+    if found is None or found.last_activity_at is None:
+        return "delete", "nothing_done"
+    try:
+        course = yield lambda canvas: canvas.course(found.course_id)
+    except NotFound:
+        return "delete", "course_gone"
+    return ("conclude", "course_over") if course.concluded else ("deactivate", "work_done")
 
 
 def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:

@@ -39,9 +39,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     settled = [task.work for task in tasks if task.call is None and task.error is None]
     if ours:
         settling.settle(session, connection_id, settled, now)
-        activity.write(
-            session, [_entry(work, now, "enrolled in Canvas" if work.wanted else "ended in Canvas") for work in settled]
-        )
+        activity.write(session, [_settled_entry(work, now) for work in settled])
     else:
         settling.make_due_again(session, settled)
     for task in tasks:
@@ -124,6 +122,26 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
         log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             activity.write(session, [_entry(work, now, "waits", f"{CAUSES[its.cause].title}. {its.detail}")])
+
+
+ENDED = {"delete": "Deleted", "deactivate": "Deactivated", "conclude": "Concluded"}
+BECAUSE = {
+    "also_there": "another enrollment stays",
+    "nothing_done": "nothing was done there yet",
+    "work_done": "they were active there",
+    "course_over": "they were active there and the course is over",
+    "course_gone": "the course is gone",
+}
+"""Why an enrollment was ended as it was, where that is not just what Course Settings or the course say."""
+
+
+def _settled_entry(work: Work, now: datetime) -> dict[str, Any]:
+    if work.wanted:
+        return _entry(work, now, "enrolled in Canvas")
+    ended = [
+        f"{ENDED[how]}, since {BECAUSE[why]}." if why in BECAUSE else f"{ENDED[how]}." for how, why in work.endings
+    ]
+    return _entry(work, now, "ended in Canvas", " ".join(ended))
 
 
 def _entry(work: Work, now: datetime, what: str, words: str = "") -> dict[str, Any]:

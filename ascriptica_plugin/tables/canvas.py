@@ -85,13 +85,15 @@ class Settings(Base):
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
     enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
-    enrollment.
+    enrollment, or what fits what the person did in the course.
     """
 
     __tablename__ = "ascriptica_settings"
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
-        CheckConstraint("on_withdrawal IN ('delete', 'deactivate', 'conclude')", name="on_withdrawal_known"),
+        CheckConstraint(
+            "on_withdrawal IN ('delete', 'deactivate', 'conclude', 'by_activity')", name="on_withdrawal_known"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -113,7 +113,9 @@ class Course(Base):
     __tablename__ = "ascriptica_course"
     __table_args__ = (
         CheckConstraint("places_taken >= 0", name="places_not_negative"),
-        CheckConstraint("on_withdrawal IN ('delete', 'deactivate', 'conclude')", name="on_withdrawal_known"),
+        CheckConstraint(
+            "on_withdrawal IN ('delete', 'deactivate', 'conclude', 'by_activity')", name="on_withdrawal_known"
+        ),
         CheckConstraint("capacity IS NULL OR places_taken <= capacity", name="places_within_capacity"),
         Index("uq_ascriptica_course_code", func.lower(text("code")), unique=True),
     )
@@ -163,7 +165,10 @@ class Association(Base):
 
 
 class Registration(Base):
-    """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history."""
+    """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history.
+
+    Until `undo_until_at` the person may take their own withdrawal back.
+    """
 
     __tablename__ = "ascriptica_registration"
     __table_args__ = (
@@ -186,6 +191,7 @@ class Registration(Base):
     status: Mapped[str] = mapped_column(String(20))
     registered_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    undo_until_at: Mapped[datetime | None]
 
     course: Mapped[Course] = relationship()
     participant: Mapped[Participant] = relationship()

@@ -15,7 +15,7 @@ from ..office import allowances, places, registrations, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
-from .base import blueprint, for_everybody, for_participants, session, signed_in
+from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
 from .canvas_access import canvas_access
 from .forms.fields import Confirmation
 
@@ -63,6 +63,7 @@ def course(code: str) -> ResponseReturnValue:
         waiting=waitlist.waiting(session(), found),
         closed=_why_closed(found),
         form=Confirmation(),
+        can_undo=_can_undo(registration),
     )
 
 
@@ -73,11 +74,37 @@ def register(person: Person, code: str) -> ResponseReturnValue:
     return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
 
 
+@blueprint.get("/courses/<code>/withdraw")
+@for_participants
+def ask_to_withdraw(person: Person, code: str) -> ResponseReturnValue:
+    """What a withdrawal means: for the place, and for what the person did in Canvas."""
+    found = course_or_404(code)
+    registration = _latest_registration(found, person)
+    if registration is None or registration.status == "withdrawn":
+        return redirect(url_for(".course", code=found.code))
+    return render_template(
+        "ascriptica/withdraw.html",
+        course=found,
+        registration=registration,
+        in_canvas=registration.id in canvas_access([registration]),
+        on_withdrawal=found.on_withdrawal or settings().on_withdrawal,
+        waiting=waitlist.waiting(session(), found),
+        form=Confirmation(),
+    )
+
+
 @blueprint.post("/courses/<code>/withdraw")
 @for_participants
 def withdraw(person: Person, code: str) -> ResponseReturnValue:
     """Withdraw the signed-in participant."""
     return _change(person, code, registrations.withdraw)
+
+
+@blueprint.post("/courses/<code>/withdraw/undo")
+@for_participants
+def undo_withdrawal(person: Person, code: str) -> ResponseReturnValue:
+    """Take one's own withdrawal back while the place is free."""
+    return _change(person, code, registrations.take_back)
 
 
 @blueprint.get("/my/courses")
@@ -144,6 +171,12 @@ def _latest_registration(course: Course, person: Person) -> Registration | None:
         .order_by(Registration.id.desc())
         .limit(1)
     )
+
+
+def _can_undo(registration: Registration | None) -> bool:
+    """Whether it is a withdrawal that the person may still take back, free place or not."""
+    until = registration.undo_until_at if registration else None
+    return until is not None and until > clock.utc_now()
 
 
 def _why_closed(course: Course) -> str | None:

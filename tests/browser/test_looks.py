@@ -179,6 +179,7 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
     looks.go("/", "/courses/ART", "/courses/FULL", "/courses/LEFT", "/tools/courses", "/my/sign-in", "/my/password")
     looks.go("/my/email", f"/my/email/{link}")
     looks.sees("ann.new@example.org")
+    looks.go("/courses/ART/withdraw", "/courses/FULL/withdraw")
     looks.go("/courses/OPEN")
     looks.press("Register")
     looks.sees("You are registered for OPEN here.")

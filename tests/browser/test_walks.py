@@ -67,6 +67,8 @@ def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
     walk.site = here
 
     walk.go("/courses/ART-101")
+    walk.browser.find_element(By.LINK_TEXT, "Withdraw").click()
+    walk.sees("Withdraw from Art for all?")
     walk.press("Withdraw")
     walk.sees("You have withdrawn from Art for all.")
     walk.sees("Your access to the Canvas course has ended.")

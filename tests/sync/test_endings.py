@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import answers
+from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office, connection_of, policy
 
@@ -42,3 +45,48 @@ def test_who_is_in_that_course_for_another_registration_too_is_deleted_and_not_c
     office.withdraw(second)
     office.deliver()
     assert sorted(row[-1] for row in canvas.rows()) == ["active", "deleted"]
+
+
+def end_by_activity(office: Office, canvas, *, active: bool, over: bool = False) -> str:
+    """The state of Kim's enrollment after a withdrawal, where what fits what they did is chosen."""
+    policy(office, on_withdrawal="by_activity")
+    art = office.course("ART", "art")
+    office.register(art)
+    office.deliver()
+    [row] = canvas.read("world")["enrollments"]
+    if active:
+        canvas.was_active(row["id"], office.now)
+    if over:
+        canvas.hand("PUT", f"courses/{canvas.ids['course.art']}", **{"course[event]": "conclude"})
+    office.withdraw(art)
+    office.deliver()
+    return canvas.roster("art")["kim@example.org"]
+
+
+def last_words(office: Office) -> str:
+    return office.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first().words
+
+
+def test_who_did_nothing_in_the_course_is_deleted_from_it(office, canvas):
+    assert end_by_activity(office, canvas, active=False) == "deleted"
+    assert last_words(office).endswith("Deleted, since nothing was done there yet.")
+
+
+def test_who_was_active_in_the_course_is_deactivated_and_their_work_stays(office, canvas):
+    assert end_by_activity(office, canvas, active=True) == "inactive"
+    assert last_words(office).endswith("Deactivated, since they were active there.")
+
+
+def test_who_was_active_in_a_course_that_is_over_is_concluded(office, canvas):
+    assert end_by_activity(office, canvas, active=True, over=True) == "completed"
+    assert last_words(office).endswith("Concluded, since they were active there and the course is over.")
+
+
+def test_a_course_s_own_choice_wins_over_what_fits(office, canvas):
+    policy(office, on_withdrawal="by_activity")
+    art = office.course("ART", "art", on_withdrawal="conclude")
+    office.register(art)
+    office.deliver()
+    office.withdraw(art)
+    assert [call.split()[0] for call in office.deliver()] == ["DELETE"]
+    assert canvas.roster("art") == {"kim@example.org": "completed"}

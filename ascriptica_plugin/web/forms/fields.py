@@ -49,6 +49,7 @@ ON_WITHDRAWAL = [
     SelectChoice("delete", "Delete the enrollment: off the roster"),
     SelectChoice("deactivate", "Deactivate it: on the roster, no access"),
     SelectChoice("conclude", "Conclude it: they can still read"),
+    SelectChoice("by_activity", "What fits: delete it where nothing was done yet"),
 ]
 
 
