@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from . import cli, config, keys, web
+from . import cli, config, keys, signals, web
 from .mail import Mailer
 from .office.people import Person
 from .sync.clients import Canvases
@@ -144,6 +144,7 @@ class Ascriptica:
             self.sign_in,
         )
         listen(app.extensions["sqlalchemy"].session)
+        signals.listen(app.extensions["sqlalchemy"].session)
         isolation.listen(app.extensions["sqlalchemy"].session)
         web.init_app(app, values["ASCRIPTICA_URL_PREFIX"])
         app.cli.add_command(cli.make_group())

@@ -6,7 +6,7 @@ Each function returns the form that we store, or raises ValueError with a senten
 import ipaddress
 import re
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import idna
 
@@ -182,3 +182,9 @@ def _is_inside(host: str) -> bool:
 
 def _is_below(host: str, *ends: str) -> bool:
     return host.rpartition(".")[2] in ends
+
+
+def course_page(canvas_url: str, canvas_course_id: int) -> str:
+    """The page of a Canvas course, for people; `canvas_url` is the web service URL."""
+    parts = urlsplit(canvas_url)
+    return f"{parts.scheme}://{parts.netloc}/courses/{canvas_course_id}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from .. import clock, retry
+from .. import clock, retry, signals
 from ..ledger import reads
 from ..ledger.causes import CAUSES
 from ..sync import drain
@@ -78,6 +78,7 @@ def recheck(
     asked, run = sorted(waiting), Recheck(engine, connection.id, now, waiting)
     # As in the worker, the drain keeps one connection to the database.
     with engine.connect() as kept, Session(kept) as own:
+        signals.listen(own)
         while not run.is_over():
             drain.drain(own, canvases, run.is_over)
             session.refresh(connection)

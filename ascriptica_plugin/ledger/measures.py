@@ -55,10 +55,6 @@ class Tally:
         with self._lock:
             self._counts[name, *labels] = self._counts.get((name, *labels), 0) + more
 
-    @property
-    def has_counted(self) -> bool:
-        return bool(self._counts)
-
     def take(self) -> dict[Named, float]:
         """The counts, which are the caller's from now on."""
         with self._lock:

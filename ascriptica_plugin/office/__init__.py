@@ -7,8 +7,19 @@ What is named here is for hosts with code of their own. The first argument is th
 takes effect, and the worker is woken, when the host commits.
 """
 
-from .hosts import associate, erase_person, register, update_person, withdraw
+from .hosts import CourseAccess, access_of, associate, erase_person, move, register, update_person, withdraw
 from .people import Person
 from .places import NotPossible
 
-__all__ = ["NotPossible", "Person", "associate", "erase_person", "register", "update_person", "withdraw"]
+__all__ = [
+    "CourseAccess",
+    "NotPossible",
+    "Person",
+    "access_of",
+    "associate",
+    "erase_person",
+    "move",
+    "register",
+    "update_person",
+    "withdraw",
+]

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from .. import signals
 from ..ledger import claims, reads
 from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, LogEntry, Registration
 from . import activity
+from .announcing import announce
 from .places import NotPossible
 from .waitlist import move_up, waiting
 
@@ -121,6 +123,8 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
         )
     )
     claims.end_for(session, Registration.course_id == course.id, now)
+    if signals.is_awaited(signals.withdrawn):
+        announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(*live)).all())
     change(session, update(Registration).where(*live).values(status="withdrawn", withdrawn_at=now))
     course.cancelled_at, course.places_taken = now, 0
     session.flush()

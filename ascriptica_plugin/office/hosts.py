@@ -5,17 +5,19 @@ commits. Courses are named by their codes, people by the host's keys. Our own pa
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .. import clock
 from ..canvas import addresses
+from ..ledger import access as known
 from ..ledger import matches
-from ..tables.canvas import load_settings
+from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
-from ..tables.office import Association, Course, Participant
-from . import courses, people, privacy, registrations, sis_ids
+from ..tables.office import Association, Course, Participant, Registration
+from . import courses, people, plan, privacy, registrations, sis_ids
 from .people import Person
 from .places import NotPossible
 
@@ -35,6 +37,73 @@ def register(session: Session, code: str, person: Person, now: datetime | None =
 def withdraw(session: Session, code: str, person: Person, now: datetime | None = None) -> None:
     """Withdraw the person from the course, or from its waitlist. Raises NotPossible, with a sentence for the person."""
     registrations.withdraw(session, _course(session, code), person, now or clock.utc_now())
+
+
+def move(session: Session, code: str, to_code: str, person: Person, now: datetime | None = None) -> None:
+    """Withdraw the person from one course and register them for another, both or neither.
+
+    In Canvas they get into the new course before they leave the old one. Raises NotPossible, with a sentence for the
+    person, where they are not registered there, or the other course takes nobody.
+    """
+    begin_writing(session)
+    found = courses.by_code(session, [code, to_code], lock=True)
+    here, there = (found.get(one.lower()) for one in (code, to_code))
+    if here is None or there is None or here is there:
+        raise NotPossible(f"There is no course {code if here is None else to_code} to move {person.name} to or from.")
+    participant = people.participant_for(session, person)
+    plans = plan.begin(session, [here, there], now or clock.utc_now())
+    plan.look_up(session, plans.values(), [participant])
+    leaving, entering = plans[here.id], plans[there.id]
+    if leaving.status(participant) is None:
+        raise NotPossible(f"You are not registered for {here.title}.")
+    if entering.status(participant) is not None:
+        raise NotPossible(f"You are already registered for {there.title}.")
+    entering.register(participant, wait=False)
+    leaving.withdraw(participant)
+    leaving.move_up()
+    entering.write()
+    leaving.write()
+
+
+class CourseAccess(NamedTuple):
+    """One registration of a person, and where their access to the associated Canvas course stands.
+
+    `status` is registered or waitlisted. `access`: `enrolled` and `invited` were seen in Canvas at `seen_at`;
+    `waiting`: not seen there, and it goes on automatically, or waits for `cause` (a key of `ledger.causes.CAUSES`);
+    None: the course has no Canvas course, or the person waits for a place. `canvas_course` is the page to send them to.
+    """
+
+    course: str
+    status: str
+    access: str | None
+    cause: str | None
+    seen_at: datetime | None
+    canvas_course: str | None
+
+
+def access_of(session: Session, key: str) -> list[CourseAccess]:
+    """The registrations of the person with this key, each with its access to Canvas, in the order they were made."""
+    theirs = session.execute(
+        select(Registration, Course.code)
+        .join(Course)
+        .join(Participant)
+        .where(Participant.key == key, Registration.status != "withdrawn")
+        .order_by(Registration.id)
+    ).all()
+    settings = load_settings(session)
+    found = known.of_registrations(session, [registration.id for registration, _ in theirs])
+    return [_access(code, one.status, found.get(one.id), settings) for one, code in theirs]
+
+
+def _access(code: str, status: str, access: known.Access | None, settings: Settings) -> CourseAccess:
+    connection = settings.connection
+    if connection is None or access is None or access.connection_id != connection.id or not settings.display_canvas:
+        return CourseAccess(code, status, None, None, None, None)
+    page = addresses.course_page(connection.canvas_url, access.canvas_course_id)
+    if (there := access.there) is not None:
+        state = "enrolled" if there.state == "active" else "invited"
+        return CourseAccess(code, status, state, access.cause, there.seen_at, page)
+    return CourseAccess(code, status, "waiting", access.cause or connection.hold_cause, None, page)
 
 
 def associate(

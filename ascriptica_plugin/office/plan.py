@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from .. import signals
 from ..ledger import claims
 from ..tables.office import Course, Participant, Registration
 from . import activity, places
+from .announcing import announce
 from .places import NotPossible
 
 UNDO = timedelta(minutes=10)
@@ -153,6 +155,9 @@ class Plan:
             # Reading the whole course each time would take longer the more people are in it.
             claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)
         activity.write(self.session, [self._entry(*entry) for entry in self._log])
+        announce(self.session, signals.registered, self.course, [one.id for one in made])
+        announce(self.session, signals.moved_up, self.course, self._moving)
+        announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
 
     def registration_of(self, participant: Participant) -> Registration:
         """The written registration of a participant who was looked up or newly registered."""

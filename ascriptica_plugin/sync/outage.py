@@ -16,6 +16,7 @@ from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from . import connecting, failures
+from .announcing import announce_hold
 from .tasks import Probe, Task
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Outage:
         if connection.hold_cause != cause:
             connection.hold_since_at, connection.hold_tries = now, 0
             log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
+            announce_hold(self.session, cause)
         connection.hold_cause, connection.hold_detail = cause, detail
         connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
         connection.hold_tries += 1

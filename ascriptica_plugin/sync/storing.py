@@ -18,6 +18,7 @@ from ..office import activity
 from ..tables.canvas import Seat
 from ..tables.columns import begin_writing
 from . import failures
+from .announcing import Change, announce
 from .tasks import SeatTask, Waits
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,9 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     settled = [task.work for task in tasks if task.call is None and task.error is None]
     if ours:
         settling.settle(session, connection_id, settled, now)
+        was_in = {work.seat_id: work.row is not None and work.row.state in rows.LIVE for work in settled}
+        changed = [work for work in settled if work.cause or work.wanted != was_in[work.seat_id]]
+        announce(session, [Change(work, "enrolled" if work.wanted else "removed") for work in changed])
         activity.write(session, [_settled_entry(work, now) for work in settled])
     else:
         settling.make_due_again(session, settled)
@@ -109,6 +113,7 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
         settling.park(session, work, its.cause, its.detail, now)
         log.error("%s is parked after %d tries: %s An administrator can try again.", work, retry.TRIES, its.detail)
         activity.write(session, [_entry(work, now, "parked", its.detail)])
+        announce(session, [Change(work, "waiting", its.cause, its.scope)])
     elif its.again_in is not None:
         due_at = now + its.again_in
         settling.retry_later(session, work, its.cause, its.detail, due_at)
@@ -121,6 +126,7 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
         settling.hold(session, connection_id, work, its.cause, its.scope, its.detail, now)
         log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
+            announce(session, [Change(work, "waiting", its.cause, its.scope)])
             activity.write(session, [_entry(work, now, "waits", f"{CAUSES[its.cause].title}. {its.detail}")])
 
 

@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 
 from .. import clock
 from ..office.people import Person
@@ -115,11 +116,12 @@ def person() -> Person:
 
 def _ask_to_sign_in() -> Response | int:
     """Flask-Login's answer where the host has it, or the way to `sign_in`; else 401, which the host answers."""
-    if (manager := getattr(current_app, "login_manager", None)) is not None:
+    manager, address = getattr(current_app, "login_manager", None), sign_in_address()
+    # After a POST Flask-Login would lead back to an address that only takes forms.
+    asks = manager is not None and (request.method == "GET" or manager.unauthorized_callback or not address)
+    if manager is not None and asks:
         return current_app.make_response(manager.unauthorized())
-    if address := sign_in_address():
-        return cast(Response, redirect(address))
-    return 401
+    return cast(Response, redirect(address)) if address else 401
 
 
 def sign_in_address() -> str | None:
@@ -131,7 +133,7 @@ def sign_in_address() -> str | None:
     where = plugin().sign_in or getattr(manager, "login_view", None)
     if where is None:
         return None
-    back = this_page() if request.method == "GET" else None
+    back = this_page() if request.method == "GET" else _page_of_the_form()
     if "/" not in where:
         return url_for(where, next=back)
     return f"{request.script_root}{where}" + (f"?{urlencode({'next': back})}" if back else "")
@@ -140,6 +142,19 @@ def sign_in_address() -> str | None:
 def this_page() -> str:
     """The path and query of this request, below whatever the site is mounted at."""
     return request.script_root + request.full_path.rstrip("?")
+
+
+def _page_of_the_form() -> str | None:
+    """The page that a form sent to this address stands on: the nearest path above it that can be opened."""
+    pages, path = current_app.url_map.bind_to_environ(request.environ), request.path
+    while path := path.rstrip("/"):
+        try:
+            pages.match(path, "GET")
+        except HTTPException:
+            path = path.rpartition("/")[0]
+        else:
+            return request.script_root + path
+    return None
 
 
 class Answer(Response):

@@ -5,9 +5,9 @@ Nothing is said of Canvas that was not seen there: "in Canvas" only of an enroll
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from .. import clock
+from ..canvas import addresses
 from ..ledger import access as known
 from ..ledger import standing
 from ..ledger.access import Access, Row
@@ -290,5 +290,4 @@ def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
 
 def course_address(connection: Connection, canvas_course_id: int) -> str:
     """The Canvas course's own page."""
-    parts = urlsplit(connection.canvas_url)
-    return f"{parts.scheme}://{parts.netloc}/courses/{canvas_course_id}"
+    return addresses.course_page(connection.canvas_url, canvas_course_id)

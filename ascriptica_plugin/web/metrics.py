@@ -102,13 +102,3 @@ def _buckets(values: dict[measures.Named, float]) -> list[tuple[str, float]]:
         total += values.get((measures.CALL_TIMES, limit), 0)
         found.append((limit, total))
     return found
-
-
-@blueprint.teardown_request
-def store_counts(error: BaseException | None) -> None:
-    """Store what this request asked of Canvas, if anything, in a transaction of its own."""
-    tally = plugin().canvases.tally
-    if error is None and tally.has_counted:
-        with Session(current_app.extensions["sqlalchemy"].engine) as own:
-            measures.store(own, tally)
-            own.commit()

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from .. import clock
+from .. import clock, signals
 from ..sync import drain, erasing
 from ..tables import isolation
 
@@ -48,6 +48,7 @@ def deliver(app: Flask) -> bool:
         if engine.dialect.name == "postgresql":
             engine = engine.execution_options(isolation_level=isolation.LEVEL)
         with engine.connect() as connection, Session(connection) as session:
+            signals.listen(session)
             drained = drain.drain(session, plugin.canvases, plugin.stopping.is_set)
             if drained:
                 erasing.erase_people(session)

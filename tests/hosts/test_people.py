@@ -60,7 +60,10 @@ def test_a_stranger_is_led_to_the_host_s_sign_in(site):
     for path in ("/registration/my/courses", "/registration/tools/courses"):
         answer = stranger.get(path)
         assert (answer.status_code, answer.location) == (302, f"/login?next={path.replace('/', '%2F')}")
-    assert stranger.post("/registration/tools/courses/new").location.startswith("/login?next=")
+    for path, page in (("tools/courses/new", "tools/courses/new"), ("courses/ART/register", "courses/ART")):
+        back = parse_qs(urlsplit(stranger.post(f"/registration/{path}").location).query)["next"]
+        assert back == [f"/registration/{page}"]
+        assert stranger.get(back[0]).status_code != 405
     assert 'href="/login?next=/registration/courses/ART"' in stranger.get("/registration/courses/ART").text
     assert stranger.get("/registration/").status_code == 200
     somebody, boss = site.test_client(), site.test_client()
