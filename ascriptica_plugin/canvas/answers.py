@@ -21,6 +21,7 @@ from .errors import (
     PermissionMissing,
     Redirected,
     Refused,
+    ScopeMissing,
     Throttled,
     TokenRefused,
 )
@@ -33,10 +34,10 @@ FARTHEST_CLOCK = timedelta(days=3650)
 
 
 class Answers:
-    """Reads the answers to calls with this token, and removes the token from them."""
+    """Reads the answers to calls with these secrets, and removes the secrets from them."""
 
-    def __init__(self, token: str):
-        self._token = _pattern_of(token)
+    def __init__(self, *secrets: str):
+        self._secrets = re.compile("|".join(map(_pattern_of, secrets)), re.IGNORECASE)
 
     def read(self, response: requests.Response, body: bytes) -> Any:
         """The JSON of an answer. Raises the CanvasError that says who has to act."""
@@ -60,6 +61,8 @@ class Answers:
             raise TokenRefused(f"Canvas refused the token: {words}", status)
         if "concluded course" in words and status in (400, 403):
             raise CourseConcluded(f"Canvas said: {words}", status)
+        if status == 401 and "Insufficient scopes" in words:
+            raise ScopeMissing(f"Canvas said: {words}", status)
         if status in (401, 403):
             raise PermissionMissing(f"Canvas said: {words}", status)
         if status == 404:
@@ -67,25 +70,25 @@ class Answers:
         raise Refused(f"Canvas said: {words}", status, _taken(answer))
 
     def clean(self, said: Any) -> Any:
-        """Any JSON value with its texts made `storable`, and without our token.
+        """Any JSON value with its texts made `storable`, and without our secrets.
 
         A Canvas may send the token back, also with characters between its letters that `storable` replaces.
         """
         if isinstance(said, str):
             bare = NOT_STORABLE.sub("", said)
-            without, found = self._token.subn("[token]", bare)
+            without, found = self._secrets.subn("[token]", bare)
             return storable(without if found else said)
         if isinstance(said, dict):
             return {name: self.clean(value) for name, value in said.items()}
         return [self.clean(value) for value in said] if isinstance(said, list) else said
 
 
-def _pattern_of(token: str) -> re.Pattern[str]:
+def _pattern_of(token: str) -> str:
     """A pattern that finds the token, also percent-encoded, and in any case, as a host name would have it. A very short
     text is not a token but a mistake, and occurs in many words: it matches nothing."""
     if len(token) < 8:
-        return re.compile("(?!)")
-    return re.compile("".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token), re.IGNORECASE)
+        return "(?!)"
+    return "".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token)
 
 
 def body_of(response: requests.Response) -> bytes:

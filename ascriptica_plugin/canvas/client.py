@@ -1,8 +1,8 @@
 """A client for the part of Canvas LMS's REST API that we use.
 
-Every call goes through `CanvasClient._exchange`, so every call has the timeouts, the deadline, the User-Agent and the
-check of where the connection really goes. Facts about Canvas name their source file in instructure/canvas-lms in
-brackets.
+Every call goes through `CanvasClient._exchange` and its `Line`, so every call has the timeouts, the deadline, the
+User-Agent and the check of where the connection really goes. Facts about Canvas name their source file in
+instructure/canvas-lms in brackets.
 """
 
 import math
@@ -12,28 +12,29 @@ from collections.abc import Iterator
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError
 
-from .. import __version__
-from .answers import Answers, body_of, clock_of, path_and_query
-from .errors import SOMETHING_ELSE, AddressRefused, CanvasDown, Refused, Unreachable
+from .answers import Answers, clock_of, path_and_query
+from .errors import SOMETHING_ELSE, CanvasDown, NotFound, PermissionMissing, Refused, ScopeMissing, Unreachable
+from .line import Line
+from .scopes import scope_for
 from .shapes import (
     LONGEST_TEXT,
     Account,
     Course,
     Enrollment,
     Section,
+    TokenEnd,
     User,
     read_account,
     read_course,
     read_enrollment,
     read_section,
+    read_token_end,
     read_user,
 )
-from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 
@@ -76,27 +77,14 @@ class CanvasClient:
         self._until = math.inf
         self._clock: tuple[datetime, float] | None = None
         self._answers = Answers(token)
-        self._session = Session()
-        # No proxy and no .netrc from the environment may stand between the token and Canvas.
-        self._session.trust_env = False
-        self._session.verify = ca_file or True
-        self._session.headers.update(
-            {
-                "Authorization": f"Bearer {token}",
-                "Accept": "application/json",
-                # Hosted Canvas refuses a request without a User-Agent.
-                "User-Agent": f"ascriptica-canvas/{__version__}",
-            }
-        )
-        adapter = GuardedAdapter(allow_private, pool_maxsize=flight)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._token_start = token[:5]
+        self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token)
 
     def __repr__(self) -> str:
         return f"CanvasClient({self.url!r})"
 
     def close(self) -> None:
-        self._session.close()
+        self._line.close()
 
     def within(self, seconds: float) -> "CanvasClient":
         """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once."""
@@ -116,6 +104,17 @@ class CanvasClient:
     def myself(self) -> User:
         """GET users/self: the owner of the token; also used as the harmless probe [users_controller.rb]."""
         return read_user(self._call("GET", "users/self"))
+
+    def token_end(self) -> TokenEnd:
+        """GET users/self/tokens/:id: when the token in hand ends; its first five characters are an id too.
+
+        Older Canvas doesn't know the call, and not everybody may make it [tokens_controller.rb, lib/api/v1/token.rb].
+        """
+        try:
+            answer = self._call("GET", f"users/self/tokens/{_path_id(self._token_start)}")
+        except (NotFound, PermissionMissing, Refused, ScopeMissing):
+            return TokenEnd(known=False)
+        return read_token_end(answer, self._token_start)
 
     def account(self, account_id: int | str) -> Account:
         """GET accounts/:id; `"self"` is the root account [accounts_controller.rb, lib/api/v1/account.rb]."""
@@ -314,34 +313,16 @@ class CanvasClient:
     def _send(
         self, method: str, path: str, values: dict[str, Any] | None, seconds: float
     ) -> tuple[requests.Response, Any]:
-        with Deadline(seconds) as deadline:
-            try:
-                response = self._session.request(
-                    method,
-                    f"{self.url}/{path}",
-                    timeout=min(self.timeout_seconds, seconds),
-                    allow_redirects=False,
-                    stream=True,
-                    params=values if method == "GET" else None,
-                    data=None if method == "GET" else values,
-                )
-                arrived = time.monotonic()
-                with response:
-                    body = body_of(response)
-                if deadline.passed:
-                    # After our cut the headers, or a body without a stated length, seem complete.
-                    raise TimeoutError
-            except PrivateAddress as error:
-                raise AddressRefused(str(error)) from None
-            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                if cause_of(error, PrivateAddress):
-                    raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
-                kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
-                raise kind(why_no_answer(error, deadline, urlsplit(self.url).hostname)) from None
+        response, body, arrived = self._line.send(
+            method, f"{self.url}/{path}", values, seconds=seconds, timeout_seconds=self.timeout_seconds
+        )
         if (moment := clock_of(response)) is not None:
             self._clock = moment, arrived
         try:
             return response, self._answers.read(response, body)
+        except ScopeMissing as error:
+            scope = scope_for(method, path) or f"for {call_of(method, path)}"
+            raise ScopeMissing(str(error), error.status, scope) from None
         except RecursionError:
             raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
 

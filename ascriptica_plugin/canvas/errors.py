@@ -52,6 +52,15 @@ class PermissionMissing(CanvasError):
     """401 or 403 without that header: the token is valid, but its owner may not do this."""
 
 
+class ScopeMissing(CanvasError):
+    """401 without that header: the developer key was not approved for this call, which `scope` names
+    [config/application.rb]."""
+
+    def __init__(self, message: str, status: int | None = None, scope: str = ""):
+        super().__init__(message, status)
+        self.scope = scope
+
+
 class NotFound(CanvasError):
     """404, which never says what was missing [application_controller.rb]."""
 

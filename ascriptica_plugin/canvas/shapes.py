@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .errors import SOMETHING_ELSE, CanvasDown
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 HIGHEST_ID = 2**63 - 1
 """The highest number that fits the columns; Canvas's ids are lower."""
@@ -51,6 +52,14 @@ def address_of(sis_user_id: str | None, login_id: str | None) -> str | None:
     if sis_user_id:
         return f"sis_user_id:{sis_user_id}"
     return f"sis_login_id:{login_id}" if login_id else None
+
+
+@dataclass(frozen=True)
+class TokenEnd:
+    """When a token ends. `at` None: never, if that is `known`."""
+
+    known: bool
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,13 @@ class Enrollment:
     """When they last did something in the course; None: never, as far as Canvas knows."""
 
 
-def _reader(read: Callable[[dict], T]) -> Callable[[dict], T]:
+def _reader(read: Callable[Concatenate[dict, P], T]) -> Callable[Concatenate[dict, P], T]:
     """Make the reader raise CanvasDown for a row that lacks a value or has a wrong one."""
 
     @wraps(read)
-    def checked(row: dict) -> T:
+    def checked(row: dict, *more: P.args, **named: P.kwargs) -> T:
         try:
-            return read(row)
+            return read(row, *more, **named)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise CanvasDown(SOMETHING_ELSE, 200) from None
 
@@ -158,6 +167,15 @@ def _user(row: dict) -> User:
         "login_id" in row,
         "email" in row,
     )
+
+
+@_reader
+def read_token_end(row: dict, start: str) -> TokenEnd:
+    """The end of the token that begins with these characters; unknown if the answer is about another one."""
+    if not str(row.get("visible_token") or "").startswith(start):
+        return TokenEnd(known=False)
+    ends_at = row["expires_at"]
+    return TokenEnd(known=True, at=None if ends_at is None else _time(ends_at))
 
 
 @_reader

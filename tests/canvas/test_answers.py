@@ -18,6 +18,7 @@ from ascriptica_plugin.canvas.errors import (
     NotFound,
     PermissionMissing,
     Refused,
+    ScopeMissing,
     Throttled,
     TokenRefused,
 )
@@ -62,7 +63,7 @@ def test_a_missing_permission(client: CanvasClient, canvas: Practice, status: in
     [
         (
             reply({"errors": [{"message": "Insufficient scopes on access token."}]}, "401 Unauthorized"),
-            PermissionMissing,
+            ScopeMissing,
             "Insufficient scopes",
         ),
         (reply({}, "403 Forbidden"), PermissionMissing, "no reason given"),

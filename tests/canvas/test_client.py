@@ -267,7 +267,7 @@ def test_ids_beyond_what_a_float_holds(raw: Raw, connect: Connect, wanted: type)
 
 
 def test_ids_as_strings_from_canvas_itself(client: CanvasClient, canvas: Practice) -> None:
-    client._session.headers["Accept"] = "application/json+canvas-string-ids"
+    client._line._session.headers["Accept"] = "application/json+canvas-string-ids"
     made = client.enroll(canvas.ids["course.art"], canvas.ids["user.kim"])
     assert made.user_id == canvas.ids["user.kim"]
     assert [row.id for row in client.enrollments_of(made.user_id)] == [made.id]
