@@ -30,6 +30,9 @@ PUT_OFF = timedelta(seconds=2)
 LATE = timedelta(minutes=2)
 """How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
+
 SEEN_LATELY = timedelta(minutes=1)
 """An enrollment of somebody else's making is taken as it was seen for so long; later we ask again."""
 

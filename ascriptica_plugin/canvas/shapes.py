@@ -106,6 +106,7 @@ class Enrollment:
     user: User
     last_activity_at: datetime | None = None
     """When they last did something in the course; None: never, as far as Canvas knows."""
+    updated_at: datetime | None = None
 
 
 def _reader(read: Callable[Concatenate[dict, P], T]) -> Callable[Concatenate[dict, P], T]:
@@ -213,4 +214,5 @@ def read_enrollment(row: dict) -> Enrollment:
         _time(row["created_at"]),
         _user({**(row.get("user") or {}), "id": user_id}),
         _time(row["last_activity_at"]) if row.get("last_activity_at") else None,
+        _time(row["updated_at"]) if row.get("updated_at") else None,
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Executable, and_, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from .. import retry
 from ..canvas.shapes import User
@@ -69,8 +69,15 @@ class Holder(NamedTuple):
         return is_stale or (None not in (self.canvas_login, user.login_id) and was != now)
 
 
-def holder(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> Holder | None:
-    """The other participant who is this Canvas user, unless an administrator said that they are one person."""
+def holders(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> list[Holder]:
+    """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
+    own = aliased(Match)
+    is_it_too = exists().where(
+        own.connection_id == connection_id,
+        own.participant_id == participant_id,
+        own.canvas_user_id == canvas_user_id,
+        own.shared,
+    )
     found = session.execute(
         select(
             Match.participant_id,
@@ -86,16 +93,16 @@ def holder(session: Session, connection_id: int, canvas_user_id: int, participan
         )
         .join(Participant, Participant.id == Match.participant_id)
         .where(Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id)
-        .where(Match.participant_id != participant_id, ~Match.shared)
-    ).first()
-    return Holder._make(found) if found else None
+        .where(Match.participant_id != participant_id, ~is_it_too)
+    )
+    return [Holder._make(row) for row in found]
 
 
 def forget(session: Session, connection_id: int, participant_id: int) -> None:
     """The participant is nobody in Canvas for now: their wanted seats are due, and find out who they are."""
     here = (Match.connection_id == connection_id, Match.participant_id == participant_id)
     nobody = {"canvas_user_id": None, "address": None, "how": None, "doubted": False, "created_by_us": False}
-    change(session, update(Match).where(*here).values(**nobody, question=None, candidates=None))
+    change(session, update(Match).where(*here).values(**nobody, shared=False, question=None, candidates=None))
     _look_again(session, connection_id, participant_id)
 
 
@@ -144,3 +151,18 @@ def look_later(session: Session, connection_id: int, participant_id: int, at: da
     """Read the person's enrollments at that time; None: they were read."""
     here = (Match.connection_id == connection_id, Match.participant_id == participant_id)
     change(session, update(Match).where(*here).values(look_at=at))
+
+
+def doubt(session: Session, connection_id: int, which: ColumnElement[bool]) -> None:
+    """Have the matches that meet the condition on Match looked up anew, before their seats are judged."""
+    change(session, update(Match).where(Match.connection_id == connection_id, which).values(doubted=True))
+    theirs = select(Match.participant_id).where(Match.connection_id == connection_id, which)
+    wanting = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+    of_them = and_(Seat.connection_id == connection_id, Seat.participant_id.in_(theirs), wanting)
+    claims.look_again(session, of_them)
+
+
+def owe_look(session: Session, connection_id: int, canvas_user_id: int, now: datetime) -> None:
+    """Have the enrollments of this Canvas user read, unless that is owed already."""
+    theirs = (Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id, Match.look_at.is_(None))
+    change(session, update(Match).where(*theirs).values(look_at=now))

@@ -96,6 +96,12 @@ def owed(session: Session, connection_id: int, canvas_course_id: int) -> datetim
     )
 
 
+def has_others(session: Session, connection_id: int, canvas_course_id: int) -> bool:
+    """Whether the last read showed people whom no participant is: somebody who registers may be one of them."""
+    at = (CourseRead.connection_id == connection_id, CourseRead.canvas_course_id == canvas_course_id)
+    return session.scalar(select(CourseRead.has_others).where(*at)) is True
+
+
 def done(
     session: Session,
     connection_id: int,
@@ -104,14 +110,16 @@ def done(
     now: datetime,
     owed_at: datetime | None = None,
     problem: str | None = None,
+    has_others: bool = False,
 ) -> None:
     """The course was read by a read that began at `since`; what was asked for later is still owed.
 
     With the last course, a Canvas that came back from a backup is known again. `problem`: there is nothing to read.
+    `has_others`: people are there whom no participant is.
     `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours, and without this the
     course would be read again and again until ours is there.
     """
-    values = {"tried_at": now, "read_at": since, "problem": problem, "due_at": None}
+    values = {"tried_at": now, "read_at": since, "problem": problem, "due_at": None, "has_others": has_others}
     change(session, _here(connection_id, canvas_course_id).values(**values))
     answered = or_(CourseRead.owed_at <= since, CourseRead.owed_at == owed_at)
     change(session, _here(connection_id, canvas_course_id).where(answered).values(owed_at=None))

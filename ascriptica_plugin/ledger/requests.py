@@ -12,7 +12,7 @@ from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.shapes import address_of
+from ..canvas.shapes import Enrollment, address_of
 from ..tables.canvas import Match, Request
 from ..tables.columns import change
 from ..tables.office import Participant
@@ -127,6 +127,7 @@ class Out(NamedTuple):
     canvas_course_id: int | None
     canvas_section_id: int | None
     canvas_enrollment_id: int | None
+    row_created_at: datetime | None
     first_sent_at: datetime
     tries: int
 
@@ -135,6 +136,12 @@ class Out(NamedTuple):
         """On Canvas's clock: nothing that Canvas made later can come of it. A repeat is sent while it is out, so each
         try adds `retry.LATE` at most."""
         return self.first_sent_at + self.tries * retry.LATE
+
+    def may_have_made(self, moment: datetime | None) -> bool:
+        """Whether what happened in Canvas at that moment may be this request's doing."""
+        if moment is None:
+            return False
+        return self.first_sent_at - retry.CLOCK_TOLERANCE <= moment <= self.carried_out_by + retry.CLOCK_TOLERANCE
 
 
 def get(session: Session, request_id: int) -> Out | None:
@@ -146,6 +153,13 @@ def get(session: Session, request_id: int) -> Out | None:
 def put_off(session: Session, request_id: int, until: datetime) -> None:
     """Look it up later. Until then it counts as answered, so that it is not repeated."""
     change(session, update(Request).where(Request.id == request_id).values(until_at=until, answered=True))
+
+
+def put_back_instead(session: Session, request_id: int, ended: Enrollment) -> None:
+    """It ended a row that was not meant; what is out from now on is the request that lets that person in again."""
+    at = {"address": str(ended.user.address or ended.user_id), "canvas_user_id": ended.user_id}
+    place = {"canvas_course_id": ended.course_id, "canvas_section_id": ended.section_id}
+    change(session, update(Request).where(Request.id == request_id).values(kind="put_back", **at, **place))
 
 
 def cross_out(session: Session, request_id: int) -> None:

@@ -171,6 +171,9 @@ class Work:
 
     def is_user(self, user: User, how: str, now: datetime, **more: Any) -> None:
         """Remember that the participant is this Canvas user, and what that rests on."""
+        if user.id != self.who.canvas_user_id:
+            # Whom they shared the former user with says nothing about this one.
+            more["shared"] = False
         self.note_who(
             canvas_user_id=user.id,
             address=user.address or (self.who.address if self.who.canvas_user_id == user.id else None),
@@ -191,7 +194,7 @@ class Work:
     def is_nobody(self) -> None:
         """Forget who the participant was: the Canvas user is gone, or is somebody else."""
         self.note_who(canvas_user_id=None, address=None, how=None, doubted=False, created_by_us=False)
-        self.note_who(canvas_name=None, canvas_login=None, canvas_sis_user_id=None)
+        self.note_who(canvas_name=None, canvas_login=None, canvas_sis_user_id=None, shared=False)
 
     @property
     def is_stale(self) -> bool:

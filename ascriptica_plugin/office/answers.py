@@ -139,17 +139,15 @@ def _share_or_take(
     now: datetime,
     by: str,
 ) -> None:
-    holder = matches.holder(session, connection_id, chosen["id"], participant.id)
-    if holder is None:
-        return
-    theirs = (Match.connection_id == connection_id, Match.participant_id == holder.participant_id)
-    if same_person:
-        change(session, update(Match).where(*theirs).values(shared=True))
-        words = f"and participant {participant.id} are one person"
-    else:
-        matches.forget(session, connection_id, holder.participant_id)
-        words = f"is not Canvas user {chosen['id']}"
-    activity.note(session, now, by, "chose", words, participant_id=holder.participant_id)
+    for holder in matches.holders(session, connection_id, chosen["id"], participant.id):
+        theirs = (Match.connection_id == connection_id, Match.participant_id == holder.participant_id)
+        if same_person:
+            change(session, update(Match).where(*theirs).values(shared=True))
+            words = f"and participant {participant.id} are one person"
+        else:
+            matches.forget(session, connection_id, holder.participant_id)
+            words = f"is not Canvas user {chosen['id']}"
+        activity.note(session, now, by, "chose", words, participant_id=holder.participant_id)
 
 
 def _seats(connection_id: int, participant_id: int) -> ColumnElement[bool]:

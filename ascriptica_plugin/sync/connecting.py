@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..ledger import claims, due
+from ..ledger import claims, due, reads
 from ..tables.canvas import Connection, Seat, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.office import Association
@@ -77,8 +77,8 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
     connection.account_name, connection.token_owner = found.account_name, found.owner
     connection.missing_permissions = ",".join(found.missing_permissions)
     connection.last_worked_at = now
-    lift_hold(connection)
     session.flush()
+    lift_hold(session, connection, now)
     settings.connection = connection
     forget_draft(settings)
     not_looked_up = update(Association).where(Association.connection_id.is_(None))
@@ -95,10 +95,14 @@ def forget_draft(settings: Settings) -> None:
     settings.draft_problem = settings.draft_check_at = None
 
 
-def lift_hold(connection: Connection) -> None:
-    """Allow calls again."""
+def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
+    """Allow calls again. After a long hold every Canvas course in use is owed a read."""
+    since = connection.hold_since_at
     connection.hold_cause = connection.hold_detail = connection.hold_since_at = connection.hold_until_at = None
     connection.hold_tries = 0
+    if since is not None and now - since > retry.LONG_OUTAGE:
+        # Much may have been done in Canvas meanwhile, or it was restored.
+        reads.owe_everything(session, connection.id, now, in_use=True)
 
 
 def keep_draft(settings: Settings, canvases: Canvases, url: str, root_id: int, token: str) -> None:

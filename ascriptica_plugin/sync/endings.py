@@ -3,7 +3,7 @@
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
-from ..ledger import reads, rows
+from ..ledger import matches, reads, rows
 from ..ledger.rows import LIVE, Known, Told
 from ..ledger.work import Pointed, Work
 from .tasks import Context, Stuck, Walk, send
@@ -15,11 +15,7 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
     Raises Stuck if one of them is not ours: an administrator decides whether it stays.
     """
     left = _left(context, work)
-    # What this seat points to from now on may not be stored yet.
-    wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
-    if work.wanted and work.points_to is not None:
-        wanted.add(work.points_to)
-    unwanted = [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
+    unwanted = _unwanted(context, work, left)
     for row in unwanted:
         if row.granted:
             yield from _end(context, work, row, _is_also_there(context, row, left))
@@ -27,6 +23,28 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
         raise Stuck("found_there", work.participant_id)
     if not work.wanted and work.row is not None and work.was_ended_by_others:
         yield from _look_at_the_person(context, work, work.row)
+
+
+def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
+    """End what this seat granted to a Canvas user who is another participant now, though it is not known yet who this
+    one is: nobody stays in a course for somebody else's registration."""
+    left = _left(context, work)
+    for row in _unwanted(context, work, left):
+        user_id = row.canvas_user_id
+        if not row.granted or user_id in (None, work.who.canvas_user_id):
+            continue
+        if matches.holders(context.session, context.connection_id, user_id, work.participant_id):
+            yield from _end(context, work, row, _is_also_there(context, row, left))
+
+
+def _unwanted(context: Context, work: Work, left: dict[int, Known]) -> list[Known]:
+    """Those of the rows that let somebody in whom no seat wants there, and whom nobody has let stay."""
+    wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
+    # What this seat points to from now on may not be stored yet.
+    own = left.get(work.points_to) if work.wanted and work.points_to is not None else None
+    if own is not None and own.canvas_user_id in (None, work.who.canvas_user_id):
+        wanted.add(own.canvas_enrollment_id)
+    return [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
 
 
 def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool:
@@ -63,6 +81,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         "canvas_course_id": row.canvas_course_id,
         "canvas_section_id": row.canvas_section_id,
         "canvas_enrollment_id": row.canvas_enrollment_id,
+        "row_created_at": row.created_at,
     }
 
     def request(canvas: CanvasClient) -> Enrollment:

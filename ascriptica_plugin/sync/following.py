@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.errors import CanvasError, NotFound
-from ..ledger import rows
+from ..ledger import matches
 from ..office import activity
 from ..tables.canvas import Match, Request
 from ..tables.office import Participant
@@ -59,7 +59,7 @@ def follow_walk(
                 login = email
     except NotFound:
         problem = "The Canvas user was deleted."
-        rows.doubt(session, connection_id, Match.participant_id == participant_id)
+        matches.doubt(session, connection_id, Match.participant_id == participant_id)
     except CanvasError as error:
         problem = str(error)
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)

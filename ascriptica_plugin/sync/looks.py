@@ -1,24 +1,25 @@
 """Looks at what became of requests that were never answered, and at people about whom something has changed."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.errors import CanvasError, NotFound
-from ..canvas.shapes import Enrollment, User
-from ..ledger import claims, matches, reads, requests, rows
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasError, NotFound, Refused
+from ..canvas.shapes import Course, Enrollment, User
+from ..ledger import claims, judging, matches, reads, requests, rows
 from ..ledger.requests import Out
 from ..ledger.rows import Told
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
 from . import storing
 from .tasks import Walk
-from .walks import CLOCK_TOLERANCE
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +62,14 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
     except NotFound:
         # The user is gone. Who it is now is found out before anything else is sent.
-        rows.doubt(session, connection_id, Match.participant_id == out.participant_id)
+        matches.doubt(session, connection_id, Match.participant_id == out.participant_id)
         return
+    concluded = yield from concluded_among(session, connection_id, theirs)
     known = rows.known(session, connection_id, [row.id for row in theirs])
     told = []
     for row in theirs:
         was = known.get(row.id)
-        in_window = out.first_sent_at - CLOCK_TOLERANCE <= row.created_at <= out.carried_out_by + CLOCK_TOLERANCE
+        in_window = out.may_have_made(row.created_at)
         revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
         if (in_window or revived) and _is_place(out, row):
             told.append(Told(row, granted=True, seat_id=out.seat_id))
@@ -76,7 +78,26 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
             told.append(Told(row, seat_id=out.seat_id))
         elif was is not None:
             told.append(Told(row))
-    storing.store_told(session, connection_id, told, now(), out.id)
+    storing.store_told(session, connection_id, told, now(), out.id, concluded)
+
+
+def concluded_among(
+    session: Session, connection_id: int, told: Iterable[Enrollment], concluded: Collection[int] = ()
+) -> Walk:
+    """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
+
+    No hand ended it then. It costs one call for each course that has to be known, but for those known as `concluded`.
+    """
+    completed = [row.id for row in told if row.state == "completed"]
+    found = set(concluded)
+    for number in judging.may_have_ended_with_their_course(session, connection_id, completed) - found:
+        try:
+            course: Course = yield partial(CanvasClient.course, course_id=number)
+        except NotFound:
+            continue
+        if course.concluded:
+            found.add(number)
+    return found
 
 
 def _is_place(out: Out, row: Enrollment) -> bool:
@@ -93,21 +114,33 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
         yield from _is_lost(session, connection_id, number, now)
         return
     known = rows.known(session, connection_id, [number]).get(number)
-    told = Told(row, ended_by_us=known is not None and known.is_same(row))
+    meant_at = out.row_created_at or (known.created_at if known is not None else None)
+    is_another = meant_at not in (None, row.created_at)
+    if is_another and row.state not in rows.LIVE and out.may_have_made(row.updated_at):
+        # Canvas came back from a backup, and our request ended whoever has the number now.
+        begin_writing(session)
+        reads.note_restored(session, connection_id, now())
+        requests.put_back_instead(session, out.id, row)
+        yield from _put_back_again(session, connection_id, root_id, cast(Out, requests.get(session, out.id)), now)
+        return
+    told = Told(row, ended_by_us=known is not None and known.is_same(row) and not is_another)
     storing.store_told(session, connection_id, [told], now(), out.id)
+    if is_another:
+        reads.note_restored(session, connection_id, now())
 
 
-def _is_lost(session: Session, connection_id: int, number: int, now: Clock) -> Walk:
+def _is_lost(session: Session, connection_id: int, number: int, now: Clock, *, in_a_course: bool = False) -> Walk:
     """Canvas has no such row: its course is gone with it, or Canvas came back from a backup."""
     known = rows.known(session, connection_id, [number]).get(number)
     if known is None:
         return
-    course_id = known.canvas_course_id
-    try:
-        yield lambda canvas: canvas.course(course_id)
-        restored = True
-    except NotFound:
-        restored = False
+    course_id, restored = known.canvas_course_id, in_a_course
+    if not in_a_course:
+        try:
+            yield lambda canvas: canvas.course(course_id)
+            restored = True
+        except NotFound:
+            restored = False
     begin_writing(session)
     rows.forget(session, connection_id, [number])
     if restored:
@@ -123,7 +156,7 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
     except NotFound:
         return
     known = session.get_one(Match, (connection_id, out.participant_id), populate_existing=True)
-    if matches.holder(session, connection_id, user.id, cast(int, out.participant_id)) is None:
+    if not matches.holders(session, connection_id, user.id, cast(int, out.participant_id)):
         participant = known.participant
         known.canvas_user_id, known.address, known.how, known.created_by_us = user.id, user.address, "created", True
         known.canvas_name, known.canvas_login, known.canvas_sis_user_id = user.name, user.login_id, user.sis_user_id
@@ -137,20 +170,26 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
 
 def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
     course_id, at, section_id = cast(int, out.canvas_course_id), out.address, out.canvas_section_id
-    row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
+    try:
+        row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
+    except (NotFound, Refused) as error:
+        log.error("Canvas user %s can't be put back into Canvas course %d: %s", at, course_id, error)
+        return
     storing.store_told(session, connection_id, [Told(row)], now())
 
 
-def person_walk(session: Session, connection_id: int, participant_id: int, now: Clock) -> Walk:
-    """The walk that reads a person's enrollments in every course that we know for them."""
+def person_walk(session: Session, connection_id: int, root_id: int, participant_id: int, now: Clock) -> Walk:
+    """The walk that reads a person's enrollments in every course that we know for them; what is missing from the list
+    is asked for by its number."""
     known = session.get(Match, (connection_id, participant_id), populate_existing=True)
     if known is None or known.canvas_user_id is None:
         return
     at, user_id, asked_at = known.address or known.canvas_user_id, known.canvas_user_id, now()
     try:
         theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
+        concluded = yield from concluded_among(session, connection_id, theirs)
     except NotFound:
-        rows.doubt(session, connection_id, Match.participant_id == participant_id)
+        matches.doubt(session, connection_id, Match.participant_id == participant_id)
         matches.look_later(session, connection_id, participant_id, None)
         return
     except CanvasError as error:
@@ -160,9 +199,30 @@ def person_walk(session: Session, connection_id: int, participant_id: int, now: 
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
     matches.look_later(session, connection_id, participant_id, None)
-    storing.store_told(
-        session, connection_id, [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used], now()
-    )
+    told = [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used]
+    storing.store_told(session, connection_id, told, now(), concluded=concluded)
+    listed = {row.id for row in theirs}
+    for row in stored:
+        if row.is_live and row.seat_id is not None and row.canvas_enrollment_id not in listed:
+            yield from look_for(session, connection_id, root_id, row.canvas_enrollment_id, now)
+
+
+def look_for(
+    session: Session, connection_id: int, root_id: int, number: int, now: Clock, *, in_a_course: bool = False
+) -> Walk:
+    """Ask by its number for a row that a list does not show. `in_a_course`: we know that its course is there."""
+    asked_at = now()
+    try:
+        try:
+            row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
+        except NotFound:
+            yield from _is_lost(session, connection_id, number, now, in_a_course=in_a_course)
+            return
+        concluded = yield from concluded_among(session, connection_id, [row])
+    except CanvasError:
+        # The next read finds it missing, too.
+        return
+    storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now(), concluded=concluded)
 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.errors import CanvasError
-from ..ledger import reads
 from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
@@ -65,12 +64,7 @@ class Outage:
 
     def _let_go(self) -> None:
         begin_writing(self.session)
-        connection, now = self._connection(), self.now()
-        since = connection.hold_since_at
-        connecting.lift_hold(connection)
-        if since is not None and now - since > retry.LONG_OUTAGE:
-            # Much may have been done in Canvas meanwhile, or it was restored.
-            reads.owe_everything(self.session, connection.id, now, in_use=True)
+        connecting.lift_hold(self.session, self._connection(), self.now())
         self.session.commit()
         self.on_hold = False
         log.info("Canvas answers again; what waited is being sent.")

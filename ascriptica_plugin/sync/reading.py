@@ -13,7 +13,7 @@ from ..ledger import due, reads, rows, settling
 from ..ledger.rows import Told
 from ..tables.canvas import CanvasRow, Seat
 from ..tables.columns import begin_writing
-from . import storing
+from . import looks, storing
 from .tasks import Call, Walk
 
 AT_ONCE = 2
@@ -32,13 +32,16 @@ def read_walk(
     at later.
     """
     since, link = now(), None
+    concluded: set[int] = set()
     owed_at = reads.owed(session, connection_id, canvas_course_id)
     try:
         while True:
             asked_at = now()
             page: tuple[list[Enrollment], str | None] = yield _page(canvas_course_id, link)
             found, link = page
-            storing.store_told(session, connection_id, [Told(row, asked_at=asked_at) for row in found], now())
+            concluded = yield from looks.concluded_among(session, connection_id, found, concluded)
+            told = [Told(row, asked_at=asked_at) for row in found]
+            storing.store_told(session, connection_id, told, now(), concluded=concluded)
             if link is None:
                 break
     except NotFound as error:
@@ -49,9 +52,10 @@ def read_walk(
         reads.tried(session, connection_id, canvas_course_id, now(), str(error))
         return
     for number in _missing(session, connection_id, canvas_course_id, since):
-        yield from _look_for(session, connection_id, root_id, number, now)
+        yield from looks.look_for(session, connection_id, root_id, number, now, in_a_course=True)
     begin_writing(session)
-    reads.done(session, connection_id, canvas_course_id, since, now(), owed_at)
+    others = rows.has_others(session, connection_id, canvas_course_id, since)
+    reads.done(session, connection_id, canvas_course_id, since, now(), owed_at, has_others=others)
     for cause in ("course_missing", "canvas_restored"):
         of_cause = (Seat.cause == cause, Seat.cause_scope.in_(("", str(canvas_course_id))))
         due.release(session, Seat.connection_id == connection_id, *of_cause)
@@ -77,21 +81,6 @@ def _missing(session: Session, connection_id: int, canvas_course_id: int, since:
         .where(CanvasRow.state.in_(rows.LIVE), CanvasRow.seat_id.is_not(None), CanvasRow.seen_at < since)
     )
     return list(session.scalars(unseen.limit(ASKED_BY_ID)))
-
-
-def _look_for(session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime]) -> Walk:
-    asked_at = now()
-    try:
-        row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
-    except NotFound:
-        # The course is there, and Canvas does not know the row: it came back from a backup.
-        begin_writing(session)
-        rows.forget(session, connection_id, [number])
-        reads.note_restored(session, connection_id, now())
-    except CanvasError:
-        return
-    else:
-        storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now())
 
 
 def _is_gone(

@@ -58,7 +58,10 @@ def _in_order(
         )
         yield key, partial(_task, key, walk, put_off)
     for number in matches.to_look_at(*here, now(), looks.AT_ONCE):
-        walk, put_off = partial(looks.person_walk, *here, number, now), partial(looks.put_off_person, *here, number)
+        walk, put_off = (
+            partial(looks.person_walk, *here, root_id, number, now),
+            partial(looks.put_off_person, *here, number),
+        )
         yield ("person", number), partial(_task, ("person", number), walk, put_off)
     for number in following.to_follow(*here, now()):
         walk = partial(following.follow_walk, *here, root_id, number, now)

@@ -1,7 +1,7 @@
 """Stores the results of one turn of the drain: what was learned, which seats are settled, and what failed."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -10,7 +10,7 @@ from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..ledger import matches, reads, requests, rows, settling
+from ..ledger import matches, reads, requests, rows, settling, telling
 from ..ledger.causes import CAUSES
 from ..ledger.rows import Told
 from ..ledger.work import Work
@@ -79,7 +79,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     # First what is not out any more, so that what was told can be judged.
     requests.cross_out_answered(session, works)
     told = [one for work in works for one in work.told]
-    restored = rows.store(session, connection_id, told, now) or any(work.restored for work in works)
+    restored = telling.store(session, connection_id, told, now) or any(work.restored for work in works)
     if restored:
         log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
         reads.note_restored(session, connection_id, now)
@@ -90,17 +90,22 @@ _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
 def store_told(
-    session: Session, connection_id: int, told: list[Told], now: datetime, request_id: int | None = None
+    session: Session,
+    connection_id: int,
+    told: list[Told],
+    now: datetime,
+    request_id: int | None = None,
+    concluded: Collection[int] = (),
 ) -> None:
     """Store what a look or a read was told; never commits.
 
     `request_id` is the request whose end it is: it is crossed out first, so that nothing about the person is out, and
-    what was told can be judged.
+    what was told can be judged. `concluded`: Canvas courses that are.
     """
     begin_writing(session)
     if request_id is not None:
         requests.cross_out(session, request_id)
-    if rows.store(session, connection_id, told, now):
+    if telling.store(session, connection_id, told, now, concluded):
         reads.note_restored(session, connection_id, now)
 
 

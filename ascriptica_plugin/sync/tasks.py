@@ -98,6 +98,7 @@ def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> W
             "canvas_course_id": None,
             "canvas_section_id": None,
             "canvas_enrollment_id": None,
+            "row_created_at": None,
             "first_sent_at": sent_at,
             "until_at": context.now() + retry.LATE,
             "tries": out.tries + 1 if out is not None else 1,

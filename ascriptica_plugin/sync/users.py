@@ -7,7 +7,7 @@ have any more is looked up anew, and one that Canvas contradicts as well.
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
-from ..ledger import matches
+from ..ledger import matches, reads
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
 from .tasks import Context, Stuck, Walk, send
@@ -20,13 +20,16 @@ def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) ->
     """How to name the participant to Canvas: an address, or the number of a user whose address we may not see.
 
     Raises Stuck if only an administrator can tell who it is. At a first contact a SIS ID is taken at its word, unless
-    `sis_id_is_unknown` in Canvas.
+    `sis_id_is_unknown` in Canvas, or the Canvas course has people whom we don't know.
     """
     who = work.who
     if who.question is not None and not who.doubted:
         raise Stuck(QUESTIONS[who.question], work.participant_id)
     if who.canvas_user_id is None and not who.create_new and work.sis_user_id and not sis_id_is_unknown:
-        return sis_address(work)
+        here = (context.session, context.connection_id, work.canvas_course_id)
+        if not reads.has_others(*here):
+            return sis_address(work)
+        # They may be there already, by a teacher's hand, and a request would undo what was set: who is it first.
     if who.canvas_user_id is None or work.is_stale:
         yield from identify(context, work)
     return who.address or who.canvas_user_id
@@ -125,11 +128,11 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
     """Note that the participant is this user, unless another participant is it."""
     if context.learned.setdefault(user.id, work.participant_id) != work.participant_id:
         raise _ask(work, "same_user", [user])
-    holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
-    if holder is not None:
+    holders = matches.holders(context.session, context.connection_id, user.id, work.participant_id)
+    for holder in holders:
         if not (holder.may_yield(user) and (yield from _yields(context, holder, user))):
             raise _ask(work, "same_user", [user])
-        work.yields.append(holder.participant_id)
+    work.yields.extend(holder.participant_id for holder in holders)
     who = work.who
     ours = who.created_by_us and user.id == who.canvas_user_id
     if _was_out(work) and who.canvas_user_id is None and (who.login_sent or "").casefold() in _names(user):
@@ -191,10 +194,9 @@ def _create(context: Context, work: Work) -> Walk:
 
 
 def _is_created(context: Context, work: Work, user: User) -> None:
-    holder = matches.holder(context.session, context.connection_id, user.id, work.participant_id)
-    if holder is not None:
+    if holders := matches.holders(context.session, context.connection_id, user.id, work.participant_id):
         # The number of a new user was another's: Canvas came back from a backup, and gives its numbers out again.
-        work.yields.append(holder.participant_id)
+        work.yields.extend(holder.participant_id for holder in holders)
         work.restored = True
     work.is_user(user, "created", context.now(), created_by_us=True, name_sent=work.name, email_sent=work.email)
 

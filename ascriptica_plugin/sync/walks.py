@@ -5,8 +5,6 @@ its `Work` before it yields the next call. `drain` stores the notes before it ma
 ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause, or `Waits`.
 """
 
-from datetime import timedelta
-
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing
@@ -18,15 +16,16 @@ from ..tables.canvas import DEFAULT_SECTION
 from . import endings, users
 from .tasks import Context, Stuck, Walk, send
 
-CLOCK_TOLERANCE = timedelta(seconds=2)
-"""Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
-
 
 def agree(context: Context, work: Work) -> Walk:
     """Make Canvas agree with the seat: one call for a known person, two the first time, three with a new Canvas user,
     one to end; none where the person is in, or nothing was ever sent."""
     if work.wanted:
-        yield from _let_in(context, work)
+        try:
+            yield from _let_in(context, work)
+        except Stuck:
+            yield from endings.end_what_is_somebody_elses(context, work)
+            raise
     elif work.who.created_by_us and work.is_stale:
         # Nothing is wanted here, but the Canvas user that we made follows the participant.
         yield from users.identify(context, work)
@@ -135,7 +134,7 @@ def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
 
 def is_younger(work: Work, enrollment: Enrollment) -> bool:
     """Whether it was created after the request was first sent; both times are on Canvas's clock."""
-    return work.sent_at is not None and enrollment.created_at >= work.sent_at - CLOCK_TOLERANCE
+    return work.sent_at is not None and enrollment.created_at >= work.sent_at - retry.CLOCK_TOLERANCE
 
 
 def is_place_of(work: Work, enrollment: Enrollment) -> bool:

@@ -280,6 +280,7 @@ class Request(Base):
     of another worker. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
     may still carry it out until `until_at`; then we look what came of it. `first_sent_at` is on Canvas's clock.
     `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
+    `row_created_at` is the other half of the row's identity, beside `canvas_enrollment_id`.
     """
 
     __tablename__ = "ascriptica_request"
@@ -295,6 +296,7 @@ class Request(Base):
     canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
     canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
     canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
+    row_created_at: Mapped[datetime | None]
     first_sent_at: Mapped[datetime]
     until_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=1)
@@ -305,6 +307,7 @@ class CourseRead(Base):
     """When the enrollments of a Canvas course were last read, and whether they have to be read again.
 
     `owed_at`: since when a read is owed, None: none is. `due_at`: not before then. `problem`: why the last try failed.
+    `has_others`: it showed people in the course whom no participant is.
     """
 
     __tablename__ = "ascriptica_course_read"
@@ -315,6 +318,7 @@ class CourseRead(Base):
     due_at: Mapped[datetime | None]
     tried_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    has_others: Mapped[bool] = mapped_column(default=False, server_default=false())
     problem: Mapped[str | None] = mapped_column(Text)
 
 

@@ -1,12 +1,13 @@
 """Connecting: what is checked, kept as a draft, adopted; and the one host that a token goes to."""
 
 import socket
+from datetime import timedelta
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.canvas import load_settings
 
-from ..office_at_work import Office
+from ..office_at_work import Office, connection_of
 from ..pages import COURSE_SETTINGS, connections_of, save, typed, words
 
 
@@ -175,3 +176,19 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
         assert [one.canvas_url for one in connections_of(app)] == [SAVED]
         # Nor by way of what was typed and is kept until Canvas confirms it.
         assert load_settings(session).draft_token is None
+
+
+def test_what_is_adopted_after_a_long_hold_has_every_course_in_use_read(office, canvas):
+    """A token that was refused for two hours: much may have been done in Canvas meanwhile."""
+    office.course("ART", "art")
+    office.deliver()
+    connection = connection_of(office)
+    connection.hold_cause, connection.hold_since_at = "token_dead", office.now
+    office.session.commit()
+    office.later(minutes=59)
+    office.connect()
+    assert office.deliver() == []
+    connection_of(office).hold_since_at = office.now - timedelta(hours=2)
+    office.session.commit()
+    office.connect()
+    assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]

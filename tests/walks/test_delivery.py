@@ -4,6 +4,7 @@ The scenes are what teachers, restored backups and lost answers do to a place be
 numbers in the comments are those of the review that found them.
 """
 
+import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.canvas.client import CanvasClient
@@ -80,6 +81,23 @@ def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas)
     canvas.by_hand("kim", "art", end_at="2027-01-31T00:00:00Z", limit_privileges_to_course_section="true")
     canvas.options(clock_offset_seconds=0)
     office.register(office.course("ART", "art", read=False), **KIM)
+    office.settle()
+    [row] = canvas.hand("GET", f"courses/{canvas.ids['course.art']}/enrollments")
+    assert (row["end_at"], row["limit_privileges_to_course_section"]) == ("2027-01-31T00:00:00Z", True)
+
+
+@pytest.mark.parametrize("person", [KIM, {"who": "kim"}], ids=["SIS ID", "email"])
+def test_whom_a_teacher_added_before_we_knew_them_keeps_what_was_set(office, canvas, person):
+    """The Canvas course is read before anybody is enrolled, and shows somebody whom no participant is: Kim."""
+    canvas.options(clock_offset_seconds=-3600)
+    canvas.by_hand("kim", "art", end_at="2027-01-31T00:00:00Z", limit_privileges_to_course_section="true")
+    canvas.options(clock_offset_seconds=0)
+    course = office.course("ART", "art", read=False)
+    office.deliver()
+    office.register(course, **person)
+    assert len(office.deliver()) <= 2
+    office.later(minutes=5)
+    office.register(office.course("BIO", "bio"), **person)
     office.settle()
     [row] = canvas.hand("GET", f"courses/{canvas.ids['course.art']}/enrollments")
     assert (row["end_at"], row["limit_privileges_to_course_section"]) == ("2027-01-31T00:00:00Z", True)

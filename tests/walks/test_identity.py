@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from ascriptica_plugin.office import answers
 from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.office import Course, Participant
 
 from ..office_at_work import Office, connection_of, policy
 from ..practice_canvas import Practice
@@ -280,3 +281,62 @@ def test_two_participants_are_not_silently_one_canvas_user(office, canvas):
     office.settle()
     asked = [cause for _, cause, _ in office.causes()]
     assert "same_user" in asked, f"Kimberly Zhao was enrolled as Kim Lee without a word: {canvas.rows()}"
+
+
+def two_who_lead_to_one_user(office: Office) -> int:
+    """Two participants with Kim's email, in ART and BIO; the second one is asked about. Answers the user's id."""
+    office.register(office.course("ART", "art"), "kim", key="old kim", name="Kim Lee")
+    office.deliver()
+    office.register(office.course("BIO", "bio"), "kim", key="new kim", name="Kimberly Zhao")
+    office.deliver()
+    return office.session.scalars(select(Match.canvas_user_id).where(Match.canvas_user_id.is_not(None))).one()
+
+
+def say(office: Office, key: str, user_id: int, *, same_person: bool = False) -> None:
+    who = office.session.scalars(select(Participant).where(Participant.key == key)).one()
+    home = connection_of(office).id
+    how = {"canvas_user_id": user_id, "same_person": same_person}
+    answers.choose(office.session, home, who, office.now, "admin@example.org", **how)
+    office.session.commit()
+
+
+def test_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(office, canvas):
+    """It is Kimberly's. Who Kim Lee is instead is asked, and until then he is in no course as her."""
+    user_id = two_who_lead_to_one_user(office)
+    say(office, "new kim", user_id)
+    office.deliver()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}
+    assert canvas.who_is_in("art") == set(), office.causes()
+    assert [cause for _, cause, _ in office.causes()] == ["same_user", None]
+
+
+def test_what_both_of_them_are_registered_for_stays_with_the_one_whose_user_it_is(office, canvas):
+    user_id = two_who_lead_to_one_user(office)
+    art = office.session.scalars(select(Course).where(Course.code == "ART")).one()
+    office.register(art, "kim", key="new kim", name="Kimberly Zhao")
+    say(office, "new kim", user_id)
+    office.settle()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+def test_a_third_participant_who_leads_to_a_shared_user_is_asked_about(office, canvas):
+    user_id = two_who_lead_to_one_user(office)
+    say(office, "new kim", user_id, same_person=True)
+    office.deliver()
+    office.register(office.course("THIRD", "art"), "kim", key="third kim", name="Kim Third")
+    office.settle()
+    assert [cause for _, cause, _ in office.causes()] == [None, None, "same_user"]
+    say(office, "third kim", user_id, same_person=True)
+    office.settle()
+    assert [cause for _, cause, _ in office.causes()] == [None, None, None]
+
+
+def test_a_shared_user_who_is_a_third_participant_s_is_nobody_else_s(office, canvas):
+    user_id = two_who_lead_to_one_user(office)
+    say(office, "new kim", user_id, same_person=True)
+    office.deliver()
+    office.register(office.course("THIRD", "blue"), "kim", key="third kim", name="Kim Third")
+    office.deliver()
+    say(office, "third kim", user_id)
+    office.deliver()
+    assert (canvas.who_is_in("art"), canvas.who_is_in("bio")) == (set(), set())

@@ -5,6 +5,7 @@ The numbers in the comments are those of the review that found the scenes.
 
 from datetime import datetime
 
+import pytest
 from sqlalchemy import delete, insert, select
 
 from ascriptica_plugin.ledger import reads
@@ -153,3 +154,43 @@ def test_a_restored_canvas_is_read_once_however_many_courses_show_it(office, can
     for name in names:
         assert calls.count(f"GET /courses/{canvas.ids[f'course.{name}']}/enrollments") <= 2, calls
         assert canvas.who_is_in(name) == {"kim"}
+
+
+@pytest.mark.parametrize("seconds", [10, 180], ids=["repeated", "looked up"])
+def test_who_was_ended_under_a_number_that_a_restored_canvas_gave_out_again_is_put_back(office, canvas, seconds):
+    """The answer to the request that ended Lou was lost, so only the look at what came of it shows that."""
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    added = canvas.by_hand("lou", "art")
+    assert [seat.canvas_enrollment_id for seat in office.seats()] == [added["id"]]
+    office.withdraw(art, **KIM)
+    canvas.faults({"match": "DELETE /courses/", "times": 1, "fault": "reset", "when": "after"})
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    office.later(seconds=seconds)
+    office.settle()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
+    assert office.status()["seats"]["removed"] == 1
+
+
+def test_whom_a_hand_removed_is_not_put_back_though_their_number_was_another_s(office, canvas):
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    added = canvas.by_hand("lou", "art")
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{added['id']}", task="delete")
+    canvas.options(clock_offset_seconds=25 * 60 * 60)
+    office.later(hours=1)
+    office.withdraw(art, **KIM)
+    canvas.faults({"match": "DELETE /courses/", "times": 1, "fault": "reset", "when": "before"})
+    office.deliver()
+    office.later(minutes=3)
+    office.settle()
+    assert canvas.who_is_in("art") == set()

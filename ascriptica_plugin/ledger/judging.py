@@ -1,0 +1,172 @@
+"""What follows from rows for seats: a place that a hand took away becomes a question, a row that nobody wants is ended
+or asked about. It goes by what is stored, not by what happened. Never commits.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from ..tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ..tables.columns import change
+from . import claims, matches, settling
+from .rows import Known, known, known_of_user
+
+
+class _Pointing(NamedTuple):
+    """A seat that points to a row."""
+
+    seat_id: int
+    canvas_enrollment_id: int
+    participant_id: int
+    canvas_course_id: int
+    canvas_section_id: int
+    was_in: bool
+    is_settled: bool
+    cause: str | None
+    canvas_user_id: int | None
+    doubted: bool | None
+    wanted: bool
+    has_request: bool
+
+
+def may_have_ended_with_their_course(session: Session, connection_id: int, ids: Collection[int]) -> set[int]:
+    """The Canvas courses of those of these rows, seen completed, in which somebody is settled as being in."""
+    if not ids:
+        return set()
+    found = (
+        select(CanvasRow.canvas_course_id)
+        .join(
+            Seat,
+            and_(
+                Seat.connection_id == CanvasRow.connection_id,
+                Seat.canvas_enrollment_id == CanvasRow.canvas_enrollment_id,
+            ),
+        )
+        .where(CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id.in_(ids))
+        .where(Seat.settled_version >= Seat.version, Seat.was_in)
+    )
+    return set(session.scalars(found.distinct()))
+
+
+def judge(
+    session: Session,
+    connection_id: int,
+    ids: Collection[int],
+    now: datetime,
+    ended_by_us: Collection[int] = (),
+    concluded: Collection[int] = (),
+) -> None:
+    """Unsettle the seats whose rows no longer are what they settled on, and those of rows that nobody wants.
+
+    `concluded`: Canvas courses that are, so that no hand ended the people in them one by one.
+    """
+    if not ids:
+        return
+    rows = known(session, connection_id, ids)
+    held: dict[int, list[int]] = {}
+    pointing = _pointing(session, connection_id, ids)
+    wanted = {
+        seat.canvas_enrollment_id
+        for seat in pointing
+        if seat.wanted and rows[seat.canvas_enrollment_id].canvas_user_id == seat.canvas_user_id
+    }
+    for seat in pointing:
+        row = rows[seat.canvas_enrollment_id]
+        if not seat.wanted:
+            continue
+        if row.is_live and _is_of(seat, row):
+            _is_in_again(session, seat)
+        elif seat.is_settled or seat.cause == "changed_in_canvas":
+            ends_with_its_course = row.state == "completed" and row.canvas_course_id in concluded
+            if ends_with_its_course and seat.is_settled and seat.was_in and not (seat.doubted or seat.has_request):
+                held.setdefault(row.canvas_course_id, []).append(seat.seat_id)
+            else:
+                _is_not_in(session, connection_id, seat, row, now, row.canvas_enrollment_id in ended_by_us)
+    for course_id, seats in held.items():
+        settling.hold_all(session, Seat.id.in_(seats), "course_concluded", course_id, "", now)
+    unwanted = [
+        row.seat_id
+        for number, row in rows.items()
+        if row.is_live and number not in wanted and row.seat_id is not None and not row.kept
+    ]
+    if unwanted:
+        claims.look_again(session, and_(Seat.connection_id == connection_id, Seat.id.in_(unwanted)))
+
+
+def _pointing(session: Session, connection_id: int, ids: Collection[int]) -> list[_Pointing]:
+    same = or_(Request.participant_id == Seat.participant_id, Request.canvas_user_id == Match.canvas_user_id)
+    about = exists().where(Request.connection_id == connection_id, same)
+    found = (
+        select(
+            Seat.id,
+            Seat.canvas_enrollment_id,
+            Seat.participant_id,
+            Seat.canvas_course_id,
+            Seat.canvas_section_id,
+            Seat.was_in,
+            Seat.settled_version >= Seat.version,
+            Seat.cause,
+            Match.canvas_user_id,
+            Match.doubted,
+            exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
+            about,
+        )
+        .outerjoin(Match, and_(Match.connection_id == connection_id, Match.participant_id == Seat.participant_id))
+        .where(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids))
+    )
+    return [_Pointing._make(row) for row in session.execute(found)]
+
+
+def _is_of(seat: _Pointing, row: Known) -> bool:
+    there = (
+        row.canvas_section_id in (None, seat.canvas_section_id)
+        if seat.canvas_section_id
+        else row.canvas_course_id == seat.canvas_course_id
+    )
+    return there and row.canvas_user_id == seat.canvas_user_id
+
+
+def _is_in_again(session: Session, seat: _Pointing) -> None:
+    """What a hand had taken away is there again, so nothing is left to ask."""
+    if seat.cause == "changed_in_canvas":
+        claims.look_again(session, Seat.id == seat.seat_id)
+
+
+def _is_not_in(
+    session: Session, connection_id: int, seat: _Pointing, row: Known, now: datetime, ended_by_us: bool
+) -> None:
+    if seat.doubted or seat.canvas_user_id != row.canvas_user_id:
+        # Who is it? That comes first; `doubt` has made the seat due.
+        claims.look_again(session, Seat.id == seat.seat_id)
+    elif ended_by_us:
+        # Another seat of the same row let it go, and this one wants it.
+        claims.look_again(session, Seat.id == seat.seat_id)
+    elif seat.has_request:
+        matches.owe_look(session, connection_id, cast(int, row.canvas_user_id), now)
+    elif seat.was_in:
+        _ask_about_a_hand(session, connection_id, seat, row)
+    elif seat.cause != "changed_in_canvas":
+        claims.look_again(session, Seat.id == seat.seat_id)
+
+
+def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row: Known) -> None:
+    """The place was fulfilled, and a hand in Canvas ended or moved it: put back, or leave. It is not fought."""
+    what, there = row.state, None
+    if row.is_live:
+        what = "moved"
+    for other in known_of_user(session, connection_id, cast(int, row.canvas_user_id)):
+        is_free = other.seat_id in (None, seat.seat_id) and other.canvas_enrollment_id != row.canvas_enrollment_id
+        if other.is_live and is_free and other.canvas_course_id in (row.canvas_course_id, seat.canvas_course_id):
+            what, there = "moved", other.canvas_enrollment_id
+            break
+    values: dict[str, Any] = {"cause": "changed_in_canvas", "cause_scope": what, "cause_detail": None}
+    if there is not None:
+        values["canvas_enrollment_id"] = there
+        here = (CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id == there)
+        change(session, update(CanvasRow).where(*here).values(seat_id=seat.seat_id))
+    # The participants' changes raise the version, so that a drain that has the seat in hand does not settle it.
+    asked = update(Seat).where(Seat.id == seat.seat_id)
+    change(session, asked.values(version=Seat.version + 1, held=True, due_at=None, parked_at=None, **values))
