@@ -128,13 +128,7 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
             link_says="Accept it in Canvas",
         )
     if association is not None and association.concluded:
-        return CanvasAccess(
-            f"The Canvas course is concluded. {READ_ONLY}",
-            "In Canvas, in a concluded course",
-            "quiet",
-            seen_at=there.seen_at,
-            link=link,
-        )
+        return _concluded(there, connection)
     if association is not None and not association.published:
         text = CAUSES["course_unpublished"].participant
         return CanvasAccess(text, "In Canvas, in a course not published yet", "quiet", seen_at=there.seen_at)
@@ -144,8 +138,16 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
     return CanvasAccess("You are in the Canvas course.", office, "settled", seen_at=there.seen_at, link=link)
 
 
+def _concluded(row: Row, connection: Connection) -> CanvasAccess:
+    link = course_address(connection, row.canvas_course_id)
+    text = f"The Canvas course is concluded. {READ_ONLY}"
+    return CanvasAccess(text, "In Canvas, in a concluded course", "quiet", seen_at=row.seen_at, link=link)
+
+
 def _not_in(access: Access, connection: Connection) -> CanvasAccess:
     """No live enrollment of theirs is known for certain."""
+    if access.cause == "course_concluded" and access.row is not None and access.row.state == "completed":
+        return _concluded(access.row, connection)
     by_hand = access.cause == "changed_in_canvas"
     if by_hand and (access.is_settled or access.standing == "held"):
         return _ended_by_hand(access, connection)

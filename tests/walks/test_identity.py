@@ -304,7 +304,7 @@ def test_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(office, c
     """It is Kimberly's. Who Kim Lee is instead is asked, and until then he is in no course as her."""
     user_id = two_who_lead_to_one_user(office)
     say(office, "new kim", user_id)
-    office.deliver()
+    office.settle()
     assert canvas.who_is_in("bio") == {"kim@example.org"}
     assert canvas.who_is_in("art") == set(), office.causes()
     assert [cause for _, cause, _ in office.causes()] == ["same_user", None]
@@ -322,7 +322,7 @@ def test_what_both_of_them_are_registered_for_stays_with_the_one_whose_user_it_i
 def test_a_third_participant_who_leads_to_a_shared_user_is_asked_about(office, canvas):
     user_id = two_who_lead_to_one_user(office)
     say(office, "new kim", user_id, same_person=True)
-    office.deliver()
+    office.settle()
     office.register(office.course("THIRD", "art"), "kim", key="third kim", name="Kim Third")
     office.settle()
     assert [cause for _, cause, _ in office.causes()] == [None, None, "same_user"]
@@ -334,9 +334,9 @@ def test_a_third_participant_who_leads_to_a_shared_user_is_asked_about(office, c
 def test_a_shared_user_who_is_a_third_participant_s_is_nobody_else_s(office, canvas):
     user_id = two_who_lead_to_one_user(office)
     say(office, "new kim", user_id, same_person=True)
-    office.deliver()
+    office.settle()
     office.register(office.course("THIRD", "blue"), "kim", key="third kim", name="Kim Third")
     office.deliver()
     say(office, "third kim", user_id)
-    office.deliver()
+    office.settle()
     assert (canvas.who_is_in("art"), canvas.who_is_in("bio")) == (set(), set())
