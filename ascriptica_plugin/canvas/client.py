@@ -25,12 +25,14 @@ from .shapes import (
     Account,
     Course,
     Enrollment,
+    ListedCourse,
     Section,
     TokenEnd,
     User,
     read_account,
     read_course,
     read_enrollment,
+    read_listed_course,
     read_section,
     read_token_end,
     read_user,
@@ -39,6 +41,9 @@ from .shapes import (
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 
 MAX_PAGES = 20
+
+COURSES_SHOWN = 25
+"""How many courses a search shows."""
 
 
 class Watcher(Protocol):
@@ -184,6 +189,24 @@ class CanvasClient:
         """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
         return read_course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"}))
 
+    def search_courses(
+        self, account_id: int, term: str, *, by_teacher: bool = False
+    ) -> tuple[list[ListedCourse], bool]:
+        """GET accounts/:id/courses: the first courses whose name, code, SIS ID or number has the term in it, or a
+        teacher's name, ordered by name; and whether there are more.
+
+        The term has at least two characters [accounts_controller.rb courses_api].
+        """
+        query = {
+            "search_term": term,
+            "search_by": "teacher" if by_teacher else "course",
+            "include[]": ["term", "teachers", "total_students", "concluded"],
+            "sort": "course_name",
+            "per_page": COURSES_SHOWN + 1,
+        }
+        rows, _ = self._page(f"accounts/{account_id}/courses", query, self.deadline_seconds)
+        return [read_listed_course(row) for row in rows[:COURSES_SHOWN]], len(rows) > COURSES_SHOWN
+
     def course_permissions(self, course_id: int, names: list[str]) -> dict[str, bool]:
         """GET courses/:id/permissions: what the token's owner may do in this course, whatever the account says
         [courses_controller.rb permissions]."""
@@ -194,9 +217,10 @@ class CanvasClient:
         """GET courses/:id/sections/:id; another course's section is NotFound [sections_controller.rb]."""
         return read_section(self._call("GET", f"courses/{course_id}/sections/{_path_id(section_id)}"))
 
-    def sections(self, course_id: int) -> list[Section]:
+    def sections(self, course_id: int | str) -> list[Section]:
         """GET courses/:id/sections: the active sections, by name, all pages [sections_controller.rb]."""
-        return [read_section(row) for row in self._pages(f"courses/{course_id}/sections", {"per_page": 100})]
+        path = f"courses/{_path_id(course_id)}/sections"
+        return [read_section(row) for row in self._pages(path, {"per_page": 100})]
 
     # -- enrollments ------------------------------------------------------------------------------------------------
 

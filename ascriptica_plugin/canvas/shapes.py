@@ -86,6 +86,22 @@ class Course:
 
 
 @dataclass(frozen=True)
+class ListedCourse:
+    """A course as a search shows it. `students`: people who are in it; None if Canvas doesn't say.
+
+    `sis_course_id` is also None if the token may not see it; `kind` is why it takes no students, else "".
+    """
+
+    course: Course
+    code: str
+    sis_course_id: str | None
+    term: str
+    teachers: tuple[str, ...]
+    students: int | None
+    kind: str
+
+
+@dataclass(frozen=True)
 class Section:
     id: int
     name: str
@@ -193,6 +209,20 @@ def read_course(row: dict) -> Course:
         _text(row.get("workflow_state")) or "",
         bool(row.get("concluded")),
         bool(row.get("blueprint") or row.get("template")),
+    )
+
+
+@_reader
+def read_listed_course(row: dict) -> ListedCourse:
+    students = row.get("total_students")
+    return ListedCourse(
+        read_course(row),
+        _text(row.get("course_code")) or "",
+        _text(row.get("sis_course_id")),
+        _text((row.get("term") or {}).get("name")) or "",
+        tuple(_text(teacher.get("display_name")) or "" for teacher in row.get("teachers") or []),
+        students if type(students) is int else None,
+        "blueprint" if row.get("blueprint") else "template" if row.get("template") else "",
     )
 
 

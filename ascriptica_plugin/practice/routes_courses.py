@@ -2,48 +2,22 @@
 
 from typing import Any
 
-from . import rules_courses, rules_moves
+from . import course_list, rules_courses, rules_moves
 from .api import route
 from .calls import Call
 from .ids import find_account, find_course, find_section
 from .records import Course, Section, as_time
 from .rules import Denied, Refused, checked_term, is_true, may, require
-from .shapes import course_json, section_json, sees_sis
+from .shapes import course_json, section_json
 
 
 @route("GET", "/accounts/<id:account>/courses")
 def list_account_courses(call: Call, account: str) -> Any:
     found = find_account(call.world, account)
     require(call.caller, "read_course_list")
-    courses = [
-        course
-        for course in call.world.courses.values()
-        if found.parent_account_id is None or course.account_id == found.id
-    ]
-    states = call.params.many("state")
-    if "all" not in states:
-        courses = [
-            course
-            for course in courses
-            if (course.workflow_state in states if states else course.workflow_state != "deleted")
-        ]
-    published = call.params.one("published")
-    if published is not None:
-        courses = [
-            course for course in courses if is_true(published) == (course.workflow_state in ("available", "completed"))
-        ]
-    term = call.params.one("search_term")
-    if term is not None:
-        term = checked_term(term)
-        courses = [course for course in courses if _course_matches(call, course, term)]
-    courses.sort(key=lambda course: (course.name.lower(), course.id))
+    courses = course_list.listed(call.world, call.caller, found, call.params)
     include = call.params.many("include")
     return [course_json(call.world, call.caller, course, include) for course in call.numbered(courses, counted=False)]
-
-
-def _course_matches(call: Call, course: Course, term: str) -> bool:
-    texts = [course.name, course.course_code, course.sis_course_id if sees_sis(call.caller) else None]
-    return term == str(course.id) or any(text and term in text.lower() for text in texts)
 
 
 @route("GET", "/courses")

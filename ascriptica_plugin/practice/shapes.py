@@ -111,6 +111,13 @@ def course_json(world: World, caller: Token, course: Course, include: list[str])
         shape["concluded"] = is_concluded(world, course)
     if "term" in include:
         shape["term"] = {"id": course.enrollment_term_id, "name": "Default Term", "end_at": course.term_end_at}
+    if "teachers" in include:
+        shape["teachers"] = [
+            {"id": user.id, "display_name": user.short_name or user.name, "html_url": "", "avatar_image_url": ""}
+            for user in world.teachers_of(course)
+        ]
+    if "account_name" in include:
+        shape["account_name"] = world.accounts[course.account_id].name
     if "total_students" in include:
         rows = world.rows_of(course_id=course.id)
         shape["total_students"] = len(

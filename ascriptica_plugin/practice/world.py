@@ -189,6 +189,14 @@ class World:
             return [row for row in self.enrollments_of_user[user_id].values() if course_id in (None, row.course_id)]
         return list(self.enrollments_of_course[course_id].values()) if course_id is not None else []
 
+    def teachers_of(self, course: Course) -> list[User]:
+        """The people who teach the course, or are invited to."""
+        rows = self.rows_of(course_id=course.id)
+        teaching = [
+            row for row in rows if row.type == "TeacherEnrollment" and row.workflow_state in ("active", "invited")
+        ]
+        return [self.users[number] for number in dict.fromkeys(row.user_id for row in teaching)]
+
     def in_order(self, rows: Iterable[Enrollment]) -> list[tuple[SortKey, Enrollment]]:
         """Enrollments as Canvas lists them: by type, the person's sortable name, and id."""
         return sorted(

@@ -1,8 +1,7 @@
 """Plays the cases of canvas-cases.json and canvas-cases-2.json against any Canvas that can be seeded; how to read them
 is said in those files.
 
-Of the second file only the groups in GROUPS are played: the practice Canvas has no picker's parameters, bulk
-enrollment, reports or GraphQL.
+Of the second file only the groups in GROUPS are played: the practice Canvas has no bulk enrollment, reports or GraphQL.
 """
 
 import json
@@ -18,7 +17,7 @@ FIRST, SECOND = (
     json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     for name in ("canvas-cases.json", "canvas-cases-2.json")
 )
-GROUPS = {"sections", "participant", "moved", "sis", "results"}
+GROUPS = {"picker", "sections", "participant", "moved", "sis", "results"}
 CASES: dict[str, dict[str, Any]] = {
     case["id"]: case for case in FIRST["cases"] + [case for case in SECOND["cases"] if case["group"] in GROUPS]
 }

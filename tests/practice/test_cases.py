@@ -12,4 +12,4 @@ def test_case(practice: Practice, case_id: str) -> None:
 
 
 def test_all_cases_are_here() -> None:
-    assert len(CASES) == 113
+    assert len(CASES) == 121

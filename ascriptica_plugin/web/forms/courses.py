@@ -98,3 +98,18 @@ class CancelCourseForm(FlaskForm):
     """Asks for the code before a course with many people is cancelled."""
 
     code = StringField("Type the course's code", filters=[strip])
+
+
+class FindCanvasCourseForm(FlaskForm):
+    """Searches Canvas's courses. Its names are none of `CourseForm`'s, whose fields come along."""
+
+    find = StringField(
+        "Find",
+        filters=[strip],
+        validators=[Length(2, 100, message="Type 2 to 100 characters to look for."), NO_CONTROLS],
+    )
+    find_by = SelectField(
+        "In",
+        choices=[SelectChoice("course", "Name, code or SIS ID"), SelectChoice("teacher", "Names of teachers")],
+        default="course",
+    )

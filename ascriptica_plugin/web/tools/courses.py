@@ -8,7 +8,6 @@ from sqlalchemy.orm import joinedload
 
 from ... import clock
 from ...canvas.errors import CanvasError
-from ...canvas.shapes import Section
 from ...ledger.causes import PERMISSIONS
 from ...office import waitlist
 from ...office.courses import cancel, save
@@ -20,6 +19,7 @@ from ..asking import ask
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.courses import CancelCourseForm, CourseForm
 from ..registering import course_or_404
+from . import canvas_courses
 
 MANY = 20
 """Cancelling a course with more people than this needs its code typed."""
@@ -54,7 +54,7 @@ def courses() -> ResponseReturnValue:
 def new_course() -> ResponseReturnValue:
     """Add a course."""
     form = CourseForm()
-    if form.validate_on_submit():
+    if not canvas_courses.take_choice(form) and form.validate_on_submit():
         return _save(form, Course())
     return _page(form, None, 422 if form.errors else 200)
 
@@ -72,7 +72,7 @@ def edit_course(code: str) -> ResponseReturnValue:
         canvas_shown=shown,
         withdrawal=found.on_withdrawal or "",
     )
-    if form.validate_on_submit():
+    if not canvas_courses.take_choice(form) and form.validate_on_submit():
         return _save(form, found)
     return _page(form, found, 422 if form.errors else 200)
 
@@ -236,22 +236,5 @@ def _page(form: CourseForm, course: Course | None, status: int) -> ResponseRetur
     taken = None
     if course is not None:
         taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))
-    return render_template(
-        "ascriptica/course_form.html", form=form, course=course, taken=taken, sections=_sections(course)
-    ), status
-
-
-def _sections(course: Course | None) -> list[Section]:
-    """The sections of the associated Canvas course; empty if Canvas does not answer quickly."""
-    connection = settings().connection
-    association = course.association if course is not None else None
-    if not settings().display_canvas or association is None or not association.canvas_course_id:
-        return []
-    if connection is None or association.connection_id != connection.id or connection.hold_cause:
-        return []
-    canvas_course_id = association.canvas_course_id
-    try:
-        with ask(connection) as canvas:
-            return canvas.sections(canvas_course_id)
-    except CanvasError:
-        return []
+    place = canvas_courses.place_of(form, course.association if course is not None else None)
+    return render_template("ascriptica/course_form.html", form=form, course=course, taken=taken, place=place), status

@@ -1,0 +1,131 @@
+"""To find and choose the Canvas course and section of a course, without losing what was typed about it."""
+
+from dataclasses import dataclass, field
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ...canvas import addresses
+from ...canvas.errors import CanvasError
+from ...canvas.shapes import Course as CanvasCourse
+from ...canvas.shapes import ListedCourse
+from ...tables.canvas import Connection
+from ...tables.office import Association, Course
+from ..asking import ask
+from ..base import blueprint, for_administrators, settings
+from ..forms.courses import CourseForm, FindCanvasCourseForm
+from ..registering import course_or_404
+
+CHOSEN = "chosen"
+"""The button that leads back from the search: the ID of a Canvas course, or blank for none."""
+
+
+@blueprint.post("/tools/courses/<code>/find")
+@for_administrators
+def find_canvas_course(code: str) -> ResponseReturnValue:
+    """Search Canvas's courses for the course `code`, or a `new` one. The course's form comes along in hidden fields."""
+    course = None if code == "new" else course_or_404(code)
+    typed = [pair for pair in request.form.items(multi=True) if pair[0] in _fields()]
+    form = FindCanvasCourseForm()
+    if form.find.data is None:
+        # First look for what the course is called here.
+        form.find.data = request.form.get("title", "").replace("\x00", "").strip()[:100]
+    found: list[ListedCourse] = []
+    more, problem = False, None
+    searched = bool(form.find.data) and form.validate()
+    if searched:
+        try:
+            found, more = _search(form)
+        except CanvasError as error:
+            searched, problem = False, str(error)
+    return render_template(
+        "ascriptica/find_course.html",
+        form=form,
+        course=course,
+        back=_form_of(course),
+        typed=typed,
+        found=found,
+        more=more,
+        searched=searched,
+        problem=problem,
+    ), 422 if form.errors else 200
+
+
+def _form_of(course: Course | None) -> str:
+    if course is None:
+        return url_for(".new_course", _anchor="in-canvas")
+    return url_for(".edit_course", code=course.code, _anchor="in-canvas")
+
+
+def _fields() -> set[str]:
+    return {one.name for one in CourseForm(formdata=None)} - {"csrf_token"}
+
+
+def _search(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool]:
+    connection = settings().connection
+    if connection is None or not settings().display_canvas:
+        raise CanvasError("Canvas is switched off in Course Settings.")
+    root_id = connection.canvas_root_id
+    with ask(connection) as canvas:
+        return canvas.search_courses(root_id, form.find.data, by_teacher=form.find_by.data == "teacher")
+
+
+def take_choice(form: CourseForm) -> bool:
+    """Whether this is the way back from the search. What was chosen is then in the form, and nothing is saved yet."""
+    chosen = request.form.get(CHOSEN)
+    if chosen:
+        form.canvas_course.data, form.canvas_section.data = chosen[:300], ""
+    return chosen is not None
+
+
+@dataclass
+class Place:
+    """The Canvas course that a form names, as far as it is known: its name, what people should know about it, and its
+    sections as pairs of value and name. `is_new`: it was chosen just now."""
+
+    name: str = ""
+    warning: str = ""
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    is_new: bool = False
+
+
+def place_of(form: CourseForm, association: Association | None) -> Place:
+    """What the form names. Where Canvas does not answer at once, its sections are typed."""
+    current, connection = settings(), settings().connection
+    typed, section = form.canvas_course.data or "", form.canvas_section.data or ""
+    if not typed or not current.display_canvas or connection is None:
+        return Place()
+    its = association if association and association.connection_id == connection.id else None
+    known = its if its and its.canvas_course == typed and its.canvas_course_id else None
+    place = Place(is_new=known is None)
+    section_name = ""
+    if known:
+        place.name, place.warning = known.canvas_course_name, _warning(known.published, known.concluded)
+        section_name = known.canvas_section_name if section == known.canvas_section else ""
+    at = known.canvas_course_id if known else _address(typed, connection)
+    if at is None or form.canvas_course.errors or connection.hold_cause:
+        return place
+    try:
+        with ask(connection) as canvas:
+            found: CanvasCourse | None = None if known else canvas.course(at)
+            sections = canvas.sections(at)
+    except CanvasError:
+        return place
+    if found:
+        place.name, place.warning = found.name, _warning(found.published, found.concluded)
+    listed = [(str(one.id), one.name) for one in sections]
+    if section and section not in dict(listed):
+        listed.append((section, section_name or section))
+    place.sections = [("", "The default section"), *listed]
+    return place
+
+
+def _warning(published: bool, concluded: bool) -> str:
+    return "Concluded" if concluded else "" if published else "Not published"
+
+
+def _address(typed: str, connection: Connection) -> str | None:
+    try:
+        return addresses.canvas_course(typed, connection.canvas_url)
+    except ValueError:
+        return None
