@@ -128,6 +128,12 @@ def _days(typed: str | int) -> timedelta:
     return timedelta(days=int(typed))
 
 
+def _log_shape(typed: str) -> str:
+    if typed not in ("text", "json"):
+        raise ValueError("ASCRIPTICA_LOG must be text or json, or left out.")
+    return typed
+
+
 def _metrics_token(typed: str | None) -> str | None:
     if typed and len(typed) < 16:
         raise ValueError("ASCRIPTICA_METRICS_TOKEN must have at least 16 characters, so that nobody can guess it.")
@@ -223,6 +229,7 @@ PLUGIN = (
     Setting("ASCRIPTICA_ALLOW_PRIVATE_CANVAS", False, _switch("ASCRIPTICA_ALLOW_PRIVATE_CANVAS")),
     Setting("ASCRIPTICA_CANVAS_CA_FILE", None, _ca_file),
     Setting("ASCRIPTICA_TIMEZONE", "UTC", _timezone),
+    Setting("ASCRIPTICA_LOG", "text", _log_shape),
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
     Setting("ASCRIPTICA_METRICS_TOKEN", None, _metrics_token),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),

@@ -1,37 +1,75 @@
-"""The process log: one line per entry, in UTC, so written that no text in an entry can pass for another entry."""
+"""The process log: one line an event, in UTC, as key=value or JSON. No text in it can pass for another event."""
 
+import json
 import logging
 import re
 import threading
 import time
+from typing import Any
 
 log = logging.getLogger(__name__)
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
-
 _LINK = re.compile(r"(?<=/links/)[\w-]+")
 """A one-time link's token. Flask logs the address of a request that failed unexpectedly."""
 
+_BARE = re.compile(r"[\w.:/+-]+", re.ASCII)
+"""A value that needs no quotation marks."""
+
 
 class _Lines(logging.Formatter):
-    """An entry starts at the beginning of a line with its time; its further lines are indented."""
+    """`time=... level=... logger=... message="..."`, then what the event is about, and the trace if there is one.
+
+    An event says what it is about, for programs, in `extra={"about": {...}}`.
+    """
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
-        return _LINK.sub("...", entry).replace("\n", "\n  | ")
+        return " ".join(f"{name}={_quoted(value)}" for name, value in self._fields(record).items())
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        fields = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "about", {}),
+        }
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        return {name: _harmless(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
-def begin() -> None:
-    """Write our own entries and all warnings to standard error, unless logging is set up already."""
+class _JSON(_Lines):
+    """The same as one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self._fields(record), default=str)
+
+
+def _harmless(text: str) -> str:
+    text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _LINK.sub("...", text)
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def begin(shape: str = "text") -> None:
+    """Write our own events and all warnings to standard error, unless logging is set up already.
+
+    `shape` is `text` or `json`.
+    """
     if logging.getLogger().hasHandlers():
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_JSON() if shape == "json" else _Lines())
     logging.getLogger().addHandler(handler)
     logging.getLogger(__package__).setLevel(logging.INFO)
 

@@ -115,6 +115,9 @@ SHUTDOWN_SECONDS = 7
 PAUSE_SECONDS = 3
 """How often the worker looks for work, whether or not the bell rang."""
 
+ALIVE = timedelta(minutes=1)
+"""A worker that was silent for longer counts as dead."""
+
 COUNT_SECONDS = 5
 """How often a worker stores what it has counted."""
 

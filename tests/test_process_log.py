@@ -1,44 +1,75 @@
-"""What our processes write to their logs: one entry a line, in UTC, and nothing that is told can pass for an entry."""
+"""What our processes write to their logs: one event a line, in UTC, and no text in it can pass for another event."""
 
+import json
 import re
 import subprocess
 import sys
 
-AN_ENTRY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) [a-z_.]+: .*")
+import pytest
 
-FORGED = "2027-03-01T09:00:00.000Z WARNING ascriptica_plugin.standalone.accounts: forged"
+A_LINE = re.compile(
+    r"time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(INFO|WARNING|ERROR) logger=[a-z_.]+ message=.*"
+)
+
+FORGED = "time=2027-03-01T09:00:00.000Z level=WARNING logger=ascriptica_plugin message=forged"
 
 PROGRAM = f"""
-import logging
+import logging, sys
 from ascriptica_plugin import process_log
-process_log.begin()
-process_log.begin()
+process_log.begin(sys.argv[1])
+process_log.begin(sys.argv[1])
 log = logging.getLogger("ascriptica_plugin.standalone.accounts")
 forged = {FORGED!r}
 log.info("Kim\\r\\n%s", forged)
-log.warning("Lou\\x1b[2J\\u2028%s\\x85%s", forged, forged)
+log.warning("Lou\\x1b[2J\\u2028%s\\x85", forged, extra={{"about": {{"seat": 5, "who": 'a "b"\\nc=d'}}}})
 try:
     raise ValueError("a\\n" + forged)
 except ValueError:
     log.exception("Failed.")
 logging.getLogger("wsgi").error("Exception on %s [GET]", "/links/a-token_of_ours")
 logging.getLogger("alembic").info("nothing of ours")
-logging.getLogger("alembic").warning("a warning of others")
+logging.getLogger("alembic").warning("a-warning")
 """
 
 
-def test_every_entry_has_its_time_and_none_can_be_forged():
-    told = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stderr
-    entries = [line for line in told.split("\n") if AN_ENTRY.fullmatch(line)]
-    assert [entry.split(" ", 2)[1:] for entry in entries] == [
-        ["INFO", "ascriptica_plugin.standalone.accounts: Kim\\r"],
-        ["WARNING", f"ascriptica_plugin.standalone.accounts: Lou\\x1b[2J\\u2028{FORGED}\\x85{FORGED}"],
-        ["ERROR", "ascriptica_plugin.standalone.accounts: Failed."],
-        ["ERROR", "wsgi: Exception on /links/... [GET]"],
-        ["WARNING", "alembic: a warning of others"],
+def told(shape: str) -> list[str]:
+    command = [sys.executable, "-c", PROGRAM, shape]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr.splitlines()
+
+
+def test_every_event_is_one_line_and_none_can_be_forged():
+    lines = told("text")
+    assert all(A_LINE.fullmatch(line) for line in lines)
+    assert [line.partition(" ")[2] for line in lines] == [
+        rf'level=INFO logger=ascriptica_plugin.standalone.accounts message="Kim\\r\n{FORGED}"',
+        rf'level=WARNING logger=ascriptica_plugin.standalone.accounts message="Lou\\x1b[2J\\u2028{FORGED}\\x85" seat=5 '
+        r'who="a \"b\"\nc=d"',
+        lines[2].partition(" ")[2],
+        'level=ERROR logger=wsgi message="Exception on /links/... [GET]"',
+        "level=WARNING logger=alembic message=a-warning",
     ]
-    others = set(told.splitlines()) - set(entries)
-    assert others
-    assert all(line.startswith("  | ") for line in others)
-    assert f"  | {FORGED}" in others
-    assert "  | ValueError: a" in others
+    assert lines[2].startswith(
+        lines[2][:29] + " level=ERROR logger=ascriptica_plugin.standalone.accounts message=Failed. trace="
+    )
+    assert rf"ValueError: a\n{FORGED}" in lines[2]
+
+
+def test_programs_read_json():
+    events = [json.loads(line) for line in told("json")]
+    assert [(one["level"], one["logger"]) for one in events] == [
+        ("INFO", "ascriptica_plugin.standalone.accounts"),
+        ("WARNING", "ascriptica_plugin.standalone.accounts"),
+        ("ERROR", "ascriptica_plugin.standalone.accounts"),
+        ("ERROR", "wsgi"),
+        ("WARNING", "alembic"),
+    ]
+    assert (events[1]["seat"], events[1]["who"]) == (5, 'a "b"\nc=d')
+    assert events[2]["trace"].endswith(f"ValueError: a\n{FORGED}")
+    assert events[3]["message"] == "Exception on /links/... [GET]"
+
+
+def test_another_shape_is_refused(tmp_path):
+    from .office_at_work import make_app
+
+    with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG must be text or json"):
+        make_app(f"sqlite:///{tmp_path}/x.sqlite3", ASCRIPTICA_LOG="xml")

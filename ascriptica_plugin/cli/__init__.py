@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from .. import clock, keys, process_log
+from .. import clock, keys, process_log, retry
 from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import LARGEST_FILE, Table, read
@@ -59,7 +59,7 @@ def upgrade() -> None:
 @with_appcontext
 def worker() -> None:
     """Run the worker, which talks to Canvas, until it is stopped."""
-    process_log.begin()
+    process_log.begin(current_app.config["ASCRIPTICA_LOG"])
     # RQ logs the start and end of each job, and the loss of Redis with a traceback; the worker logs that in one line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
     rounds.work(this_app())
@@ -201,7 +201,7 @@ def worker_health(context: click.Context) -> None:
     heard_at = current_app.extensions["ascriptica"].bell.heard_at()
     seen_at = standing.worker_seen_at(session, load_settings(session), heard_at)
     seconds = (clock.utc_now() - seen_at).total_seconds() if seen_at else None
-    if seconds is None or seconds > self_check.SEEN.total_seconds():
+    if seconds is None or seconds > retry.ALIVE.total_seconds():
         when = "No worker was seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
         click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its log says what stops it.")
         context.exit(1)

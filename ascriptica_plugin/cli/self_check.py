@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
-from .. import clock
+from .. import clock, retry
 from ..ledger import standing
 from ..ledger.causes import CAUSES, remedy
 from ..tables.canvas import load_settings
@@ -21,7 +21,6 @@ from ..tables.office import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
 from . import host_migrations
 
-SEEN = timedelta(minutes=1)
 MAILS_WAIT = timedelta(minutes=10)
 SHORTEST_KEY = 32
 """How many characters a SECRET_KEY needs so that nobody can guess it: as many as `secrets.token_hex(16)` returns."""
@@ -95,7 +94,7 @@ def worker(app: Flask) -> str | None:
     """Check that a worker was seen lately, or that nothing waits for one."""
     bell, found = app.extensions["ascriptica"].bell, _status(app)
     seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
-    if is_late or (bell.url and (seen is None or seen > SEEN.total_seconds())):
+    if is_late or (bell.url and (seen is None or seen > retry.ALIVE.total_seconds())):
         return "No worker was seen. Start one: flask ascriptica worker. If one is running, its log says what stops it."
     return None
 

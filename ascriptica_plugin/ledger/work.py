@@ -269,7 +269,15 @@ class Work:
         self.sends, self.answered, self.is_over, self.restored = None, None, False, False
 
     def __str__(self) -> str:
-        return f"seat {self.seat_id} ({self.name} in Canvas course {self.canvas_course_id})"
+        # The name of somebody known only by an email is that email, which has no place in a log.
+        whose = f"participant {self.participant_id}" if "@" in self.name else self.name
+        return f"seat {self.seat_id} ({whose} in Canvas course {self.canvas_course_id})"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a process log's event about this seat says for programs."""
+        its = {"seat": self.seat_id, "participant": self.participant_id, "canvas_course": self.canvas_course_id}
+        return {"about": its}
 
 
 def sis_address(work: Work) -> str | None:

@@ -53,7 +53,7 @@ def init_app(app: Flask) -> None:
         app.config["TRUSTED_HOSTS"] = [urlsplit(address).hostname, *ON_THIS_MACHINE]
     if address.startswith("https:"):
         app.config["SESSION_COOKIE_SECURE"] = True
-    process_log.begin()
+    process_log.begin(app.config["ASCRIPTICA_LOG"])
     app.after_request(_shut_doors)
     app.after_request(_log_strays)
     app.teardown_request(base.forget_settings)

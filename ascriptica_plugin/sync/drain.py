@@ -236,7 +236,7 @@ class _Drain:
                 continue
             self._next_in_line(("person", task.work.participant_id))
             if task.error is None and ours:
-                log.info("%s: %s.", task.work, "enrolled" if task.work.wanted else "removed")
+                log.info("%s: %s.", task.work, "enrolled" if task.work.wanted else "removed", extra=task.work.about)
         if not ours:
             self._stand_back()
 

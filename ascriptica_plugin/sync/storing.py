@@ -116,7 +116,13 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
     its = failures.of_seat(error, work.attempts)
     if its.parked:
         settling.park(session, work, its.cause, its.detail, now)
-        log.error("%s is parked after %d tries: %s An administrator can try again.", work, retry.TRIES, its.detail)
+        log.error(
+            "%s is parked after %d tries: %s An administrator can try again.",
+            work,
+            retry.TRIES,
+            its.detail,
+            extra=work.about,
+        )
         activity.write(session, [_entry(work, now, "parked", its.detail)])
         announce(session, [Change(work, "waiting", its.cause, its.scope)])
     elif its.again_in is not None:
@@ -124,12 +130,12 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
         settling.retry_later(session, work, its.cause, its.detail, due_at)
         at = f"{due_at:%H:%M:%S} UTC"
         if its.unforeseen:
-            log.error("%s: unforeseen. We try again at %s.", work, at, exc_info=error)
+            log.error("%s: unforeseen. We try again at %s.", work, at, exc_info=error, extra=work.about)
         else:
-            log.warning("%s: %s We try again at %s.", work, its.detail, at)
+            log.warning("%s: %s We try again at %s.", work, its.detail, at, extra=work.about)
     else:
         settling.hold(session, connection_id, work, its.cause, its.scope, its.detail, now)
-        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail)
+        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail, extra=work.about)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             announce(session, [Change(work, "waiting", its.cause, its.scope)])
             activity.write(session, [_entry(work, now, "waits", f"{CAUSES[its.cause].title}. {its.detail}")])

@@ -49,8 +49,13 @@ def deliver(app: Flask) -> bool:
             engine = engine.execution_options(isolation_level=isolation.LEVEL)
         with engine.connect() as connection, Session(connection) as session:
             signals.listen(session)
-            drained = drain.drain(session, plugin.canvases, plugin.stopping.is_set)
+            drained = drain.drain(session, plugin.canvases, lambda: _has_to_stop(plugin))
             if drained:
                 erasing.erase_people(session)
-            plugin.canvases.tally.looked_at = clock.utc_now()
             return drained
+
+
+def _has_to_stop(plugin: Any) -> bool:
+    """Whether the worker has to stop. The drain asks at every turn, so asking is a sign of life."""
+    plugin.canvases.tally.looked_at = clock.utc_now()
+    return plugin.stopping.is_set()

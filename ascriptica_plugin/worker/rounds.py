@@ -16,7 +16,7 @@ from ..office.activity import forget_old
 from ..office.imports import run
 from ..tables import isolation
 from ..tables.columns import begin_writing
-from . import jobs, redis_listener
+from . import jobs, redis_listener, systemd
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,26 @@ def work(app: Flask) -> None:
         threads.append(threading.Thread(target=redis_listener.answer_the_bell, args=(app,), daemon=True))
     for thread in threads:
         thread.start()
-    signal.sigwait(ends)
+    systemd.notify("READY=1")
+    _wait_for(ends, plugin.canvases.tally)
+    systemd.notify("STOPPING=1")
     plugin.stopping.set()
     until = time.monotonic() + retry.END_SECONDS
     for thread in threads:
         thread.join(max(0, until - time.monotonic()))
+
+
+def _wait_for(ends: set[signal.Signals], tally: measures.Tally) -> None:
+    """Wait for one of these signals. Meanwhile, systemd hears that the worker is alive, as long as it is."""
+    asks = systemd.watchdog_seconds()
+    if asks is None:
+        signal.sigwait(ends)
+        return
+    started_at = clock.utc_now()
+    while signal.sigtimedwait(ends, asks / 2) is None:
+        silent = clock.utc_now() - (tally.looked_at or started_at)
+        if silent < retry.ALIVE:
+            systemd.notify("WATCHDOG=1")
 
 
 def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> None:

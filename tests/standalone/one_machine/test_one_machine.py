@@ -233,9 +233,9 @@ def test_the_status_command_works_beside_it(host: Host) -> None:
 
 
 def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
-    time_of = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    time_of = r"^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.search(
-        rf"{time_of} INFO ascriptica_plugin\.standalone\.accounts: Account \d+ signed in from 127",
+        rf'{time_of} level=INFO logger=ascriptica_plugin\.standalone\.accounts message="Account \d+ signed in from 127',
         host.output,
         re.MULTILINE,
     )
