@@ -12,6 +12,7 @@ import ascriptica_plugin
 
 PACKAGE = Path(ascriptica_plugin.__file__).parent
 FLOORS = [
+    {"said"},
     {"canvas", "clock", "config", "practice", "process_log", "retry", "signals", "tables"},
     {"keys", "ledger", "mail"},
     {"office"},

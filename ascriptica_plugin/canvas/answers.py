@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ..said import Said
 from .errors import (
     SOMETHING_ELSE,
     CanvasDown,
@@ -43,31 +44,32 @@ class Answers:
         """The JSON of an answer. Raises the CanvasError that says who has to act."""
         status = response.status_code
         if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
-            raise Throttled("Canvas asked us to slow down.", status, pause_seconds(response))
+            raise Throttled(Said("slow_down"), status, pause_seconds(response))
         if 300 <= status < 400:
             there = _host(response.headers.get("Location", "")) or "another page"
             where = self.clean(there)[:LONGEST_TEXT]
-            raise Redirected(f"The address redirects to {where}. Enter Canvas's own address.", status)
+            raise Redirected(Said("redirected", where=where), status)
         if status >= 500 or status == 408:
-            raise CanvasDown(f"Canvas answered with error {status}.", status)
+            raise CanvasDown(Said("http_error", status=status), status)
         try:
             answer = self.clean(json.loads(body))
         except ValueError:
-            raise CanvasDown("The answer was a web page instead of Canvas's data.", status) from None
+            raise CanvasDown(Said("web_page"), status) from None
         if status < 300:
             return answer
         words = _words(answer)
+        said = Said("canvas_said", words=words)
         if status == 401 and "WWW-Authenticate" in response.headers:
-            raise TokenRefused(f"Canvas refused the token: {words}", status)
+            raise TokenRefused(Said("token_refused", words=words), status)
         if "concluded course" in words and status in (400, 403):
-            raise CourseConcluded(f"Canvas said: {words}", status)
+            raise CourseConcluded(said, status)
         if status == 401 and "Insufficient scopes" in words:
-            raise ScopeMissing(f"Canvas said: {words}", status)
+            raise ScopeMissing(said, status)
         if status in (401, 403):
-            raise PermissionMissing(f"Canvas said: {words}", status)
+            raise PermissionMissing(said, status)
         if status == 404:
-            raise NotFound(f"Canvas said: {words}", status)
-        raise Refused(f"Canvas said: {words}", status, _taken(answer))
+            raise NotFound(said, status)
+        raise Refused(said, status, _taken(answer))
 
     def clean(self, said: Any) -> Any:
         """Any JSON value with its texts made `storable`, and without our secrets.

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import requests
 
+from ..said import Said
 from .answers import Answers, clock_of, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, NotFound, PermissionMissing, Refused, ScopeMissing, Unreachable
 from .line import Line
@@ -297,7 +298,7 @@ class CanvasClient:
             if not following:
                 return
             path, query = path_and_query(following), {}
-        raise CanvasDown(f"Canvas's list {path.partition('?')[0][:LONGEST_TEXT]} does not end after {MAX_PAGES} pages.")
+        raise CanvasDown(Said("endless_list", path=path.partition("?")[0][:LONGEST_TEXT], pages=MAX_PAGES))
 
     def _page(self, path: str, query: dict[str, Any], seconds: float) -> tuple[list[dict], str | None]:
         """One page of a list, and the link to the next one, without a token in it, because addresses are logged.
@@ -306,7 +307,7 @@ class CanvasClient:
         """
         response, rows = self._exchange("GET", path, query, seconds)
         if not isinstance(rows, list):
-            raise CanvasDown("Canvas answered something other than the list that was asked for.", 200)
+            raise CanvasDown(Said("no_list"), 200)
         following = response.links.get("next", {}).get("url")
         return rows, self._answers.clean(following) if following else None
 
@@ -321,7 +322,7 @@ class CanvasClient:
     ) -> tuple[requests.Response, Any]:
         seconds = min(seconds, self._until - time.monotonic())
         if seconds <= 0:
-            raise Unreachable("Canvas did not answer in time.")
+            raise Unreachable(Said("not_in_time"))
         if self._watcher is None:
             return self._send(method, path, values, seconds)
         began, result = time.monotonic(), "ok"
@@ -346,7 +347,7 @@ class CanvasClient:
             return response, self._answers.read(response, body)
         except ScopeMissing as error:
             scope = scope_for(method, path) or f"for {call_of(method, path)}"
-            raise ScopeMissing(str(error), error.status, scope) from None
+            raise ScopeMissing(error.said, error.status, scope) from None
         except RecursionError:
             raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
 

@@ -1,19 +1,22 @@
 """The errors that a call to Canvas can raise."""
 
-SOMETHING_ELSE = "Canvas answered something other than what was asked for."
+from ..said import Said
+
+SOMETHING_ELSE = Said("something_else")
 
 
 class CanvasError(Exception):
     """A call without a usable answer; `str()` of it is a sentence that may be shown to an administrator.
 
-    `leaves_doubt`: whether Canvas may have carried out the request, or may still do so.
+    `said` is the same with its code and parameters. `leaves_doubt`: whether Canvas may have carried out the request, or
+    may still do so.
     """
 
     leaves_doubt = False
 
     def __init__(self, message: str, status: int | None = None):
         super().__init__(message)
-        self.status = status
+        self.said, self.status = Said.of(message), status
 
 
 class CanvasDown(CanvasError):

@@ -1,7 +1,7 @@
 """The line to a Canvas: one request goes out and its whole answer comes back, or an error says why not."""
 
 import time
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -59,10 +59,10 @@ class Line:
                     # After our cut the headers, or a body without a stated length, seem complete.
                     raise TimeoutError
             except PrivateAddress as error:
-                raise AddressRefused(str(error)) from None
+                raise AddressRefused(error.said) from None
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                if cause_of(error, PrivateAddress):
-                    raise AddressRefused(str(cause_of(error, PrivateAddress))) from None
+                if private := cause_of(error, PrivateAddress):
+                    raise AddressRefused(cast(PrivateAddress, private).said) from None
                 kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
                 raise kind(why_no_answer(error, deadline, urlsplit(url).hostname)) from None
         return response, body, arrived

@@ -23,6 +23,8 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from ..said import Said
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 
@@ -34,7 +36,11 @@ else:
 
 
 class PrivateAddress(HTTPError):
-    pass
+    """The name leads into a private network."""
+
+    def __init__(self, said: Said):
+        super().__init__(said)
+        self.said = said
 
 
 def is_public(address: str) -> bool:
@@ -83,7 +89,7 @@ class _Watched(_Base):
             raise NameResolutionError(name, self, cast(Any, error)) from error
         addresses = list(dict.fromkeys(info[4][0] for info in found))
         if not self.allow_private and not all(is_public(str(address)) for address in addresses):
-            raise PrivateAddress(f"{name} is inside a private network.")
+            raise PrivateAddress(Said("private_network", name=name))
         try:
             for address in addresses:
                 self._dns_host, self.timeout = str(address), Deadline.at_most(timeout)
@@ -189,13 +195,13 @@ def cause_of(error: BaseException | None, kind: type[BaseException]) -> BaseExce
     return None
 
 
-def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> str:
+def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> Said:
     if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
-        return f"{host} did not answer in time."
+        return Said("host_not_in_time", host=host)
     if isinstance(error, requests.exceptions.SSLError):
-        return f"{host} could not prove its identity (its certificate was not accepted)."
+        return Said("bad_certificate", host=host)
     if cause_of(error, NameResolutionError):
-        return f"There is no server named {host}."
+        return Said("no_server", host=host)
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return f"{host} sent an answer that could not be read."
-    return f"{host} could not be reached."
+        return Said("not_readable", host=host)
+    return Said("not_reached", host=host)

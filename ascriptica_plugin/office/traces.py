@@ -14,8 +14,9 @@ from ..tables.columns import change
 
 AT_ONCE = 500
 
-OTHER_LETTERS = re.compile(r"(?:.?[\u0300-\u036f]|[^\x00-\x7f])+")
-"""Letters that a database may not match with their capitals, or with the same letter written as two characters."""
+OTHER_LETTERS = re.compile(r"""(?:.?[\u0300-\u036f]|[^\x00-\x7f]|["\\])+""")
+"""Letters that a database may not match with their capitals, or with the same letter written as two characters; and
+what is written otherwise where a text is kept as a parameter."""
 
 
 def fold(text: str) -> str:

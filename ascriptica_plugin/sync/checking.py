@@ -1,10 +1,11 @@
 """Asks Canvas whether what somebody typed is right: a connection, or the Canvas course of one of our courses.
 
-The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in this module.
+The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in `said`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from .. import retry
 from ..canvas.client import CanvasClient
@@ -19,6 +20,7 @@ from ..canvas.errors import (
     TokenRefused,
 )
 from ..canvas.shapes import Account, User
+from ..said import Said
 from ..tables.office import Association
 
 PERMISSIONS = {
@@ -71,12 +73,9 @@ class Outcome:
         return self.field is None and bool(self.sentence)
 
 
-TOKEN_MISSING = Outcome("canvas_token", "Paste the token that you made in Canvas.")
-TOKEN_OF_ANOTHER = Outcome(
-    "canvas_token",
-    "This is another Canvas: paste a token made there. The saved one is never sent anywhere else.",
-)
-TOKEN_UNREADABLE = Outcome("canvas_token", "The saved token can't be read any more. Paste it again.")
+TOKEN_MISSING = Outcome("canvas_token", Said("token_missing"))
+TOKEN_OF_ANOTHER = Outcome("canvas_token", Said("token_of_another"))
+TOKEN_UNREADABLE = Outcome("canvas_token", Said("token_unreadable"))
 
 
 def check_connection(
@@ -93,19 +92,15 @@ def check_connection(
     try:
         return _ask(canvas.within(seconds), root_id)
     except (Redirected, AddressRefused) as error:
-        return Outcome("canvas_url", str(error))
+        return Outcome("canvas_url", error.said)
     except TokenRefused:
-        return Outcome("canvas_token", "Canvas does not accept this token. Copy it again, or make a new one in Canvas.")
+        return Outcome("canvas_token", Said("token_not_accepted"))
     except PermissionMissing:
-        return Outcome(
-            "canvas_token",
-            "Canvas knows this token, but its owner is not an administrator of the root account. "
-            "Make the token while signed in as one.",
-        )
+        return Outcome("canvas_token", Said("no_administrator"))
     except (CanvasDown, Throttled) as error:
-        return Outcome(sentence=str(error))
+        return Outcome(sentence=error.said)
     except CanvasError as error:
-        return Outcome("canvas_url", f"This does not look like a Canvas web service URL. {error}")
+        return Outcome("canvas_url", Said("no_service", answer=error.said))
     finally:
         canvas.close()
 
@@ -127,12 +122,13 @@ def _ask(canvas: CanvasClient, root_id: int) -> Outcome:
 
 
 def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> Outcome:
-    what = f"{found.name} ({root_id}) is a sub-account" if found else f"Canvas has no account {root_id} for this token"
+    code = "sub_account" if found else "no_account"
+    about: dict[str, Any] = {"root_id": root_id} | ({"account": found.name} if found else {})
     try:
         right = canvas.account("self")
     except CanvasError:
-        return Outcome("canvas_root_id", f"{what}. The root account is the topmost one in Canvas's Admin menu.")
-    return Outcome("canvas_root_id", f"{what}. The root account is {right.name}, ID {right.id}.", offer=right)
+        return Outcome("canvas_root_id", Said(f"{code}_only", **about))
+    return Outcome("canvas_root_id", Said(code, **about, name=right.name, right_id=right.id), offer=right)
 
 
 def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Outcome:
@@ -143,18 +139,16 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
     try:
         course = canvas.course(association.canvas_course)
     except NotFound:
-        sentence = f"Canvas has no course {association.canvas_course}, or the token may not see it."
-        return Outcome("canvas_course", sentence)
+        return Outcome("canvas_course", Said("no_course", course=association.canvas_course))
     if course.takes_no_students:
-        sentence = f"{course.name} is a blueprint course or a course template in Canvas, and those take no students."
-        return Outcome("canvas_course", f"{sentence} Choose another Canvas course.")
+        return Outcome("canvas_course", Said("no_students", course=course.name))
     section = None
     if association.canvas_section:
         try:
             section = canvas.section(course.id, association.canvas_section)
         except NotFound:
-            sentence = f"{course.name} has no section {association.canvas_section} in Canvas."
-            return Outcome("canvas_section", sentence)
+            said = Said("no_section", course=course.name, section=association.canvas_section)
+            return Outcome("canvas_section", said)
     association.missing_permissions = ",".join(_missing_in(canvas, course.id))
     association.canvas_course_id, association.canvas_course_name = course.id, course.name
     association.canvas_section_id = section.id if section else None

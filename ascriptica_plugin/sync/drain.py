@@ -28,6 +28,7 @@ from ..canvas.errors import Throttled
 from ..canvas.shapes import Enrollment
 from ..ledger import due, lease, reads, requests, rows, settling
 from ..ledger.work import load
+from ..said import Said
 from ..tables.canvas import Connection, Settings, load_settings
 from . import connecting, failures, small_tasks, storing, walks
 from .clients import Canvases
@@ -74,7 +75,7 @@ def drain(
         except Exception as error:
             # This ends every drain, so `status` and the pages have to show it. The next drain begins with a probe.
             session.rollback()
-            run.outage.hold("our_fault", type(error).__name__)
+            run.outage.hold("our_fault", Said("unforeseen", name=type(error).__name__))
             raise
         finally:
             session.rollback()

@@ -6,6 +6,7 @@ from ..canvas.shapes import Enrollment
 from ..ledger import matches, reads, rows
 from ..ledger.rows import LIVE, Known, Told
 from ..ledger.work import Pointed, Work
+from ..said import Said
 from .tasks import Context, Stuck, Walk, send
 
 
@@ -96,7 +97,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     except PermissionMissing as error:
         # Concluding takes another right [enrollments_api_controller.rb destroy].
         needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
-        raise Stuck("permission_missing", needed, str(error)) from None
+        raise Stuck("permission_missing", needed, error.said) from None
     if row.is_same(ended):
         work.told.append(Told(ended, ended_by_us=True))
         work.endings.append((task, why))
@@ -171,7 +172,7 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
         there = row._replace(canvas_course_id=found.course_id, canvas_section_id=found.section_id)
         yield from _end(context, work, there, also_there=False)
     else:
-        raise Stuck("permission_missing", "remove_student_from_course", "Canvas shows the enrollment and hides it.")
+        raise Stuck("permission_missing", "remove_student_from_course", Said("hidden_row"))
 
 
 def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) -> Walk:

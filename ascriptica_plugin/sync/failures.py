@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from .. import retry
 from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, TokenRefused
+from ..said import Said
 from .tasks import Stuck
 
 
@@ -52,11 +53,13 @@ def of_seat(error: BaseException, attempts: int) -> Failure:
     if isinstance(error, Stuck):
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):
-        return Failure("permission_missing", "to see courses and people", str(error))
+        return Failure("permission_missing", "to see courses and people", error.said)
     if not isinstance(error, CanvasError):
-        return Failure("our_fault", "", type(error).__name__, retry.back_off(attempts), unforeseen=True)
+        return Failure(
+            "our_fault", "", Said("unforeseen", name=type(error).__name__), retry.back_off(attempts), unforeseen=True
+        )
     if isinstance(error, CanvasDown):
-        return Failure("no_answer", "", str(error), retry.back_off(attempts))
+        return Failure("no_answer", "", error.said, retry.back_off(attempts))
     if attempts + 1 >= retry.TRIES:
-        return Failure("refused", "", str(error), parked=True)
-    return Failure("refused", "", str(error), retry.back_off(attempts))
+        return Failure("refused", "", error.said, parked=True)
+    return Failure("refused", "", error.said, retry.back_off(attempts))

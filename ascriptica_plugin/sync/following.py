@@ -11,6 +11,7 @@ from .. import retry
 from ..canvas.errors import CanvasError, NotFound
 from ..ledger import matches
 from ..office import activity
+from ..said import Said
 from ..tables.canvas import Match, Request
 from ..tables.office import Participant
 from .tasks import Walk
@@ -49,7 +50,8 @@ def follow_walk(
     participant = session.get_one(Participant, participant_id, populate_existing=True)
     user_id, name, email = cast(int, known.canvas_user_id), participant.name, participant.email
     login_sent, has_other_email = known.login_sent, known.email_sent != email
-    problem = login = None
+    problem: Said | None = None
+    login = None
     try:
         yield lambda canvas: canvas.update_user(user_id, name=name, email=email)
         if has_other_email and login_sent and login_sent == known.email_sent:
@@ -58,10 +60,10 @@ def follow_walk(
                 yield lambda canvas: canvas.change_login(root_id, number, email)
                 login = email
     except NotFound:
-        problem = "The Canvas user was deleted."
+        problem = Said("user_deleted")
         matches.doubt(session, connection_id, Match.participant_id == participant_id)
     except CanvasError as error:
-        problem = str(error)
+        problem = error.said
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     known.follow_problem = problem
     if problem:
@@ -82,6 +84,6 @@ def put_off(session: Session, connection_id: int, participant_id: int, now: date
     """Store that the update of a Canvas user failed on our side."""
     known = session.get(Match, (connection_id, participant_id), populate_existing=True)
     if known is not None:
-        known.follow_problem = "That failed on our side; the details are in the worker's log. We try again."
+        known.follow_problem = Said("our_side")
         known.follow_at = now + retry.FOLLOW_AGAIN
-        activity.note(session, now, activity.US, "followed", known.follow_problem, participant_id=participant_id)
+        activity.note(session, now, activity.US, "followed", Said("our_side"), participant_id=participant_id)

@@ -13,6 +13,7 @@ from ..canvas.errors import CanvasError
 from ..canvas.shapes import Course as CanvasCourse
 from ..ledger import claims
 from ..office import courses
+from ..said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Association, Course
@@ -21,7 +22,7 @@ from .tasks import Walk
 
 log = logging.getLogger(__name__)
 
-OUR_FAULT = "Looking it up failed on our side; the details are in the worker's log. We try again."
+OUR_FAULT = Said("our_side")
 
 AT_ONCE = 20
 """How many courses are looked up at once, so that seats never wait for all courses."""
@@ -75,7 +76,7 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         outcome = yield lambda canvas: look_up(canvas, found, now())
         problem = outcome.sentence
     except CanvasError as failed:
-        problem = str(failed)
+        problem = failed.said
     except Exception:
         log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)
         problem = OUR_FAULT

@@ -42,7 +42,7 @@ class Outage:
         if error is not None and not isinstance(error, CanvasError):
             raise error
         if error is not None:
-            self.hold(failures.of_connection(error), str(error))
+            self.hold(failures.of_connection(error), error.said)
         elif self.on_hold:
             self._let_go()
         suspects, self._suspects = self._suspects, []

@@ -11,6 +11,7 @@ from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment
 from ..ledger import due, reads, rows, settling
 from ..ledger.rows import Told
+from ..said import Said
 from ..tables.canvas import CanvasRow, Seat
 from ..tables.columns import begin_writing
 from . import looks, storing
@@ -45,11 +46,11 @@ def read_walk(
             if link is None:
                 break
     except NotFound as error:
-        yield from _is_gone(session, connection_id, canvas_course_id, str(error), since, owed_at, now)
+        yield from _is_gone(session, connection_id, canvas_course_id, error.said, since, owed_at, now)
         return
     except CanvasError as error:
         begin_writing(session)
-        reads.tried(session, connection_id, canvas_course_id, now(), str(error))
+        reads.tried(session, connection_id, canvas_course_id, now(), error.said)
         return
     for number in _missing(session, connection_id, canvas_course_id, since):
         yield from looks.look_for(session, connection_id, root_id, number, now, in_a_course=True)
@@ -70,7 +71,7 @@ def _page(canvas_course_id: int, link: str | None) -> Call:
 
 def put_off(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
     """Store that a read failed on our side."""
-    reads.tried(session, connection_id, canvas_course_id, now, "Reading it failed on our side.")
+    reads.tried(session, connection_id, canvas_course_id, now, Said("our_side"))
 
 
 def _missing(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> list[int]:
@@ -87,7 +88,7 @@ def _is_gone(
     session: Session,
     connection_id: int,
     canvas_course_id: int,
-    problem: str,
+    problem: Said,
     since: datetime,
     owed_at: datetime | None,
     now: Callable[[], datetime],
@@ -99,7 +100,7 @@ def _is_gone(
     except NotFound:
         gone = True
     except CanvasError as error:
-        gone, problem = False, str(error)
+        gone, problem = False, error.said
     begin_writing(session)
     if not gone:
         reads.tried(session, connection_id, canvas_course_id, now(), problem)

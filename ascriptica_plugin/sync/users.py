@@ -10,6 +10,7 @@ from ..canvas.shapes import User
 from ..ledger import matches, reads
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
+from ..said import Said
 from .tasks import Context, Stuck, Walk, send
 
 QUESTIONS = {"who": "who_is_it", "still": "who_is_it", "same_user": "same_user"}
@@ -88,15 +89,15 @@ def _candidates(context: Context, sis_user_id: str | None, email: str, thorough:
     try:
         users = yield lambda canvas: canvas.search_users(context.root_id, email)
     except NotFound as error:
-        raise Stuck("root_id_wrong", context.root_id, str(error)) from None
+        raise Stuck("root_id_wrong", context.root_id, error.said) from None
     except PermissionMissing as error:
-        raise Stuck("permission_missing", "read_roster", str(error)) from None
+        raise Stuck("permission_missing", "read_roster", error.said) from None
     if users and not any(user.shows_login for user in users):
-        raise Stuck("permission_missing", "view_user_logins", "The search can't see logins.")
+        raise Stuck("permission_missing", "view_user_logins", Said("no_logins"))
     found = [user for user in users if email.casefold() in _names(user)]
     if not found and (any(not user.shows_email for user in users) or (yield from _hides_emails(context))):
         # Canvas found somebody by a value that we can't see, perhaps by the email; or it searched no emails.
-        raise Stuck("permission_missing", "read_email_addresses", "The search can't see email addresses.")
+        raise Stuck("permission_missing", "read_email_addresses", Said("no_emails"))
     by_login = found and (found[0].login_id or "").casefold() == email.casefold()
     if not found and thorough and (user := (yield from _user(f"sis_login_id:{email}"))):
         # A second login, for example of a user who was merged.
@@ -182,9 +183,9 @@ def _create(context: Context, work: Work) -> Walk:
     try:
         user = yield from send(context, work, "create", create, address=f"sis_login_id:{login}")
     except PermissionMissing as error:
-        raise Stuck("permission_missing", "manage_user_logins", str(error)) from None
+        raise Stuck("permission_missing", "manage_user_logins", error.said) from None
     except NotFound as error:
-        raise Stuck("root_id_wrong", context.root_id, str(error)) from None
+        raise Stuck("root_id_wrong", context.root_id, error.said) from None
     except Refused as error:
         if not error.taken:
             raise
@@ -207,7 +208,7 @@ def _is_taken(context: Context, work: Work, login: str, was_out: bool, error: Re
     user = yield from _user(f"sis_login_id:{login}" if by_login else f"sis_user_id:{work.sis_user_id}")
     if user is None:
         # Canvas keeps a deleted user's SIS ID [models/pseudonym.rb].
-        raise Stuck("user_missing", work.participant_id, str(error))
+        raise Stuck("user_missing", work.participant_id, error.said)
     if was_out and by_login:
         # An earlier try was carried out, and its answer was lost.
         _is_created(context, work, user)

@@ -12,6 +12,7 @@ from ..canvas.shapes import Enrollment
 from ..ledger import rows
 from ..ledger.rows import Told
 from ..ledger.work import Work
+from ..said import Said
 from ..tables.canvas import DEFAULT_SECTION
 from . import endings, users
 from .tasks import Context, Stuck, Walk, send
@@ -47,7 +48,7 @@ def _let_in(context: Context, work: Work) -> Walk:
             return
         # The address leads to another user than we know, for example after a merge: who is it now?
         work.note_who(doubted=True)
-    raise Stuck("our_fault", work.participant_id, "Canvas names another user every time.")
+    raise Stuck("our_fault", work.participant_id, Said("another_user"))
 
 
 def _is_there(context: Context, work: Work) -> Walk:
@@ -89,7 +90,7 @@ def _enroll(context: Context, work: Work, at: str | int) -> Walk:
         try:
             return (yield from _post(context, work, at))
         except NotFound:
-            raise Stuck("user_missing", work.participant_id, str(error)) from None
+            raise Stuck("user_missing", work.participant_id, error.said) from None
 
 
 def _post(context: Context, work: Work, at: str | int) -> Walk:
@@ -103,10 +104,10 @@ def _post(context: Context, work: Work, at: str | int) -> Walk:
     try:
         return (yield from send(context, work, "enroll", request, address=str(at), **place))
     except CourseConcluded as error:
-        raise Stuck("course_concluded", work.canvas_course_id, str(error)) from None
+        raise Stuck("course_concluded", work.canvas_course_id, error.said) from None
     except PermissionMissing as error:
         yield from _stop_if_closed_to_students(context, work, error)
-        raise Stuck("permission_missing", "add_student_to_course", str(error)) from None
+        raise Stuck("permission_missing", "add_student_to_course", error.said) from None
 
 
 def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
@@ -161,12 +162,12 @@ def stop_if_place_is_missing(work: Work) -> Walk:
     try:
         yield lambda canvas: canvas.course(work.canvas_course_id)
     except NotFound as error:
-        raise Stuck("course_missing", work.canvas_course_id, str(error)) from None
+        raise Stuck("course_missing", work.canvas_course_id, error.said) from None
     if work.canvas_section_id != DEFAULT_SECTION:
         try:
             yield lambda canvas: canvas.section(work.canvas_course_id, work.canvas_section_id)
         except NotFound as error:
-            raise Stuck("section_missing", work.canvas_section_id, str(error)) from None
+            raise Stuck("section_missing", work.canvas_section_id, error.said) from None
 
 
 def _stop_if_closed_to_students(context: Context, work: Work, error: CanvasError) -> Walk:
@@ -179,4 +180,4 @@ def _stop_if_closed_to_students(context: Context, work: Work, error: CanvasError
             return
         context.closed_to_students[work.canvas_course_id] = course.takes_no_students
     if context.closed_to_students[work.canvas_course_id]:
-        raise Stuck("course_closed_to_students", work.canvas_course_id, str(error))
+        raise Stuck("course_closed_to_students", work.canvas_course_id, error.said)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from .columns import Base, Sealed, SealedColumn
+from .columns import Base, SaidColumn, Sealed, SealedColumn
 from .office import Participant
 
 DEFAULT_SECTION = 0
@@ -66,7 +66,7 @@ class Connection(Base):
     proof: Mapped[dict | None] = mapped_column(JSON)
 
     hold_cause: Mapped[str | None] = mapped_column(String(40))
-    hold_detail: Mapped[str | None] = mapped_column(Text)
+    hold_detail: Mapped[str | None] = mapped_column(SaidColumn)
     hold_since_at: Mapped[datetime | None]
     hold_until_at: Mapped[datetime | None]
     hold_tries: Mapped[int] = mapped_column(default=0)
@@ -107,7 +107,7 @@ class Settings(Base):
     draft_url: Mapped[str | None] = mapped_column(String(300))
     draft_root_id: Mapped[int | None] = mapped_column(BigInteger)
     draft_token: Mapped[Sealed | None] = mapped_column(SealedColumn)
-    draft_problem: Mapped[str | None] = mapped_column(Text)
+    draft_problem: Mapped[str | None] = mapped_column(SaidColumn)
     draft_check_at: Mapped[datetime | None]
     draft_key_kind: Mapped[str] = mapped_column(String(20), default="token", server_default="token")
     draft_client_id: Mapped[str | None] = mapped_column(String(100))
@@ -176,7 +176,7 @@ class Match(Base):
     name_sent: Mapped[str | None]
     email_sent: Mapped[str | None] = mapped_column(String(320))
     follow_at: Mapped[datetime | None]
-    follow_problem: Mapped[str | None] = mapped_column(Text)
+    follow_problem: Mapped[str | None] = mapped_column(SaidColumn)
 
     participant: Mapped[Participant] = relationship()
 
@@ -232,7 +232,7 @@ class Seat(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     cause: Mapped[str | None] = mapped_column(String(40))
     cause_scope: Mapped[str] = mapped_column(default="")
-    cause_detail: Mapped[str | None] = mapped_column(Text)
+    cause_detail: Mapped[str | None] = mapped_column(SaidColumn)
     held: Mapped[bool] = mapped_column(default=False)
     parked_at: Mapped[datetime | None]
 
@@ -319,7 +319,7 @@ class CourseRead(Base):
     tried_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
     has_others: Mapped[bool] = mapped_column(default=False, server_default=false())
-    problem: Mapped[str | None] = mapped_column(Text)
+    problem: Mapped[str | None] = mapped_column(SaidColumn)
 
 
 class Claim(Base):

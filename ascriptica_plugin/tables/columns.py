@@ -4,10 +4,25 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from cryptography.fernet import InvalidToken, MultiFernet
-from sqlalchemy import Boolean, CursorResult, DateTime, Delete, Dialect, Integer, LargeBinary, MetaData, String, Update
+from sqlalchemy import (
+    Boolean,
+    CursorResult,
+    DateTime,
+    Delete,
+    Dialect,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    Update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from ..said import Said
 
 
 class UTCDateTime(TypeDecorator):
@@ -67,6 +82,22 @@ class SealedColumn(TypeDecorator):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Sealed | None:
         return None if value is None else Sealed(bytes(value))
+
+
+class SaidColumn(TypeDecorator):
+    """Keeps a `Said` as its code and parameters. A text that is none is kept as somebody else's words."""
+
+    impl = Text
+    cache_ok = True
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine:
+        return String()
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return Said.of(value).to_json() if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Said | None:
+        return Said.from_json(value) if value else None
 
 
 class Base(DeclarativeBase):

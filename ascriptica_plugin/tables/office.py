@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .columns import Base
+from .columns import Base, SaidColumn
 from .folding import found_by, sorted_by
 
 
@@ -140,7 +140,7 @@ class Association(Base):
     """The Canvas course, and perhaps section, of one of our courses: as typed and, once looked up, as Canvas has them.
 
     `connection_id` None: typed before there was a connection; the first connection gets it. `canvas_course_id` None:
-    not looked up yet. `problem` is a sentence that says why a look-up failed. `missing_permissions` are what the
+    not looked up yet. `problem` says why a look-up failed. `missing_permissions` are what the
     token's owner may not do in this course, by Canvas's names, separated by commas.
     """
 
@@ -158,7 +158,7 @@ class Association(Base):
     concluded: Mapped[bool] = mapped_column(default=False)
     looked_up_at: Mapped[datetime | None]
     look_up_at: Mapped[datetime | None]
-    problem: Mapped[str | None] = mapped_column(Text)
+    problem: Mapped[str | None] = mapped_column(SaidColumn)
     missing_permissions: Mapped[str] = mapped_column(default="", server_default="")
 
     course: Mapped[Course] = relationship(back_populates="association")

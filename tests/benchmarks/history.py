@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, text
 
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.worker import jobs
 
@@ -27,10 +27,13 @@ FIRST = 10_000_000
 
 
 def settle_many(office: Office, count: int) -> None:
-    """Participants, registrations, claims and settled seats of other years."""
+    """Participants, registrations, claims, matches, rows and settled seats of other years."""
     session, now = office.session, datetime.now(office.now.tzinfo)
     known = {"connection_id": 1, "canvas_course_id": 7, "version": 1, "settled_version": 1, "changed_at": now}
-    known |= {"settled_at": now, "enrolled": True, "granted": True, "first_tried_at": now}
+    known |= {"settled_at": now, "was_in": True}
+    row = {"connection_id": 1, "canvas_course_id": 7, "state": "active", "created_at": now, "seen_at": now}
+    row |= {"granted": True}
+    who = {"how": "email", "matched_at": now, "from_email": "old@example.org"}
     for start in range(FIRST, FIRST + count, 20_000):
         ids = range(start, min(start + 20_000, FIRST + count))
         rows = {
@@ -40,6 +43,8 @@ def settle_many(office: Office, count: int) -> None:
                 for n in ids
             ],
             Seat: [{"id": n, "participant_id": n, "canvas_enrollment_id": n, **known} for n in ids],
+            Match: [{"connection_id": 1, "participant_id": n, "canvas_user_id": n, **who} for n in ids],
+            CanvasRow: [{**row, "canvas_enrollment_id": n, "canvas_user_id": n, "seat_id": n} for n in ids],
             Claim: [{"registration_id": n, "seat_id": n, "made_at": now} for n in ids],
         }
         for model, some in rows.items():

@@ -197,7 +197,7 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
         with ask(current.connection) as canvas:
             outcome = checking.look_up(canvas, made, clock.utc_now())
     except CanvasError as error:
-        made.problem = str(error)
+        made.problem = error.said
         return made, None
     return (None, outcome) if outcome.is_wrong else (made, None)
 

@@ -77,7 +77,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         with asking.counted(session(), same):
             outcome = checking.check_connection(url, token, root_id, **reach)
     except asking.Busy as error:
-        outcome = checking.Outcome(sentence=str(error))
+        outcome = checking.Outcome(sentence=error.said)
 
     current = _settings_to_change()
     _keep_policy(form, current)

@@ -1,0 +1,89 @@
+"""What went wrong, as a code with its parameters: so it is stored, and so pages can say it in any language.
+
+Every sentence of that kind is in this module. What Canvas said, and what people typed, are parameters.
+"""
+
+import json
+from typing import Any
+
+SENTENCES = {
+    "words": "{words}",
+    "canvas_said": "Canvas said: {words}",
+    "token_refused": "Canvas refused the token: {words}",
+    "slow_down": "Canvas asked us to slow down.",
+    "redirected": "The address redirects to {where}. Enter Canvas's own address.",
+    "http_error": "Canvas answered with error {status}.",
+    "web_page": "The answer was a web page instead of Canvas's data.",
+    "something_else": "Canvas answered something other than what was asked for.",
+    "no_list": "Canvas answered something other than the list that was asked for.",
+    "endless_list": "Canvas's list {path} does not end after {pages} pages.",
+    "not_in_time": "Canvas did not answer in time.",
+    "host_not_in_time": "{host} did not answer in time.",
+    "bad_certificate": "{host} could not prove its identity (its certificate was not accepted).",
+    "no_server": "There is no server named {host}.",
+    "not_readable": "{host} sent an answer that could not be read.",
+    "not_reached": "{host} could not be reached.",
+    "private_network": "{name} is inside a private network.",
+    "our_side": "That failed on our side; the details are in the worker's log. We try again.",
+    "unforeseen": "{name}",
+    "another_user": "Canvas names another user every time.",
+    "hidden_row": "Canvas shows the enrollment and hides it.",
+    "no_logins": "The search can't see logins.",
+    "no_emails": "The search can't see email addresses.",
+    "user_deleted": "The Canvas user was deleted.",
+    "no_course": "Canvas has no course {course}, or the token may not see it.",
+    "no_students": "{course} is a blueprint course or a course template in Canvas, and those take no students. Choose "
+    "another Canvas course.",
+    "no_section": "{course} has no section {section} in Canvas.",
+    "token_missing": "Paste the token that you made in Canvas.",
+    "token_of_another": "This is another Canvas: paste a token made there. The saved one is never sent anywhere else.",
+    "token_unreadable": "The saved token can't be read any more. Paste it again.",
+    "token_not_accepted": "Canvas does not accept this token. Copy it again, or make a new one in Canvas.",
+    "no_administrator": "Canvas knows this token, but its owner is not an administrator of the root account. Make the "
+    "token while signed in as one.",
+    "no_service": "This does not look like a Canvas web service URL. {answer}",
+    "sub_account": "{account} ({root_id}) is a sub-account. The root account is {name}, ID {right_id}.",
+    "sub_account_only": "{account} ({root_id}) is a sub-account. The root account is the topmost one in Canvas's Admin "
+    "menu.",
+    "no_account": "Canvas has no account {root_id} for this token. The root account is {name}, ID {right_id}.",
+    "no_account_only": "Canvas has no account {root_id} for this token. The root account is the topmost one in "
+    "Canvas's Admin menu.",
+}
+"""Codes, and what they say in English. `words` is what somebody else put into words, or an older release."""
+
+
+class Said(str):
+    """A sentence that knows its code and parameters. To a page it is a text like any other."""
+
+    code: str
+    about: dict[str, Any]
+
+    def __new__(cls, code: str, **about: Any) -> "Said":
+        made = super().__new__(cls, SENTENCES[code].format(**about))
+        made.code, made.about = code, about
+        return made
+
+    @classmethod
+    def of(cls, text: str) -> "Said":
+        """The text as it is, or as the words of somebody else."""
+        return text if isinstance(text, cls) else cls("words", words=text)
+
+    def to_json(self) -> str:
+        return json.dumps(self._as_dict(), ensure_ascii=False)
+
+    def _as_dict(self) -> dict[str, Any]:
+        about = {name: one._as_dict() if isinstance(one, Said) else one for name, one in self.about.items()}
+        return {"code": self.code, **about}
+
+    @classmethod
+    def _from_dict(cls, stored: dict[str, Any]) -> "Said":
+        about = {name: cls._from_dict(one) if isinstance(one, dict) else one for name, one in stored.items()}
+        return cls(about.pop("code"), **about)
+
+    @classmethod
+    def from_json(cls, stored: str) -> "Said":
+        """What `to_json` made. What an older release stored is no JSON, and stays as it was worded."""
+        try:
+            return cls._from_dict(json.loads(stored))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls("words", words=stored)
