@@ -23,7 +23,7 @@ from sqlalchemy import event, insert, text
 from ascriptica_plugin import clock
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Claim, Connection, Match, Seat, load_settings
+from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
@@ -80,17 +80,15 @@ def fill(app: Flask) -> None:
             session.execute(insert(model.__table__), rows[start : start + 10_000])
         session.commit()
 
-    put(Participant, [_participant(number, chance) for number in range(1, PARTICIPANTS + 1)])
+    people = [_participant(number, chance) for number in range(1, PARTICIPANTS + 1)]
+    put(Participant, people)
     places = _places(chance)
     taken = [0] * (COURSES + 1)
     for course_id, _ in places:
         taken[course_id] += 1
     put(Course, [_course(number, taken[number]) for number in range(1, COURSES + 1)])
     put(Association, [_association(number, connection.id) for number in range(1, COURSES + 1)])
-    put(Match, [
-        {"connection_id": connection.id, "participant_id": n, "canvas_user_id": n + 10_000, "created_by_us": False,
-         "create_new": False} for n in range(1, PARTICIPANTS + 1)
-    ])  # fmt: skip
+    put(Match, [_match(person, number, connection.id) for number, person in enumerate(people, 1)])
     put(Registration, [
         {"course_id": course_id, "participant_id": participant_id,
          "status": "withdrawn" if number % 10 == 0 else "registered", "registered_at": NOW - timedelta(days=9),
@@ -98,6 +96,7 @@ def fill(app: Flask) -> None:
         for number, (course_id, participant_id) in enumerate(places, 1)
     ])  # fmt: skip
     put(Seat, [_seat(number, *place, connection.id) for number, place in enumerate(places, 1)])
+    put(CanvasRow, [_row(number, *place, connection.id) for number, place in enumerate(places, 1)])
     put(Claim, [
         {"registration_id": number, "seat_id": number, "made_at": NOW, "ended_at": NOW if number % 10 == 0 else None}
         for number in range(1, SEATS + 1)
@@ -185,12 +184,38 @@ def _seat(number: int, course_id: int, participant_id: int, connection_id: int) 
         "cause_detail": None,
         "held": False,
         "parked_at": None,
-        "first_tried_at": NOW,
         "canvas_enrollment_id": number + 100_000,
-        "granted": True,
-        "enrolled": number % 10 != 0,
-        "kept": False,
+        "was_in": number % 10 != 0,
         "settled_at": NOW,
+    }
+
+
+def _match(participant: dict, number: int, connection_id: int) -> dict:
+    return {
+        "connection_id": connection_id,
+        "participant_id": number,
+        "canvas_user_id": number + 1000,
+        "address": f"sis_user_id:{participant['sis_user_id']}",
+        "canvas_name": participant["name"],
+        "how": "sis",
+        "from_sis_user_id": participant["sis_user_id"],
+        "from_email": participant["email"],
+        "matched_at": NOW,
+    }
+
+
+def _row(number: int, course_id: int, participant_id: int, connection_id: int) -> dict:
+    return {
+        "connection_id": connection_id,
+        "canvas_enrollment_id": number + 100_000,
+        "created_at": NOW,
+        "canvas_user_id": participant_id + 1000,
+        "canvas_course_id": course_id + 5000,
+        "canvas_section_id": course_id + 7000,
+        "state": "deleted" if number % 10 == 0 else "active",
+        "seen_at": NOW,
+        "granted": number % 10 != 0,
+        "seat_id": number,
     }
 
 
