@@ -117,7 +117,7 @@ class Office:
     def course(
         self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, *, read=True, **columns
     ):
-        course = Course(code=code, title=f"{code} here", **columns)
+        course = Course(**{"code": code, "title": f"{code} here"} | columns)
         self.session.add(course)
         self.session.commit()
         if canvas_course:

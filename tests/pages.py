@@ -65,6 +65,19 @@ def queries(app, client, path: str) -> int:
     return len(asked)
 
 
+def walked(client, path: str, way: str = "next"):
+    """This page of a list, and all those that its links lead on to; `way` prev leads back."""
+    seen = set()
+    while path:
+        assert path not in seen
+        seen.add(path)
+        answer = client.get(path)
+        assert answer.status_code == 200
+        yield answer
+        link = re.search(rf'rel="{way}" href="([^"]+)"', answer.text)
+        path = html.unescape(link[1]) if link else None
+
+
 def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more):
     file = (io.BytesIO(data.encode() if isinstance(data, str) else data), name)
     return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)

@@ -1,5 +1,6 @@
 """The waitlist: its length, everybody's position, and moving up. Never commits."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -25,6 +26,13 @@ def waiting(session: Session, course: Course) -> int:
     """The number of people on the course's waitlist."""
     its = (Registration.course_id == course.id, Registration.status == "waitlisted")
     return session.scalar(select(func.count()).select_from(Registration).where(*its)) or 0
+
+
+def lengths(session: Session, course_ids: Collection[int]) -> dict[int, int]:
+    """The number of people on each course's waitlist, by the course's id; courses where nobody waits are left out."""
+    waits = (Registration.course_id.in_(course_ids), Registration.status == "waitlisted")
+    by_course = select(Registration.course_id, func.count()).where(*waits).group_by(Registration.course_id)
+    return dict(session.execute(by_course).all())
 
 
 def positions(session: Session, registrations: list[Registration]) -> dict[int, int]:

@@ -1,10 +1,137 @@
-"""Lists in numbered pages: the number of pages, and the page that the address asks for."""
+"""Lists in pages: by cursors, which take as long on the last page as on the first, or numbered."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from flask import request
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, tuple_
+from sqlalchemy.orm import Session
+
+from ..tables.columns import UTCDateTime
 
 A_PAGE = 50
 MOST = 1_000_000
 """A page number beyond any list, and still small enough for any database."""
+
+
+# -- cursors ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """One of the columns that a list is sorted by. None of its values is NULL, and the last key is unique."""
+
+    column: Any
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """The `rows` of one page, `before` them so many others, and the cursors of the pages before and after."""
+
+    rows: list[Any]
+    before: int
+    back: str | None
+    on: str | None
+
+
+def page_by_keys(session: Session, statement: Select, keys: Sequence[Key], size: int = A_PAGE) -> Page:
+    """The page of the statement's rows that the address asks for with `page`; the first one if it can't be read.
+
+    The statement selects what a row needs; the keys' values are added to it and taken off again. A cursor names the row
+    that a page begins after or, for the way back, ends before. A number stands for that page, counted from 1.
+    """
+    cursor = _cursor(keys, size)
+    found = _page(session, statement, keys, size, cursor)
+    # What stood there may be gone.
+    return found if found.rows or cursor is None else _page(session, statement, keys, size, None)
+
+
+def _page(session: Session, statement: Select, keys: Sequence[Key], size: int, cursor: "_Cursor | None") -> Page:
+    backwards, before = (cursor.backwards, cursor.before) if cursor else (False, 0)
+    if cursor is not None:
+        statement = statement.where(_beyond(keys, cursor)) if cursor.values else statement.offset(before)
+    sorted_by = [key.column.desc() if key.descending != backwards else key.column.asc() for key in keys]
+    selected = statement.add_columns(*(key.column for key in keys)).order_by(*sorted_by).limit(size + 1)
+    found = list(session.execute(selected))
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+        before = before if more else 0
+    values = [[_plain(value) for value in row[-len(keys) :]] for row in found]
+    has_before, has_after = (more, cursor is not None) if backwards else (cursor is not None, more)
+    return Page(
+        rows=[row[: -len(keys)] for row in found],
+        before=before,
+        back=_written("b", max(0, before - size), values[0]) if has_before and found else None,
+        on=_written("a", before + len(found), values[-1]) if has_after and found else None,
+    )
+
+
+class _Cursor(NamedTuple):
+    """Where a page lies: `before` it stand so many rows; no `values` where the address has its number."""
+
+    backwards: bool
+    before: int
+    values: list[Any]
+
+
+def _beyond(keys: Sequence[Key], cursor: _Cursor) -> ColumnElement[bool]:
+    """The rows after the cursor's in the order of the list or, backwards, before it."""
+    backwards = cursor.backwards
+    bound = [literal(value, key.column.type) for key, value in zip(keys, cursor.values, strict=True)]
+    columns = [key.column for key in keys]
+    if len({key.descending for key in keys}) == 1:
+        # As one comparison, for which the database can use an index.
+        mine, theirs = tuple_(*columns), tuple_(*bound)
+        return mine < theirs if keys[0].descending != backwards else mine > theirs
+    either = []
+    for at, key in enumerate(keys):
+        past = key.column < bound[at] if key.descending != backwards else key.column > bound[at]
+        either.append(and_(*(columns[n] == bound[n] for n in range(at)), past))
+    return or_(*either)
+
+
+def _written(way: str, before: int, values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([way, before, *values]).encode()).decode().rstrip("=")
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _cursor(keys: Sequence[Key], size: int) -> _Cursor | None:
+    """The cursor in the address, if there is one.
+
+    Anybody can write a cursor, so each value has to be of its column's type.
+    """
+    typed = request.args.get("page", "")
+    if typed.isdecimal():
+        return _Cursor(False, size * (min(int(typed[:9]), MOST) - 1), []) if int(typed[:9]) > 1 else None
+    try:
+        way, before, *values = json.loads(base64.urlsafe_b64decode(typed + "=" * (-len(typed) % 4)))
+        if way not in ("a", "b") or len(values) != len(keys) or not 0 <= int(before) < 2**31:
+            return None
+        return _Cursor(way == "b", int(before), [_of_type(key, value) for key, value in zip(keys, values, strict=True)])
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _of_type(key: Key, value: Any) -> Any:
+    if isinstance(key.column.type, UTCDateTime):
+        return datetime.fromisoformat(value)
+    if type(value) is not key.column.type.python_type:
+        raise ValueError("a cursor with a value of another type")
+    if (isinstance(value, int) and abs(value) >= 2**31) or (isinstance(value, str) and "\x00" in value):
+        raise ValueError("a cursor with a value that no row has")
+    return value
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
 
 
 def pages_of(total: int) -> int:

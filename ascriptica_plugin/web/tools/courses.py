@@ -1,28 +1,40 @@
 """Tools → Courses: list, new, edit, cancel."""
 
-from flask import flash, redirect, render_template, url_for
+from datetime import UTC, datetime
+
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, String, case, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from ... import clock
 from ...canvas.errors import CanvasError
+from ...ledger import entering
 from ...ledger.causes import PERMISSIONS
+from ...ledger.entering import Entering
 from ...office import waitlist
 from ...office.courses import cancel, save
 from ...office.places import NotPossible
 from ...sync import checking
-from ...tables.columns import begin_writing
+from ...tables.canvas import Settings
+from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
 from ..asking import ask
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, for_administrators, person, session, settings, typed_search
 from ..forms.courses import CancelCourseForm, CourseForm
+from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from . import canvas_courses
 
 MANY = 20
 """Cancelling a course with more people than this needs its code typed."""
+
+COUNTED_AT_ONCE = 10_000
+"""Of so many people the list of courses says how many can enter."""
+
+NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
+"""Where courses without a first day stand in the list."""
 
 SEPARATOR = "|"
 """Between course and section in `canvas_shown`, the hidden field with what the form showed."""
@@ -42,11 +54,52 @@ OWN_FIELDS = (
 @blueprint.get("/tools/courses")
 @for_administrators
 def courses() -> ResponseReturnValue:
-    """All courses with their places and Canvas courses."""
-    found = session().scalars(
-        select(Course).options(joinedload(Course.association)).order_by(Course.starts_at.nulls_last(), Course.code)
+    """Courses with their dates, places, waitlists and Canvas courses: those that are over come last."""
+    q, now = typed_search("q"), clock.utc_now()
+    is_over = case((or_(Course.cancelled_at.is_not(None), Course.ends_at <= now), 1), else_=0)
+    starts = func.coalesce(Course.starts_at, literal(NO_DATE, UTCDateTime()))
+    sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
+    its_keys = {"name": func.lower(Course.title, type_=String()), "time": starts}[sort or "time"]
+    keys = [*([] if sort else [Key(is_over)]), Key(its_keys), Key(Course.id)]
+    which = [_found_by(word) for word in q.split()]
+    page = page_by_keys(session(), select(Course.id).where(*which), keys)
+    ids = [number for (number,) in page.rows]
+    current = settings()
+    found = {
+        one.id: one
+        for one in session().scalars(select(Course).where(Course.id.in_(ids)).options(joinedload(Course.association)))
+    }
+    return render_template(
+        "ascriptica/courses.html",
+        courses=[found[number] for number in ids],
+        waiting=waitlist.lengths(session(), ids),
+        total=session().scalar(select(func.count()).select_from(Course).where(*which)) or 0,
+        page=page,
+        q=q,
+        sort=sort,
+        now=now,
+        connection_id=current.connection_id,
+        entering=_entering([found[number] for number in ids], current) if current.display_canvas else {},
     )
-    return render_template("ascriptica/courses.html", courses=found.all(), connection_id=settings().connection_id)
+
+
+def _entering(shown: list[Course], current: Settings) -> dict[int, Entering]:
+    """How many can enter the first courses of the page that together have a number of people that is soon counted."""
+    course_ids, people = [], 0
+    for course in shown:
+        people += course.places_taken
+        if course.association is not None and people <= COUNTED_AT_ONCE:
+            course_ids.append(course.id)
+    connection = current.connection
+    return entering.of_courses(session(), connection, course_ids) if connection is not None and course_ids else {}
+
+
+def _found_by(word: str) -> ColumnElement[bool]:
+    """Condition on Course: the word is in its code, its title, or what its Canvas course is called."""
+    in_canvas = select(Association.course_id).where(Association.canvas_course_name.icontains(word, autoescape=True))
+    # SQLite knows small and capital letters of ASCII only, so others are also looked for as they were typed.
+    own = (Course.code.icontains(word, autoescape=True), Course.title.icontains(word, autoescape=True))
+    return or_(*own, Course.title.contains(word, autoescape=True), Course.id.in_(in_canvas))
 
 
 @blueprint.route("/tools/courses/new", methods=["GET", "POST"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
@@ -23,7 +23,7 @@ from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
 from ..canvas_access import CanvasAccess, canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
-from ..paging import A_PAGE, page_asked_for, pages_of, start_of
+from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from .canvas_people import of_course
 from .canvas_retry import release_and_report
@@ -34,6 +34,19 @@ A_CHUNK = 500
 MOST_NAMED = 10
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
+
+ORDERS = {
+    # Registered people by name, then the waitlist in order, then withdrawn people by name.
+    "name": [
+        Key(case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status)),
+        Key(case((Registration.status == "waitlisted", ""), else_=Participant.sorted_by)),
+        Key(Registration.id),
+    ],
+    "time": [
+        Key(func.coalesce(Registration.withdrawn_at, Registration.registered_at), descending=True),
+        Key(Registration.id, descending=True),
+    ],
+}
 
 COLUMNS = (
     "name",
@@ -232,14 +245,21 @@ def _page(
     q = typed_search("q")
     status = request.args.get("status")
     status = status if status in STATUSES else None
-    which = [Registration.course_id == course.id, people.matching(q)]
-    counts = dict.fromkeys(STATUSES, 0)
-    by_status = select(Registration.status, func.count()).join(Registration.participant).where(*which)
-    counts |= dict(session().execute(by_status.group_by(Registration.status)).all())
-    total = counts[status] if status else sum(counts.values())
-    pages = pages_of(total)
-    page = page_asked_for(pages)
-    shown = list(session().scalars(_in_order(which, status).offset(start_of(page)).limit(A_PAGE)))
+    sort = "time" if request.args.get("sort") == "time" else "name"
+    which = [Registration.course_id == course.id]
+    by_status = select(Registration.status, func.count()).group_by(Registration.status)
+    if q:
+        which.append(people.matching(q))
+        by_status = by_status.join(Registration.participant)
+    counts = dict.fromkeys(STATUSES, 0) | dict(session().execute(by_status.where(*which)).all())
+    if status:
+        which.append(Registration.status == status)
+    found = select(Registration.id).join(Registration.participant).where(*which)
+    page = page_by_keys(session(), found, ORDERS[sort])
+    ids = [number for (number,) in page.rows]
+    with_people = select(Registration).where(Registration.id.in_(ids)).options(joinedload(Registration.participant))
+    by_id = {one.id: one for one in session().scalars(with_people)}
+    shown = [by_id[number] for number in ids]
     words = canvas_access(shown)
     now = clock.utc_now()
     return render_template(
@@ -254,30 +274,17 @@ def _page(
         standing=standing_of(course, list(words.values())),
         connection_id=settings().connection_id,
         counts=counts,
-        total=total,
+        total=counts[status] if status else sum(counts.values()),
         status=status,
+        sort=sort,
         q=q,
         page=page,
-        pages=pages,
         closed=places.why_closed(course, now, to_the_office=True),
         closed_to_participants=places.why_closed(course, now),
         one=one,
         several=several,
         bad=bad or [],
         good=good,
-    )
-
-
-def _in_order(which: list[ColumnElement[bool]], status: str | None) -> Select:
-    """First registered people by name, then the waitlist in order, then withdrawn people, latest first."""
-    statement = select(Registration).join(Registration.participant).where(*which)
-    if status:
-        statement = statement.where(Registration.status == status)
-    return statement.options(joinedload(Registration.participant)).order_by(
-        case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status),
-        case((Registration.status == "registered", Participant.sorted_by)),
-        Registration.withdrawn_at.desc(),
-        Registration.id,
     )
 
 
@@ -290,5 +297,7 @@ def _registration_or_404(course: Course, registration_id: int) -> Registration:
 
 def _back(course: Course) -> ResponseReturnValue:
     """Redirect to the page of the roster that the button was on."""
-    where: dict[str, Any] = {name: request.args[name] for name in ("q", "status", "page") if name in request.args}
+    where: dict[str, Any] = {
+        name: request.args[name] for name in ("q", "status", "sort", "page") if name in request.args
+    }
     return redirect(url_for(".roster", code=course.code, **where))

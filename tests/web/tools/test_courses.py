@@ -1,11 +1,14 @@
 """Tools → Courses: edit, associate with a Canvas course, cancel."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...office_at_work import logged, many, sign_in, statuses, wait_for
-from ...pages import all_of, new_course, words
+from ...pages import all_of, new_course, walked, words
 
 
 @pytest.mark.parametrize("how", ["id", "address", "sis"])
@@ -221,3 +224,38 @@ def test_cancelling_a_course_of_many_asks_a_second_time(here, admin):
         admin.post("/tools/courses/ART/cancel", data={"code": " art "}, follow_redirects=True)
     )
     assert set(statuses(here).values()) == {"withdrawn"}
+
+
+def test_courses_are_found_paged_and_sorted(office, admin):
+    for number in range(120):
+        office.course(f"C-{number:03}", title=f"Course {chr(65 + number % 26)} {number}")
+    found = [one for page in walked(admin, "/tools/courses") for one in re.findall(r"C-\d\d\d", page.text)]
+    assert len(set(found)) == 120
+    by_title = [one for page in walked(admin, "/tools/courses?sort=name") for one in re.findall(r"C-\d\d\d", page.text)]
+    assert list(dict.fromkeys(by_title))[:3] == ["C-000", "C-104", "C-026"]
+    assert "1–50 of 120" in words(admin.get("/tools/courses"))
+    page = words(admin.get("/tools/courses?q=c-11"))
+    assert "C-110" in page
+    assert "C-010" not in page
+    assert "No course matches “%”" in words(admin.get("/tools/courses", query_string={"q": "%"}))
+
+
+def test_courses_that_are_over_come_last_and_the_waitlist_is_counted(office, admin):
+    over = office.course("OLD", starts_at=office.now - timedelta(days=9), ends_at=office.now - timedelta(days=1))
+    office.course("NEW", starts_at=office.now + timedelta(days=9))
+    many(office, office.course("FULL", capacity=2, starts_at=office.now + timedelta(days=1)), 5)
+    page = words(admin.get("/tools/courses"))
+    assert page.index("FULL") < page.index("NEW") < page.index("OLD")
+    assert "2 of 2 3" in page
+    assert "Ended" in page
+    by_start = words(admin.get("/tools/courses?sort=time"))
+    assert by_start.index("OLD") < by_start.index("FULL") < by_start.index("NEW")
+    assert over.code in by_start
+
+
+def test_the_list_says_how_many_can_enter(office, admin):
+    course = office.course("ART", "art")
+    office.register(course, "kim")
+    office.deliver()
+    office.register(course, "lou")
+    assert "1 of 2 Edit" in words(admin.get("/tools/courses"))

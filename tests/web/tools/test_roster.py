@@ -10,10 +10,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select
 
+from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
 
 from ...office_at_work import Office, logged, many, sign_in, statuses, wait_for
-from ...pages import words
+from ...pages import all_of, walked, words
 
 
 def count(office: Office, model) -> int:
@@ -62,11 +63,25 @@ def test_the_roster_is_found_in_by_name_and_email(here, admin):
 def test_a_long_roster_has_pages(here, admin):
     course = here.course("ART")
     many(here, course, 120)
-    pages = [words(admin.get(f"/tools/courses/ART?page={page}")) for page in (1, 2, 3, 99999999999999999999)]
-    found = [re.findall(r"p\d+@example\.org", page) for page in pages]
-    assert [len(page) for page in found] == [50, 50, 20, 20]
-    assert len(set(found[0] + found[1] + found[2])) == 120
-    assert "51–100 of 120" in pages[1]
+    pages = list(walked(admin, "/tools/courses/ART"))
+    found = [re.findall(r"p\d+@example\.org", page.text) for page in pages]
+    assert [len(page) for page in found] == [50, 50, 20]
+    assert len({*found[0], *found[1], *found[2]}) == 120
+    assert "51–100 of 120" in words(pages[1])
+
+
+@pytest.mark.parametrize("sort", ["name", "time"])
+def test_every_registration_is_on_one_page_whatever_the_order(here, admin, sort):
+    course = here.course("ART", capacity=60)
+    many(here, course, 130)
+    for one in all_of(here.app, Registration)[:40:2]:
+        registrations.withdraw(here.session, course, one.participant, here.now, "boss@example.org")
+        here.session.commit()
+    pages = list(walked(admin, f"/tools/courses/ART?sort={sort}"))
+    found = [re.findall(r"p\d+@example\.org", page.text) for page in pages]
+    assert len({one for page in found for one in page}) == sum(map(len, found)) == 130
+    back = list(walked(admin, pages[-1].request.full_path, "prev"))
+    assert [re.findall(r"p\d+@example\.org", page.text) for page in back] == found[::-1]
 
 
 @contextmanager
