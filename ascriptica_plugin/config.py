@@ -244,6 +244,7 @@ SITE = (
     Setting("ASCRIPTICA_ADDRESS", "", _address),
     Setting("ASCRIPTICA_PROXIES", 0, _proxies),
     Setting("ASCRIPTICA_ADMIN_SECOND_STEP", False, _switch("ASCRIPTICA_ADMIN_SECOND_STEP")),
+    Setting("ASCRIPTICA_BACKUPS", None, _text),
     Setting("SMTP_URL", None, _smtp_url),
     Setting("MAIL_FROM", None, _text),
 )

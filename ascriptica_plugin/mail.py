@@ -57,6 +57,11 @@ class Mailer:
     def __repr__(self) -> str:
         return f"Mailer({urlsplit(self.url).hostname})"
 
+    def reach(self) -> None:
+        """Connect to the server and sign in, as for a mail, and send none. Raises smtplib.SMTPException or OSError."""
+        with self._server():
+            """It let us in."""
+
     def send(self, message: EmailMessage) -> None:
         """Raises smtplib.SMTPException or OSError."""
         with self._server() as server:

@@ -10,6 +10,7 @@ from sqlalchemy import make_url, text
 
 import wsgi
 from ascriptica_plugin import clock
+from ascriptica_plugin.mail import Mailer
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Mail
 
@@ -68,7 +69,7 @@ def private(database_url: str) -> None:
 def test_nothing_is_wrong(app, private):
     code, told = check(app)
     assert code == 0
-    assert told == dict.fromkeys(("Database", "Files", "Redis", "Worker", "Canvas", "Mail"), "OK")
+    assert told == dict.fromkeys(("Database", "Files", "Redis", "Clocks", "Worker", "Canvas", "Mail"), "OK")
 
 
 def test_tables_of_another_version_are_told(app, private):
@@ -164,3 +165,32 @@ def test_an_address_in_the_clear_is_told(sqlite_url, tmp_path):
     with in_use(make_app(sqlite_url, **IN_PRODUCTION | {"ASCRIPTICA_ADDRESS": "http://register.example.org"})) as app:
         os.chmod(tmp_path / "office.sqlite3", 0o600)
         assert list(wrong(app, "--deploy")) == ["Address"]
+
+
+def test_a_database_with_another_time_is_told(app, private, monkeypatch):
+    now = clock.utc_now()
+    monkeypatch.setattr(clock, "utc_now", lambda: now + timedelta(seconds=90))
+    found = wrong(app)
+    assert ("90 s apart" in found.get("Clocks", "")) == (
+        app.extensions["sqlalchemy"].engine.dialect.name == "postgresql"
+    )
+
+
+def test_a_mail_server_that_is_away_is_told(app, private):
+    plugin = app.extensions["ascriptica"]
+    plugin.mailer = Mailer("smtp://127.0.0.1:1", "a@example.org", "http://localhost", lambda *_: None)
+    assert "Check SMTP_URL" in wrong(app)["Mail"]
+
+
+def test_the_age_of_backups_is_told(sqlite_url, tmp_path):
+    backups = tmp_path / "backups"
+    backups.mkdir(mode=0o700)
+    with in_use(make_app(sqlite_url, **IN_PRODUCTION, ASCRIPTICA_BACKUPS=str(backups))) as app:
+        for one in tmp_path.glob("office*"):
+            one.chmod(0o600)
+        assert "There is no backup" in wrong(app, "--deploy")["Backups"]
+        (backups / "last-night.sqlite3").touch()
+        assert wrong(app, "--deploy") == {}
+        then = (clock.utc_now() - timedelta(hours=30)).timestamp()
+        os.utime(backups / "last-night.sqlite3", (then, then))
+        assert "30 hours old" in wrong(app, "--deploy")["Backups"]

@@ -3,6 +3,7 @@
 Each check returns None, or a sentence that says what is wrong and what to do.
 """
 
+import smtplib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,10 @@ from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sql
 from . import host_migrations
 
 MAILS_WAIT = timedelta(minutes=10)
+CLOCKS_APART = timedelta(seconds=5)
+BACKUP_HOURS = 26
+"""A day, and the time that a nightly backup takes."""
+
 SHORTEST_KEY = 32
 """How many characters a SECRET_KEY needs so that nobody can guess it: as many as `secrets.token_hex(16)` returns."""
 
@@ -114,9 +119,23 @@ def canvas(app: Flask) -> str | None:
     return None
 
 
+def clocks(app: Flask) -> str | None:
+    """Check that this machine and the database's have the same time; workers go by the database's."""
+    now = clock.database_clock(_session(app)())()
+    apart = abs((clock.utc_now() - now).total_seconds())
+    if apart <= CLOCKS_APART.total_seconds():
+        return None
+    return f"This machine's clock and the database's are {apart:.0f} s apart. Have both synchronized, by NTP."
+
+
 def mail(app: Flask) -> str | None:
-    """Check that mails go out; without a mail server none is written."""
+    """Check that the mail server lets us in, and that mails go out."""
     mailer = app.extensions["ascriptica"].mailer
+    try:
+        if mailer is not None:
+            mailer.reach()
+    except (smtplib.SMTPException, OSError) as error:
+        return f"The mail server can't be used ({type(error).__name__}). Check SMTP_URL, and that it runs."
     oldest = _session(app).scalar(select(func.min(Mail.made_at)))
     if oldest is None or clock.utc_now() - oldest < MAILS_WAIT:
         return None
@@ -126,7 +145,7 @@ def mail(app: Flask) -> str | None:
 
 
 BESIDE: dict[str, Check] = {"Files": files, "Redis": redis}
-OF_DATABASE: dict[str, Check] = {"Worker": worker, "Canvas": canvas, "Mail": mail}
+OF_DATABASE: dict[str, Check] = {"Clocks": clocks, "Worker": worker, "Canvas": canvas, "Mail": mail}
 
 
 def _session(app: Flask) -> scoped_session[Session]:
@@ -175,6 +194,19 @@ def second_step(app: Flask) -> str | None:
     return "Set ASCRIPTICA_ADMIN_SECOND_STEP=1, so that a password alone does not open the office."
 
 
+def backups(app: Flask) -> str | None:
+    """Check that the newest file in the folder of backups is from the last day; only where we know the folder."""
+    if not (folder := app.config.get("ASCRIPTICA_BACKUPS")):
+        return None
+    newest = max((one.stat().st_mtime for one in Path(folder).glob("*") if one.is_file()), default=None)
+    if newest is None:
+        return f"There is no backup in {folder}. See docs/operator.md, Back up and restore."
+    hours = (clock.utc_now().timestamp() - newest) / 3600
+    if hours <= BACKUP_HOURS:
+        return None
+    return f"The newest backup in {folder} is {hours:.0f} hours old. Find out why last night's was not made."
+
+
 def debug(app: Flask) -> str | None:
     return "Turn debugging off: its error pages let anybody who sees them run code." if app.debug else None
 
@@ -185,5 +217,6 @@ DEPLOY: dict[str, Check] = {
     "Secret key": secret_key,
     "Token keys": token_keys,
     "Second step": second_step,
+    "Backups": backups,
     "Debugging": debug,
 }
