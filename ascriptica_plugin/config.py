@@ -140,6 +140,15 @@ def _metrics_token(typed: str | None) -> str | None:
     return typed or None
 
 
+def _number(name: str, highest: int) -> Callable[[Any], int]:
+    def read_number(typed: str | int) -> int:
+        if not re.fullmatch("[0-9]{1,6}", str(typed)) or int(typed) > highest:
+            raise ValueError(f"{name} must be a whole number from 0 to {highest}.")
+        return int(typed)
+
+    return read_number
+
+
 def _proxies(typed: str | int) -> int:
     if not str(typed).isdecimal():
         raise ValueError("ASCRIPTICA_PROXIES must be the number of proxies in front of this site, such as 1.")
@@ -231,6 +240,8 @@ PLUGIN = (
     Setting("ASCRIPTICA_TIMEZONE", "UTC", _timezone),
     Setting("ASCRIPTICA_LOG", "text", _log_shape),
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
+    Setting("ASCRIPTICA_BRAKE_PEOPLE", 25, _number("ASCRIPTICA_BRAKE_PEOPLE", 999_999)),
+    Setting("ASCRIPTICA_BRAKE_PERCENT", 20, _number("ASCRIPTICA_BRAKE_PERCENT", 100)),
     Setting("ASCRIPTICA_METRICS_TOKEN", None, _metrics_token),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),
     Setting("ASCRIPTICA_PAGES", ALL_PAGES, _pages),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from . import cli, config, keys, signals, web
 from .mail import Mailer
+from .office.brake import Brake
 from .office.people import Person
 from .sync.clients import Canvases
 from .tables import isolation
@@ -55,6 +56,7 @@ class Plugin:
     timezone: ZoneInfo
     log_kept: timedelta
     look: Look
+    brake: Brake
     pages: tuple[str, ...] = config.ALL_PAGES
     sign_in: str | None = None
     sign_ins: SignIns | None = None
@@ -140,6 +142,7 @@ class Ascriptica:
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],
             Look(app.jinja_env, self.layout, *(values[f"ASCRIPTICA_{name}"] for name in ("BRAND", "FOOTER", "COLORS"))),
+            Brake(values["ASCRIPTICA_BRAKE_PEOPLE"], values["ASCRIPTICA_BRAKE_PERCENT"]),
             values["ASCRIPTICA_PAGES"],
             self.sign_in,
         )

@@ -27,6 +27,15 @@ def new_course(**fields) -> dict:
     return {"code": "ART", "title": "Art for all", "canvas_course": "", "canvas_section": ""} | fields
 
 
+def confirm_preview(client, code: str, **other):
+    """Confirm what the page shows of a change that the worker has looked at, with the number where it asks for one."""
+    page = client.get(f"/tools/courses/{code}/preview").text
+    form = {"seen": re.search('name="seen" value="(.*?)"', page)[1]}
+    if number := re.search(r"Type (\d+) to confirm", page):
+        form["number"] = number[1]
+    return client.post(f"/tools/courses/{code}/preview", data=form | other, follow_redirects=True)
+
+
 COURSE_SETTINGS = "/tools/settings/course-settings"
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from ascriptica_plugin import office as facade
 from ascriptica_plugin import signals
-from ascriptica_plugin.office import courses
+from ascriptica_plugin.office import cancelling
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.worker import jobs
@@ -68,7 +68,7 @@ def test_a_cancelled_course_withdraws_everybody(here: Office, heard):
     for who in ("kim", "lou"):
         here.register(course, who)
     del heard[:]
-    courses.cancel(here.session, course, here.now, "boss@example.org")
+    cancelling.cancel(here.session, course, here.now, "boss@example.org")
     here.session.commit()
     assert heard == [("withdrawn", about("kim")), ("withdrawn", about("lou"))]
 

@@ -1,22 +1,19 @@
-"""Saves a course, associates it with a Canvas course, or cancels it. Never commits."""
+"""Saves a course, or associates it with a Canvas course. Never commits."""
 
 from collections.abc import Collection
 from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from .. import signals
 from ..ledger import claims, reads
-from ..tables.columns import begin_writing, change
+from ..tables.columns import begin_writing
 from ..tables.locks import lock_course
-from ..tables.office import Association, Course, LogEntry, Registration
+from ..tables.office import Association, Course, Registration
 from . import activity
-from .announcing import announce
-from .places import NotPossible
-from .waitlist import move_up, waiting
+from .waitlist import move_up
 
 LABELS = {
     "code": "code",
@@ -97,40 +94,6 @@ def _said(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     return "" if value is None else shorten(str(value), 80, placeholder="…")
-
-
-def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
-    """Withdraw everybody from the course and its waitlist, and close it for good.
-
-    Raises NotPossible where it is already cancelled.
-    """
-    lock_course(session, course)
-    if course.cancelled_at:
-        raise NotPossible(f"{course.title} is already cancelled.")
-    live = (Registration.course_id == course.id, Registration.status != "withdrawn")
-    registered, waited = course.places_taken, waiting(session, course)
-    session.execute(
-        insert(LogEntry).from_select(
-            ["at", "who", "what", "words", "participant_id", "course_id"],
-            select(
-                literal(now, LogEntry.at.type),
-                literal(by),
-                literal("withdrew"),
-                literal("The course was cancelled."),
-                Registration.participant_id,
-                Registration.course_id,
-            ).where(*live),
-        )
-    )
-    claims.end_for(session, Registration.course_id == course.id, now)
-    if signals.is_awaited(signals.withdrawn):
-        announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(*live)).all())
-    change(session, update(Registration).where(*live).values(status="withdrawn", withdrawn_at=now))
-    course.cancelled_at, course.places_taken = now, 0
-    session.flush()
-    words = f"{registered} registered and {waited} waiting were withdrawn."
-    activity.note(session, now, by, "cancelled", words, course_id=course.id)
-    session.expire_all()
 
 
 def associate(session: Session, course: Course, association: Association | None, now: datetime) -> None:

@@ -7,7 +7,8 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from ..ledger import matches, reads, requests
-from . import following, looks, lookups, reading
+from ..office import previews
+from . import following, looks, lookups, previewing, reading
 from .tasks import SmallTask
 
 Key = tuple[str, int]
@@ -20,6 +21,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
         or requests.to_look_up(session, connection_id, now, 1)
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
+        or previews.to_read(session, connection_id)
         or following.to_follow(session, connection_id, now)
     )
 
@@ -47,6 +49,13 @@ def _in_order(
 ) -> Iterator[tuple[Key, Callable[[], SmallTask]]]:
     """What is due, and how to make its task; each kind is looked for only when the ones before are through."""
     here = (session, connection_id)
+    for number in previews.to_read(*here):
+        # A person looks at a page that waits for it.
+        walk = partial(previewing.preview_walk, session, number, now)
+        yield (
+            ("preview", number),
+            partial(_task, ("preview", number), walk, partial(previewing.put_off, session, number)),
+        )
     for number in lookups.to_look_up(*here, now()):
         walk, put_off = partial(lookups.look_up_walk, session, number, now), partial(lookups.put_off, *here, number)
         yield ("our course", number), partial(_task, ("our course", number), walk, put_off)

@@ -1,8 +1,8 @@
-"""The tables about what pages ask Canvas."""
+"""The tables about what pages ask Canvas: from which places they call, and what a change would do."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base
@@ -21,3 +21,34 @@ class PageCall(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     holder: Mapped[int] = mapped_column(BigInteger)
     until_at: Mapped[datetime]
+
+
+class Preview(Base):
+    """A change that would move people into or out of Canvas courses, and that somebody has to confirm; one a course.
+
+    It is about an association, as in `Association`; without `canvas_course_id` about having none. `reopen`: about the
+    people of a cancelled course instead, in the association that it has. The worker reads the Canvas course and stores
+    at `read_at` which participants are in it (`there`) or teach it (`teaching`), by their ids, or the `problem`.
+    """
+
+    __tablename__ = "ascriptica_preview"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"), primary_key=True, autoincrement=False)
+    reopen: Mapped[bool] = mapped_column(default=False, server_default=false())
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
+    canvas_course: Mapped[str] = mapped_column(String(300), default="")
+    canvas_section: Mapped[str] = mapped_column(String(300), default="")
+    canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_course_name: Mapped[str] = mapped_column(default="")
+    canvas_section_name: Mapped[str] = mapped_column(default="")
+    published: Mapped[bool] = mapped_column(default=True)
+    concluded: Mapped[bool] = mapped_column(default=False)
+    looked_up_at: Mapped[datetime | None]
+    missing_permissions: Mapped[str] = mapped_column(default="")
+
+    asked_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
+    there: Mapped[list | None] = mapped_column(JSON)
+    teaching: Mapped[list | None] = mapped_column(JSON)

@@ -167,7 +167,8 @@ class Association(Base):
 class Registration(Base):
     """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history.
 
-    Until `undo_until_at` the person may take their own withdrawal back.
+    Until `undo_until_at` the person may take their own withdrawal back. `withdrawn_from` is the status that it had when
+    its course was cancelled.
     """
 
     __tablename__ = "ascriptica_registration"
@@ -192,6 +193,7 @@ class Registration(Base):
     registered_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     undo_until_at: Mapped[datetime | None]
+    withdrawn_from: Mapped[str | None] = mapped_column(String(20))
 
     course: Mapped[Course] = relationship()
     participant: Mapped[Participant] = relationship()

@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from .. import clock, mail, process_log, retry
 from ..ledger import measures
-from ..office import allowances, privacy
+from ..office import allowances, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
 from ..tables import isolation
@@ -127,13 +127,14 @@ def send_mails(app: Flask) -> float:
 
 
 def forget(app: Flask) -> float:
-    """Delete old entries of the activity log, old imports and allowances, and what came in about erased people."""
+    """Delete old entries of the activity log, old imports, allowances and previews, and leftovers of erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
     run.forget_old(session, now)
     privacy.forget_leftovers(session, now)
     allowances.forget_old(session, now)
+    previews.forget_old(session, now)
     session.commit()
     return retry.FORGET_SECONDS
 

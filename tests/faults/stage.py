@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import secrets
 import signal
 import sys
@@ -335,11 +336,35 @@ class Stage:
         section_id = str(self.ids[f"section.{canvas_course}.{section}"]) if section else ""
         form = {"code": code, "title": f"Course {code}", "canvas_course": str(self.ids[f"course.{canvas_course}"])}
         done = self.post(self.desk, self.office, f"/tools/courses/{code}/edit", **form, canvas_section=section_id)
+        if done == 303:
+            done = self.confirm(code)
         # Saved as it is, nothing changes; where no answer came, nobody knows how it is.
         if self.stands.get(code) != (canvas_course, section):
             self.moved_at[code] = utc_now()
         self.stands[code] = (canvas_course, section) if done == 302 else None
         return done == 302
+
+    def confirm(self, code: str) -> int | None:
+        """The office confirms what the move would do to people, once the worker has read the Canvas course."""
+        path, done = f"/tools/courses/{code}/preview", None
+        for _ in range(60):
+            page = self.look(self.desk, self.office, path)
+            if seen := re.search('name="seen" value="(.*?)"', page):
+                number = re.search(r"Type (\d+) to confirm", page)
+                form = {"seen": seen[1], "number": number[1] if number else ""}
+                done = self.post(self.desk, self.office, path, **form)
+                if done not in (409, 422):
+                    break
+            time.sleep(0.5)
+        return done
+
+    def look(self, browser: requests.Session, who: Participant, path: str) -> str:
+        """A page; empty where none came."""
+        try:
+            headers = {"Cookie": f"session={who.cookie}"}
+            return browser.get(f"{self.web.url}{path}", headers=headers, timeout=20).text
+        except requests.RequestException:
+            return ""
 
     def register_newcomer(self) -> None:
         """The office registers somebody whom Canvas does not know yet; in the end everybody else is known there."""

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from ascriptica_plugin.office import courses
+from ascriptica_plugin.office import cancelling, courses
 from ascriptica_plugin.office.courses import associate
 from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, LogEntry
@@ -86,7 +86,7 @@ def test_cancelling_beside_registering_leaves_nobody_in(here):
     here.session.commit()
 
     def cancel(session):
-        courses.cancel(session, session.get(Course, course_id), here.now, "boss@example.org")
+        cancelling.cancel(session, session.get(Course, course_id), here.now, "boss@example.org")
 
     actions = [joining(course_id, f"n{n}", here.now) for n in range(4)]
     actions += [withdrawing(course_id, f"p{n}", here.now) for n in range(2)]

@@ -94,10 +94,18 @@ class CourseForm(FlaskForm):
                 raise ValidationError("That is too long for a Canvas section's ID.")
 
 
-class CancelCourseForm(FlaskForm):
-    """Asks for the code before a course with many people is cancelled."""
+class NumberForm(FlaskForm):
+    """Confirms an act; where it removes many people, with their number."""
 
-    code = StringField("Type the course's code", filters=[strip])
+    seen = HiddenField()
+    number = StringField("Type the number", filters=[strip])
+
+    def is_right(self, number: int) -> bool:
+        """Whether this number was typed; otherwise it becomes an error of the field."""
+        right = (self.number.data or "").replace(",", "") == str(number)
+        if not right:
+            self.number.errors = [f"To confirm, type {number} here."]
+        return right
 
 
 class FindCanvasCourseForm(FlaskForm):

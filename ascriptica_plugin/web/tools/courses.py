@@ -13,22 +13,19 @@ from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import PERMISSIONS
 from ...ledger.entering import Entering
-from ...office import waitlist
-from ...office.courses import cancel, save
+from ...office import cancelling, previews, waitlist
+from ...office.courses import save
 from ...office.places import NotPossible
 from ...sync import checking
 from ...tables.canvas import Settings
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
 from ..asking import ask
-from ..base import blueprint, for_administrators, person, session, settings, typed_search
-from ..forms.courses import CancelCourseForm, CourseForm
+from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
+from ..forms.courses import CourseForm, NumberForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from . import canvas_courses
-
-MANY = 20
-"""Cancelling a course with more people than this needs its code typed."""
 
 COUNTED_AT_ONCE = 10_000
 """Of so many people the list of courses says how many can enter."""
@@ -135,14 +132,11 @@ def edit_course(code: str) -> ResponseReturnValue:
 def cancel_course(code: str) -> ResponseReturnValue:
     """Show what cancelling the course will do, then do it."""
     found = course_or_404(code)
-    form = CancelCourseForm()
-    registered, waiting = found.places_taken, waitlist.waiting(session(), found)
-    asks_for_code = registered + waiting > MANY
-    if form.validate_on_submit():
-        if asks_for_code and (form.code.data or "").lower() != found.code.lower():
-            form.code.errors = [f"To cancel the course, type {found.code} here."]
-        else:
-            return _cancel(found)
+    form = NumberForm()
+    registered = found.places_taken
+    brakes = plugin().brake.stops(registered, registered)
+    if form.validate_on_submit() and (not brakes or form.is_right(registered)):
+        return _cancel(found)
     if found.cancelled_at:
         return redirect(url_for(".roster", code=found.code))
     page = render_template(
@@ -150,8 +144,9 @@ def cancel_course(code: str) -> ResponseReturnValue:
         course=found,
         form=form,
         registered=registered,
-        waiting=waiting,
-        asks_for_code=asks_for_code,
+        waiting=waitlist.waiting(session(), found),
+        numbers=previews.of_cancelling(session(), found),
+        brakes=brakes,
         on_withdrawal=found.on_withdrawal or settings().on_withdrawal,
     )
     return page, 422 if form.errors else 200
@@ -159,7 +154,7 @@ def cancel_course(code: str) -> ResponseReturnValue:
 
 def _cancel(course: Course) -> ResponseReturnValue:
     try:
-        cancel(session(), course, clock.utc_now(), person().email)
+        cancelling.cancel(session(), course, clock.utc_now(), person().email)
         session().commit()
     except NotPossible as reason:
         session().rollback()
@@ -181,18 +176,30 @@ def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
         session().rollback()
         return _page(form, course if course.id else None, 422)
     facts = {name: getattr(form, name).data for name in OWN_FIELDS} | {"on_withdrawal": form.withdrawal.data or None}
-    if changes:
+    moves = changes and settings().connection_id is not None and previews.moves_people(course, association)
+    if moves and association is not None and association.canvas_course_id is None:
+        session().rollback()
+        form.canvas_course.errors = [
+            f"Canvas could not be asked, so we can't show you what this does to the people of {course.title}. "
+            "Nothing is saved yet. Try again in a moment."
+        ]
+        return _page(form, course, 422)
+    if changes and not moves:
         facts["association"] = association
     try:
         moved_up = save(session(), course, clock.utc_now(), person().email, **facts)
+        if moves:
+            previews.ask(session(), course, association, clock.utc_now())
         session().commit()
     except IntegrityError as error:
         session().rollback()
         _explain(form, str(error.orig))
         return _page(form, course if course.id else None, 422)
-    flash(f"{course.title} is saved.", "success")
+    flash(f"{course.title} is saved{', except for its Canvas course' if moves else ''}.", "success")
     if moved_up:
         flash(f"{moved_up} {'person' if moved_up == 1 else 'people'} moved up from the waitlist.", "success")
+    if moves:
+        return redirect(url_for(".preview", code=course.code), 303)
     if association is not None and course.association is not None:
         _warn_about(course.association)
     return redirect(url_for(".roster", code=course.code))

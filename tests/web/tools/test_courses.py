@@ -8,7 +8,7 @@ import pytest
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...office_at_work import logged, many, sign_in, statuses, wait_for
-from ...pages import all_of, new_course, walked, words
+from ...pages import all_of, confirm_preview, new_course, walked, words
 
 
 @pytest.mark.parametrize("how", ["id", "address", "sis"])
@@ -98,6 +98,8 @@ def test_changing_the_association_moves_everybody(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     admin.post("/tools/courses/ART/edit", data=new_course(canvas_course=str(canvas.ids["course.bio"])))
+    office.deliver()
+    confirm_preview(admin, "ART")
     office.later(minutes=1)
     office.deliver()
     assert canvas.roster("bio") == {"kim@example.org": "active"}
@@ -183,10 +185,12 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     page = words(admin.get("/tools/courses/ART/cancel"))
     assert "2 people are withdrawn from the course." in page
     assert "1 person on the waitlist is taken off it." in page
+    assert "2 people lose their Canvas access." in page
     assert "Their enrollments in Canvas are deleted" in page
-    assert "Type the course's code" not in page
+    assert "Type 2 to confirm" in page
+    assert admin.post("/tools/courses/ART/cancel", data={"number": "3"}).status_code == 422
     assert course.cancelled_at is None
-    page = words(admin.post("/tools/courses/ART/cancel", follow_redirects=True))
+    page = words(admin.post("/tools/courses/ART/cancel", data={"number": "2"}, follow_redirects=True))
     assert "ART here is cancelled." in page
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "deleted", "lou@example.org": "deleted"}
@@ -211,18 +215,16 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     assert set(statuses(office).values()) == {"withdrawn"}
 
 
-def test_cancelling_a_course_of_many_asks_a_second_time(here, admin):
-    course = here.course("ART", capacity=20)
-    many(here, course, 21)
-    assert "Type the course's code" in words(admin.get("/tools/courses/ART/cancel"))
-    for typed in ({}, {"code": "BIO"}):
+def test_cancelling_a_course_asks_for_the_number_of_its_people(here, admin):
+    many(here, here.course("ART", capacity=20), 21)
+    assert "Type 20 to confirm" in words(admin.get("/tools/courses/ART/cancel"))
+    for typed in ({}, {"number": "21"}):
         answer = admin.post("/tools/courses/ART/cancel", data=typed)
         assert answer.status_code == 422
-        assert "To cancel the course, type ART here." in words(answer)
+        assert "To confirm, type 20 here." in words(answer)
     assert set(statuses(here).values()) == {"registered", "waitlisted"}
-    assert "is cancelled" in words(
-        admin.post("/tools/courses/ART/cancel", data={"code": " art "}, follow_redirects=True)
-    )
+    answer = admin.post("/tools/courses/ART/cancel", data={"number": " 20 "}, follow_redirects=True)
+    assert "is cancelled" in words(answer)
     assert set(statuses(here).values()) == {"withdrawn"}
 
 

@@ -1,0 +1,144 @@
+"""Who would be enrolled and who removed if a course had another Canvas course, or none. Only reads the ledger."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from ..canvas.shapes import Enrollment
+from ..tables.canvas import CanvasRow, Claim, Match, Seat
+from ..tables.office import Participant, Registration
+from .access import IS_POINTED_TO
+from .rows import LIVE
+
+TEACHING = ("TeacherEnrollment", "TaEnrollment", "DesignerEnrollment")
+
+
+class Place(NamedTuple):
+    """A Canvas course; the section is None where the course's default one is meant."""
+
+    canvas_course_id: int
+    canvas_section_id: int | None
+
+
+class Someone(NamedTuple):
+    """A participant, and the Canvas user that they are known to be; `asked`: a person has to say who that is."""
+
+    participant_id: int
+    name: str
+    email: str
+    sis_user_id: str | None
+    canvas_user_id: int | None
+    asked: bool
+
+
+def people(session: Session, connection_id: int, registrations: ColumnElement[bool]) -> list[Someone]:
+    """The participants whose registrations match the condition on Registration, by name."""
+    theirs = and_(Match.connection_id == connection_id, Match.participant_id == Participant.id)
+    found = (
+        select(
+            Participant.id,
+            Participant.name,
+            Participant.email,
+            Participant.sis_user_id,
+            Match.canvas_user_id,
+            Match.question.is_not(None),
+        )
+        .join(Registration, Registration.participant_id == Participant.id)
+        .outerjoin(Match, theirs)
+        .where(registrations)
+        .order_by(Participant.sorted_by, Participant.id)
+    )
+    return [Someone(*row[:5], bool(row[5])) for row in session.execute(found)]
+
+
+def found_in(someone: Collection[Someone], place: Place, roster: Collection[Enrollment]) -> tuple[list[int], list[int]]:
+    """Those who are in the place as students already, and those who teach that course: their ids.
+
+    `roster` are the live enrollments of the Canvas course. Whoever is not matched yet is found by SIS ID or login.
+    """
+    students = [row for row in roster if row.type == "StudentEnrollment"]
+    if place.canvas_section_id is not None:
+        students = [row for row in students if row.section_id == place.canvas_section_id]
+    teachers = [row for row in roster if row.type in TEACHING]
+    among_students, among_teachers = _names(students), _names(teachers)
+    return (
+        [one.participant_id for one in someone if among_students & _names_of(one)],
+        [one.participant_id for one in someone if among_teachers & _names_of(one)],
+    )
+
+
+def _names(rows: Collection[Enrollment]) -> set[tuple[str, str | int]]:
+    found: set[tuple[str, str | int]] = set()
+    for row in rows:
+        found.add(("id", row.user_id))
+        if row.user.sis_user_id:
+            found.add(("sis", row.user.sis_user_id))
+        if row.user.login_id:
+            found.add(("login", row.user.login_id.casefold()))
+    return found
+
+
+def _names_of(one: Someone) -> set[tuple[str, str | int]]:
+    if one.canvas_user_id is not None:
+        return {("id", one.canvas_user_id)}
+    names: set[tuple[str, str | int]] = {("login", one.email.casefold())}
+    return names | {("sis", one.sis_user_id)} if one.sis_user_id else names
+
+
+@dataclass
+class Leaving:
+    """What becomes of people's enrollments where their course would have them no more, by participants' ids: they are
+    `removed`; they `stay`, since another registration asks for the same; or somebody is `asked`, since we did not let
+    them in."""
+
+    removed: set[int]
+    stay: set[int]
+    asked: set[int]
+
+
+def leaving(session: Session, connection_id: int, course_id: int, to: Place | None) -> Leaving:
+    """What becomes of the enrollments of the course's people where they go `to` another place; None: to none."""
+    its = select(Registration.id).where(Registration.course_id == course_id)
+    another, same = aliased(Claim), aliased(Seat)
+    claimed_by_others = or_(
+        exists().where(another.seat_id == Seat.id, another.ended_at.is_(None), another.registration_id.not_in(its)),
+        # Another seat of theirs has the same enrollment.
+        exists().where(
+            same.connection_id == Seat.connection_id,
+            same.canvas_enrollment_id == Seat.canvas_enrollment_id,
+            same.id != Seat.id,
+            another.seat_id == same.id,
+            another.ended_at.is_(None),
+            another.registration_id.not_in(its),
+        ),
+    )
+    rows = session.execute(
+        select(
+            Seat.participant_id,
+            CanvasRow.canvas_course_id,
+            CanvasRow.canvas_section_id,
+            CanvasRow.granted,
+            CanvasRow.kept,
+            claimed_by_others,
+        )
+        .join(Claim, and_(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)))
+        .join(CanvasRow, IS_POINTED_TO)
+        .where(Claim.registration_id.in_(its), Seat.connection_id == connection_id, CanvasRow.state.in_(LIVE))
+    )
+    found = Leaving(set(), set(), set())
+    for participant_id, canvas_course_id, canvas_section_id, granted, kept, others in rows:
+        if _fits(to, canvas_course_id, canvas_section_id):
+            continue
+        where = found.stay if others or kept else found.removed if granted else found.asked
+        where.add(participant_id)
+    return found
+
+
+def _fits(to: Place | None, canvas_course_id: int, canvas_section_id: int | None) -> bool:
+    """Whether an enrollment there is one in the place."""
+    if to is None or to.canvas_course_id != canvas_course_id:
+        return False
+    return to.canvas_section_id in (None, canvas_section_id)

@@ -1,0 +1,14 @@
+"""The brake: one act that would remove many people has to be confirmed with their number."""
+
+from typing import NamedTuple
+
+
+class Brake(NamedTuple):
+    """More than so many people of a course, or more than so many in a hundred of them, are not removed unasked."""
+
+    people: int
+    percent: int
+
+    def stops(self, removed: int, of: int) -> bool:
+        """Whether removing so many of a course's people has to be confirmed with their number."""
+        return removed > self.people or removed * 100 > self.percent * of

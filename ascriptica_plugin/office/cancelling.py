@@ -1,0 +1,102 @@
+"""Cancels a course, and reopens it with the people who were in it. Never commits."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, select, update
+from sqlalchemy.orm import Session, aliased
+
+from .. import signals
+from ..ledger import claims
+from ..tables.columns import change
+from ..tables.locks import lock_course
+from ..tables.office import Course, LogEntry, Participant, Registration
+from . import activity
+from .announcing import announce
+from .places import NotPossible
+from .waitlist import move_up, waiting
+
+
+def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
+    """Withdraw everybody from the course and its waitlist, and close it until it is reopened.
+
+    Raises NotPossible where it is already cancelled.
+    """
+    lock_course(session, course)
+    if course.cancelled_at:
+        raise NotPossible(f"{course.title} is already cancelled.")
+    live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
+    registered, waited = course.places_taken, waiting(session, course)
+    _note_for_all(session, now, by, "withdrew", "The course was cancelled.", live)
+    claims.end_for(session, Registration.course_id == course.id, now)
+    if signals.is_awaited(signals.withdrawn):
+        announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(live)).all())
+    withdrawn = {"status": "withdrawn", "withdrawn_at": now, "withdrawn_from": Registration.status}
+    change(session, update(Registration).where(live).values(**withdrawn))
+    course.cancelled_at, course.places_taken = now, 0
+    session.flush()
+    words = f"{registered} registered and {waited} waiting were withdrawn."
+    activity.note(session, now, by, "cancelled", words, course_id=course.id)
+    session.expire_all()
+
+
+def were(course: Course, status: str) -> ColumnElement[bool]:
+    """SQL: the registrations that had this status when the course was cancelled, of people who are still known."""
+    person = aliased(Participant)
+    known = exists().where(person.id == Registration.participant_id, person.erase_at.is_(None))
+    return and_(
+        Registration.course_id == course.id,
+        Registration.status == "withdrawn",
+        Registration.withdrawn_at == course.cancelled_at,
+        Registration.withdrawn_from == status,
+        known.where(person.erased_at.is_(None)),
+    )
+
+
+def how_many_were(session: Session, course: Course, status: str) -> int:
+    """How many people that is."""
+    return session.scalar(select(func.count()).select_from(Registration).where(were(course, status))) or 0
+
+
+def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
+    """Open a cancelled course again, and put back everybody who was registered or waiting. Returns how many were
+    registered.
+
+    Raises NotPossible where it is not cancelled, or has fewer places now than people had.
+    """
+    lock_course(session, course)
+    if course.cancelled_at is None:
+        raise NotPossible(f"{course.title} is not cancelled.")
+    counts = {status: how_many_were(session, course, status) for status in ("registered", "waitlisted")}
+    registered = counts["registered"]
+    if course.capacity is not None and registered > course.capacity:
+        raise NotPossible(
+            f"{registered} people were registered, and {course.title} has {course.capacity} places now. "
+            f"Edit the course and enter at least {registered} places first."
+        )
+    for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
+        its = were(course, status)
+        _note_for_all(session, now, by, what, "The course was reopened.", its)
+        again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
+        change(session, update(Registration).where(its).values(**again))
+    course.cancelled_at, course.places_taken = None, registered
+    session.flush()
+    claims.claim(session, course.id, now)
+    words = f"{registered} registered and {counts['waitlisted']} waiting were put back."
+    activity.note(session, now, by, "reopened", words, course_id=course.id)
+    if signals.is_awaited(signals.registered):
+        live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
+        announce(session, signals.registered, course, session.scalars(select(Registration.id).where(live)).all())
+    session.expire_all()
+    move_up(session, course, now)
+    return registered
+
+
+def _note_for_all(session: Session, now: datetime, by: str, what: str, words: str, which: ColumnElement[bool]) -> None:
+    """Add an entry to the activity log for each of the registrations."""
+    columns = (literal(now, LogEntry.at.type), literal(by), literal(what), literal(words))
+    session.execute(
+        insert(LogEntry).from_select(
+            ["at", "who", "what", "words", "participant_id", "course_id"],
+            select(*columns, Registration.participant_id, Registration.course_id).where(which),
+        )
+    )

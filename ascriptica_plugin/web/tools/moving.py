@@ -1,0 +1,115 @@
+"""What a change would do to people's Canvas access, shown before it is done: another Canvas course, or reopening."""
+
+from datetime import timedelta
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...ledger.causes import CAUSES, PERMISSIONS
+from ...office import previews
+from ...office.places import NotPossible
+from ...office.previews import Numbers
+from ...tables.asking import Preview
+from ...tables.locks import lock_course
+from ...tables.office import Course
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..forms.courses import NumberForm
+from ..registering import course_or_404
+
+LATE = timedelta(minutes=1)
+"""A worker that runs has read the Canvas course by then."""
+
+
+@blueprint.get("/tools/courses/<code>/preview")
+@for_administrators
+def preview(code: str) -> ResponseReturnValue:
+    """Show what the change would do, as soon as the worker has read the Canvas course."""
+    found = course_or_404(code)
+    its = _its(found)
+    if its is None:
+        return redirect(url_for(".roster", code=found.code))
+    return _page(NumberForm(formdata=None), found, its)
+
+
+@blueprint.post("/tools/courses/<code>/preview")
+@for_administrators
+def confirm_preview(code: str) -> ResponseReturnValue:
+    """Do what was shown, or show what would happen now."""
+    found, now = course_or_404(code), clock.utc_now()
+    lock_course(session(), found)
+    its = _its(found)
+    if its is None:
+        session().rollback()
+        return redirect(url_for(".roster", code=code))
+    if "again" in request.form or not previews.is_fresh(its, now):
+        previews.ask_again(session(), its, now)
+        session().commit()
+        if "again" not in request.form:
+            flash("What we knew of Canvas was too old by now, so it is read again. Then confirm once more.")
+        return redirect(url_for(".preview", code=code))
+    form, numbers = NumberForm(), previews.numbers(session(), its, found)
+    if form.seen.data != numbers.fingerprint(its):
+        session().rollback()
+        return _page(NumberForm(formdata=None), found, its, changed=True)
+    if _brakes(numbers) and not form.is_right(len(numbers.removed)):
+        session().rollback()
+        return _page(form, found, its)
+    reopens = its.reopen
+    try:
+        previews.confirm(session(), its, found, now, person().email)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+        return redirect(url_for(".edit_course", code=code))
+    flash(f"{found.title} is {'open again' if reopens else 'saved'}.", "success")
+    return redirect(url_for(".roster", code=code))
+
+
+@blueprint.post("/tools/courses/<code>/reopen")
+@for_administrators
+def reopen_course(code: str) -> ResponseReturnValue:
+    """Have a preview made of reopening a cancelled course."""
+    found, current = course_or_404(code), settings()
+    if found.cancelled_at is None:
+        return redirect(url_for(".roster", code=code))
+    association = found.association
+    in_use = current.display_canvas and association and association.connection_id == current.connection_id
+    previews.ask(session(), found, association if in_use else None, clock.utc_now(), reopen=True)
+    session().commit()
+    return redirect(url_for(".preview", code=code), 303)
+
+
+def _its(course: Course) -> Preview | None:
+    """The course's preview, unless it has no meaning any more: another Canvas is in use, or it was reopened."""
+    found = session().get(Preview, course.id, populate_existing=True)
+    if found is None or found.connection_id not in (None, settings().connection_id):
+        return None
+    return found if found.reopen == bool(course.cancelled_at) else None
+
+
+def _brakes(numbers: Numbers) -> bool:
+    return plugin().brake.stops(len(numbers.removed), numbers.people)
+
+
+def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = False) -> ResponseReturnValue:
+    current, connection = settings(), settings().connection
+    numbers = previews.numbers(session(), its, course)
+    lacks = [PERMISSIONS.get(name, name) for name in its.missing_permissions.split(",") if name]
+    status = 409 if changed else 422 if form.errors else 200
+    return render_template(
+        "ascriptica/preview.html",
+        course=course,
+        its=its,
+        form=form,
+        numbers=numbers,
+        seen=numbers.fingerprint(its),
+        brakes=_brakes(numbers),
+        ready=previews.is_ready(its),
+        changed=changed,
+        lacks=" and ".join(lacks),
+        hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",
+        late=its.asked_at < clock.utc_now() - LATE,
+        unknown_then="and then enrolled." if current.create_users else "and enrolled if Canvas knows them.",
+    ), status

@@ -1,0 +1,273 @@
+"""What another Canvas course would do to people is shown first, and done when it is confirmed, and not otherwise."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from ascriptica_plugin.office import previews
+from ascriptica_plugin.office.brake import Brake
+from ascriptica_plugin.tables.asking import Preview
+from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.office import Association, Course
+
+from ...office_at_work import logged, many, statuses, wait_for
+from ...pages import all_of, confirm_preview, new_course, words
+from ...practice_canvas import posts
+
+PREVIEW = "/tools/courses/ART/preview"
+
+
+def to(canvas, name: str, **more) -> dict:
+    return new_course(title="ART here", canvas_course=str(canvas.ids[f"course.{name}"])) | more
+
+
+def lines(answer) -> list[str]:
+    """What the page says would happen."""
+    outcomes = re.search(r'<ul class="outcomes">(.*?)\n  </ul>', answer.text, re.DOTALL)[1]
+    found = re.findall(r"<summary>(.*?)</summary>|<li>(Nobody.*?)\s*</li>", outcomes, re.DOTALL)
+    return [re.sub(r"<[^>]+>|\s+", " ", one or other).strip().replace("  ", " ") for one, other in found]
+
+
+@pytest.fixture
+def crowd(office, canvas):
+    """Five people in Biology: Kim is in Art already, Lou teaches it, Ann and Bob are known, Cid is asked about."""
+    canvas.seed(
+        users={
+            **{who: {"name": who.title(), "login": f"{who}@example.org"} for who in ("kim", "lou", "ann", "bob")},
+            "cid1": {"name": "Cid One", "login": "one@example.org", "email": "cid@example.org"},
+            "cid2": {"name": "Cid Two", "login": "two@example.org", "email": "cid@example.org"},
+        },
+        courses={"art": {"name": "Art", "sections": {"late": {"name": "Late"}}}, "bio": {"name": "Biology"}},
+        enrollments={
+            "k": {"user": "kim", "course": "art"},
+            "l": {"user": "lou", "course": "art", "type": "TeacherEnrollment"},
+        },
+    )
+    course = office.course("ART", "bio")
+    for who in ("kim", "lou", "ann", "bob", "cid"):
+        office.register(course, who)
+    office.deliver()
+    assert len(canvas.who_is_in("bio")) == 4
+    return course
+
+
+def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, app, canvas, crowd):
+    answer = admin.post("/tools/courses/ART/edit", data=to(canvas, "art", title="A new title"))
+    assert (answer.status_code, answer.location) == (303, PREVIEW)
+    page = admin.get(PREVIEW)
+    assert "Reading Art in Canvas" in words(page)
+    assert 'http-equiv="refresh"' in page.text
+    before = [(seat.id, seat.version) for seat in all_of(app, Seat)], [row.ended_at for row in all_of(app, Claim)]
+    canvas.calls()
+    assert posts(office.deliver()) == []
+    page = admin.get(PREVIEW)
+    assert lines(page) == [
+        "3 people are enrolled in Art.",
+        "1 person is in it already, and stays as they are.",
+        "1 person teaches it, and goes on doing so.",
+        "1 person needs you: say who they are in Canvas.",
+        "4 people are removed from bio.",
+    ]
+    assert ">Kim</a>" in page.text
+    assert "Type 4 to confirm" in words(page)
+    # The rest of the form is saved, and nothing else has happened.
+    [course] = all_of(app, Course)
+    assert (course.title, course.association.canvas_course_name) == ("A new title", "bio")
+    assert before == ([(s.id, s.version) for s in all_of(app, Seat)], [row.ended_at for row in all_of(app, Claim)])
+    done = confirm_preview(admin, "ART")
+    assert "A new title is saved." in words(done)
+    office.later(minutes=1)
+    office.deliver()
+    office.deliver()
+    assert canvas.who_is_in("art") == {f"{who}@example.org" for who in ("kim", "lou", "ann", "bob")}
+    assert canvas.who_is_in("bio") == set()
+    assert ("lou@example.org", "art", canvas.ids["enrollment.l"], "Teacher", "active") in canvas.rows()
+    assert all_of(app, Preview) == []
+    assert ("boss@example.org", "changed a course", None) in logged(office)
+
+
+def test_people_whom_nobody_has_looked_up_are_counted_as_such(office, admin, app, canvas):
+    course = office.course("ART")
+    many(office, course, 3)
+    office.register(course, "kim")
+    enrolled = canvas.by_hand("kim", "art")
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    assert lines(admin.get(PREVIEW)) == [
+        "3 people are looked up in Canvas first, and then enrolled.",
+        "1 person is in it already, and stays as they are.",
+    ]
+    canvas.calls()
+    office.deliver()
+    assert [call for call in canvas.calls() if call.startswith("POST")] == []
+    confirm_preview(admin, "ART")
+    office.later(minutes=1)
+    office.deliver()
+    assert len(canvas.who_is_in("art")) == 4
+    assert [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")] == [enrolled["id"]]
+
+
+def test_a_course_without_people_is_associated_at_once(office, admin, app, canvas):
+    office.course("ART")
+    answer = admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    assert answer.location == "/tools/courses/ART"
+    assert all_of(app, Association)[0].canvas_course_name == "Art"
+    assert all_of(app, Preview) == []
+
+
+def test_new_numbers_are_shown_where_the_world_has_changed_in_between(office, admin, app, canvas, crowd):
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    seen = re.search('name="seen" value="(.*?)"', admin.get(PREVIEW).text)[1]
+    office.withdraw(crowd, "ann")
+    answer = admin.post(PREVIEW, data={"seen": seen, "number": "4"})
+    assert answer.status_code == 409
+    assert "This has changed meanwhile" in words(answer)
+    assert "2 people are enrolled in Art." in lines(answer)
+    assert all_of(app, Association)[0].canvas_course_name == "bio"
+    # What was read too long ago is read again.
+    old = all_of(app, Preview)[0].read_at - previews.FRESH - timedelta(seconds=1)
+    app.extensions["sqlalchemy"].session.execute(update(Preview).values(read_at=old))
+    app.extensions["sqlalchemy"].session.commit()
+    canvas.by_hand("bob", "art")
+    page = confirm_preview(admin, "ART")
+    assert "too old" in words(page)
+    assert "Reading Art in Canvas" in words(page)
+    office.deliver()
+    assert "1 person is enrolled in Art." in lines(admin.get(PREVIEW))
+    assert all_of(app, Association)[0].canvas_course_name == "bio"
+
+
+@pytest.mark.parametrize("number", ["", "3", "four"])
+def test_above_the_brake_the_number_has_to_be_typed(office, admin, app, canvas, crowd, number):
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    answer = confirm_preview(admin, "ART", number=number)
+    assert answer.status_code == 422
+    assert "To confirm, type 4 here." in words(answer)
+    assert all_of(app, Association)[0].canvas_course_name == "bio"
+    assert len(canvas.who_is_in("bio")) == 4
+
+
+def test_below_the_brake_a_button_is_enough(office, admin, app, canvas, crowd):
+    app.extensions["ascriptica"].brake = Brake(4, 100)
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    assert "to confirm" not in words(admin.get(PREVIEW))
+    assert "is saved." in words(confirm_preview(admin, "ART"))
+
+
+def test_taking_a_course_out_of_canvas_reads_nothing_and_asks_first(office, admin, app, canvas, crowd):
+    answer = admin.post("/tools/courses/ART/edit", data=new_course(), follow_redirects=True)
+    assert "Take Art for all out of Canvas?" in words(answer)
+    assert lines(answer) == ["4 people are removed from bio."]
+    assert len(all_of(app, Association)) == 1
+    confirm_preview(admin, "ART")
+    assert all_of(app, Association) == []
+    office.deliver()
+    assert canvas.who_is_in("bio") == set()
+
+
+def test_who_has_another_registration_or_was_there_before_is_not_removed(office, admin, canvas):
+    course = office.course("ART", "bio")
+    canvas.options(clock_offset_seconds=-3600)
+    canvas.by_hand("kim", "bio")
+    canvas.options(clock_offset_seconds=0)
+    for who in ("kim", "lou", "max"):
+        office.register(course, who)
+    office.register(office.course("TOO", "bio"), "lou")
+    office.deliver()
+    page = admin.post("/tools/courses/ART/edit", data=new_course(), follow_redirects=True)
+    assert lines(page) == [
+        "1 person is removed from bio.",
+        "1 person stays in bio: another registration asks for it, or you let them stay.",
+        "1 person was in bio before registering here. You are asked whether they stay.",
+    ]
+    confirm_preview(admin, "ART")
+    office.deliver()
+    assert canvas.who_is_in("bio") == {"kim@example.org", "lou@example.org"}
+    assert office.status()["questions"] == 1
+
+
+def test_into_a_section_and_back_to_the_default_one(office, admin, canvas):
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    late = str(canvas.ids["section.art.late"])
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art", canvas_section=late))
+    office.deliver()
+    page = admin.get(PREVIEW)
+    assert "with Art, Late group?" in words(page)
+    assert lines(page) == ["1 person is enrolled in Art, Late group.", "1 person is removed from art."]
+    confirm_preview(admin, "ART")
+    office.later(minutes=1)
+    office.deliver()
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    assert lines(admin.get(PREVIEW)) == [
+        "Nobody is enrolled in Art.",
+        "1 person is in it already, and stays as they are.",
+        "Nobody is removed from Art.",
+    ]
+
+
+def test_a_canvas_course_that_can_t_be_read_says_so_and_one_that_is_not_asked_changes_nothing(
+    office, admin, app, canvas, crowd
+):
+    canvas.options(down=True)
+    answer = admin.post("/tools/courses/ART/edit", data=to(canvas, "art", title="Typed"))
+    assert answer.status_code == 422
+    assert "Canvas could not be asked" in words(answer)
+    assert 'value="Typed"' in answer.text
+    assert all_of(app, Preview) == []
+    canvas.options(down=False)
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    path = f"GET /courses/{canvas.ids['course.art']}/enrollments"
+    canvas.faults({"match": path, "times": None, "when": "before", "fault": "status", "status": 500})
+    office.deliver()
+    page = admin.get(PREVIEW)
+    assert "Art could not be read" in words(page)
+    assert "4 people are enrolled in Art." in lines(page)
+    canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
+    admin.post(PREVIEW, data={"again": "1"})
+    office.deliver()
+    assert "3 people are enrolled in Art." in lines(admin.get(PREVIEW))
+
+
+def test_a_cancelled_course_is_reopened_after_a_preview(office, admin, app, canvas):
+    course = office.course("ART", "art", capacity=2)
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    wait_for(office, course, "ann")
+    office.deliver()
+    admin.post("/tools/courses/ART/cancel", data={"number": "2"})
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    assert "Reopen the course" in words(admin.get("/tools/courses/ART"))
+    admin.post("/tools/courses/ART/reopen")
+    office.deliver()
+    page = admin.get(PREVIEW)
+    assert "2 people were registered when the course was cancelled" in words(page)
+    assert "1 person goes back to the waitlist" in words(page)
+    assert lines(page) == ["2 people are enrolled in art."]
+    assert set(statuses(office).values()) == {"withdrawn"}
+    assert "ART here is open again." in words(confirm_preview(admin, "ART"))
+    office.later(minutes=1)
+    office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org", "lou@example.org"}
+    assert statuses(office)["ann@example.org"] == "waitlisted"
+
+
+def test_a_preview_is_forgotten_where_it_has_no_meaning_any_more(office, admin, app, canvas, crowd):
+    assert admin.get(PREVIEW).location == "/tools/courses/ART"
+    assert admin.post(PREVIEW).location == "/tools/courses/ART"
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    seen = re.search('name="seen" value="(.*?)"', admin.get(PREVIEW).text)[1]
+    admin.post("/tools/courses/ART/cancel", data={"number": "5"})
+    assert admin.post(PREVIEW, data={"seen": seen, "number": "4"}).location == "/tools/courses/ART"
+    assert all_of(app, Association)[0].canvas_course_name == "bio"
+    previews.forget_old(office.session, office.now + timedelta(hours=2))
+    office.session.commit()
+    assert all_of(app, Preview) == []
