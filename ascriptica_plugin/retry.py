@@ -44,6 +44,10 @@ CANARY = timedelta(minutes=15)
 FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
 
+SILENT_SECONDS = 1
+SPARE = 2
+"""Calls without an answer for so long keep a quarter of the flight at most; so many more may be in flight then."""
+
 GROW_SECONDS = 5
 """After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its
 answer asks for: `pause_seconds` in canvas/answers.py."""
@@ -57,9 +61,16 @@ def hold_pause(cause: str, tries: int) -> timedelta:
 
     A refused token works again only when somebody acts, so it is tried no more often than a canary.
     """
-    longest = LONGEST_HOLD if cause in ("canvas_down", "address_refused") else CANARY
+    longest = LONGEST_HOLD if cause in ("canvas_down", "takes_no_changes", "address_refused") else CANARY
     return min(FIRST_BACK_OFF * 2 ** min(tries, 10), longest) * stretch(0.8, 1.2)
 
+
+FAILED_CHANGES = 5
+"""After so many changes of different people in a row that Canvas failed at, it takes none; in one Canvas course: that
+course takes none."""
+
+COURSE_PAUSE = timedelta(minutes=1)
+"""A Canvas course that takes no changes is tried again this often, by one of its people."""
 
 LOOK_UP_AGAIN = timedelta(minutes=15)
 """The pause before a Canvas course that was not found, or takes nobody, is looked up again."""
@@ -108,6 +119,9 @@ LEASE = timedelta(seconds=10)
 RENEW_SECONDS = 3
 GATHER_SECONDS = 0.01
 """An answer waits this long for others, so that one unit of work can store them all."""
+
+LOCKED_SECONDS = 5
+"""How long a drain waits until somebody gives a row free that is needed to store Canvas's answer."""
 
 SHUTDOWN_SECONDS = 7
 """How long a drain that was asked to stop waits for its calls."""

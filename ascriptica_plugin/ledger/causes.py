@@ -33,6 +33,12 @@ CAUSES: dict[str, Cause] = {
         "back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
     ),
+    "takes_no_changes": Cause(
+        "Canvas takes no changes at the moment",
+        "It can be read, and answers no request to change something: {detail} There is nothing to do: people can still "
+        "register, and everything that waits is sent when Canvas takes changes again.",
+        "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
+    ),
     "address_refused": Cause(
         "The Canvas address leads into a private network",
         "{detail} The token is not sent there. If Canvas has not moved, ask the person who manages its name in the "
@@ -194,4 +200,16 @@ PERMISSIONS = {
 
 def remedy(cause: str, scope: str = "", detail: str | None = None) -> str:
     """The remedy of a cause, filled in, for administrators."""
-    return CAUSES[cause].remedy.format(scope=PERMISSIONS.get(scope, scope), detail=detail or "").strip()
+    return CAUSES[cause].remedy.format(scope=_in_words(scope), detail=detail or "").strip()
+
+
+def permission_in(name: str, canvas_course_id: int) -> str:
+    """The scope of a permission that is missing in one Canvas course."""
+    return f"{name} {canvas_course_id}"
+
+
+def _in_words(scope: str) -> str:
+    name, _, course = scope.partition(" ")
+    if name not in PERMISSIONS:
+        return scope
+    return f"{PERMISSIONS[name]}, in Canvas course {course}" if course else PERMISSIONS[name]

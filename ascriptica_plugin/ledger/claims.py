@@ -30,17 +30,26 @@ FRESH = {
 }
 """The columns of a seat that nothing blocks."""
 
+MANY = 20
+"""A change of more seats than that at once is one in bulk: people who act one by one go before."""
+
 NEW_WISH = {**FRESH, "was_in": False}
 """The same for a seat whose wish has changed: what a hand in Canvas did about the old one is forgotten."""
 
 
 def claim(
-    session: Session, course_id: int, now: datetime, registration_id: int | Collection[int] | None = None
+    session: Session,
+    course_id: int,
+    now: datetime,
+    registration_id: int | Collection[int] | None = None,
+    *,
+    in_bulk: bool = False,
 ) -> None:
     """Claim seats in the course's Canvas course for its registered participants, or for one or some registrations.
 
     A registration whose newest claim is there already is left alone. The caller holds the course row's lock. Older
     claims elsewhere stay until the new seat has settled: people enter the new place before they leave the old one.
+    `in_bulk`: it is a part of something larger.
     """
     association = session.get(Association, course_id, populate_existing=True)
     if association is None or association.canvas_course_id is None or association.connection_id is None:
@@ -69,11 +78,12 @@ def claim(
     moving = session.execute(to_move).all()
     if not moving:
         return
+    in_bulk = in_bulk or len(moving) > MANY
     for start in range(0, len(moving), 500):
         part = moving[start : start + 500]
         registrations = [row.id for row in part]
         seats = [
-            {**place, "participant_id": participant_id, "version": 1, "changed_at": now}
+            {**place, "participant_id": participant_id, "version": 1, "changed_at": now, "in_bulk": in_bulk}
             for participant_id in sorted({row.participant_id for row in part})
         ]
         of_them = Seat.participant_id.in_([row.participant_id for row in part])
@@ -81,7 +91,7 @@ def claim(
         upsert = upsert_into(session, Seat)
         upsert = upsert.on_conflict_do_update(
             index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
-            set_={"version": Seat.version + 1, "changed_at": now, **NEW_WISH},
+            set_={"version": Seat.version + 1, "changed_at": now, "in_bulk": in_bulk, **NEW_WISH},
         )
         session.execute(upsert, seats)
         # Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
@@ -105,23 +115,24 @@ def claim(
     session.info[RANG] = True
 
 
-def end_for(session: Session, registrations: ColumnElement[bool], now: datetime) -> None:
+def end_for(session: Session, registrations: ColumnElement[bool], now: datetime, *, in_bulk: bool = False) -> None:
     """End every live claim of the registrations that match the condition on Registration."""
-    end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now)
+    end(session, Claim.registration_id.in_(select(Registration.id).where(registrations)), now, in_bulk=in_bulk)
 
 
-def end(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    """End the live claims that match the condition on Claim."""
+def end(session: Session, which: ColumnElement[bool], now: datetime, *, in_bulk: bool = False) -> None:
+    """End the live claims that match the condition on Claim; `in_bulk`: it is a part of something larger."""
     live = and_(which, Claim.ended_at.is_(None))
     of_them = Seat.id.in_(select(Claim.seat_id).where(live))
-    lock_seats(session, of_them)
-    change(session, update(Seat).where(of_them).values(version=Seat.version + 1, changed_at=now, **NEW_WISH))
+    in_bulk = lock_seats(session, of_them) > MANY or in_bulk
+    wish = {"changed_at": now, "in_bulk": in_bulk, **NEW_WISH}
+    change(session, update(Seat).where(of_them).values(version=Seat.version + 1, **wish))
     change(session, update(Claim).where(live).values(ended_at=now))
     session.info[RANG] = True
 
 
 def look_again(session: Session, which: ColumnElement[bool], **values: Any) -> None:
     """Make the matching seats due, because what fulfilled them may not do so any more. The wish is the same."""
-    lock_seats(session, which)
-    change(session, update(Seat).where(which).values(version=Seat.version + 1, **FRESH, **values))
+    in_bulk = lock_seats(session, which) > MANY
+    change(session, update(Seat).where(which).values(version=Seat.version + 1, in_bulk=in_bulk, **FRESH, **values))
     session.info[RANG] = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -13,49 +14,94 @@ from ..tables.office import Course, Registration
 from . import claims
 
 
+class Due(NamedTuple):
+    """A seat whose turn has come, and what it is about."""
+
+    seat_id: int
+    participant_id: int
+    canvas_course_id: int
+
+
 def unsettled(connection_id: int) -> ColumnElement[bool]:
     return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
 
 
-def due(connection_id: int, now: datetime) -> ColumnElement[bool]:
-    """SQL for the seats that the drain takes up now, without canaries."""
+def due(connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> ColumnElement[bool]:
+    """SQL for the seats that the drain takes up now, without canaries and without those in these Canvas courses."""
     # A time later than the longest back-off allows was set by a clock that has stepped back since: due.
     time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + retry.LONGEST_BACK_OFF * 1.5)
-    return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
+    is_due = and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
+    return and_(is_due, Seat.canvas_course_id.not_in(without_courses)) if without_courses else is_due
 
 
-def _canaries(connection_id: int, now: datetime) -> Select[int]:
-    return (
-        select(func.min(Seat.id))
-        .where(unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
-        .group_by(Seat.cause, Seat.cause_scope)
-        .having(or_(func.min(Seat.due_at) <= now, func.max(Seat.due_at) > now + retry.CANARY * 1.5))
-    )
-
-
-def anything_due(session: Session, connection_id: int, now: datetime) -> bool:
+def anything_due(session: Session, connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> bool:
     """Whether a drain would find work; takes no lock."""
-    one = select(Seat.id).where(due(connection_id, now)).limit(1)
-    return session.scalar(one) is not None or session.scalar(_canaries(connection_id, now).limit(1)) is not None
+    one = select(Seat.id).where(due(connection_id, now, without_courses)).limit(1)
+    return session.scalar(one) is not None or bool(canaries(session, connection_id, now, 1))
 
 
-def due_ids(session: Session, connection_id: int, now: datetime, limit: int, without: Collection[int]) -> list[int]:
-    """Ids of due seats, those of courses that start soonest first, then one canary for each cause of held seats."""
-    canaries = list(session.scalars(_canaries(connection_id, now)))
-    soonest = (
-        select(func.min(Course.starts_at))
+def due_now(
+    session: Session,
+    connection_id: int,
+    now: datetime,
+    limit: int,
+    *,
+    in_bulk: bool,
+    without: Collection[int] = (),
+    without_courses: Collection[int] = (),
+) -> list[Due]:
+    """The seats of people who acted one by one, or else of those who came in bulk, in the order of their turn.
+
+    First what failed least often, so that different people try in turn; then those of the courses that start next, or
+    started last: the nearest to now, before or after.
+    """
+    from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
+    nearest = (
+        select(func.min(from_now))
         .join(Registration, Registration.course_id == Course.id)
         .join(Claim, Claim.registration_id == Registration.id)
         .where(Claim.seat_id == Seat.id)
         .scalar_subquery()
     )
     found = (
-        select(Seat.id)
-        .where(due(connection_id, now))
-        .order_by(soonest.nulls_last(), Seat.changed_at, Seat.id)
+        _as_due()
+        .where(due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk))
+        .order_by(Seat.attempts, nearest.nulls_last(), Seat.changed_at, Seat.id)
         .limit(limit + len(without))
     )
-    return [seat_id for seat_id in [*session.scalars(found), *canaries] if seat_id not in without]
+    return [one for one in map(Due._make, session.execute(found)) if one.seat_id not in without]
+
+
+def _as_due() -> Select:
+    return select(Seat.id, Seat.participant_id, Seat.canvas_course_id)
+
+
+def canaries(
+    session: Session, connection_id: int, now: datetime, limit: int, without_courses: Collection[int] = ()
+) -> list[Due]:
+    """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
+    group = (Seat.cause, Seat.cause_scope)
+    held = (
+        select(
+            Seat.id,
+            func.max(Seat.due_at).over(partition_by=group).label("latest"),
+            func.row_number().over(partition_by=group, order_by=(Seat.due_at, Seat.id)).label("turn"),
+        )
+        .where(unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
+        .subquery()
+    )
+    # A time later than that was set by a clock that has stepped back since.
+    time_has_come = or_(held.c.latest <= now, held.c.latest > now + retry.CANARY * 1.5)
+    found = _as_due().join(held, held.c.id == Seat.id).where(held.c.turn == 1, time_has_come)
+    if without_courses:
+        found = found.where(Seat.canvas_course_id.not_in(without_courses))
+    return [Due._make(row) for row in session.execute(found.order_by(Seat.due_at, Seat.id).limit(limit))]
+
+
+def anything_put_off(session: Session, connection_id: int) -> bool:
+    """Whether a seat will be due by itself, now or later."""
+    which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
+    return session.scalar(select(Seat.id).where(*which).limit(1)) is not None
 
 
 def matters() -> ColumnElement[bool]:
@@ -90,3 +136,13 @@ def release(session: Session, *which: ColumnElement[bool]) -> int:
     if released:
         session.info[claims.RANG] = True
     return released
+
+
+def release_some(session: Session, connection_id: int, cause: str, scope: str, limit: int) -> int:
+    """Make at most so many of the seats that wait for this cause due, behind people who act one by one.
+
+    What somebody has locked is left out. Returns how many; call it again in the next unit of work until it is 0.
+    """
+    same = (Seat.connection_id == connection_id, Seat.cause == cause, Seat.cause_scope == scope)
+    some = select(Seat.id).where(waits(), *same).order_by(Seat.id).limit(limit).with_for_update(skip_locked=True)
+    return change(session, update(Seat).where(Seat.id.in_(some)).values(**claims.FRESH, in_bulk=True))

@@ -4,46 +4,51 @@ Settling stores the version that was loaded, so a change made meanwhile keeps th
 """
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, case, or_, select, union, update
+from sqlalchemy import ColumnElement, Table, bindparam, case, select, union, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import CanvasRow, Claim, Connection, Seat
 from ..tables.columns import begin_writing, change
-from ..tables.locks import lock_seats, lock_seats_by_id
+from ..tables.locks import lock_free_seats, lock_seats, wait_briefly
 from . import claims
 from .causes import CAUSES
-from .due import release, unsettled
 from .work import Work
 
 _seat, _claim, _row = (cast(Table, one.__table__) for one in (Seat, Claim, CanvasRow))
 
 
-def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> bool:
+class Unit(NamedTuple):
+    """`ours`: the lease is ours, and nobody can take it before the unit ends. `locked`: the ids of seats that somebody
+    else has locked, so this unit may not touch them."""
+
+    ours: bool
+    locked: set[int]
+
+
+def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> Unit:
     """Begin the unit of work that stores what came of these seats and takes up the next ones.
 
-    Returns False if another worker has our lease. If it is ours, nobody can take it before the unit ends. Every seat
-    that the unit may change is locked at once, in the order of ids.
+    Every seat that the unit may change is locked at once, in the order of ids. It waits for no seat, and only briefly
+    for anything else.
     """
     begin_writing(session)
+    wait_briefly(session)
     lease = {"connection_id": connection_id, "term": term}
     ours = session.scalar(_OUR_LEASE, lease) is not None
     if session.connection().dialect.name == "sqlite":
         # BEGIN IMMEDIATE has locked the whole database.
-        return ours
+        return Unit(ours, set())
     ids = {work.seat_id for work in works} | set(next_ids)
     for work in works:
         if work.moving:
             ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}))
-        if work.held:
-            ids.update(session.scalars(select(Seat.id).where(*_waits_for_the_same(connection_id, work))))
     told = [one.row.id for work in works for one in work.told]
     if told:
         ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "told": told}))
-    lock_seats_by_id(session, ids)
-    return ours
+    return Unit(ours, lock_free_seats(session, ids))
 
 
 _OUR_LEASE = (
@@ -82,8 +87,7 @@ _OLDER_CLAIMS = (
 def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
     """Store that Canvas agrees with the loaded versions. Needs a unit for which `begin_unit` returned True.
 
-    A success also releases all seats held for the cause that its seat was held for, and ends the older claims of
-    registrations that were moving here.
+    A success also ends the older claims of registrations that were moving here.
     """
     # A change made meanwhile has already reset the columns of FRESH, so resetting them again loses nothing.
     for version, wanted in {(work.version, work.wanted) for work in works}:
@@ -91,8 +95,6 @@ def settle(session: Session, connection_id: int, works: list[Work], now: datetim
         which = [work.seat_id for work in of_it]
         session.execute(_SETTLE, {"seat_ids": which, "loaded_version": version, "now": now, "is_in": wanted})
     for work in works:
-        if work.held:
-            release(session, *_waits_for_the_same(connection_id, work))
         if work.moving and work.wanted:
             older = session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}).all()
             claims.end(session, Claim.id.in_([row.id for row in older]), now)
@@ -116,11 +118,6 @@ def make_due_again(session: Session, works: list[Work]) -> None:
         claims.look_again(session, Seat.id.in_([work.seat_id for work in works]))
 
 
-def _waits_for_the_same(connection_id: int, work: Work) -> tuple[ColumnElement[bool], ...]:
-    same = (Seat.cause == work.cause, Seat.cause_scope == work.cause_scope)
-    return (unsettled(connection_id), or_(Seat.held, Seat.parked_at.is_not(None)), *same)
-
-
 def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
     """Count an attempt and try again at `due_at`; a change made meanwhile keeps its own, earlier time."""
     counted = {"attempts": work.attempts + 1, "due_at": due_at, "held": False}
@@ -132,25 +129,14 @@ def put_off(session: Session, work: Work, due_at: datetime) -> None:
     _unless_changed(session, work, due_at=due_at, held=False)
 
 
-def hold(session: Session, connection_id: int, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
+def hold(session: Session, work: Work, cause: str, scope: str, detail: str, now: datetime) -> None:
     """Wait until somebody removes the cause. Of all seats that wait for it, one tries again now and then: the canary.
 
-    If this seat was the canary, the next one waits as long as a new one.
+    The next canary is another one: see `due.canaries`.
     """
     again = now + retry.CANARY if CAUSES[cause].heals_itself else None
-    _unless_changed(
-        session,
-        work,
-        cause=cause,
-        cause_scope=scope,
-        cause_detail=detail,
-        held=True,
-        due_at=again,
-        attempts=0,
-    )
-    if (work.held, work.cause, work.cause_scope) != (True, cause, scope):
-        return
-    change(session, update(Seat).where(*_waits_for_the_same(connection_id, work), Seat.held).values(due_at=again))
+    why = {"cause": cause, "cause_scope": scope, "cause_detail": detail}
+    _unless_changed(session, work, **why, held=True, due_at=again, attempts=0)
 
 
 def hold_all(

@@ -29,13 +29,23 @@ class Plan:
     """One course's registrations as they will be.
 
     To write it, lock the course's row before the plan is made (`begin`). `by` is the email of the administrator who
-    acts, None where people act for themselves; `words` go into the activity log.
+    acts, None where people act for themselves; `words` go into the activity log. `in_bulk`: it is a part of something
+    larger, so Canvas hears of people who act alone first.
     """
 
     def __init__(
-        self, session: Session, course: Course, now: datetime, by: str | None = None, words: str = "", waiting: int = 0
+        self,
+        session: Session,
+        course: Course,
+        now: datetime,
+        by: str | None = None,
+        words: str = "",
+        waiting: int = 0,
+        *,
+        in_bulk: bool = False,
     ):
         self.session, self.course, self.now, self.by, self.words = session, course, now, by, words
+        self.in_bulk = in_bulk
         self.taken, self.waiting = course.places_taken, waiting
         self._there: dict[int, Registration] = {}  # by participant, as the database has them
         self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
@@ -148,12 +158,13 @@ class Plan:
                 .execution_options(synchronize_session="fetch")
             )
         if gave_back:
-            claims.end_for(self.session, Registration.id.in_(gave_back), self.now)
+            claims.end_for(self.session, Registration.id.in_(gave_back), self.now, in_bulk=self.in_bulk)
         entered = [*made, *self._returning]
         got_one = [*self._moving, *(one.id for one in entered if one.status == "registered")]
         if got_one:
             # Reading the whole course each time would take longer the more people are in it.
-            claims.claim(self.session, self.course.id, self.now, got_one if len(got_one) <= FEW else None)
+            some = got_one if len(got_one) <= FEW else None
+            claims.claim(self.session, self.course.id, self.now, some, in_bulk=self.in_bulk)
         activity.write(self.session, [self._entry(*entry) for entry in self._log])
         announce(self.session, signals.registered, self.course, [one.id for one in made])
         announce(self.session, signals.moved_up, self.course, self._moving)
@@ -179,7 +190,13 @@ def _known(participant: Participant) -> int | Participant:
 
 
 def begin(
-    session: Session, courses: Collection[Course], now: datetime, by: str | None = None, words: str = ""
+    session: Session,
+    courses: Collection[Course],
+    now: datetime,
+    by: str | None = None,
+    words: str = "",
+    *,
+    in_bulk: bool = False,
 ) -> dict[int, Plan]:
     """A plan for each course, by the course's id."""
     counts = dict(
@@ -189,7 +206,10 @@ def begin(
             .group_by(Registration.course_id)
         ).all()
     )
-    return {course.id: Plan(session, course, now, by, words, counts.get(course.id, 0)) for course in courses}
+    return {
+        course.id: Plan(session, course, now, by, words, counts.get(course.id, 0), in_bulk=in_bulk)
+        for course in courses
+    }
 
 
 def look_up(session: Session, plans: Collection[Plan], participants: Collection[Participant]) -> None:

@@ -1,12 +1,14 @@
 """This process's Canvas clients. For a call, a saved token is decrypted only here."""
 
 import threading
+from collections import defaultdict
 
 from cryptography.fernet import MultiFernet
 
 from ..canvas.client import CanvasClient
 from ..ledger.measures import Tally
 from ..tables.canvas import Connection
+from .changes import Changes
 
 
 class Canvases:
@@ -17,6 +19,8 @@ class Canvases:
         self.allow_private = allow_private
         self.ca_file = ca_file
         self.tally = Tally()
+        self.changes: dict[int, Changes] = defaultdict(Changes)
+        """What became of the latest changes, by connection."""
         self._clients: dict[tuple[str, str], CanvasClient] = {}
         self._lock = threading.Lock()
 

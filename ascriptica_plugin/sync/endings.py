@@ -4,6 +4,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
 from ..ledger import matches, reads, rows
+from ..ledger.causes import permission_in
 from ..ledger.rows import LIVE, Known, Told
 from ..ledger.work import Pointed, Work
 from ..said import Said
@@ -97,7 +98,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     except PermissionMissing as error:
         # Concluding takes another right [enrollments_api_controller.rb destroy].
         needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
-        raise Stuck("permission_missing", needed, error.said) from None
+        raise Stuck("permission_missing", permission_in(needed, row.canvas_course_id), error.said) from None
     if row.is_same(ended):
         work.told.append(Told(ended, ended_by_us=True))
         work.endings.append((task, why))
@@ -172,7 +173,8 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
         there = row._replace(canvas_course_id=found.course_id, canvas_section_id=found.section_id)
         yield from _end(context, work, there, also_there=False)
     else:
-        raise Stuck("permission_missing", "remove_student_from_course", Said("hidden_row"))
+        scope = permission_in("remove_student_from_course", row.canvas_course_id)
+        raise Stuck("permission_missing", scope, Said("hidden_row"))
 
 
 def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) -> Walk:

@@ -21,10 +21,11 @@ class Flight:
     def __init__(self, canvas: CanvasClient):
         self.canvas = canvas
         self.size = retry.FLIGHT
-        self.flying: set[Task] = set()
+        self.flying: dict[Task, float] = {}
+        """The tasks whose calls are on their way, and since when."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(retry.FLIGHT, thread_name_prefix="canvas")
+        self._threads = ThreadPoolExecutor(retry.FLIGHT + retry.SPARE, thread_name_prefix="canvas")
 
     @property
     def is_quiet(self) -> bool:
@@ -32,15 +33,28 @@ class Flight:
         return time.monotonic() < self.quiet_until
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more call may start now; room that was lost to throttling comes back bit by bit."""
+    def silent(self) -> list[Task]:
+        """The tasks that have waited long for an answer."""
+        since = time.monotonic() - retry.SILENT_SECONDS
+        return [task for task, left_at in self.flying.items() if left_at < since]
+
+    @property
+    def room(self) -> int:
+        """How many more calls may start now; room that was lost to throttling comes back bit by bit.
+
+        Calls that hang don't keep the flight from others: they count for a quarter of it at most.
+        """
+        if self.is_quiet:
+            return 0
         if self.size < retry.FLIGHT and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
             self.size, self._grows_at = self.size + 1, time.monotonic()
-        return len(self.flying) < self.size and not self.is_quiet
+        silent = len(self.silent)
+        spared = max(0, silent - max(1, self.size // 4))
+        return max(0, self.size + min(retry.SPARE, spared) - len(self.flying))
 
     def carry(self, task: Task) -> None:
         """Make the task's call in a thread; `gather` returns the task with its answer or error."""
-        self.flying.add(task)
+        self.flying[task] = time.monotonic()
         self._threads.submit(self._carry, task)
 
     def _carry(self, task: Task) -> None:
@@ -59,7 +73,8 @@ class Flight:
             if len(found) == 1:
                 until = time.monotonic() + retry.GATHER_SECONDS
             timeout = max(0.0, until - time.monotonic())
-        self.flying.difference_update(found)
+        for task in found:
+            del self.flying[task]
         return found
 
     def slow_down(self, seconds: float) -> bool:

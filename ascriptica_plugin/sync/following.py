@@ -4,15 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.errors import CanvasError, NotFound
+from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..ledger import matches
 from ..office import activity
 from ..said import Said
 from ..tables.canvas import Match, Request
+from ..tables.columns import change
 from ..tables.office import Participant
 from .tasks import Walk
 
@@ -64,6 +65,8 @@ def follow_walk(
         matches.doubt(session, connection_id, Match.participant_id == participant_id)
     except CanvasError as error:
         problem = error.said
+        if isinstance(error, PermissionMissing):
+            _let_all_wait(session, connection_id, now())
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     known.follow_problem = problem
     if problem:
@@ -78,6 +81,13 @@ def follow_walk(
     words = problem or f"The Canvas user is now {name}, {email}."
     activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
     session.flush()
+
+
+def _let_all_wait(session: Session, connection_id: int, now: datetime) -> None:
+    """The token may not do this, so trying the others is pointless until it is time to try one again."""
+    due = or_(Match.follow_at.is_(None), Match.follow_at <= now)
+    all_due = update(Match).where(Match.connection_id == connection_id, Match.created_by_us, due)
+    change(session, all_due.values(follow_at=now + retry.FOLLOW_AGAIN))
 
 
 def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Finds out whether all of Canvas fails. Tasks that failed that way are put aside until one harmless call decides.
 
-While Canvas or the token fails, the whole connection is on hold, and no seat's attempt is counted.
+While Canvas or the token fails, the whole connection is on hold, and no seat's attempt is counted. Where Canvas can be
+read and takes no changes, it is on hold too, and one of the changes itself is the call that decides.
 """
 
 import logging
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.errors import CanvasError
+from ..ledger import due
 from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
@@ -20,14 +22,26 @@ from .tasks import Probe, Task
 
 log = logging.getLogger(__name__)
 
+NO_CHANGES = "takes_no_changes"
+
 
 class Outage:
-    """Whether one connection is on hold: `on_hold` means that all its calls wait."""
+    """Whether one connection is on hold, and for what `cause`."""
 
     def __init__(self, session: Session, connection: Connection, now: Callable[[], datetime]):
         self.session, self.connection_id, self.now = session, connection.id, now
-        self.on_hold = connection.hold_cause is not None
+        self.cause = connection.hold_cause
         self._suspects: list[Task] = []
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether all calls wait."""
+        return self.cause is not None and not self.takes_no_changes
+
+    @property
+    def takes_no_changes(self) -> bool:
+        """Whether Canvas may be read, and all changes wait but one."""
+        return self.cause == NO_CHANGES
 
     def suspect(self, task: Task) -> Probe | None:
         """Put the task aside until a probe decides. Returns the probe to send, None if one is in flight."""
@@ -44,7 +58,7 @@ class Outage:
         if error is not None:
             self.hold(failures.of_connection(error), error.said)
         elif self.on_hold:
-            self._let_go()
+            self.let_go()
         suspects, self._suspects = self._suspects, []
         return suspects
 
@@ -60,14 +74,22 @@ class Outage:
         connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
         connection.hold_tries += 1
         self.session.commit()
-        self.on_hold = True
+        self.cause = cause
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Nothing waits any more; commits."""
         begin_writing(self.session)
         connecting.lift_hold(self.session, self._connection(), self.now())
         self.session.commit()
-        self.on_hold = False
+        self.cause = None
         log.info("Canvas answers again; what waited is being sent.")
+
+    def end_undecided(self) -> None:
+        """No change could be sent, so nobody knows whether Canvas takes one: wait on if one may be sent later."""
+        if due.anything_put_off(self.session, self.connection_id):
+            self.hold(NO_CHANGES, self._connection().hold_detail or "")
+        else:
+            self.let_go()
 
     def _connection(self) -> Connection:
         return self.session.get_one(Connection, self.connection_id, populate_existing=True)

@@ -1,15 +1,22 @@
 """What a drain does beside seats: look-ups, looks, reads and updates, each a walk of its own, behind the people."""
 
+import logging
+import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from functools import partial
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from .. import retry
 from ..ledger import matches, reads, requests
 from ..office import previews
+from ..tables import locks
 from . import following, looks, lookups, previewing, reading
 from .tasks import SmallTask
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
 
@@ -26,22 +33,62 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
     )
 
 
-def due_tasks(
-    session: Session,
-    connection_id: int,
-    root_id: int,
-    now: Callable[[], datetime],
-    in_hand: Collection[Key],
-    room: int,
-) -> list[SmallTask]:
-    """At most so many of the tasks that are due, the most urgent first, without those about what is in hand."""
-    found: list[SmallTask] = []
-    for key, make in _in_order(session, connection_id, root_id, now):
-        if len(found) >= room:
-            break
-        if key not in in_hand:
-            found.append(make())
-    return found
+class SmallTasks:
+    """The small tasks of one drain: at most a quarter of the flight is theirs."""
+
+    def __init__(self, session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]):
+        self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
+        self._nothing_until = 0.0
+
+    def start(self, in_hand: Collection[Key], room: int) -> list[SmallTask]:
+        """At most so many of the tasks that are due, the most urgent first, without those about what is in hand."""
+        now = time.monotonic()
+        if room <= 0 or self._nothing_until > now:
+            return []
+        found: list[SmallTask] = []
+        for key, make in _in_order(self.session, self.connection_id, self.root_id, self.now):
+            if len(found) >= room:
+                break
+            if key not in in_hand:
+                found.append(make())
+        # As there is nothing to do, we don't ask the database at every turn.
+        self._nothing_until = 0.0 if found else now + retry.GROW_SECONDS / 10
+        return [task for task in found if self.step(task)]
+
+    def step(self, task: SmallTask) -> bool:
+        """Continue a small task. Returns whether it needs another call to Canvas.
+
+        It commits each step, so it never holds locks together with seats. An error ends only this task, unless the
+        database is away.
+        """
+        task.go_on()
+        try:
+            if task.error is not None:
+                raise task.error
+            self.session.commit()
+        except Exception as error:
+            in_the_way = locks.is_in_the_way(error)
+            if isinstance(error, OperationalError | InterfaceError) and not in_the_way:
+                raise
+            self.session.rollback()
+            if in_the_way:
+                log.warning("A look-up has to wait, since somebody has locked what it would change.")
+            else:
+                log.error("A look-up, or an update of a Canvas user, failed in an unforeseen way.", exc_info=error)
+            task.call = None
+            self._put_off(task)
+        return task.call is not None
+
+    def _put_off(self, task: SmallTask) -> None:
+        locks.wait_briefly(self.session)
+        try:
+            task.put_off(self.now())
+            self.session.commit()
+        except OperationalError as error:
+            self.session.rollback()
+            if not locks.is_in_the_way(error):
+                raise
+            self._nothing_until = time.monotonic() + retry.GROW_SECONDS
 
 
 def _in_order(

@@ -48,7 +48,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
         settling.make_due_again(session, settled)
     for task in tasks:
         if task.error is not None:
-            _store_failure(session, connection_id, task.work, task.error, now)
+            _store_failure(session, task.work, task.error, now)
 
 
 def _compare_with_newer(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
@@ -109,7 +109,7 @@ def store_told(
         reads.note_restored(session, connection_id, now)
 
 
-def _store_failure(session: Session, connection_id: int, work: Work, error: BaseException, now: datetime) -> None:
+def _store_failure(session: Session, work: Work, error: BaseException, now: datetime) -> None:
     if isinstance(error, Waits):
         settling.put_off(session, work, error.until)
         return
@@ -134,7 +134,7 @@ def _store_failure(session: Session, connection_id: int, work: Work, error: Base
         else:
             log.warning("%s: %s We try again at %s.", work, its.detail, at, extra=work.about)
     else:
-        settling.hold(session, connection_id, work, its.cause, its.scope, its.detail, now)
+        settling.hold(session, work, its.cause, its.scope, its.detail, now)
         log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail, extra=work.about)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             announce(session, [Change(work, "waiting", its.cause, its.scope)])

@@ -160,6 +160,8 @@ class SeatTask(Task):
     """A seat's walk."""
 
     work: Work = field(kw_only=True)
+    sends: dict[str, Any] | None = None
+    """The request that the call makes, by Request's columns, if it changes something in Canvas."""
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
 from ..ledger import rows
+from ..ledger.causes import permission_in
 from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..said import Said
@@ -107,7 +108,8 @@ def _post(context: Context, work: Work, at: str | int) -> Walk:
         raise Stuck("course_concluded", work.canvas_course_id, error.said) from None
     except PermissionMissing as error:
         yield from _stop_if_closed_to_students(context, work, error)
-        raise Stuck("permission_missing", "add_student_to_course", error.said) from None
+        scope = permission_in("add_student_to_course", work.canvas_course_id)
+        raise Stuck("permission_missing", scope, error.said) from None
 
 
 def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:

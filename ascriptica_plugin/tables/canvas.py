@@ -186,8 +186,9 @@ class Seat(Base):
 
     Whether the place is wanted is derived from the live claims, never stored. The seat is settled when
     `settled_version` equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at`
-    passed or NULL). `canvas_enrollment_id` points to the row that fulfills the wish. `was_in`: the wish was fulfilled
-    since it last changed. A settled seat that has a cause was changed by hand in Canvas, and an administrator left it.
+    passed or NULL). `in_bulk`: the wish came with many others, so whoever acts alone goes first.
+    `canvas_enrollment_id` points to the row that fulfills the wish. `was_in`: the wish was fulfilled since it last
+    changed. A settled seat that has a cause was changed by hand in Canvas, and an administrator left it.
     """
 
     __tablename__ = "ascriptica_seat"
@@ -202,9 +203,21 @@ class Seat(Base):
         Index(
             "ix_ascriptica_seat_unsettled",
             "connection_id",
+            "held",
+            "in_bulk",
             "due_at",
             sqlite_where=text("settled_version < version"),
             postgresql_where=text("settled_version < version"),
+        ),
+        Index(
+            "ix_ascriptica_seat_held",
+            "connection_id",
+            "cause",
+            "cause_scope",
+            "due_at",
+            "id",
+            sqlite_where=text("held AND settled_version < version"),
+            postgresql_where=text("held AND settled_version < version"),
         ),
         Index(
             "ix_ascriptica_seat_settled",
@@ -234,6 +247,7 @@ class Seat(Base):
     cause_scope: Mapped[str] = mapped_column(default="")
     cause_detail: Mapped[str | None] = mapped_column(SaidColumn)
     held: Mapped[bool] = mapped_column(default=False)
+    in_bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
     parked_at: Mapped[datetime | None]
 
     canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)

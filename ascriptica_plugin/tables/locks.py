@@ -6,7 +6,8 @@ Code that locks several kinds keeps to this order. The drain's lease (`ledger.le
 from collections.abc import Collection
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from .canvas import Seat, Settings
@@ -45,16 +46,43 @@ def lock_participants(session: Session, ids: Collection[int]) -> None:
     session.scalars(locked).all()
 
 
-def lock_seats(session: Session, which: ColumnElement[bool]) -> None:
-    """Lock the seats that match the condition, in the order of their ids."""
-    session.execute(select(Seat.id).where(which).order_by(Seat.id).with_for_update())
+def lock_seats(session: Session, which: ColumnElement[bool]) -> int:
+    """Lock the seats that match the condition, in the order of their ids. Returns how many."""
+    return len(session.execute(select(Seat.id).where(which).order_by(Seat.id).with_for_update()).all())
 
 
-def lock_seats_by_id(session: Session, ids: Collection[int]) -> None:
-    """The same for seats whose IDs are known: built once, since every unit of work of a drain runs it."""
-    session.execute(_BY_ID, {"seat_ids": list(ids)})
+def lock_seats_of(session: Session, participant_ids: Collection[int]) -> None:
+    """Lock all seats of these participants at once, for whoever changes them one after another in another order."""
+    lock_seats(session, Seat.participant_id.in_(participant_ids))
 
 
-_BY_ID = (
-    select(_seat.c.id).where(_seat.c.id.in_(bindparam("seat_ids", expanding=True))).order_by(_seat.c.id)
-).with_for_update()
+def lock_free_seats(session: Session, ids: Collection[int]) -> set[int]:
+    """Lock those of the seats that nobody else has locked. Returns the ids of the others: it waits for none.
+
+    The statements are built once, since every unit of work of a drain runs them.
+    """
+    locked = set(session.scalars(_FREE, {"seat_ids": list(ids)}))
+    left = [seat_id for seat_id in ids if seat_id not in locked]
+    return set(session.scalars(_THERE, {"seat_ids": left})) if left else set()
+
+
+_THERE = select(_seat.c.id).where(_seat.c.id.in_(bindparam("seat_ids", expanding=True)))
+_FREE = _THERE.order_by(_seat.c.id).with_for_update(skip_locked=True)
+
+
+def wait_briefly(session: Session) -> None:
+    """Let this transaction wait for somebody else's lock for a second at most, then fail: see `is_in_the_way`."""
+    if session.connection().dialect.name == "postgresql":
+        session.execute(_BRIEFLY)
+
+
+_BRIEFLY = text("SET LOCAL lock_timeout = '1s'")
+
+
+def is_in_the_way(error: BaseException) -> bool:
+    """Whether the database refused only because somebody else has locked the same: the unit may be repeated."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in IN_THE_WAY
+
+
+IN_THE_WAY = ("40001", "40P01", "55P03")
+"""PostgreSQL's codes for a transaction that came in the way of another, a deadlock, and a lock not had in time."""

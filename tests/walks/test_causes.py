@@ -37,6 +37,14 @@ def throttled(scene: Scene) -> None:
     scene.office.deliver(stop=lambda: bool(scene.canvas.read("calls")["calls"]))
 
 
+def no_changes(scene: Scene) -> None:
+    """Canvas can be read, and fails at whatever changes something."""
+    scene.faults("POST *", fault="status", status=503)
+    for number in range(retry.FAILED_CHANGES):
+        scene.office.register(scene.art, f"p{number}")
+    scene.register()
+
+
 def key_is_gone(scene: Scene) -> None:
     scene.register()
     scene.office.canvases.keys = MultiFernet([Fernet(Fernet.generate_key())])
@@ -174,6 +182,14 @@ CAUSES_OF_LIFE = [
         others=False,
     ),
     Life(
+        "takes_no_changes",
+        no_changes,
+        "There is nothing to do: people can still register",
+        "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
+        Scene.no_faults,
+        others=False,
+    ),
+    Life(
         "address_refused",
         after(lambda scene: scene.look_private(allowed=False)),
         "is inside a private network. The token is not sent there.",
@@ -208,7 +224,7 @@ CAUSES_OF_LIFE = [
     Life(
         "permission_missing",
         without("add_student_to_course"),
-        "the role of the token's owner needs the permission “Users - Students”, add.",
+        "the role of the token's owner needs the permission “Users - Students”, add, in Canvas course",
         OFFICE,
         lambda scene: scene.canvas.options(permissions=None),
         others=False,

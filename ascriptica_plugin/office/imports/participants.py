@@ -31,7 +31,9 @@ class Participants(Kind):
         emails = [row.cells["email"] for row in rows]
         self.found = people.by_email(self.session, emails)
         if not self.dry_run:
-            locks.lock_participants(self.session, [one.id for found in self.found.values() for one in found])
+            ids = [one.id for found in self.found.values() for one in found]
+            locks.lock_participants(self.session, ids)
+            locks.lock_seats_of(self.session, ids)
         self.leaving = people.being_erased(self.session, emails)
         brought = {row.cells["sis_user_id"] for row in rows if row.cells.get("sis_user_id")}
         self.with_sis_id = sis_ids.others_with(self.session, brought) if brought else {}

@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from ...tables import locks
 from ...tables.office import Participant
 from .. import courses, people, plan
 from ..places import NotPossible
@@ -24,10 +25,12 @@ class Registrations(Kind):
     def look_up(self, rows: list[Row]) -> None:
         self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
         self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
-        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import")
+        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import", in_bulk=True)
         # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
         participants = [one for found in self.people.values() for one in found]
+        if not self.dry_run:
+            locks.lock_seats_of(self.session, [one.id for one in participants])
         self.gave_back: set[Plan] = set()
         plan.look_up(self.session, [self.plans[course_id] for course_id in now_there], participants)
 

@@ -101,9 +101,11 @@ class _Run:
         done = self.done + len(rows)
         try:
             outcomes, report = self._take(rows, done, keep)
-        except (IntegrityError, Taken):
+        except (IntegrityError, OperationalError, Taken) as error:
             # Somebody made the same course on its page meanwhile, or brought the same SIS ID; this time it is found.
             self.session.rollback()
+            if isinstance(error, OperationalError) and not locks.is_in_the_way(error):
+                raise
             outcomes, report = self._take(rows, done, keep)
         self._remember([row for row, outcome in outcomes if not isinstance(outcome, NotPossible)])
         self.done, self.report = done, report

@@ -1,0 +1,131 @@
+"""The line of seats: whose turn it is when there is room in flight, so that nobody waits behind what can wait.
+
+First people who acted one by one, then canaries, then what came in bulk. One call at a time is about a person. A Canvas
+course may have all of the flight only while it answers; otherwise a quarter, so that others go on.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from ..ledger import due
+from ..ledger.due import Due
+from .changes import Changes
+from .tasks import SeatTask, Task
+
+BATCH = 200
+"""How many due seats are read ahead at once."""
+
+CANARIES = 2
+"""So many canaries at most go before what came in bulk."""
+
+LOOK_SECONDS = 0.1
+"""Newcomers are looked for this often, or more seldom where that takes long."""
+
+ASIDE_SECONDS = 0.25
+
+
+class Line:
+    """What is due on one connection, as it was when it was last read."""
+
+    def __init__(self, session: Session, connection_id: int, changes: Changes, now: Callable[[], datetime]):
+        self.session, self.connection_id, self.changes, self.now = session, connection_id, changes, now
+        self._people: deque[Due] = deque()
+        self._canaries: deque[Due] = deque()
+        self._bulk: deque[Due] = deque()
+        self._look_at = 0.0
+        self._answering: set[int] = set()
+        self._aside: dict[int, float] = {}
+
+    def heard_of(self, canvas_course_id: int, *, well: bool) -> None:
+        """Canvas answered about the course, or failed or refused: whether it may have all of the flight."""
+        (self._answering.add if well else self._answering.discard)(canvas_course_id)
+
+    def step_aside(self, seat_ids: Iterable[int]) -> None:
+        """Leave these seats alone for a moment, since somebody has locked them, or their course is being read."""
+        until = time.monotonic() + ASIDE_SECONDS
+        self._aside |= dict.fromkeys(seat_ids, until)
+
+    def next(
+        self, places: int, size: int, in_hand: Collection[Task], silent: Collection[Task], ended: Collection[Task]
+    ) -> list[int]:
+        """The seats that go next into so many free places of a flight of that size.
+
+        `in_hand` are the tasks under way; the `silent` ones among them have waited long for an answer. What came of
+        those that have `ended` is not stored yet.
+        """
+        if places <= 0:
+            return []
+        people, of_courses = people_of(in_hand), Counter(_courses_of(in_hand))
+        sick = set(_courses_of(silent))
+        ids = {task.work.seat_id for task in [*in_hand, *ended] if isinstance(task, SeatTask)}
+        room = _Room(self._answering - sick, of_courses, self.changes.resting(self.now()), size)
+        self._look(ids, room)
+        chosen = self._choose(places, people, room)
+        if len(chosen) < places and (not self._bulk or not chosen):
+            self._bulk = deque(self._read(True, BATCH, ids | set(chosen), room))
+            chosen += self._choose(places - len(chosen), people, room)
+        return chosen
+
+    def _look(self, ids: set[int], room: "_Room") -> None:
+        """Look for newcomers, and for canaries whose time has come."""
+        began_at = time.monotonic()
+        if began_at < self._look_at:
+            return
+        self._aside = {seat_id: until for seat_id, until in self._aside.items() if until > began_at}
+        self._people = deque(self._read(False, BATCH, ids, room))
+        found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, room.full())
+        self._canaries = deque(one for one in found if one.seat_id not in ids)
+        took = time.monotonic() - began_at
+        self._look_at = began_at + max(LOOK_SECONDS, 10 * took)
+
+    def _read(self, in_bulk: bool, limit: int, ids: set[int], room: "_Room") -> list[Due]:
+        where = (self.session, self.connection_id, self.now(), limit)
+        without = ids | self._aside.keys()
+        return due.due_now(*where, in_bulk=in_bulk, without=without, without_courses=room.full())
+
+    def _choose(self, places: int, people: set[int], room: "_Room") -> list[int]:
+        chosen: list[int] = []
+        for lane in (self._people, self._canaries, self._bulk):
+            kept: list[Due] = []
+            while lane and len(chosen) < places:
+                one = lane.popleft()
+                if one.participant_id in people or not room.takes(one.canvas_course_id):
+                    kept.append(one)
+                    continue
+                people.add(one.participant_id)
+                room.taken[one.canvas_course_id] += 1
+                chosen.append(one.seat_id)
+            lane.extendleft(reversed(kept))
+        return chosen
+
+
+class _Room:
+    """How much of the flight each Canvas course has, and may have."""
+
+    def __init__(self, answering: set[int], taken: Counter[int], resting: dict[int, bool], size: int):
+        self.answering, self.taken, self.resting, self.size = answering, taken, resting, size
+
+    def takes(self, canvas_course_id: int) -> bool:
+        return self.taken[canvas_course_id] < self._most(canvas_course_id)
+
+    def _most(self, canvas_course_id: int) -> int:
+        if canvas_course_id in self.resting:
+            return 0 if self.resting[canvas_course_id] else 1
+        return self.size if canvas_course_id in self.answering else max(1, self.size // 4)
+
+    def full(self) -> list[int]:
+        """The courses that have all that they may have."""
+        return [number for number in {*self.taken, *self.resting} if not self.takes(number)]
+
+
+def people_of(tasks: Collection[Task]) -> set[int]:
+    """The participants whom the seats' tasks are about."""
+    return {task.work.participant_id for task in tasks if isinstance(task, SeatTask)}
+
+
+def _courses_of(tasks: Collection[Task]) -> list[int]:
+    return [task.work.canvas_course_id for task in tasks if isinstance(task, SeatTask)]

@@ -1,0 +1,300 @@
+"""One run of a drain: a loop that makes the calls of what is due, stores the answers, and takes up what is next.
+
+`flight` makes the calls; this one thread owns the database session. Each turn of the loop handles the answers that
+arrived together: one unit of work stores what they said and takes up the next seats, and the calls start after its
+commit. So no transaction is open while Canvas works, and nothing that must survive a crash is only in memory.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.errors import CanvasDown, Throttled
+from ..canvas.shapes import Enrollment
+from ..ledger import due, lease, rows
+from ..tables.canvas import Connection, Settings, load_settings
+from ..tables.columns import begin_writing
+from . import failures, small_tasks
+from .clients import Canvases
+from .flight import Flight
+from .line import Line, people_of
+from .outage import NO_CHANGES, Outage
+from .tasks import Context, Probe, SeatTask, SmallTask, Task
+from .units import Units
+
+RELEASED = 500
+"""So many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
+
+log = logging.getLogger(__name__)
+
+
+class Run:
+    """One run over what is due on a connection, by the worker that has its lease, until nothing is left to do.
+
+    Afterwards `lost` says that another worker has taken over, `did_something` whether anything could be done.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        connection: Connection,
+        canvases: Canvases,
+        term: int,
+        stop: Callable[[], bool],
+        now: Callable[[], datetime],
+    ):
+        self.session = session
+        self.connection_id = connection.id
+        self.term = term
+        self.stop = stop
+        self.now = now
+        self.canvas = canvas = canvases.client(connection)
+        self.changes = canvases.changes[connection.id]
+        self.context = Context(
+            session, connection.id, connection.canvas_root_id, now, lambda: canvas.time() if canvas else None
+        )
+        self.context.go_by(settings)
+        self.context.restored_at = connection.restored_at
+        self.context.hides_emails = "read_email_addresses" in connection.missing_permissions.split(",")
+        self.outage = Outage(session, connection, now)
+        self.small = small_tasks.SmallTasks(session, connection.id, connection.canvas_root_id, now)
+        self.line = Line(session, connection.id, self.changes, now)
+        self.units = Units(self.context, self.line, term)
+        self.over = self.lost = self.did_something = False
+        self.renewed_at = time.monotonic()
+        self.ready: deque[Task] = deque()
+        self.to_release: list[tuple[str, str]] = []
+        """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
+
+    def run(self) -> None:
+        if self.canvas is None:
+            self.outage.hold("token_unreadable", "")
+            return
+        self.flight = Flight(self.canvas)
+        if self.outage.on_hold:
+            self.ready.append(Probe())
+        try:
+            self._loop()
+        except BaseException:
+            self.session.rollback()
+            raise
+        finally:
+            # We keep the lease while a call is in flight, unless we have to stop.
+            self.flight.end(wait=not self.stop())
+        if self.outage.takes_no_changes and not self.over:
+            self.outage.end_undecided()
+        self._note_that_it_worked()
+
+    def _loop(self) -> None:
+        stopping_since = None
+        while True:
+            self._keep_lease()
+            if self.stop() and stopping_since is None:
+                stopping_since, self.over = time.monotonic(), True
+            self._turn(self.flight.gather())
+            while self.ready and not self.over and self.flight.room > 0:
+                self.flight.carry(self.ready.popleft())
+                self.did_something = True
+            if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
+                return
+            if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:
+                return
+            if not self.flight.flying:
+                pause = 0.1 if self.units.late else 0.0
+                time.sleep(min(1.0, max(pause, self.flight.quiet_until - time.monotonic())))
+
+    def _keep_lease(self) -> None:
+        if self.over or time.monotonic() - self.renewed_at < retry.RENEW_SECONDS:
+            return
+        if not lease.renew_lease(self.session, self.connection_id, self.term, self.now()):
+            self._stand_back()
+        settings = load_settings(self.session)
+        self.session.refresh(settings)
+        if not settings.display_canvas or settings.connection_id != self.connection_id:
+            self.over = True
+        self.context.go_by(settings)
+        self.context.restored_at = self._connection().restored_at
+        self.session.commit()
+        self.renewed_at = time.monotonic()
+
+    def _stand_back(self) -> None:
+        log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
+        self.over = self.lost = True
+
+    # -- one turn -------------------------------------------------------------------------------------------------
+
+    def _turn(self, answered: list[Task]) -> None:
+        """Handle the answers, store what they said, and take up the next seats."""
+        enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
+        self.context.known.clear()
+        self.context.learned.clear()
+        self.context.known.update(rows.known(self.session, self.connection_id, enrolled))
+        heard = [*self.units.late_again(), *(task for one in answered for task in self._hear(one))]
+        self._start_small_tasks(heard)
+        self._release_some()
+        next_ids = self._next_ids(heard)
+        if not heard and not next_ids:
+            # End the transaction that the reading began.
+            self.session.commit()
+            return
+        being_read = {number for kind, number in self._in_hand(heard) if kind == "course"}
+        for task in self.units.write(heard, next_ids, being_read):
+            self._wrote(task)
+        if self.units.lost:
+            self._stand_back()
+
+    def _wrote(self, task: SeatTask) -> None:
+        """What the task's walk learned is stored: make its next call, or it has ended."""
+        work, self.did_something = task.work, True
+        task.sends = work.sends
+        if work.restored:
+            self.context.restored_at = self._connection().restored_at
+        work.forget_notes()
+        if task.call is not None:
+            self.ready.append(task)
+            return
+        self.line.heard_of(work.canvas_course_id, well=task.error is None)
+        if task.error is None and not self.units.lost:
+            log.info("%s: %s.", work, "enrolled" if work.wanted else "removed", extra=work.about)
+            if work.held and work.cause is not None:
+                self.to_release.append((work.cause, work.cause_scope))
+
+    def _release_some(self) -> None:
+        """The cause is gone that these seats are held for: make the next ones due, in a unit of work of their own."""
+        if not self.to_release or self.over:
+            self.to_release.clear()
+            return
+        self.session.commit()
+        begin_writing(self.session)
+        cause, scope = self.to_release[0]
+        if due.release_some(self.session, self.connection_id, cause, scope, RELEASED) < RELEASED:
+            del self.to_release[0]
+        self.session.commit()
+
+    # -- what goes out next ---------------------------------------------------------------------------------------
+
+    def _next_ids(self, heard: list[SeatTask]) -> list[int]:
+        """As many due seats as there will be room for in flight."""
+        in_hand = self._tasks(heard)
+        free = self.flight.room - len(self.ready) - sum(task.call is not None for task in heard)
+        if self.outage.takes_no_changes:
+            # One of the changes shows whether Canvas takes them again.
+            free = min(free, 1 - len(people_of(in_hand)))
+        if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in in_hand):
+            return []
+        return self.line.next(free, self.flight.size, in_hand, self.flight.silent, heard)
+
+    def _tasks(self, heard: list[SeatTask]) -> list[Task]:
+        """The tasks under way."""
+        return [*self.flight.flying, *self.ready, *self.units.late, *(task for task in heard if task.call is not None)]
+
+    def _in_hand(self, heard: list[SeatTask]) -> set[tuple[str, int]]:
+        """What the tasks under way are about."""
+        tasks = self._tasks(heard)
+        people = {("person", number) for number in people_of(tasks)}
+        return people | {task.key for task in tasks if isinstance(task, SmallTask)}
+
+    def _start_small_tasks(self, heard: list[SeatTask]) -> None:
+        """Start small tasks, behind the people who wait."""
+        tasks = [*self.flight.flying, *self.ready]
+        if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in tasks):
+            return
+        room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
+        self.ready.extend(self.small.start(self._in_hand(heard), room))
+        self._look_whether_restored()
+
+    def _small_step(self, task: SmallTask) -> None:
+        if self.small.step(task):
+            self.ready.append(task)
+        self.did_something = True
+        self._look_whether_restored()
+
+    def _look_whether_restored(self) -> None:
+        """A small task may have shown that Canvas came back from a backup, or been the last read after that."""
+        self.context.restored_at = self._connection().restored_at
+
+    # -- answers --------------------------------------------------------------------------------------------------
+
+    def _hear(self, task: Task) -> list[SeatTask]:
+        """Handle one answer. Returns the seats' tasks that it moved on: its own, or others that it decides about."""
+        if isinstance(task.error, Throttled):
+            if self.flight.slow_down(task.error.pause_seconds):
+                self._connection().throttled_at = self.now()
+            self.ready.appendleft(task)
+            return []
+        if isinstance(task, Probe):
+            return self._hear_probe(task.error)
+        if failures.may_be_all_of_canvas(task.error):
+            # Only this seat, or all of Canvas? One harmless call decides.
+            if isinstance(task, SeatTask) and not failures.leaves_doubt(task.error):
+                task.work.hear()
+            if self.over:
+                return self._put_back([task])
+            if asking := self.outage.suspect(task):
+                self.ready.appendleft(asking)
+            return []
+        if isinstance(task, SeatTask) and task.sends:
+            self._change_was_answered(task.sends["canvas_course_id"])
+        return self._go_on(task)
+
+    def _hear_probe(self, error: BaseException | None) -> list[SeatTask]:
+        """Handle the probe's answer, and so the tasks whose failure made us ask. Returns the same as `_hear`."""
+        suspects = self.outage.judge(error)
+        if self.outage.on_hold:
+            self.over = True
+            return self._put_back(suspects)
+        return [task for suspect in suspects for task in self._blame(suspect)]
+
+    def _put_back(self, tasks: list[Task]) -> list[SeatTask]:
+        """Leave these tasks until Canvas is back. Returns the seats' tasks, so that what they learned is stored."""
+        for task in tasks:
+            task.error = None
+        return [task for task in tasks if isinstance(task, SeatTask)]
+
+    def _blame(self, task: Task) -> list[SeatTask]:
+        """Canvas can be read, so a failure that looked like an outage is this task's own, or one of all changes."""
+        if not isinstance(task, SeatTask):
+            return self._go_on(task)
+        self.line.heard_of(task.work.canvas_course_id, well=False)
+        if task.sends and isinstance(task.error, CanvasDown):
+            where = task.sends["canvas_course_id"]
+            is_outage = self.changes.failed(task.work.participant_id, where, self.now())
+            if is_outage or self.outage.takes_no_changes:
+                self.outage.hold(NO_CHANGES, task.error.said)
+                self.over = True
+        task.call = None
+        return [task]
+
+    def _change_was_answered(self, canvas_course_id: int | None) -> None:
+        if self.outage.takes_no_changes:
+            self.outage.let_go()
+            self.changes.forget()
+            self.to_release.append(("no_answer", ""))
+        elif self.changes.answered(canvas_course_id):
+            self.to_release.append(("no_answer", ""))
+
+    def _go_on(self, task: Task) -> list[SeatTask]:
+        if isinstance(task, SmallTask):
+            self._small_step(task)
+            return []
+        task.go_on()
+        if isinstance(task.error, SQLAlchemyError):
+            self.units.must_be_about_one(task.error)
+        return [task] if isinstance(task, SeatTask) else []
+
+    def _note_that_it_worked(self) -> None:
+        if self.context.canvas_time() is None or self.over:
+            return
+        connection = self._connection()
+        connection.last_worked_at = self.now()
+        self.session.commit()
+
+    def _connection(self) -> Connection:
+        return self.session.get_one(Connection, self.connection_id, populate_existing=True)

@@ -1,0 +1,49 @@
+"""Begins the walks of seats whose turn has come."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from .. import retry
+from ..ledger import reads, requests, settling
+from ..ledger.work import Work, load
+from . import walks
+from .tasks import Context, SeatTask
+
+
+def start(context: Context, seat_ids: list[int], being_read: Collection[int]) -> tuple[list[SeatTask], list[int]]:
+    """Begin the walks of these seats, each of another person; some need no call. Never commits.
+
+    Returns them, and the seats that wait for the first read of their Canvas course, if that is `being_read` now.
+    """
+    works = load(context.session, seat_ids) if seat_ids else []
+    if not works:
+        return [], []
+    here = (context.session, context.connection_id)
+    out = requests.out_about(*here, works)
+    courses = {work.canvas_course_id for work in works if work.wanted}
+    unread = reads.unread(*here, courses, context.now()) & set(being_read)
+    started: list[SeatTask] = []
+    aside: list[int] = []
+    for work in works:
+        if work.wanted and work.canvas_course_id in unread:
+            aside.append(work.seat_id)
+        elif (until := _waits_until(context, work, out)) is not None:
+            settling.put_off(context.session, work, until)
+        else:
+            task = SeatTask(walks.agree(context, work), work=work)
+            task.go_on()
+            started.append(task)
+            if task.call is not None:
+                out |= dict.fromkeys(work.names, work.participant_id)
+    return started, aside
+
+
+def _waits_until(context: Context, work: Work, out: dict[int | str, int | None]) -> datetime | None:
+    """Until when nothing may be sent about the person, because something about them is out; None: it may."""
+    if work.request is not None and not work.may_send():
+        return work.request.until_at
+    # What came of a request is looked up first; it is no more repeated.
+    is_over = work.request is not None and work.request.until_at <= context.now()
+    if is_over or any(out.get(name, work.participant_id) != work.participant_id for name in work.names):
+        return context.now() + retry.PUT_OFF
+    return None

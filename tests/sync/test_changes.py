@@ -1,0 +1,113 @@
+"""An outage in which Canvas can be read and takes no changes, and a Canvas course that takes none."""
+
+from datetime import timedelta
+
+import pytest
+
+from ascriptica_plugin import retry
+
+from ..office_at_work import connection_of
+from ..practice_canvas import posts
+
+
+def well_again(canvas) -> None:
+    canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
+
+
+def no_changes(canvas, status: int = 503, where: str = "") -> None:
+    canvas.faults(
+        *(
+            {"match": f"{verb} /{where}", "times": None, "fault": "status", "status": status}
+            for verb in ("POST", "DELETE")
+        )
+    )
+
+
+def two_courses(office, people: int) -> None:
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    for number in range(people):
+        office.register(art if number % 2 else bio, f"p{number}")
+
+
+@pytest.mark.parametrize("people", [3, 12])
+def test_an_outage_in_which_canvas_can_be_read_parks_nobody(office, canvas, people):
+    two_courses(office, people)
+    no_changes(canvas)
+    for _ in range(30):
+        office.deliver()
+        office.later(minutes=1)
+    well_again(canvas)
+    office.settle()
+    assert office.status()["seats"]["enrolled"] == people, office.causes()
+    assert connection_of(office).hold_cause is None
+
+
+def test_five_in_a_row_are_an_outage_and_probed_as_one_by_a_change_of_somebody_else_each_minute(office, canvas):
+    two_courses(office, 12)
+    no_changes(canvas)
+    calls = office.deliver()
+    assert connection_of(office).hold_cause == "takes_no_changes"
+    # What was on its way when the fifth failed.
+    assert len(posts(calls)) <= retry.FAILED_CHANGES + retry.FLIGHT
+    tried = set()
+    for _ in range(4):
+        office.later(seconds=75)
+        assert len(posts(office.deliver())) == 1
+        tried |= {seat.id for seat in office.seats() if seat.due_at is not None and seat.due_at > office.now}
+    # Different people in turn.
+    assert len(tried) == 4
+    assert office.deliver() == []
+    well_again(canvas)
+    office.later(seconds=75)
+    office.deliver()
+    # What was never answered is looked up once Canvas can't carry it out any more.
+    office.later(minutes=3)
+    office.settle(rounds=3, minutes=1)
+    assert office.status()["seats"]["enrolled"] == 12, office.causes()
+
+
+def test_a_change_that_canvas_answers_in_between_makes_it_no_outage(office, canvas):
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
+    for number in range(4):
+        office.register(art, f"p{number}")
+        office.register(bio, f"w{number}")
+    office.deliver()
+    assert connection_of(office).hold_cause is None
+    assert len(canvas.who_is_in("bio")) == 4
+
+
+def test_one_course_that_takes_no_changes_waits_alone_and_is_tried_by_one_each_minute(office, canvas):
+    art = office.course("ART", "art", starts_at=office.now + timedelta(days=1))
+    for number in range(12):
+        office.register(art, f"p{number}")
+    no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
+    calls = posts(office.deliver())
+    of_art = f"POST /courses/{canvas.ids['course.art']}/enrollments"
+    assert calls.count(of_art) <= retry.FAILED_CHANGES + 1
+    assert connection_of(office).hold_cause is None
+    bio = office.course("BIO", "bio")
+    office.register(bio, "kim", sis_user_id="K-100")
+    assert f"POST /courses/{canvas.ids['course.bio']}/enrollments" in office.deliver()
+    office.later(seconds=61)
+    assert office.deliver().count(of_art) == 1
+    well_again(canvas)
+    office.later(seconds=61)
+    office.deliver()
+    office.later(minutes=3)
+    office.settle(rounds=3, minutes=1)
+    assert len(canvas.who_is_in("art")) == 12, office.causes()
+
+
+def test_removals_that_canvas_fails_at_are_changes_too(office, canvas):
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    for number in range(4):
+        office.register(art, f"p{number}")
+        office.register(bio, f"w{number}")
+    office.deliver()
+    for number in range(4):
+        office.withdraw(art, f"p{number}")
+        office.withdraw(bio, f"w{number}")
+    no_changes(canvas)
+    office.deliver()
+    assert connection_of(office).hold_cause == "takes_no_changes"

@@ -1,0 +1,128 @@
+"""Rows that somebody else has locked, and units of work that meet. On PostgreSQL: SQLite has one writer at a time."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports.file import read
+from ascriptica_plugin.sync import drain
+from ascriptica_plugin.tables.canvas import Match, Seat
+
+from ..office_at_work import many
+
+
+@pytest.fixture
+def kept_app(app_on_postgresql, postgresql):
+    return app_on_postgresql
+
+
+@pytest.fixture
+def engine(office):
+    return office.app.extensions["sqlalchemy"].engine
+
+
+def settled(engine) -> int:
+    with Session(engine) as session:
+        return session.scalar(select(func.count()).where(Seat.settled_version >= Seat.version))
+
+
+def draining(office, engine, rounds: int = 1) -> threading.Thread:
+    """A drain in a thread and session of its own."""
+
+    def act():
+        with office.app.app_context(), Session(engine) as session:
+            for _ in range(rounds):
+                drain.drain(session, office.canvases)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread
+
+
+def until(reached, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not reached() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert reached()
+
+
+def test_a_seat_that_somebody_has_locked_delays_that_one_alone(office, canvas, engine):
+    many(office, office.course("ART", "art"), 20)
+    with Session(engine) as psql:
+        locked = psql.scalars(select(Seat).order_by(Seat.id).limit(1).with_for_update()).one()
+        thread = draining(office, engine)
+        until(lambda: settled(engine) == 19)
+        thread.join(10)
+        assert not thread.is_alive()
+        assert locked.participant.email not in canvas.who_is_in("art")
+        psql.rollback()
+    office.deliver()
+    assert settled(engine) == 20
+
+
+def test_a_seat_that_is_locked_while_canvas_answers_is_stored_once_it_is_free(office, canvas, engine):
+    many(office, office.course("ART", "art"), 5)
+    canvas.options(latency_seconds=0.3)
+    with Session(engine) as psql:
+        thread = draining(office, engine)
+        until(lambda: canvas.read("calls")["total"] > 0)
+        number = psql.scalars(select(Seat.id).order_by(Seat.id).limit(1).with_for_update()).one()
+        until(lambda: settled(engine) == 4)
+        psql.rollback()
+        thread.join(10)
+    assert settled(engine) == 5
+    posts = [call for call in canvas.calls() if call.startswith("POST /courses/")]
+    assert len(posts) == 5, number
+
+
+def test_a_match_that_somebody_has_locked_delays_that_person_alone(office, canvas, engine):
+    many(office, office.course("ART", "art"), 12)
+    office.deliver()
+    office.session.execute(Match.__table__.update().values(doubted=True))
+    office.session.commit()
+    many(office, office.course("BIO", "bio"), 12)
+    with Session(engine) as psql:
+        psql.scalars(select(Match.participant_id).order_by(Match.participant_id).limit(1).with_for_update()).one()
+        thread = draining(office, engine)
+        until(lambda: settled(engine) >= 23, 20)
+        psql.rollback()
+        thread.join(20)
+    office.later(minutes=5)
+    office.settle(rounds=2)
+    assert settled(engine) == 24
+
+
+def test_imports_and_drains_never_stand_in_each_other_s_way(office, canvas, engine):
+    """Imports withdraw and register the same people, in orders of their own, while a drain is at them."""
+    courses = [office.course(code, name) for code, name in (("ART", "art"), ("BIO", "bio"))]
+    for course in courses:
+        many(office, course, 60)
+    errors: list[BaseException] = []
+
+    def importing(backwards: bool):
+        with office.app.app_context(), Session(engine) as session:
+            try:
+                for turn in range(6):
+                    status = "withdrawn" if turn % 2 == 0 else "registered"
+                    lines = [f"p{n}@example.org,{code},{status}" for n in range(60) for code in ("ART", "BIO")]
+                    lines = lines[::-1] if backwards else lines
+                    data = "\n".join(["email,course,status", *lines]).encode()
+                    run.run(session, "registrations", read("registrations", data).rows, lambda: office.now, "a@x")
+            except BaseException as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=importing, args=(backwards,)) for backwards in (False, True)]
+    drains = draining(office, engine, rounds=8)
+    for thread in threads:
+        thread.start()
+    for thread in [*threads, drains]:
+        thread.join()
+    assert errors == []
+    office.later(minutes=5)
+    office.settle(rounds=3)
+    assert settled(engine) == 120
+    assert len(canvas.who_is_in("art")) == len(canvas.who_is_in("bio")) == 60
