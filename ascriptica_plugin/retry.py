@@ -86,6 +86,9 @@ READ_FRESH = timedelta(days=1)
 """The enrollments of a Canvas course in use are read again when what we know is this old. So each is read in the last
 two days before a start, too."""
 
+GRADING = timedelta(days=14)
+"""For so long after a course's end its results are still asked for every day, since teachers are grading."""
+
 FIRST_READ = timedelta(seconds=10)
 """How long enrolling waits for the first read of a Canvas course."""
 

@@ -109,8 +109,30 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """A student's scores in a course, in percent; None where nothing is graded. `final` counts missing work as 0;
+    `override` is what a teacher set instead of it [lib/api/v1/user.rb]."""
+
+    current: float | None
+    final: float | None
+    override: float | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a student is in a course's modules; `completed_at` is None until all requirements are met, and again when
+    a teacher adds one [course_progress.rb]."""
+
+    user_id: int
+    requirements: int
+    met: int
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Enrollment:
-    """One row of Canvas. `user` is as far as the token may see it; its id is always there."""
+    """One row of Canvas. `user` is as far as the token may see it; its id is always there. `scores` is None where the
+    token may not see them."""
 
     id: int
     user_id: int
@@ -123,6 +145,7 @@ class Enrollment:
     last_activity_at: datetime | None = None
     """When they last did something in the course; None: never, as far as Canvas knows."""
     updated_at: datetime | None = None
+    scores: Scores | None = None
 
 
 def _reader(read: Callable[Concatenate[dict, P], T]) -> Callable[Concatenate[dict, P], T]:
@@ -167,6 +190,27 @@ def _time(value: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError
     return moment.astimezone(UTC)
+
+
+def _time_or_none(value: str | None) -> datetime | None:
+    return _time(value) if value else None
+
+
+def _percent(value: Any) -> float | None:
+    """A number, or None. Raises OverflowError if it is none that a page could show."""
+    if value is None:
+        return None
+    if not abs(number := float(value)) < 1e9:
+        raise OverflowError
+    return number
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError
+    if not 0 <= value < 2**31:
+        raise OverflowError
+    return value
 
 
 @_reader
@@ -243,6 +287,20 @@ def read_enrollment(row: dict) -> Enrollment:
         _text(row.get("enrollment_state")) or "",
         _time(row["created_at"]),
         _user({**(row.get("user") or {}), "id": user_id}),
-        _time(row["last_activity_at"]) if row.get("last_activity_at") else None,
-        _time(row["updated_at"]) if row.get("updated_at") else None,
+        _time_or_none(row.get("last_activity_at")),
+        _time_or_none(row.get("updated_at")),
+        _scores(row.get("grades") or {}),
     )
+
+
+def _scores(grades: dict) -> Scores | None:
+    if "final_score" not in grades:
+        return None
+    return Scores(*(_percent(grades.get(f"{kind}_score")) for kind in ("current", "final", "override")))
+
+
+@_reader
+def read_progress(row: dict) -> Progress:
+    its = row["progress"]
+    requirements, met = (_count(its[name]) for name in ("requirement_count", "requirement_completed_count"))
+    return Progress(_id(row["id"]), requirements, met, _time_or_none(its.get("completed_at")))

@@ -21,7 +21,7 @@ from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables
 from ..worker import rounds
 from ..worker.jobs import this_app
-from . import rechecking, self_check
+from . import fetching, rechecking, self_check
 
 
 class _Group(AppGroup):
@@ -42,7 +42,18 @@ class _Group(AppGroup):
 def make_group() -> AppGroup:
     """The `ascriptica` command group for one application."""
     group = _Group("ascriptica", help="Turn registrations into Canvas enrollments.")
-    for command in (upgrade, worker, import_file, status, recheck, check, worker_health, rotate_keys, practice_canvas):
+    for command in (
+        upgrade,
+        worker,
+        import_file,
+        status,
+        recheck,
+        fetch_results,
+        check,
+        worker_health,
+        rotate_keys,
+        practice_canvas,
+    ):
         group.add_command(command)
     return group
 
@@ -168,6 +179,24 @@ def recheck(context: click.Context, code: str | None, everything: bool) -> None:
     where = (database.session, database.engine, plugin.canvases)
     try:
         for line in rechecking.recheck(*where, code, everything=everything):
+            click.echo(line)
+    except (ValueError, TimeoutError) as reason:
+        click.echo(f"Error: {reason}", err=True)
+        context.exit(1)
+
+
+@click.command("fetch-results")
+@click.option("--course", "code", help="Only this course's results, whether or not it wants any.")
+@click.pass_context
+@with_appcontext
+def fetch_results(context: click.Context, code: str | None) -> None:
+    """Fetch completions and scores of the courses that want them; fetches by itself, with or without a worker.
+
+    Exit code 0: each was fetched, or Canvas said why not; 1: not in time, or nothing can be fetched.
+    """
+    database, plugin = current_app.extensions["sqlalchemy"], current_app.extensions["ascriptica"]
+    try:
+        for line in fetching.fetch_results(database.session, database.engine, plugin.canvases, code):
             click.echo(line)
     except (ValueError, TimeoutError) as reason:
         click.echo(f"Error: {reason}", err=True)

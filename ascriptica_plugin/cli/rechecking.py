@@ -1,59 +1,32 @@
 """flask ascriptica recheck: have Canvas courses read again, and wait until they were."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from .. import clock, retry, signals
+from .. import clock
 from ..ledger import reads
-from ..ledger.causes import CAUSES
-from ..sync import drain
 from ..sync.clients import Canvases
-from ..tables.canvas import Connection, CourseRead, load_settings
+from ..tables.canvas import Connection, CourseRead
 from ..tables.columns import begin_writing
 from ..tables.office import Association, Course
-
-LOOK_SECONDS = 0.5
-"""How often we look whether the courses were read."""
+from .waiting import Look, Waiting, connection_in_use, drain_until_over
 
 
-@dataclass
-class Recheck:
-    """The courses of one connection that were asked for at `since`, and those of them that are not read yet."""
+def _look(connection_id: int, since: datetime) -> Look:
+    def look(session: Session, waiting: set[int]) -> dict[int, str | None]:
+        here = (CourseRead.connection_id == connection_id, CourseRead.canvas_course_id.in_(waiting))
+        found: dict[int, str | None] = {}
+        for read in session.scalars(select(CourseRead).where(*here)):
+            if read.problem and read.tried_at is not None and read.tried_at >= since:
+                found[read.canvas_course_id] = read.problem
+            elif read.owed_at is None or read.owed_at > since:
+                found[read.canvas_course_id] = None
+        return found
 
-    engine: Engine
-    connection_id: int
-    since: datetime
-    waiting: set[int]
-    problems: dict[int, str] = field(default_factory=dict)
-    looked_at: float = 0.0
-    moved_at: float = field(default_factory=time.monotonic)
-
-    def is_over(self) -> bool:
-        """Whether all were read or failed, or nothing happened for `retry.RECHECK_SECONDS`. Asks now and then."""
-        if time.monotonic() - self.looked_at >= LOOK_SECONDS:
-            self._look()
-            self.looked_at = time.monotonic()
-        return not self.waiting or time.monotonic() - self.moved_at > retry.RECHECK_SECONDS
-
-    def _look(self) -> None:
-        # A session of its own: the drain's is in the middle of something.
-        with Session(self.engine) as session:
-            here = (CourseRead.connection_id == self.connection_id, CourseRead.canvas_course_id.in_(self.waiting))
-            found = session.scalars(select(CourseRead).where(*here)).all()
-        before = len(self.waiting)
-        for read in found:
-            if read.problem and read.tried_at is not None and read.tried_at >= self.since:
-                self.problems[read.canvas_course_id] = read.problem
-            elif read.owed_at is not None and read.owed_at <= self.since:
-                continue
-            self.waiting.discard(read.canvas_course_id)
-        if len(self.waiting) < before:
-            self.moved_at = time.monotonic()
+    return look
 
 
 def recheck(
@@ -64,10 +37,7 @@ def recheck(
     Reads by itself if no other worker drains, else waits for that one. Raises ValueError with a sentence if nothing can
     be read, and TimeoutError if not everything was.
     """
-    settings = load_settings(session)
-    connection = settings.connection
-    if connection is None or not settings.display_canvas:
-        raise ValueError("Canvas is switched off, or not connected yet.")
+    connection = connection_in_use(session)
     now = clock.database_clock(session)()
     begin_writing(session)
     waiting = _ask(session, connection, code, everything=everything, now=now)
@@ -75,19 +45,8 @@ def recheck(
         # Because a person asked, Canvas is tried at once.
         connection.hold_until_at = now
     session.commit()
-    asked, run = sorted(waiting), Recheck(engine, connection.id, now, waiting)
-    # As in the worker, the drain keeps one connection to the database.
-    with engine.connect() as kept, Session(kept) as own:
-        signals.listen(own)
-        while not run.is_over():
-            drain.drain(own, canvases, run.is_over)
-            session.refresh(connection)
-            hold = connection.hold_cause
-            session.commit()
-            if hold and not run.is_over():
-                raise TimeoutError(f"{CAUSES[hold].title}. What is left is read as soon as that is over.")
-            if not run.is_over():
-                time.sleep(LOOK_SECONDS)
+    asked, run = sorted(waiting), Waiting(engine, _look(connection.id, now), waiting)
+    drain_until_over(session, canvases, connection, run, "read")
     names = _names(session, connection.id)
     for canvas_course_id in asked:
         state = run.problems.get(canvas_course_id, "not read yet" if canvas_course_id in run.waiting else "read")

@@ -16,6 +16,7 @@ from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
+from ..tables.results import Result
 from . import activity, people, registrations, traces
 
 NOBODY = "Erased participant"
@@ -30,8 +31,28 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
     `sign_in` is what the site's sign-ins hold, None where it has none.
     """
     theirs = session.execute(
-        select(Course.code, Course.title, Registration.status, Registration.registered_at, Registration.withdrawn_at)
+        select(
+            Course.code,
+            Course.title,
+            Registration.status,
+            Registration.registered_at,
+            Registration.withdrawn_at,
+            Result.canvas_course_id,
+            Result.progress_at,
+            Result.requirements,
+            Result.requirements_met,
+            Result.completed_at,
+            Result.first_completed_at,
+            Result.scores_at,
+            Result.current_score,
+            Result.final_score,
+            Result.override_score,
+            Result.passed,
+            Result.passed_how,
+            Result.passed_at,
+        )
         .join(Registration, Registration.course_id == Course.id)
+        .outerjoin(Result, Result.registration_id == Registration.id)
         .where(Registration.participant_id == participant.id)
         .order_by(Registration.id)
     )
@@ -49,6 +70,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
             CanvasRow.seen_at,
             CanvasRow.granted.label("enrolled_by_us"),
             CanvasRow.kept.label("kept_by_the_office"),
+            CanvasRow.last_activity_at,
             (Seat.settled_version < Seat.version).label("still_to_be_done"),
             Seat.cause,
             Seat.changed_at,
@@ -222,6 +244,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
     matches.let_go(session, number)
     for statement in (
         delete(Match).where(Match.participant_id == number),
+        delete(Result).where(Result.registration_id.in_(select(Registration.id).where(mine))),
         update(Registration).where(mine).values(participant_id=nobody.id),
         update(LogEntry).where(themselves).values(who=SOMEBODY),
         update(LogEntry).where(about).values(participant_id=nobody.id, words=""),

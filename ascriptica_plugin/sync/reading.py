@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment
-from ..ledger import due, reads, rows, settling
+from ..ledger import due, last_activity, reads, rows, settling
 from ..ledger.rows import Told
 from ..said import Said
 from ..tables.canvas import CanvasRow, Seat
@@ -43,6 +43,7 @@ def read_walk(
             concluded = yield from looks.concluded_among(session, connection_id, found, concluded)
             told = [Told(row, asked_at=asked_at) for row in found]
             storing.store_told(session, connection_id, told, now(), concluded=concluded)
+            last_activity.note(session, connection_id, found, now())
             if link is None:
                 break
     except NotFound as error:

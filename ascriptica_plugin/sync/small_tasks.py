@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..ledger import matches, reads, requests
 from ..office import previews
+from ..office import results as office_results
 from ..tables import locks
-from . import following, looks, lookups, previewing, reading
+from . import following, looks, lookups, previewing, reading, results
 from .tasks import SmallTask
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
         or reads.to_read(session, connection_id, now, 1)
         or previews.to_read(session, connection_id)
         or following.to_follow(session, connection_id, now)
+        or office_results.to_fetch(session, connection_id, now, 1)
     )
 
 
@@ -125,6 +127,9 @@ def _in_order(
     for number in reads.to_read(*here, now(), reading.AT_ONCE):
         walk, put_off = partial(reading.read_walk, *here, root_id, number, now), partial(reading.put_off, *here, number)
         yield ("course", number), partial(_task, ("course", number), walk, put_off)
+    for number in office_results.to_fetch(*here, now(), results.AT_ONCE):
+        walk, put_off = partial(results.fetch_walk, *here, number, now), partial(results.put_off, session, number)
+        yield ("results", number), partial(_task, ("results", number), walk, put_off)
 
 
 def _task(key: Key, walk: Callable, put_off: Callable[[datetime], None]) -> SmallTask:

@@ -285,6 +285,9 @@ class CanvasRow(Base):
     granted: Mapped[bool] = mapped_column(default=False, server_default=false())
     kept: Mapped[bool] = mapped_column(default=False, server_default=false())
     seat_id: Mapped[int | None]
+    last_activity_at: Mapped[datetime | None]
+    """When its person was last in the course, as a list told at `activity_told_at`; None: never, or not told yet."""
+    activity_told_at: Mapped[datetime | None]
 
 
 class Request(Base):

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from .. import clock
-from ..office import allowances, places, registrations, waitlist
+from ..office import allowances, places, registrations, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
+from ..tables.results import CourseResults
 from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
 from .canvas_access import canvas_access
 from .forms.fields import Confirmation
@@ -58,6 +59,7 @@ def course(code: str) -> ResponseReturnValue:
         "ascriptica/course.html",
         course=found,
         registration=registration,
+        result=shown_results([registration]).get(registration.id) if registration else None,
         access=canvas_access([registration]).get(registration.id) if registration else None,
         position=waitlist.positions(session(), [registration]).get(registration.id) if registration else None,
         waiting=waitlist.waiting(session(), found),
@@ -125,8 +127,21 @@ def my_courses(person: Person) -> ResponseReturnValue:
         registrations=mine,
         access=canvas_access(mine),
         positions=waitlist.positions(session(), mine),
+        results=shown_results(mine),
         form=Confirmation(),
     )
+
+
+def shown_results(registrations: list[Registration]) -> dict[int, results.Known]:
+    """The results of these registrations that the office lets participants see."""
+    courses = {one.course_id for one in registrations}
+    shown = set(
+        session().scalars(
+            select(CourseResults.course_id).where(CourseResults.shown, CourseResults.course_id.in_(courses))
+        )
+    )
+    ids = [one.id for one in registrations if one.course_id in shown]
+    return results.of_registrations(session(), ids, clock.utc_now()) if ids else {}
 
 
 def _change(person: Person, code: str, change: Callable) -> ResponseReturnValue:

@@ -206,7 +206,12 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         looks.press("Sign in")
     looks.sees("Elsewhere")
     looks.go("/", "/courses/ART", "/tools/courses", "/tools/courses/ART", "/tools/courses/FULL", "/tools/courses/LATE")
-    looks.go("/tools/courses/ART/edit", "/tools/courses/ART/cancel", "/tools/canvas?standing=removed")
+    looks.go(
+        "/tools/courses/ART/edit",
+        "/tools/courses/ART/results",
+        "/tools/courses/ART/cancel",
+        "/tools/canvas?standing=removed",
+    )
     looks.go("/tools/participants?q=nobody", "/tools/participants/1", "/tools/participants/1/erase")
     ron = office.participant("ron@example.org").id
     looks.go(f"/tools/participants/{ron}", "/tools/courses/BIO")

@@ -12,14 +12,15 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import Headers
 
 from ... import clock
-from ...ledger import access
-from ...office import activity, people, places, registrations, waitlist
+from ...ledger import access, last_activity
+from ...office import activity, people, places, registrations, results, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry
 from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
+from ...tables.results import CourseResults
 from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
 from ..canvas_access import CanvasAccess, canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
@@ -59,6 +60,9 @@ COLUMNS = (
     "canvas_seen_at",
 )
 """`canvas_seen_at` is when Canvas last showed what `canvas_access` says."""
+
+OF_RESULTS = ("canvas_completed_at", "canvas_score", "canvas_score_kind", "passed", "canvas_last_activity_at")
+"""Further columns once the results were fetched; the score is in percent."""
 
 
 @blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
@@ -131,7 +135,7 @@ def _so_many(n: int) -> str:
 def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
     """Withdraw a participant, or take them off the waitlist."""
     found = course_or_404(code)
-    registration = _registration_or_404(found, registration_id)
+    registration = registration_or_404(found, registration_id)
     name = registration.participant.name
     try:
         if registration.status == "withdrawn":
@@ -143,7 +147,7 @@ def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
         flash(str(reason), "warning")
     else:
         flash(f"{name} is withdrawn from {found.title}.", "success")
-    return _back(found)
+    return back_to_the_roster(found)
 
 
 @blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
@@ -151,7 +155,7 @@ def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
 def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
     """Try one person's Canvas access again now."""
     found = course_or_404(code)
-    registration = _registration_or_404(found, registration_id)
+    registration = registration_or_404(found, registration_id)
     known = access.of_registrations(session(), [registration.id]).get(registration.id)
     release_and_report(
         Seat.id == (known.seat_id if known else 0),
@@ -159,7 +163,7 @@ def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
         participant_id=registration.participant_id,
         course_id=found.id,
     )
-    return _back(found)
+    return back_to_the_roster(found)
 
 
 @blueprint.post("/tools/courses/<code>/try-again")
@@ -168,7 +172,7 @@ def try_again_for_course(code: str) -> ResponseReturnValue:
     """Try the Canvas access of everybody who waits in the course again now."""
     found = course_or_404(code)
     release_and_report(Seat.id.in_(of_course(found.id)), course_id=found.id)
-    return _back(found)
+    return back_to_the_roster(found)
 
 
 @blueprint.post("/tools/courses/<code>/roster.csv")
@@ -186,7 +190,8 @@ def roster_csv(code: str) -> ResponseReturnValue:
 
 
 def _csv(course_id: int) -> Iterator[str]:
-    yield "\ufeff" + _row(COLUMNS)
+    with_results = _with_results(course_id)
+    yield "\ufeff" + _row(COLUMNS + (OF_RESULTS if with_results else ()))
     last = 0
     while True:
         chunk = list(
@@ -199,7 +204,8 @@ def _csv(course_id: int) -> Iterator[str]:
             )
         )
         words = canvas_access(chunk)
-        yield "".join(_row(_cells(one, words.get(one.id))) for one in chunk)
+        more = _of_results([one.id for one in chunk]) if with_results else {}
+        yield "".join(_row(_cells(one, words.get(one.id)) + more.get(one.id, ())) for one in chunk)
         if len(chunk) < A_CHUNK:
             return
         last = chunk[-1].id
@@ -218,6 +224,27 @@ def _cells(registration: Registration, its: CanvasAccess | None) -> tuple[str, .
         its.office if its else "",
         office_time(its.seen_at if its else None, pattern),
     )
+
+
+def _with_results(course_id: int) -> bool:
+    wishes = session().get(CourseResults, course_id)
+    return wishes is not None and (wishes.fetched_at is not None or wishes.completed or wishes.score)
+
+
+def _of_results(ids: list[int]) -> dict[int, tuple[str, ...]]:
+    """The cells of OF_RESULTS, by registration."""
+    known, pattern = results.of_registrations(session(), ids, clock.utc_now()), "%Y-%m-%d %H:%M"
+    active = last_activity.of_registrations(session(), settings().connection_id or 0, ids)
+    cells: dict[int, tuple[str, ...]] = {}
+    for number in ids:
+        its, at = known.get(number), office_time(active.get(number), pattern)
+        if its is None:
+            cells[number] = ("", "", "", "", at)
+            continue
+        score = "" if its.score is None else f"{its.score:g}"
+        passed = "" if its.passed is None else "yes" if its.passed else "no"
+        cells[number] = (office_time(its.completed_at, pattern), score, its.score_kind or "", passed, at)
+    return cells
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -247,12 +274,20 @@ def _page(
     status = status if status in STATUSES else None
     sort = "time" if request.args.get("sort") == "time" else "name"
     which = [Registration.course_id == course.id]
-    by_status = select(Registration.status, func.count()).group_by(Registration.status)
     if q:
         which.append(people.matching(q))
+    never_opened = last_activity.never_opened(settings().connection_id or 0)
+    unopened = session().scalar(
+        select(func.count()).select_from(Registration).join(Registration.participant).where(*which, never_opened)
+    )
+    opened = "never" if request.args.get("opened") == "never" else None
+    by_status = select(Registration.status, func.count()).group_by(Registration.status)
+    if q:
         by_status = by_status.join(Registration.participant)
     counts = dict.fromkeys(STATUSES, 0) | dict(session().execute(by_status.where(*which)).all())
-    if status:
+    if opened:
+        which.append(never_opened)
+    elif status:
         which.append(Registration.status == status)
     found = select(Registration.id).join(Registration.participant).where(*which)
     page = page_by_keys(session(), found, ORDERS[sort])
@@ -274,9 +309,13 @@ def _page(
         standing=standing_of(course, list(words.values())),
         connection_id=settings().connection_id,
         counts=counts,
-        total=counts[status] if status else sum(counts.values()),
+        total=unopened if opened else counts[status] if status else sum(counts.values()),
         status=status,
         sort=sort,
+        opened=opened,
+        unopened=unopened,
+        results=results.of_registrations(session(), ids, now) if _with_results(course.id) else None,
+        active=last_activity.of_registrations(session(), settings().connection_id or 0, ids),
         q=q,
         page=page,
         closed=places.why_closed(course, now, to_the_office=True),
@@ -288,16 +327,16 @@ def _page(
     )
 
 
-def _registration_or_404(course: Course, registration_id: int) -> Registration:
+def registration_or_404(course: Course, registration_id: int) -> Registration:
     found = session().get(Registration, registration_id)
     if found is None or found.course_id != course.id:
         abort(404)
     return found
 
 
-def _back(course: Course) -> ResponseReturnValue:
+def back_to_the_roster(course: Course) -> ResponseReturnValue:
     """Redirect to the page of the roster that the button was on."""
     where: dict[str, Any] = {
-        name: request.args[name] for name in ("q", "status", "sort", "page") if name in request.args
+        name: request.args[name] for name in ("q", "status", "sort", "opened", "page") if name in request.args
     }
     return redirect(url_for(".roster", code=course.code, **where))

@@ -1,0 +1,68 @@
+"""What `recheck` and `fetch-results` share: they write down what is to be done, and drain, or wait for who drains."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from .. import retry, signals
+from ..ledger.causes import CAUSES
+from ..sync import drain
+from ..sync.clients import Canvases
+from ..tables.canvas import Connection, load_settings
+
+LOOK_SECONDS = 0.5
+"""How often we look whether it was done."""
+
+Look = Callable[[Session, set[int]], dict[int, str | None]]
+"""Which of these are done by now, each with why it failed, or None."""
+
+
+@dataclass
+class Waiting:
+    """What was asked for and is not done yet, by numbers, and what failed."""
+
+    engine: Engine
+    look: Look
+    waiting: set[int]
+    problems: dict[int, str] = field(default_factory=dict)
+    looked_at: float = 0.0
+    moved_at: float = field(default_factory=time.monotonic)
+
+    def is_over(self) -> bool:
+        """Whether all was done or failed, or nothing happened for `retry.RECHECK_SECONDS`. Asks now and then."""
+        if time.monotonic() - self.looked_at >= LOOK_SECONDS:
+            # A session of its own: the drain's is in the middle of something.
+            with Session(self.engine) as session:
+                found = self.look(session, self.waiting)
+            self.problems |= {number: problem for number, problem in found.items() if problem is not None}
+            self.waiting -= found.keys()
+            self.moved_at = time.monotonic() if found else self.moved_at
+            self.looked_at = time.monotonic()
+        return not self.waiting or time.monotonic() - self.moved_at > retry.RECHECK_SECONDS
+
+
+def connection_in_use(session: Session) -> Connection:
+    """Raises ValueError with a sentence if Canvas can't be asked."""
+    settings = load_settings(session)
+    if settings.connection is None or not settings.display_canvas:
+        raise ValueError("Canvas is switched off, or not connected yet.")
+    return settings.connection
+
+
+def drain_until_over(session: Session, canvases: Canvases, connection: Connection, run: Waiting, left: str) -> None:
+    """Drain until it is over, or wait for whoever drains. Raises TimeoutError, with `left` in it, if Canvas is away."""
+    # As in the worker, the drain keeps one connection to the database.
+    with run.engine.connect() as kept, Session(kept) as own:
+        signals.listen(own)
+        while not run.is_over():
+            drain.drain(own, canvases, run.is_over)
+            session.refresh(connection)
+            hold = connection.hold_cause
+            session.commit()
+            if hold and not run.is_over():
+                raise TimeoutError(f"{CAUSES[hold].title}. What is left is {left} as soon as that is over.")
+            if not run.is_over():
+                time.sleep(LOOK_SECONDS)

@@ -1,0 +1,312 @@
+"""The results of a course: what Canvas says of completions and scores, and who has passed, which is ours to decide.
+
+A pass is given once: by the course's rule, or by hand. Only a hand takes it away, whatever Canvas says later. Never
+commits.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import retry, signals
+from ..canvas.shapes import Enrollment, Progress
+from ..ledger import claims, rows
+from ..said import Said
+from ..tables.canvas import Match
+from ..tables.columns import change, upsert_into
+from ..tables.office import Association, Course, Participant, Registration
+from ..tables.results import CourseResults, Result
+from . import activity
+
+PROBLEMS = {
+    "no_modules": (
+        "The Canvas course has no modules with requirements, so nobody can complete it. "
+        "Add requirements to its modules, or fetch the score only."
+    ),
+    "progress_refused": (
+        "The token's owner may not see how far people are. Give their role in Canvas “Grades - view all grades”."
+    ),
+    "scores_refused": ("The token's owner may not see scores. Give their role in Canvas “Grades - view all grades”."),
+    "people_gone": (
+        "Somebody registered here is no longer in the Canvas course. What Canvas said of them before is kept."
+    ),
+    "course_gone": "The Canvas course is not there any more. What Canvas said before is kept.",
+}
+"""What can be missing from a course's results. Said once for the course, not for each of its people."""
+
+
+THERE = (*rows.LIVE, "completed")
+"""The states of an enrollment whose score Canvas tells."""
+
+
+def wishes_of(session: Session, course_id: int) -> CourseResults:
+    """What of the course's results is fetched; a new row if nothing was said about them yet."""
+    found = session.get(CourseResults, course_id)
+    if found is None:
+        upsert = upsert_into(session, CourseResults).on_conflict_do_nothing()
+        session.execute(upsert, [{"course_id": course_id}])
+        found = session.get_one(CourseResults, course_id)
+    return found
+
+
+def owe(session: Session, course_id: int, now: datetime) -> None:
+    """Have the results fetched as soon as nothing more urgent is to be done."""
+    wishes = wishes_of(session, course_id)
+    wishes.owed_at, wishes.due_at = now, None
+    session.info[claims.RANG] = True
+
+
+def to_fetch(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
+    """Ids of the courses whose results are to be fetched now: those asked for, then those that are a day old.
+
+    A course is asked about once more when it ends, and daily for two weeks after that, while teachers are grading.
+    """
+    late = now + 2 * retry.LOOK_UP_AGAIN
+    time_has_come = or_(CourseResults.due_at.is_(None), CourseResults.due_at <= now, CourseResults.due_at > late)
+    still_on = or_(Course.ends_at.is_(None), Course.ends_at > now - retry.GRADING)
+    has_ended = and_(Course.ends_at <= now, CourseResults.fetched_at < Course.ends_at)
+    aged = or_(CourseResults.fetched_at.is_(None), CourseResults.fetched_at <= now - retry.READ_FRESH, has_ended)
+    wanted = and_(or_(CourseResults.completed, CourseResults.score), aged, still_on, Course.cancelled_at.is_(None))
+    found = (
+        select(CourseResults.course_id)
+        .join(Course, Course.id == CourseResults.course_id)
+        .join(Association, Association.course_id == Course.id)
+        .where(Association.connection_id == connection_id, Association.canvas_course_id.is_not(None))
+        .where(time_has_come, or_(CourseResults.owed_at.is_not(None), wanted))
+        .order_by(CourseResults.owed_at.nulls_last(), CourseResults.fetched_at.nulls_first(), CourseResults.course_id)
+    )
+    return list(session.scalars(found.limit(limit)))
+
+
+# -- what Canvas says -------------------------------------------------------------------------------------------------
+
+
+def store_progress(
+    session: Session, course_id: int, place: tuple[int, int], told: Iterable[Progress], now: datetime
+) -> None:
+    """Store how far people are. `place`: the connection and the Canvas course."""
+    by_user = {one.user_id: one for one in told}
+    values = []
+    for registration_id, user_id in _registered(session, course_id, place[0], by_user):
+        one = by_user[user_id]
+        completed = {"completed_at": one.completed_at, "first_completed_at": one.completed_at}
+        values.append(
+            _values(registration_id, place)
+            | completed
+            | {"progress_at": now, "requirements": one.requirements, "requirements_met": one.met}
+        )
+    first = func.coalesce(Result.first_completed_at, upsert_into(session, Result).excluded.first_completed_at)
+    _upsert(session, values, first_completed_at=first)
+
+
+def store_scores(
+    session: Session, course_id: int, place: tuple[int, int], told: Sequence[Enrollment], now: datetime
+) -> None:
+    """Store people's scores. Rows that are not live any more, and scores that nobody may see, change nothing."""
+    shown = [one for one in told if one.scores is not None and one.state in THERE]
+    by_user = {one.user_id: one.scores for one in shown}
+    values = []
+    for registration_id, user_id in _registered(session, course_id, place[0], by_user):
+        its = by_user[user_id]
+        if its is not None:
+            scores = {"current_score": its.current, "final_score": its.final, "override_score": its.override}
+            values.append(_values(registration_id, place) | scores | {"scores_at": now})
+    _upsert(session, values)
+
+
+def still_there(told: Iterable[Enrollment]) -> set[int]:
+    """The Canvas users who are in the course, or were until it ended."""
+    return {one.user_id for one in told if one.state in THERE}
+
+
+def anybody_gone(session: Session, course_id: int, connection_id: int, there: set[int]) -> bool:
+    """Whether Canvas said a score of somebody registered before who is not there any more."""
+    found = (
+        select(Match.canvas_user_id)
+        .join(Registration, Registration.participant_id == Match.participant_id)
+        .join(Result, Result.registration_id == Registration.id)
+        .where(Match.connection_id == connection_id, Registration.course_id == course_id)
+        .where(Registration.status == "registered", Result.scores_at.is_not(None))
+    )
+    return any(number not in there for number in session.scalars(found))
+
+
+def _values(registration_id: int, place: tuple[int, int]) -> dict[str, Any]:
+    return {"registration_id": registration_id, "connection_id": place[0], "canvas_course_id": place[1]}
+
+
+def _registered(session: Session, course_id: int, connection_id: int, users: Collection[int]) -> list[tuple[int, int]]:
+    """The course's registrations of these Canvas users, with the users' ids."""
+    found = (
+        select(Registration.id, Match.canvas_user_id)
+        .join(Match, and_(Match.participant_id == Registration.participant_id, Match.connection_id == connection_id))
+        .where(Registration.course_id == course_id, Registration.status == "registered")
+        .where(Match.canvas_user_id.in_(users))
+        .order_by(Registration.id)
+    )
+    return [(row[0], row[1]) for row in session.execute(found) if row[1] is not None] if users else []
+
+
+def _upsert(session: Session, values: list[dict[str, Any]], **better: ColumnElement) -> None:
+    if not values:
+        return
+    _announce(session, values)
+    upsert = upsert_into(session, Result)
+    fresh = {name: upsert.excluded[name] for name in values[0] if name != "registration_id"} | better
+    session.execute(upsert.on_conflict_do_update(index_elements=["registration_id"], set_=fresh), values)
+
+
+SAID_OF = ("completed_at", "current_score", "final_score", "override_score", "passed")
+"""What a host hears of when it changes."""
+
+
+def _announce(session: Session, values: list[dict[str, Any]]) -> None:
+    """Send a host what changes of these results, before it does."""
+    if not signals.is_awaited(signals.result_changed):
+        return
+    ids = [one["registration_id"] for one in values]
+    stored = select(Result).where(Result.registration_id.in_(ids)).execution_options(populate_existing=True)
+    before = {one.registration_id: one for one in session.scalars(stored)}
+    told = [name for name in SAID_OF if name in values[0]]
+    changed = {
+        one["registration_id"]
+        for one in values
+        if any(one[name] != getattr(before.get(one["registration_id"]), name, None) for name in told)
+    }
+    _tell(session, Registration.id.in_(changed))
+
+
+def _tell(session: Session, which: ColumnElement[bool]) -> None:
+    people = (
+        select(Registration.id, Participant.key, Participant.email, Course.code)
+        .join(Participant, Participant.id == Registration.participant_id)
+        .join(Course, Course.id == Registration.course_id)
+    )
+    for number, key, email, code in session.execute(people.where(which)):
+        what = {"key": key, "email": email, "course": code, "registration_id": number}
+        signals.later(session, signals.result_changed, **what)
+
+
+def done(
+    session: Session, course_id: int, since: datetime, owed_at: datetime | None, now: datetime, problems: list[str]
+) -> None:
+    """The results were fetched by a fetch that began at `since`; what was asked for later is still owed.
+
+    `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours.
+    """
+    wishes = session.get_one(CourseResults, course_id, populate_existing=True)
+    for problem in problems:
+        if problem not in wishes.problems:
+            activity.note(session, now, activity.US, "missed results", PROBLEMS[problem], course_id=course_id)
+    wishes.fetched_at, wishes.problems, wishes.problem, wishes.due_at = since, problems, None, None
+    if wishes.owed_at is not None and (wishes.owed_at <= since or wishes.owed_at == owed_at):
+        wishes.owed_at = None
+    session.flush()
+    decide(session, course_id, now)
+
+
+def tried(session: Session, course_id: int, now: datetime, problem: Said) -> None:
+    """The results could not be fetched; it is tried again later."""
+    values = {"problem": problem, "due_at": now + retry.LOOK_UP_AGAIN}
+    change(session, update(CourseResults).where(CourseResults.course_id == course_id).values(**values))
+
+
+# -- who has passed ---------------------------------------------------------------------------------------------------
+
+
+def decide(session: Session, course_id: int, now: datetime) -> None:
+    """Give a pass to everybody who meets the course's rule and about whom nothing is decided.
+
+    For a score it is the final one, or what a teacher set instead: in a running course the current one leaves out what
+    is still to come.
+    """
+    wishes = session.get(CourseResults, course_id)
+    if wishes is None or wishes.passes_by is None:
+        return
+    counts = func.coalesce(Result.override_score, Result.final_score)
+    rule = Result.completed_at.is_not(None) if wishes.passes_by == "completed" else counts >= wishes.passes_from
+    here = select(Registration.id).where(Registration.course_id == course_id)
+    undecided = (Result.registration_id.in_(here), Result.passed.is_(None))
+    if signals.is_awaited(signals.result_changed):
+        _tell(session, Registration.id.in_(select(Result.registration_id).where(*undecided, rule)))
+    passed = {"passed": True, "passed_how": wishes.passes_by, "passed_at": now}
+    change(session, update(Result).where(*undecided, rule).values(**passed))
+
+
+def decide_by_hand(session: Session, registration: Registration, passed: bool, now: datetime, by: str) -> None:
+    """The office says who has passed, whatever Canvas says."""
+    values = {"registration_id": registration.id, "passed": passed, "passed_how": "hand", "passed_at": now}
+    _upsert(session, [values])
+    what = "said passed" if passed else "said not passed"
+    person_id, course_id = registration.participant_id, registration.course_id
+    activity.note(session, now, by, what, participant_id=person_id, course_id=course_id)
+
+
+# -- what is known ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Known:
+    """One registration's result. `score` is in percent; `score_kind`: override, final, or current while it runs.
+
+    `undone`: it was completed, and Canvas says now that requirements are missing. `passed`: None is not decided.
+    """
+
+    registration_id: int
+    completed_at: datetime | None
+    requirements: int | None
+    requirements_met: int | None
+    undone: bool
+    score: float | None
+    score_kind: str | None
+    passed: bool | None
+    passed_how: str | None
+    passed_at: datetime | None
+    fetched_at: datetime | None
+
+
+def of_registrations(session: Session, ids: Collection[int], now: datetime) -> dict[int, Known]:
+    """What is known of these registrations, by their ids."""
+    found = session.execute(
+        select(Result, Course.ends_at, Association.concluded)
+        .join(Registration, Registration.id == Result.registration_id)
+        .join(Course, Course.id == Registration.course_id)
+        .outerjoin(Association, Association.course_id == Course.id)
+        .where(Result.registration_id.in_(ids))
+    )
+    return {its.registration_id: _known(its, _is_over(ends_at, concluded, now)) for its, ends_at, concluded in found}
+
+
+def results_of(session: Session, code: str, now: datetime) -> dict[int, Known]:
+    """What is known of everybody who is registered for the course with this code, by the registrations' ids."""
+    here = select(Registration.id).join(Course, Course.id == Registration.course_id)
+    ids = session.scalars(here.where(func.lower(Course.code) == code.lower(), Registration.status == "registered"))
+    return of_registrations(session, list(ids), now)
+
+
+def _is_over(ends_at: datetime | None, concluded: bool | None, now: datetime) -> bool:
+    return bool(concluded) or (ends_at is not None and ends_at <= now)
+
+
+def _known(its: Result, is_over: bool) -> Known:
+    score, kind = its.override_score, "override"
+    if score is None:
+        score, kind = (its.final_score, "final") if is_over else (its.current_score, "current")
+    times = [at for at in (its.progress_at, its.scores_at) if at is not None]
+    return Known(
+        its.registration_id,
+        its.completed_at,
+        its.requirements,
+        its.requirements_met,
+        its.completed_at is None and its.first_completed_at is not None,
+        score,
+        kind if score is not None else None,
+        its.passed,
+        its.passed_how,
+        its.passed_at,
+        max(times, default=None),
+    )

@@ -1,0 +1,96 @@
+"""/tools/courses/<code>/results: what of a course's results is fetched from Canvas, and who has passed."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+
+from ... import clock
+from ...office import activity, results
+from ...tables.columns import begin_writing
+from ...tables.office import Course, Registration
+from ...tables.results import CourseResults, Result
+from ..base import blueprint, for_administrators, person, session, settings
+from ..forms.results import ResultsForm
+from ..registering import course_or_404
+from .roster import back_to_the_roster, registration_or_404
+
+
+@blueprint.route("/tools/courses/<code>/results", methods=["GET", "POST"])
+@for_administrators
+def course_results(code: str) -> ResponseReturnValue:
+    """What is fetched, what counts as passed, and how the latest fetch went."""
+    found = course_or_404(code)
+    wishes = session().get(CourseResults, found.id) or CourseResults(problems=[])
+    form = ResultsForm(obj=wishes)
+    if request.method == "GET":
+        return _page(found, wishes, form)
+    if not form.validate():
+        return _page(found, wishes, form), 422
+    begin_writing(session())
+    wishes, now = results.wishes_of(session(), found.id), clock.utc_now()
+    wishes.completed, wishes.score, wishes.shown = form.completed.data, form.score.data, form.shown.data
+    wishes.passes_by = form.passes_by.data or None
+    wishes.passes_from = form.passes_from.data if wishes.passes_by == "score" else None
+    session().flush()
+    results.decide(session(), found.id, now)
+    activity.note(session(), now, person().email, "changed results", course_id=found.id)
+    session().commit()
+    flash("Saved.", "success")
+    return redirect(url_for(".course_results", code=found.code))
+
+
+@blueprint.post("/tools/courses/<code>/results/fetch")
+@for_administrators
+def fetch_results(code: str) -> ResponseReturnValue:
+    """Have the course's results fetched by the worker now."""
+    found = course_or_404(code)
+    if not _can_fetch(found):
+        flash(f"{found.title} has no Canvas course in the Canvas in use, so there is nothing to fetch.", "warning")
+    else:
+        now = clock.utc_now()
+        begin_writing(session())
+        results.owe(session(), found.id, now)
+        activity.note(session(), now, person().email, "asked for results", course_id=found.id)
+        session().commit()
+        flash("The results are being fetched from Canvas.", "success")
+    return redirect(url_for(".course_results", code=found.code))
+
+
+@blueprint.post("/tools/courses/<code>/results/<int:registration_id>")
+@for_administrators
+def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
+    """Say that somebody has passed, or has not: `passed` is yes or no."""
+    found = course_or_404(code)
+    registration = registration_or_404(found, registration_id)
+    passed = request.form.get("passed") == "yes"
+    name = registration.participant.name
+    begin_writing(session())
+    results.decide_by_hand(session(), registration, passed, clock.utc_now(), person().email)
+    session().commit()
+    flash(f"{name} {'has passed' if passed else 'has not passed'} {found.title}.", "success")
+    return back_to_the_roster(found)
+
+
+def _can_fetch(course: Course) -> bool:
+    association = course.association
+    here = association is not None and association.connection_id == settings().connection_id
+    return bool(settings().display_canvas and here and association and association.canvas_course_id)
+
+
+def _page(course: Course, wishes: CourseResults, form: ResultsForm) -> str:
+    registered = (Registration.course_id == course.id, Registration.status == "registered")
+    theirs = select(func.count()).join(Registration, Registration.id == Result.registration_id).where(*registered)
+    counts = (theirs.where(Result.passed.is_(True)), theirs.where(Result.completed_at.is_not(None)))
+    passed, completed = (session().scalar(one.select_from(Result)) or 0 for one in counts)
+    return render_template(
+        "ascriptica/results.html",
+        course=course,
+        wishes=wishes,
+        form=form,
+        registered=course.places_taken,
+        passed=passed,
+        completed=completed,
+        problems=[results.PROBLEMS[name] for name in wishes.problems if name in results.PROBLEMS],
+        can_fetch=_can_fetch(course),
+        fetching=wishes.owed_at is not None and wishes.due_at is None,
+    )

@@ -1,0 +1,204 @@
+"""Results come back from Canvas, and who has passed is ours to decide."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from ascriptica_plugin import signals
+from ascriptica_plugin.office import privacy, results
+from ascriptica_plugin.tables.office import Registration
+from ascriptica_plugin.tables.results import CourseResults, Result
+
+from ..office_at_work import logged
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def course(office, canvas):
+    """Kim and Lou are in ART, which has two requirements."""
+    made = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(made, who)
+    office.deliver()
+    modules(canvas, requirements=2)
+    return made
+
+
+def modules(canvas, **changes) -> None:
+    canvas._order(f"courses/{canvas.ids['course.art']}/modules", **changes)
+
+
+def row_of(canvas, who: str) -> int:
+    return next(row for login, _, row, _, _ in canvas.rows() if login == f"{who}@example.org")
+
+
+def work(canvas, who: str, **changes) -> None:
+    """What a person did in Canvas, or was given there."""
+    canvas._order(f"enrollments/{row_of(canvas, who)}", **changes)
+
+
+def want(office, course, **wishes) -> None:
+    its = results.wishes_of(office.session, course.id)
+    for name, value in wishes.items():
+        setattr(its, name, value)
+    office.session.commit()
+
+
+def fetch(office, course) -> list[str]:
+    results.owe(office.session, course.id, office.now)
+    office.session.commit()
+    calls = office.deliver()
+    office.session.expire_all()
+    return calls
+
+
+def of(office, course, who: str) -> results.Known:
+    number = office.participant(f"{who}@example.org").id
+    office.session.expire_all()
+    registration = office.session.scalars(select(Registration).where(Registration.participant_id == number)).one()
+    return results.of_registrations(office.session, [registration.id], office.now).get(registration.id)
+
+
+def test_nothing_is_fetched_until_the_office_wants_it(office, canvas, course):
+    office.later(days=2)
+    assert not [call for call in office.deliver() if "bulk_user_progress" in call]
+    want(office, course, completed=True)
+    assert [call for call in office.deliver() if "bulk_user_progress" in call] != []
+    assert office.deliver() == []
+    office.later(days=1)
+    assert [call for call in office.deliver() if "bulk_user_progress" in call] != []
+
+
+def test_completions_and_scores_are_kept_with_when_and_from_where(office, canvas, course):
+    modules(canvas, met={canvas.ids["user.kim"]: 2})
+    work(canvas, "kim", scores={"current": 95.0, "final": 40.0})
+    want(office, course, completed=True, score=True)
+    office.deliver()
+    kim, lou = of(office, course, "kim"), of(office, course, "lou")
+    assert (kim.requirements_met, kim.completed_at is not None, kim.score, kim.score_kind) == (2, True, 95.0, "current")
+    assert (lou.requirements_met, lou.completed_at, lou.score) == (0, None, None)
+    its = office.session.get(Result, kim.registration_id)
+    assert (its.canvas_course_id, its.progress_at, its.scores_at) == (canvas.ids["course.art"], office.now, office.now)
+
+
+def test_an_override_stands_for_the_final_score_and_the_final_one_counts_once_it_is_over(office, canvas, course):
+    work(canvas, "kim", scores={"current": 95.0, "final": 40.0, "override": 88.0})
+    work(canvas, "lou", scores={"current": 95.0, "final": 40.0})
+    course.ends_at = office.now + HOUR
+    want(office, course, score=True, passes_by="score", passes_from=60.0)
+    office.deliver()
+    assert (of(office, course, "kim").score, of(office, course, "kim").passed) == (88.0, True)
+    assert (of(office, course, "lou").score_kind, of(office, course, "lou").passed) == ("current", None)
+    # It is asked once more when the course ends.
+    office.later(hours=2)
+    assert office.deliver() != []
+    assert (of(office, course, "lou").score, of(office, course, "lou").score_kind) == (40.0, "final")
+
+
+def test_a_requirement_that_is_added_later_takes_no_pass_away_and_is_shown(office, canvas, course):
+    modules(canvas, met={canvas.ids["user.kim"]: 2})
+    want(office, course, completed=True, passes_by="completed")
+    office.deliver()
+    assert of(office, course, "kim").passed is True
+    modules(canvas, requirements=3)
+    fetch(office, course)
+    kim = of(office, course, "kim")
+    assert (kim.passed, kim.completed_at, kim.undone, kim.requirements) == (True, None, True, 3)
+
+
+def test_the_hand_that_decides_is_stronger_than_the_rule(office, canvas, course):
+    modules(canvas, met={canvas.ids["user.kim"]: 2})
+    want(office, course, completed=True, passes_by="completed")
+    office.deliver()
+    registration = office.session.get(Registration, of(office, course, "kim").registration_id)
+    results.decide_by_hand(office.session, registration, False, office.now, "boss@example.org")
+    office.session.commit()
+    fetch(office, course)
+    assert (of(office, course, "kim").passed, of(office, course, "kim").passed_how) == (False, "hand")
+    assert ("boss@example.org", "said not passed", "kim@example.org") in logged(office)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "permissions", "requirements", "problem"),
+    [
+        ({"completed": True}, None, 0, "no_modules"),
+        ({"completed": True, "score": True}, {"without": ["view_all_grades", "manage_grades"]}, 2, "progress_refused"),
+        ({"score": True}, {"without": ["view_all_grades", "manage_grades"]}, 2, "scores_refused"),
+    ],
+)
+def test_what_can_not_be_had_is_said_once_and_stops_nothing(
+    office, canvas, course, wishes, permissions, requirements, problem
+):
+    modules(canvas, requirements=requirements)
+    canvas.options(permissions=permissions)
+    want(office, course, **wishes)
+    office.deliver()
+    for _ in range(2):
+        office.later(days=1)
+        office.deliver()
+    office.session.expire_all()
+    its = office.session.get(CourseResults, course.id)
+    assert problem in its.problems
+    assert its.problem is None
+    assert [what for _, what, _ in logged(office)].count("missed results") == len(its.problems)
+    # Somebody who registers now is let in all the same.
+    office.register(course, "max")
+    office.deliver()
+    assert "max@example.org" in canvas.who_is_in("art")
+
+
+def test_what_canvas_said_of_somebody_who_is_gone_since_is_kept(office, canvas, course):
+    work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
+    want(office, course, score=True)
+    office.deliver()
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_of(canvas, 'kim')}", task="delete")
+    fetch(office, course)
+    assert of(office, course, "kim").score == 70.0
+    assert office.session.get(CourseResults, course.id).problems == ["people_gone"]
+
+
+def test_a_canvas_that_is_away_puts_it_off(office, canvas, course):
+    want(office, course, completed=True)
+    canvas.faults({"match": "GET *bulk_user_progress", "fault": "status", "status": 500})
+    office.deliver()
+    its = office.session.get(CourseResults, course.id)
+    office.session.refresh(its)
+    assert its.problem
+    assert its.fetched_at is None
+    office.later(minutes=16)
+    office.deliver()
+    office.session.refresh(its)
+    assert (its.problem, its.fetched_at) == (None, office.now)
+
+
+def test_erasing_somebody_takes_their_results_along_and_the_export_has_them(office, canvas, course):
+    work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
+    want(office, course, score=True)
+    office.deliver()
+    kim = office.participant("kim@example.org")
+    assert '"current_score": 70.0' in json.dumps(privacy.held_on(office.session, kim, None))
+    privacy.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=True)
+    office.session.commit()
+    office.settle()
+    assert [one.current_score for one in office.session.scalars(select(Result))] == [None]
+
+
+def test_a_host_hears_of_another_result(office, canvas, course):
+    heard = []
+
+    def hear(app, **what):
+        heard.append((what["email"], what["course"]))
+
+    signals.listen(office.session)
+    signals.result_changed.connect(hear)
+    try:
+        work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
+        want(office, course, score=True)
+        office.deliver()
+        fetch(office, course)
+    finally:
+        signals.result_changed.disconnect(hear)
+    assert heard == [("kim@example.org", "ART")]
