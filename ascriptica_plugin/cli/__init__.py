@@ -85,10 +85,11 @@ def worker() -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
 @click.option("--accept-columns", is_flag=True, help="Take the columns as they were offered.")
 @click.option("--rename", is_flag=True, help="Give people who are here under another name the file's.")
+@click.option("--yes", is_flag=True, help="Remove people also where they are many of a course's.")
 @click.pass_context
 @with_appcontext
 def import_file(
-    context: click.Context, kind: str, file: BinaryIO, dry_run: bool, accept_columns: bool, rename: bool
+    context: click.Context, kind: str, file: BinaryIO, dry_run: bool, accept_columns: bool, rename: bool, yes: bool
 ) -> None:
     """Import courses, participants or registrations from a CSV file in UTF-8.
 
@@ -97,7 +98,8 @@ def import_file(
     withdrawn. Where it has other names for these, the command says how it would read them, and does so with
     --accept-columns; further columns are ignored and named. A blank cell changes nothing. Rows that can't be imported
     are listed with line and reason; the others are imported. Exit code 0: all were imported; 1: some were not, or not
-    with their SIS ID; 2: the file can't be used.
+    with their SIS ID; 2: the file can't be used. Rows that would withdraw or move many of a course's people are
+    refused without --yes.
     """
     try:
         table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)
@@ -112,9 +114,20 @@ def import_file(
         if before // 1000 < done // 1000:
             click.echo(f"{done:,} of {len(table.rows):,} rows", err=True)
 
-    session, how = current_app.extensions["sqlalchemy"].session, {"dry_run": dry_run, "rename": rename}
+    session = current_app.extensions["sqlalchemy"].session
+    brake = None if yes else current_app.extensions["ascriptica"].brake
     isolation.begin_ours(session)
-    report = run.run(session, kind, table.rows, clock.utc_now, "the import command", progress=progress, **how)
+    report = run.run(
+        session,
+        kind,
+        table.rows,
+        clock.utc_now,
+        "the import command",
+        dry_run=dry_run,
+        rename=rename,
+        brake=brake,
+        progress=progress,
+    )
     for line, words in sorted([*report.refused, *report.remarks]):
         click.echo(f"line {line}: {words}")
     if table.header.ignored:

@@ -1,4 +1,4 @@
-"""The brake: one act that would remove many people has to be confirmed with their number."""
+"""The brake: one act that would remove many people of a course has to be confirmed with their number."""
 
 from typing import NamedTuple
 
@@ -10,5 +10,5 @@ class Brake(NamedTuple):
     percent: int
 
     def stops(self, removed: int, of: int) -> bool:
-        """Whether removing so many of a course's people has to be confirmed with their number."""
-        return removed > self.people or removed * 100 > self.percent * of
+        """Whether removing so many of a course's people has to be confirmed with their number; one person never has."""
+        return removed > 1 and (removed > self.people or removed * 100 > self.percent * of)

@@ -225,7 +225,9 @@ class Import(Base):
 
     `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
-    those. `rename`: the file's names replace those of people who are here.
+    those. `rename`: the file's names replace those of people who are here. `removes` are the courses that it would take
+    too many people out of: code, title, how many, of how many; nothing happens before somebody has decided about them.
+    `may_remove`: they are removed.
     """
 
     __tablename__ = "ascriptica_import"
@@ -251,6 +253,8 @@ class Import(Base):
     ignored: Mapped[list | None] = mapped_column(JSON)
     to_confirm: Mapped[bool] = mapped_column(default=False, server_default=false())
     rename: Mapped[bool] = mapped_column(default=False, server_default=false())
+    removes: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
+    may_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
     file: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -111,7 +111,9 @@ def count(app: Flask) -> float:
 def take_files_in(app: Flask) -> float:
     """Import uploaded files until each is done. It has a thread of its own, so that no seat waits for a long file."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
-    while not plugin.stopping.is_set() and run.go_on(session, clock.utc_now, plugin.stopping.is_set):
+    while not plugin.stopping.is_set() and run.go_on(
+        session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake
+    ):
         """The next one."""
     return retry.PAUSE_SECONDS
 

@@ -7,7 +7,16 @@ from ascriptica_plugin.office.brake import Brake
 
 @pytest.mark.parametrize(
     ("removed", "of", "stops"),
-    [(0, 0, False), (0, 40, False), (8, 40, False), (9, 40, True), (25, 200, False), (26, 200, True), (1, 1, True)],
+    [
+        (0, 0, False),
+        (0, 40, False),
+        (8, 40, False),
+        (9, 40, True),
+        (25, 200, False),
+        (26, 200, True),
+        (1, 1, False),
+        (2, 3, True),
+    ],
 )
 def test_more_than_a_fifth_or_more_than_25_people_are_not_removed_unasked(removed, of, stops):
     assert Brake(25, 20).stops(removed, of) is stops
@@ -15,4 +24,4 @@ def test_more_than_a_fifth_or_more_than_25_people_are_not_removed_unasked(remove
 
 def test_the_office_may_set_it_otherwise():
     assert not Brake(1000, 100).stops(1000, 1000)
-    assert Brake(0, 0).stops(1, 1000)
+    assert Brake(0, 0).stops(2, 1000)

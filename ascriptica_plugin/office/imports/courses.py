@@ -24,6 +24,7 @@ class Courses(Kind):
         course = self.found.get(row.cells["code"].lower())
         facts = _facts(row.cells, course)
         if place := self._place(row.cells, course):
+            self.brake(course, course is not None and course.places_taken > 0)
             facts["association"] = self._to_be_looked_up(*place)
         if course is None:
             self.saving.append((Course(), {"code": row.cells["code"], **facts}))
@@ -32,6 +33,20 @@ class Courses(Kind):
             return "unchanged"
         self.saving.append((course, facts))
         return "changed"
+
+    def moved(self, rows: list[Row]) -> list[Course]:
+        """The courses with people in them that the rows give another Canvas course or section."""
+        self.look_up(rows)
+        found: dict[int, Course] = {}
+        for row in rows:
+            course = self.found.get(row.cells["code"].lower())
+            try:
+                if course is not None and course.places_taken and self._place(row.cells, course):
+                    found[course.id] = course
+            except (NotPossible, ValueError):
+                # The row is refused for that.
+                continue
+        return list(found.values())
 
     def write(self) -> None:
         for course, facts in self.saving:

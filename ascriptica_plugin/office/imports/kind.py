@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ...tables.office import Participant
+from ...tables.office import Course, Participant
 from .. import people
 from ..places import NotPossible
 from .file import Row
@@ -23,7 +23,8 @@ class Kind(ABC):
 
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
     that contradict it. `rename`: whoever is here under another name gets the file's. `remarks` are lines of the batch
-    that were taken, but not all of them, each with a sentence that says what was left out.
+    that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses that
+    the file may take nobody out of, by their codes in small letters, each with the reason.
     """
 
     about: tuple[str, ...]
@@ -31,6 +32,7 @@ class Kind(ABC):
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False):
         self.session, self.clock, self.by, self.dry_run, self.rename = session, now, by, dry_run, rename
         self.seen: dict[tuple, Row] = {}
+        self.stopped: dict[str, str] = {}
         self.remarks: list[tuple[int, str]] = []
 
     def in_order(self, rows: list[Row]) -> list[Row]:
@@ -67,6 +69,11 @@ class Kind(ABC):
     def key(self, row: Row) -> tuple:
         """What the row is about, in one spelling."""
         return tuple(people.as_compared(row.cells.get(name, "")) for name in self.about)
+
+    def brake(self, course: Course | None, removes: bool) -> None:
+        """Raise NotPossible where taking somebody out of the course is stopped."""
+        if removes and course is not None and (reason := self.stopped.get(course.code.lower())):
+            raise NotPossible(reason)
 
     @abstractmethod
     def look_up(self, rows: list[Row]) -> None:

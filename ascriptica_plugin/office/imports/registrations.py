@@ -48,8 +48,10 @@ class Registrations(Kind):
         return self._withdraw(its, participant) if status == "withdrawn" else self._register(its, participant)
 
     def _withdraw(self, its: Plan, participant: Participant) -> str:
-        if its.status(participant) is None:
+        status = its.status(participant)
+        if status is None:
             return "unchanged"
+        self.brake(its.course, status == "registered")
         its.withdraw(participant)
         self.gave_back.add(its)
         return "changed"

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from ...tables import locks
 from ...tables.columns import begin_writing, change
 from ...tables.office import Import
+from ..brake import Brake
 from ..places import NotPossible
 from ..sis_ids import Taken
-from . import file
+from . import braking, file
 from .courses import Courses
 from .file import Row
 from .kind import Kind, Now
@@ -79,9 +80,23 @@ class _Run:
     `keep` is called in each batch's transaction with the number of rows done and the report that hold once it commits.
     """
 
-    def __init__(self, session: Session, kind: str, rows: list[Row], now: Now, by: str, dry_run: bool, rename: bool):
+    def __init__(
+        self,
+        session: Session,
+        kind: str,
+        rows: list[Row],
+        now: Now,
+        by: str,
+        dry_run: bool,
+        rename: bool,
+        brake: Brake | None,
+    ):
         self.session, self.dry_run = session, dry_run
         self.kind = KINDS[kind](session, now, by, dry_run, rename)
+        if brake is not None:
+            stopped = braking.stopped(session, kind, rows, brake, now)
+            self.kind.stopped = {one.code.lower(): f"{one} So nobody is removed." for one in stopped}
+            session.rollback()
         self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()
 
@@ -137,14 +152,16 @@ def run(
     *,
     dry_run: bool = False,
     rename: bool = False,
+    brake: Brake | None = None,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
 
-    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. `progress` is
-    called with the number of rows done before and after each batch.
+    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. Rows that would
+    take more people out of a course than the `brake` lets pass are refused. `progress` is called with the number of
+    rows done before and after each batch.
     """
-    through = _Run(session, kind, rows, now, by, dry_run, rename)
+    through = _Run(session, kind, rows, now, by, dry_run, rename, brake)
     while through.left:
         before = through.done
         through.batch()
@@ -166,10 +183,12 @@ def start(
     dry_run: bool,
     most_rows: int,
     rename: bool = False,
+    brake: Brake | None = None,
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
-    Where the file has other names for our columns, the import waits for `confirm`.
+    Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
+    `release`.
     """
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, dry_run=dry_run, rename=rename, refused=[])
     try:
@@ -178,6 +197,8 @@ def start(
         made.to_confirm, made.total, made.columns = True, 0, list(asked.header.columns)
     else:
         made.total, made.ignored = len(table.rows), table.header.ignored
+        made.removes = _removes(session, made, table.rows, brake, now)
+        made.to_confirm = made.removes is not None
     begin_writing(session)
     session.add(made)
     session.flush()
@@ -192,15 +213,40 @@ def offered(found: Import) -> file.Header:
         return asked.header
 
 
-def confirm(session: Session, found: Import, columns: list[str | None], most_rows: int) -> None:
+def _removes(session: Session, made: Import, rows: list[Row], brake: Brake | None, now: datetime) -> list | None:
+    """What the brake stops, as `Import.removes` keeps it. A dry run refuses those rows instead."""
+    if brake is None or made.dry_run:
+        return None
+    return [list(vars(one).values()) for one in braking.stopped(session, made.kind, rows, brake, lambda: now)] or None
+
+
+def release(session: Session, found: Import, *, remove: bool) -> None:
+    """Go on with an import that the brake stopped: `remove` the people, or refuse their rows. Never commits."""
+    begin_writing(session)
+    stopped = _its(found.id).where(Import.to_confirm, Import.removes.is_not(None))
+    change(session, stopped.values(to_confirm=False, may_remove=remove))
+
+
+def confirm(
+    session: Session,
+    found: Import,
+    columns: list[str | None],
+    most_rows: int,
+    brake: Brake | None = None,
+    now: datetime | None = None,
+) -> None:
     """Take the file's columns as a person says that they are. Raises file.Unusable. Never commits."""
     table = file.read(found.kind, found.file or b"", most_rows, columns)
-    values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows), "to_confirm": False}
+    removes = _removes(session, found, table.rows, brake, now or found.started_at)
+    values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows)}
+    values |= {"to_confirm": removes is not None, "removes": removes}
     begin_writing(session)
     change(session, _its(found.id).where(Import.to_confirm).values(**values))
 
 
-def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None) -> bool:
+def go_on(
+    session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None, *, brake: Brake | None = None
+) -> bool:
     """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
 
     Returns False where there is none.
@@ -210,7 +256,7 @@ def go_on(session: Session, now: Now, stop: Callable[[], bool], import_id: int |
         return False
     import_id = found.id
     try:
-        _go_on(session, found, now, stop)
+        _go_on(session, found, now, stop, brake)
     except _Overtaken:
         session.rollback()
     except (OperationalError, InterfaceError):
@@ -246,10 +292,11 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     return session.get(Import, found, populate_existing=True) if took else None
 
 
-def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool]) -> None:
+def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool], brake: Brake | None) -> None:
     import_id = found.id
     rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
-    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename)
+    brake = None if found.may_remove else brake
+    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename, brake)
     if found.dry_run:
         begin_writing(session)
         change(session, _its(import_id).values(done=0))

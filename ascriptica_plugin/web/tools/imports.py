@@ -13,7 +13,8 @@ from ...office import people
 from ...office.imports import file as csv_file
 from ...office.imports import header, run
 from ...tables.office import Import
-from ..base import blueprint, for_administrators, only_administrators, person, session
+from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
+from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm
 
 LARGEST = 5_000_000
@@ -61,6 +62,7 @@ def import_file() -> ResponseReturnValue:
             dry_run=form.dry_run.data,
             most_rows=MOST_ROWS,
             rename=form.rename.data,
+            brake=plugin().brake,
         )
     except header.Unusable as reason:
         form.file.errors = [str(reason)]
@@ -73,7 +75,7 @@ def import_file() -> ResponseReturnValue:
 def _go_on(import_id: int) -> ResponseReturnValue:
     """Work on the import for a moment, and show how far it is."""
     until = time.monotonic() + AT_ONCE_SECONDS
-    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id)
+    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, brake=plugin().brake)
     return redirect(url_for(".import_report", import_id=import_id))
 
 
@@ -92,7 +94,7 @@ def import_report(import_id: int) -> ResponseReturnValue:
     """The results of an import so far, or the question what its columns are."""
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     if found.to_confirm:
-        return _columns(found, found.columns or [])
+        return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
     return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
 
 
@@ -101,14 +103,38 @@ def import_report(import_id: int) -> ResponseReturnValue:
 def confirm_columns(import_id: int) -> ResponseReturnValue:
     """Take what somebody says that the columns of the file are, and import it."""
     found = session().get(Import, import_id) or abort(404)
-    if found.to_confirm:
+    if found.to_confirm and not found.removes:
         chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
         try:
-            run.confirm(session(), found, chosen, MOST_ROWS)
+            run.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now())
         except header.Unusable as reason:
             return _columns(found, chosen, str(reason))
         session().commit()
     return _go_on(import_id)
+
+
+@blueprint.post("/tools/import/<int:import_id>/removing")
+@for_administrators
+def confirm_removing(import_id: int) -> ResponseReturnValue:
+    """Take what somebody says about a file that would remove many people: they are removed, or stay."""
+    found, form = session().get(Import, import_id) or abort(404), NumberForm()
+    if not found.to_confirm or not found.removes:
+        return redirect(url_for(".import_report", import_id=import_id))
+    remove = "without" not in request.form
+    if remove and not form.is_right(_removed(found)):
+        return _brake(found, form)
+    run.release(session(), found, remove=remove)
+    session().commit()
+    return _go_on(import_id)
+
+
+def _removed(found: Import) -> int:
+    return sum(removed for _, _, removed, _ in found.removes or [])
+
+
+def _brake(found: Import, form: NumberForm) -> ResponseReturnValue:
+    page = render_template("ascriptica/import_brake.html", its=found, form=form, removed=_removed(found))
+    return page, 422 if form.number.errors else 200
 
 
 def _columns(found: Import, chosen: list[str | None], problem: str | None = None) -> ResponseReturnValue:

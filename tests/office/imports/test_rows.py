@@ -126,7 +126,7 @@ def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):
         "kim@example.org,ART,withdrawn\nbea@example.org,ART,withdrawn\n"
     )
     for options in (["--dry-run"], []):
-        code, output = command("registrations", data, *options)
+        code, output = command("registrations", data, "--yes", *options)
         assert code == 1
         assert counts(output) == (1, 2, 0, 1)
         assert "line 3: ART here is full." in output

@@ -135,7 +135,7 @@ def test_nothing_is_read_of_what_somebody_sends_who_may_not_open_the_page(app, c
     sent = Unread(bytes(20_000_000))
     answer = client.post("/tools/import", input_stream=sent, content_type="multipart/form-data; boundary=x")
     assert answer.status_code == (403 if who else 302)
-    assert who or answer.location == "/sign-in"
+    assert who or answer.location.partition("?")[0] == "/sign-in"
 
 
 OTHER_NAMES = "Vorname,Nachname,E-Mail,Telefon\nInes,Alt,ines@example.org,1\nJuri,Berg,juri@example.org,2\n"

@@ -1,0 +1,75 @@
+"""Which courses a file would take too many people out of, at once. Uses the tables and the rules; no Flask."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ...ledger import moves
+from ...tables.office import Course, Registration
+from .. import courses, people
+from ..brake import Brake
+from .courses import Courses
+from .file import Row
+from .kind import Now
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A file would remove so many `of` the people of this course."""
+
+    code: str
+    title: str
+    removed: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"The file would remove {self.removed:,} of {self.of:,} people of {self.title} ({self.code})."
+
+
+def stopped(session: Session, kind: str, rows: list[Row], brake: Brake, now: Now) -> list[Stopped]:
+    """The courses that the brake stops, by code. Only files of registrations and courses remove people."""
+    count = {"registrations": _withdrawn, "courses": _moved}.get(kind)
+    if count is None:
+        return []
+    found = count(session, [row for row in rows if not row.problem], now)
+    return [one for one in found if brake.stops(one.removed, one.of)]
+
+
+def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Stopped]:
+    emails: dict[str, set[str]] = {}
+    for row in rows:
+        if row.cells.get("status", "").lower() == "withdrawn":
+            emails.setdefault(row.cells["course"].lower(), set()).add(row.cells["email"])
+    found = []
+    for code, course in sorted(courses.by_code(session, list(emails), lock=False).items()):
+        removed = sum(_registered(session, course, part) for part in _parts(sorted(emails[code])))
+        found.append(Stopped(course.code, course.title, removed, course.places_taken))
+    return found
+
+
+def _parts(emails: list[str]) -> list[list[str]]:
+    return [emails[start : start + AT_ONCE] for start in range(0, len(emails), AT_ONCE)]
+
+
+def _registered(session: Session, course: Course, emails: list[str]) -> int:
+    """How many people with these emails are registered for the course."""
+    ids = [one.id for them in people.by_email(session, emails).values() for one in them]
+    its = (Registration.course_id == course.id, Registration.status == "registered")
+    counted = select(func.count()).select_from(Registration).where(*its, Registration.participant_id.in_(ids))
+    return session.scalar(counted) or 0
+
+
+def _moved(session: Session, rows: list[Row], now: Now) -> list[Stopped]:
+    kind = Courses(session, now, "", dry_run=True)
+    found = []
+    for start in range(0, len(rows), AT_ONCE):
+        for course in kind.moved(rows[start : start + AT_ONCE]):
+            association = course.association
+            if association is None or association.connection_id is None:
+                continue
+            removed = moves.leaving(session, association.connection_id, course.id, None).removed
+            found.append(Stopped(course.code, course.title, len(removed), course.places_taken))
+    return sorted(found, key=lambda one: one.code)

@@ -1,0 +1,105 @@
+"""A file that would remove many people of a course: the command refuses those rows, the page asks for their number."""
+
+import pytest
+
+from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.tables.office import Association, Import
+
+from ...office_at_work import many
+from ...pages import all_of, upload, words
+from .files import counts, statuses
+
+HEAD = "email,course,status\n"
+
+
+def withdrawing(n: int, code: str = "ART") -> str:
+    return HEAD + "".join(f"P{i}@example.org,{code},withdrawn\n" for i in range(n))
+
+
+def status_counts(app) -> dict[str, int]:
+    found = [status for _, _, status in statuses(app)]
+    return {status: found.count(status) for status in set(found)}
+
+
+@pytest.fixture
+def art(here):
+    """A course with ten people."""
+    course = here.course("ART")
+    many(here, course, 10)
+    return course
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_the_command_refuses_what_the_brake_stops_and_takes_the_rest(app, art, command, options, monkeypatch):
+    # Also where they are in several batches.
+    monkeypatch.setattr(run, "BATCH", 2)
+    data = withdrawing(3) + "p9@example.org,ART,registered\nnobody@example.org,ART,withdrawn\n"
+    code, output = command("registrations", data, *options)
+    assert code == 1
+    assert counts(output) == (0, 0, 1, 4)
+    assert output.count("The file would remove 3 of 10 people of ART here (ART). So nobody is removed.") == 3
+    assert status_counts(app) == {"registered": 10}
+
+
+def test_with_yes_or_below_the_brake_they_are_removed(app, art, command):
+    assert counts(command("registrations", withdrawing(2))[1]) == (0, 2, 0, 0)
+    assert counts(command("registrations", withdrawing(8), "--yes")[1]) == (0, 6, 2, 0)
+    assert status_counts(app) == {"registered": 2, "withdrawn": 8}
+
+
+def test_one_course_s_brake_stops_no_other_course(app, here, art, command):
+    many(here, here.course("BIO"), 10)
+    data = withdrawing(3) + withdrawing(1, "BIO").removeprefix(HEAD)
+    assert counts(command("registrations", data)[1]) == (0, 1, 0, 3)
+    assert ("p0@example.org", "BIO", "withdrawn") in statuses(app)
+
+
+def test_a_file_that_moves_a_course_s_people_is_stopped_too(office, app, canvas, command):
+    course = office.course("ART", "art")
+    many(office, course, 3)
+    office.deliver()
+    data = f"code,title,canvas_course\nART,Art anew,{canvas.ids['course.bio']}\n"
+    code, output = command("courses", data)
+    assert (code, counts(output)) == (1, (0, 0, 0, 1))
+    assert "would remove 3 of 3 people of ART here" in output
+    assert all_of(app, Association)[0].canvas_course_name == "art"
+    assert counts(command("courses", "code,title\nART,Art anew\n")[1]) == (0, 1, 0, 0)
+    assert counts(command("courses", data, "--yes")[1]) == (0, 1, 0, 0)
+    assert all_of(app, Association)[0].canvas_course == str(canvas.ids["course.bio"])
+
+
+def test_the_page_asks_for_the_number_and_then_does_it(app, art, admin):
+    page = upload(admin, "registrations", withdrawing(3))
+    assert "Remove 3 people?" in words(page)
+    assert "3 of 10 people from ART here" in words(page)
+    assert status_counts(app) == {"registered": 10}
+    [held] = all_of(app, Import)
+    where = f"/tools/import/{held.id}/removing"
+    wrong = admin.post(where, data={"number": "2"})
+    assert wrong.status_code == 422
+    assert "To confirm, type 3 here." in words(wrong)
+    assert status_counts(app) == {"registered": 10}
+    # No worker takes it up meanwhile.
+    assert not run.go_on(app.extensions["sqlalchemy"].session, lambda: held.started_at, lambda: False)
+    assert "Changed 3" in words(admin.post(where, data={"number": "3"}, follow_redirects=True))
+    assert status_counts(app) == {"registered": 7, "withdrawn": 3}
+
+
+def test_the_other_rows_go_in_without_them(app, art, admin):
+    upload(admin, "registrations", withdrawing(3) + "p9@example.org,ART,registered\n")
+    [held] = all_of(app, Import)
+    page = words(admin.post(f"/tools/import/{held.id}/removing", data={"without": "1"}, follow_redirects=True))
+    assert "So nobody is removed." in page
+    assert status_counts(app) == {"registered": 10}
+
+
+def test_a_file_with_other_columns_is_asked_about_after_them(app, art, admin):
+    data = withdrawing(3).replace("email,course,status", "E-Mail,course,status")
+    page = upload(admin, "registrations", data)
+    assert "Is this what the columns are?" in words(page)
+    [held] = all_of(app, Import)
+    columns = {"column-0": "email", "column-1": "course", "column-2": "status"}
+    page = admin.post(f"/tools/import/{held.id}/columns", data=columns, follow_redirects=True)
+    assert "Remove 3 people?" in words(page)
+    admin.post(f"/tools/import/{held.id}/removing", data={"number": "3"})
+    assert status_counts(app) == {"registered": 7, "withdrawn": 3}
