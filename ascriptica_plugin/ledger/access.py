@@ -33,8 +33,9 @@ class Access:
 
     `wanted`: some registration claims the seat. `is_sure`: nothing is open about who the participant is in Canvas.
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
-    `ending`: a request to end it is out. `still`: live enrollments of theirs in that Canvas course, looked up only for
-    a seat that nobody wants.
+    `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
+    sign in there with, `settled_at` when Canvas last agreed with the seat. `still`: live enrollments of theirs in that
+    Canvas course, looked up only for a seat that nobody wants.
     """
 
     registration_id: int
@@ -50,6 +51,9 @@ class Access:
     row: Row | None
     ending: bool
     canvas_user_id: int | None
+    matched_at: datetime | None = None
+    login: str | None = None
+    settled_at: datetime | None = None
     still: list[Row] = field(default_factory=list)
 
     @property
@@ -124,6 +128,9 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
             IS_SURE,
             IS_BEING_ENDED,
             Match.canvas_user_id,
+            Match.matched_at,
+            Match.canvas_login,
+            Seat.settled_at,
             CanvasRow.canvas_user_id,
             CanvasRow.state,
             CanvasRow.seen_at,
@@ -142,9 +149,9 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
 
 
 def _access(*columns: Any) -> Access:
-    *of_seat, is_sure, ending, user_id, whose, state, seen_at, course_id, kept = columns
+    *of_seat, is_sure, ending, user_id, matched_at, login, settled_at, whose, state, seen_at, course_id, kept = columns
     row = Row(state, seen_at, course_id, kept) if state is not None else None
-    access = Access(*(*of_seat, is_sure, row, ending, user_id))
+    access = Access(*(*of_seat, is_sure, row, ending, user_id, matched_at, login, settled_at))
     if access.wanted and whose not in (None, user_id):
         access.row = None
     return access

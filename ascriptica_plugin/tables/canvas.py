@@ -85,7 +85,7 @@ class Settings(Base):
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
     enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
-    enrollment, or what fits what the person did in the course.
+    enrollment, or what fits what the person did in the course. `contact_*` is how participants reach the office.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -102,6 +102,9 @@ class Settings(Base):
     by_invitation: Mapped[bool] = mapped_column(default=False, server_default=false())
     canvas_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
     on_withdrawal: Mapped[str] = mapped_column(String(20), default="delete", server_default="delete")
+    contact_text: Mapped[str] = mapped_column(default="", server_default="")
+    contact_email: Mapped[str] = mapped_column(String(320), default="", server_default="")
+    contact_phone: Mapped[str] = mapped_column(default="", server_default="")
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
 
     draft_url: Mapped[str | None] = mapped_column(String(300))

@@ -311,12 +311,14 @@ def for_every_page() -> dict:
     shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
     if g.get("ascriptica_bare"):
         shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
+        shown["contact"] = {}
         return {"ascriptica": shown}
     shown |= {
         "signed_in": signed_in(),
         "is_administrator": "tools" in plugin().pages and is_administrator(),
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
+        "contact": contact(),
     }
     return {"ascriptica": shown}
 
@@ -336,6 +338,11 @@ def settings() -> Settings:
     # A session forgets objects that nothing refers to, so the request keeps a reference. The session refreshes it.
     g.ascriptica_settings = session().get_one(Settings, 1)
     return g.ascriptica_settings
+
+
+def contact() -> dict[str, str]:
+    """How participants reach the office, as Course Settings say: text, email, phone; blank where nothing is said."""
+    return {name: getattr(settings(), f"contact_{name}") for name in ("text", "email", "phone")}
 
 
 @blueprint.before_request

@@ -14,7 +14,9 @@ from ..ledger.access import Access, Row
 from ..ledger.causes import CAUSES, OFFICE, SOON
 from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
+from . import tracker
 from .base import session, settings
+from .tracker import Step
 
 WITHDRAWN = "You have withdrawn."
 NOT_THERE = "This course is not in Canvas any more."
@@ -29,7 +31,8 @@ class CanvasAccess:
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
     to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself.
     `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
-    Canvas course, and says `link_says`. `waits_for` is what the office can do: answer, try again, or nothing.
+    Canvas course, and says `link_says`. `login` is what they sign in with there. `waits_for` is what the office can do:
+    answer, try again, or nothing. `steps` are those from the registration to the Canvas course, while registered.
     """
 
     text: str
@@ -41,7 +44,9 @@ class CanvasAccess:
     seen_at: datetime | None = None
     link: str | None = None
     link_says: str = "Open in Canvas"
+    login: str | None = None
     waits_for: str = ""
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.office_tone:
@@ -64,6 +69,10 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
             words[registration.id] = in_words(access, connection, association, is_registered)
         elif is_registered and association is not None:
             words[registration.id] = _not_looked_up(association, current.connection_id)
+        if is_registered and registration.id in words:
+            its = words[registration.id]
+            steps = tracker.steps(registration.registered_at, access, its.tone)
+            words[registration.id] = replace(its, steps=steps)
     return words
 
 
@@ -74,7 +83,8 @@ def in_words(
     waits_for = ""
     if access.standing in ("held", "parked"):
         waits_for = "answer" if access.cause in standing.ASKS else "try"
-    return replace(_in_words(access, connection, association, is_registered), waits_for=waits_for)
+    words = _in_words(access, connection, association, is_registered)
+    return replace(words, waits_for=waits_for, login=access.login if words.link and access.is_sure else None)
 
 
 def _in_words(

@@ -215,7 +215,13 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.go("/tools/participants?q=nobody", "/tools/participants/1", "/tools/participants/1/erase")
     ron = office.participant("ron@example.org").id
     looks.go(f"/tools/participants/{ron}", "/tools/courses/BIO")
-    looks.go("/tools/log", "/tools/log?q=nothing", "/tools/settings/course-settings", "/tools/canvas")
+    looks.go(
+        "/tools/log",
+        "/tools/log?q=nothing",
+        "/tools/settings/course-settings",
+        "/tools/settings/office",
+        "/tools/canvas",
+    )
     for words in ("None of them", "Let it stay", "Canvas said no.", "They are one person", "Put back", "Invited"):
         looks.sees(words)
 

@@ -1,0 +1,40 @@
+"""The way of one registration into Canvas, step by step, as the participant follows it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..ledger.access import Access
+
+
+@dataclass(frozen=True)
+class Step:
+    """`state`: done, now (it goes on, or waits for the participant), stuck (the office acts) or later.
+
+    `at` is when it was done, where that is known.
+    """
+
+    title: str
+    state: str
+    at: datetime | None = None
+
+
+def steps(registered_at: datetime, access: Access | None, tone: str) -> tuple[Step, ...]:
+    """Registered → Canvas account → place in the course → can enter.
+
+    `tone` is how it stands as a whole; see `CanvasAccess`.
+    """
+    known = access is not None and access.wanted and access.is_sure and access.canvas_user_id is not None
+    there = access.there if access is not None and access.wanted else None
+    is_in = tone == "settled"
+    reached = [
+        ("Registered", True, registered_at),
+        ("Canvas account", known or there is not None, access.matched_at if access else None),
+        ("Place in the course", there is not None, access.settled_at if access and access.is_settled else None),
+        ("You can enter", is_in, None),
+    ]
+    first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
+    here = "stuck" if tone == "stuck" else "now"
+    return tuple(
+        Step(title, "done", at) if number < first else Step(title, here if number == first else "later")
+        for number, (title, _, at) in enumerate(reached)
+    )
