@@ -190,7 +190,7 @@ class CanvasClient:
 
     def course(self, course_id: int | str) -> Course:
         """GET courses/:id, also `sis_course_id:X`; a deleted course is NotFound [courses_controller.rb]."""
-        return read_course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": "concluded"}))
+        return read_course(self._call("GET", f"courses/{_path_id(course_id)}", {"include[]": ["concluded", "term"]}))
 
     def search_courses(
         self, account_id: int, term: str, *, by_teacher: bool = False

@@ -70,6 +70,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Between which times a student may take part; None: no limit on that side [enrollment_state.rb]."""
+
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Course:
     """`workflow_state`: available (published), claimed or created (unpublished), completed [courses_controller.rb]."""
 
@@ -79,6 +87,8 @@ class Course:
     concluded: bool
     takes_no_students: bool = False
     """It is a blueprint course or a course template [lib/api/v1/course.rb]."""
+    window: Window = Window()
+    """Its own dates where it restricts enrollments to them, else its term's."""
 
     @property
     def published(self) -> bool:
@@ -103,9 +113,12 @@ class ListedCourse:
 
 @dataclass(frozen=True)
 class Section:
+    """`window`: its own dates where it restricts enrollments to them, else None, and the course's count."""
+
     id: int
     name: str
     course_id: int
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -253,7 +266,12 @@ def read_course(row: dict) -> Course:
         _text(row.get("workflow_state")) or "",
         bool(row.get("concluded")),
         bool(row.get("blueprint") or row.get("template")),
+        _window(row if row.get("restrict_enrollments_to_course_dates") else row.get("term") or {}),
     )
+
+
+def _window(row: dict) -> Window:
+    return Window(*(_time(row[name]) if row.get(name) else None for name in ("start_at", "end_at")))
 
 
 @_reader
@@ -272,7 +290,8 @@ def read_listed_course(row: dict) -> ListedCourse:
 
 @_reader
 def read_section(row: dict) -> Section:
-    return Section(_id(row["id"]), _text(row.get("name")) or "", _id(row["course_id"]))
+    window = _window(row) if row.get("restrict_enrollments_to_section_dates") else None
+    return Section(_id(row["id"]), _text(row.get("name")) or "", _id(row["course_id"]), window)
 
 
 @_reader

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """`heals_itself`: one of the seats held for it tries again now and then, and its success releases the rest.
+    """`short` is the title in three words. `by_office`: an administrator has to act. `heals_itself`: one of the seats
+    held for it tries again now and then, and its success releases the rest.
 
     `of_one`: it concerns one person at a time, though many people may have it. `asks`: trying again is pointless, as
     only a person's answer helps. `title` and `remedy` are for administrators (`{detail}` is Canvas's answer or our own
@@ -16,8 +17,10 @@ class Cause:
     """
 
     title: str
+    short: str
     remedy: str
     participant: str
+    by_office: bool = True
     heals_itself: bool = True
     of_one: bool = False
     asks: bool = False
@@ -29,91 +32,117 @@ OFFICE = "Your place is safe. The office has to sort something out in Canvas bef
 CAUSES: dict[str, Cause] = {
     "canvas_down": Cause(
         "Canvas is not answering",
+        "Canvas not answering",
         "{detail} There is nothing to do: people can still register, and everything that waits is sent when Canvas is "
         "back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
+        by_office=False,
     ),
     "takes_no_changes": Cause(
         "Canvas takes no changes at the moment",
+        "Canvas takes no changes",
         "It can be read, and answers no request to change something: {detail} There is nothing to do: people can still "
         "register, and everything that waits is sent when Canvas takes changes again.",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
+        by_office=False,
     ),
     "address_refused": Cause(
         "The Canvas address leads into a private network",
+        "Canvas address refused",
         "{detail} The token is not sent there. If Canvas has not moved, ask the person who manages its name in the "
         "DNS. Everything that waits is sent when the name leads to Canvas again.",
         OFFICE,
     ),
     "throttled": Cause(
         "Canvas asks us to slow down",
+        "Canvas is busy",
         "It is busy at the moment. There is nothing to do: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
+        by_office=False,
     ),
     "token_dead": Cause(
         "Canvas no longer accepts the token",
+        "token not accepted",
         "{detail} The token is our key to Canvas. Make a new one there and paste it into Course Settings, which "
         "explain how. Everything that waits is then sent.",
         OFFICE,
     ),
     "token_unreadable": Cause(
         "The saved token can't be read any more",
+        "token not readable",
         "This server's secret key has changed since it was saved. Paste the token into Course Settings again. "
         "Everything that waits is then sent.",
         OFFICE,
     ),
     "permission_missing": Cause(
         "The token's owner may not do this in Canvas",
+        "permission is missing",
         "In Canvas, under Admin → Permissions, the role of the token's owner needs the permission {scope}.",
         OFFICE,
     ),
     "root_id_wrong": Cause(
         "Canvas does not know the root account",
+        "root ID wrong",
         "Canvas has no account {scope} any more, or hides it from the token's owner. Check the Canvas root ID in "
         "Course Settings, and that the owner is an administrator there.",
         OFFICE,
     ),
     "course_missing": Cause(
         "The Canvas course does not exist",
+        "Canvas course gone",
         "It was deleted in Canvas, or the token's owner may not see it. Restore it there, or open our course and "
         "associate it with another one.",
         OFFICE,
     ),
     "section_missing": Cause(
         "The Canvas section does not exist",
+        "Canvas section gone",
         "It was deleted in Canvas. Open our course and choose another section.",
         OFFICE,
     ),
     "user_missing": Cause(
         "The Canvas user was deleted",
+        "Canvas user deleted",
         "Restore the user in Canvas, or correct the participant's email or SIS ID here, so that we find the right one.",
         OFFICE,
         of_one=True,
     ),
     "course_concluded": Cause(
         "The Canvas course is concluded",
+        "course is concluded",
         "Nobody can be enrolled in a concluded course. In the Canvas course's settings, move its end date or "
         "un-conclude it.",
         OFFICE,
     ),
     "course_unpublished": Cause(
         "Enrolled, but the Canvas course is not published",
+        "not published yet",
         "These people are in the Canvas course and can't enter it until somebody publishes it in Canvas.",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
     ),
+    "outside_dates": Cause(
+        "Enrolled, but the Canvas course's dates keep people out",
+        "outside its dates",
+        "These people are in the Canvas course and can't enter it when our course begins, or now. Change the dates in "
+        "Canvas: the section's where it restricts people to them, else the course's, else the term's.",
+        "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
+    ),
     "not_looked_up": Cause(
         "The Canvas course could not be found",
+        "course not found",
         "Canvas's answer is shown beside each course. Open the course and choose its Canvas course again.",
         SOON,
     ),
     "other_canvas": Cause(
         "Associated in the Canvas used before",
+        "in another Canvas",
         "Open each course and associate it again, so that its participants get into the Canvas in use.",
         OFFICE,
         heals_itself=False,
     ),
     "who_is_it": Cause(
         "Who is it in Canvas?",
+        "who is it?",
         "More than one Canvas user could be this person, or the one that we knew may be somebody else now. Choose who "
         "it is, or that it is none of them.",
         OFFICE,
@@ -122,6 +151,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "same_user": Cause(
         "Two participants lead to one Canvas user",
+        "shared Canvas user",
         "Canvas has one user for two participants of ours. Say whether they are one person, or whose user it is.",
         OFFICE,
         of_one=True,
@@ -129,6 +159,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "changed_in_canvas": Cause(
         "Changed by hand in Canvas",
+        "changed by hand",
         "Somebody changed this enrollment in Canvas after we had made it. We do not fight that: put it back as "
         "registered here, or leave it as it is in Canvas.",
         "Your place is safe. Your access was changed in Canvas itself; the office decides about it.",
@@ -138,17 +169,21 @@ CAUSES: dict[str, Cause] = {
     ),
     "canvas_restored": Cause(
         "Canvas came back from a backup",
+        "being checked again",
         "We are reading all Canvas courses again. Nobody is removed until that is done; it then goes on automatically.",
         "Your place is safe. We are checking everything with Canvas, and add you if you are missing.",
+        by_office=False,
     ),
     "course_closed_to_students": Cause(
         "The Canvas course can't have students",
+        "takes no students",
         "It is a blueprint course or a course template in Canvas, and those take no students. Open our course and "
         "associate it with another Canvas course.",
         OFFICE,
     ),
     "no_account": Cause(
         "Has no Canvas user",
+        "no Canvas user",
         "Course Settings don't let us create users. Create one in Canvas with this email as login, and we will find "
         "it; or let us create users.",
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
@@ -156,6 +191,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "found_there": Cause(
         "Was enrolled in Canvas before registering here",
+        "enrolled before us",
         "This enrollment was there before us, so a withdrawal does not remove it. Decide whether it stays.",
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
         heals_itself=False,
@@ -164,12 +200,15 @@ CAUSES: dict[str, Cause] = {
     ),
     "no_answer": Cause(
         "Canvas does not answer about these people",
+        "no answer yet",
         "Canvas works, and fails at this: {detail} There is nothing to do, we keep trying. If it stays, ask the people "
         "who run Canvas.",
         SOON,
         of_one=True,
+        by_office=False,
     ),
     "refused": Cause(
+        "Canvas refused",
         "Canvas refused",
         "Canvas's answer is shown beside each person. Correct what it names, then try again.",
         OFFICE,
@@ -178,10 +217,12 @@ CAUSES: dict[str, Cause] = {
     ),
     "our_fault": Cause(
         "Something unforeseen went wrong on our side",
+        "failed at ours",
         "There is nothing to do in Canvas. We keep trying. If it stays, tell the person who runs this server that the "
         "worker's log has the details.",
         SOON,
         of_one=True,
+        by_office=False,
     ),
 }
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
@@ -14,7 +16,7 @@ from .rows import LIVE
 ON_THE_WAY, INVITED, NO_CANVAS_COURSE = "on_the_way", "invited", "no_canvas_course"
 """What keeps somebody out, beside the causes: nothing but time, an invitation to accept, no Canvas course at all."""
 
-_CAN = "can_enter"
+CAN_ENTER = "can_enter"
 
 
 @dataclass
@@ -27,14 +29,43 @@ class Entering:
     kept_out: dict[str, int] = field(default_factory=dict)
 
 
-def of_courses(session: Session, connection: Connection, course_ids: Collection[int]) -> dict[int, Entering]:
+def of_courses(
+    session: Session, connection: Connection, course_ids: Collection[int], now: datetime
+) -> dict[int, Entering]:
     """How each course's people stand, by the course's id: one query for all. Everybody registered is counted once.
 
-    Only who was seen with an active enrollment, in a Canvas course that is published and not concluded, can enter.
+    Only who was seen with an active enrollment, in a Canvas course that is published, not concluded and within its
+    dates as far as we know them, can enter.
     """
     found = {course_id: Entering() for course_id in course_ids}
+    what = _what_keeps_out(connection, now).label("what")
     counted = session.execute(
-        select(Registration.course_id, _what_keeps_out(connection).label("what"), func.count().label("people"))
+        _registered(connection, Registration.course_id, what, func.count().label("people"))
+        .where(Registration.course_id.in_(course_ids))
+        .group_by(Registration.course_id, "what")
+        .order_by(func.count().desc(), "what")
+    )
+    for course_id, what, people in counted:
+        its = found[course_id]
+        its.registered += people
+        if what == CAN_ENTER:
+            its.can_enter = people
+        else:
+            its.kept_out[what] = people
+    return found
+
+
+def of_registrations(
+    session: Session, connection: Connection, registration_ids: Collection[int], now: datetime
+) -> dict[int, str]:
+    """What keeps each of those who are registered out, by the registration's id, or `CAN_ENTER`."""
+    found = _registered(connection, Registration.id, _what_keeps_out(connection, now))
+    return dict(session.execute(found.where(Registration.id.in_(registration_ids))).all())
+
+
+def _registered(connection: Connection, *columns: Any) -> Select:
+    return (
+        select(*columns)
         .select_from(Registration)
         .join(Participant, Participant.id == Registration.participant_id)
         .outerjoin(Association, Association.course_id == Registration.course_id)
@@ -42,18 +73,8 @@ def of_courses(session: Session, connection: Connection, course_ids: Collection[
         .outerjoin(Seat, and_(Seat.id == Claim.seat_id, Seat.connection_id == connection.id))
         .outerjoin(Match, IS_THEIRS)
         .outerjoin(CanvasRow, IS_POINTED_TO)
-        .where(Registration.course_id.in_(course_ids), Registration.status == "registered")
-        .group_by(Registration.course_id, "what")
-        .order_by(func.count().desc(), "what")
+        .where(Registration.status == "registered")
     )
-    for course_id, what, people in counted:
-        its = found[course_id]
-        its.registered += people
-        if what == _CAN:
-            its.can_enter = people
-        else:
-            its.kept_out[what] = people
-    return found
 
 
 _newer = aliased(Claim)
@@ -65,8 +86,8 @@ _IS_NEWEST = and_(
 """Joins the newest live claim: while people are moved, the older one stays until they are in."""
 
 
-def _what_keeps_out(connection: Connection) -> ColumnElement[str]:
-    """SQL for what keeps a registered person out, or `_CAN`; the same judgement as the pages' words for one person."""
+def _what_keeps_out(connection: Connection, now: datetime) -> ColumnElement[str]:
+    """SQL for what keeps a registered person out, or `CAN_ENTER`; judged as in the pages' words for one person."""
     is_seen = and_(CanvasRow.state.in_(LIVE), CanvasRow.canvas_user_id == Match.canvas_user_id, IS_SURE)
     before = CanvasRow.seen_at < connection.restored_at if connection.restored_at is not None else false()
     return case(
@@ -80,7 +101,8 @@ def _what_keeps_out(connection: Connection) -> ColumnElement[str]:
                 (CanvasRow.state != "active", INVITED),
                 (Association.concluded, "course_concluded"),
                 (not_(Association.published), "course_unpublished"),
-                else_=_CAN,
+                (or_(Association.opens_at > now, Association.closes_at <= now), "outside_dates"),
+                else_=CAN_ENTER,
             ),
         ),
         (or_(Seat.held, Seat.parked_at.is_not(None), Seat.cause == "changed_in_canvas"), Seat.cause),

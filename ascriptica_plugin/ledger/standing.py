@@ -71,7 +71,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         waiting = select(Seat.cause, func.count()).where(due.unsettled(connection.id), Seat.held, Seat.cause.in_(ASKS))
         asked = {cause: count for cause, count in session.execute(waiting.group_by(Seat.cause)) if cause}
         if state == "ok":
-            oldest = session.scalar(select(func.min(Seat.changed_at)).where(due.due(connection.id, now)))
+            oldest = _oldest(session, connection, now)
     seen = worker_seen_at(session, settings, heard_at)
     return {
         "seats": counts,
@@ -85,6 +85,17 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
         "waits_for": _waits_for(session, connection, oldest, now) if connection and state != "off" else None,
         "worker_seen_seconds": max(0.0, (now - seen).total_seconds()) if seen else None,
     }
+
+
+def what_delays(session: Session, settings: Settings, now: datetime) -> str | None:
+    """What delays all due seats, as `waits_for` of `status`; None also while Canvas is switched off."""
+    if settings.connection is None or not settings.display_canvas:
+        return None
+    return _waits_for(session, settings.connection, _oldest(session, settings.connection, now), now)
+
+
+def _oldest(session: Session, connection: Connection, now: datetime) -> datetime | None:
+    return session.scalar(select(func.min(Seat.changed_at)).where(due.due(connection.id, now)))
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -102,6 +113,12 @@ def worker_seen_at(session: Session, settings: Settings, heard_at: datetime | No
 def is_throttled(connection: Connection, now: datetime) -> bool:
     """Whether Canvas asked us lately to slow down, so that due seats take longer."""
     return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
+
+
+def is_slowed(session: Session, connection: Connection, now: datetime) -> bool:
+    """Whether something takes longer because Canvas asked us to slow down."""
+    on_the_way = select(Seat.id).where(due.unsettled(connection.id), ~Seat.held, Seat.parked_at.is_(None)).limit(1)
+    return is_throttled(connection, now) and session.scalar(on_the_way) is not None
 
 
 def _waits_for(session: Session, connection: Connection, oldest: datetime | None, now: datetime) -> str | None:

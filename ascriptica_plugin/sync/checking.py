@@ -19,7 +19,7 @@ from ..canvas.errors import (
     Throttled,
     TokenRefused,
 )
-from ..canvas.shapes import Account, User
+from ..canvas.shapes import Account, Course, Section, User
 from ..said import Said
 from ..tables.office import Association
 
@@ -150,12 +150,42 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
             said = Said("no_section", course=course.name, section=association.canvas_section)
             return Outcome("canvas_section", said)
     association.missing_permissions = ",".join(_missing_in(canvas, course.id))
-    association.canvas_course_id, association.canvas_course_name = course.id, course.name
+    association.canvas_course_id, association.trouble = course.id, None
     association.canvas_section_id = section.id if section else None
     association.canvas_section_name = section.name if section else ""
-    association.published, association.concluded = course.published, course.concluded
+    for name, value in _state(course, section).items():
+        setattr(association, name, value)
     association.looked_up_at, association.look_up_at, association.problem = now, None, None
     return Outcome()
+
+
+def state_of(canvas: CanvasClient, course_id: int, section_id: int | None) -> dict[str, Any]:
+    """How a Canvas course that was found before stands now, in one call or two: values of the association's columns.
+
+    Raises every CanvasError except NotFound.
+    """
+    try:
+        course = canvas.course(course_id)
+    except NotFound:
+        return {"trouble": "course_missing"}
+    if course.takes_no_students:
+        return {"trouble": "course_closed_to_students", **_state(course, None)}
+    try:
+        section = canvas.section(course_id, section_id) if section_id else None
+    except NotFound:
+        return {"trouble": "section_missing", **_state(course, None)}
+    return {"trouble": None, **_state(course, section)}
+
+
+def _state(course: Course, section: Section | None) -> dict[str, Any]:
+    window = section.window if section is not None and section.window is not None else course.window
+    return {
+        "canvas_course_name": course.name,
+        "published": course.published,
+        "concluded": course.concluded,
+        "opens_at": window.opens_at,
+        "closes_at": window.closes_at,
+    }
 
 
 def _missing_in(canvas: CanvasClient, course_id: int) -> list[str]:

@@ -5,19 +5,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.errors import CanvasError
-from ..canvas.shapes import Course as CanvasCourse
 from ..ledger import claims
 from ..office import courses
 from ..said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Association, Course
-from .checking import look_up
+from .checking import look_up, state_of
 from .tasks import Walk
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ AT_ONCE = 20
 def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
     """The courses whose association is due to be looked up: those not found yet, and those whose Canvas course may have
     been published, unpublished, concluded or renamed since."""
-    looked_up_at, shut = Association.looked_up_at, or_(not_(Association.published), Association.concluded)
+    looked_up_at, shut = Association.looked_up_at, _is_shut(now)
     aged = or_(looked_up_at <= now - retry.LOOK_UP_FRESH, and_(shut, looked_up_at <= now - retry.LOOK_UP_AGAIN))
     asked = or_(
         Association.look_up_at <= now,
@@ -52,9 +51,19 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
     )
 
 
+def _is_shut(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        not_(Association.published),
+        Association.concluded,
+        Association.trouble.is_not(None),
+        Association.opens_at > now,
+        Association.closes_at <= now,
+    )
+
+
 def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
     """Because a person asked: look up now the courses that were not found, or that take nobody. Returns how many."""
-    waiting = or_(Association.problem.is_not(None), not_(Association.published), Association.concluded)
+    waiting = or_(Association.problem.is_not(None), _is_shut(now))
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
     session.info[claims.RANG] = True
     return change(session, asked)
@@ -103,17 +112,21 @@ def put_off(session: Session, connection_id: int, course_id: int, now: datetime)
 
 
 def _refresh(session: Session, known: Association, now: Callable[[], datetime]) -> Walk:
-    """Get the current name and state of a Canvas course that was found before. Its id stays, even if the SIS ID that
-    was typed now belongs to another course: only a person moves people."""
-    course_id, connection_id, canvas_course_id = known.course_id, known.connection_id, cast(int, known.canvas_course_id)
+    """Get the current name, state and dates of a Canvas course that was found before. Its id stays, even if the SIS ID
+    that was typed now belongs to another course: only a person moves people."""
+    course_id, canvas_section_id = known.course_id, known.canvas_section_id
+    connection_id, canvas_course_id = cast(int, known.connection_id), cast(int, known.canvas_course_id)
     values: dict[str, Any] = {"look_up_at": None, "looked_up_at": now()}
     try:
-        course: CanvasCourse = yield lambda canvas: canvas.course(canvas_course_id)
+        values |= yield lambda canvas: state_of(canvas, canvas_course_id, canvas_section_id)
     except Exception as error:
         if not isinstance(error, CanvasError):
             log.exception("Refreshing Canvas course %s failed in an unforeseen way.", canvas_course_id)
         values = {"look_up_at": now() + retry.LOOK_UP_AGAIN}
-    else:
-        values |= {"canvas_course_name": course.name, "published": course.published, "concluded": course.concluded}
+    keep(session, course_id, connection_id, canvas_course_id, values)
+
+
+def keep(session: Session, course_id: int, connection_id: int, canvas_course_id: int, values: dict[str, Any]) -> None:
+    """Store how a Canvas course stands, unless the course has another one by now."""
     same = (Association.connection_id == connection_id, Association.canvas_course_id == canvas_course_id)
     change(session, update(Association).where(Association.course_id == course_id, *same).values(**values))

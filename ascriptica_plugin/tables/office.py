@@ -140,8 +140,10 @@ class Association(Base):
     """The Canvas course, and perhaps section, of one of our courses: as typed and, once looked up, as Canvas has them.
 
     `connection_id` None: typed before there was a connection; the first connection gets it. `canvas_course_id` None:
-    not looked up yet. `problem` says why a look-up failed. `missing_permissions` are what the
-    token's owner may not do in this course, by Canvas's names, separated by commas.
+    not looked up yet. `problem` says why a look-up failed. `trouble` is the cause for which the Canvas course,
+    once found, takes nobody any more. It lets people in from `opens_at` and before `closes_at`; None: no
+    limit. `missing_permissions` are what the token's owner may not do in this course, by Canvas's names, separated by
+    commas.
     """
 
     __tablename__ = "ascriptica_association"
@@ -156,12 +158,20 @@ class Association(Base):
     canvas_section_name: Mapped[str] = mapped_column(default="")
     published: Mapped[bool] = mapped_column(default=True)
     concluded: Mapped[bool] = mapped_column(default=False)
+    trouble: Mapped[str | None] = mapped_column(String(40))
+    opens_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
     looked_up_at: Mapped[datetime | None]
     look_up_at: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(SaidColumn)
     missing_permissions: Mapped[str] = mapped_column(default="", server_default="")
 
     course: Mapped[Course] = relationship(back_populates="association")
+
+    def is_shut(self, now: datetime) -> bool:
+        """Whether the dates of the Canvas course keep people out, as far as we know them."""
+        too_early = self.opens_at is not None and self.opens_at > now
+        return too_early or (self.closes_at is not None and self.closes_at <= now)
 
 
 class Registration(Base):

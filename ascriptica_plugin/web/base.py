@@ -6,7 +6,7 @@ All of it is our blueprint's: nothing here runs in a request for a page of the h
 import functools
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from .. import clock
+from ..ledger import waiting
 from ..office.people import Person
 from ..tables import isolation
 from ..tables.canvas import Settings
@@ -300,6 +301,19 @@ def seen_time(value: datetime) -> str:
     return office_time(value, "%d %b, %H:%M" if this_year else "%d %b %Y, %H:%M")
 
 
+@blueprint.app_template_filter("ascriptica_starts")
+def starts(value: datetime, now: datetime) -> str:
+    """When a course starts or started: "starts in 2 hours", with a number below two of the next unit."""
+    left = abs(value - now)
+    number, unit = left // timedelta(minutes=1), "minute"
+    if left >= timedelta(days=2):
+        number, unit = left // timedelta(days=1), "day"
+    elif left >= timedelta(hours=2):
+        number, unit = left // timedelta(hours=1), "hour"
+    span = f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"starts in {span}" if value > now else f"started {span} ago"
+
+
 @blueprint.context_processor
 def for_every_page() -> dict:
     """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own.
@@ -310,17 +324,33 @@ def for_every_page() -> dict:
     shown = {"timezone": its.timezone.key.replace("_", " "), "look": look, "places": look.places, "pages": its.pages}
     shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
     if g.get("ascriptica_bare"):
-        shown |= {"signed_in": None, "is_administrator": False, "display_canvas": False, "has_accounts": False}
-        shown["contact"] = {}
+        shown |= {
+            "signed_in": None,
+            "is_administrator": False,
+            "waiting": 0,
+            "display_canvas": False,
+            "has_accounts": False,
+            "contact": {},
+        }
         return {"ascriptica": shown}
+    administers = "tools" in plugin().pages and is_administrator()
     shown |= {
         "signed_in": signed_in(),
-        "is_administrator": "tools" in plugin().pages and is_administrator(),
+        "is_administrator": administers,
+        "waiting": _waiting() if administers else 0,
         "display_canvas": settings().display_canvas,
         "has_accounts": has_accounts(),
         "contact": contact(),
     }
     return {"ascriptica": shown}
+
+
+def _waiting() -> int:
+    """How many things wait for an administrator."""
+    current = settings()
+    if current.connection is None or not current.display_canvas:
+        return 0
+    return waiting.number(session(), current.connection, clock.utc_now())
 
 
 def typed_search(name: str) -> str:

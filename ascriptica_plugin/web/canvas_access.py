@@ -142,6 +142,9 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
     if association is not None and not association.published:
         text = CAUSES["course_unpublished"].participant
         return CanvasAccess(text, "In Canvas, in a course not published yet", "quiet", seen_at=there.seen_at)
+    if association is not None and association.is_shut(clock.utc_now()):
+        text = CAUSES["outside_dates"].participant
+        return CanvasAccess(text, "In Canvas, outside the course's dates", "quiet", seen_at=there.seen_at, link=link)
     office = "In Canvas"
     if there.canvas_course_id != access.canvas_course_id:
         office = f"In Canvas course {there.canvas_course_id}, moved there by hand"

@@ -215,7 +215,12 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.go("/tools/participants?q=nobody", "/tools/participants/1", "/tools/participants/1/erase")
     ron = office.participant("ron@example.org").id
     looks.go(f"/tools/participants/{ron}", "/tools/courses/BIO")
+    kim = office.session.scalars(select(Match.participant_id).where(Match.question == "who")).first()
+    looks.go(f"/tools/participants/{kim}/who")
     looks.go(
+        "/tools/",
+        "/tools/canvas/person?q=ron",
+        "/tools/canvas/person?q=r",
         "/tools/log",
         "/tools/log?q=nothing",
         "/tools/settings/course-settings",

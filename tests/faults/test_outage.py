@@ -51,7 +51,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         assert "You are registered for SOON here." in page
         assert CAUSES["canvas_down"].participant in page
         sign_in(client, app, "ann@example.org", admin=True)
-        assert CAUSES["canvas_down"].title in client.get("/tools/canvas").get_data(as_text=True)
+        assert CAUSES["canvas_down"].title in client.get("/tools/").get_data(as_text=True)
 
         canvas.options(down=False)
         office.later(minutes=1.5)

@@ -1,5 +1,7 @@
 """Who can enter: the count of a course's people, against what each of them reads."""
 
+from datetime import timedelta
+
 from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.ledger.entering import Entering
 from ascriptica_plugin.tables.office import Course, Registration
@@ -11,7 +13,7 @@ from ..pages import all_of
 
 def standing(office, *courses: Course) -> list[Entering]:
     office.session.expire_all()
-    found = entering.of_courses(office.session, connection_of(office), [course.id for course in courses])
+    found = entering.of_courses(office.session, connection_of(office), [course.id for course in courses], office.now)
     for course in courses:
         theirs = [one for one in all_of(office.app, Registration) if one.course_id == course.id]
         with office.app.test_request_context():
@@ -49,6 +51,12 @@ def test_a_course_that_is_shut_lets_nobody_in(office):
     art.association.published, art.association.concluded = True, True
     office.session.commit()
     assert standing(office, art) == [Entering(2, 0, {"course_concluded": 2})]
+    art.association.concluded, art.association.opens_at = False, office.now + timedelta(days=1)
+    office.session.commit()
+    assert standing(office, art) == [Entering(2, 0, {"outside_dates": 2})]
+    art.association.opens_at, art.association.closes_at = office.now, office.now + timedelta(days=1)
+    office.session.commit()
+    assert standing(office, art) == [Entering(2, 2)]
 
 
 def test_who_is_invited_or_waits_is_not_in(office, canvas):

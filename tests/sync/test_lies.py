@@ -196,7 +196,7 @@ def test_what_ends_every_drain_shows_in_status_and_on_the_page(office, liar, cli
     status = office.status()
     assert (status["connection"], status["hold"], status["waits_for"]) == ("holding", "our_fault", "our_fault")
     sign_in(client, office.app, "ada@example.org", admin=True)
-    assert "Something unforeseen went wrong on our side" in client.get("/tools/canvas").text
+    assert "Something unforeseen went wrong on our side" in client.get("/tools/").text
     office.later(minutes=2)
     office.deliver()
     is_well(office, liar)
@@ -218,7 +218,7 @@ def test_that_nobody_delivers_shows_after_a_minute(office, liar, client):
         seat.changed_at = office.now - timedelta(minutes=2)
     office.session.commit()
     sign_in(client, office.app, "ada@example.org", admin=True)
-    assert "Nothing is being delivered" in client.get("/tools/canvas").text
+    assert "Nothing is being delivered" in client.get("/tools/").text
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ class Scene:
         assert "You have withdrawn" in self.post(self.lou, "/courses/ART/withdraw")
 
     def causes(self) -> str:
-        """The part of /tools/canvas that says what waits and why, and above it what all of Canvas waits for."""
-        return self.get(self.admin, "/tools/canvas").partition("Everybody's access")[0]
+        """What waits and why, as the overview says it."""
+        return self.get(self.admin, "/tools/").partition("Canvas and the worker")[0]
 
     def seat_id(self) -> int:
         return max(seat.id for seat in self.office.seats() if seat.participant.email == "lou@example.org")
@@ -54,6 +54,12 @@ class Scene:
     def course(self, event: str) -> None:
         where = f"{self.canvas.api}/courses/{self.canvas.ids['course.art']}"
         self.canvas.admin.put(where, data={"course[event]": event}, timeout=10).raise_for_status()
+
+    def dates(self, **dates: str) -> None:
+        """Give the Canvas course of ART other dates, which restrict who may enter."""
+        form = {f"course[{name}]": value for name, value in dates.items()}
+        where = f"courses/{self.canvas.ids['course.art']}"
+        self.canvas.hand("PUT", where, **form, **{"course[restrict_enrollments_to_course_dates]": "true"})
 
     def user(self, login: str, **channel: str) -> None:
         """Make another Canvas user."""

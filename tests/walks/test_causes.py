@@ -4,12 +4,15 @@
 trouble; Kim registers for BIO and has none, so whoever is not named by the cause is never kept waiting by it.
 """
 
+import html
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
+from flask import g
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
@@ -18,6 +21,7 @@ from ascriptica_plugin.office import courses
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 
+from ..pages import COURSE_SETTINGS
 from .scene import Scene, was_there
 
 
@@ -70,6 +74,14 @@ def user_is_gone(scene: Scene) -> None:
 
 def unpublished(scene: Scene) -> None:
     scene.course("claim")
+    scene.associate(str(scene.canvas.ids["course.art"]))
+    scene.register()
+
+
+def opens_late(scene: Scene) -> None:
+    scene.art.starts_at = scene.office.now + timedelta(hours=1)
+    scene.office.session.commit()
+    scene.dates(start_at=(scene.office.now + timedelta(days=2)).isoformat())
     scene.associate(str(scene.canvas.ids["course.art"]))
     scene.register()
 
@@ -224,7 +236,7 @@ CAUSES_OF_LIFE = [
     Life(
         "permission_missing",
         without("add_student_to_course"),
-        "the role of the token's owner needs the permission “Users - Students”, add, in Canvas course",
+        "the role of the token's owner needs the permission “Users - Students”, add.",
         OFFICE,
         lambda scene: scene.canvas.options(permissions=None),
         others=False,
@@ -277,6 +289,13 @@ CAUSES_OF_LIFE = [
         "can't enter it until somebody publishes it in Canvas",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
         lambda scene: scene.course("offer"),
+    ),
+    Life(
+        "outside_dates",
+        opens_late,
+        "Change the dates in Canvas",
+        "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
+        lambda scene: scene.dates(start_at=""),
     ),
     Life(
         "who_is_it",
@@ -350,6 +369,47 @@ CAUSES_OF_LIFE = [
 ]
 
 
+EDIT = "/tools/courses/ART/edit#canvas_course"
+PLACES = {
+    "token_dead": f"{COURSE_SETTINGS}#canvas_token",
+    "token_unreadable": f"{COURSE_SETTINGS}#canvas_token",
+    "address_refused": f"{COURSE_SETTINGS}#canvas_url",
+    "root_id_wrong": f"{COURSE_SETTINGS}#canvas_root_id",
+    "no_account": f"{COURSE_SETTINGS}#missing_users",
+    "permission_missing": "{canvas}/accounts/{root}/permissions",
+    "course_missing": EDIT,
+    "course_closed_to_students": EDIT,
+    "not_looked_up": EDIT,
+    "section_missing": "/tools/courses/ART/edit#canvas_section",
+    "course_concluded": "{canvas}/courses/{art}/settings",
+    "outside_dates": "{canvas}/courses/{art}/settings",
+    "course_unpublished": "{canvas}/courses/{art}",
+    "who_is_it": "/tools/canvas?standing=who_is_it#people",
+    "same_user": "/tools/canvas?standing=same_user#people",
+    "changed_in_canvas": "/tools/canvas?standing=changed_in_canvas#people",
+    "found_there": "/tools/canvas?standing=found_there#people",
+    # Who it is stands in the list; what Canvas said, and whom to correct, beside each.
+    "user_missing": "/tools/canvas?standing=user_missing#people",
+    "refused": "/tools/canvas?standing=refused#people",
+    "our_fault": "/tools/canvas?standing=our_fault#people",
+    "no_answer": "/tools/canvas?standing=no_answer#people",
+}
+"""Where the card of a cause leads to; the others need nobody: canvas_down, throttled."""
+
+
+def follow_the_card(scene: Scene, cause: str) -> None:
+    """The card leads to the very place: a page that is there and has the field, or Canvas's own."""
+    ids = scene.canvas.ids
+    place = PLACES[cause].format(canvas=scene.canvas.url, root=ids["account.root"], art=ids["course.art"])
+    g.pop("_login_user", None)
+    assert f'href="{place}"' in html.unescape(scene.admin.get("/tools/").text)
+    if place.startswith("/"):
+        path, _, anchor = place.partition("#")
+        answer = scene.admin.get(path)
+        assert answer.status_code == 200
+        assert f'id="{anchor}"' in answer.text
+
+
 @pytest.mark.parametrize("life", CAUSES_OF_LIFE, ids=lambda life: life.cause)
 def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monkeypatch, life):
     scene, title = Scene(office, canvas, monkeypatch), CAUSES[life.cause].title
@@ -359,6 +419,10 @@ def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monk
     told = scene.causes()
     assert title in told
     assert life.clerk in told
+    if life.cause in PLACES:
+        follow_the_card(scene, life.cause)
+    else:
+        assert not CAUSES[life.cause].by_office
     assert life.participant in scene.get(scene.lou, "/courses/ART")
     assert life.participant in scene.get(scene.lou, "/my/courses")
     assert canvas.roster("bio").get("kim@example.org") == ("active" if life.others else None)

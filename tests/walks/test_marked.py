@@ -326,6 +326,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
 
 PAGES = (
     COURSE_SETTINGS,
+    "/tools/",
     "/tools/canvas",
     "/",
     "/courses/ART",

@@ -18,6 +18,7 @@ ONE_READ = [
     "/tools/courses/new",
     "/tools/courses/ART",
     "/tools/courses/ART/cancel",
+    "/tools/",
     "/tools/canvas",
     "/tools/participants",
     "/tools/participants/1",

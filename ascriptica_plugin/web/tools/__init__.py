@@ -3,6 +3,7 @@
 from . import (
     activity,
     canvas,
+    canvas_person,
     canvas_retry,
     canvas_users,
     course_standing,
@@ -10,6 +11,7 @@ from . import (
     imports,
     moving,
     office,
+    overview,
     participants,
     results,
     roster,
@@ -20,6 +22,7 @@ from . import (
 __all__ = [
     "activity",
     "canvas",
+    "canvas_person",
     "canvas_retry",
     "canvas_users",
     "course_standing",
@@ -27,6 +30,7 @@ __all__ = [
     "imports",
     "moving",
     "office",
+    "overview",
     "participants",
     "results",
     "roster",

@@ -1,47 +1,55 @@
-"""/tools/canvas: the status of all Canvas access, what waits and why, and questions for the office."""
+"""/tools/canvas: everybody's Canvas access, and the answers to what is asked about it."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ... import clock
-from ...ledger import standing
-from ...ledger.causes import CAUSES, remedy
-from ...office import answers, sis_questions
+from ...ledger import standing, waiting
+from ...ledger.causes import CAUSES
+from ...office import activity, answers
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation
-from .canvas_causes import groups_of
-from .canvas_people import STANDINGS, people
+from ..spreadsheet import csv_file
+from .canvas_people import COLUMNS, STANDINGS, Wanted, lines_of_csv, people
 from .canvas_users import HOW, answer_who
 
 
 @blueprint.get("/tools/canvas")
 @for_administrators
 def canvas_access() -> ResponseReturnValue:
-    """The counts; what waits, by cause, most urgent first; and everybody's access."""
+    """The counts, and everybody's access."""
     current, now = settings(), clock.utc_now()
     connection = current.connection
-    hold = None
-    if connection and connection.hold_cause:
-        hold = CAUSES[connection.hold_cause].title, remedy(connection.hold_cause, detail=connection.hold_detail)
-    groups = groups_of(connection, now) if connection else []
     status = standing.status(session(), current, now)
     return render_template(
         "ascriptica/canvas_access.html",
         status=status,
         removed=status["seats"]["removed"] - (standing.never_in(session(), connection.id) if connection else 0),
-        groups=groups,
-        hold=hold,
-        throttled=CAUSES["throttled"] if connection and standing.is_throttled(connection, now) else None,
-        **people(current),
+        **people(Wanted.typed(request.args), current),
         standings=STANDINGS,
-        waiting_for=list(dict.fromkeys(group.name for group in groups if group.of_people)),
+        waiting_for=waiting.names(session(), connection) if connection else [],
         causes=CAUSES,
         how=HOW,
-        sis_ids=sis_questions.undecided(session()),
         form=Confirmation(),
     )
+
+
+@blueprint.post("/tools/canvas.csv")
+@for_administrators
+def canvas_csv() -> ResponseReturnValue:
+    """The list as it is filtered, as a CSV file. The activity log records who exported it."""
+    wanted = Wanted.typed(request.form)
+    begin_writing(session())
+    activity.note(session(), clock.utc_now(), person().email, "exported", _in_words(wanted))
+    session().commit()
+    return csv_file("canvas-access.csv", COLUMNS, lines_of_csv(wanted, settings()))
+
+
+def _in_words(wanted: Wanted) -> str:
+    limits = " ".join(f"{name}: {value}" for name, value in wanted.as_query.items())
+    return f"Canvas access. {limits}".strip()
 
 
 @blueprint.post("/tools/canvas/<int:seat_id>/choose")

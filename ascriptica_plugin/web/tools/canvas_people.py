@@ -1,19 +1,26 @@
-"""The list of everybody's Canvas access at /tools/canvas: search, filter and pages."""
+"""The list of everybody's Canvas access at /tools/canvas: filters, pages, and the export."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, func, not_, select
 from sqlalchemy.orm import joinedload
 
+from ...canvas.shapes import HIGHEST_ID
 from ...ledger import access, due, standing
 from ...ledger.causes import CAUSES
 from ...office.people import matching
-from ...tables.canvas import Claim, Connection, Match, Seat, Settings
+from ...tables.canvas import Claim, Match, Seat, Settings
 from ...tables.office import Course, Participant, Registration
-from ..base import session, typed_search
+from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
+from ..base import office_time, session, settings
 from ..canvas_access import CanvasAccess, in_words
-from ..paging import A_PAGE, page_asked_for, pages_of, start_of
+from ..paging import A_PAGE
+from ..spreadsheet import csv_line
 from .canvas_users import Holder, holders_of, matches_of
 
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
@@ -21,41 +28,61 @@ STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
 
-def people(current: Settings) -> dict:
-    """The variables of the list: the seats on this page, waiting ones first, and its search, filter and page."""
-    search = typed_search("search")
-    where = request.args.get("standing", "")
-    where = where if where in STANDINGS or where in CAUSES else ""
-    stands = standing.standing(standing.connection_state(current) == "ok")
-    which = [Seat.connection_id == current.connection_id, *_found_by(search), *_that_stand(where, stands)]
-    page = page_asked_for()
-    if search:
-        ids, total, page = _searched(which, page)
-    else:
-        # Everybody: two queries, each of which an index already sorts.
-        parts = [which] if where else [[*which, UNSETTLED], [*which, SETTLED]]
-        totals = [session().scalar(select(func.count()).select_from(Seat).where(*part)) or 0 for part in parts]
-        total = sum(totals)
-        page = min(page, pages_of(total))
-        ids = _ids_of_page(parts, totals, page)
-    return {
-        "people": _rows(ids, stands, current.connection),
-        "total": total,
-        "page": page,
-        "pages": pages_of(total),
-        "search": search,
-        "standing": where,
-    }
+A_CHUNK = 500
+"""Lines of the export that are read at once."""
 
 
-def _found_by(search: str) -> list[ColumnElement[bool]]:
-    """Conditions on Seat for the search: a course's code, or words in people's names, emails and SIS IDs."""
-    if not search:
-        return []
-    course_id = session().scalar(select(Course.id).where(func.lower(Course.code) == search.lower()))
-    if course_id is not None:
-        return [Seat.id.in_(of_course(course_id))]
-    return [Seat.participant_id.in_(select(Participant.id).where(matching(search)))]
+@dataclass(frozen=True)
+class Wanted:
+    """What the list is limited to: words in people's names, emails, SIS IDs or Canvas IDs; our course's code; a
+    standing or a cause."""
+
+    search: str
+    course: str
+    standing: str
+
+    @classmethod
+    def typed(cls, typed: Mapping[str, str]) -> "Wanted":
+        """From a query string or a form, cut to what any database can handle."""
+        search, course, where = (typed.get(name, "").replace("\x00", "").strip()[:200] for name in cls.__annotations__)
+        return cls(search, course, where if where in STANDINGS or where in CAUSES else "")
+
+    @property
+    def as_query(self) -> dict[str, Any]:
+        """The arguments of an address that shows the same."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
+    """Conditions on Seat. Each kind begins with a partial index's condition, to use it."""
+    which = [Seat.connection_id == current.connection_id]
+    if wanted.course:
+        registrations = select(Claim.seat_id).join(Registration).join(Course)
+        which.append(Seat.id.in_(registrations.where(func.lower(Course.code) == wanted.course.lower())))
+    if wanted.search:
+        which.append(Seat.participant_id.in_(people_found(wanted.search, current)))
+    where = wanted.standing
+    if where in ("enrolled", "removed"):
+        which += [SETTLED, Seat.was_in.expression if where == "enrolled" else not_(Seat.was_in)]
+    elif where in STANDINGS:
+        which += [UNSETTLED, _stands(current) == where]
+    elif where:
+        which += [due.waits(), Seat.cause == where]
+    return which
+
+
+def people_found(search: str, current: Settings) -> Select:
+    """The ids of participants with these words in name, email or SIS ID, or with this Canvas ID."""
+    found = select(Participant.id).where(matching(search))
+    if not (search.isascii() and search.isdigit()):
+        return found
+    number = Match.canvas_user_id == min(int(search[:19]), HIGHEST_ID)
+    its = select(Match.participant_id).where(Match.connection_id == current.connection_id, number)
+    return select(found.union(its).subquery().c[0])
+
+
+def _stands(current: Settings) -> ColumnElement[str]:
+    return standing.standing(standing.connection_state(current) == "ok")
 
 
 def of_course(course_id: int) -> Select:
@@ -63,38 +90,64 @@ def of_course(course_id: int) -> Select:
     return select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
 
 
-def _that_stand(where: str, stands: ColumnElement[str]) -> list[ColumnElement[bool]]:
-    """Conditions on Seat for a standing or a cause. Each begins with a partial index's condition, to use it."""
-    if where in ("enrolled", "removed"):
-        return [SETTLED, Seat.was_in.expression if where == "enrolled" else not_(Seat.was_in)]
-    if where in STANDINGS:
-        return [UNSETTLED, stands == where]
-    return [due.waits(), Seat.cause == where] if where else []
+def people(wanted: Wanted, current: Settings) -> dict:
+    """The variables of the list: the seats on this page, waiting ones first, and where the next page begins."""
+    ids, after = _ids(conditions(wanted, current), request.args.get("page", ""), A_PAGE)
+    return {"people": _rows(ids, current), "after": after, "begins": not request.args.get("page"), "wanted": wanted}
 
 
-def _searched(which: list[ColumnElement[bool]], page: int) -> tuple[list[int], int, int]:
-    """The seats of one page, the total on all pages, and the page. Beyond the last page, it is the first.
+def _ids(which: list[ColumnElement[bool]], cursor: str, many: int) -> tuple[list[int], str | None]:
+    """The seats of one page, and the cursor of the next: those that wait, then the others, each newest first.
 
-    One query does it all, since searching people takes longer than the rest.
+    Two queries, each of which an index already sorts. A cursor is the part in which to go on, and the last id there.
     """
-    waiting_first = (case((UNSETTLED, 0), else_=1), Seat.id.desc())
-    found = select(Seat.id, func.count().over()).where(*which).order_by(*waiting_first)
-    rows = session().execute(found.offset(start_of(page)).limit(A_PAGE)).all()
-    if not rows and page > 1:
-        return _searched(which, 1)
-    return [row[0] for row in rows], rows[0][1] if rows else 0, page
-
-
-def _ids_of_page(parts: list, totals: list[int], page: int) -> list[int]:
-    """The ids of the seats on one page, from one part after the other."""
+    begun = re.fullmatch(r"(waiting|settled)-(\d{1,10})", cursor)
     ids: list[int] = []
-    start = start_of(page)
-    for part, total in zip(parts, totals, strict=True):
-        if start < total and len(ids) < A_PAGE:
-            of_part = select(Seat.id).where(*part).order_by(Seat.id.desc())
-            ids += session().scalars(of_part.offset(start).limit(A_PAGE - len(ids)))
-        start = max(0, start - total)
-    return ids
+    for name, part in (("waiting", UNSETTLED), ("settled", SETTLED)):
+        if begun and begun[1] == "settled" and name == "waiting":
+            continue
+        of_part = select(Seat.id).where(*which, part).order_by(Seat.id.desc())
+        if begun and begun[1] == name:
+            of_part = of_part.where(Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS))
+        found = session().scalars(of_part.limit(many + 1 - len(ids))).all()
+        if len(ids) + len(found) > many:
+            last = [*ids, *found][many - 1]
+            # The last one shown may be of the part before: then this one begins anew.
+            return [*ids, *found][:many], f"{name}-{last if last in found else HIGHEST_ID_OF_OURS}"
+        ids += found
+    return ids, None
+
+
+def lines_of_csv(wanted: Wanted, current: Settings) -> Iterator[str]:
+    """Everybody whom the list has, in its order."""
+    cursor: str | None = ""
+    while cursor is not None:
+        ids, cursor = _ids(conditions(wanted, current), cursor, A_CHUNK)
+        yield "".join(csv_line(_cells(line)) for line in _rows(ids, current))
+        session().expunge_all()
+        current = settings()
+
+
+COLUMNS = ("name", "email", "sis_user_id", "course", "canvas_course_id", "canvas_user_id", "status", "access", "cause",
+           "canvas_answer", "since")  # fmt: skip
+
+
+def _cells(line: "Line") -> tuple[str, ...]:
+    seat, who = line.seat, line.seat.participant
+    user_id = line.match.canvas_user_id if line.match else None
+    return (
+        who.name,
+        who.email,
+        who.sis_user_id or "",
+        line.title or "",
+        str(seat.canvas_course_id),
+        str(user_id or ""),
+        line.where,
+        line.its.office if line.its else "",
+        CAUSES[seat.cause].title if seat.cause else "",
+        seat.cause_detail or "",
+        office_time(line.since, "%Y-%m-%d %H:%M"),
+    )
 
 
 @dataclass(frozen=True)
@@ -113,9 +166,16 @@ class Line:
     question: str | None
     holders: list[Holder]
 
+    @property
+    def since(self) -> datetime:
+        """When it came to stand so."""
+        is_settled = self.where in ("enrolled", "removed")
+        return self.seat.settled_at if is_settled and self.seat.settled_at else self.seat.changed_at
 
-def _rows(ids: list[int], stands: ColumnElement[str], connection: Connection | None) -> list[Line]:
+
+def _rows(ids: list[int], current: Settings) -> list[Line]:
     """The seats in the order of the ids."""
+    connection, stands = current.connection, _stands(current)
     if connection is None or not ids:
         return []
     rows = session().execute(select(Seat, stands).where(Seat.id.in_(ids)).options(joinedload(Seat.participant))).all()

@@ -5,38 +5,46 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
 from ... import clock
-from ...ledger import due, standing
+from ...ledger import due, standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings
-from .canvas_causes import OF_COURSES, cause_scope
+from .canvas_people import Wanted, conditions
 
 
 @blueprint.post("/tools/canvas/try-again")
 @for_administrators
 def try_again() -> ResponseReturnValue:
-    """Try one cause, one seat, or everything that needs no answer again now."""
+    """Try one cause, one seat, all that a list shows, or everything that needs no answer again now."""
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
-        if cause in OF_COURSES:
-            _look_up_again(connection)
+        if cause is not None and cause in waiting.LOOKED_UP:
+            _look_up_again(connection, cause)
         elif seat_id.isascii() and seat_id.isdigit():
             release_and_report(Seat.id == min(int(seat_id[:19]), HIGHEST_ID))
+            return redirect(url_for(".canvas_access"))
+        elif "shown" in typed:
+            wanted = Wanted.typed(typed)
+            release_and_report(*conditions(wanted, settings()))
+            return redirect(url_for(".canvas_access", **wanted.as_query, _anchor="people"))
         elif cause in CAUSES:
             scope = typed.get("scope", "").replace("\x00", "")
-            release_and_report(Seat.cause == cause, cause_scope == scope)
+            release_and_report(Seat.cause == cause, waiting.cause_scope == scope)
         else:
             release_and_report()
-    return redirect(url_for(".canvas_access"))
+    return redirect(url_for(".overview"))
 
 
-def _look_up_again(connection: Connection) -> None:
+def _look_up_again(connection: Connection, cause: str) -> None:
+    """Look at Canvas courses that were not found or take nobody, and try those again who wait for it."""
     begin_writing(session())
-    count = lookups.look_up_again(session(), connection.id, clock.utc_now())
+    now = clock.utc_now()
+    count = lookups.look_up_again(session(), connection.id, now)
+    due.try_again(session(), connection, now, Seat.cause == cause)
     session().commit()
     flash(f"Looking again at {count} Canvas {'course' if count == 1 else 'courses'}.", "success")
 
@@ -63,12 +71,13 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     if connection is None or not current.display_canvas:
         flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")
     elif hold:
-        flash(f"Everybody waits: {_in_a_sentence(CAUSES[hold].title)}. We are asking Canvas again now.", "warning")
+        flash(f"Everybody waits: {in_a_sentence(CAUSES[hold].title)}. We are asking Canvas again now.", "warning")
     elif count:
         flash(f"Trying again for {whom}.", "success")
     else:
         flash(f"There is nothing to try again for {whom}.", "warning")
 
 
-def _in_a_sentence(title: str) -> str:
+def in_a_sentence(title: str) -> str:
+    """A cause's title as it stands after a colon."""
     return title if title.startswith("Canvas") else title[0].lower() + title[1:]

@@ -1,22 +1,28 @@
 """Who participants are in Canvas: what we know, the questions about it, and their answers."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import NamedTuple
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from ... import clock
-from ...canvas.errors import CanvasError
-from ...canvas.shapes import User
+from ...canvas.client import CanvasClient
+from ...canvas.errors import CanvasError, NotFound
+from ...canvas.shapes import Enrollment, User
+from ...ledger.rows import LIVE
 from ...office import answers
 from ...sync import checking
 from ...tables.canvas import Connection, Match, Seat
 from ...tables.columns import begin_writing
-from ...tables.office import Participant
+from ...tables.office import Association, Participant
 from ..asking import ask
 from ..base import blueprint, for_administrators, person, session, settings
+
+COMPARED = 5
+"""How many candidates are looked at in Canvas."""
 
 HOW = {
     "sis": "found by the SIS ID",
@@ -86,6 +92,56 @@ def doubt_canvas_user(participant_id: int) -> ResponseReturnValue:
         else:
             flash(f"Say below who {found.name} is in Canvas. Until then nothing is sent about them.")
     return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
+
+
+class Seen(NamedTuple):
+    """What a Canvas user does in Canvas: the names of their courses, and when they were last active in one."""
+
+    courses: list[str]
+    last_activity_at: datetime | None
+
+
+@blueprint.get("/tools/participants/<int:participant_id>/who")
+@for_administrators
+def compare_candidates(participant_id: int) -> ResponseReturnValue:
+    """The candidates side by side, with what each does in Canvas: one call for each of the first `COMPARED`."""
+    found = session().get(Participant, participant_id) or abort(404)
+    connection = settings().connection
+    match = matches_of([found.id]).get(found.id)
+    if connection is None or match is None or match.question not in ("who", "still") or not match.candidates:
+        return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
+    rows: dict[int, list[Enrollment]] = {}
+    problem, numbers = "", [candidate["id"] for candidate in match.candidates[:COMPARED]]
+    try:
+        with ask(connection) as canvas:
+            for number in numbers:
+                rows[number] = _enrollments(canvas, number)
+    except CanvasError as reason:
+        problem = str(reason)
+    return render_template(
+        "ascriptica/who.html", participant=found, match=match, problem=problem, seen=_seen(connection, rows)
+    )
+
+
+def _enrollments(canvas: CanvasClient, number: int) -> list[Enrollment]:
+    try:
+        return [row for row in canvas.enrollments_of(number) if row.state in LIVE or row.state == "completed"]
+    except NotFound:
+        return []
+
+
+def _seen(connection: Connection, rows: dict[int, list[Enrollment]]) -> dict[int, Seen]:
+    used = {row.course_id for theirs in rows.values() for row in theirs}
+    here = (Association.connection_id == connection.id, Association.canvas_course_id.in_(used))
+    named = select(Association.canvas_course_id, Association.canvas_course_name).where(*here)
+    names = dict(session().execute(named).all())
+    return {
+        number: Seen(
+            list(dict.fromkeys(names.get(row.course_id) or f"Canvas course {row.course_id}" for row in theirs)),
+            max((row.last_activity_at for row in theirs if row.last_activity_at), default=None),
+        )
+        for number, theirs in rows.items()
+    }
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/canvas-user")

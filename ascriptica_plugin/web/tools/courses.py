@@ -76,11 +76,11 @@ def courses() -> ResponseReturnValue:
         sort=sort,
         now=now,
         connection_id=current.connection_id,
-        entering=_entering([found[number] for number in ids], current) if current.display_canvas else {},
+        entering=_entering([found[number] for number in ids], current, now) if current.display_canvas else {},
     )
 
 
-def _entering(shown: list[Course], current: Settings) -> dict[int, Entering]:
+def _entering(shown: list[Course], current: Settings, now: datetime) -> dict[int, Entering]:
     """How many can enter the first courses of the page that together have a number of people that is soon counted."""
     course_ids, people = [], 0
     for course in shown:
@@ -88,7 +88,7 @@ def _entering(shown: list[Course], current: Settings) -> dict[int, Entering]:
         if course.association is not None and people <= COUNTED_AT_ONCE:
             course_ids.append(course.id)
     connection = current.connection
-    return entering.of_courses(session(), connection, course_ids) if connection is not None and course_ids else {}
+    return entering.of_courses(session(), connection, course_ids, now) if connection is not None and course_ids else {}
 
 
 def _found_by(word: str) -> ColumnElement[bool]:

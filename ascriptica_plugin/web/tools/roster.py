@@ -1,15 +1,12 @@
 """/tools/courses/<code>: who is registered, waiting or withdrawn; register on behalf; try again; export."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
-from werkzeug.datastructures import Headers
 
 from ... import clock
 from ...ledger import access, last_activity
@@ -26,6 +23,7 @@ from ..canvas_access import CanvasAccess, canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
+from ..spreadsheet import csv_file, csv_line
 from .canvas_people import of_course
 from .canvas_retry import release_and_report
 from .canvas_users import HOW, matches_of
@@ -183,15 +181,12 @@ def roster_csv(code: str) -> ResponseReturnValue:
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", course_id=found.id)
     session().commit()
-    headers = Headers()
-    headers.set("Content-Disposition", "attachment", filename=f"{found.code}-roster.csv")
-    lines = stream_with_context(_csv(found.id))
-    return Response(lines, mimetype="text/csv", headers=headers)
+    with_results = _with_results(found.id)
+    columns = COLUMNS + (OF_RESULTS if with_results else ())
+    return csv_file(f"{found.code}-roster.csv", columns, _csv(found.id, with_results))
 
 
-def _csv(course_id: int) -> Iterator[str]:
-    with_results = _with_results(course_id)
-    yield "\ufeff" + _row(COLUMNS + (OF_RESULTS if with_results else ()))
+def _csv(course_id: int, with_results: bool) -> Iterator[str]:
     last = 0
     while True:
         chunk = list(
@@ -205,7 +200,7 @@ def _csv(course_id: int) -> Iterator[str]:
         )
         words = canvas_access(chunk)
         more = _of_results([one.id for one in chunk]) if with_results else {}
-        yield "".join(_row(_cells(one, words.get(one.id)) + more.get(one.id, ())) for one in chunk)
+        yield "".join(csv_line(_cells(one, words.get(one.id)) + more.get(one.id, ())) for one in chunk)
         if len(chunk) < A_CHUNK:
             return
         last = chunk[-1].id
@@ -245,21 +240,6 @@ def _of_results(ids: list[int]) -> dict[int, tuple[str, ...]]:
         passed = "" if its.passed is None else "yes" if its.passed else "no"
         cells[number] = (office_time(its.completed_at, pattern), score, its.score_kind or "", passed, at)
     return cells
-
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    """One line of CSV without formulas: a spreadsheet runs a cell that begins with one of `FORMULA`.
-
-    All cells are quoted, since many spreadsheets also split at semicolons.
-    """
-    line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(
-        ["'" + cell if cell.startswith(FORMULA) else cell for cell in cells]
-    )
-    return line.getvalue()
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

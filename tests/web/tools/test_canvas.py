@@ -1,34 +1,14 @@
-"""/tools/canvas: who is found there, and what waits for what."""
+"""/tools/canvas: who is found there."""
 
+import html
 import re
 
 from sqlalchemy import select, update
 
-from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.canvas import Seat
-from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.web.tools import canvas_people
 
-from ...office_at_work import many
-from ...pages import words
-
-
-def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
-    course = office.course("ART", "art")
-    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
-    for who in ("kim", "lou"):
-        office.register(course, who)
-    office.deliver()
-    page = words(admin.get("/tools/canvas"))
-    assert "The token's owner may not do this in Canvas" in page
-    assert "needs the permission “Users - Students”, add." in page
-    assert "Kim" in page
-    canvas.options(permissions=None)
-    group = {"cause": "permission_missing", "scope": "add_student_to_course"}
-    assert "Trying again for 2 people." in words(
-        admin.post("/tools/canvas/try-again", data=group, follow_redirects=True)
-    )
-    office.deliver()
-    assert office.status()["seats"]["enrolled"] == 2
+from ...office_at_work import logged, many
 
 
 def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
@@ -50,53 +30,61 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
         listed = admin.get(f"/tools/canvas{query}").text.partition('id="people"')[2]
         return re.findall(r"Has no Canvas user|Canvas refused|In Canvas|Nobody", listed.partition("</table>")[0])
 
-    # Those that wait come first, over the pages; a page too far is the last.
+    def next_page(query: str = "") -> str:
+        return html.unescape(
+            re.search(r'rel="next" href="/tools/canvas([^"]+)"', admin.get(f"/tools/canvas{query}").text)[1]
+        )
+
+    # Those that wait come first, over the pages; a page that nobody offered is the first.
     assert found("") == ["Has no Canvas user"] * 50
-    assert sorted(found("?page=2")) == ["Canvas refused"] + ["Has no Canvas user"] * 9 + ["In Canvas"] * 13
-    assert found("?page=99999999999999") == found("?page=2")
-    assert "51–73 of 73" in words(admin.get("/tools/canvas?page=2"))
+    second = next_page().partition("#")[0]
+    assert sorted(found(second)) == ["Canvas refused"] + ["Has no Canvas user"] * 9 + ["In Canvas"] * 13
+    assert found("?page=99999999999999") == found("?page=settled-x") == found("")
     assert found("?standing=enrolled") == ["In Canvas"] * 13
     assert found("?standing=parked") == found("?standing=refused") == ["Canvas refused"]
-    assert len(found("?standing=held&page=2")) == 9
-    # A course's code finds its people, anything else is looked for in names, emails and SIS IDs.
-    assert found("?search=bio") == ["In Canvas"] * 3
-    assert found("?search=ART&standing=enrolled") == ["In Canvas"] * 10
+    assert len(found(next_page("?standing=held").partition("#")[0])) == 9
+    assert found("?course=bio") == ["In Canvas"] * 3
+    assert found("?course=ART&standing=enrolled") == ["In Canvas"] * 10
+    assert found("?course=none") == ["Nobody"]
+    only_in_art = Match.participant.has(email="p69@example.org")
+    canvas_user_id = session.scalars(select(Match.canvas_user_id).where(only_in_art)).one()
+    assert len(found(f"?search={canvas_user_id}")) == 1
+    assert found("?search=99999999999999999999") == ["Nobody"]
     assert found("?search=p69@example&standing=enrolled") == ["In Canvas"]
     assert found("?search=p69@example&standing=removed") == found("?search=%25") == ["Nobody"]
-    assert (
-        'href="/tools/canvas?page=1&amp;standing=held#people"' in admin.get("/tools/canvas?standing=held&page=2").text
-    )
 
 
-def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin):
-    soon, later = office.course("SOON", "art", starts_at=office.now), office.course("LATE", "bio")
-    many(office, soon, 2)
-    many(office, later, 3)
-    for course, cause in ((soon, "course_missing"), (later, "no_account")):
-        of_course = Seat.canvas_course_id == course.association.canvas_course_id
-        office.session.execute(update(Seat).where(of_course).values(cause=cause, held=True))
-    later.association.published = False
-    office.session.commit()
-    page = words(admin.get("/tools/canvas"))
-    assert re.search("does not exist 2 people .* SOON here 2 people, starts .* Has no Canvas user 3 people", page)
-    assert "not published" not in page
-    office.session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, was_in=True))
-    office.session.execute(update(Seat).values(cause=None, held=False))
-    office.session.commit()
-    page = words(admin.get("/tools/canvas"))
-    assert "Enrolled, but the Canvas course is not published 3 people" in page
-    assert "does not exist" not in page
-
-
-def test_a_course_is_not_counted_twice(office, admin):
-    """Two of our courses in one Canvas course that is not published: its people are told once."""
-    one, two = office.course("ONE", "art"), office.course("TWO", "art")
-    for course in (one, two):
-        registrations.register_many(
-            office.session, course, [registrations.Entry("kim@example.org", "Kim")], office.now, "boss@example.org"
-        )
-        course.association.published = False
-    office.session.commit()
+def test_the_list_is_exported_as_it_is_filtered(office, admin):
+    many(office, office.course("ART", "art"), 3)
+    office.register(office.course("BIO", "bio"), "zoe", name="=cmd()", sis_user_id="S-1")
     office.deliver()
-    assert office.session.scalars(select(Course.places_taken)).all() == [1, 1]
-    assert "not published 1 person" in words(admin.get("/tools/canvas"))
+    everybody = admin.post("/tools/canvas.csv").text
+    assert everybody.startswith('\ufeff"name","email","sis_user_id","course"')
+    assert len(everybody.splitlines()) == 5
+    answer = admin.post("/tools/canvas.csv", data={"course": "bio"})
+    assert answer.mimetype == "text/csv"
+    [_, line] = answer.text.splitlines()
+    assert line.startswith('"\'=cmd()","zoe@example.org","S-1","BIO here"')
+    assert '"enrolled","In Canvas"' in line
+    assert ("boss@example.org", "exported", None) in logged(office)
+
+
+def test_an_export_longer_than_a_chunk_has_everybody_once(office, admin, monkeypatch):
+    monkeypatch.setattr(canvas_people, "A_CHUNK", 2)
+    many(office, office.course("ART", "art"), 5)
+    office.session.execute(update(Seat).where(Seat.id % 2 == 0).values(settled_version=Seat.version, was_in=True))
+    office.session.commit()
+    lines = admin.post("/tools/canvas.csv").text.splitlines()[1:]
+    assert sorted(line.split(",")[0] for line in lines) == [f'"P {n}"' for n in range(5)]
+
+
+def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
+    many(office, art := office.course("ART", "art"), 2)
+    many(office, office.course("BIO", "bio"), 2, start=5)
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    office.session.commit()
+    form = {"shown": "1", "course": "ART", "standing": "no_account"}
+    answer = admin.post("/tools/canvas/try-again", data=form)
+    assert answer.location == "/tools/canvas?course=ART&standing=no_account#people"
+    in_art = art.association.canvas_course_id
+    assert {(seat.canvas_course_id == in_art, seat.held) for seat in office.seats()} == {(True, False), (False, True)}

@@ -207,3 +207,43 @@ def test_what_a_hand_changed_is_put_back_or_left(matched, admin, canvas, answer,
     late = admin.post(f"/tools/canvas/{seat.id}/hand", data={"answer": "put_back"}, follow_redirects=True)
     assert "That is answered already." in words(late)
     assert logged(matched)[-1][1] in ("enrolled in Canvas", "left as in Canvas")
+
+
+def test_candidates_are_compared_by_what_they_do_in_canvas(office, admin, canvas):
+    canvas.seed(
+        users={
+            "one": {"name": "Kim One", "login": "one", "email": "kim@example.org"},
+            "two": {"name": "Kim Two", "login": "two", "email": "kim@example.org"},
+        },
+        courses={"art": {"name": "Art"}, "bio": {"name": "Biology"}},
+        enrollments={
+            "first": {"user": "one", "course": "bio", "last_activity_at": "2026-03-02T10:00:00Z"},
+            "other": {"user": "one", "course": "art", "state": "deleted"},
+        },
+    )
+    office.connect()
+    office.register(office.course("ART", "art"), "kim")
+    office.course("BIO", "bio")
+    office.deliver()
+    number = office.participant("kim@example.org").id
+    where = f"/tools/participants/{number}/who"
+    assert f'href="{where}"' in admin.get("/tools/canvas").text
+    canvas.calls()
+    page = words(admin.get(where))
+    assert len(canvas.calls()) == 2
+    assert "Who is Kim in Canvas?" in page
+    assert "Kim One Login one kim@example.org SIS ID none" in page
+    assert "Last active 02 Mar 2026, 10:00. In bio." in page
+    assert "Kim Two Login two" in page
+    assert "Never active in a course. In no course." in page
+    assert "None of them" in page
+    canvas.options(down=True)
+    page = words(admin.get(where))
+    assert "What they do in Canvas can't be shown now." in page
+    assert "Kim Two Login two" in page
+    canvas.options(down=False)
+    form = {"canvas_user_id": canvas.ids["user.two"]}
+    admin.post(f"/tools/participants/{number}/canvas-user", data=form)
+    assert admin.get(where).location == f"/tools/participants/{number}#canvas-user"
+    office.deliver()
+    assert canvas.who_is_in("art") == {"two"}

@@ -140,6 +140,11 @@ def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str
     return target if target and errors.is_own_path(target) else url_for(otherwise)
 
 
+def first_page(account: Account) -> str:
+    """Where somebody begins who wanted no other page: administrators at the overview."""
+    return "ascriptica.overview" if account.is_admin else "ascriptica.catalogue"
+
+
 def go_on(account: Account, wanted: str) -> ResponseReturnValue:
     """Redirect to the page that was wanted before signing in, or to what has to be set up first."""
     if needs_second_step(account):

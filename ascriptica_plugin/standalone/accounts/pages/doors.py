@@ -30,6 +30,7 @@ from .base import (
     blueprint,
     by_mail,
     code_fits,
+    first_page,
     forgive,
     go_on,
     guesses,
@@ -70,7 +71,7 @@ def sign_in() -> ResponseReturnValue:
             forgive(tries)
             if passwords.is_outdated(kept):
                 account.password_hash = passwords.hash_of(form.password.data)
-            return _let_in(account, now, own_path(request.args.get("next")))
+            return _let_in(account, now, own_path(request.args.get("next"), first_page(account)))
         session().rollback()
         log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
         form.password.errors = [
@@ -106,7 +107,7 @@ def give_code() -> ResponseReturnValue:
         if account and code_fits(form, account, now):
             allowances.give_all_back(session(), WRONG_CODES, whose)
             begin(account, now)
-            return redirect(own_path(request.args.get("next")))
+            return redirect(own_path(request.args.get("next"), first_page(account)))
         session().rollback()
     if account is None:
         return render_template("ascriptica/code_is_late.html"), 410
@@ -239,7 +240,7 @@ def _choose_password(account: Account, token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         now, kept = clock.utc_now(), passwords.hash_of(form.password.data)
         owner = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
-        answer = _let_in(owner, now, own_path(cookie.get("wanted")))
+        answer = _let_in(owner, now, own_path(cookie.get("wanted"), first_page(owner)))
         flash("Your new password is saved.", "success")
         return answer
     page = render_template("ascriptica/new_password.html", form=form, account=account)

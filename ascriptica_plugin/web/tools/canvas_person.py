@@ -1,0 +1,219 @@
+"""/tools/canvas/person: can this person get in? One box for the help desk, and a verdict for each course."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...ledger import access, entering, last_activity
+from ...ledger.causes import CAUSES, remedy
+from ...office import activity
+from ...sync import looking
+from ...tables.canvas import Connection, Seat
+from ...tables.office import Association, Course, LogEntry, Participant, Registration
+from ..asking import ask
+from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search
+from ..canvas_access import CanvasAccess, in_words
+from ..forms.fields import Confirmation
+from . import remedies
+from .canvas_people import people_found
+from .canvas_retry import in_a_sentence
+from .canvas_users import HOW, matches_of
+from .remedies import Place
+
+MOST = 20
+"""How many people a search shows, and how many registrations of one person."""
+
+NO = {
+    "who_is_it": "we don't know which Canvas user they are.",
+    "same_user": "another participant leads to the same Canvas user.",
+    "changed_in_canvas": "somebody changed their enrollment by hand in Canvas.",
+    "no_account": "they have no Canvas user.",
+    "user_missing": "their Canvas user was deleted.",
+    "course_unpublished": "the Canvas course is not published.",
+    "outside_dates": "the dates of the Canvas course keep them out.",
+    "course_closed_to_students": "the Canvas course takes no students.",
+    "other_canvas": "the course is associated in the Canvas used before.",
+    entering.INVITED: "they have not accepted the invitation.",
+    entering.ON_THE_WAY: "their enrollment is on the way.",
+    entering.NO_CANVAS_COURSE: "the course has no Canvas course.",
+}
+"""What keeps somebody out, after "No:" or "Not yet:"; any other cause has its title."""
+
+NEXT = {
+    entering.INVITED: "The invitation is in their mail from Canvas, and in Canvas on their list of courses.",
+    entering.ON_THE_WAY: "There is nothing to do: it is sent automatically, mostly within seconds.",
+    entering.NO_CANVAS_COURSE: "Associate it with a Canvas course.",
+}
+
+LATER = ("course_unpublished", "outside_dates", entering.ON_THE_WAY)
+"""What passes without an administrator."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One registration: the verdict in a sentence, what to do next and where, and the facts that it rests on."""
+
+    registration: Registration
+    verdict: str
+    is_in: bool
+    next_step: str
+    place: Place | None
+    its: CanvasAccess | None
+    seat: Seat | None
+    last_active_at: datetime | None
+
+
+@blueprint.get("/tools/canvas/person")
+@for_administrators
+def canvas_person() -> ResponseReturnValue:
+    """Find somebody by name, email, SIS ID or Canvas ID; show whether they can get in, and why not."""
+    current, q = settings(), typed_search("q")
+    number = request.args.get("participant", type=int)
+    found: Sequence[Participant] = []
+    if number is not None or q:
+        which = (
+            Participant.id == min(number, HIGHEST_ID)
+            if number is not None
+            else Participant.id.in_(people_found(q, current))
+        )
+        found = (
+            session()
+            .scalars(
+                select(Participant)
+                .where(which, Participant.erased_at.is_(None))
+                .order_by(Participant.sorted_by)
+                .limit(MOST)
+            )
+            .all()
+        )
+        found = [one for one in found if q and one.email.lower() == q.lower()] or found
+    who = found[0] if len(found) == 1 else None
+    return render_template(
+        "ascriptica/canvas_person.html",
+        q=q or (who.email if who else ""),
+        asked=bool(q or number is not None),
+        found=found,
+        who=who,
+        standings=_standings(who) if who else [],
+        match=matches_of([who.id]).get(who.id) if who else None,
+        how=HOW,
+        said=_latest_entry(who) if who else None,
+        hold=CAUSES[hold] if current.connection and (hold := current.connection.hold_cause) else None,
+        form=Confirmation(),
+    )
+
+
+@blueprint.post("/tools/canvas/person")
+@for_administrators
+def look_at_person() -> ResponseReturnValue:
+    """Look at the person in Canvas now, and store what Canvas says."""
+    who = session().get(Participant, request.form.get("participant", 0, type=int)) or abort(404)
+    number, name, connection = who.id, who.name, settings().connection
+    if connection is None or not settings().display_canvas:
+        flash("Canvas is switched off, so it is not asked.", "warning")
+    else:
+        associations = [one.registration.course.association for one in _standings(who) if one.its is not None]
+        here = [one for one in associations if one is not None and one.connection_id == connection.id]
+        try:
+            is_known = looking.look(session(), ask, connection, number, here, clock.utc_now)
+        except CanvasError as reason:
+            session().rollback()
+            flash(f"{reason} What you see below is what we knew before.", "warning")
+        else:
+            unknown = "" if is_known else f" We know no Canvas user for {name}."
+            flash(f"Looked at Canvas just now.{unknown}", "success")
+    return redirect(url_for(".canvas_person", participant=number))
+
+
+def _standings(who: Participant) -> list[Standing]:
+    """The person's registrations, newest first, those that are over last."""
+    current, now = settings(), clock.utc_now()
+    found = (
+        session()
+        .scalars(
+            select(Registration)
+            .where(Registration.participant_id == who.id)
+            .options(joinedload(Registration.course).joinedload(Course.association))
+            .order_by(Registration.withdrawn_at.is_not(None), Registration.id.desc())
+            .limit(MOST)
+        )
+        .all()
+    )
+    ids, connection = [one.id for one in found], current.connection if current.display_canvas else None
+    reasons = entering.of_registrations(session(), connection, ids, now) if connection else {}
+    known = access.of_registrations(session(), ids) if connection else {}
+    theirs = select(Seat).where(Seat.id.in_([one.seat_id for one in known.values()]))
+    seats = {seat.id: seat for seat in session().scalars(theirs)}
+    active = last_activity.of_registrations(session(), connection.id, ids) if connection else {}
+    standings = []
+    for one in found:
+        its = known.get(one.id)
+        here = its if connection is not None and its is not None and its.connection_id == connection.id else None
+        is_registered = one.status == "registered"
+        words = in_words(here, connection, one.course.association, is_registered) if here and connection else None
+        seat = seats.get(here.seat_id) if here else None
+        standings.append(_standing(one, reasons.get(one.id), words, seat, connection, active.get(one.id)))
+    return standings
+
+
+def _standing(
+    one: Registration,
+    reason: str | None,
+    words: CanvasAccess | None,
+    seat: Seat | None,
+    connection: Connection | None,
+    active_at: datetime | None,
+) -> Standing:
+    def stands(verdict: str, next_step: str = "", place: Place | None = None) -> Standing:
+        return Standing(one, verdict, reason == entering.CAN_ENTER, next_step, place, words, seat, active_at)
+
+    if one.status != "registered":
+        return stands("No: they are on the waitlist." if one.status == "waitlisted" else "No: they have withdrawn.")
+    if reason is None or connection is None:
+        return stands("Nothing is known: Canvas is switched off.")
+    if reason == entering.CAN_ENTER:
+        return stands("Yes.")
+    cause = CAUSES.get(reason)
+    begins = "Not yet" if reason in LATER or (cause and not cause.by_office) else "No"
+    what = NO.get(reason) or f"{in_a_sentence(cause.title)}." if cause else NO[reason]
+    said = (seat.cause_scope, seat.cause_detail) if seat is not None and seat.cause == reason else ("", None)
+    if reason == connection.hold_cause:
+        said = ("", connection.hold_detail)
+    next_step = remedy(reason, said[0], said[1]) if cause else NEXT[reason]
+    if reason == "outside_dates" and one.course.association is not None:
+        next_step = f"{_dates(one.course.association)} {next_step}"
+    return stands(f"{begins}: {what}", next_step, _place(one, reason, connection))
+
+
+def _dates(association: Association) -> str:
+    pattern = "%a %d %b %Y, %H:%M"
+    begins = f"from {office_time(association.opens_at, pattern)}" if association.opens_at else ""
+    ends = f"until {office_time(association.closes_at, pattern)}" if association.closes_at else ""
+    return f"Canvas lets students in {' '.join(filter(None, (begins, ends)))}."
+
+
+def _place(one: Registration, reason: str, connection: Connection) -> Place | None:
+    """Where an administrator acts."""
+    if reason in remedies.OF_CANVAS:
+        return remedies.OF_CANVAS[reason](connection)
+    association, code = one.course.association, one.course.code
+    if reason == entering.NO_CANVAS_COURSE:
+        return Place("Choose a Canvas course", url_for(".edit_course", code=code, _anchor="canvas_course"))
+    if reason in remedies.OF_A_COURSE and association is not None:
+        return remedies.OF_A_COURSE[reason](connection, code, association.canvas_course_id)
+    if reason in CAUSES and CAUSES[reason].asks:
+        return Place("Answer", url_for(".canvas_access", search=one.participant.email, course=code, _anchor="people"))
+    return None
+
+
+def _latest_entry(who: Participant) -> LogEntry | None:
+    """The latest thing that we did in Canvas about them, and what Canvas answered."""
+    ours = (LogEntry.participant_id == who.id, LogEntry.who == activity.US)
+    return session().scalar(select(LogEntry).where(*ours).order_by(LogEntry.id.desc()).limit(1))

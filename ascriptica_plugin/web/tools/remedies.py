@@ -1,0 +1,88 @@
+"""The very place where each cause is cured: a page of ours, the field on it, or Canvas's own page."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from flask import url_for
+
+from ...ledger.waiting import Group, Where
+from ...tables.canvas import Connection
+
+
+class Place(NamedTuple):
+    """A link to where somebody acts."""
+
+    words: str
+    address: str
+
+
+def canvas_host(connection: Connection) -> str:
+    """Scheme and host of Canvas."""
+    parts = urlsplit(connection.canvas_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _setting(field: str, words: str) -> Callable[[Connection], Place]:
+    return lambda connection: Place(words, url_for("ascriptica.course_settings", _anchor=field))
+
+
+def _permissions(connection: Connection) -> Place:
+    address = f"{canvas_host(connection)}/accounts/{connection.canvas_root_id}/permissions"
+    return Place("Open permissions in Canvas", address)
+
+
+OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
+    "token_dead": _setting("canvas_token", "Paste a new token"),
+    "token_unreadable": _setting("canvas_token", "Paste the token again"),
+    "address_refused": _setting("canvas_url", "Check the Canvas address"),
+    "root_id_wrong": _setting("canvas_root_id", "Check the root ID"),
+    "no_account": _setting("missing_users", "Let us create users"),
+    "permission_missing": _permissions,
+}
+"""Causes with one place for everybody."""
+
+
+OfACourse = Callable[[Connection, str, int | None], Place]
+"""From our course's code and its Canvas course."""
+
+
+def _edit(field: str, words: str) -> OfACourse:
+    return lambda connection, code, _: Place(words, url_for("ascriptica.edit_course", code=code, _anchor=field))
+
+
+def _in_canvas(page: str, words: str) -> OfACourse:
+    def place(connection: Connection, code: str, canvas_course_id: int | None) -> Place:
+        return Place(words, f"{canvas_host(connection)}/courses/{canvas_course_id}{page}")
+
+    return place
+
+
+_CHOOSE = _edit("canvas_course", "Choose another Canvas course")
+
+OF_A_COURSE: dict[str, OfACourse] = {
+    "course_missing": _CHOOSE,
+    "course_closed_to_students": _CHOOSE,
+    "not_looked_up": _CHOOSE,
+    "other_canvas": _edit("canvas_course", "Associate it again"),
+    "section_missing": _edit("canvas_section", "Choose another section"),
+    "course_concluded": _in_canvas("/settings", "Open its settings in Canvas"),
+    "outside_dates": _in_canvas("/settings", "Change its dates in Canvas"),
+    "course_unpublished": _in_canvas("", "Publish it in Canvas"),
+}
+"""Causes with a place for each course."""
+
+
+def place_of(group: Group, connection: Connection) -> Place | None:
+    """Where all of the group is cured: also by its only course's place."""
+    if group.name in OF_CANVAS:
+        return OF_CANVAS[group.name](connection)
+    if group.cause.asks:
+        return Place("Answer", url_for("ascriptica.canvas_access", standing=group.name, _anchor="people"))
+    return place_in(group, group.courses[0], connection) if len(group.courses) == 1 else None
+
+
+def place_in(group: Group, where: Where, connection: Connection) -> Place | None:
+    """Where this course's part of the group is cured; None where that is the same for all."""
+    its = OF_A_COURSE.get(group.name)
+    return its(connection, where.code, where.canvas_course_id) if its else None

@@ -1,0 +1,213 @@
+"""/tools/: who can't get into what starts this week, what waits for whom, and where it is cured."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.canvas import Seat, load_settings
+from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.web.base import starts
+
+from ...office_at_work import Office, many
+from ...pages import queries, words
+
+
+def soon(office: Office, **by: float) -> datetime:
+    return office.now + timedelta(**by)
+
+
+def number(page: str) -> str | None:
+    """What the menu says beside Overview."""
+    found = re.search(r"Overview (\d+) to do", page)
+    return found[1] if found else None
+
+
+def test_the_first_line_counts_and_each_course_says_why(office, admin, canvas):
+    soon_art = office.course("ART", "art", starts_at=soon(office, hours=2, minutes=5))
+    many(office, soon_art, 3)
+    many(office, office.course("BIO", "bio", starts_at=soon(office, days=3)), 2)
+    office.course("EMPTY", starts_at=soon(office, days=4))
+    office.course("FAR", starts_at=soon(office, days=8))
+    office.course("OFF", starts_at=soon(office, days=1), cancelled_at=office.now)
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    assert "Starting this week: 3 courses. 5 of 5 people can get in." in page
+    assert page.index("ART here") < page.index("BIO here") < page.index("EMPTY here")
+    assert "FAR here" not in page
+    assert "OFF here" not in page
+    assert "Nothing waits. There is nothing to do." in page
+    assert number(page) is None
+
+    session = office.session
+    art = Seat.canvas_course_id == canvas.ids["course.art"]
+    one = session.query(Seat.id).filter(art).order_by(Seat.id).first()[0]
+    waits = {"settled_version": 0, "cause": "no_account", "held": True, "canvas_enrollment_id": None}
+    session.execute(update(Seat).where(Seat.id == one).values(**waits))
+    session.commit()
+    answer = admin.get("/tools/")
+    page = words(answer)
+    assert "4 of 5 people can get in." in page
+    assert "2 of 3 can get in" in page
+    assert "1 no Canvas user" in page
+    assert 'href="/tools/canvas?course=ART&amp;standing=no_account#people"' in answer.text
+    assert "ART here starts in 2 hours: 1 of 3 can't get in" in page
+    assert number(page) == "1"
+    assert '<rect width="66.67" height="6" class="share-good">' in answer.text
+
+
+def test_the_worst_consequence_comes_first(office, admin):
+    """Two people who start in an hour weigh more than ten who start next month."""
+    many(office, late := office.course("LATE", "art", starts_at=soon(office, days=30)), 10)
+    many(office, today := office.course("TODAY", "bio", starts_at=soon(office, hours=1)), 2)
+    for course, cause in ((late, "course_missing"), (today, "no_account")):
+        of_course = Seat.canvas_course_id == course.association.canvas_course_id
+        office.session.execute(update(Seat).where(of_course).values(cause=cause, held=True))
+    office.session.commit()
+    page = words(admin.get("/tools/")).partition("What waits for you")[2]
+    assert page.index("Has no Canvas user 2 people") < page.index("The Canvas course does not exist 10 people")
+    assert number(words(admin.get("/tools/courses"))) == "2"
+
+
+def test_while_all_of_canvas_waits_there_is_one_card_for_everybody(office, admin, canvas):
+    canvas.options(token="revoked")
+    many(office, office.course("ART", "art", starts_at=soon(office, days=1)), 8)
+    office.deliver()
+    answer = admin.get("/tools/")
+    page = words(answer)
+    assert "0 of 8 people can get in." in page
+    assert "8 token not accepted" in page
+    assert "ART here starts in 23 hours: 8 of 8 can't get in" in page
+    assert page.count("Canvas no longer accepts the token 8 people") == 1
+    assert 'href="/tools/settings/course-settings#canvas_token"' in answer.text
+    assert number(page) == "1"
+
+
+def test_the_number_counts_what_an_administrator_can_change(office, admin, canvas):
+    canvas.options(down=True)
+    many(office, office.course("ART", "art"), 2)
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    assert "Canvas is not answering 2 people" in page
+    assert number(page) is None
+
+
+def test_the_overview_asks_no_more_for_more(app, office, admin):
+    def asked() -> int:
+        return queries(app, admin, "/tools/")
+
+    many(office, office.course("ONE", "art", starts_at=soon(office, days=1)), 2)
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    office.session.commit()
+    before = asked()
+    for n in range(4):
+        many(office, office.course(f"C{n}", "bio", starts_at=soon(office, days=2)), 5)
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    office.session.commit()
+    assert asked() == before
+
+
+def test_without_canvas_it_says_what_is_known(here, admin):
+    many(here, here.course("ART", starts_at=soon(here, days=1)), 2)
+    page = words(admin.get("/tools/"))
+    assert "Starting this week: 1 course. 2 people are registered." in page
+    assert "No Canvas is connected yet." in page
+    assert "What waits for you" not in page
+
+
+def test_switched_off_canvas_counts_nothing_as_waiting(office, admin):
+    many(office, office.course("ART", "art"), 2)
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    load_settings(office.session).display_canvas = False
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert "No course starts this week." in page
+    assert "Canvas is switched off." in page
+    assert number(page) is None
+
+
+def test_a_token_s_end_is_shown_with_where_to_paste_the_next(office, admin):
+    office.connect().token_expires_at = datetime.now(UTC) + timedelta(days=5, hours=1)
+    office.session.commit()
+    answer = admin.get("/tools/")
+    assert "The token ends" in words(answer)
+    assert "5 days left Paste a new token" in words(answer)
+
+
+def test_a_start_is_said_in_the_largest_unit_of_which_there_are_two():
+    now = datetime(2027, 3, 1, 9, tzinfo=UTC)
+    said = {
+        timedelta(minutes=1): "starts in 1 minute",
+        timedelta(minutes=119): "starts in 119 minutes",
+        timedelta(hours=2): "starts in 2 hours",
+        timedelta(hours=47): "starts in 47 hours",
+        timedelta(days=9): "starts in 9 days",
+        -timedelta(hours=3): "started 3 hours ago",
+    }
+    assert {by: starts(now + by, now) for by in said} == said
+
+
+def test_an_administrator_begins_at_the_overview(app, admin, client):
+    """Unless another page was wanted."""
+    from ...office_at_work import PASSWORD
+
+    form = {"email": "boss@example.org", "password": PASSWORD}
+    client.post("/sign-out")
+    for wanted, leads_to in (("", "/tools/"), ("?next=/my/courses", "/my/courses")):
+        answer = client.post(f"/sign-in{wanted}", data=form)
+        assert leads_to in answer.location
+
+
+def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
+    course = office.course("ART", "art")
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    for who in ("kim", "lou"):
+        office.register(course, who)
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    assert "The token's owner may not do this in Canvas" in page
+    assert "needs the permission “Users - Students”, add." in page
+    canvas.options(permissions=None)
+    group = {"cause": "permission_missing", "scope": "add_student_to_course"}
+    assert "Trying again for 2 people." in words(
+        admin.post("/tools/canvas/try-again", data=group, follow_redirects=True)
+    )
+    office.deliver()
+    assert office.status()["seats"]["enrolled"] == 2
+
+
+def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin):
+    soon, later = office.course("SOON", "art", starts_at=office.now), office.course("LATE", "bio")
+    many(office, soon, 2)
+    many(office, later, 3)
+    for course, cause in ((soon, "course_missing"), (later, "no_account")):
+        of_course = Seat.canvas_course_id == course.association.canvas_course_id
+        office.session.execute(update(Seat).where(of_course).values(cause=cause, held=True))
+    later.association.published = False
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert re.search(
+        "does not exist 2 people SOON here started .*: 2 of 2 can't get in .* Has no Canvas user 3 people", page
+    )
+    assert "not published" not in page
+    office.session.execute(update(Seat).values(settled_version=Seat.version, settled_at=office.now, was_in=True))
+    office.session.execute(update(Seat).values(cause=None, held=False))
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert "Enrolled, but the Canvas course is not published 3 people" in page
+    assert "does not exist" not in page
+
+
+def test_a_course_is_not_counted_twice(office, admin):
+    """Two of our courses in one Canvas course that is not published: its people are told once."""
+    one, two = office.course("ONE", "art"), office.course("TWO", "art")
+    for course in (one, two):
+        registrations.register_many(
+            office.session, course, [registrations.Entry("kim@example.org", "Kim")], office.now, "boss@example.org"
+        )
+        course.association.published = False
+    office.session.commit()
+    office.deliver()
+    assert office.session.scalars(select(Course.places_taken)).all() == [1, 1]
+    assert "not published 1 person" in words(admin.get("/tools/"))
