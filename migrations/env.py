@@ -30,6 +30,8 @@ context.configure(
     include_object=include_object,
     render_as_batch=True,
     compare_type=True,
+    # Other processes are at work: each revision locks only what it changes, and no longer than it takes.
+    transaction_per_migration=True,
 )
 
 with context.begin_transaction():

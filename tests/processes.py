@@ -34,6 +34,8 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 class Process:
     """A child process that the test may hurt. With `log_file` it may say more than fits into a pipe."""
 
+    folder = REPOSITORY
+
     def __init__(self, arguments: list[str], log_file: Path | None = None, **environment: str):
         self.arguments = arguments
         self.environment = {**os.environ, **environment}
@@ -44,7 +46,9 @@ class Process:
         with ExitStack() as opened:
             log = opened.enter_context(self.log_file.open("ab")) if self.log_file else subprocess.PIPE
             said = log if self.log_file else subprocess.DEVNULL
-            self.child = subprocess.Popen(self.arguments, cwd=REPOSITORY, env=self.environment, stdout=said, stderr=log)
+            self.child = subprocess.Popen(
+                self.arguments, cwd=self.folder, env=self.environment, stdout=said, stderr=log
+            )
 
     def send(self, number: int) -> None:
         self.child.send_signal(number)

@@ -2,19 +2,26 @@
 
 import importlib.resources
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from .locks import is_in_the_way
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 
 KNOWN = ("sqlite", "postgresql")
+
+TRIES, LOCK_SECONDS, PAUSE_SECONDS = 60, 2, 0.5
+"""An upgrade beside processes at work: how often a revision is tried, and how long it waits for a lock each time."""
 
 
 class UnknownDatabase(RuntimeError):
@@ -73,8 +80,33 @@ def upgrade_tables(app: Flask) -> None:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
             config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
+            _while_others_work(connection, lambda: alembic.command.upgrade(config, "head"))
             connection.commit()
+
+
+def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> None:
+    """Upgrade while web processes and workers use the tables, on PostgreSQL.
+
+    What waits for the lock on a table makes everybody behind it wait, too, so it doesn't wait for long. It is repeated
+    where somebody else had the lock, or where it had to give way in a deadlock; what is done stays done.
+    """
+    if connection.dialect.name != "postgresql":
+        upgrade()
+        return None
+    try:
+        for left in reversed(range(TRIES)):
+            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS * 1000:.0f}ms'"))
+            connection.commit()
+            try:
+                return upgrade()
+            except DBAPIError as error:
+                connection.rollback()
+                if not (left and is_in_the_way(error)):
+                    raise
+            time.sleep(PAUSE_SECONDS)
+    finally:
+        connection.execute(text("RESET lock_timeout"))
+        connection.commit()
 
 
 def is_up_to_date(connection: Connection) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import inspect, select, text
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.office import people, sis_questions
+from ascriptica_plugin.tables import upgrade
 from ascriptica_plugin.tables.canvas import Connection, Match
 from ascriptica_plugin.tables.columns import Base, Sealed
 from ascriptica_plugin.tables.office import Course, Participant
@@ -49,6 +50,33 @@ def test_migrations_and_models_agree_and_go_down_to_nothing(app):
         assert inspect(connection).get_table_names() == ["ascriptica_alembic_version"]
         alembic.command.upgrade(config, "head")
         connection.commit()
+
+
+def test_an_upgrade_lets_others_go_first(app_on_postgresql, monkeypatch):
+    """Somebody else is using a table when the upgrade wants it for itself."""
+    engine, config = None, migrations()
+    with app_on_postgresql.app_context():
+        engine = app_on_postgresql.extensions["sqlalchemy"].engine
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0009")
+        connection.commit()
+    somebody = engine.connect()
+    somebody.execute(text("SELECT count(*) FROM ascriptica_seat"))
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            somebody.close()
+
+    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(upgrade.time, "sleep", pause)
+    upgrade.upgrade_tables(app_on_postgresql)
+    assert len(pauses) == 2
+    with engine.connect() as connection:
+        assert upgrade.is_up_to_date(connection)
+        assert connection.scalar(text("SHOW lock_timeout")) == "0"
 
 
 def test_a_host_s_own_tables_are_left_alone(app):

@@ -1,0 +1,230 @@
+"""A rolling upgrade under load: the release before and this one side by side on one database.
+
+    python -m tests.faults.upgrade --before FOLDER --database sqlite|postgresql [--first web|worker]
+
+FOLDER is a clone of the release before, with an environment of its own in `.venv`. People register and withdraw at its
+web process while the tables are upgraded, this release's processes start beside the old ones, in the order asked for,
+and the old ones end. In the end Canvas must have exactly who is registered.
+"""
+
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from sqlalchemy import create_engine, text
+
+from ..databases import embedded_postgresql
+from ..processes import REPOSITORY, PracticeCanvas, Process, environment, free_port, until
+
+PEOPLE, PASSWORD, CODES = 24, "correct horse battery", ("ART", "BIO")
+PHASE_SECONDS = 4
+
+
+class Release:
+    """The processes of one release."""
+
+    def __init__(self, folder: Path, logs: Path, name: str, **its_environment: str):
+        self.folder, self.logs, self.name = folder, logs, name
+        self.python = sys.executable if folder == REPOSITORY else folder / ".venv/bin/python"
+        self.environment = its_environment
+        self.url = f"http://127.0.0.1:{free_port()}"
+
+    def command(self, *arguments: str, **more: str) -> str:
+        """What `flask ascriptica ...` says."""
+        command = [self.python, "-m", "flask", "--app", "wsgi", "ascriptica", *arguments]
+        how = {"cwd": self.folder, "env": os.environ | self.environment | more, "timeout": 120}
+        done = subprocess.run(command, capture_output=True, text=True, **how)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def web(self) -> Process:
+        bind = ["--bind", self.url.removeprefix("http://"), "--threads", "4", "--no-control-socket"]
+        process = self._process("web", "-m", "gunicorn", "wsgi:app", *bind, "--log-level", "warning")
+        until(lambda: _answers(self.url))
+        return process
+
+    def worker(self) -> Process:
+        return self._process("worker", "-m", "flask", "--app", "wsgi", "ascriptica", "worker")
+
+    def _process(self, what: str, *arguments: str) -> Process:
+        process = Process([str(self.python), *arguments], self.logs / f"{self.name}-{what}.log", **self.environment)
+        process.folder = self.folder
+        process.start()
+        return process
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+class Visitor:
+    """Somebody at a browser, who goes to whatever web process is said to serve."""
+
+    def __init__(self, email: str, where: Callable[[], str]):
+        self.where, self.session = where, requests.Session()
+        self.post("/sign-in", email=email, password=PASSWORD)
+
+    def post(self, path: str, *, page: str | None = None, **form: str) -> requests.Response:
+        url = self.where()
+        shown = self.session.get(f"{url}{page or path}", timeout=30)
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
+        form["csrf_token"] = token[1] if token else ""
+        return self.session.post(f"{url}{path}", data=form, timeout=30, headers={"Referer": url})
+
+
+class Load:
+    """People who register and withdraw all the time, each in a thread of their own."""
+
+    def __init__(self, urls: list[str]):
+        self.urls, self.stopped = urls, threading.Event()
+        self.answers: list[int] = []
+        people = [f"p{number}@example.org" for number in range(PEOPLE)]
+        self.threads = [threading.Thread(target=self._person, args=(email,)) for email in people]
+        for thread in self.threads:
+            thread.start()
+
+    def _person(self, email: str) -> None:
+        chance = random.Random(email)
+        visitor = Visitor(email, lambda: chance.choice(self.urls))
+        while not self.stopped.wait(chance.uniform(0.1, 0.6)):
+            code, what = chance.choice(CODES), chance.choice(("register", "register", "withdraw"))
+            try:
+                self.answers.append(visitor.post(f"/courses/{code}/{what}", page=f"/courses/{code}").status_code)
+            except requests.ConnectionError:
+                self.answers.append(0)
+
+    def end(self) -> None:
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
+    """Upgrade under load. Returns what is wrong in the end, None where nothing is."""
+    shared = environment(database_url) | {"SECRET_KEY": "only for tests " * 3}
+    canvas = PracticeCanvas(logs)
+    canvas.start()
+    old, new = Release(before, logs, "old", **shared), Release(REPOSITORY, logs, "new", **shared)
+    old.command("upgrade")
+    for number in range(PEOPLE):
+        old.command("create-user", f"p{number}@example.org", "--name", f"P {number}", ASCRIPTICA_PASSWORD=PASSWORD)
+    old.command("create-user", "boss@example.org", "--name", "Boss", "--admin", ASCRIPTICA_PASSWORD=PASSWORD)
+    running = {"old web": old.web(), "old worker": old.worker()}
+    ids = _connect(old, canvas)
+    load = Load([old.url])
+    try:
+        time.sleep(PHASE_SECONDS)
+        new.command("upgrade")
+        time.sleep(PHASE_SECONDS)
+        for kind in ("web", "worker") if first == "web" else ("worker", "web"):
+            running[f"new {kind}"] = getattr(new, kind)()
+            if kind == "web":
+                load.urls.append(new.url)
+            time.sleep(PHASE_SECONDS)
+            if kind == "web":
+                load.urls.remove(old.url)
+                time.sleep(1)
+            running.pop(f"old {kind}").end()
+            time.sleep(PHASE_SECONDS)
+        load.end()
+        until(lambda: '"due": 0' in new.command("status", "--json"), 120)
+        return _verdict(database_url, canvas, ids, load)
+    finally:
+        load.end()
+        for process in [*running.values(), canvas]:
+            process.end()
+
+
+def _connect(old: Release, canvas: PracticeCanvas) -> dict[str, int]:
+    given = {"courses": {"art": {}, "bio": {}}}
+    ids = requests.post(f"{canvas.url}/practice/seed", json={"given": given}, headers=canvas.headers, timeout=10).json()
+    boss = Visitor("boss@example.org", lambda: old.url)
+    boss.post(
+        "/tools/settings/course-settings",
+        display_canvas="y",
+        canvas_url=f"{canvas.url}/api/v1",
+        canvas_token=canvas.headers["Authorization"].removeprefix("Bearer "),
+        canvas_root_id=str(ids["ids"]["account.root"]),
+        missing_users="create",
+        enroll="active",
+        canvas_mail="silent",
+        on_withdrawal="delete",
+    )
+    for code in CODES:
+        canvas_course = str(ids["ids"][f"course.{code.lower()}"])
+        made = boss.post("/tools/courses/new", code=code, title=code, canvas_course=canvas_course, withdrawal="")
+        assert made.ok, made.text
+    return ids["ids"]
+
+
+def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], load: Load) -> str | None:
+    with create_engine(database_url).connect() as database:
+        registered = {
+            (email, code)
+            for email, code in database.execute(
+                text(
+                    "SELECT p.email, c.code FROM ascriptica_registration r "
+                    "JOIN ascriptica_participant p ON p.id = r.participant_id "
+                    "JOIN ascriptica_course c ON c.id = r.course_id WHERE r.status = 'registered'"
+                )
+            )
+        }
+    world = requests.get(f"{canvas.url}/practice/world", headers=canvas.headers, timeout=10).json()
+    logins = {user["id"]: user["login"] for user in world["users"]}
+    codes = {ids[f"course.{code.lower()}"]: code for code in CODES}
+    live = [
+        (logins[row["user_id"]], codes[row["course_id"]])
+        for row in world["enrollments"]
+        if row["course_id"] in codes and row["state"] == "active" and row["type"] == "StudentEnrollment"
+    ]
+    refused = sorted({status for status in load.answers if status not in (0, 200)})
+    print(
+        f"{len(load.answers)} changes, {len(registered)} places in the end, {load.answers.count(0)} met a closed door."
+    )
+    found = {
+        "lost": registered - set(live),
+        "left in": set(live) - registered,
+        "doubled": len(live) - len(set(live)),
+        "failed answers": refused,
+    }
+    wrong = {what: which for what, which in found.items() if which}
+    return str(wrong) if wrong else None
+
+
+@contextmanager
+def _empty_database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/office.sqlite3"
+    else:
+        with embedded_postgresql() as url:
+            yield url
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.upgrade", description=__doc__)
+    parser.add_argument("--before", type=Path, required=True)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), required=True)
+    parser.add_argument("--first", choices=("web", "worker"), default="worker")
+    asked = parser.parse_args()
+    logs = Path(tempfile.mkdtemp(prefix="upgrade-"))
+    with _empty_database(asked.database, logs) as url:
+        wrong = roll(asked.before.resolve(), url, logs, asked.first)
+    print(f"Wrong: {wrong}. The logs are in {logs}." if wrong else "Nobody was lost, left in or doubled.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
