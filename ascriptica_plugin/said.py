@@ -24,6 +24,7 @@ SENTENCES = {
     "not_readable": "{host} sent an answer that could not be read.",
     "not_reached": "{host} could not be reached.",
     "private_network": "{name} is inside a private network.",
+    "busy": "Canvas is busy. Try again in a moment.",
     "our_side": "That failed on our side; the details are in the worker's log. We try again.",
     "unforeseen": "{name}",
     "another_user": "Canvas names another user every time.",

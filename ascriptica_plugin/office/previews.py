@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ..canvas.shapes import Enrollment
 from ..ledger import claims, moves
 from ..ledger.moves import Place, Someone
+from ..said import Said
 from ..tables.asking import Preview
 from ..tables.columns import begin_writing, change
 from ..tables.office import Association, Course, Registration
@@ -96,7 +97,12 @@ def to_read(session: Session, connection_id: int) -> list[int]:
 
 
 def heard(
-    session: Session, course_id: int, asked_at: datetime, now: datetime, roster: Collection[Enrollment], problem: str
+    session: Session,
+    course_id: int,
+    asked_at: datetime,
+    now: datetime,
+    roster: Collection[Enrollment],
+    problem: Said | None,
 ) -> None:
     """Store what the Canvas course's live enrollments say about the course's people, or the problem of reading them.
 
@@ -108,7 +114,7 @@ def heard(
     people = _people(session, preview, session.get_one(Course, course_id))
     there, teaching = moves.found_in(people, _place(preview), roster)
     mine = (Preview.course_id == course_id, Preview.asked_at == asked_at)
-    values = {"read_at": now, "problem": problem or None, "there": there, "teaching": teaching}
+    values = {"read_at": now, "problem": problem, "there": there, "teaching": teaching}
     change(session, update(Preview).where(*mine).values(**values))
 
 

@@ -10,6 +10,7 @@ from .. import clock, retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..ledger import page_calls
+from ..said import Said
 from ..tables.canvas import Connection
 from .checking import TOKEN_UNREADABLE
 from .clients import Canvases
@@ -47,7 +48,7 @@ def _wait_for_place(session: Session, connection_id: int) -> int:
         if holder is not None:
             return holder
         if time.monotonic() >= until:
-            raise Busy("Canvas is busy. Try again in a moment.")
+            raise Busy(Said("busy"))
         time.sleep(retry.PLACE_AGAIN_SECONDS)
 
 

@@ -9,6 +9,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..canvas.shapes import Enrollment
 from ..office import previews
+from ..said import Said
 from ..tables.asking import Preview
 from ..tables.columns import begin_writing
 from .tasks import Call, Walk
@@ -21,7 +22,8 @@ def preview_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
         return
     asked_at, canvas_course_id = asked.asked_at, asked.canvas_course_id
     roster: list[Enrollment] = []
-    problem, link = "", None
+    problem: Said | None = None
+    link = None
     try:
         while True:
             page: tuple[list[Enrollment], str | None] = yield _page(canvas_course_id, link)
@@ -30,7 +32,7 @@ def preview_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
             if link is None:
                 break
     except CanvasError as error:
-        problem = str(error)
+        problem = error.said
     begin_writing(session)
     previews.heard(session, course_id, asked_at, now(), roster, problem)
 
@@ -46,4 +48,4 @@ def put_off(session: Session, course_id: int, now: datetime) -> None:
     """Store that reading it failed on our side."""
     asked = session.get(Preview, course_id, populate_existing=True)
     if asked is not None and asked.read_at is None:
-        previews.heard(session, course_id, asked.asked_at, now, [], "Reading it failed on our side.")
+        previews.heard(session, course_id, asked.asked_at, now, [], Said("our_side"))

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Text, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .columns import Base
+from .columns import Base, SaidColumn
 
 
 class PageCall(Base):
@@ -49,6 +49,6 @@ class Preview(Base):
 
     asked_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
-    problem: Mapped[str | None] = mapped_column(Text)
+    problem: Mapped[str | None] = mapped_column(SaidColumn)
     there: Mapped[list | None] = mapped_column(JSON)
     teaching: Mapped[list | None] = mapped_column(JSON)
