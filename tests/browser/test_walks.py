@@ -1,5 +1,6 @@
 """In a real browser: the whole walk from registered to withdrawn, without a reload."""
 
+import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -90,6 +91,39 @@ def test_without_scripts_a_reload_does(walk, canvas):
         walk.sees("You are in the Canvas course.")
     finally:
         walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_course_s_people_move_after_the_page_has_shown_it(walk, canvas, scripts):
+    """Found by a search, with nothing typed lost; the page goes on by itself, also where scripts are off."""
+    connect(walk, canvas)
+    walk.go("/tools/courses/new")
+    walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))
+    walk.press("Save")
+    walk.sees("Art for all is saved.")
+    walk.go("/tools/courses/ART-101?another=1")
+    walk.fill(people="Nora New <nora@example.org>\nMax Old <max@example.org>")
+    walk.press("Register them all")
+    WebDriverWait(walk.browser, 15).until(lambda _: len(canvas.who_is_in("art")) == 2)
+    walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    try:
+        walk.go("/tools/courses/ART-101/edit")
+        walk.fill(title="Art for everybody")
+        walk.press("Find a Canvas course")
+        walk.fill(find="biol")
+        walk.press("Find")
+        walk.press("Use this course\n: Biology")
+        walk.sees("Chosen: Biology")
+        walk.press("Save")
+        walk.sees("2 people are enrolled in Biology.")
+        walk.sees("2 people are removed from Art.")
+        assert len(canvas.who_is_in("art")) == 2
+        walk.fill(number="2")
+        walk.press("Connect it")
+        walk.sees("Art for everybody is saved.")
+    finally:
+        walk.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    WebDriverWait(walk.browser, 15).until(lambda _: len(canvas.who_is_in("bio")) == 2 and not canvas.who_is_in("art"))
 
 
 def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):

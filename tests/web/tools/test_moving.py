@@ -58,7 +58,7 @@ def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, ap
     assert (answer.status_code, answer.location) == (303, PREVIEW)
     page = admin.get(PREVIEW)
     assert "Reading Art in Canvas" in words(page)
-    assert 'http-equiv="refresh"' in page.text
+    assert 'http-equiv="refresh" content="2; url=/tools/courses/ART/preview"' in page.text
     before = [(seat.id, seat.version) for seat in all_of(app, Seat)], [row.ended_at for row in all_of(app, Claim)]
     canvas.calls()
     assert posts(office.deliver()) == []
