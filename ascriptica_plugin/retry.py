@@ -144,6 +144,9 @@ STANDBY_SECONDS = 0.5
 AGAIN_SECONDS = 3
 """The pause before Redis is tried again after it was away."""
 
+COMPARE_SECONDS = 600
+"""How often the names of people are compared with those of their Canvas users."""
+
 FORGET_SECONDS = 3600
 """How often old entries are deleted."""
 

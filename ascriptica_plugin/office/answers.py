@@ -62,6 +62,21 @@ def doubt(session: Session, connection_id: int, participant: Participant, now: d
     activity.note(session, now, by, "doubted", _said(known.candidates[0]), participant_id=participant.id)
 
 
+def confirm(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
+    """The participant is the Canvas user that we found, though the names differ: an administrator says so.
+
+    Raises ValueError with a sentence where we don't know them in Canvas.
+    """
+    known = session.get(Match, (connection_id, participant.id), populate_existing=True)
+    if known is None or known.canvas_user_id is None or known.question is not None or known.doubted:
+        raise ValueError(f"We don't know for certain who {participant.name} is in Canvas.")
+    known.how, known.matched_at = "admin", now
+    known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
+    session.flush()
+    words = f"is Canvas user {known.canvas_user_id}"
+    activity.note(session, now, by, "chose", words, participant_id=participant.id)
+
+
 def choose(
     session: Session,
     connection_id: int,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -52,12 +52,14 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
 
 
 def _is_shut(now: datetime) -> ColumnElement[bool]:
+    """SQL for the associations of Canvas courses that people can't enter now, or when our course starts."""
+    starts = select(Course.starts_at).where(Course.id == Association.course_id).scalar_subquery()
     return or_(
         not_(Association.published),
         Association.concluded,
         Association.trouble.is_not(None),
         Association.opens_at > now,
-        Association.closes_at <= now,
+        Association.closes_at <= case((starts > now, starts), else_=now),
     )
 
 

@@ -133,6 +133,9 @@ class Match(Base):
     Canvas users (id, name, login_id, email, sis_user_id) to choose from. `create_new`: the answer was a new user.
     `shared`: the answer was that several participants are this one Canvas user.
 
+    `names_compared` are Canvas's name and ours as they were compared last, a line each; `names_differ`: they have no
+    word in common.
+
     `login_sent` is stored before we ask Canvas to create the user; `name_sent` and `email_sent` are what a user created
     by us has in Canvas.
     """
@@ -146,6 +149,13 @@ class Match(Base):
             unique=True,
             sqlite_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
             postgresql_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
+        ),
+        Index(
+            "ix_ascriptica_canvas_user_odd",
+            "connection_id",
+            "participant_id",
+            sqlite_where=text("names_differ"),
+            postgresql_where=text("names_differ"),
         ),
         Index(
             "ix_ascriptica_canvas_user_look",
@@ -173,6 +183,9 @@ class Match(Base):
     candidates: Mapped[list | None] = mapped_column(JSON)
     create_new: Mapped[bool] = mapped_column(default=False, server_default=false())
     shared: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    names_compared: Mapped[str | None] = mapped_column(Text)
+    names_differ: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     login_sent: Mapped[str | None]
     created_by_us: Mapped[bool] = mapped_column(default=False, server_default=false())

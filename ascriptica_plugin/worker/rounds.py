@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from .. import clock, mail, process_log, retry
 from ..ledger import measures
-from ..office import allowances, previews, privacy
+from ..office import allowances, odd_matches, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
 from ..tables import isolation
@@ -141,4 +141,13 @@ def forget(app: Flask) -> float:
     return retry.FORGET_SECONDS
 
 
-ROUNDS = (sweep, count, take_files_in, send_mails, forget)
+def compare_names(app: Flask) -> float:
+    """Find the people whose Canvas user has another name."""
+    session = app.extensions["sqlalchemy"].session
+    begin_writing(session)
+    compared = odd_matches.compare(session)
+    session.commit()
+    return retry.COMPARE_SECONDS if compared < odd_matches.AT_ONCE else retry.PAUSE_SECONDS
+
+
+ROUNDS = (sweep, count, take_files_in, send_mails, compare_names, forget)

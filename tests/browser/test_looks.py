@@ -14,7 +14,7 @@ from selenium_axe_python import Axe
 from sqlalchemy import select, update
 
 import ascriptica_plugin
-from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office import odd_matches, registrations
 from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
@@ -216,11 +216,15 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     ron = office.participant("ron@example.org").id
     looks.go(f"/tools/participants/{ron}", "/tools/courses/BIO")
     kim = office.session.scalars(select(Match.participant_id).where(Match.question == "who")).first()
+    office.session.execute(update(Match).where(Match.canvas_name == "Ina").values(canvas_name="Quite Another"))
+    odd_matches.compare(office.session)
+    office.session.commit()
     looks.go(f"/tools/participants/{kim}/who")
     looks.go(
         "/tools/",
         "/tools/canvas/person?q=ron",
         "/tools/canvas/person?q=r",
+        "/tools/canvas/matches",
         "/tools/log",
         "/tools/log?q=nothing",
         "/tools/settings/course-settings",

@@ -3,6 +3,7 @@
 from . import (
     activity,
     canvas,
+    canvas_matches,
     canvas_person,
     canvas_retry,
     canvas_users,
@@ -22,6 +23,7 @@ from . import (
 __all__ = [
     "activity",
     "canvas",
+    "canvas_matches",
     "canvas_person",
     "canvas_retry",
     "canvas_users",

@@ -13,7 +13,7 @@ from ... import clock
 from ...ledger import entering, standing, token_end, waiting
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
-from ...office import sis_questions
+from ...office import odd_matches, sis_questions
 from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings
@@ -81,6 +81,7 @@ def overview() -> ResponseReturnValue:
         sis_ids=sis_questions.undecided(session()),
         worker_seen_at=standing.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
+        odd_matches=odd_matches.number(session(), connection.id) if connection else 0,
         now=now,
         form=Confirmation(),
     )

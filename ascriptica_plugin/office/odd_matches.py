@@ -1,0 +1,71 @@
+"""Matches to look at: people whose Canvas user shares no word of their name. Never commits."""
+
+import re
+from typing import cast
+
+from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from ..tables.canvas import Match
+from ..tables.folding import fold
+from ..tables.office import Participant
+
+AT_ONCE = 1000
+
+_NAMES = Match.canvas_name + "\n" + Participant.name
+
+
+def share_a_word(one: str, other: str) -> bool:
+    """Whether the names have a word in common, whatever their accents and case."""
+    first, second = (set(re.findall(r"\w+", fold(name))) for name in (one, other))
+    return bool(first & second)
+
+
+def compare(session: Session) -> int:
+    """Compare the names of matches that are new, or that have changed: at most `AT_ONCE`. Returns how many."""
+    changed = or_(Match.names_compared.is_(None), Match.names_compared != _NAMES)
+    found = session.execute(
+        select(Match.connection_id, Match.participant_id, Match.canvas_name, Participant.name)
+        .join(Participant, Participant.id == Match.participant_id)
+        .where(Match.canvas_user_id.is_not(None), Match.canvas_name.is_not(None), changed)
+        .limit(AT_ONCE)
+    ).all()
+    compared = [
+        {
+            "connection": connection_id,
+            "participant": participant_id,
+            "names": f"{canvas_name}\n{name}",
+            "differ": not share_a_word(canvas_name or "", name),
+        }
+        for connection_id, participant_id, canvas_name, name in found
+    ]
+    if compared:
+        session.connection().execute(_NOTE, compared)
+    return len(compared)
+
+
+_match = cast(Table, Match.__table__)
+_NOTE = (
+    update(_match)
+    .where(_match.c.connection_id == bindparam("connection"), _match.c.participant_id == bindparam("participant"))
+    .values(names_compared=bindparam("names"), names_differ=bindparam("differ"))
+)
+
+
+def odd(connection_id: int) -> list[ColumnElement[bool]]:
+    """Conditions on Match and Participant: the names differ, and no administrator has said that this is right."""
+    chosen = func.coalesce(Match.how, "") == "admin"
+    return [
+        Match.connection_id == connection_id,
+        Match.names_differ.expression,
+        Match.names_compared == _NAMES,
+        Match.canvas_user_id.is_not(None),
+        Match.question.is_(None),
+        ~chosen,
+    ]
+
+
+def number(session: Session, connection_id: int) -> int:
+    """How many there are."""
+    counted = select(func.count()).select_from(Match).join(Participant, Participant.id == Match.participant_id)
+    return session.scalar(counted.where(*odd(connection_id))) or 0

@@ -1,0 +1,49 @@
+"""/tools/canvas/matches: people whose Canvas user shares no word of their name, and the answer that it is right."""
+
+from flask import abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from ... import clock
+from ...office import answers, odd_matches
+from ...tables.canvas import Match
+from ...tables.columns import begin_writing
+from ...tables.office import Participant
+from ..base import blueprint, for_administrators, person, session, settings
+from ..forms.fields import Confirmation
+from ..paging import Key, page_by_keys
+from .canvas_users import HOW
+
+
+@blueprint.get("/tools/canvas/matches")
+@for_administrators
+def canvas_matches() -> ResponseReturnValue:
+    """The matches to look at, by name."""
+    connection_id = settings().connection_id or 0
+    found = select(Match, Participant).join(Participant, Participant.id == Match.participant_id)
+    keys = (Key(Participant.sorted_by), Key(Participant.id))
+    return render_template(
+        "ascriptica/canvas_matches.html",
+        page=page_by_keys(session(), found.where(*odd_matches.odd(connection_id)), keys),
+        total=odd_matches.number(session(), connection_id),
+        how=HOW,
+        form=Confirmation(),
+    )
+
+
+@blueprint.post("/tools/participants/<int:participant_id>/right")
+@for_administrators
+def confirm_canvas_user(participant_id: int) -> ResponseReturnValue:
+    """The participant is the Canvas user that we found."""
+    found, connection = session().get(Participant, participant_id) or abort(404), settings().connection
+    if connection is not None:
+        begin_writing(session())
+        try:
+            answers.confirm(session(), connection.id, found, clock.utc_now(), person().email)
+            session().commit()
+        except ValueError as reason:
+            session().rollback()
+            flash(str(reason), "warning")
+        else:
+            flash(f"Thank you. That is noted of {found.name}.", "success")
+    return redirect(url_for(".canvas_matches"))

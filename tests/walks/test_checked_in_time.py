@@ -1,0 +1,103 @@
+"""What would keep people out on the first day is a card on the overview before it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from ascriptica_plugin.ledger.causes import CAUSES
+
+from .scene import Scene
+
+
+def gone(scene: Scene) -> None:
+    scene.course("delete")
+
+
+def concluded(scene: Scene) -> None:
+    scene.course("conclude")
+
+
+def unpublished(scene: Scene) -> None:
+    scene.course("claim")
+
+
+def closed_by_dates(scene: Scene) -> None:
+    scene.dates(end_at=(scene.office.now + timedelta(days=2)).isoformat())
+
+
+def opens_too_late(scene: Scene) -> None:
+    scene.dates(start_at=(scene.office.now + timedelta(days=9)).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause", "mended"),
+    [
+        (gone, "course_missing", "undelete"),
+        (concluded, "course_concluded", "offer"),
+        (unpublished, "course_unpublished", "offer"),
+        (closed_by_dates, "outside_dates", None),
+        (opens_too_late, "outside_dates", None),
+    ],
+)
+def test_what_happens_to_a_canvas_course_shows_before_the_start(
+    office, canvas, monkeypatch, happens: Callable[[Scene], None], cause, mended
+):
+    scene, title = Scene(office, canvas, monkeypatch), CAUSES[cause].title
+    scene.associate(str(canvas.ids["course.art"]))
+    office.deliver()
+    scene.art.starts_at = office.now + timedelta(days=4)
+    office.session.commit()
+    scene.register()
+    office.deliver()
+    assert title not in scene.causes()
+    happens(scene)
+    assert title not in scene.causes()
+    office.later(days=1, minutes=1)
+    office.settle(rounds=2, minutes=1)
+    assert title in scene.causes()
+    assert "ART here starts in" in scene.causes()
+    if mended:
+        scene.course(mended)
+    else:
+        scene.dates(start_at="", end_at="")
+    office.later(minutes=16)
+    office.settle(rounds=2, minutes=1)
+    assert title not in scene.causes()
+
+
+def test_a_section_that_is_gone_shows_before_anybody_registers(office, canvas, monkeypatch):
+    scene, late = Scene(office, canvas, monkeypatch), canvas.ids["section.art.late"]
+    office.associate(scene.art, "art", late)
+    scene.art.association.looked_up_at = office.now
+    office.session.commit()
+    canvas.hand("DELETE", f"sections/{late}")
+    office.later(days=1, minutes=1)
+    office.deliver()
+    told = scene.causes()
+    assert CAUSES["section_missing"].title in told
+    assert "nobody has registered yet" in told
+
+
+def test_a_course_that_became_a_blueprint_shows(office, canvas, monkeypatch):
+    scene = Scene(office, canvas, monkeypatch)
+    office.associate(scene.art, "blue")
+    scene.art.association.looked_up_at = office.now
+    office.session.commit()
+    office.later(days=1, minutes=1)
+    office.deliver()
+    assert CAUSES["course_closed_to_students"].title in scene.causes()
+
+
+def test_a_look_that_fails_takes_nothing_back(office, canvas, monkeypatch):
+    """Unknown is not gone: what was known stays, and is looked at again."""
+    scene = Scene(office, canvas, monkeypatch)
+    scene.associate(str(canvas.ids["course.art"]))
+    scene.register()
+    office.deliver()
+    scene.faults(f"GET /courses/{canvas.ids['course.art']}", fault="status", status=500)
+    office.later(days=1, minutes=1)
+    office.deliver()
+    office.session.refresh(scene.art.association)
+    assert scene.art.association.trouble is None
+    assert scene.art.association.published
