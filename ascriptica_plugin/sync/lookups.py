@@ -53,7 +53,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
 
 def _is_shut(now: datetime) -> ColumnElement[bool]:
     """SQL for the associations of Canvas courses that people can't enter now, or when our course starts."""
-    starts = select(Course.starts_at).where(Course.id == Association.course_id).scalar_subquery()
+    starts = select(Course.starts_at).where(Course.id == Association.course_id).correlate(Association).scalar_subquery()
     return or_(
         not_(Association.published),
         Association.concluded,
