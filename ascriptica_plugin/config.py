@@ -256,6 +256,7 @@ SITE = (
     Setting("ASCRIPTICA_PROXIES", 0, _proxies),
     Setting("ASCRIPTICA_ADMIN_SECOND_STEP", False, _switch("ASCRIPTICA_ADMIN_SECOND_STEP")),
     Setting("ASCRIPTICA_BACKUPS", None, _text),
+    Setting("ASCRIPTICA_PRACTICE_PORT", None, _text),
     Setting("SMTP_URL", None, _smtp_url),
     Setting("MAIL_FROM", None, _text),
 )

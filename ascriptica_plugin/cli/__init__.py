@@ -281,6 +281,7 @@ def rotate_keys(context: click.Context) -> None:
 def practice_canvas(host: str, port: int, data_file: Path | None) -> None:
     """Run only the practice Canvas, a stand-in for trying and testing."""
     from ..practice import create_practice_canvas, serve
+    from ..practice.rehearsing import ADMIN_NAME, password_of
 
     app = create_practice_canvas(data_file)
     server = serve(app, host, port)
@@ -289,4 +290,5 @@ def practice_canvas(host: str, port: int, data_file: Path | None) -> None:
     click.echo(f"URL      http://{host}:{server.port}/api/v1")
     click.echo(f"Token    {world.admin_token}")
     click.echo(f"Root ID  {world.root_account_id}")
+    click.echo(f"Rehearse http://{host}:{server.port}/rehearse as {ADMIN_NAME}, {password_of(world.admin_token)}")
     server.serve_forever()

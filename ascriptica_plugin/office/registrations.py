@@ -121,11 +121,27 @@ HOW_TO_RENAME = "correct it at Participants first; if it has not, enter the name
 
 @dataclass(frozen=True)
 class Entry:
-    """Somebody the office registers, as typed. A blank `name` keeps that of the participant with the email."""
+    """Somebody the office registers, as typed. A blank `name` keeps that of the participant with the email.
+
+    `rename`: a participant with the email gets the name.
+    """
 
     email: str
     name: str = ""
     sis_user_id: str | None = None
+    rename: bool = False
+
+
+class NameNeeded(NotPossible):
+    """Nobody has the email yet, and no name was given."""
+
+
+class OtherName(NotPossible):
+    """The participant with the email, who is called `here`, has another name than the one that was typed."""
+
+    def __init__(self, sentence: str, here: str):
+        super().__init__(sentence)
+        self.here = here
 
 
 def register_many(
@@ -152,7 +168,8 @@ def register_many(
         except NotPossible as reason:
             results.append(reason)
         else:
-            if entry.name and participant.id is not None and not people.is_named(participant):
+            new_name = entry.name and (entry.rename or not people.is_named(participant))
+            if new_name and participant.id is not None:
                 people.correct(session, participant, now, by, name=entry.name)
             known[people.as_compared(entry.email)] = [participant]
             results.append(participant)
@@ -177,14 +194,16 @@ def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
     if len(found) > 1:
         who = ", ".join(f"{one.name} ({'signed up' if one.key else 'entered by the office'})" for one in found)
         raise NotPossible(f"{len(found)} participants have the email {entry.email}: {who}. Correct one of them first.")
+    if not found and not entry.name:
+        raise NameNeeded(f"Nobody here has the email {entry.email} yet. Enter their name too.")
     if not found:
-        return Participant(email=entry.email, name=entry.name or entry.email)
+        return Participant(email=entry.email, name=entry.name)
     [participant] = found
-    if entry.name:
+    if entry.name and not entry.rename:
         try:
             people.check_name(participant, entry.name, HOW_TO_RENAME)
         except ValueError as reason:
-            raise NotPossible(str(reason)) from None
+            raise OtherName(str(reason), participant.name) from None
     # For people with a sign-in the host supplies the SIS ID, and would overwrite this one.
     stays = participant.key is not None or participant.sis_user_id
     if stays and entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:

@@ -1,6 +1,7 @@
 """The pages for people: who is in which course, and the latest calls. Every page says that this is not Canvas."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, render_template
 from werkzeug.exceptions import HTTPException
@@ -48,9 +49,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
     @pages.get("/")
     @pages.get("/accounts/<int:account_id>")
     def home(account_id: int | None = None) -> str:
-        with world.lock:
-            rosters = [_roster(world, course, ROWS_AT_ONCE) for course in world.courses.values()]
-        return _page("home.html", rosters)
+        return _page("home.html", rosters(world))
 
     @pages.get("/courses/<int:course_id>")
     @pages.get("/courses/<int:course_id>/<path:anything>")
@@ -58,27 +57,32 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         with world.lock:
             if course_id not in world.courses:
                 abort(404)
-            rosters = [_roster(world, world.courses[course_id], 20 * ROWS_AT_ONCE)]
-        return _page("course.html", rosters)
+            roster = _roster(world, world.courses[course_id], 20 * ROWS_AT_ONCE)
+        return _page("course.html", [roster])
 
-    def _page(template: str, rosters: list[Roster]) -> str:
-        calls = traffic.calls.listed()
+    def _page(template: str, shown: list[Roster]) -> str:
         university = world.accounts[world.root_account_id]
-        return render_template(
-            "practice/" + template,
-            rosters=rosters,
-            calls=calls["calls"][: -CALLS_AT_ONCE - 1 : -1],
-            total=calls["total"],
-            university=university,
-        )
+        return render_template("practice/" + template, rosters=shown, university=university, **recent_calls(traffic))
 
-    @pages.after_request
+    @app.after_request
     def protect(response: Response) -> Response:
         # Names come from callers of the API, so no inline script may run here.
-        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
         return response
 
     app.register_blueprint(pages)
+
+
+def rosters(world: World) -> list[Roster]:
+    """The courses with the people in them, each with the latest changes."""
+    with world.lock:
+        return [_roster(world, course, ROWS_AT_ONCE) for course in world.courses.values()]
+
+
+def recent_calls(traffic: Traffic) -> dict[str, Any]:
+    """The latest `calls`, newest first, and how many there were in `total`."""
+    calls = traffic.calls.listed()
+    return {"calls": calls["calls"][: -CALLS_AT_ONCE - 1 : -1], "total": calls["total"]}
 
 
 def failure(error: Exception) -> tuple[str, int]:

@@ -35,9 +35,9 @@ PARTS = {
 
 EXAMPLE: Given = {
     "users": {
-        "vera": {"name": "Vera Lind", "login": "vera.lind@practice.invalid", "sis_user_id": "T-1"},
-        "omar": {"name": "Omar Haddad", "login": "omar.haddad@practice.invalid", "sis_user_id": "S-1"},
-        "june": {"name": "June Park", "login": "june.park@practice.invalid", "sis_user_id": "S-2"},
+        "vera": {"name": "Vera Lind", "login": "vera.lind@practice.example", "sis_user_id": "T-1"},
+        "omar": {"name": "Omar Haddad", "login": "omar.haddad@practice.example", "sis_user_id": "S-1"},
+        "june": {"name": "June Park", "login": "june.park@practice.example", "sis_user_id": "S-2"},
     },
     "courses": {
         "food": {
@@ -177,7 +177,7 @@ class _Seeds:
         if "user" in wanted:
             owner = world.users[self.ids[f"user.{wanted['user']}"]]
         else:
-            owner = world.add_user("Practice Caller", "caller@practice.invalid")
+            owner = world.add_user("Practice Caller", "caller@practice.example")
         self.ids["caller"] = owner.id
         allowed = set(wanted.get("permissions", PERMISSIONS)) - set(wanted.get("without", ()))
         token = Token(secrets.token_urlsafe(48), owner.id, wanted.get("state", "active"), permissions=sorted(allowed))

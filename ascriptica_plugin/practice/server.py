@@ -13,6 +13,7 @@ from . import (
     control,
     oauth,
     pages,
+    rehearsing,
     routes_courses,
     routes_enrollments,
     routes_imports,
@@ -57,6 +58,7 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     control.mount(app, world, traffic)
     oauth.mount(app, world)
     pages.mount(app, world, traffic)
+    rehearsing.mount(app, world, traffic)
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> ResponseReturnValue:

@@ -66,7 +66,9 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
         association = registration.course.association
         is_registered = registration.status == "registered"
         if connection is not None and access is not None and access.connection_id == connection.id:
-            words[registration.id] = in_words(access, connection, association, is_registered)
+            words[registration.id] = _after_the_end(
+                in_words(access, connection, association, is_registered), registration.course.ends_at
+            )
         elif is_registered and association is not None:
             words[registration.id] = _not_looked_up(association, current.connection_id)
         if is_registered and registration.id in words:
@@ -74,6 +76,14 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
             steps = tracker.steps(registration.registered_at, access, its.tone)
             words[registration.id] = replace(its, steps=steps)
     return words
+
+
+def _after_the_end(words: CanvasAccess, ends_at: datetime | None) -> CanvasAccess:
+    """The same words; what is settled in a course that has ended is nothing to be glad about any more."""
+    if ends_at is None or ends_at > clock.utc_now():
+        return words
+    tone, office_tone = ("quiet" if tone == "settled" else tone for tone in (words.tone, words.office_tone))
+    return replace(words, tone=tone, office_tone=office_tone)
 
 
 def in_words(

@@ -6,6 +6,7 @@ from markupsafe import Markup
 from wtforms import ValidationError
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+YEARS_SECONDS = 10 * 365 * 86_400
 HEADERS = ("X-CSRFToken", "X-CSRF-Token")
 
 
@@ -45,15 +46,19 @@ def _sent() -> str | None:
 
 
 def _validate(token: str | None) -> None:
-    """Raise ValidationError unless the token is this session's, signed with the key of now or one of before."""
+    """Raise ValidationError unless the token is this session's, signed with the key of now or one of before.
+
+    It lasts as long as the session, unless the host limits it: what was typed for an hour is not lost.
+    """
+    lasts = current_app.config.get("WTF_CSRF_TIME_LIMIT", YEARS_SECONDS)
     try:
-        validate_csrf(token)
+        validate_csrf(token, time_limit=lasts)
     except ValidationError:
         if not token or current_app.config.get("WTF_CSRF_SECRET_KEY"):
             raise
         for key in current_app.config.get("SECRET_KEY_FALLBACKS") or ():
             try:
-                return validate_csrf(token, secret_key=key)
+                return validate_csrf(token, secret_key=key, time_limit=lasts)
             except ValidationError:
                 continue
         raise

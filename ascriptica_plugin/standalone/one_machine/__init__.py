@@ -21,13 +21,14 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from ...practice.rehearsing import ADMIN_NAME
 from ...tables import upgrade
 from ...tables.canvas import Connection
 from ...tables.office import Course, Participant
 from ..accounts.tables import Account
 from .children import LOOK_SECONDS, Children, Stopped, on_signals
 from .example import ADMIN, PARTICIPANT, PracticeCanvas, make_example_world
-from .instance import CantStart, Instance
+from .instance import CantStart, Instance, practice_page
 
 START_SECONDS = 60
 PRACTICE_SECONDS = 10
@@ -100,20 +101,21 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
     if children.wait_for(lambda: _answers(*_reachable(listener)), START_SECONDS):
         if port and not children.wait_for(lambda: _answers("127.0.0.1", port), PRACTICE_SECONDS):
             click.echo(f"The practice Canvas does not answer; is its port {port} in use?", err=True)
-        _print_addresses(address, sign_ins, port)
+        _print_addresses(address, sign_ins, port, instance.practice_password() if port else "")
     else:
         click.echo("The web pages don't answer yet. Try them again in a moment.", err=True)
     children.start("The worker", [*flask, "worker"])
     children.wait_for(lambda: False)
 
 
-def _print_addresses(address: str, sign_ins: dict[str, str], practice_port: int | None) -> None:
+def _print_addresses(address: str, sign_ins: dict[str, str], practice_port: int | None, practice_password: str) -> None:
     lines = [("Ascriptica", address)]
     for email, label in ((ADMIN, "Sign in as admin"), (PARTICIPANT, "...as participant")):
         if email in sign_ins:
             lines.append((label, f"{email:<18}{sign_ins[email]}"))
     if practice_port:
         lines.append(("Practice Canvas", f"http://127.0.0.1:{practice_port}/   (a stand-in for trying; not Canvas)"))
+        lines.append(("...to rehearse", f"{practice_page(practice_port):<33}{ADMIN_NAME}  {practice_password}"))
     click.echo("\n".join(f"{label:<19}{text}" for label, text in lines) + "\nStop with Ctrl-C.")
 
 

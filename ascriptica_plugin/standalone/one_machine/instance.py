@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import secrets
 import shlex
@@ -18,6 +19,7 @@ from redis.retry import Retry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ...practice.rehearsing import password_of
 from ...tables.canvas import load_settings
 from ..accounts.passwords import fits
 from ..accounts.tables import Account
@@ -35,6 +37,11 @@ class CantStart(Exception):
 def practice_url(port: int) -> str:
     """The web service URL of the practice Canvas on this port."""
     return f"http://127.0.0.1:{port}/api/v1"
+
+
+def practice_page(port: int) -> str:
+    """Where somebody steers the practice Canvas on this port by hand."""
+    return f"http://127.0.0.1:{port}/rehearse"
 
 
 class Instance:
@@ -116,17 +123,21 @@ class Instance:
         if is_empty:
             return kept if kept and _is_free(kept) else next(filter(_is_free, range(web_port + 1, 65536)), None)
         connection = load_settings(session).connection
-        in_use = connection is not None and connection.canvas_url == practice_url(kept)
-        return kept if in_use and self.practice_file.exists() else None
+        in_use = connection is None or connection.canvas_url == practice_url(kept)
+        return kept if kept and in_use and self.practice_file.exists() else None
 
     def keep_environment(self, practice_port: int | None) -> None:
         """Write the variables that other commands need, with the permission to use the practice Canvas."""
         if practice_port:
             os.environ[PRIVATE] = self._kept[PRIVATE] = "1"
-            self._kept[PRACTICE_PORT] = str(practice_port)
+            os.environ[PRACTICE_PORT] = self._kept[PRACTICE_PORT] = str(practice_port)
         head = "# Written by python wsgi.py. For other commands: set -a; . instance/environment; set +a\n"
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in self._kept.items()]
         _write(self._environment_file, head + "".join(lines))
+
+    def practice_password(self) -> str:
+        """The password of the practice Canvas's administrator, once it has started."""
+        return password_of(json.loads(self.practice_file.read_text(encoding="utf-8"))["admin_token"])
 
     def keep_sign_ins(self, passwords: dict[str, str]) -> None:
         _write(self.folder / "sign-ins.txt", "".join(f"{email} {word}\n" for email, word in passwords.items()))

@@ -1,5 +1,6 @@
 """The forms about people: registering a list of them, correcting one, erasing one."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
@@ -14,6 +15,7 @@ from .fields import read, strip
 class PeopleListField(TextAreaField):
     """One person per line, or several as a mail program writes them; `lines` are the people that were read."""
 
+    data: str | None
     lines: list[PastedLine] = []
 
     def pre_validate(self, form: Form) -> None:
@@ -27,14 +29,25 @@ class PeopleListField(TextAreaField):
         if not self.lines:
             raise ValidationError("Paste at least one email address.")
 
+    def keep_only(self, lines: list[PastedLine]) -> None:
+        """Leave only these people in the box as they were typed, under the line that names the columns, if one does."""
+        typed = dict(lines_of(self.data or ""))
+        people_on = Counter(line.number for line in self.lines)
+        kept = [typed[number] for number in list(typed)[:1] if number not in people_on]
+        for line in lines:
+            alone = people_on[line.number] == 1 or not line.email
+            kept.append(typed[line.number] if alone else f"{line.name} <{line.email}>".strip())
+            line.number = len(kept)
+        self.data = "\n".join(kept)
+
 
 class OnBehalfListForm(FlaskForm):
     """A pasted list of people whom the office registers."""
 
     people = PeopleListField(
         "One person per line",
-        description="An email; an email, a comma and a name; or a name and the email in <angle brackets>. "
-        "Columns of a spreadsheet and the recipients of a mail work, too.",
+        description="An email, a comma and a name; or a name and the email in <angle brackets>. Columns of a "
+        "spreadsheet and the recipients of a mail work, too. An email alone is enough for people who are here already.",
     )
 
 

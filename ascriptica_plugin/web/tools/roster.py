@@ -1,6 +1,7 @@
 """/tools/courses/<code>: who is registered, waiting or withdrawn; register on behalf; try again; export."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -13,7 +14,7 @@ from ...ledger import access, last_activity
 from ...office import activity, people, places, registrations, results, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
-from ...office.registrations import Entry
+from ...office.registrations import Entry, NameNeeded, OtherName
 from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
@@ -30,7 +31,6 @@ from .canvas_users import HOW, matches_of
 from .course_standing import standing_of
 
 A_CHUNK = 500
-MOST_NAMED = 10
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
@@ -99,14 +99,19 @@ def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
 
 
 def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
-    """Register all, or with `anyway` all that can be. Otherwise register nobody and list the lines with problems."""
+    """Register all, or with `anyway` all that can be. The others stay in the box, each with the reason or a question.
+
+    Without `anyway` nobody is registered before every line is right.
+    """
     good = [line for line in form.people.lines if line.problem is None]
-    results = registrations.register_many(
-        session(), course, [Entry(line.email, line.name) for line in good], clock.utc_now(), person().email
-    )
+    entries = [_entry(line) for line in good]
+    results = registrations.register_many(session(), course, entries, clock.utc_now(), person().email)
+    asked = {}
     for line, result in zip(good, results, strict=True):
-        line.problem = str(result) if isinstance(result, NotPossible) else None
-    bad = [line for line in form.people.lines if line.problem is not None]
+        if isinstance(result, NotPossible):
+            line.problem = str(result)
+            asked[id(line)] = result
+    bad = [Refused(line, asked.get(id(line))) for line in form.people.lines if line.problem is not None]
     done = [result for result in results if isinstance(result, Registration)]
     if not done or (bad and request.form.get("anyway") != "1"):
         session().rollback()
@@ -116,12 +121,39 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
     done_words = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
     done_words += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
     flash(" ".join(done_words), "success")
-    if bad:
-        # A flash message is stored in a cookie, which is small.
-        lines = "; ".join(f"line {line.number}, {line.typed}" for line in bad[:MOST_NAMED])
-        more = f"; and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
-        flash(f"Left out of your list: {lines}{more}.", "warning")
-    return redirect(url_for(".roster", code=course.code))
+    if not bad:
+        return redirect(url_for(".roster", code=course.code))
+    form.people.keep_only([one.line for one in bad])
+    return _page(course, ParticipantForm(formdata=None), form, bad=bad), 422
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A pasted line that can't be taken, and why, where that was found out in our tables."""
+
+    line: PastedLine
+    reason: NotPossible | None
+
+    @property
+    def asks_for_name(self) -> bool:
+        return isinstance(self.reason, NameNeeded)
+
+    @property
+    def is_here(self) -> str | None:
+        """The name that the person has here; None where that is not the question."""
+        return self.reason.here if isinstance(self.reason, OtherName) else None
+
+
+def _entry(line: PastedLine) -> Entry:
+    """The person of a pasted line, with what was answered about them beside the box."""
+    name = request.form.get(f"name-{line.email}", "").strip()
+    answer = request.form.get(f"is-{line.email}")
+    if name and not line.name:
+        try:
+            return Entry(line.email, people.read_name(name))
+        except ValueError:
+            return Entry(line.email)
+    return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
 
 
 def _so_many(n: int) -> str:
@@ -246,7 +278,7 @@ def _of_results(ids: list[int]) -> dict[int, tuple[str, ...]]:
 
 
 def _page(
-    course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[PastedLine] | None = None, good: int = 0
+    course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[Refused] | None = None, good: int = 0
 ) -> str:
     """The roster with both forms. `bad` are the pasted lines with problems, `good` is the number of the others."""
     q = typed_search("q")

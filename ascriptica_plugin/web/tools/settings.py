@@ -44,6 +44,8 @@ def course_settings() -> ResponseReturnValue:
         if form.canvas_token.data:
             again = "Paste the token again: it is only kept together with a valid address and root ID."
             form.canvas_token.errors = [*form.canvas_token.errors, again]
+        elif now.draft_token is None and in_use is None:
+            form.canvas_token.errors = [*form.canvas_token.errors, checking.TOKEN_MISSING.sentence]
         return _page(form, now, status=422)
     return _connect(form)
 

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -122,7 +123,7 @@ def test_registering_a_long_list_asks_as_often_as_for_a_short_one(office, admin,
     for n in (30, 90):
         office.session.remove()
         with counted(app) as statements:
-            text = "\n".join(f"p{n}-{i}@example.org" for i in range(n))
+            text = "\n".join(f"p{n}-{i}@example.org, P {i}" for i in range(n))
             answer = admin.post("/tools/courses/ART", data={"people": text})
         assert answer.status_code == 302
         asked.append([one for one in statements if not one.startswith("INSERT")])
@@ -263,7 +264,7 @@ def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas
 
 def test_a_pasted_list_goes_in_as_a_whole(office, admin, canvas):
     office.course("ART", "art", capacity=2)
-    text = "name,email\nKim Lee <kim@example.org>\nlou@example.org\nann@example.org, Ann"
+    text = "name,email\nKim Lee <kim@example.org>\nlou@example.org, Lou\nann@example.org, Ann"
     page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
     assert "2 people are registered for ART here. 1 person is on the waitlist, since all places are taken." in page
     office.deliver()
@@ -273,7 +274,7 @@ def test_a_pasted_list_goes_in_as_a_whole(office, admin, canvas):
 def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
     course = here.course("ART")
     here.register(course, "max")
-    text = "kim@example.org, Kim\nnobody\n\nmax@example.org\nKIM@example.org\nlou@example.org"
+    text = "kim@example.org, Kim\nnobody\n\nmax@example.org\nKIM@example.org\nlou@example.org, Lou"
     answer = admin.post("/tools/courses/ART", data={"people": text})
     page = words(answer)
     assert answer.status_code == 422
@@ -282,13 +283,67 @@ def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
     assert "Line 2, nobody: Enter an email address." in page
     assert "Line 4, max@example.org: Max is already registered for ART here." in page
     assert "Line 5, KIM@example.org: The same email as in line 1." in page
-    assert "KIM@example.org\nlou@example.org" in html.unescape(answer.text)
+    assert "KIM@example.org\nlou@example.org, Lou" in html.unescape(answer.text)
     assert "Register the 2 good ones" in page
     assert count(here, Participant) == 1
-    page = words(admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"}, follow_redirects=True))
-    assert "2 people are registered for ART here." in page
-    assert "Left out of your list: line 2, nobody; line 4, max@example.org; line 5, KIM@example.org." in page
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert "2 people are registered for ART here." in words(answer)
+    assert box(answer) == "nobody\nmax@example.org\nKIM@example.org"
+    assert "Line 1, nobody: Enter an email address." in words(answer)
     assert count(here, Registration) == 3
+
+
+def box(answer) -> str:
+    """What stands in the box for a list."""
+    return html.unescape(
+        re.search(r'<textarea[^>]*name="people"[^>]*>(.*?)</textarea>', answer.text, re.DOTALL)[1]
+    ).strip()
+
+
+def test_another_name_is_shown_and_asked_about(here, admin):
+    here.course("ART")
+    for who in ("mum", "dad"):
+        here.register(here.course(who.upper()), who, name=f"{who.title()} Lee")
+    text = "mum@example.org, Mia Lee\ndad@example.org, Don Lee"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}))
+    assert "Line 1: mum@example.org is Mum Lee here; you typed Mia Lee" in page
+    answers = {"is-mum@example.org": "here", "is-dad@example.org": "typed"}
+    admin.post("/tools/courses/ART", data={"people": text, **answers})
+    assert {one.name for one in all_of(here.app, Participant)} == {"Mum Lee", "Don Lee"}
+    assert set(statuses(here).values()) == {"registered"}
+    assert count(here, Registration) == 4
+
+
+def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "kim")
+    text = "new@example.org\nkim@example.org"
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    assert "Line 1: what is the name of new@example.org?" in words(answer)
+    assert 'name="name-new@example.org"' in answer.text
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1", "name-new@example.org": " "})
+    assert box(answer) == "new@example.org"
+    admin.post("/tools/courses/ART", data={"people": box(answer), "name-new@example.org": "Nora New"})
+    assert {one.name for one in all_of(here.app, Participant)} == {"Kim", "Nora New"}
+    assert count(here, Registration) == 3
+
+
+def test_the_columns_name_stays_over_the_lines_that_stay(here, admin):
+    here.course("ART")
+    text = "Name;Email\nKim Lee;kim@example.org\nLou;nobody\nMax <max@example.org>, ina@example.org"
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert box(answer) == "Name;Email\nLou;nobody\n<ina@example.org>"
+    assert "Line 3: what is the name of ina@example.org?" in words(answer)
+
+
+def test_a_form_that_was_open_for_hours_still_counts(here, admin, monkeypatch):
+    here.app.config["WTF_CSRF_ENABLED"] = True
+    here.course("ART")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/tools/courses/ART").text)[1]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 90 * 60)
+    data = {"people": "kim@example.org, Kim", "csrf_token": token}
+    assert "1 person is registered" in words(admin.post("/tools/courses/ART", data=data, follow_redirects=True))
 
 
 @pytest.mark.parametrize(
@@ -398,7 +453,7 @@ def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here,
 
 def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(here, admin):
     here.course("ART")
-    text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org\n"
+    text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org, Ann\n"
     page = words(admin.post("/tools/courses/ART", data={"people": text}))
     assert "Line 1, Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>: It is not clear who is who." in page
     admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
@@ -408,8 +463,11 @@ def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(
 def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here, admin):
     here.register(here.course("BIO"), "kim")
     here.course("ART")
-    asked = "Kim has the email kim@example.org here, and no other name. If their name has changed, correct it"
-    for data in ({"name": "Lou", "email": "kim@example.org"}, {"people": "Lou <kim@example.org>\nann@example.org"}):
+    one, several = "Kim has the email kim@example.org here, and no other name. If", "is Kim here; you typed Lou"
+    for asked, data in (
+        (one, {"name": "Lou", "email": "kim@example.org"}),
+        (several, {"people": "Lou <kim@example.org>\nann@example.org, Ann"}),
+    ):
         answer = admin.post("/tools/courses/ART", data=data)
         assert answer.status_code == 422
         assert asked in words(answer)
@@ -420,8 +478,8 @@ def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here,
 
 
 def test_somebody_known_by_their_email_alone_gets_the_name_that_is_given(here, admin):
-    here.course("ART"), here.course("BIO")
-    admin.post("/tools/courses/ART", data={"people": "kim@example.org"})
+    here.register(here.course("ART"), "kim", name="kim@example.org")
+    here.course("BIO")
     admin.post("/tools/courses/BIO", data={"people": "Kim Lee <kim@example.org>"})
     assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim Lee"]
     assert count(here, Registration) == 2

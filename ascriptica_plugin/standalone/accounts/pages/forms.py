@@ -30,10 +30,14 @@ class NewPasswordField(PasswordField):
                 raise ValidationError(str(error)) from None
 
 
-class EmailForm(FlaskForm):
-    email = EmailField(
+def _email_field() -> EmailField:
+    return EmailField(
         "Email", filters=[people.without_invisible], validators=[InputRequired("Enter your email address.")]
     )
+
+
+class EmailForm(FlaskForm):
+    email = _email_field()
 
     def validate_email(self, field: EmailField) -> None:
         try:
@@ -52,6 +56,8 @@ class SignInForm(FlaskForm):
 
 
 class SignUpForm(EmailForm):
+    """Its fields stand in the order of the page, as the list of errors at its top does."""
+
     name = StringField(
         "Name",
         filters=[_strip],
@@ -62,6 +68,7 @@ class SignUpForm(EmailForm):
             can_be_seen("Enter your name, with letters that can be seen."),
         ],
     )
+    email = _email_field()
     password = NewPasswordField("Password")
 
     def own_words(self) -> list[str]:
@@ -85,7 +92,10 @@ class NewPasswordForm(FlaskForm):
 
 
 class ChangePasswordForm(NewPasswordForm):
+    """Its fields stand in the order of the page, as the list of errors at its top does."""
+
     old_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
+    password = NewPasswordField("New password")
 
 
 class OwnPasswordForm(FlaskForm):
