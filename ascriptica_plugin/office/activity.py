@@ -3,10 +3,12 @@
 The caller makes sure that `words` hold no secret.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..tables.columns import change
@@ -14,6 +16,9 @@ from ..tables.office import LogEntry
 
 US = "Ascriptica"
 """The `who` of what the worker does."""
+
+_ACT = "ascriptica_act"
+"""In `session.info`: the id of the act whose parts are being written."""
 
 _INSERT = insert(cast(Table, LogEntry.__table__))
 
@@ -47,9 +52,39 @@ def entry(
 
 
 def write(session: Session, entries: list[dict[str, Any]]) -> None:
-    """Add entries; they take effect when the caller commits."""
+    """Add entries; they take effect when the caller commits. Within an act they are parts of it."""
     if entries:
-        session.execute(_INSERT, entries)
+        act_id = session.info.get(_ACT)
+        session.execute(_INSERT, [{"part_of": act_id, **one} for one in entries])
+
+
+def begin_act(
+    session: Session, now: datetime, who: str, what: str, words: str = "", *, course_id: int | None = None
+) -> int:
+    """Add the entry of what is done to several people at once; theirs are written `within` it. Returns its id."""
+    made = entry(now, who, what, words, course_id=course_id)
+    return session.scalars(insert(LogEntry).values(**made).returning(LogEntry.id)).one()
+
+
+@contextmanager
+def within(session: Session, act_id: int, words: str | None = None) -> Iterator[None]:
+    """Entries that are written meanwhile are parts of the act. Then it has their number, and its `words` if given."""
+    before = session.info.get(_ACT)
+    session.info[_ACT] = act_id
+    try:
+        yield
+    finally:
+        session.info[_ACT] = before
+    people = select(func.count(LogEntry.participant_id.distinct())).where(LogEntry.part_of == act_id)
+    facts: dict[str, Any] = {"people": people.scalar_subquery()}
+    if words is not None:
+        facts["words"] = words
+    change(session, update(LogEntry).where(LogEntry.id == act_id).values(**facts))
+
+
+def is_within(session: Session) -> bool:
+    """Whether entries that are written now are parts of an act."""
+    return session.info.get(_ACT) is not None
 
 
 def forget_old(session: Session, now: datetime, kept: timedelta) -> int:

@@ -26,7 +26,9 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
         raise NotPossible(f"{course.title} is already cancelled.")
     live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
     registered, waited = course.places_taken, waiting(session, course)
-    _note_for_all(session, now, by, "withdrew", "The course was cancelled.", live)
+    words = f"{registered} registered and {waited} waiting were withdrawn."
+    act_id = activity.begin_act(session, now, by, "cancelled", words, course_id=course.id)
+    _note_for_all(session, now, by, "withdrew", "The course was cancelled.", live, act_id)
     claims.end_for(session, Registration.course_id == course.id, now)
     if signals.is_awaited(signals.withdrawn):
         announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(live)).all())
@@ -34,8 +36,6 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
     change(session, update(Registration).where(live).values(**withdrawn))
     course.cancelled_at, course.places_taken = now, 0
     session.flush()
-    words = f"{registered} registered and {waited} waiting were withdrawn."
-    activity.note(session, now, by, "cancelled", words, course_id=course.id)
     session.expire_all()
 
 
@@ -73,16 +73,16 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
             f"{registered} people were registered, and {course.title} has {course.capacity} places now. "
             f"Edit the course and enter at least {registered} places first."
         )
+    words = f"{registered} registered and {counts['waitlisted']} waiting were put back."
+    act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
         its = were(course, status)
-        _note_for_all(session, now, by, what, "The course was reopened.", its)
+        _note_for_all(session, now, by, what, "The course was reopened.", its, act_id)
         again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
         change(session, update(Registration).where(its).values(**again))
     course.cancelled_at, course.places_taken = None, registered
     session.flush()
     claims.claim(session, course.id, now)
-    words = f"{registered} registered and {counts['waitlisted']} waiting were put back."
-    activity.note(session, now, by, "reopened", words, course_id=course.id)
     if signals.is_awaited(signals.registered):
         live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
         announce(session, signals.registered, course, session.scalars(select(Registration.id).where(live)).all())
@@ -91,12 +91,15 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     return registered
 
 
-def _note_for_all(session: Session, now: datetime, by: str, what: str, words: str, which: ColumnElement[bool]) -> None:
-    """Add an entry to the activity log for each of the registrations."""
-    columns = (literal(now, LogEntry.at.type), literal(by), literal(what), literal(words))
-    session.execute(
-        insert(LogEntry).from_select(
-            ["at", "who", "what", "words", "participant_id", "course_id"],
-            select(*columns, Registration.participant_id, Registration.course_id).where(which),
+def _note_for_all(
+    session: Session, now: datetime, by: str, what: str, words: str, which: ColumnElement[bool], act_id: int
+) -> None:
+    """Add an entry to the activity log for each of the registrations, as a part of the act."""
+    columns = (literal(now, LogEntry.at.type), literal(by), literal(what), literal(words), literal(act_id))
+    with activity.within(session, act_id):
+        session.execute(
+            insert(LogEntry).from_select(
+                ["at", "who", "what", "words", "part_of", "participant_id", "course_id"],
+                select(*columns, Registration.participant_id, Registration.course_id).where(which),
+            )
         )
-    )

@@ -165,10 +165,23 @@ class Plan:
             # Reading the whole course each time would take longer the more people are in it.
             some = got_one if len(got_one) <= FEW else None
             claims.claim(self.session, self.course.id, self.now, some, in_bulk=self.in_bulk)
-        activity.write(self.session, [self._entry(*entry) for entry in self._log])
+        self._write_log()
         announce(self.session, signals.registered, self.course, [one.id for one in made])
         announce(self.session, signals.moved_up, self.course, self._moving)
         announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
+
+    def _write_log(self) -> None:
+        """One entry for each person; what somebody did to several is one act."""
+        acts: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for who, what, whom in self._log:
+            acts.setdefault((who, what), []).append(self._entry(who, what, whom))
+        for (who, what), entries in acts.items():
+            if len(entries) == 1 or activity.is_within(self.session):
+                activity.write(self.session, entries)
+                continue
+            act_id = activity.begin_act(self.session, self.now, who, what, course_id=self.course.id)
+            with activity.within(self.session, act_id):
+                activity.write(self.session, entries)
 
     def registration_of(self, participant: Participant) -> Registration:
         """The written registration of a participant who was looked up or newly registered."""

@@ -210,9 +210,21 @@ class Registration(Base):
 
 
 class LogEntry(Base):
-    """An entry of the activity log: who did what, when, to whom, and what Canvas answered. Holds no secret."""
+    """An entry of the activity log: who did what, when, to whom, and what Canvas answered. Holds no secret.
+
+    What was done to several people at once is one entry with the number of `people`, and one more for each of them,
+    which is `part_of` it: its id.
+    """
 
     __tablename__ = "ascriptica_log"
+    __table_args__ = (
+        Index(
+            "ix_ascriptica_log_part_of",
+            "part_of",
+            sqlite_where=text("part_of IS NOT NULL"),
+            postgresql_where=text("part_of IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
@@ -221,6 +233,8 @@ class LogEntry(Base):
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_participant.id"), index=True)
     course_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_course.id"), index=True)
     words: Mapped[str] = mapped_column(Text, default="")
+    part_of: Mapped[int | None]
+    people: Mapped[int | None]
 
     participant: Mapped[Participant | None] = relationship()
     course: Mapped[Course | None] = relationship()
@@ -237,7 +251,7 @@ class Import(Base):
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
     those. `rename`: the file's names replace those of people who are here. `removes` are the courses that it would take
     too many people out of: code, title, how many, of how many; nothing happens before somebody has decided about them.
-    `may_remove`: they are removed.
+    `may_remove`: they are removed. `act_id` is its entry in the activity log.
     """
 
     __tablename__ = "ascriptica_import"
@@ -265,6 +279,7 @@ class Import(Base):
     rename: Mapped[bool] = mapped_column(default=False, server_default=false())
     removes: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
     may_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
+    act_id: Mapped[int | None]
     file: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -7,7 +7,8 @@ is committed with the rows. A dry run, which writes nothing, starts again.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from ...tables import locks
 from ...tables.columns import begin_writing, change
 from ...tables.office import Import
+from .. import activity
 from ..brake import Brake
 from ..places import NotPossible
 from ..sis_ids import Taken
@@ -91,7 +93,7 @@ class _Run:
         rename: bool,
         brake: Brake | None,
     ):
-        self.session, self.dry_run = session, dry_run
+        self.session, self.dry_run, self.name = session, dry_run, kind
         self.kind = KINDS[kind](session, now, by, dry_run, rename)
         if brake is not None:
             stopped = braking.stopped(session, kind, rows, brake, now)
@@ -99,6 +101,7 @@ class _Run:
             session.rollback()
         self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()
+        self.act_id: int | None = None
 
     def go_on_from(self, done: int, report: Report) -> None:
         """Continue where another run of the same rows stopped."""
@@ -113,7 +116,7 @@ class _Run:
     def batch(self, keep: Callable[[int, Report], None] = lambda done, report: None) -> None:
         """Take the next batch of rows, and commit."""
         rows = self.rows[self.done : self.done + BATCH]
-        done = self.done + len(rows)
+        done, act_id = self.done + len(rows), self.act_id
         try:
             outcomes, report = self._take(rows, done, keep)
         except (IntegrityError, OperationalError, Taken) as error:
@@ -121,6 +124,7 @@ class _Run:
             self.session.rollback()
             if isinstance(error, OperationalError) and not locks.is_in_the_way(error):
                 raise
+            self.act_id = act_id
             outcomes, report = self._take(rows, done, keep)
         self._remember([row for row, outcome in outcomes if not isinstance(outcome, NotPossible)])
         self.done, self.report = done, report
@@ -129,14 +133,26 @@ class _Run:
         if not self.dry_run:
             locks.lock_people(self.session)
         outcomes = self.kind.decide(rows)
+        report = self.report.with_outcomes(outcomes, self.kind.remarks)
         if self.dry_run:
             self.session.rollback()
         else:
-            self.kind.write()
-        report = self.report.with_outcomes(outcomes, self.kind.remarks)
+            with self._in_its_act(report):
+                self.kind.write()
         keep(done, report)
         self.session.commit()
         return outcomes, report
+
+    @contextmanager
+    def _in_its_act(self, report: Report) -> Iterator[None]:
+        """What the whole import does is one act in the activity log; one that changes nothing is none."""
+        if self.act_id is None and report.made + report.changed == 0:
+            yield
+            return
+        if self.act_id is None:
+            self.act_id = activity.begin_act(self.session, self.kind.now, self.kind.by, "imported")
+        with activity.within(self.session, self.act_id, f"{self.name}: {report}"):
+            yield
 
     def _remember(self, taken: list[Row]) -> None:
         for row in taken:
@@ -302,11 +318,12 @@ def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool], 
         change(session, _its(import_id).values(done=0))
     else:
         refused, remarks = ([(line, words) for line, words in those or []] for those in (found.refused, found.remarks))
+        through.act_id = found.act_id
         through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused, remarks))
     session.commit()
 
     def keep(done: int, report: Report) -> None:
-        facts = {"done": done, "taken_until_at": now() + TAKEN, **vars(report)}
+        facts = {"done": done, "taken_until_at": now() + TAKEN, "act_id": through.act_id, **vars(report)}
         if done == len(through.rows):
             facts |= {"finished_at": now(), "file": None}
         begin_writing(session)

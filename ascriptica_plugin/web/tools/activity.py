@@ -1,57 +1,173 @@
-"""/tools/log, the activity log: who did what, when, to whom, and what Canvas answered."""
+"""/tools/log, the activity log: who did what, when, to whom, and what Canvas answered; one line an act."""
 
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import joinedload
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import aliased, joinedload
 
-from ...office import people
+from ... import clock
+from ...office import activity, acts, people
+from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
-from ..base import blueprint, for_administrators, plugin, session, typed_search
+from ..base import blueprint, for_administrators, office_time, person, plugin, session, typed_search
+from ..spreadsheet import csv_file, csv_line
 
 A_PAGE = 100
+A_CHUNK = 1000
 A_LOOK = 100_000
 """One request searches this many entries, so that it takes no longer when the log is long."""
 
-LATELY = 5000
+COLUMNS = ("time", "who", "what", "whom", "email", "course", "details")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is looked for: words in who did it, in whom it was done to and in what was noted; a course's code; a day in
+    the office's time zone; a group of acts; the parts of one act."""
+
+    q: str
+    who: str
+    whom: str
+    course: str
+    day: date | None
+    kind: str
+    act: int | None
+
+    @property
+    def for_links(self) -> dict[str, str | int | None]:
+        return {name: getattr(self, name) or None for name in ("q", "who", "whom", "course", "day", "kind", "act")}
+
+
+def _asked_for() -> Filters:
+    kind = request.args.get("kind", "")
+    return Filters(
+        q=typed_search("q"),
+        who=typed_search("who"),
+        whom=typed_search("whom"),
+        course=typed_search("course"),
+        day=request.args.get("day", type=date.fromisoformat),
+        kind=kind if kind in acts.KINDS else "",
+        act=request.args.get("act", type=_number),
+    )
+
+
+def _number(typed: str) -> int:
+    return min(int(typed[:19]), 2**31 - 1)
 
 
 @blueprint.get("/tools/log")
 @for_administrators
 def log_entries() -> ResponseReturnValue:
-    """The entries, newest first. `before` is the id at which the previous page or search ended."""
-    q = typed_search("q")
-    what = request.args.get("what", "").replace("\x00", "")
-    before = request.args.get("before", type=int)
+    """The acts, newest first. `page` is the id at which the previous page or search ended."""
+    filters, before = _asked_for(), request.args.get("page", type=_number)
     end = _newest() + 1
     end = max(0, min(before, end)) if before is not None else end
-    which = [LogEntry.id < end, LogEntry.id >= end - A_LOOK]
-    which += [LogEntry.what == what] if what else []
-    which += [_matches(q)] if q else []
-    found = session().scalars(
-        select(LogEntry)
-        .where(*which)
-        .options(joinedload(LogEntry.participant), joinedload(LogEntry.course))
-        .order_by(LogEntry.id.desc())
-        .limit(A_PAGE + 1)
-    )
-    entries = found.all()
+    start = end - A_LOOK
+    which = [*_which(filters), LogEntry.id < end, LogEntry.id >= start]
+    entries = _entries(which, A_PAGE + 1)
     older, searched_to = entries[A_PAGE - 1].id if len(entries) > A_PAGE else None, None
-    if older is None and (searched_to := _newest_before(end - A_LOOK)):
-        older = end - A_LOOK
+    if older is None and (searched_to := _newest_before(start)):
+        older = start
+    entries = entries[:A_PAGE]
     return render_template(
         "ascriptica/log.html",
-        entries=entries[:A_PAGE],
+        entries=entries,
+        said={one.id: acts.sentence(one, _linked(one), Markup) for one in entries},
+        names=_names(entries),
         older=older,
         searched_to=searched_to,
         before=before,
-        q=q,
-        what=what,
-        verbs=sorted({*_verbs(), what} - {""}),
+        filters=filters,
+        kinds=acts.KINDS,
         days=plugin().log_kept.days,
     )
+
+
+@blueprint.post("/tools/log.csv")
+@for_administrators
+def log_csv() -> ResponseReturnValue:
+    """The entries that are looked for as a CSV file, each part of an act too. That somebody did this is noted."""
+    which = _which(_asked_for(), with_parts=True)
+    begin_writing(session())
+    activity.note(session(), clock.utc_now(), person().email, "exported the log")
+    session().commit()
+    return csv_file("activity-log.csv", COLUMNS, _rows(which))
+
+
+def _rows(which: list[ColumnElement[bool]]) -> Iterator[str]:
+    end = _newest() + 1
+    while chunk := _entries([*which, LogEntry.id < end], A_CHUNK):
+        end = chunk[-1].id
+        names = _names(chunk)
+        yield "".join(csv_line(_cells(one, names)) for one in chunk)
+        session().expunge_all()
+
+
+def _cells(entry: LogEntry, names: dict[str, str]) -> tuple[str, ...]:
+    whom, course = entry.participant, entry.course
+    parts = {"whom": whom.name if whom else _so_many(entry), "course": course.title if course else None}
+    done = acts.sentence(entry, parts, str)
+    return (
+        office_time(entry.at, "%Y-%m-%d %H:%M:%S"),
+        entry.who,
+        f"{names.get(people.as_compared(entry.who), entry.who)} {done}",
+        whom.name if whom else "",
+        whom.email if whom else "",
+        course.code if course else "",
+        entry.words,
+    )
+
+
+def _entries(which: list[ColumnElement[bool]], most: int) -> list[LogEntry]:
+    with_both = (joinedload(LogEntry.participant), joinedload(LogEntry.course))
+    found = select(LogEntry).where(*which).options(*with_both).order_by(LogEntry.id.desc()).limit(most)
+    return list(session().scalars(found))
+
+
+def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[bool]]:
+    """Conditions on LogEntry. One line stands for an act, unless its parts are what is looked for."""
+    which: list[ColumnElement[bool]] = []
+    if filters.q:
+        found = (LogEntry.who, LogEntry.words)
+        which.append(or_(*(one.icontains(filters.q, autoescape=True) for one in found), _about(filters.q)))
+    if filters.who:
+        theirs = LogEntry.who.in_(select(Participant.email).where(people.matching(filters.who)))
+        which.append(or_(LogEntry.who.icontains(filters.who, autoescape=True), theirs))
+    if filters.whom:
+        which.append(LogEntry.participant_id.in_(select(Participant.id).where(people.matching(filters.whom))))
+    if filters.course:
+        which.append(LogEntry.course_id.in_(_courses(filters.course)))
+    if filters.day is not None:
+        starts = datetime.combine(filters.day, time(), plugin().timezone)
+        which += [LogEntry.at >= starts.astimezone(UTC), LogEntry.at < (starts + timedelta(days=1)).astimezone(UTC)]
+    if filters.kind == acts.OTHER:
+        which.append(LogEntry.what.not_in(acts.SENTENCES))
+    elif filters.kind:
+        which.append(LogEntry.what.in_(acts.GROUPS[filters.kind]))
+    if filters.act is not None:
+        which.append(LogEntry.part_of == filters.act)
+    elif not (filters.whom or filters.q or with_parts):
+        act = aliased(LogEntry)
+        # An import is about no course: what it did in the one that is looked for is shown person by person.
+        shown: list[ColumnElement[bool]] = [LogEntry.part_of.is_(None)]
+        shown += [exists().where(act.id == LogEntry.part_of, act.course_id.is_(None))] if filters.course else []
+        which.append(or_(*shown))
+    return which
+
+
+def _about(q: str) -> ColumnElement[bool]:
+    them = LogEntry.participant_id.in_(select(Participant.id).where(people.matching(q)))
+    return or_(them, LogEntry.course_id.in_(_courses(q)))
+
+
+def _courses(typed: str) -> Select:
+    found = or_(Course.code.icontains(typed, autoescape=True), Course.title.icontains(typed, autoescape=True))
+    return select(Course.id).where(found)
 
 
 def _newest() -> int:
@@ -64,16 +180,29 @@ def _newest_before(number: int) -> datetime | None:
     return session().scalar(older)
 
 
-def _matches(q: str) -> ColumnElement[bool]:
-    return or_(
-        LogEntry.who.icontains(q, autoescape=True),
-        LogEntry.words.icontains(q, autoescape=True),
-        LogEntry.participant_id.in_(select(Participant.id).where(people.matching(q))),
-        LogEntry.course_id.in_(select(Course.id).where(Course.code.icontains(q, autoescape=True))),
-    )
+# -- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _verbs() -> list[str]:
-    """The kinds of the latest entries; for all kinds the whole log would have to be read."""
-    lately = select(LogEntry.what).order_by(LogEntry.id.desc()).limit(LATELY).subquery()
-    return list(session().scalars(select(lately.c.what).distinct()))
+def _linked(entry: LogEntry) -> dict[str, Markup | None]:
+    """Whom and which course an entry is about, as links; several people lead to the list of them."""
+    link = Markup('<a href="{}">{}</a>')
+    whom = course = None
+    if entry.participant is not None:
+        address = url_for(".participant", participant_id=entry.participant_id)
+        is_self = people.as_compared(entry.who) == people.as_compared(entry.participant.email)
+        whom = None if is_self else link.format(address, entry.participant.name)
+    elif several := _so_many(entry):
+        whom = link.format(url_for(".log_entries", act=entry.id), several)
+    if entry.course is not None:
+        course = link.format(url_for(".roster", code=entry.course.code), entry.course.title)
+    return {"whom": whom, "course": course}
+
+
+def _so_many(entry: LogEntry) -> str | None:
+    return f"{entry.people:,} {'person' if entry.people == 1 else 'people'}" if entry.people else None
+
+
+def _names(entries: Iterable[LogEntry]) -> dict[str, str]:
+    """The names of those who did it, by email as compared; somebody who is no participant has none."""
+    found = people.by_email(session(), {one.who for one in entries if "@" in one.who})
+    return {email: those[0].name for email, those in found.items()}

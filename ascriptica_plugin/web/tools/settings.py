@@ -62,6 +62,7 @@ def _switch_off() -> ResponseReturnValue:
 
 def _discard() -> ResponseReturnValue:
     connecting.forget_draft(_settings_to_change())
+    activity.note(session(), clock.utc_now(), person().email, "discarded settings")
     session().commit()
     return redirect(url_for(".course_settings"))
 
@@ -92,7 +93,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         if not connecting.in_use(current, canvases, url, root_id, token):
             connecting.keep_draft(current, canvases, url, root_id, token)
             current.draft_problem, current.draft_check_at = outcome.sentence, now
-        current.display_canvas = True
+        _switch_on(current)
         session().commit()
         if current.draft_check_at is None:
             flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
@@ -101,9 +102,11 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
         session().commit()
         return _page(form, settings(), confirm=found)
+    is_new = not connecting.in_use(current, canvases, url, root_id, token)
     connecting.adopt(session(), current, canvases, found, now)
-    current.display_canvas = True
-    activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
+    _switch_on(current)
+    if is_new:
+        activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
     session().commit()
     flash(f"Connected to {found.account_name} as {found.owner}.", "success")
     if form.canvas_url.tidied_from:
@@ -111,8 +114,15 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     return redirect(url_for(".course_settings"))
 
 
+def _switch_on(current: Settings) -> None:
+    if not current.display_canvas:
+        activity.note(session(), clock.utc_now(), person().email, "switched Canvas on")
+    current.display_canvas = True
+
+
 def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     """Save the settings about people. They apply from now on, whatever the check of the connection says."""
+    before = _policy(current)
     let_us_create = form.missing_users.data == "create" and not current.create_users
     current.create_users = form.missing_users.data == "create"
     current.by_invitation = form.enroll.data == "invited"
@@ -120,6 +130,19 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     current.on_withdrawal = form.on_withdrawal.data
     if let_us_create and current.connection_id:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
+    changed = [f"{name}: {was} → {now}" for name, was in before.items() if (now := _policy(current)[name]) != was]
+    if changed:
+        activity.note(session(), clock.utc_now(), person().email, "changed settings", "; ".join(changed))
+
+
+def _policy(current: Settings) -> dict[str, str]:
+    """The settings about people, in words for the activity log."""
+    return {
+        "people without a Canvas user": "created" if current.create_users else "wait",
+        "enroll": "by invitation" if current.by_invitation else "at once",
+        "Canvas's own mail": "sent" if current.canvas_mail else "not sent",
+        "when somebody withdraws": current.on_withdrawal,
+    }
 
 
 def _settings_to_change() -> Settings:

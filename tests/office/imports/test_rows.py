@@ -65,7 +65,7 @@ def test_what_was_imported_is_in_the_log(app, command):
     command("registrations", REGISTRATIONS)
     command("participants", "email,name\nkim@example.org,Kim Lee\n", "--rename")
     entries = [(one.what, one.who) for one in all_of(app, LogEntry)]
-    assert {what for what, _ in entries} == {"made a course", "added", "registered", "corrected"}
+    assert {what for what, _ in entries} == {"imported", "made a course", "added", "registered", "corrected"}
     assert {who for _, who in entries} == {"the import command"}
     assert "name: Kim → Kim Lee" in [one.words for one in all_of(app, LogEntry)]
 

@@ -1,8 +1,11 @@
 """/tools/log: what is shown and found, and that old entries vanish."""
 
+import csv
 import html
+import io
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,8 +13,8 @@ from ascriptica_plugin.office import activity
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import activity as activity_page
 
-from ...office_at_work import entries, sign_in
-from ...pages import queries, words
+from ...office_at_work import entries, many, sign_in
+from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
 
 
 def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
@@ -24,7 +27,7 @@ def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
     )
     session.commit()
     page = words(admin.get("/tools/log"))
-    for word in ("Ascriptica", "Enrolled", "Canvas said 200.", "Kim Lee", "ART", "04 May 2026, 13:02:01"):
+    for word in ("Ascriptica enrolled: Kim Lee in Art", "Canvas said 200.", "04 May 2026, 13:02:01"):
         assert word in page
 
 
@@ -34,14 +37,14 @@ def test_pages_go_back_from_the_newest(session, admin):
     assert first.text.count("entry-") == 100
     assert first.text.index("entry-0249") < first.text.index("entry-0150")
     ids = sorted(one.id for one in session.query(LogEntry))
-    second = admin.get(f"/tools/log?before={ids[150]}")
+    second = admin.get(f"/tools/log?page={ids[150]}")
     assert "entry-0149" in second.text
     assert second.text.count("entry-") == 100
-    last = admin.get(f"/tools/log?before={ids[50]}")
+    last = admin.get(f"/tools/log?page={ids[50]}")
     assert last.text.count("entry-") == 50
     assert 'rel="next"' not in last.text
-    assert f"before={ids[150]}" in first.text
-    assert f"before={ids[50]}" in second.text
+    assert f"page={ids[150]}" in first.text
+    assert f"page={ids[50]}" in second.text
 
 
 @pytest.mark.parametrize(
@@ -54,13 +57,23 @@ def test_pages_go_back_from_the_newest(session, admin):
         ({"q": "100%"}, {"100% sure"}),
         ({"q": "%"}, {"100% sure"}),
         ({"q": "about"}, {"about Kim"}),
-        ({"what": "registered"}, {"by clerk", "about Kim"}),
-        ({"what": "registered", "q": "clerk"}, {"by clerk"}),
-        ({"what": "nothing such"}, set()),
+        ({"kind": "Registrations"}, {"by clerk", "about Kim"}),
+        ({"kind": "Registrations", "q": "clerk"}, {"by clerk"}),
+        ({"kind": "Sign-ins and others"}, {"100% sure"}),
+        ({"kind": "Files"}, set()),
+        ({"kind": "nothing such"}, {"about Kim", "by clerk", "100% sure"}),
+        ({"who": "clerk@"}, {"by clerk"}),
+        ({"who": "kim"}, set()),
+        ({"whom": "lee kim"}, {"about Kim"}),
+        ({"course": "paint"}, {"about Kim"}),
+        ({"course": "art-1", "whom": "clerk"}, set()),
+        ({"day": "2020-01-01"}, set()),
+        ({"day": "soon"}, {"about Kim", "by clerk", "100% sure"}),
+        ({"act": "7"}, set()),
         ({"q": "\x00"}, {"about Kim", "by clerk", "100% sure"}),
-        ({"before": "999999999999999999999999"}, {"about Kim", "by clerk", "100% sure"}),
-        ({"before": "-5"}, set()),
-        ({"before": "x"}, {"about Kim", "by clerk", "100% sure"}),
+        ({"page": "999999999999999999999999"}, {"about Kim", "by clerk", "100% sure"}),
+        ({"page": "-5"}, set()),
+        ({"page": "x"}, {"about Kim", "by clerk", "100% sure"}),
     ],
 )
 def test_the_log_is_searched(session, admin, query, found):
@@ -69,19 +82,85 @@ def test_the_log_is_searched(session, admin, query, found):
     session.flush()
     entries(session, 1, what="registered", words="about Kim", participant_id=kim.id, course_id=art.id)
     entries(session, 1, what="registered", words="by clerk", who="clerk@example.org")
-    entries(session, 1, what="connected", words="100% sure")
+    entries(session, 1, what="was sure", words="100% sure")
     answer = admin.get("/tools/log", query_string=query)
     assert answer.status_code == 200
     page = words(answer)
     assert {one for one in ("about Kim", "by clerk", "100% sure") if one in page} == found
 
 
-def test_what_was_done_can_be_chosen(session, admin):
-    entries(session, 3, what="registered")
-    entries(session, 1, what="withdrew")
-    page = admin.get("/tools/log?what=withdrew").text
-    assert "<option selected>withdrew</option>" in page
-    assert "<option>registered</option>" in page
+def test_a_day_is_the_office_s_own(app, session, admin):
+    app.extensions["ascriptica"].timezone = ZoneInfo("Pacific/Auckland")
+    kim = Participant(email="kim@example.org", name="Kim")
+    session.add(kim)
+    session.flush()
+    activity.note(session, datetime(2026, 5, 4, 13, 2, tzinfo=UTC), "boss@example.org", "did", "that")
+    session.commit()
+    assert "that" in words(admin.get("/tools/log?day=2026-05-05"))
+    assert "Nothing was found" in words(admin.get("/tools/log?day=2026-05-04"))
+
+
+def test_one_line_stands_for_what_was_done_to_several_and_opens(office, admin):
+    course = office.course("FOOD", title="Food Safety")
+    many(office, course, 40)
+    page = words(admin.get("/tools/log"))
+    assert page.count("registered") == 1
+    assert "Boss (boss@example.org) registered 40 people for Food Safety" in page or (
+        "boss@example.org registered 40 people for Food Safety" in page
+    )
+    path = re.search(r'href="(/tools/log\?act=\d+)"', admin.get("/tools/log").text)[1]
+    page = words(admin.get(path))
+    assert page.count("for Food Safety") == 40
+    assert "registered P 7 for Food Safety" in page
+    assert "registered P 7 for Food Safety" in words(admin.get("/tools/log?whom=p7@example.org"))
+
+
+def test_who_registered_alone_is_not_named_twice(office, admin):
+    office.register(office.course("FOOD", title="Food Safety"), "kim")
+    assert "Kim registered for Food Safety" in words(admin.get("/tools/log"))
+
+
+def test_an_import_is_one_act_whatever_it_did(office, admin):
+    many(office, office.course("ART"), 2)
+    office.course("BIO")
+    upload(admin, "registrations", "email,course,status\np0@example.org,BIO,registered\np1@example.org,ART,withdrawn\n")
+    page = words(admin.get("/tools/log?kind=Files"))
+    assert "imported a file registrations: 1 new, 1 changed, 0 unchanged, 0 refused" in page
+    assert "withdrew P 1" not in words(admin.get("/tools/log"))
+    assert "registered P 0 for BIO here" in words(admin.get("/tools/log?course=bio"))
+    [act] = [one for one in all_of(office.app, LogEntry) if one.what == "imported"]
+    assert act.people == 2
+
+
+def test_a_cancelled_course_is_one_act(office, admin):
+    many(office, office.course("ART"), 3)
+    admin.post("/tools/courses/ART/cancel", data={"number": "3"})
+    page = words(admin.get("/tools/log"))
+    assert "cancelled ART here" in page
+    assert "3 registered and 0 waiting were withdrawn." in page
+    assert "withdrew P 1" not in page
+
+
+def test_settings_and_policy_are_noted_and_connected_only_what_was_connected(office, admin, canvas):
+    admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_token="", on_withdrawal="conclude"))
+    page = words(admin.get("/tools/log"))
+    assert "changed Course Settings" in page
+    assert "when somebody withdraws: delete → conclude" in page
+    assert "connected Canvas" not in page
+    admin.post(COURSE_SETTINGS, data={"canvas_url": ""})
+    admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_token="", on_withdrawal="conclude"))
+    done = [one.what for one in all_of(office.app, LogEntry)]
+    assert done[-2:] == ["switched Canvas off", "switched Canvas on"]
+
+
+def test_the_log_is_exported_and_that_is_noted(office, admin):
+    many(office, office.course("ART", title="=Art"), 3)
+    answer = admin.post("/tools/log.csv?course=art")
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
+    assert [row["email"] for row in rows] == ["p2@example.org", "p1@example.org", "p0@example.org", ""]
+    assert rows[0]["what"].endswith("registered P 2 for =Art")
+    assert rows[-1]["what"].endswith("registered 3 people for =Art")
+    assert all_of(office.app, LogEntry)[-1].what == "exported the log"
 
 
 def test_a_longer_log_asks_no_more(app, session, admin):
@@ -93,8 +172,8 @@ def test_a_longer_log_asks_no_more(app, session, admin):
         for person, course in zip(people, courses, strict=True):
             entries(session, 1, participant_id=person.id, course_id=course.id)
         if number == 0:
-            few = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&what=did")]
-    many = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&what=did")]
+            few = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&kind=Sign-ins+and+others")]
+    many = [queries(app, admin, path) for path in ("/tools/log", "/tools/log?q=p&kind=Sign-ins+and+others")]
     assert all(after <= before for before, after in zip(few, many, strict=True))
 
 

@@ -1,0 +1,80 @@
+"""What the entries of the activity log say: a sentence for each act, and the groups in which acts are looked for."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ..tables.office import LogEntry
+
+Text = TypeVar("Text", bound=str)
+
+GROUPS = {
+    "Registrations": {
+        "registered": "registered[ {whom}] for {course}",
+        "joined the waitlist": "joined the waitlist of {course}",
+        "withdrew": "withdrew[ {whom}] from {course}",
+        "left the waitlist": "left the waitlist of {course}",
+        "moved up": "moved {whom} up from the waitlist of {course}",
+        "undid": "undid the last change[ of {whom}][ in {course}]",
+        "put back": "put[ {whom}] back[ into {course}]",
+    },
+    "Courses": {
+        "made a course": "made the course {course}",
+        "changed a course": "changed the course {course}",
+        "cancelled": "cancelled {course}",
+        "reopened": "reopened {course}",
+    },
+    "Participants": {
+        "added": "added {whom}",
+        "corrected": "corrected {whom}",
+        "asked to erase": "asked to erase[ {whom}]",
+        "erased": "erased[ {whom}]",
+    },
+    "Canvas access": {
+        "enrolled in Canvas": "enrolled {whom} in Canvas",
+        "ended in Canvas": "ended the access of {whom} in Canvas",
+        "waits": "let {whom} wait",
+        "parked": "gave up on {whom} until somebody asks",
+        "tried again": "tried Canvas again[ for {whom}][ in {course}]",
+        "chose": "chose who {whom} is in Canvas",
+        "doubted": "doubted who {whom} is in Canvas",
+        "kept": "kept an enrollment of {whom} in Canvas",
+        "removed": "removed an enrollment of {whom} in Canvas",
+        "left as in Canvas": "left {whom} as in Canvas",
+        "asked to read": "asked to read the Canvas course[ of {course}]",
+        "followed": "gave {whom} the new name and email in Canvas",
+    },
+    "Files": {
+        "imported": "imported a file",
+        "exported": "exported[ the data of {whom}][ the roster of {course}]",
+        "exported the log": "exported the activity log",
+    },
+    "Course Settings": {
+        "connected": "connected Canvas",
+        "changed settings": "changed Course Settings",
+        "discarded settings": "discarded what was typed in Course Settings",
+        "switched Canvas on": "switched Canvas on",
+        "switched Canvas off": "switched Canvas off",
+    },
+}
+"""The verbs of entries by group, and the sentence after the name of who did it. What stands in brackets is left out
+where the entry has nothing for it. Verbs that are not here, such as those of sign-ins, are said as they are."""
+
+SENTENCES = {what: sentence for group in GROUPS.values() for what, sentence in group.items()}
+OTHER = "Sign-ins and others"
+KINDS = (*GROUPS, OTHER)
+
+
+def sentence(entry: LogEntry, parts: Mapping[str, Text | None], made_of: type[Text]) -> Text:
+    """What was done, after the name of who did it; `parts` are `whom` and `course`, None where there is none.
+
+    They are put in as texts of the type `made_of`, for example with links.
+    """
+    template = SENTENCES.get(entry.what, entry.what + "[: {whom}][ in {course}]")
+
+    def without(optional: re.Match[str]) -> str:
+        names = re.findall(r"{(\w+)}", optional[1])
+        return optional[1] if all(parts.get(name) for name in names) else ""
+
+    shown = {name: part or made_of("somebody") for name, part in parts.items()}
+    return made_of(re.sub(r"\[([^]]*)\]", without, template)).format(**shown)  # type: ignore[return-value]
