@@ -7,7 +7,19 @@ What is named here is for hosts with code of their own. The first argument is th
 takes effect, and the worker is woken, when the host commits.
 """
 
-from .hosts import CourseAccess, access_of, associate, erase_person, move, register, update_person, withdraw
+from .hosts import (
+    CourseAccess,
+    PersonResult,
+    access_of,
+    associate,
+    erase_person,
+    move,
+    register,
+    results_of,
+    undo_withdrawal,
+    update_person,
+    withdraw,
+)
 from .people import Person
 from .places import NotPossible
 
@@ -15,11 +27,14 @@ __all__ = [
     "CourseAccess",
     "NotPossible",
     "Person",
+    "PersonResult",
     "access_of",
     "associate",
     "erase_person",
     "move",
     "register",
+    "results_of",
+    "undo_withdrawal",
     "update_person",
     "withdraw",
 ]

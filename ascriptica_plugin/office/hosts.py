@@ -17,26 +17,40 @@ from ..ledger import matches
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Association, Course, Participant, Registration
-from . import courses, people, plan, privacy, registrations, sis_ids
+from . import courses, people, plan, privacy, registrations, results, sis_ids
 from .people import Person
 from .places import NotPossible
+from .results import Known as Result
 
 BY_HOST = "the host"
 """Who did it, in the activity log."""
 
 
-def register(session: Session, code: str, person: Person, now: datetime | None = None, *, wait: bool = False) -> str:
+def register(
+    session: Session, course: str | Course, person: Person, now: datetime | None = None, *, wait: bool = False
+) -> str:
     """Register the person for the course. Returns `registered`, or `waitlisted` where it is full and `wait` is True.
 
-    Raises NotPossible, with a sentence for the person, where that can't be.
+    `course` is its code. Raises NotPossible, with a sentence for the person, where that can't be.
     """
-    course = _course(session, code)
-    return registrations.register(session, course, person, now or clock.utc_now(), wait=wait).status
+    found = _course(session, course)
+    return registrations.register(session, found, person, now or clock.utc_now(), wait=wait).status
 
 
-def withdraw(session: Session, code: str, person: Person, now: datetime | None = None) -> None:
-    """Withdraw the person from the course, or from its waitlist. Raises NotPossible, with a sentence for the person."""
-    registrations.withdraw(session, _course(session, code), person, now or clock.utc_now())
+def withdraw(session: Session, course: str | Course, person: Person, now: datetime | None = None) -> str:
+    """Withdraw the person from the course, or from its waitlist. Returns `withdrawn`.
+
+    Raises NotPossible, with a sentence for the person, where they are neither registered nor waiting.
+    """
+    return registrations.withdraw(session, _course(session, course), person, now or clock.utc_now()).status
+
+
+def undo_withdrawal(session: Session, course: str | Course, person: Person, now: datetime | None = None) -> str:
+    """Give the person back the place that they have just withdrawn from. Returns `registered`.
+
+    Raises NotPossible, with a sentence for the person, after ten minutes, and where somebody else has the place.
+    """
+    return registrations.take_back(session, _course(session, course), person, now or clock.utc_now()).status
 
 
 def move(session: Session, code: str, to_code: str, person: Person, now: datetime | None = None) -> None:
@@ -106,6 +120,29 @@ def _access(code: str, status: str, access: known.Access | None, settings: Setti
     return CourseAccess(code, status, "waiting", access.cause or connection.hold_cause, None, page)
 
 
+class PersonResult(NamedTuple):
+    """What Canvas says of somebody's work in a course; `key` is None for people whom the office entered."""
+
+    key: str | None
+    email: str
+    result: Result
+
+
+def results_of(session: Session, course: str | Course, now: datetime | None = None) -> list[PersonResult]:
+    """The results of everybody who is registered for the course, and of whom Canvas said something.
+
+    `course` is its code. Raises NotPossible where there is no such course.
+    """
+    people_there = session.execute(
+        select(Registration.id, Participant.key, Participant.email)
+        .join(Participant)
+        .where(Registration.course_id == _course(session, course).id, Registration.status == "registered")
+        .order_by(Registration.id)
+    ).all()
+    found = results.of_registrations(session, [number for number, _, _ in people_there], now or clock.utc_now())
+    return [PersonResult(key, email, found[number]) for number, key, email in people_there if number in found]
+
+
 def associate(
     session: Session, code: str, canvas_course: str | None, canvas_section: str = "", now: datetime | None = None
 ) -> None:
@@ -160,8 +197,10 @@ def erase_person(session: Session, key: str, now: datetime | None = None, *, end
     return True
 
 
-def _course(session: Session, code: str) -> Course:
+def _course(session: Session, code: str | Course) -> Course:
     begin_writing(session)
+    if isinstance(code, Course):
+        return code
     found = courses.by_code(session, [code], lock=False).get(code.lower())
     if found is None:
         raise NotPossible(f"There is no course {code}.")

@@ -281,13 +281,6 @@ def of_registrations(session: Session, ids: Collection[int], now: datetime) -> d
     return {its.registration_id: _known(its, _is_over(ends_at, concluded, now)) for its, ends_at, concluded in found}
 
 
-def results_of(session: Session, code: str, now: datetime) -> dict[int, Known]:
-    """What is known of everybody who is registered for the course with this code, by the registrations' ids."""
-    here = select(Registration.id).join(Course, Course.id == Registration.course_id)
-    ids = session.scalars(here.where(func.lower(Course.code) == code.lower(), Registration.status == "registered"))
-    return of_registrations(session, list(ids), now)
-
-
 def _is_over(ends_at: datetime | None, concluded: bool | None, now: datetime) -> bool:
     return bool(concluded) or (ends_at is not None and ends_at <= now)
 

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from .. import clock
-from ..office import allowances, places, registrations, results, waitlist
+from .. import clock, office
+from ..office import allowances, places, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..tables.office import Course, Participant, Registration
@@ -73,7 +73,7 @@ def course(code: str) -> ResponseReturnValue:
 @for_participants
 def register(person: Person, code: str) -> ResponseReturnValue:
     """Register the signed-in participant, or with `wait` put them on the waitlist of a full course."""
-    return _change(person, code, partial(registrations.register, wait=request.form.get("wait") == "1"))
+    return _change(person, code, partial(office.register, wait=request.form.get("wait") == "1"))
 
 
 @blueprint.get("/courses/<code>/withdraw")
@@ -99,14 +99,14 @@ def ask_to_withdraw(person: Person, code: str) -> ResponseReturnValue:
 @for_participants
 def withdraw(person: Person, code: str) -> ResponseReturnValue:
     """Withdraw the signed-in participant."""
-    return _change(person, code, registrations.withdraw)
+    return _change(person, code, office.withdraw)
 
 
 @blueprint.post("/courses/<code>/withdraw/undo")
 @for_participants
 def undo_withdrawal(person: Person, code: str) -> ResponseReturnValue:
     """Take one's own withdrawal back while the place is free."""
-    return _change(person, code, registrations.take_back)
+    return _change(person, code, office.undo_withdrawal)
 
 
 @blueprint.get("/my/courses")
@@ -144,17 +144,17 @@ def shown_results(registrations: list[Registration]) -> dict[int, results.Known]
     return results.of_registrations(session(), ids, clock.utc_now()) if ids else {}
 
 
-def _change(person: Person, code: str, change: Callable) -> ResponseReturnValue:
+def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseReturnValue:
     found, now = course_or_404(code), clock.utc_now()
     try:
-        registration = change(session(), found, person, now)
+        status = change(session(), found, person, now)
         _count_change(person, now)
         session().commit()
     except NotPossible as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(DONE[registration.status].format(found.title), "success")
+        flash(DONE[status].format(found.title), "success")
     return redirect(url_for(".course", code=code))
 
 

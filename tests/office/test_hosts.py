@@ -3,6 +3,7 @@
 import pytest
 
 from ascriptica_plugin import office as facade
+from ascriptica_plugin.tables.results import Result
 
 from ..office_at_work import Office, someone, statuses
 
@@ -56,3 +57,28 @@ def test_access_is_said_as_it_was_seen(office: Office, canvas):
     )
     assert art.seen_at is not None
     assert facade.access_of(office.session, "nobody") == []
+
+
+def test_a_withdrawal_is_taken_back(here: Office):
+    here.register(here.course())
+    assert facade.withdraw(here.session, "ART", someone("kim"), here.now) == "withdrawn"
+    assert facade.undo_withdrawal(here.session, "ART", someone("kim"), here.now) == "registered"
+    here.session.commit()
+    assert statuses(here) == {"kim@example.org": "registered"}
+
+
+def test_results_are_given_with_the_person_s_key(here: Office):
+    course = here.course()
+    registration = here.register(course)
+    here.register(course, "lou")
+    here.session.add(Result(registration_id=registration.id, current_score=81.5))
+    here.session.commit()
+    [found] = facade.results_of(here.session, "art", here.now)
+    assert (found.key, found.email, found.result.score, found.result.score_kind) == (
+        "kim",
+        "kim@example.org",
+        81.5,
+        "current",
+    )
+    with pytest.raises(facade.NotPossible):
+        facade.results_of(here.session, "NONE", here.now)

@@ -92,7 +92,7 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
     answer = client.get("/my/courses")
     assert answer.status_code == 302
     assert answer.location == "/sign-in?next=/my/courses"
-    assert client.post("/courses/ART/register").location == "/sign-in"
+    assert client.post("/courses/ART/register").location == "/sign-in?next=/courses/ART"
     for before, location in (
         ("http://localhost/courses/ART?a=b", "/sign-in?next=/courses/ART?a%3Db"),
         ("http://localhost.evil.example/courses/ART", "/sign-in"),
