@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
-from .base import blueprint, for_every_page, session, shut_doors
+from .base import blueprint, for_every_page, page_before, session, shut_doors
 
 WORDS = {
     400: (
@@ -95,19 +95,6 @@ def _leave_the_database_out() -> None:
     g.ascriptica_bare = True
     with suppress(SQLAlchemyError):
         session().rollback()
-
-
-def page_before() -> str | None:
-    """The path of the page that sent the form, if it is on this site; otherwise None."""
-    came_from, site = request.referrer or "", request.host_url
-    path = came_from.removeprefix(site[:-1])
-    own = came_from.startswith(site) and is_own_path(path) and request.method == "POST"
-    return path if own else None
-
-
-def is_own_path(target: str) -> bool:
-    """Whether the target stays on this site. One that begins with // or contains a \\ can lead elsewhere."""
-    return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
 
 
 register(blueprint)

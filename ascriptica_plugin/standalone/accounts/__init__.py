@@ -143,7 +143,7 @@ def _load(token: str) -> SignedIn | None:
 
 
 def _ask_to_sign_in(error: HTTPException) -> ResponseReturnValue:
-    return redirect(url_for("ascriptica_accounts.sign_in", next=_asked_for()))
+    return redirect(url_for("ascriptica_accounts.sign_in", next=base.page_asked_for()))
 
 
 def _lead_to_second_step() -> ResponseReturnValue | None:
@@ -153,9 +153,4 @@ def _lead_to_second_step() -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated or not needs_second_step(current_user):
         return None
-    return redirect(url_for("ascriptica_accounts.own_second_step", next=_asked_for()))
-
-
-def _asked_for() -> str | None:
-    """The page to return to: the requested one, or the one whose button was pressed."""
-    return base.this_page() if request.method == "GET" else errors.page_before()
+    return redirect(url_for("ascriptica_accounts.own_second_step", next=base.page_asked_for()))

@@ -137,7 +137,7 @@ def _browser() -> str:
 
 def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str:
     """The target if it is a path on this site, else the address of the page `otherwise`."""
-    return target if target and errors.is_own_path(target) else url_for(otherwise)
+    return target if target and base.is_own_path(target) else url_for(otherwise)
 
 
 def first_page(account: Account) -> str:

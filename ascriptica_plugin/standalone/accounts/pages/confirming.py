@@ -15,8 +15,7 @@ from werkzeug.datastructures import MultiDict
 from .... import clock
 from ....office import allowances
 from ....office.people import Person
-from ....web import errors
-from ....web.base import for_participants, this_page
+from ....web.base import for_participants, page_before, this_page
 from .. import sessions
 from ..tables import Account
 from ..tries import WRONG_CODES
@@ -90,5 +89,5 @@ def _values(to: str) -> dict:
     sent = request.form.items(multi=True)
     kept = [(name, value) for name, value in sent if name != "csrf_token" and not name.startswith(PREFIX)]
     # After a wrong password the page before is this one, so there is none to go back to.
-    back = errors.page_before() if request.endpoint != f"{blueprint.name}.confirm_session" else None
+    back = page_before() if request.endpoint != f"{blueprint.name}.confirm_session" else None
     return {"to": to, "kept": kept, "back": back}
