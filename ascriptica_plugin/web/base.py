@@ -8,14 +8,11 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
-from urllib.parse import urlencode
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException
 
 from .. import clock
 from ..ledger import waiting
@@ -23,8 +20,10 @@ from ..office.people import Person
 from ..tables import isolation
 from ..tables.canvas import Settings
 from . import csrf
+from .headers import HEADERS, IN_A_HOST_S_LAYOUT, Answer
 from .look import colors_css
 from .pages import Pages
+from .way_back import sign_in_address, this_page
 
 log = logging.getLogger(__name__)
 
@@ -38,41 +37,6 @@ blueprint = Pages(
 )
 blueprint.before_request(csrf.protect)
 blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
-    "base-uri 'none'; object-src 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(
-        f"{power}=()"
-        for power in (
-            "accelerometer",
-            "browsing-topics",
-            "camera",
-            "display-capture",
-            "geolocation",
-            "gyroscope",
-            "hid",
-            "local-fonts",
-            "magnetometer",
-            "microphone",
-            "midi",
-            "payment",
-            "serial",
-            "usb",
-        )
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
-IN_A_HOST_S_LAYOUT = {
-    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
-}
-"""A host's layout may load what it likes from where it likes; only the host knows."""
 
 
 def plugin() -> Any:
@@ -123,71 +87,6 @@ def _ask_to_sign_in() -> Response | int:
     if manager is not None and asks:
         return current_app.make_response(manager.unauthorized())
     return cast(Response, redirect(address)) if address else 401
-
-
-def sign_in_address() -> str | None:
-    """The address of the page to sign in on, which leads back to this one; None where we know of none.
-
-    `sign_in` is an endpoint or a path; Flask-Login's `login_view` is taken where it is left out.
-    """
-    manager = getattr(current_app, "login_manager", None)
-    where = plugin().sign_in or getattr(manager, "login_view", None)
-    if where is None:
-        return None
-    back = page_asked_for()
-    if "/" not in where:
-        return url_for(where, next=back)
-    return f"{request.script_root}{where}" + (f"?{urlencode({'next': back})}" if back else "")
-
-
-def this_page() -> str:
-    """The path and query of this request, below whatever the site is mounted at."""
-    return request.script_root + request.full_path.rstrip("?")
-
-
-def page_asked_for() -> str | None:
-    """The page to return to after signing in: this one, or the one whose button was pressed."""
-    return this_page() if request.method == "GET" else page_before() or _page_of_the_form()
-
-
-def page_before() -> str | None:
-    """The path of the page that sent the form, if it is on this site; otherwise None."""
-    came_from, site = request.referrer or "", request.host_url
-    path = came_from.removeprefix(site[:-1])
-    own = came_from.startswith(site) and is_own_path(path) and request.method == "POST"
-    return path if own else None
-
-
-def is_own_path(target: str) -> bool:
-    """Whether the target stays on this site. One that begins with // or contains a \\ can lead elsewhere."""
-    return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-
-
-def _page_of_the_form() -> str | None:
-    """The page that a form sent to this address stands on: the nearest path above it that can be opened."""
-    pages, path = current_app.url_map.bind_to_environ(request.environ), request.path
-    while path := path.rstrip("/"):
-        try:
-            pages.match(path, "GET")
-        except HTTPException:
-            path = path.rpartition("/")[0]
-        else:
-            return request.script_root + path
-    return None
-
-
-class Answer(Response):
-    """What a view of ours answers. It has our security headers, except those that the host sets itself."""
-
-    doors = HEADERS
-
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        """The headers as they are sent: after all that the host adds to its responses."""
-        headers = super().get_wsgi_headers(environ)
-        for name, value in self.doors.items():
-            if f"{name}-Report-Only" not in headers:
-                headers.setdefault(name, value)
-        return headers
 
 
 def _answer(value: ResponseReturnValue) -> Response:

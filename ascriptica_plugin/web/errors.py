@@ -9,7 +9,8 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
-from .base import blueprint, for_every_page, page_before, session, shut_doors
+from .base import blueprint, for_every_page, session, shut_doors
+from .way_back import page_before
 
 WORDS = {
     400: (

@@ -20,7 +20,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...tables.columns import begin_writing
-from ...web import base, errors
+from ...web import way_back
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
 from .pages import doors, own, own_email
@@ -143,7 +143,7 @@ def _load(token: str) -> SignedIn | None:
 
 
 def _ask_to_sign_in(error: HTTPException) -> ResponseReturnValue:
-    return redirect(url_for("ascriptica_accounts.sign_in", next=base.page_asked_for()))
+    return redirect(url_for("ascriptica_accounts.sign_in", next=way_back.page_asked_for()))
 
 
 def _lead_to_second_step() -> ResponseReturnValue | None:
@@ -153,4 +153,4 @@ def _lead_to_second_step() -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated or not needs_second_step(current_user):
         return None
-    return redirect(url_for("ascriptica_accounts.own_second_step", next=base.page_asked_for()))
+    return redirect(url_for("ascriptica_accounts.own_second_step", next=way_back.page_asked_for()))

@@ -17,7 +17,7 @@ from wtforms import Field
 
 from ....office import allowances
 from ....tables.columns import begin_writing
-from ....web import base, csrf, errors
+from ....web import base, csrf, errors, way_back
 from .. import passwords, second_step, sessions
 from ..tables import Account
 from ..tries import WRONG_FROM_ADDRESS, WRONG_FROM_EVERYWHERE, WRONG_PASSWORDS
@@ -137,7 +137,7 @@ def _browser() -> str:
 
 def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str:
     """The target if it is a path on this site, else the address of the page `otherwise`."""
-    return target if target and base.is_own_path(target) else url_for(otherwise)
+    return target if target and way_back.is_own_path(target) else url_for(otherwise)
 
 
 def first_page(account: Account) -> str:

@@ -15,7 +15,8 @@ from werkzeug.datastructures import MultiDict
 from .... import clock
 from ....office import allowances
 from ....office.people import Person
-from ....web.base import for_participants, page_before, this_page
+from ....web.base import for_participants
+from ....web.way_back import page_before, this_page
 from .. import sessions
 from ..tables import Account
 from ..tries import WRONG_CODES

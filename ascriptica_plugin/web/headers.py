@@ -1,0 +1,55 @@
+"""The security headers of our pages. What the host sets itself wins."""
+
+from typing import Any
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
+    "base-uri 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        f"{power}=()"
+        for power in (
+            "accelerometer",
+            "browsing-topics",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "hid",
+            "local-fonts",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "serial",
+            "usb",
+        )
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+IN_A_HOST_S_LAYOUT = {
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
+}
+"""A host's layout may load what it likes from where it likes; only the host knows."""
+
+
+class Answer(Response):
+    """What a view of ours answers. It has our security headers, except those that the host sets itself."""
+
+    doors = HEADERS
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """The headers as they are sent: after all that the host adds to its responses."""
+        headers = super().get_wsgi_headers(environ)
+        for name, value in self.doors.items():
+            if f"{name}-Report-Only" not in headers:
+                headers.setdefault(name, value)
+        return headers
