@@ -193,8 +193,9 @@ def _add_groups_of_courses(
     for name, code, title, starts_at, ends_at, registered, canvas_course_id, problem in found:
         people = registered
         if canvas_course_id is not None and name != "other_canvas":
-            # Two of our courses in one Canvas course: its people are counted with the first.
-            people = in_canvas.pop(canvas_course_id, 0)
+            # Two of our courses in one Canvas course: nobody is counted twice.
+            people = min(registered, in_canvas.get(canvas_course_id, 0))
+            in_canvas[canvas_course_id] = in_canvas.get(canvas_course_id, 0) - people
         if not people and name in _SHUT:
             continue
         group = groups.setdefault((name, ""), Group(name, "", 0))

@@ -154,7 +154,7 @@ class Match(Base):
             "ix_ascriptica_canvas_user_odd",
             "connection_id",
             "participant_id",
-            sqlite_where=text("names_differ"),
+            sqlite_where=text("names_differ = 1"),
             postgresql_where=text("names_differ"),
         ),
         Index(

@@ -14,8 +14,13 @@ TABLE, INDEX = "ascriptica_canvas_user", "ix_ascriptica_canvas_user_odd"
 def upgrade() -> None:
     op.add_column(TABLE, sa.Column("names_compared", sa.Text(), nullable=True))
     op.add_column(TABLE, sa.Column("names_differ", sa.Boolean(), server_default=sa.false(), nullable=False))
-    only = sa.text("names_differ")
-    op.create_index(INDEX, TABLE, ["connection_id", "participant_id"], sqlite_where=only, postgresql_where=only)
+    op.create_index(
+        INDEX,
+        TABLE,
+        ["connection_id", "participant_id"],
+        sqlite_where=sa.text("names_differ = 1"),
+        postgresql_where=sa.text("names_differ"),
+    )
 
 
 def downgrade() -> None:
