@@ -228,7 +228,11 @@ def _pages(typed: str | Sequence[str]) -> tuple[str, ...]:
     return pages
 
 
+ADDRESS = Setting("ASCRIPTICA_ADDRESS", "", _address)
+"""The plugin needs it for links in mails, the stand-alone site for more."""
+
 PLUGIN = (
+    ADDRESS,
     Setting("SECRET_KEY", None, _secret_key),
     Setting("SECRET_KEY_FALLBACKS", None, _fallbacks),
     Setting("REDIS_URL", None, _redis_url),
@@ -252,7 +256,7 @@ PLUGIN = (
 """The settings that the plugin reads, in any host."""
 
 SITE = (
-    Setting("ASCRIPTICA_ADDRESS", "", _address),
+    ADDRESS,
     Setting("ASCRIPTICA_PROXIES", 0, _proxies),
     Setting("ASCRIPTICA_ADMIN_SECOND_STEP", False, _switch("ASCRIPTICA_ADMIN_SECOND_STEP")),
     Setting("ASCRIPTICA_BACKUPS", None, _text),

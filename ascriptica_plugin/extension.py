@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from . import cli, config, keys, signals, web
-from .mail import Mailer
+from .mail import HandedOver, Mailer
 from .office.brake import Brake
 from .office.people import Person
 from .sync.clients import Canvases
 from .tables import isolation
 from .tables.office import Participant
+from .web import mails
 from .web.look import OWN_LAYOUT, Look
 from .worker.redis_bell import Bell, listen, queue_of
 from .worker.rounds import ROUNDS, Round
@@ -74,7 +76,8 @@ class Ascriptica:
     administrator. A host that keeps people of its own can give two more, which are called in the same transaction:
     `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
-    sentence, to refuse. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
+    sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; left out,
+    nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
     `login_view` is known. The host sets up Flask-SQLAlchemy first.
 
     `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
@@ -90,6 +93,7 @@ class Ascriptica:
         may_administer: Callable[[], bool],
         forget_person: Callable[[str], None] = lambda key: None,
         correct_person: Callable[[str, str, str], str | None] | None = None,
+        send_mail: Callable[[EmailMessage], None] | None = None,
         sign_in: str | None = None,
         layout: str = OWN_LAYOUT,
         pages: Sequence[str] | None = None,
@@ -103,6 +107,7 @@ class Ascriptica:
         self.may_administer = may_administer
         self.forget_person = forget_person
         self.correct_person = correct_person
+        self.send_mail = send_mail
         self.sign_in = sign_in
         self.layout = layout
         self._given = {
@@ -146,6 +151,10 @@ class Ascriptica:
             values["ASCRIPTICA_PAGES"],
             self.sign_in,
         )
+        if self.send_mail is not None:
+            address = values["ASCRIPTICA_ADDRESS"]
+            mailer = HandedOver("", "", address, mails.Writer(app, address), give=self.send_mail)
+            app.extensions["ascriptica"].mailer = mailer
         listen(app.extensions["sqlalchemy"].session)
         signals.listen(app.extensions["sqlalchemy"].session)
         isolation.listen(app.extensions["sqlalchemy"].session)

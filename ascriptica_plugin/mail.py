@@ -9,7 +9,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -35,10 +35,17 @@ def send(
     email: str,
     sign_up_id: str | None = None,
     account_id: int | None = None,
+    registration_id: int | None = None,
+    event: str | None = None,
 ) -> None:
     """Queue a mail of this kind for the worker; it is sent only if the caller commits."""
-    about = {"sign_up_id": sign_up_id, "account_id": account_id}
+    about = {"sign_up_id": sign_up_id, "account_id": account_id, "registration_id": registration_id, "event": event}
     session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, **about))
+
+
+def forget_unsent(session: Session, now: datetime) -> None:
+    """Delete mails that are too old to be sent, where nobody sends any."""
+    change(session, delete(Mail).where(Mail.made_at < now - retry.MAIL_GIVEN_UP))
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,11 @@ class Mailer:
                 # The server can't handle the letters of this address: only this mail fails, the next can be sent.
                 raise smtplib.SMTPRecipientsRefused({message["To"]: (553, b"")}) from None
 
+    @property
+    def domain(self) -> str | None:
+        """For the mails' Message-ID."""
+        return urlsplit(self.address).hostname
+
     @contextmanager
     def _server(self) -> Iterator[smtplib.SMTP]:
         parts, context = urlsplit(self.url), ssl.create_default_context()
@@ -87,6 +99,19 @@ class Mailer:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             yield server
+
+
+@dataclass(frozen=True)
+class HandedOver(Mailer):
+    """Has the host send each mail: `give` gets the message. If it raises, the mail is tried again later."""
+
+    give: Callable[[EmailMessage], None] = field(kw_only=True)
+
+    def send(self, message: EmailMessage) -> None:
+        try:
+            self.give(message)
+        except Exception as error:
+            raise smtplib.SMTPException(type(error).__name__) from error
 
 
 def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) -> int:
@@ -141,8 +166,10 @@ def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> Ema
         log.warning("Mail %d (%s) is dropped: it is too old, or what it is about is gone.", mail.id, mail.kind)
         return None
     message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = written[0], mailer.sender, mail.email
+    message["Subject"], message["To"] = " ".join(written[0].split()), mail.email
+    if mailer.sender:
+        message["From"] = mailer.sender
     message["Date"], message["Auto-Submitted"] = format_datetime(now), "auto-generated"
-    message["Message-ID"] = make_msgid(domain=urlsplit(mailer.address).hostname)
+    message["Message-ID"] = make_msgid(domain=mailer.domain)
     message.set_content(written[1])
     return message

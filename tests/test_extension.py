@@ -1,13 +1,16 @@
 """What is asked of a host, and what the plugin becomes in it."""
 
+from email.message import EmailMessage
+
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from ascriptica_plugin import mail
 from ascriptica_plugin.extension import Ascriptica
 from ascriptica_plugin.office.people import Person
 
-from .office_at_work import in_use, make_app
+from .office_at_work import Office, in_use, make_app, wait_for
 
 
 def test_under_a_prefix_everything_moves(database_url, canvas):
@@ -48,6 +51,34 @@ def test_a_host_with_users_of_its_own(database_url):
         assert client.post("/courses/ART/register").status_code == 302
         assert "Ann" in client.get("/tools/courses/ART").text
         assert client.get("/sign-in").status_code == 404
+
+
+def test_a_host_sends_our_mails_itself_and_has_its_own_texts(database_url, tmp_path):
+    (tmp_path / "ascriptica" / "mails").mkdir(parents=True)
+    (tmp_path / "ascriptica" / "mails" / "moved_up.txt").write_text("Hooray: {{ course }}\n{{ name }}, see {{ page }}")
+    host, sent = Flask("host", template_folder=str(tmp_path)), []
+    host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI=database_url)
+    host.config["ASCRIPTICA_ADDRESS"] = "https://campus.example.org"
+    SQLAlchemy(host)
+
+    def give(message: EmailMessage) -> None:
+        sent.append(message)
+        if len(sent) == 1:
+            raise ConnectionError("the provider is away")
+
+    Ascriptica(host, load_participant=lambda: None, may_administer=lambda: False, send_mail=give)
+    with in_use(host):
+        here = Office(host, None)
+        course = here.course("ART", capacity=1)
+        here.register(course, "kim")
+        wait_for(here, course, "max")
+        here.withdraw(course, "kim")
+        mailer = host.extensions["ascriptica"].mailer
+        assert mail.send_due(here.session, mailer, lambda: here.now) == 0
+        here.later(minutes=5)
+        assert mail.send_due(here.session, mailer, lambda: here.now) == 1
+        assert (sent[1]["To"], sent[1]["Subject"], sent[1]["From"]) == ("max@example.org", "Hooray: ART here", None)
+        assert sent[1].get_content() == "Max, see https://campus.example.org/courses/ART\n"
 
 
 def test_set_up_twice_is_refused(app):

@@ -53,7 +53,9 @@ def test_two_workers_send_a_mail_once(app, inbox):
         f"smtp://127.0.0.1:{inbox.port}",
         "office@example.org",
         "http://register.example.org",
-        mails.Writer("http://register.example.org", lambda name, **values: f"http://register.example.org/{name}"),
+        mails.Writer(
+            "http://register.example.org", lambda name, **values: f"http://register.example.org/{name}", lambda *_: None
+        ),
     )
     has_account(app)
     for _ in range(6):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from .. import signals
 from ..ledger import claims
 from ..tables.office import Course, Participant, Registration
-from . import activity, places
+from . import activity, notices, places
 from .announcing import announce
 from .places import NotPossible
 
@@ -30,7 +30,8 @@ class Plan:
 
     To write it, lock the course's row before the plan is made (`begin`). `by` is the email of the administrator who
     acts, None where people act for themselves; `words` go into the activity log. `in_bulk`: it is a part of something
-    larger, so Canvas hears of people who act alone first.
+    larger, so Canvas hears of people who act alone first. `notify`: people are mailed about it; left
+    out: unless it is in bulk.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class Plan:
         waiting: int = 0,
         *,
         in_bulk: bool = False,
+        notify: bool | None = None,
     ):
         self.session, self.course, self.now, self.by, self.words = session, course, now, by, words
-        self.in_bulk = in_bulk
+        self.in_bulk, self.notify = in_bulk, not in_bulk if notify is None else notify
         self.taken, self.waiting = course.places_taken, waiting
         self._there: dict[int, Registration] = {}  # by participant, as the database has them
         self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
@@ -168,6 +170,9 @@ class Plan:
         self._write_log()
         announce(self.session, signals.registered, self.course, [one.id for one in made])
         announce(self.session, signals.moved_up, self.course, self._moving)
+        notices.queue(self.session, "moved_up", self._moving, self.now)
+        if self.by is not None:
+            notices.queue(self.session, "removed", [one.id for one in leaving], self.now)
         announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
 
     def _write_log(self) -> None:
@@ -189,7 +194,9 @@ class Plan:
 
     def _made(self, who: int | Participant, status: str) -> Registration:
         whose = {"participant_id": who} if isinstance(who, int) else {"participant": who}
-        return Registration(course_id=self.course.id, status=status, registered_at=self.now, **whose)
+        return Registration(
+            course_id=self.course.id, status=status, registered_at=self.now, notify=self.notify, **whose
+        )
 
     def _entry(self, who: str, what: str, whom: int | Participant) -> dict[str, Any]:
         words = "" if who == activity.US else self.words
@@ -210,6 +217,7 @@ def begin(
     words: str = "",
     *,
     in_bulk: bool = False,
+    notify: bool | None = None,
 ) -> dict[int, Plan]:
     """A plan for each course, by the course's id."""
     counts = dict(
@@ -220,7 +228,7 @@ def begin(
         ).all()
     )
     return {
-        course.id: Plan(session, course, now, by, words, counts.get(course.id, 0), in_bulk=in_bulk)
+        course.id: Plan(session, course, now, by, words, counts.get(course.id, 0), in_bulk=in_bulk, notify=notify)
         for course in courses
     }
 

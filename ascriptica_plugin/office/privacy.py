@@ -8,14 +8,14 @@ access to Canvas may need to know who the person is: `ask_to_erase` withdraws th
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import Delete, Row, Text, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims, matches
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
-from ..tables.office import Course, FormerEmail, Import, LogEntry, Participant, Registration
+from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ..tables.results import Result
 from . import activity, people, registrations, traces
 
@@ -152,6 +152,7 @@ def ask_to_erase(session: Session, participant: Participant, now: datetime, by: 
     session.refresh(participant, with_for_update=True)
     key, participant.key = participant.key, None
     participant.erase_at = participant.erase_at or now
+    change(session, _mails_to(participant.id))
     if not end_access:
         _forget_seats(session, participant.id)
     words = "Canvas access ends first." if end_access else "Enrollments in Canvas stay."
@@ -166,6 +167,12 @@ def _withdraw(session: Session, participant: Participant, now: datetime, by: str
     # In the order of their ids, so that two transactions that lock several courses don't deadlock.
     for course in session.scalars(theirs.order_by(Course.id)).all():
         registrations.withdraw(session, course, participant, now, by)
+
+
+def _mails_to(participant_id: int) -> Delete:
+    """Deletes the mails that wait to be sent about the participant's registrations."""
+    theirs = select(Registration.id).where(Registration.participant_id == participant_id)
+    return delete(Mail).where(Mail.registration_id.in_(theirs))
 
 
 def _live(participant: Participant) -> tuple:
@@ -249,6 +256,7 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
         update(LogEntry).where(themselves).values(who=SOMEBODY),
         update(LogEntry).where(about).values(participant_id=nobody.id, words=""),
         delete(FormerEmail).where(FormerEmail.participant_id == number),
+        _mails_to(number),
         delete(Participant).where(Participant.id == number),
     ):
         change(session, statement)

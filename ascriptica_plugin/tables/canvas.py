@@ -86,6 +86,8 @@ class Settings(Base):
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
     enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
     enrollment, or what fits what the person did in the course. `contact_*` is how participants reach the office.
+    `admin_mails` are the addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both
+    separated by commas.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -105,6 +107,8 @@ class Settings(Base):
     contact_text: Mapped[str] = mapped_column(default="", server_default="")
     contact_email: Mapped[str] = mapped_column(String(320), default="", server_default="")
     contact_phone: Mapped[str] = mapped_column(default="", server_default="")
+    admin_mails: Mapped[str] = mapped_column(Text, default="", server_default="")
+    mails_off: Mapped[str] = mapped_column(default="", server_default="")
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
 
     draft_url: Mapped[str | None] = mapped_column(String(300))

@@ -178,7 +178,8 @@ class Registration(Base):
     """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history.
 
     Until `undo_until_at` the person may take their own withdrawal back. `withdrawn_from` is the status that it had when
-    its course was cancelled.
+    its course was cancelled. `notify`: the person is mailed about it; `in_mailed_at` is when they were told that they
+    can enter the Canvas course.
     """
 
     __tablename__ = "ascriptica_registration"
@@ -194,6 +195,12 @@ class Registration(Base):
         ),
         Index("ix_ascriptica_registration_participant", "participant_id"),
         Index("ix_ascriptica_registration_course", "course_id", "status"),
+        Index(
+            "ix_ascriptica_registration_to_mail",
+            "id",
+            sqlite_where=text("notify AND in_mailed_at IS NULL AND status = 'registered'"),
+            postgresql_where=text("notify AND in_mailed_at IS NULL AND status = 'registered'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -204,6 +211,8 @@ class Registration(Base):
     withdrawn_at: Mapped[datetime | None]
     undo_until_at: Mapped[datetime | None]
     withdrawn_from: Mapped[str | None] = mapped_column(String(20))
+    notify: Mapped[bool] = mapped_column(default=False, server_default=false())
+    in_mailed_at: Mapped[datetime | None]
 
     course: Mapped[Course] = relationship()
     participant: Mapped[Participant] = relationship()
@@ -287,6 +296,7 @@ class Mail(Base):
     """A mail that the worker has to send. Its link is made when it is sent, so no link is stored here.
 
     `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
+    `registration_id`: it is about this registration. `event` is the alert that it carries.
     """
 
     __tablename__ = "ascriptica_mail"
@@ -296,9 +306,26 @@ class Mail(Base):
     email: Mapped[str] = mapped_column(String(320))
     sign_up_id: Mapped[str | None] = mapped_column(String(32))
     account_id: Mapped[int | None]
+    registration_id: Mapped[int | None] = mapped_column(index=True)
+    event: Mapped[str | None] = mapped_column(String(120))
     made_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)
     try_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Alert(Base):
+    """Something that administrators were mailed about. `event` names it, so that nobody is mailed about it twice.
+
+    `detail` of a digest: what waits, as lists of cause, scope and number of people; of another: what it is about.
+    """
+
+    __tablename__ = "ascriptica_alert"
+
+    event: Mapped[str] = mapped_column(String(120), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), index=True)
+    connection_id: Mapped[int]
+    made_at: Mapped[datetime]
+    detail: Mapped[list] = mapped_column(JSON)
 
 
 class Tries(Base):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from .. import clock, mail, process_log, retry
 from ..ledger import measures
-from ..office import allowances, odd_matches, previews, privacy
+from ..office import alerts, allowances, notices, odd_matches, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
 from ..tables import isolation
@@ -119,11 +119,19 @@ def take_files_in(app: Flask) -> float:
 
 
 def send_mails(app: Flask) -> float:
-    """Send the mails that are due. It has a thread of its own, so that a slow mail server delays only mails."""
+    """Queue what is new to participants and administrators, and send the mails that are due.
+
+    It has a thread of its own, so that a slow mail server delays only mails.
+    """
     plugin = app.extensions["ascriptica"]
+    session = app.extensions["sqlalchemy"].session
     if plugin.mailer is None:
+        mail.forget_unsent(session, clock.utc_now())
+        session.commit()
         return retry.FORGET_SECONDS
-    sent = mail.send_due(app.extensions["sqlalchemy"].session, plugin.mailer, clock.utc_now)
+    notices.queue_who_is_in(session, clock.utc_now())
+    alerts.look(session, clock.utc_now())
+    sent = mail.send_due(session, plugin.mailer, clock.utc_now)
     plugin.canvases.tally.count(measures.MAILS, sent)
     return retry.PAUSE_SECONDS
 

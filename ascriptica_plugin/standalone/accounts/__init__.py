@@ -20,6 +20,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...tables.columns import begin_writing
+from ...web import mails as of_office
 from ...web import way_back
 from . import accounts, commands, mails, second_step, sessions
 from .about import SignIns
@@ -81,7 +82,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
     def page(name: str, **values: str) -> str:
         return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
 
-    return Mailer(url, sender, address, mails.Writer(address, page))
+    return Mailer(url, sender, address, mails.Writer(address, page, of_office=of_office.Writer(app, address)))
 
 
 def forget_old_sign_ins(app: Flask) -> float:

@@ -83,14 +83,18 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values."""
+    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values,
+    `of_office` writes all other mails."""
 
     address: str
     page: Callable[..., str]
+    of_office: Callable[[Session, Mail, datetime], tuple[str, str] | None]
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
         """Subject and text, with a new link; None where the account or sign-up is no longer there."""
         kind = mail.kind
+        if kind not in TEXTS:
+            return self.of_office(session, mail, now)
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]

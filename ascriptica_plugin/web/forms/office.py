@@ -1,11 +1,18 @@
 """The form of what participants and mails say about the office."""
 
+import re
+
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField
-from wtforms.validators import Length
+from wtforms import Field, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import Length, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from ...office import people
+from ..mails import KINDS
 from .fields import NO_CONTROLS, read, strip
+
+MOST_ADDRESSES = 20
 
 SHORT = [NO_CONTROLS, Length(max=255, message="That is too long: 255 characters fit.")]
 
@@ -13,8 +20,26 @@ SHORT = [NO_CONTROLS, Length(max=255, message="That is too long: 255 characters 
 class OfficeForm(FlaskForm):
     contact_text = StringField("Where and when", filters=[strip], validators=SHORT)
     contact_email = StringField("Email", filters=[strip])
+    admin_mails = TextAreaField("Mails to administrators go to", render_kw={"rows": 3})
+    mails = SelectMultipleField(
+        "Mails that are sent",
+        choices=[SelectChoice(kind, words) for kind, words in KINDS.items()],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
     contact_phone = StringField("Phone", filters=[strip], validators=SHORT)
 
     def validate_contact_email(self, field: Field) -> None:
         if field.data:
             field.data = read(people.read_email, field.data)
+
+    def validate_admin_mails(self, field: Field) -> None:
+        typed = re.split(r"[\s,;]+", (field.data or "").strip())
+        if len(typed) > MOST_ADDRESSES:
+            raise ValidationError(f"Enter {MOST_ADDRESSES} addresses at most. A mailing list is one address.")
+        for address in filter(None, typed):
+            try:
+                people.read_email(address)
+            except ValueError:
+                raise ValidationError(f"{address} is not an email address.") from None
+        field.data = "\n".join(dict.fromkeys(filter(None, typed)))

@@ -1,4 +1,4 @@
-"""Tools → Settings → The office: how participants reach it."""
+"""Tools → Settings → The office: how participants reach it, and which mails are sent."""
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,8 +7,9 @@ from ... import clock
 from ...office import activity
 from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.office import OfficeForm
+from ..mails import KINDS
 
 FIELDS = ("contact_text", "contact_email", "contact_phone")
 
@@ -16,15 +17,23 @@ FIELDS = ("contact_text", "contact_email", "contact_phone")
 @blueprint.route("/tools/settings/office", methods=["GET", "POST"])
 @for_administrators
 def office_settings() -> ResponseReturnValue:
-    """What participants read where the office has to act."""
-    form = OfficeForm(obj=settings())
+    """What participants read where the office has to act, and who gets which mail."""
+    now = settings()
+    form = OfficeForm(
+        **{name: getattr(now, name) for name in FIELDS},
+        admin_mails=now.admin_mails.replace(",", "\n"),
+        mails=[kind for kind in KINDS if kind not in now.mails_off.split(",")],
+    )
     if request.method == "GET" or not form.validate():
-        return render_template("ascriptica/office_settings.html", form=form), 422 if form.errors else 200
+        by_mail, status = plugin().mailer is not None, 422 if form.errors else 200
+        return render_template("ascriptica/office_settings.html", form=form, by_mail=by_mail), status
     begin_writing(session())
     current = session().get_one(Settings, 1, populate_existing=True)
     for name in FIELDS:
         setattr(current, name, getattr(form, name).data or "")
-    activity.note(session(), clock.utc_now(), person().email, "changed the office's contact")
+    current.admin_mails = (form.admin_mails.data or "").replace("\n", ",")
+    current.mails_off = ",".join(kind for kind in KINDS if kind not in (form.mails.data or []))
+    activity.note(session(), clock.utc_now(), person().email, "changed contact and mails")
     session().commit()
     flash("Saved.", "success")
     return redirect(url_for(".office_settings"))

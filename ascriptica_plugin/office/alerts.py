@@ -1,0 +1,142 @@
+"""Mails to administrators: something waits, Canvas is away or the token dead, all is well again, the token ends soon.
+
+Each event is an `Alert`, whose key says what it is about, so that two workers send it once. Commits.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from .. import mail
+from ..ledger import due
+from ..tables.canvas import Connection, Seat, Settings, load_settings
+from ..tables.columns import begin_writing, upsert_into
+from ..tables.office import Alert
+
+KINDS = {
+    "attention": "To administrators: something waits for you, at most once an hour",
+    "token_dead": "To administrators: Canvas no longer accepts the token",
+    "canvas_away": "To administrators: Canvas has been away for an hour",
+    "well_again": "To administrators: Canvas works again",
+    "token_ends": "To administrators: the token ends in 14, 7 and 2 days",
+}
+"""The mails to administrators, as Course Settings name them."""
+
+TOKEN = ("token_dead", "key_refused", "token_unreadable")
+NOBODY_ACTS = ("canvas_down", "throttled", "canvas_restored", "no_answer", "our_fault")
+"""Causes that go away by themselves, or that are ours."""
+
+AWAY = timedelta(hours=1)
+BETWEEN_DIGESTS = timedelta(hours=1)
+DAYS_BEFORE = (2, 7, 14)
+
+Waiting = list[list]
+"""What waits, as lists of cause, scope and number of people."""
+
+
+def look(session: Session, now: datetime) -> None:
+    """Queue mails about whatever is new."""
+    settings = load_settings(session)
+    connection = settings.connection
+    if connection is None or not settings.display_canvas or not settings.admin_mails:
+        session.rollback()
+        return
+    begin_writing(session)
+    if connection.hold_cause:
+        _look_at_hold(session, settings, connection, now)
+    else:
+        _look_whether_it_is_well_again(session, settings, connection, now)
+        _look_at_what_waits(session, settings, connection, now)
+    _look_at_the_end(session, settings, connection, now)
+    session.commit()
+
+
+def _look_at_hold(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
+    since = connection.hold_since_at or now
+    if connection.hold_cause in TOKEN:
+        _tell(session, settings, connection, "token_dead", f"{since.isoformat()}", [connection.hold_cause], now)
+    elif now >= since + AWAY:
+        _tell(session, settings, connection, "canvas_away", f"{since.isoformat()}", [connection.hold_cause], now)
+
+
+def _look_whether_it_is_well_again(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
+    last = _last(session, connection, "token_dead", "canvas_away", "well_again")
+    if last is not None and last.kind != "well_again":
+        _tell(session, settings, connection, "well_again", last.made_at.isoformat(), last.detail, now)
+
+
+def _look_at_what_waits(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
+    """The first is mailed at once; then what is new since the last digest, once an hour at most."""
+    waiting, last = _waiting(session, connection), _last(session, connection, "attention")
+    known = {(cause, scope): people for cause, scope, people in (last.detail if last else [])}
+    if last is not None:
+        # What is settled, and comes back, is new again.
+        still = [[cause, scope, min(n, known[cause, scope])] for cause, scope, n in waiting if (cause, scope) in known]
+        if still != last.detail:
+            last.detail = still
+            known = {(cause, scope): people for cause, scope, people in still}
+    is_new = any(people > known.get((cause, scope), 0) for cause, scope, people in waiting)
+    if is_new and (last is None or now >= last.made_at + BETWEEN_DIGESTS):
+        before = last.made_at.isoformat() if last else "first"
+        _tell(session, settings, connection, "attention", before, waiting, now)
+
+
+def _waiting(session: Session, connection: Connection) -> Waiting:
+    found = session.execute(
+        select(Seat.cause, Seat.cause_scope, func.count(Seat.participant_id.distinct()))
+        .where(due.unsettled(connection.id), or_(Seat.held, Seat.parked_at.is_not(None)))
+        .where(Seat.cause.is_not(None), Seat.cause.not_in(NOBODY_ACTS))
+        .group_by(Seat.cause, Seat.cause_scope)
+        .order_by(Seat.cause, Seat.cause_scope)
+    )
+    by_cause: dict[tuple[str, str], int] = {}
+    for cause, scope, people in found:
+        # The scope of what concerns one person is that person: these are one line together.
+        key = (str(cause), "" if scope.isdigit() and cause not in OF_A_PLACE else scope)
+        by_cause[key] = by_cause.get(key, 0) + people
+    return [[cause, scope, people] for (cause, scope), people in by_cause.items()]
+
+
+OF_A_PLACE = ("course_missing", "section_missing", "course_concluded", "course_closed_to_students")
+"""Causes whose scope is the number of a course or a section of Canvas."""
+
+
+def _look_at_the_end(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
+    ends_at = connection.token_expires_at
+    if ends_at is None or ends_at <= now:
+        return
+    for days in DAYS_BEFORE:
+        if now >= ends_at - timedelta(days=days):
+            about = f"{ends_at.isoformat()}/{days}"
+            _tell(session, settings, connection, "token_ends", about, [ends_at.isoformat()], now)
+            return
+
+
+def _last(session: Session, connection: Connection, *kinds: str) -> Alert | None:
+    return session.scalar(
+        select(Alert)
+        .where(Alert.connection_id == connection.id, Alert.kind.in_(kinds))
+        .order_by(Alert.made_at.desc())
+        .limit(1)
+    )
+
+
+def _tell(
+    session: Session,
+    settings: Settings,
+    connection: Connection,
+    kind: str,
+    about: str,
+    detail: list,
+    now: datetime,
+) -> None:
+    """Mail every address about the event, unless somebody did, or Course Settings have the kind switched off."""
+    event = f"{kind}/{connection.id}/{about}"
+    made = upsert_into(session, Alert).values(
+        event=event, kind=kind, connection_id=connection.id, made_at=now, detail=detail
+    )
+    is_new = session.execute(made.on_conflict_do_nothing().returning(Alert.event)).first() is not None
+    if is_new and kind not in settings.mails_off.split(","):
+        for address in settings.admin_mails.split(","):
+            mail.send(session, now, kind, address, event=event)

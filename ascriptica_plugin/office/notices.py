@@ -1,0 +1,91 @@
+"""Mails to participants about their registrations. Queues them in the change's own transaction; never commits.
+
+Nobody is mailed about a registration without `notify`, such as one that an import brought in.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from .. import mail
+from ..ledger.access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
+from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
+from ..tables.columns import begin_writing, change
+from ..tables.office import Association, Participant, Registration
+
+KINDS = {
+    "in": "To participants: you are in the Canvas course",
+    "moved_up": "To participants: you have a place, from the waitlist",
+    "removed": "To participants: the office has withdrawn you",
+}
+"""The mails to participants, as Course Settings name them."""
+
+AT_ONCE = 500
+"""How many are looked up, or told that they are in, at once."""
+
+
+def is_on(session: Session, kind: str) -> bool:
+    """Whether Course Settings have this kind of mail switched on."""
+    return kind not in load_settings(session).mails_off.split(",")
+
+
+def queue(session: Session, kind: str, registrations: Collection[int], now: datetime) -> None:
+    """Queue a mail of this kind to each registration's participant."""
+    if not registrations or not is_on(session, kind):
+        return
+    ids = sorted(registrations)
+    for start in range(0, len(ids), AT_ONCE):
+        _queue(session, kind, ids[start : start + AT_ONCE], now)
+
+
+def _queue(session: Session, kind: str, ids: list[int], now: datetime) -> None:
+    found = session.execute(
+        select(Registration.id, Participant.email)
+        .join(Participant)
+        .where(Registration.id.in_(ids), Registration.notify, Participant.erase_at.is_(None))
+        .order_by(Registration.id)
+    )
+    for number, email in found.all():
+        mail.send(session, now, kind, email, registration_id=number)
+
+
+def queue_who_is_in(session: Session, now: datetime) -> int:
+    """Queue a mail to everybody who was seen in a Canvas course that they can enter, and has not been told. Returns how
+    many; commits. Each is told once for a registration, whatever happens to their enrollment later."""
+    connection = load_settings(session).connection
+    if connection is None or not load_settings(session).display_canvas:
+        return 0
+    ids = _who_is_in(session, connection)
+    session.rollback()
+    if not ids:
+        return 0
+    begin_writing(session)
+    untold = update(Registration).where(Registration.in_mailed_at.is_(None))
+    # One by one, so that two workers never mail the same person.
+    told = [one for one in ids if change(session, untold.where(Registration.id == one).values(in_mailed_at=now))]
+    queue(session, "in", told, now)
+    session.commit()
+    return len(told)
+
+
+def _who_is_in(session: Session, connection: Connection) -> list[int]:
+    newer = aliased(Claim)
+    newest = ~exists().where(newer.registration_id == Claim.registration_id, newer.id > Claim.id)
+    found = session.scalars(
+        select(Registration.id)
+        .join(Participant, Participant.id == Registration.participant_id)
+        .join(Association, Association.course_id == Registration.course_id)
+        .join(Claim, Claim.registration_id == Registration.id)
+        .join(Seat, Seat.id == Claim.seat_id)
+        .join(Match, IS_THEIRS)
+        .join(CanvasRow, IS_POINTED_TO)
+        .where(Registration.status == "registered", Registration.notify, Registration.in_mailed_at.is_(None))
+        .where(Association.published, ~Association.concluded, Association.connection_id == connection.id)
+        .where(Claim.ended_at.is_(None), newest, Seat.connection_id == connection.id)
+        .where(Seat.settled_version >= Seat.version, CanvasRow.state == "active", IS_SURE, ~IS_BEING_ENDED)
+        .where(CanvasRow.canvas_user_id == Match.canvas_user_id)
+        .limit(AT_ONCE)
+    )
+    return list(found)

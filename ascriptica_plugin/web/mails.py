@@ -1,0 +1,101 @@
+"""Writes our mails about registrations and alerts, from the templates in `ascriptica/mails`, which a host can override.
+
+A template's first line is the subject. Links lead to `ASCRIPTICA_ADDRESS`, never to what a visitor asked for.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from ..ledger import access as known
+from ..ledger.causes import CAUSES, remedy
+from ..office import alerts, notices
+from ..tables.canvas import Connection, load_settings
+from ..tables.office import Alert, Mail, Registration
+from .canvas_access import course_address
+
+STATUS = {"in": "registered", "moved_up": "registered", "removed": "withdrawn"}
+"""The status that a registration must still have for a mail about it."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Subject and text of a mail of ours; None where it is no longer needed. `address`: blank where none is set."""
+
+    app: Flask
+    address: str
+
+    def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
+        about = self._of_registration(session, mail) if mail.kind in notices.KINDS else self._of_alert(session, mail)
+        if about is None:
+            return None
+        settings = load_settings(session)
+        about["contact"] = {name: getattr(settings, f"contact_{name}") for name in ("text", "email", "phone")}
+        about["site"] = self.app.extensions["ascriptica"].look.brand
+        template = self.app.jinja_env.get_template(f"ascriptica/mails/{mail.kind}.txt")
+        subject, _, text = template.render(about).strip().partition("\n")
+        return subject, text.strip() + "\n"
+
+    def _of_registration(self, session: Session, mail: Mail) -> dict[str, Any] | None:
+        registration = session.get(Registration, mail.registration_id)
+        if registration is None or registration.status != STATUS[mail.kind]:
+            return None
+        access = known.of_registrations(session, [registration.id]).get(registration.id)
+        there = access.there if access is not None else None
+        if mail.kind == "in" and there is None:
+            return None
+        canvas = login = None
+        if access is not None and there is not None:
+            connection = session.get_one(Connection, access.connection_id)
+            canvas, login = course_address(connection, there.canvas_course_id), access.login
+        page = self._page("course", code=registration.course.code)
+        return {
+            "name": registration.participant.name,
+            "course": registration.course.title,
+            "page": page,
+            "canvas": canvas,
+            "login": login,
+        }
+
+    def _of_alert(self, session: Session, mail: Mail) -> dict[str, Any] | None:
+        alert = session.get(Alert, mail.event)
+        if alert is None:
+            return None
+        connection = session.get_one(Connection, alert.connection_id)
+        about: dict[str, Any] = {"canvas": connection.account_name}
+        if alert.kind == "attention":
+            about["waiting"] = [
+                {"title": CAUSES[cause].title, "people": people, "remedy": remedy(cause, scope)}
+                for cause, scope, people in alert.detail
+                if cause in CAUSES
+            ]
+            about["page"] = self._page("canvas_access")
+            return about if about["waiting"] else None
+        if alert.kind == "token_ends":
+            about["ends_at"] = datetime.fromisoformat(alert.detail[0]).astimezone(self._plugin.timezone)
+        elif alert.detail:
+            about["title"] = CAUSES[alert.detail[0]].title
+        about["page"] = self._page("course_settings")
+        return about
+
+    @property
+    def _plugin(self) -> Any:
+        return self.app.extensions["ascriptica"]
+
+    def _page(self, name: str, **values: str) -> str | None:
+        """The address of one of our pages; None where this site's address is not set, or the host has no such page."""
+        endpoint = f"ascriptica.{name}"
+        if not self.address or endpoint not in self.app.view_functions:
+            return None
+        site = urlsplit(self.address)
+        root = self.app.config["APPLICATION_ROOT"]
+        pages = self.app.url_map.bind(site.netloc, root, url_scheme=site.scheme)
+        return pages.build(endpoint, values, force_external=True)
+
+
+KINDS = notices.KINDS | alerts.KINDS
+"""All mails that this module writes, as Course Settings name them."""

@@ -1,0 +1,161 @@
+"""Mails to administrators: each thing once, and what waits at most once an hour."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from ascriptica_plugin import mail
+from ascriptica_plugin.office import alerts
+from ascriptica_plugin.tables.canvas import Seat, load_settings
+from ascriptica_plugin.tables.office import Mail
+
+from ..office_at_work import Office, connection_of, policy
+from ..pages import all_of, words
+
+ADDRESSES = "boss@example.org,desk@example.org"
+
+
+@pytest.fixture
+def watched(office) -> Office:
+    policy(office, admin_mails=ADDRESSES)
+    return office
+
+
+def kinds(office: Office) -> list[str]:
+    """The kinds of the mails that were queued since the last look, for each of the two addresses."""
+    alerts.look(office.session, office.now)
+    waiting = all_of(office.app, Mail)
+    found = [one.kind for one in waiting if one.email == "boss@example.org"]
+    assert [one.kind for one in waiting if one.email == "desk@example.org"] == found
+    for one in waiting:
+        office.session.delete(one)
+    office.session.commit()
+    return found
+
+
+def hold(office: Office, cause: str | None) -> None:
+    connection = connection_of(office)
+    connection.hold_cause, connection.hold_since_at = cause, office.now if cause else None
+    office.session.commit()
+
+
+def waits(office: Office, who: str, cause: str | None, scope: str = "") -> None:
+    seat = next(one for one in office.seats() if one.participant.email == f"{who}@example.org")
+    values = {"held": cause is not None, "cause": cause, "cause_scope": scope, "version": Seat.version + 1}
+    office.session.execute(update(Seat).where(Seat.id == seat.id).values(**values))
+    office.session.commit()
+
+
+def test_a_dead_token_is_one_mail_and_well_again_another(watched):
+    assert kinds(watched) == []
+    hold(watched, "token_dead")
+    assert kinds(watched) == ["token_dead"]
+    watched.later(hours=5)
+    assert kinds(watched) == []
+    hold(watched, None)
+    assert kinds(watched) == ["well_again"]
+    watched.later(hours=5)
+    assert kinds(watched) == []
+    hold(watched, "token_dead")
+    assert kinds(watched) == ["token_dead"]
+
+
+def test_canvas_is_away_only_after_an_hour(watched):
+    hold(watched, "canvas_down")
+    watched.later(minutes=59)
+    assert kinds(watched) == []
+    hold(watched, None)
+    assert kinds(watched) == []
+    hold(watched, "canvas_down")
+    watched.later(minutes=61)
+    assert kinds(watched) == ["canvas_away"]
+    hold(watched, None)
+    assert kinds(watched) == ["well_again"]
+
+
+def test_what_waits_is_told_at_once_and_then_what_is_new_once_an_hour(watched):
+    art = watched.course("ART", "art")
+    for who in ("kim", "lou", "max"):
+        watched.register(art, who)
+    watched.deliver()
+    waits(watched, "kim", "who_is_it", "1")
+    assert kinds(watched) == ["attention"]
+    waits(watched, "lou", "who_is_it", "2")
+    watched.later(minutes=30)
+    assert kinds(watched) == []
+    watched.later(minutes=31)
+    assert kinds(watched) == ["attention"]
+    watched.later(hours=3)
+    assert kinds(watched) == []
+    waits(watched, "lou", None)
+    watched.deliver()
+    assert kinds(watched) == []
+    waits(watched, "lou", "who_is_it", "2")
+    assert kinds(watched) == ["attention"]
+    waits(watched, "max", "canvas_restored")
+    watched.later(hours=3)
+    assert kinds(watched) == []
+
+
+def test_the_token_s_end_is_told_three_times(watched):
+    connection = connection_of(watched)
+    connection.token_expires_at = watched.now + timedelta(days=15)
+    watched.session.commit()
+    told = []
+    for _ in range(16):
+        told.append(kinds(watched))
+        watched.later(days=1)
+    assert [day for day, kinds in enumerate(told) if kinds] == [1, 8, 13]
+
+
+def test_without_addresses_nothing_is_told_and_what_is_switched_off_is_not(watched):
+    policy(watched, mails_off="token_dead")
+    hold(watched, "token_dead")
+    assert kinds(watched) == []
+    policy(watched, mails_off="", admin_mails="")
+    hold(watched, "token_unreadable")
+    assert kinds(watched) == []
+
+
+def test_what_one_reads(mailing, inbox, canvas):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    art = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(art, who)
+    office.deliver()
+    for who in ("kim", "lou"):
+        waits(office, who, "who_is_it", who)
+    alerts.look(office.session, office.now)
+    hold(office, "token_dead")
+    alerts.look(office.session, office.now)
+    connection_of(office).token_expires_at = office.now + timedelta(days=1)
+    office.session.commit()
+    alerts.look(office.session, office.now)
+    office.later(hours=1)
+    hold(office, None)
+    alerts.look(office.session, office.now)
+    mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
+    read = {one["Subject"]: one.get_content() for one in inbox.mails}
+    assert len(read) == 4
+    assert "http://register.example.org/tools/canvas" in read["Something waits for you in Ascriptica"]
+    assert "http://register.example.org/tools/settings/course-settings" in next(
+        text for subject, text in read.items() if subject.endswith("Canvas no longer accepts the token")
+    )
+    assert any(subject.endswith("works again") for subject in read)
+    assert any(subject.startswith("The token for") for subject in read)
+
+
+def test_course_settings_say_who_gets_which_mail(here, admin):
+    page = admin.get("/tools/settings/office")
+    assert "Nobody is mailed: mails are not set up on this server." in words(page)
+    form = {"admin_mails": "boss@example.org; desk@example.org", "mails": ["in", "attention"]}
+    assert "Saved." in words(admin.post("/tools/settings/office", data=form, follow_redirects=True))
+    here.session.expire_all()
+    current = load_settings(here.session)
+    assert current.admin_mails == "boss@example.org,desk@example.org"
+    assert current.mails_off == "moved_up,removed,token_dead,canvas_away,well_again,token_ends"
+    wrong = admin.post("/tools/settings/office", data={"admin_mails": "boss at example"})
+    assert "boss is not an email address." in words(wrong)

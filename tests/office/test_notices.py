@@ -1,0 +1,116 @@
+"""Mails to participants: once for each thing that happens, and never to those whom an import brought in."""
+
+import pytest
+from sqlalchemy import update
+
+from ascriptica_plugin import mail
+from ascriptica_plugin.office import notices, plan, privacy, registrations
+from ascriptica_plugin.tables.office import Association, Mail, Participant, Registration
+
+from ..office_at_work import Office, policy, someone, wait_for
+from ..pages import all_of
+
+
+def queued(office: Office) -> list[tuple[str, str]]:
+    """Kind and address of each mail that waits."""
+    notices.queue_who_is_in(office.session, office.now)
+    return [(one.kind, one.email) for one in all_of(office.app, Mail)]
+
+
+def test_who_is_in_is_told_once_whatever_happens_later(office, canvas):
+    art = office.course("ART", "art")
+    office.register(art)
+    assert queued(office) == []
+    office.deliver()
+    assert queued(office) == [("in", "kim@example.org")]
+    office.recheck("art")
+    office.settle(2)
+    assert queued(office) == [("in", "kim@example.org")]
+
+
+def test_who_is_in_a_course_that_is_not_open_is_told_when_it_opens(office, canvas):
+    art = office.course("ART", "art")
+    office.register(art)
+    office.session.execute(update(Association).values(published=False))
+    office.session.commit()
+    office.deliver()
+    assert queued(office) == []
+    office.session.execute(update(Association).values(published=True))
+    office.session.commit()
+    assert queued(office) == [("in", "kim@example.org")]
+
+
+def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_not(here):
+    art = here.course("ART", capacity=1)
+    here.register(art, "kim")
+    wait_for(here, art, "max")
+    here.withdraw(art, "kim")
+    assert queued(here) == [("moved_up", "max@example.org")]
+    registrations.withdraw(here.session, art, here.participant("max@example.org"), here.now, "boss@example.org")
+    here.session.commit()
+    assert queued(here) == [("moved_up", "max@example.org"), ("removed", "max@example.org")]
+
+
+@pytest.mark.parametrize(("notify", "mails"), [(None, []), (True, [("in", "kim@example.org")])])
+def test_an_import_mails_nobody_unless_it_is_ticked(office, canvas, notify, mails):
+    art = office.course("ART", "art")
+    kim = Participant(email="kim@example.org", name="Kim")
+    office.session.add(kim)
+    office.session.flush()
+    its = plan.begin(office.session, [art], office.now, "boss@example.org", in_bulk=True, notify=notify)[art.id]
+    plan.look_up(office.session, [its], [kim])
+    its.register(kim, wait=False)
+    its.write()
+    office.session.commit()
+    office.deliver()
+    assert all_of(office.app, Registration)[0].status == "registered"
+    assert queued(office) == mails
+
+
+def test_who_is_being_erased_gets_no_mail(here):
+    here.register(here.course("ART"), "kim")
+    kim = here.participant("kim@example.org")
+    privacy.ask_to_erase(here.session, kim, here.now, "boss@example.org", end_access=True)
+    here.session.commit()
+    assert queued(here) == []
+
+
+def test_a_kind_that_is_switched_off_is_not_sent_later_either(office, canvas):
+    policy(office, mails_off="in,removed")
+    art = office.course("ART", "art")
+    office.register(art)
+    office.deliver()
+    assert queued(office) == []
+    policy(office, mails_off="")
+    assert queued(office) == []
+
+
+def test_what_one_reads(mailing, inbox, canvas):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, contact_text="Room 12", contact_phone="+1 303")
+    art = office.course("ART", "art", capacity=1)
+    office.register(art, "kim")
+    office.deliver()
+    wait_for(office, art, "max")
+    notices.queue_who_is_in(office.session, office.now)
+    registrations.withdraw(office.session, art, someone("kim"), office.now, "boss@example.org")
+    office.session.commit()
+    mailer = mailing.extensions["ascriptica"].mailer
+    mail.send_due(office.session, mailer, lambda: office.now)
+    # Kim is out again, so that nobody reads that they are in.
+    read = {(one["To"], one["Subject"]): one.get_content() for one in inbox.mails}
+    assert set(read) == {
+        ("kim@example.org", "You are no longer registered: ART here"),
+        ("max@example.org", "You have a place: ART here"),
+    }
+    office.deliver()
+    notices.queue_who_is_in(office.session, office.now)
+    mail.send_due(office.session, mailer, lambda: office.now)
+    text = inbox.mails[-1].get_content()
+    assert inbox.mails[-1]["Subject"] == "You are in: ART here"
+    assert "Hello Max," in text
+    assert f"{canvas.url}/courses/{canvas.ids['course.art']}" in text
+    assert "Sign in there as max@example.org." in text
+    assert "http://register.example.org/courses/ART" in text
+    assert "How to reach the office: Room 12, +1 303" in text
