@@ -86,3 +86,12 @@ def test_while_people_move_the_new_place_counts(office, canvas):
     office.settle()
     assert standing(office, art) == [Entering(2, 2)]
     assert canvas.who_is_in("bio") == {"p0@example.org", "p1@example.org"}
+
+
+def test_what_was_seen_before_a_restore_is_no_more_than_that(office):
+    art = office.course("ART", "art")
+    many(office, art, 2)
+    office.deliver()
+    connection_of(office).restored_at = office.now + timedelta(seconds=1)
+    office.session.commit()
+    assert standing(office, art) == [Entering(2, 0, {"canvas_restored": 2})]

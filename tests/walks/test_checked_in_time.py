@@ -101,3 +101,21 @@ def test_a_look_that_fails_takes_nothing_back(office, canvas, monkeypatch):
     office.session.refresh(scene.art.association)
     assert scene.art.association.trouble is None
     assert scene.art.association.published
+
+
+def test_what_is_wrong_is_looked_up_again_every_quarter_of_an_hour(office, canvas, monkeypatch):
+    scene = Scene(office, canvas, monkeypatch)
+    scene.associate(str(canvas.ids["course.art"]))
+    office.deliver()
+    known = scene.art.association
+    known.trouble, known.looked_up_at = "section_missing", office.now
+    office.session.commit()
+    assert CAUSES["section_missing"].title in scene.causes()
+    office.deliver()
+    office.session.refresh(known)
+    assert known.trouble == "section_missing"
+    office.later(minutes=16)
+    office.deliver()
+    office.session.refresh(known)
+    assert known.trouble is None
+    assert CAUSES["section_missing"].title not in scene.causes()
