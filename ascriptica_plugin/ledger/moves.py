@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
 from ..tables.canvas import CanvasRow, Claim, Match, Seat
@@ -101,38 +101,32 @@ class Leaving:
 
 def leaving(session: Session, connection_id: int, course_id: int, to: Place | None) -> Leaving:
     """What becomes of the enrollments of the course's people where they go `to` another place; None: to none."""
-    its = select(Registration.id).where(Registration.course_id == course_id)
-    another, same = aliased(Claim), aliased(Seat)
-    claimed_by_others = or_(
-        exists().where(another.seat_id == Seat.id, another.ended_at.is_(None), another.registration_id.not_in(its)),
-        # Another seat of theirs has the same enrollment.
-        exists().where(
-            same.connection_id == Seat.connection_id,
-            same.canvas_enrollment_id == Seat.canvas_enrollment_id,
-            same.id != Seat.id,
-            another.seat_id == same.id,
-            another.ended_at.is_(None),
-            another.registration_id.not_in(its),
-        ),
+    live = (Claim.ended_at.is_(None), Seat.connection_id == connection_id)
+    places = (
+        select(Seat).join(Claim, Claim.seat_id == Seat.id).join(Registration, Registration.id == Claim.registration_id)
     )
+    its = places.where(Registration.course_id == course_id, *live)
     rows = session.execute(
-        select(
+        its.with_only_columns(
             Seat.participant_id,
+            CanvasRow.canvas_enrollment_id,
             CanvasRow.canvas_course_id,
             CanvasRow.canvas_section_id,
             CanvasRow.granted,
             CanvasRow.kept,
-            claimed_by_others,
         )
-        .join(Claim, and_(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)))
         .join(CanvasRow, IS_POINTED_TO)
-        .where(Claim.registration_id.in_(its), Seat.connection_id == connection_id, CanvasRow.state.in_(LIVE))
-    )
+        .where(CanvasRow.state.in_(LIVE))
+    ).all()
+    # Also another seat of theirs may have the same enrollment.
+    enrolled = its.with_only_columns(Seat.canvas_enrollment_id.label("number")).subquery()
+    of_others = places.with_only_columns(Seat.canvas_enrollment_id).where(Registration.course_id != course_id, *live)
+    wanted = set(session.scalars(of_others.join(enrolled, enrolled.c.number == Seat.canvas_enrollment_id)))
     found = Leaving(set(), set(), set())
-    for participant_id, canvas_course_id, canvas_section_id, granted, kept, others in rows:
+    for participant_id, number, canvas_course_id, canvas_section_id, granted, kept in rows:
         if _fits(to, canvas_course_id, canvas_section_id):
             continue
-        where = found.stay if others or kept else found.removed if granted else found.asked
+        where = found.stay if number in wanted or kept else found.removed if granted else found.asked
         where.add(participant_id)
     return found
 

@@ -95,7 +95,8 @@ def _brakes(numbers: Numbers) -> bool:
 
 def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = False) -> ResponseReturnValue:
     current, connection = settings(), settings().connection
-    numbers = previews.numbers(session(), its, course)
+    ready = previews.is_ready(its)
+    numbers = previews.numbers(session(), its, course) if ready else Numbers()
     lacks = [PERMISSIONS.get(name, name) for name in its.missing_permissions.split(",") if name]
     status = 409 if changed else 422 if form.errors else 200
     return render_template(
@@ -106,7 +107,7 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         numbers=numbers,
         seen=numbers.fingerprint(its),
         brakes=_brakes(numbers),
-        ready=previews.is_ready(its),
+        ready=ready,
         changed=changed,
         lacks=" and ".join(lacks),
         hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",

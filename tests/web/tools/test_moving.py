@@ -13,7 +13,7 @@ from ascriptica_plugin.tables.canvas import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...office_at_work import logged, many, statuses, wait_for
-from ...pages import all_of, confirm_preview, new_course, words
+from ...pages import all_of, confirm_preview, new_course, queries, words
 from ...practice_canvas import posts
 
 PREVIEW = "/tools/courses/ART/preview"
@@ -271,3 +271,15 @@ def test_a_preview_is_forgotten_where_it_has_no_meaning_any_more(office, admin, 
     previews.forget_old(office.session, office.now + timedelta(hours=2))
     office.session.commit()
     assert all_of(app, Preview) == []
+
+
+def test_more_people_are_shown_by_no_more_queries(office, admin, app, canvas):
+    course, asked = office.course("ART", "bio"), []
+    for number in (3, 30):
+        many(office, course, number, start=number)
+        office.deliver()
+        admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+        office.deliver()
+        asked.append(queries(app, admin, PREVIEW))
+        assert f"{course.places_taken} people are removed from bio." in lines(admin.get(PREVIEW))
+    assert asked[0] == asked[1]
