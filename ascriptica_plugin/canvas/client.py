@@ -148,26 +148,38 @@ class CanvasClient:
         return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
 
     def create_user(
-        self, account_id: int, *, name: str, login: str, email: str, sis_user_id: str | None = None
+        self,
+        account_id: int,
+        *,
+        name: str,
+        login: str,
+        email: str,
+        sis_user_id: str | None = None,
+        mail_link: bool = False,
     ) -> User:
-        """POST accounts/:id/users: registered at once, without a mail.
+        """POST accounts/:id/users: registered at once, without a mail and without a password that anybody knows.
+
+        With `mail_link`, Canvas mails the person a link to choose a password, and counts them as registered once they
+        have used it [models/user/creation_notify_policy.rb].
 
         Canvas takes a login that is an email as the email too; for another login the email is named, and counts as
-        confirmed. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken` names them. So it is
-        safe to repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
+        confirmed without `mail_link`. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken`
+        names them. So it is safe to repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
         """
         form = {
             "user[name]": name,
-            "user[skip_registration]": "true",
             "pseudonym[unique_id]": login,
-            "pseudonym[send_confirmation]": "false",
+            "pseudonym[send_confirmation]": "true" if mail_link else "false",
         }
+        if not mail_link:
+            form["user[skip_registration]"] = "true"
         if sis_user_id:
             form["pseudonym[sis_user_id]"] = sis_user_id
         if login.casefold() != email.casefold():
             form["communication_channel[type]"] = "email"
             form["communication_channel[address]"] = email
-            form["communication_channel[skip_confirmation]"] = "true"
+            if not mail_link:
+                form["communication_channel[skip_confirmation]"] = "true"
         return read_user(self._call("POST", f"accounts/{account_id}/users", form))
 
     def update_user(self, user_id: int, *, name: str, email: str) -> User:

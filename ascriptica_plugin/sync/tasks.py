@@ -51,6 +51,8 @@ class Context:
     create_users: bool = True
     by_invitation: bool = False
     canvas_mail: bool = False
+    mail_link: bool = False
+    """Canvas mails the users that we create a link to choose a password."""
     on_withdrawal: str = "delete"
     hides_emails: bool = False
     """When the connection was checked, the token could not see emails, so a search by email finds nobody."""
@@ -66,7 +68,8 @@ class Context:
     def go_by(self, settings: Settings) -> None:
         """Follow these Course Settings from now on."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
-        self.canvas_mail, self.on_withdrawal = settings.canvas_mail, settings.on_withdrawal
+        self.canvas_mail, self.mail_link = settings.canvas_mail, settings.mail_link
+        self.on_withdrawal = settings.on_withdrawal
 
     def sending(self) -> Walk:
         """The time on Canvas's clock, by which a request is remembered; asks Canvas once per process."""

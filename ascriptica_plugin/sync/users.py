@@ -177,7 +177,12 @@ def _create(context: Context, work: Work) -> Walk:
 
     def create(canvas: CanvasClient) -> User:
         return canvas.create_user(
-            context.root_id, name=work.name, login=login, email=work.email, sis_user_id=work.sis_user_id
+            context.root_id,
+            name=work.name,
+            login=login,
+            email=work.email,
+            sis_user_id=work.sis_user_id,
+            mail_link=context.mail_link,
         )
 
     try:

@@ -84,10 +84,10 @@ class Settings(Base):
     the state that the way to Canvas carried, until it is back.
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
-    enroll at once. `canvas_mail`: let Canvas notify people. `on_withdrawal`: delete, deactivate or conclude the
-    enrollment, or what fits what the person did in the course. `contact_*` is how participants reach the office.
-    `admin_mails` are the addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both
-    separated by commas.
+    enroll at once. `canvas_mail`: let Canvas notify people. `mail_link`: let Canvas mail the users
+    that we create a link to choose a password. `on_withdrawal`: delete, deactivate or conclude the enrollment, or what
+    fits what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the
+    addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -103,6 +103,7 @@ class Settings(Base):
     create_users: Mapped[bool] = mapped_column(default=True, server_default=true())
     by_invitation: Mapped[bool] = mapped_column(default=False, server_default=false())
     canvas_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
+    mail_link: Mapped[bool] = mapped_column(default=False, server_default=false())
     on_withdrawal: Mapped[str] = mapped_column(String(20), default="delete", server_default="delete")
     contact_text: Mapped[str] = mapped_column(default="", server_default="")
     contact_email: Mapped[str] = mapped_column(String(320), default="", server_default="")

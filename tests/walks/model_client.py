@@ -228,7 +228,14 @@ class ModelClient:
     # -- changing -------------------------------------------------------------------------------------------------
 
     def create_user(
-        self, account_id: int, *, name: str, login: str, email: str, sis_user_id: str | None = None
+        self,
+        account_id: int,
+        *,
+        name: str,
+        login: str,
+        email: str,
+        sis_user_id: str | None = None,
+        mail_link: bool = False,
     ) -> User:
         def made() -> User:
             return self._user(self.canvas.user(self.canvas.add_user(name, login, sis_user_id, email)))

@@ -60,6 +60,14 @@ class CourseSettingsForm(FlaskForm):
             SelectChoice("invited", "By invitation, which they accept in Canvas"),
         ],
     )
+    way_in = SelectField(
+        "How people new to Canvas sign in",
+        choices=[
+            SelectChoice("other", "As the school arranges it, such as by single sign-on"),
+            SelectChoice("link", "Canvas mails them a link to choose a password"),
+        ],
+        default="other",
+    )
     canvas_mail = SelectField(
         "When somebody is enrolled, Canvas",
         choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],

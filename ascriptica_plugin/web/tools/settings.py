@@ -30,6 +30,7 @@ def course_settings() -> ResponseReturnValue:
         missing_users="create" if now.create_users else "wait",
         enroll="invited" if now.by_invitation else "active",
         canvas_mail="mail" if now.canvas_mail else "silent",
+        way_in="link" if now.mail_link else "other",
         on_withdrawal=now.on_withdrawal,
     )
     if request.method == "GET":
@@ -127,6 +128,7 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     current.create_users = form.missing_users.data == "create"
     current.by_invitation = form.enroll.data == "invited"
     current.canvas_mail = form.canvas_mail.data == "mail"
+    current.mail_link = form.way_in.data == "link"
     current.on_withdrawal = form.on_withdrawal.data
     if let_us_create and current.connection_id:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
@@ -141,6 +143,7 @@ def _policy(current: Settings) -> dict[str, str]:
         "people without a Canvas user": "created" if current.create_users else "wait",
         "enroll": "by invitation" if current.by_invitation else "at once",
         "Canvas's own mail": "sent" if current.canvas_mail else "not sent",
+        "a link for people new to Canvas": "mailed by Canvas" if current.mail_link else "not mailed",
         "when somebody withdraws": current.on_withdrawal,
     }
 

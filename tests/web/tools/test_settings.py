@@ -129,3 +129,13 @@ def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canv
     office.session.expire_all()
     settings = load_settings(office.session)
     assert (settings.create_users, settings.on_withdrawal) == (False, "conclude")
+
+
+def test_people_new_to_canvas_get_a_link_if_the_office_says_so(app, admin, canvas):
+    save(admin, typed(canvas), way_in="link")
+    assert load_settings(app.extensions["sqlalchemy"].session).mail_link
+    page = save(admin, typed(canvas))
+    assert '<option selected value="link">Canvas mails them a link to choose a password</option>' in page.text
+    save(admin, typed(canvas), way_in="other")
+    app.extensions["sqlalchemy"].session.expire_all()
+    assert not load_settings(app.extensions["sqlalchemy"].session).mail_link
