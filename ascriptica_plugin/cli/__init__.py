@@ -126,6 +126,7 @@ def import_file(
         dry_run=dry_run,
         rename=rename,
         brake=brake,
+        timezone=current_app.extensions["ascriptica"].timezone,
         progress=progress,
     )
     for line, words in sorted([*report.refused, *report.remarks]):

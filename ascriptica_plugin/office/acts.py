@@ -47,6 +47,7 @@ GROUPS = {
     "Files": {
         "imported": "imported a file",
         "exported": "exported[ the data of {whom}][ the roster of {course}]",
+        "exported refused rows": "exported the refused rows of a file",
         "exported the log": "exported the activity log",
     },
     "Course Settings": {

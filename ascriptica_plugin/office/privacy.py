@@ -295,6 +295,9 @@ def _take_out_of_imports(session: Session, free: set[str], name: str, emails: se
             its.name = ""
         its.refused = _without(its.refused, {name, *emails})
         its.remarks = _without(its.remarks, {name, *emails}) if its.remarks else its.remarks
+        if its.finished_at is not None:
+            # What was kept to be imported or mended may be about them.
+            its.file = None
     session.flush()
 
 

@@ -252,9 +252,10 @@ class LogEntry(Base):
 class Import(Base):
     """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
-    `file` is kept until the last row is `done`. `refused` has pairs of line and reason, `remarks` pairs of line and
-    what was left out of a row that was taken. `taken_until_at` is the lease of the worker that imports it. `broken`: an
-    unexpected error ended it before its last row.
+    `file` is kept until the last row is `done`, or a while longer if it was only tried out or has refused rows.
+    `outcomes` are pairs of line and what would become of it, where it was tried out. `refused` has pairs of line and
+    reason, `remarks` pairs of line and what was left out of a row that was taken. `taken_until_at` is the lease of the
+    worker that imports it. `broken`: an unexpected error ended it before its last row.
 
     `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
@@ -289,6 +290,7 @@ class Import(Base):
     removes: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
     may_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
     act_id: Mapped[int | None]
+    outcomes: Mapped[list | None] = mapped_column(JSON)
     file: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

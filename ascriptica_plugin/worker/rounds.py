@@ -112,7 +112,7 @@ def take_files_in(app: Flask) -> float:
     """Import uploaded files until each is done. It has a thread of its own, so that no seat waits for a long file."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
     while not plugin.stopping.is_set() and run.go_on(
-        session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake
+        session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake, timezone=plugin.timezone
     ):
         """The next one."""
     return retry.PAUSE_SECONDS

@@ -49,6 +49,7 @@ def address(app: Flask, rule: Rule) -> str:
     session = app.extensions["sqlalchemy"].session
     examples = {
         "code": "ART",
+        "kind": "courses",
         "participant_id": session.scalar(select(Participant.id).where(Participant.name == "Ann Private")),
         "seat_id": 1,
         "registration_id": session.scalar(select(Registration.id)),

@@ -1,6 +1,7 @@
 """Rows of courses, by the same rules as the course's form."""
 
 import re
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from ...canvas import addresses
@@ -22,7 +23,7 @@ class Courses(Kind):
 
     def take(self, row: Row) -> str:
         course = self.found.get(row.cells["code"].lower())
-        facts = _facts(row.cells, course)
+        facts = _facts(row.cells, course) | _times(row.cells, course, self.timezone)
         if place := self._place(row.cells, course):
             self.brake(course, course is not None and course.places_taken > 0)
             facts["association"] = self._to_be_looked_up(*place)
@@ -102,3 +103,31 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
         if course is not None and facts["capacity"] < course.places_taken:
             raise NotPossible(f"{course.places_taken} people are registered, more than {capacity}.")
     return facts
+
+
+TIMES = {
+    "starts_at": "the first day",
+    "ends_at": "the last day",
+    "registration_opens_at": "when registration opens",
+    "registration_closes_at": "when registration closes",
+}
+
+
+def _times(cells: dict[str, str], course: Course | None, timezone: tzinfo) -> dict[str, datetime]:
+    """The times that the row gives, past or coming; a time without an offset is the office's. Raises NotPossible."""
+    given: dict[str, datetime] = {}
+    for name, words in TIMES.items():
+        if typed := cells.get(name, ""):
+            try:
+                read = datetime.fromisoformat(typed)
+                given[name] = (read if read.tzinfo else read.replace(tzinfo=timezone)).astimezone(UTC)
+            except (ValueError, OverflowError):
+                raise NotPossible(f"Write {words} like 2027-03-01 18:00 ({name}).") from None
+    for first, last, problem in (
+        ("starts_at", "ends_at", "The course can't end before it starts."),
+        ("registration_opens_at", "registration_closes_at", "Registration can't close before it opens."),
+    ):
+        begins, ends = (given.get(name) or getattr(course, name, None) for name in (first, last))
+        if begins and ends and ends < begins and {first, last} & given.keys():
+            raise NotPossible(problem)
+    return given

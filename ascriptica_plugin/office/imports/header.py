@@ -11,11 +11,42 @@ from difflib import get_close_matches
 from ...tables.folding import fold
 
 COLUMNS = {
-    "courses": ("code", "title", "capacity", "canvas_course", "canvas_section"),
+    "courses": (
+        "code",
+        "title",
+        "capacity",
+        "starts_at",
+        "ends_at",
+        "registration_opens_at",
+        "registration_closes_at",
+        "canvas_course",
+        "canvas_section",
+    ),
     "participants": ("email", "name", "sis_user_id"),
     "registrations": ("email", "course", "status"),
 }
 NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
+
+EXPLAINED = {
+    "code": ("short and unique; it is part of the course's address", "FOOD-101"),
+    "title": ("needed for a new course", "Food Safety Basics"),
+    "capacity": ("how many places there are", "20"),
+    "starts_at": ("the first day, with a time if it is known, in the office's time zone", "2027-03-01 18:00"),
+    "ends_at": ("the last day", "2027-04-26 20:00"),
+    "registration_opens_at": ("from when people can register", "2027-01-15"),
+    "registration_closes_at": ("until when people can register", "2027-02-28 12:00"),
+    "canvas_course": (
+        "the Canvas course's ID, its address, or sis_course_id: and its SIS ID",
+        "sis_course_id:FOOD-101",
+    ),
+    "canvas_section": ("a section's ID, or sis_section_id: and its SIS ID", "sis_section_id:FOOD-101-M"),
+    "email": ("how Canvas and we know the person", "ann@example.org"),
+    "name": ("needed for somebody new; also first_name and last_name", "Ann Lee"),
+    "sis_user_id": ("the person's ID in the school's information system", "S-1001"),
+    "course": ("the code of one of our courses", "FOOD-101"),
+    "status": ("registered or withdrawn", "registered"),
+}
+"""What each column has, and an example."""
 
 PARTS = {"participants": ("first_name", "last_name")}
 """Columns that together are one of ours: a first and a last name are a name."""

@@ -6,7 +6,7 @@ one is refused, so importing the same rows again changes nothing.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,8 @@ class Kind(ABC):
     """
 
     about: tuple[str, ...]
+    timezone: tzinfo = UTC
+    """That of the file's times."""
 
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False):
         self.session, self.clock, self.by, self.dry_run, self.rename = session, now, by, dry_run, rename

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -38,7 +38,7 @@ TAKEN = timedelta(seconds=30)
 
 KEPT = timedelta(days=7)
 WAITS = timedelta(hours=1)
-"""How long a file is kept whose columns nobody confirms."""
+"""How long a file is kept whose columns nobody confirms, that was only tried out, or that has rows to be mended."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Report:
     """What happened to the rows or, in a dry run, would happen.
 
     `refused` are pairs of line and reason; `remarks` are pairs of line and what was left out of a row that was taken.
+    `outcomes` of a dry run are pairs of line and made, changed or unchanged.
     """
 
     made: int = 0
@@ -55,8 +56,11 @@ class Report:
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[tuple[int, str]] = field(default_factory=list)
+    outcomes: list[tuple[int, str]] = field(default_factory=list, compare=False)
 
-    def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]], remarks: list[tuple[int, str]]) -> "Report":
+    def with_outcomes(
+        self, outcomes: list[tuple[Row, str | NotPossible]], remarks: list[tuple[int, str]], *, each: bool
+    ) -> "Report":
         """This report with the outcomes of more rows."""
         results = [outcome for _, outcome in outcomes]
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
@@ -66,6 +70,9 @@ class Report:
             self.unchanged + results.count("unchanged"),
             sorted([*self.refused, *refused]),
             sorted([*self.remarks, *remarks]),
+            [*self.outcomes, *((row.line, str(it)) for row, it in outcomes if not isinstance(it, NotPossible))]
+            if each
+            else [],
         )
 
     def __str__(self) -> str:
@@ -92,9 +99,11 @@ class _Run:
         dry_run: bool,
         rename: bool,
         brake: Brake | None,
+        timezone: tzinfo = UTC,
     ):
         self.session, self.dry_run, self.name = session, dry_run, kind
         self.kind = KINDS[kind](session, now, by, dry_run, rename)
+        self.kind.timezone = timezone
         if brake is not None:
             stopped = braking.stopped(session, kind, rows, brake, now)
             self.kind.stopped = {one.code.lower(): f"{one} So nobody is removed." for one in stopped}
@@ -133,7 +142,7 @@ class _Run:
         if not self.dry_run:
             locks.lock_people(self.session)
         outcomes = self.kind.decide(rows)
-        report = self.report.with_outcomes(outcomes, self.kind.remarks)
+        report = self.report.with_outcomes(outcomes, self.kind.remarks, each=self.dry_run)
         if self.dry_run:
             self.session.rollback()
         else:
@@ -169,6 +178,7 @@ def run(
     dry_run: bool = False,
     rename: bool = False,
     brake: Brake | None = None,
+    timezone: tzinfo = UTC,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
@@ -177,7 +187,7 @@ def run(
     take more people out of a course than the `brake` lets pass are refused. `progress` is called with the number of
     rows done before and after each batch.
     """
-    through = _Run(session, kind, rows, now, by, dry_run, rename, brake)
+    through = _Run(session, kind, rows, now, by, dry_run, rename, brake, timezone)
     while through.left:
         before = through.done
         through.batch()
@@ -261,7 +271,13 @@ def confirm(
 
 
 def go_on(
-    session: Session, now: Now, stop: Callable[[], bool], import_id: int | None = None, *, brake: Brake | None = None
+    session: Session,
+    now: Now,
+    stop: Callable[[], bool],
+    import_id: int | None = None,
+    *,
+    brake: Brake | None = None,
+    timezone: tzinfo = UTC,
 ) -> bool:
     """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
 
@@ -272,7 +288,7 @@ def go_on(
         return False
     import_id = found.id
     try:
-        _go_on(session, found, now, stop, brake)
+        _go_on(session, found, now, stop, brake, timezone)
     except _Overtaken:
         session.rollback()
     except (OperationalError, InterfaceError):
@@ -308,11 +324,13 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     return session.get(Import, found, populate_existing=True) if took else None
 
 
-def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool], brake: Brake | None) -> None:
+def _go_on(
+    session: Session, found: Import, now: Now, stop: Callable[[], bool], brake: Brake | None, timezone: tzinfo
+) -> None:
     import_id = found.id
     rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
     brake = None if found.may_remove else brake
-    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename, brake)
+    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename, brake, timezone)
     if found.dry_run:
         begin_writing(session)
         change(session, _its(import_id).values(done=0))
@@ -325,7 +343,9 @@ def _go_on(session: Session, found: Import, now: Now, stop: Callable[[], bool], 
     def keep(done: int, report: Report) -> None:
         facts = {"done": done, "taken_until_at": now() + TAKEN, "act_id": through.act_id, **vars(report)}
         if done == len(through.rows):
-            facts |= {"finished_at": now(), "file": None}
+            is_over = not (through.dry_run or report.refused)
+            # What was only tried out can be imported, and what was refused be mended, for a while.
+            facts |= {"finished_at": now()} | ({"file": None} if is_over else {})
         begin_writing(session)
         if change(session, _its(import_id).where(Import.done == through.done).values(**facts)) == 0:
             raise _Overtaken
@@ -346,3 +366,11 @@ def forget_old(session: Session, now: datetime) -> None:
     """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
     unconfirmed = and_(Import.to_confirm, Import.started_at < now - WAITS)
     change(session, delete(Import).where(or_(Import.started_at < now - KEPT, unconfirmed)))
+    change(session, update(Import).where(Import.finished_at < now - WAITS, Import.file.is_not(None)).values(file=None))
+
+
+def rows_of(found: Import) -> dict[int, Row]:
+    """The rows of a file that is still kept, by the line where each begins; none where it was deleted."""
+    if found.file is None:
+        return {}
+    return {row.line: row for row in file.read(found.kind, found.file, columns=found.columns).rows}

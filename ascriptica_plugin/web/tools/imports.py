@@ -3,19 +3,20 @@
 import time
 from typing import IO
 
-from flask import abort, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from ... import clock
-from ...office import people
-from ...office.imports import file as csv_file
+from ...office import activity, people
+from ...office.imports import file as files
 from ...office.imports import header, run
 from ...tables.office import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm
+from ..spreadsheet import csv_file, csv_line
 
 LARGEST = 5_000_000
 MOST_ROWS = 20_000
@@ -24,6 +25,7 @@ MOST_ROWS = 20_000
 AT_ONCE_SECONDS = 2
 """How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
+OUTCOMES = {"made": "New", "changed": "Changed", "unchanged": "Unchanged"}
 SHOWN = 200
 LAST = 10
 
@@ -39,7 +41,7 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
         if request.method == "POST":
             only_administrators()
         # This page itself answers files that are too large for it, up to the command's limit.
-        request.max_content_length = csv_file.LARGEST_FILE + 1_000_000
+        request.max_content_length = files.LARGEST_FILE + 1_000_000
 
 
 @blueprint.route("/tools/import", methods=["GET", "POST"])
@@ -74,8 +76,9 @@ def import_file() -> ResponseReturnValue:
 
 def _go_on(import_id: int) -> ResponseReturnValue:
     """Work on the import for a moment, and show how far it is."""
-    until = time.monotonic() + AT_ONCE_SECONDS
-    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, brake=plugin().brake)
+    until, its = time.monotonic() + AT_ONCE_SECONDS, plugin()
+    how = {"brake": its.brake, "timezone": its.timezone}
+    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, **how)
     return redirect(url_for(".import_report", import_id=import_id))
 
 
@@ -95,7 +98,72 @@ def import_report(import_id: int) -> ResponseReturnValue:
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     if found.to_confirm:
         return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
-    return render_template("ascriptica/import_report.html", its=found, shown=SHOWN, days=run.KEPT.days)
+    kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
+    lines = _line_by_line(found) if kept and found.dry_run and found.finished_at else []
+    return render_template(
+        "ascriptica/import_report.html", its=found, kept=kept, lines_tried=lines, shown=SHOWN, days=run.KEPT.days
+    )
+
+
+def _line_by_line(found: Import) -> list[tuple[int, str]]:
+    """What would happen to each of the first rows that can be imported: its line, and the outcome with the row."""
+    rows, told = run.rows_of(found), []
+    for line, outcome in sorted(found.outcomes or [])[:SHOWN]:
+        if line in rows:
+            told.append((line, f"{OUTCOMES[outcome]}: {', '.join(cell for cell in rows[line].cells.values() if cell)}"))
+    return told
+
+
+@blueprint.get("/tools/import/template/<kind>.csv")
+@for_administrators
+def import_template(kind: str) -> ResponseReturnValue:
+    """A file to fill in: the columns of this kind, and one row as an example."""
+    columns = header.COLUMNS.get(kind) or abort(404)
+    return csv_file(f"{kind}.csv", columns, iter([csv_line([header.EXPLAINED[name][1] for name in columns])]))
+
+
+@blueprint.post("/tools/import/<int:import_id>/now")
+@for_administrators
+def import_now(import_id: int) -> ResponseReturnValue:
+    """Import a file that was only tried out, without sending it again."""
+    found = session().get(Import, import_id) or abort(404)
+    if not found.dry_run or found.finished_at is None or found.file is None:
+        flash("That file is not here any more. Send it again.", "warning")
+        return redirect(url_for(".import_report", import_id=import_id))
+    now, columns = clock.utc_now(), found.columns
+    made = run.start(
+        session(),
+        found.kind,
+        found.name,
+        found.file,
+        now,
+        person().email,
+        dry_run=False,
+        most_rows=MOST_ROWS,
+        rename=found.rename,
+        brake=plugin().brake,
+    )
+    if made.to_confirm and not made.removes and columns:
+        run.confirm(session(), made, columns, MOST_ROWS, plugin().brake, now)
+    made_id = made.id
+    session().commit()
+    return _go_on(made_id)
+
+
+@blueprint.post("/tools/import/<int:import_id>/refused.csv")
+@for_administrators
+def refused_rows(import_id: int) -> ResponseReturnValue:
+    """The rows that could not be imported, each with the reason, to be mended and sent again."""
+    found = session().get(Import, import_id) or abort(404)
+    rows, columns = run.rows_of(found), header.COLUMNS[found.kind]
+    activity.note(session(), clock.utc_now(), person().email, "exported refused rows")
+    lines = [
+        csv_line([*(rows[line].cells.get(name, "") for name in columns), reason])
+        for line, reason in found.refused
+        if line in rows
+    ]
+    session().commit()
+    return csv_file(f"{found.kind}-refused.csv", [*columns, "reason"], iter(lines))
 
 
 @blueprint.post("/tools/import/<int:import_id>/columns")
@@ -156,5 +224,6 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         last=session().scalars(last).all(),
         columns=header.COLUMNS,
         needed=header.NEEDED,
+        explained=header.EXPLAINED,
         days=run.KEPT.days,
     ), status

@@ -191,7 +191,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     assert not imports.go_on(session, lambda: now, lambda: False)
     assert imports.go_on(session, lambda: now + imports.TAKEN, lambda: False)
     [its] = all_of(app, Import)
-    assert (its.done, its.made, its.unchanged, its.file) == (5, 3, 0, None)
+    assert (its.done, its.made, its.unchanged, its.finished_at is not None) == (5, 3, 0, True)
     assert [line for line, _ in its.refused] == [2, 6]
     assert "Line 3 has other values" in its.refused[1][1]
     assert len(all_of(app, Participant)) == (0 if dry_run else 3)

@@ -2,13 +2,15 @@
 
 import io
 import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
-from ascriptica_plugin.tables.office import Import, LogEntry, Participant
+from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant
 from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds
 
@@ -33,7 +35,7 @@ def test_an_upload_is_reported_as_the_command_does(app, admin):
     data = PARTICIPANTS + "nobody,No\n"
     answer = upload(admin, "participants", data, dry_run="y")
     assert "only tried out" in words(answer)
-    assert '<a class="button button-main" href="/tools/import?kind=participants">' in answer.text
+    assert '<a class="button" href="/tools/import?kind=participants">' in answer.text
     assert '<option selected value="participants">' in admin.get("/tools/import?kind=participants").text
     assert words_of_counts(answer) == ["New", "2", "Changed", "0", "Unchanged", "0", "Refused", "1"]
     assert "Line 4 That is not an email address." in words(answer)
@@ -97,7 +99,6 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     assert "9 of 10 rows are imported" in words(answer)
     assert "Line 2 That is not an email address." in words(answer)
     assert "data-moving" not in answer.text
-    assert all_of(app, Import)[0].file is None
     assert len(all_of(app, Participant)) == 9
     assert words_of_counts(upload(admin, "participants", data, dry_run="y"))[1] == "0"
     rounds.take_files_in(app)
@@ -203,3 +204,71 @@ def test_what_was_left_out_of_a_row_is_listed_apart(app, admin):
     assert "The file is imported, but not all of each row." in words(answer)
     assert "Imported, but not all of it" in words(answer)
     assert "Line 3 Taken without the SIS ID. Line 2 has the SIS ID S-1 too." in words(answer)
+
+
+def pressed(client, answer, words_on_it: str, **options):
+    """What the form of that button on the page answers."""
+    form = next(form for form in re.findall(r"<form.*?</form>", answer.text, re.DOTALL) if words_on_it in form)
+    return client.post(re.search(r'action="([^"]+)"', form)[1], **options)
+
+
+def test_what_was_tried_out_is_told_line_by_line_and_imported_without_sending_it_again(app, admin):
+    tried = upload(admin, "participants", PARTICIPANTS + "nobody,No\n", dry_run="y")
+    assert "Line 2 New: kim@example.org, Kim" in words(tried)
+    assert all_of(app, Participant) == []
+    done = pressed(admin, tried, "Import these now", follow_redirects=True)
+    assert "2 of 3 rows are imported" in words(done)
+    assert len(all_of(app, Participant)) == 2
+
+
+def test_columns_that_were_confirmed_need_not_be_confirmed_again(app, admin):
+    answer = upload(admin, "participants", "E-Mail,Nachname\nkim@example.org,Lee\n", dry_run="y")
+    path = re.search(r'action="([^"]+/columns)"', answer.text)[1]
+    tried = admin.post(path, data={"column-0": "email", "column-1": "last_name"}, follow_redirects=True)
+    assert "The file is imported." in words(pressed(admin, tried, "Import these now", follow_redirects=True))
+    assert [one.name for one in all_of(app, Participant)] == ["Lee"]
+
+
+def test_refused_rows_come_back_with_reasons_and_go_in_once_mended(app, admin):
+    answer = upload(admin, "participants", "email,name\nkim@example.org,Kim\nnobody,Lou\n")
+    file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
+    assert file.splitlines()[1] == '"nobody","Lou","","That is not an email address. It looks like ann@example.org."'
+    mended = upload(admin, "participants", file.replace("nobody", "lou@example.org"))
+    assert "The file is imported." in words(mended)
+    assert "Ignored columns: reason" in words(mended)
+    assert len(all_of(app, Participant)) == 2
+
+
+def test_a_file_that_was_tried_out_is_deleted_after_an_hour(app, admin, session):
+    tried = upload(admin, "participants", PARTICIPANTS, dry_run="y")
+    imports.forget_old(session, clock.utc_now() + timedelta(minutes=61))
+    session.commit()
+    assert all_of(app, Import)[0].file is None
+    answer = pressed(admin, tried, "Import these now", follow_redirects=True)
+    assert "That file is not here any more. Send it again." in words(answer)
+    assert "Import these now" not in words(answer)
+
+
+@pytest.mark.parametrize("kind", ["courses", "participants", "registrations"])
+def test_the_template_of_each_kind_can_be_imported_as_it_is(office, admin, kind):
+    office.course("FOOD-101")
+    office.register(office.course("ART"), "ann")
+    file = admin.get(f"/tools/import/template/{kind}.csv").get_data(as_text=True)
+    assert "Ignored columns" not in words(upload(admin, kind, file, dry_run="y"))
+    assert "Refused 0" in words(upload(admin, kind, file.replace("Ann Lee", "Ann"), dry_run="y"))
+    assert admin.get("/tools/import/template/people.csv").status_code == 404
+
+
+def test_dates_are_the_office_s_and_may_be_past(app, admin):
+    app.extensions["ascriptica"].timezone = ZoneInfo("Europe/Berlin")
+    times = "2020-03-01,2020-07-01 18:00,2020-02-28T12:00+00:00"
+    rows = f"code,title,starts_at,ends_at,registration_closes_at\nOLD,Old,{times}\n"
+    assert "The file is imported." in words(upload(admin, "courses", rows))
+    [course] = all_of(app, Course)
+    assert course.starts_at == datetime(2020, 2, 29, 23, tzinfo=UTC)
+    assert course.ends_at == datetime(2020, 7, 1, 16, tzinfo=UTC)
+    assert course.registration_closes_at == datetime(2020, 2, 28, 12, tzinfo=UTC)
+    wrong = "code,starts_at,ends_at\nOLD,soon,\nOLD,,2019-01-01\n"
+    page = words(upload(admin, "courses", wrong))
+    assert "Line 2 Write the first day like 2027-03-01 18:00 (starts_at)." in page
+    assert "Line 3 The course can't end before it starts." in page
