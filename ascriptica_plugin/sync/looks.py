@@ -3,14 +3,12 @@
 import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
-from functools import partial
 from typing import cast
 
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
 from ..ledger import claims, judging, matches, reads, requests, rows
@@ -19,7 +17,7 @@ from ..ledger.rows import Told
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
 from . import storing
-from .tasks import Walk
+from .tasks import Call, Walk
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +90,16 @@ def concluded_among(
     found = set(concluded)
     for number in judging.may_have_ended_with_their_course(session, connection_id, completed) - found:
         try:
-            course: Course = yield partial(CanvasClient.course, course_id=number)
+            course: Course = yield _course(number)
         except NotFound:
             continue
         if course.concluded:
             found.add(number)
     return found
+
+
+def _course(number: int) -> Call:
+    return lambda canvas: canvas.course(number)
 
 
 def _is_place(out: Out, row: Enrollment) -> bool:

@@ -5,6 +5,7 @@ what must hold then. How to try thousands of histories: docs/developing.md.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.sync import drain, erasing, flight
+from ascriptica_plugin.sync.changes import Changes
 from ascriptica_plugin.tables.canvas import Connection, Seat
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Registration
@@ -55,6 +57,7 @@ class AnyHistory(HandSteps):
     def __init__(self) -> None:
         super().__init__()
         self.unforeseen.clear()
+        self.changes: dict[int, Changes] = defaultdict(Changes)
 
     def client(self, connection: Connection) -> ModelClient:
         """As `Canvases` does."""
