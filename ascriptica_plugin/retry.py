@@ -39,6 +39,32 @@ SEEN_LATELY = timedelta(minutes=1)
 CANARY = timedelta(minutes=15)
 """Of all seats held for the same cause, one (the canary) tries again this often."""
 
+# -- many people at once -----------------------------------------------------------------------------------------------
+
+MASS_LEAST = 500
+"""So many due seats at least go by one SIS import, where Course Settings allow it."""
+
+MASS_FRESH = timedelta(minutes=10)
+"""Who is in a Canvas course was read so lately at most before an import."""
+
+MASS_PREPARES = timedelta(minutes=1)
+"""How long the seats of an import wait for its file to be sent."""
+
+MASS_BLOCKS = timedelta(minutes=10)
+"""How long the people of an import wait for Canvas; renewed while it works."""
+
+MASS_STUCK = timedelta(hours=2)
+"""An import that Canvas has not carried out by then is aborted."""
+
+MASS_AGAIN = timedelta(hours=1)
+"""How long everybody goes the ordinary road after an import was given up."""
+
+
+def mass_poll(age: timedelta) -> timedelta:
+    """The pause before Canvas is asked again how far an import of this age is."""
+    return min(max(age / 4, timedelta(seconds=1)), timedelta(seconds=30))
+
+
 # -- one Canvas -------------------------------------------------------------------------------------------------------
 
 FLIGHT = 8

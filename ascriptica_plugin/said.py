@@ -47,6 +47,8 @@ SENTENCES = {
     "sub_account_only": "{account} ({root_id}) is a sub-account. The root account is the topmost one in Canvas's Admin "
     "menu.",
     "no_account": "Canvas has no account {root_id} for this token. The root account is {name}, ID {right_id}.",
+    "import_stuck": "Canvas did not carry the import out within two hours, so it was aborted.",
+    "import_lost": "The import did not arrive at Canvas.",
     "no_account_only": "Canvas has no account {root_id} for this token. The root account is the topmost one in "
     "Canvas's Admin menu.",
 }

@@ -34,12 +34,13 @@ class Line:
         self._session.close()
 
     def send(
-        self, method: str, url: str, values: dict[str, Any] | None, *, seconds: float, timeout_seconds: float
+        self, method: str, url: str, values: dict[str, Any] | bytes | None, *, seconds: float, timeout_seconds: float
     ) -> tuple[requests.Response, bytes, float]:
         """The answer, its whole body, and when it began to arrive, on the monotonic clock; redirects are not followed.
 
-        `values` are the query of a GET, else the form. `seconds` limits the whole exchange, `timeout_seconds` the wait
-        for a connection and for each piece of the answer. Raises CanvasDown or AddressRefused.
+        `values` are the query of a GET, else the form, or a CSV file. `seconds` limits the whole exchange,
+        `timeout_seconds` the wait for a connection and for each piece of the answer. Raises CanvasDown or
+        AddressRefused.
         """
         with Deadline(seconds) as deadline:
             try:
@@ -51,6 +52,7 @@ class Line:
                     stream=True,
                     params=values if method == "GET" else None,
                     data=None if method == "GET" else values,
+                    headers={"Content-Type": "text/csv; charset=utf-8"} if isinstance(values, bytes) else None,
                 )
                 arrived = time.monotonic()
                 with response:

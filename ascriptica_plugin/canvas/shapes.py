@@ -89,6 +89,8 @@ class Course:
     """It is a blueprint course or a course template [lib/api/v1/course.rb]."""
     window: Window = Window()
     """Its own dates where it restricts enrollments to them, else its term's."""
+    sis_id: str | None = None
+    """Also None if the token may not see it."""
 
     @property
     def published(self) -> bool:
@@ -119,6 +121,8 @@ class Section:
     name: str
     course_id: int
     window: Window | None = None
+    sis_id: str | None = None
+    """Also None if the token may not see it."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +271,7 @@ def read_course(row: dict) -> Course:
         bool(row.get("concluded")),
         bool(row.get("blueprint") or row.get("template")),
         _window(row if row.get("restrict_enrollments_to_course_dates") else row.get("term") or {}),
+        _text(row.get("sis_course_id")),
     )
 
 
@@ -291,7 +296,8 @@ def read_listed_course(row: dict) -> ListedCourse:
 @_reader
 def read_section(row: dict) -> Section:
     window = _window(row) if row.get("restrict_enrollments_to_section_dates") else None
-    return Section(_id(row["id"]), _text(row.get("name")) or "", _id(row["course_id"]), window)
+    name, sis_id = _text(row.get("name")) or "", _text(row.get("sis_section_id"))
+    return Section(_id(row["id"]), name, _id(row["course_id"]), window, sis_id)
 
 
 @_reader

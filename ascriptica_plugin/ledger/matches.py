@@ -1,6 +1,6 @@
 """Matches: which Canvas user a participant is, and what to do when that is learned or changes. Never commits."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -67,6 +67,14 @@ class Holder(NamedTuple):
         is_stale = self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
         was, now = (self.canvas_login, self.canvas_sis_user_id), (user.login_id, user.sis_user_id)
         return is_stale or (None not in (self.canvas_login, user.login_id) and was != now)
+
+
+def participants_of(session: Session, connection_id: int, canvas_user_ids: Collection[int]) -> dict[int, int]:
+    """Which participants these Canvas users are, by the users' ids."""
+    theirs = select(Match.canvas_user_id, Match.participant_id).where(
+        Match.connection_id == connection_id, Match.canvas_user_id.in_(canvas_user_ids)
+    )
+    return {row[0]: row[1] for row in session.execute(theirs) if row[0] is not None}
 
 
 def holders(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> list[Holder]:

@@ -81,6 +81,16 @@ def unread(session: Session, connection_id: int, canvas_course_ids: Collection[i
     )
 
 
+def is_fresh(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> bool:
+    """Whether the course was read since then, and nothing was wrong."""
+    read_at = select(CourseRead.read_at).where(
+        CourseRead.connection_id == connection_id,
+        CourseRead.canvas_course_id == canvas_course_id,
+        CourseRead.problem.is_(None),
+    )
+    return (session.scalar(read_at) or since) > since
+
+
 def tried(session: Session, connection_id: int, canvas_course_id: int, now: datetime, problem: str) -> None:
     """The course could not be read; it is tried again later."""
     values = {"tried_at": now, "problem": problem, "due_at": now + retry.LOOK_UP_AGAIN}

@@ -15,6 +15,7 @@ from ..ledger import claims, matches
 from ..ledger.causes import CAUSES
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
+from ..tables.mass import MassSeat
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ..tables.results import Result
 from . import activity, people, registrations, traces
@@ -329,6 +330,7 @@ def _forget_seats(session: Session, participant_id: int) -> None:
     for statement in (
         delete(CanvasRow).where(CanvasRow.seat_id.in_(theirs)),
         delete(Request).where(Request.participant_id == participant_id),
+        delete(MassSeat).where(MassSeat.participant_id == participant_id),
         delete(Claim).where(Claim.seat_id.in_(theirs)),
         delete(Seat).where(Seat.participant_id == participant_id),
     ):

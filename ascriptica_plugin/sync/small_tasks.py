@@ -10,11 +10,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from .. import retry
+from ..ledger import mass as ledger_mass
 from ..ledger import matches, reads, requests
 from ..office import previews
 from ..office import results as office_results
 from ..tables import locks
-from . import following, looks, lookups, previewing, reading, results
+from . import following, looks, lookups, mass, previewing, reading, results
 from .tasks import SmallTask
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
     """Whether there is something of that kind; takes no lock."""
     return bool(
         lookups.to_look_up(session, connection_id, now)
+        or ledger_mass.anything_to_do(session, connection_id, now)
         or requests.to_look_up(session, connection_id, now, 1)
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
@@ -98,6 +100,10 @@ def _in_order(
 ) -> Iterator[tuple[Key, Callable[[], SmallTask]]]:
     """What is due, and how to make its task; each kind is looked for only when the ones before are through."""
     here = (session, connection_id)
+    if ledger_mass.anything_to_do(*here, now()):
+        # First of all, as its people would go the ordinary road meanwhile.
+        walk = partial(mass.mass_walk, *here, root_id, now)
+        yield ("mass", connection_id), partial(_task, ("mass", connection_id), walk, partial(mass.put_off, *here))
     for number in previews.to_read(*here):
         # A person looks at a page that waits for it.
         walk = partial(previewing.preview_walk, session, number, now)

@@ -88,6 +88,7 @@ class Settings(Base):
     that we create a link to choose a password. `on_withdrawal`: delete, deactivate or conclude the enrollment, or what
     fits what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the
     addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas.
+    `mass_by_sis`: many people at once go by a SIS import.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -110,6 +111,7 @@ class Settings(Base):
     contact_phone: Mapped[str] = mapped_column(default="", server_default="")
     admin_mails: Mapped[str] = mapped_column(Text, default="", server_default="")
     mails_off: Mapped[str] = mapped_column(default="", server_default="")
+    mass_by_sis: Mapped[bool] = mapped_column(default=False, server_default=false())
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
 
     draft_url: Mapped[str | None] = mapped_column(String(300))

@@ -130,7 +130,7 @@ def test_courses_in_every_state(client: CanvasClient, canvas: Practice) -> None:
             "gone": {"name": "Gone", "workflow_state": "deleted"},
         }
     )
-    art = Course(ids["course.art"], "Art", "available", False)
+    art = Course(ids["course.art"], "Art", "available", False, sis_id="ART-1")
     assert client.course(art.id) == client.course(str(art.id)) == client.course("sis_course_id:ART-1") == art
     assert client.course(ids["course.draft"]) == Course(ids["course.draft"], "Draft", "claimed", False)
     assert client.course(ids["course.old"]) == Course(ids["course.old"], "Old", "completed", True)
@@ -145,7 +145,7 @@ def test_sections_belong_to_their_course(client: CanvasClient, canvas: Practice)
             "bio": {"name": "Biology"},
         }
     )
-    late = Section(ids["section.art.late"], "Late group", ids["course.art"])
+    late = Section(ids["section.art.late"], "Late group", ids["course.art"], sis_id="ART-L")
     assert client.section(ids["course.art"], late.id) == late
     assert client.section(ids["course.art"], "sis_section_id:ART-L") == late
     with pytest.raises(NotFound):

@@ -73,6 +73,7 @@ class CourseSettingsForm(FlaskForm):
         choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],
     )
     on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
+    mass_by_sis = BooleanField("Many people at once go by SIS import")
 
     def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""

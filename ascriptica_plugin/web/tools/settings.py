@@ -12,6 +12,7 @@ from ...office import activity
 from ...sync import asking, checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing
+from ...tables.mass import MassImport
 from ...tables.office import Association
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.settings import CourseSettingsForm
@@ -32,6 +33,7 @@ def course_settings() -> ResponseReturnValue:
         canvas_mail="mail" if now.canvas_mail else "silent",
         way_in="link" if now.mail_link else "other",
         on_withdrawal=now.on_withdrawal,
+        mass_by_sis=now.mass_by_sis,
     )
     if request.method == "GET":
         return _page(form, now)
@@ -130,6 +132,7 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     current.canvas_mail = form.canvas_mail.data == "mail"
     current.mail_link = form.way_in.data == "link"
     current.on_withdrawal = form.on_withdrawal.data
+    current.mass_by_sis = form.mass_by_sis.data
     if let_us_create and current.connection_id:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
     changed = [f"{name}: {was} → {now}" for name, was in before.items() if (now := _policy(current)[name]) != was]
@@ -188,6 +191,12 @@ def _page(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
         ),
         associated=associated,
+        mass=session().scalar(
+            select(MassImport)
+            .where(MassImport.connection_id == current.connection_id)
+            .order_by(MassImport.id.desc())
+            .limit(1)
+        ),
         offer=offer,
         confirm=confirm,
     ), status

@@ -1,0 +1,214 @@
+"""Many people at once go by one SIS import: written down before it is sent, believed as far as the roster shows it."""
+
+import pytest
+from sqlalchemy import func, select
+
+from ascriptica_plugin import retry
+from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.canvas import CanvasRow, Request
+from ascriptica_plugin.tables.mass import MassImport, MassSeat
+
+from ..office_at_work import policy, someone
+
+PEOPLE = [f"m{number}" for number in range(12)]
+POST_ONE = "/enrollments"
+
+
+@pytest.fixture
+def school(office, canvas, monkeypatch):
+    """Twelve people with SIS IDs are users in Canvas; an import is for five or more."""
+    monkeypatch.setattr(retry, "MASS_LEAST", 5)
+    canvas.seed(
+        users={who: {"name": who.title(), "login": f"{who}@example.org", "sis_user_id": who.upper()} for who in PEOPLE},
+        courses={
+            "art": {"name": "Art", "sis_course_id": "ART-1", "sections": {"late": {"sis_section_id": "ART-L"}}},
+            "bio": {"name": "Biology"},
+        },
+    )
+    policy(office, mass_by_sis=True)
+    return office
+
+
+def everybody(office, course, people=PEOPLE) -> None:
+    for who in people:
+        registrations.register(office.session, course, someone(who, sis_user_id=who.upper()), office.now)
+    office.session.commit()
+
+
+def imports(office) -> list[MassImport]:
+    office.session.expire_all()
+    return list(office.session.scalars(select(MassImport).order_by(MassImport.id)))
+
+
+def posted(calls: list[str], what: str) -> int:
+    return sum(call.startswith("POST") and call.endswith(what) for call in calls)
+
+
+def in_steps(office, *, until_minutes: int = 6) -> list[str]:
+    calls = []
+    for _ in range(until_minutes * 6):
+        calls += office.deliver()
+        office.later(seconds=10)
+    return calls
+
+
+def emails(people=PEOPLE) -> set[str]:
+    return {f"{who}@example.org" for who in people}
+
+
+def test_a_burst_is_one_import_and_no_call_a_person(school, canvas):
+    course = school.course("ART", "art")
+    everybody(school, course)
+    calls = in_steps(school, until_minutes=1)
+    assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (1, 0)
+    assert canvas.who_is_in("art") == emails()
+    assert school.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 12, "removed": 0}
+    [its] = imports(school)
+    assert (its.seats, its.problem, len(its.sha256)) == (12, None, 64)
+    assert its.over_at is not None
+    assert school.session.scalar(select(func.count()).select_from(MassSeat)) == 0
+    assert school.session.scalar(select(func.count()).select_from(Request)) == 0
+
+
+def test_what_it_let_in_is_ours_to_end(school, canvas):
+    course = school.course("ART", "art")
+    everybody(school, course)
+    in_steps(school, until_minutes=1)
+    for who in PEOPLE[:3]:
+        school.withdraw(course, who, sis_user_id=who.upper())
+    school.settle()
+    assert canvas.who_is_in("art") == emails(PEOPLE[3:])
+
+
+def test_few_people_and_a_school_that_does_not_want_it_go_the_ordinary_road(school, canvas):
+    course = school.course("ART", "art")
+    everybody(school, course, PEOPLE[:4])
+    assert posted(in_steps(school, until_minutes=1), POST_ONE) == 4
+    policy(school, mass_by_sis=False)
+    everybody(school, course, PEOPLE[4:])
+    assert posted(in_steps(school, until_minutes=1), POST_ONE) == 8
+    assert imports(school) == []
+
+
+def test_people_and_places_without_sis_ids_go_the_ordinary_road(school, canvas):
+    art, bio = school.course("ART", "art"), school.course("BIO", "bio")
+    everybody(school, art, PEOPLE[:8])
+    everybody(school, bio, PEOPLE[8:])
+    school.register(art, "nobody")
+    calls = in_steps(school)
+    assert posted(calls, "/sis_imports") == 1
+    assert canvas.who_is_in("art") == emails([*PEOPLE[:8], "nobody"])
+    assert canvas.who_is_in("bio") == emails(PEOPLE[8:])
+
+
+def test_a_chosen_section_is_named_by_its_sis_id(school, canvas):
+    course = school.course("ART", "art", canvas.ids["section.art.late"])
+    everybody(school, course)
+    assert posted(in_steps(school, until_minutes=1), POST_ONE) == 0
+    sections = {row["section_id"] for row in canvas.read("world")["enrollments"]}
+    assert sections == {canvas.ids["section.art.late"]}
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+def test_who_was_there_before_stays_in_afterwards(school, canvas, read_first):
+    course = school.course("ART", "art")
+    canvas.by_hand("m0", "art")
+    canvas.options(clock_offset_seconds=60)
+    if read_first:
+        school.recheck("art")
+        school.deliver()
+    everybody(school, course)
+    in_steps(school)
+    for who in PEOPLE:
+        school.withdraw(course, who, sis_user_id=who.upper())
+    in_steps(school)
+    assert canvas.who_is_in("art") == {"m0@example.org"}
+
+
+def test_a_withdrawal_during_an_import_is_carried_out_after_it(school, canvas):
+    canvas.options(import_seconds=30)
+    course = school.course("ART", "art")
+    everybody(school, course)
+    school.deliver()
+    school.withdraw(course, "m3", sis_user_id="M3")
+    calls = in_steps(school, until_minutes=1)
+    assert not [call for call in calls if call.startswith("DELETE")]
+    canvas.options(clock_offset_seconds=60)
+    in_steps(school)
+    assert canvas.who_is_in("art") == emails(PEOPLE) - {"m3@example.org"}
+    assert school.status()["seats"]["enrolled"] == 11
+
+
+@pytest.mark.parametrize("change", [{"imports": "off"}, {"permissions": {"without": ["import_sis"]}}])
+def test_without_the_right_everybody_goes_the_ordinary_road_and_nothing_is_on_hold(school, canvas, change):
+    canvas.options(**change)
+    course = school.course("ART", "art")
+    everybody(school, course)
+    calls = in_steps(school, until_minutes=1)
+    assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (1, 12)
+    assert canvas.who_is_in("art") == emails()
+    assert imports(school)[0].problem
+    assert school.status()["connection"] == "ok"
+
+
+def test_an_import_that_is_stuck_is_aborted_and_everybody_goes_the_ordinary_road(school, canvas):
+    canvas.options(imports="stuck")
+    course = school.course("ART", "art")
+    everybody(school, course)
+    in_steps(school)
+    assert canvas.who_is_in("art") == set()
+    school.later(hours=2)
+    in_steps(school)
+    assert canvas.who_is_in("art") == emails()
+    assert "aborted" in imports(school)[0].problem
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_import_whose_answer_was_lost_is_never_sent_twice(school, canvas, when):
+    canvas.faults({"match": "POST *sis_imports", "fault": "reset", "when": when})
+    course = school.course("ART", "art")
+    everybody(school, course)
+    calls = in_steps(school, until_minutes=10)
+    assert posted(calls, "/sis_imports") == 1
+    assert posted(calls, POST_ONE) == (12 if when == "before" else 0)
+    assert canvas.who_is_in("art") == emails()
+    assert {state for *_, state in canvas.rows()} == {"active"}
+
+
+def test_a_row_that_the_import_did_not_make_goes_the_ordinary_road(school, canvas):
+    canvas.hand("DELETE", f"accounts/{canvas.ids['account.root']}/users/{canvas.ids['user.m5']}")
+    course = school.course("ART", "art")
+    everybody(school, course)
+    in_steps(school)
+    assert emails(PEOPLE) - {"m5@example.org"} <= canvas.who_is_in("art")
+
+
+def test_a_worker_that_dies_in_any_step_leaves_nothing_behind(school, canvas, monkeypatch):
+    """It ends right before or after each call, as kill -9 would; another one goes on."""
+    course = school.course("ART", "art")
+    everybody(school, course)
+    real, left = CanvasClient.start_import, [1]
+
+    class Killed(BaseException):
+        """Nothing handles it."""
+
+    def killed(self, account_id, file):
+        answer = real(self, account_id, file)
+        if left:
+            left.pop()
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(CanvasClient, "start_import", killed)
+    with pytest.raises(Killed):
+        school.deliver()
+    school.session.rollback()
+    canvas.calls()
+    assert imports(school)[0].canvas_import_id is None
+    school.later(seconds=11)
+    calls = in_steps(school)
+    assert posted(calls, "/sis_imports") == 0
+    assert canvas.who_is_in("art") == emails()
+    granted = school.session.scalars(select(CanvasRow.granted)).all()
+    assert granted == [True] * 12
