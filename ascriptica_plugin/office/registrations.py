@@ -116,6 +116,20 @@ def _subject(participant: Participant, by: str | None) -> str:
     return f"{participant.name} is" if by else "You are"
 
 
+def can_be_put_back(session: Session, course: Course, shown: list[Registration], now: datetime) -> set[int]:
+    """Those of the registrations, by id, that are withdrawn, while their people are neither registered nor waiting."""
+    if places.why_closed(course, now, to_the_office=True):
+        return set()
+    gone = [one for one in shown if one.status == "withdrawn" and not one.participant.erase_at]
+    live = select(Registration.participant_id).where(
+        Registration.course_id == course.id,
+        Registration.status != "withdrawn",
+        Registration.participant_id.in_([one.participant_id for one in gone]),
+    )
+    here = set(session.scalars(live)) if gone else set()
+    return {one.id for one in gone if one.participant_id not in here and not one.participant.erased_at}
+
+
 HOW_TO_RENAME = "correct it at Participants first; if it has not, enter the name as it is here"
 
 

@@ -16,6 +16,7 @@ from . import (
     participants,
     results,
     roster,
+    roster_rows,
     settings,
     sis_ids,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "participants",
     "results",
     "roster",
+    "roster_rows",
     "settings",
     "sis_ids",
 ]

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
 from ... import clock
-from ...office import activity, people, privacy, sis_ids, sis_questions
+from ...office import activity, people, privacy, sis_ids, sis_questions, waitlist
 from ...tables.canvas import Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
@@ -206,6 +206,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         left_out=sis_questions.about(session(), found),
         registrations=theirs,
         access=canvas_access(theirs),
+        positions=waitlist.positions(session(), theirs),
         match=match,
         holders=holders_of([match]).get(found.id, []) if match else [],
         how=HOW,

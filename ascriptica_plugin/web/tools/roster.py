@@ -10,12 +10,11 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
 from ... import clock
-from ...ledger import access, last_activity
+from ...ledger import last_activity
 from ...office import activity, people, places, registrations, results, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName
-from ...tables.canvas import Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults
@@ -25,8 +24,6 @@ from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..spreadsheet import csv_file, csv_line
-from .canvas_people import of_course
-from .canvas_retry import release_and_report
 from .canvas_users import HOW, matches_of
 from .course_standing import standing_of
 
@@ -160,51 +157,6 @@ def _so_many(n: int) -> str:
     return f"{n} {'person is' if n == 1 else 'people are'}"
 
 
-@blueprint.post("/tools/courses/<code>/withdraw/<int:registration_id>")
-@for_administrators
-def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
-    """Withdraw a participant, or take them off the waitlist."""
-    found = course_or_404(code)
-    registration = registration_or_404(found, registration_id)
-    name = registration.participant.name
-    try:
-        if registration.status == "withdrawn":
-            raise NotPossible(f"{name} has withdrawn already.")
-        registrations.withdraw(session(), found, registration.participant, clock.utc_now(), person().email)
-        session().commit()
-    except NotPossible as reason:
-        session().rollback()
-        flash(str(reason), "warning")
-    else:
-        flash(f"{name} is withdrawn from {found.title}.", "success")
-    return back_to_the_roster(found)
-
-
-@blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
-@for_administrators
-def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
-    """Try one person's Canvas access again now."""
-    found = course_or_404(code)
-    registration = registration_or_404(found, registration_id)
-    known = access.of_registrations(session(), [registration.id]).get(registration.id)
-    release_and_report(
-        Seat.id == (known.seat_id if known else 0),
-        whom=registration.participant.name,
-        participant_id=registration.participant_id,
-        course_id=found.id,
-    )
-    return back_to_the_roster(found)
-
-
-@blueprint.post("/tools/courses/<code>/try-again")
-@for_administrators
-def try_again_for_course(code: str) -> ResponseReturnValue:
-    """Try the Canvas access of everybody who waits in the course again now."""
-    found = course_or_404(code)
-    release_and_report(Seat.id.in_(of_course(found.id)), course_id=found.id)
-    return back_to_the_roster(found)
-
-
 @blueprint.post("/tools/courses/<code>/roster.csv")
 @for_administrators
 def roster_csv(code: str) -> ResponseReturnValue:
@@ -321,6 +273,7 @@ def _page(
         standing=standing_of(course, list(words.values())),
         connection_id=settings().connection_id,
         counts=counts,
+        can_be_put_back=registrations.can_be_put_back(session(), course, shown, clock.utc_now()),
         total=unopened if opened else counts[status] if status else sum(counts.values()),
         status=status,
         sort=sort,

@@ -1,0 +1,80 @@
+"""What is done to the people on a roster: withdraw, put back, try again."""
+
+from flask import flash
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...ledger import access
+from ...office import registrations
+from ...office.places import NotPossible
+from ...tables.canvas import Seat
+from ..base import blueprint, for_administrators, person, session
+from ..registering import course_or_404
+from .canvas_people import of_course
+from .canvas_retry import release_and_report
+from .roster import back_to_the_roster, registration_or_404
+
+
+@blueprint.post("/tools/courses/<code>/withdraw/<int:registration_id>")
+@for_administrators
+def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
+    """Withdraw a participant, or take them off the waitlist."""
+    found = course_or_404(code)
+    registration = registration_or_404(found, registration_id)
+    name = registration.participant.name
+    try:
+        if registration.status == "withdrawn":
+            raise NotPossible(f"{name} has withdrawn already.")
+        registrations.withdraw(session(), found, registration.participant, clock.utc_now(), person().email)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(f"{name} is withdrawn from {found.title}.", "success")
+    return back_to_the_roster(found)
+
+
+@blueprint.post("/tools/courses/<code>/put-back/<int:registration_id>")
+@for_administrators
+def put_back(code: str, registration_id: int) -> ResponseReturnValue:
+    """Register somebody again who was withdrawn, or put them on the waitlist if their place is taken meanwhile."""
+    found = course_or_404(code)
+    participant = registration_or_404(found, registration_id).participant
+    try:
+        if participant.erase_at or participant.erased_at:
+            raise NotPossible("This person is being erased.")
+        made = registrations.register(session(), found, participant, clock.utc_now(), person().email, wait=True)
+        session().commit()
+    except NotPossible as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        again = "registered again" if made.status == "registered" else "on the waitlist: the place is taken meanwhile"
+        flash(f"{participant.name} is {again}.", "success")
+    return back_to_the_roster(found)
+
+
+@blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")
+@for_administrators
+def try_again_for(code: str, registration_id: int) -> ResponseReturnValue:
+    """Try one person's Canvas access again now."""
+    found = course_or_404(code)
+    registration = registration_or_404(found, registration_id)
+    known = access.of_registrations(session(), [registration.id]).get(registration.id)
+    release_and_report(
+        Seat.id == (known.seat_id if known else 0),
+        whom=registration.participant.name,
+        participant_id=registration.participant_id,
+        course_id=found.id,
+    )
+    return back_to_the_roster(found)
+
+
+@blueprint.post("/tools/courses/<code>/try-again")
+@for_administrators
+def try_again_for_course(code: str) -> ResponseReturnValue:
+    """Try the Canvas access of everybody who waits in the course again now."""
+    found = course_or_404(code)
+    release_and_report(Seat.id.in_(of_course(found.id)), course_id=found.id)
+    return back_to_the_roster(found)
