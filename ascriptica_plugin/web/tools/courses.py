@@ -27,7 +27,7 @@ from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from . import canvas_courses
 
-COUNTED_AT_ONCE = 10_000
+COUNTED_AT_ONCE = 3000
 """Of so many people the list of courses says how many can enter."""
 
 NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
