@@ -8,7 +8,7 @@ access to Canvas may need to know who the person is: `ask_to_erase` withdraws th
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Delete, Row, Text, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import Delete, Row, Text, and_, cast, delete, exists, literal, select, update
 from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims, matches
@@ -18,11 +18,11 @@ from ..tables.columns import begin_writing, change
 from ..tables.mass import MassSeat
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ..tables.results import Result
-from . import activity, people, registrations, traces
+from . import activity, log_traces, people, registrations, traces
+from .log_traces import SOMEBODY, LogTraces
 
 NOBODY = "Erased participant"
 NOWHERE = "erased@ascriptica.invalid"
-SOMEBODY = "an erased participant"
 REASON_ABOUT_SOMEBODY = "The reason named somebody who was erased since."
 
 
@@ -204,51 +204,62 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
     return list(session.scalars(asked.limit(100)))
 
 
-def erase(session: Session, connection_id: int | None, now: datetime) -> None:
-    """Erase the participants who can be erased. Each one's registrations go to a new, anonymous participant.
+def erase(session: Session, connection_id: int | None, of: LogTraces, now: datetime) -> bool:
+    """Erase one participant, whose registrations go to a new, anonymous one. Returns False where they have to wait.
 
-    Call it while holding the drain's lease, so that no call to Canvas about them is in flight. The participant's row is
-    deleted, so what another worker writes after losing its lease is refused, or found by `forget_leftovers`.
+    The log was searched for `of` before. Call it while holding the drain's lease, so that no call to Canvas about them
+    is in flight. The participant's row is deleted, so what another worker writes after losing its lease is refused, or
+    found by `forget_leftovers`.
     """
-    if not to_erase(session, connection_id):
-        return
     begin_writing(session)
-    for participant_id in to_erase(session, connection_id):
-        participant = session.get_one(Participant, participant_id)
-        # A registration may have been made at the same moment as the request to erase.
-        _withdraw(session, participant, now, activity.US)
-        session.refresh(participant, with_for_update=True)
-        live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
-        if live is None and not unfinished(session, participant_id, connection_id):
-            _forget(session, participant, now)
+    participant = session.get(Participant, of.participant_id, populate_existing=True)
+    if participant is None:
+        return True
+    # A registration may have been made at the same moment as the request to erase.
+    _withdraw(session, participant, now, activity.US)
+    session.refresh(participant, with_for_update=True)
+    live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
+    if live is not None or unfinished(session, participant.id, connection_id):
+        return False
+    if log_traces.look_for(session, participant) != of:
+        # Their email or Canvas user is another one since; the log is searched again.
+        return False
+    _forget(session, participant, of, now)
+    return True
 
 
 def forget_leftovers(session: Session, now: datetime) -> None:
-    """Delete what was written about people after they were erased. Only SQLite has it: it checks no foreign keys."""
+    """Delete what was written about people after they were erased, which only SQLite has: it checks no foreign keys.
+
+    Commits. Where nothing is left over, as nearly always, nobody waits for it.
+    """
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
-    for statement in (
-        delete(CanvasRow).where(CanvasRow.seat_id.is_not(None), ~exists().where(Seat.id == CanvasRow.seat_id)),
-        delete(Match).where(~exists().where(Participant.id == Match.participant_id)),
-        delete(Request).where(
-            Request.participant_id.is_not(None), ~exists().where(Participant.id == Request.participant_id)
-        ),
-        delete(FormerEmail).where(~exists().where(Participant.id == FormerEmail.participant_id)),
-        delete(LogEntry).where(*lately, ~exists().where(Participant.id == LogEntry.participant_id)),
+    nobody = ~exists().where(Participant.id == Request.participant_id)
+    for table, left_over in (
+        (CanvasRow, and_(CanvasRow.seat_id.is_not(None), ~exists().where(Seat.id == CanvasRow.seat_id))),
+        (Match, ~exists().where(Participant.id == Match.participant_id)),
+        (Request, and_(Request.participant_id.is_not(None), nobody)),
+        (FormerEmail, ~exists().where(Participant.id == FormerEmail.participant_id)),
+        (LogEntry, and_(*lately, ~exists().where(Participant.id == LogEntry.participant_id))),
     ):
-        change(session, statement)
+        is_any = session.execute(select(literal(1)).select_from(table).where(left_over).limit(1)).first()
+        session.commit()
+        if is_any:
+            begin_writing(session)
+            change(session, delete(table).where(left_over))
+            session.commit()
 
 
-def _forget(session: Session, participant: Participant, now: datetime) -> None:
+def _forget(session: Session, participant: Participant, of: LogTraces, now: datetime) -> None:
     nobody = Participant(name=NOBODY, email=NOWHERE, erased_at=now)
     session.add(nobody)
     session.flush()
-    number, emails = participant.id, people.spellings(people.emails_of(session, participant))
+    number = participant.id
+    _take_out_of_others(session, participant, of)
     _forget_seats(session, number)
     about = LogEntry.participant_id == number
-    elsewhere = select(LogEntry.who).where(or_(LogEntry.participant_id != number, LogEntry.participant_id.is_(None)))
-    themselves = and_(about, LogEntry.who != activity.US, LogEntry.who.not_in(elsewhere))
+    themselves = and_(about, LogEntry.who.in_(of.signed_as - of.of_others))
     mine = Registration.participant_id == number
-    _take_out_of_others(session, participant, emails)
     matches.let_go(session, number)
     for statement in (
         delete(Match).where(Match.participant_id == number),
@@ -266,25 +277,12 @@ def _forget(session: Session, participant: Participant, now: datetime) -> None:
     session.expire_all()
 
 
-def _take_out_of_others(session: Session, participant: Participant, emails: set[str]) -> None:
-    """Take the participant out of the activity log, of imports, and of what waits for other people.
-
-    An email that belongs to somebody else by now stays: the log would lose what that person did.
-    """
-    free = emails - people.of_others(session, participant, emails)
-    users = select(Match.canvas_user_id).where(Match.participant_id == participant.id)
-    canvas_ids = {number for number in session.scalars(users) if number is not None}
-    # `sync.users` writes these of the users among whom somebody has to choose.
-    texts = free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in canvas_ids}
-    about = LogEntry.participant_id == participant.id
-    did = traces.saying(session, LogEntry.who, emails, about, whole=True)
-    did |= traces.saying(session, LogEntry.who, free, whole=True)
-    traces.put(session, LogEntry.who, did, SOMEBODY)
-    traces.put(session, LogEntry.words, traces.saying(session, LogEntry.words, texts), "")
+def _take_out_of_others(session: Session, participant: Participant, of: LogTraces) -> None:
+    """Take the participant out of imports, and of what waits for other people."""
     waits = Seat.settled_version < Seat.version
-    traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, texts, waits), None)
-    _take_out_of_imports(session, free, participant.name, emails)
-    _take_out_of_candidates(session, emails, canvas_ids)
+    traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, of.texts, waits), None)
+    _take_out_of_imports(session, of.free, participant.name, of.emails)
+    _take_out_of_candidates(session, of.emails, of.canvas_ids)
 
 
 def _take_out_of_imports(session: Session, free: set[str], name: str, emails: set[str]) -> None:

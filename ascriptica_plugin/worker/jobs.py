@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from .. import clock, signals
-from ..sync import drain, erasing
+from ..sync import drain
 from ..tables import isolation
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,7 @@ def deliver(app: Flask) -> bool:
             engine = engine.execution_options(isolation_level=isolation.LEVEL)
         with engine.connect() as connection, Session(connection) as session:
             signals.listen(session)
-            drained = drain.drain(session, plugin.canvases, lambda: _has_to_stop(plugin))
-            if drained:
-                erasing.erase_people(session)
-            return drained
+            return drain.drain(session, plugin.canvases, lambda: _has_to_stop(plugin))
 
 
 def _has_to_stop(plugin: Any) -> bool:

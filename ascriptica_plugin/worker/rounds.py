@@ -14,6 +14,7 @@ from ..ledger import measures
 from ..office import alerts, allowances, notices, odd_matches, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import run
+from ..sync import erasing
 from ..tables import isolation
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener, systemd
@@ -136,16 +137,23 @@ def send_mails(app: Flask) -> float:
     return retry.PAUSE_SECONDS
 
 
+def erase(app: Flask) -> float:
+    """Erase the people who wait for it. It has a thread of its own, so that no seat waits while the log is searched."""
+    plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
+    erasing.erase_people(session, stop=plugin.stopping.is_set)
+    return retry.PAUSE_SECONDS
+
+
 def forget(app: Flask) -> float:
     """Delete old entries of the activity log, old imports, allowances and previews, and leftovers of erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
     run.forget_old(session, now)
-    privacy.forget_leftovers(session, now)
     allowances.forget_old(session, now)
     previews.forget_old(session, now)
     session.commit()
+    privacy.forget_leftovers(session, now)
     return retry.FORGET_SECONDS
 
 
@@ -158,4 +166,4 @@ def compare_names(app: Flask) -> float:
     return retry.COMPARE_SECONDS if compared < odd_matches.AT_ONCE else retry.PAUSE_SECONDS
 
 
-ROUNDS = (sweep, count, take_files_in, send_mails, compare_names, forget)
+ROUNDS = (sweep, count, take_files_in, send_mails, compare_names, erase, forget)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from ..processes import until
 from .child import POINTS
+from .sick import SICK
 from .stage import IN, PLACES, Stage, new_browser
 
 Kind = Callable[[Stage, random.Random, float], None]
@@ -26,7 +27,7 @@ class NotShown(Exception):
     pass
 
 
-CANVAS: dict[str, Kind] = {}
+CANVAS: dict[str, Kind] = {**SICK}
 OURS: dict[str, Kind] = {}
 
 

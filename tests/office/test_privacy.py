@@ -9,18 +9,21 @@ import alembic.command
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.office import activity, people, privacy, registrations, traces
+from ascriptica_plugin.ledger import lease
+from ascriptica_plugin.office import activity, log_traces, people, privacy, registrations, traces
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
+from ascriptica_plugin.sync import drain, erasing
 from ascriptica_plugin.tables.canvas import Match, Seat
 from ascriptica_plugin.tables.columns import Base, begin_writing
 from ascriptica_plugin.tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
-from ..office_at_work import PASSWORD, Office, during_the_first_call, sign_in, someone
+from ..office_at_work import PASSWORD, Office, during_the_first_call, entries, sign_in, someone
 from ..pages import all_of, upload, words
 from ..tables.test_migrations import migrations
 
@@ -501,3 +504,50 @@ def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["questions"] == 0
+
+
+def test_a_long_log_is_searched_in_small_units_while_others_are_delivered(office, admin, canvas, monkeypatch):
+    """Whoever registers meanwhile is enrolled, though the log is long."""
+    monkeypatch.setattr(log_traces, "ENTRIES", 7)
+    art = office.course("ART", "art")
+    office.register(art, "kim")
+    office.deliver()
+    entries(office.session, 40)
+    for number in range(40):
+        activity.note(office.session, office.now, "boss@example.org", "did", f"with kim@example.org, {number}")
+    office.session.commit()
+    erase(admin, number_of(office))
+    drain.drain(office.session, office.canvases, lambda: False, lambda: office.now)
+    take_out, registered = log_traces.take_out, []
+
+    def others_act(session, of, after, upto):
+        if after == 21:
+            with Session(session.get_bind()) as another:
+                registrations.register(another, another.get(Course, art.id), someone("lou"), office.now)
+                another.commit()
+                drain.drain(another, office.canvases, lambda: False, lambda: office.now)
+            registered.extend(canvas.who_is_in("art"))
+        take_out(session, of, after, upto)
+
+    monkeypatch.setattr(log_traces, "take_out", others_act)
+    erasing.erase_people(office.session, lambda: office.now)
+    assert registered == ["lou@example.org"]
+    assert "kim@example.org" not in everything_in_the_database(office)
+    assert "entry-0039" in everything_in_the_database(office)
+
+
+def test_what_is_written_while_the_log_is_searched_is_found_too(office, admin, canvas, monkeypatch):
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    erase(admin, number_of(office))
+    drain.drain(office.session, office.canvases, lambda: False, lambda: office.now)
+    take_lease = lease.take_lease
+
+    def written_meanwhile(session, *which):
+        activity.note(session, office.now, "boss@example.org", "did", "with kim@example.org")
+        session.commit()
+        return take_lease(session, *which)
+
+    monkeypatch.setattr(lease, "take_lease", written_meanwhile)
+    erasing.erase_people(office.session, lambda: office.now)
+    assert "kim@example.org" not in everything_in_the_database(office)

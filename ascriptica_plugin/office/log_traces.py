@@ -1,0 +1,77 @@
+"""Takes a person out of what the activity log says about others, some entries at a time: it may have millions.
+
+An email that belongs to somebody else by now stays: the log would lose what that person did.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from ..tables.canvas import Match
+from ..tables.columns import begin_writing
+from ..tables.office import LogEntry, Participant
+from . import activity, people, traces
+
+ENTRIES = 20_000
+"""So many entries are read in one unit of work."""
+
+SOMEBODY = "an erased participant"
+
+
+@dataclass
+class LogTraces:
+    """What may name one participant in the log. `emails` are all spellings of theirs, `free` those that nobody else has
+    now, `canvas_ids` their Canvas users, `signed_as` what entries about them were done as."""
+
+    participant_id: int
+    emails: set[str]
+    free: set[str]
+    canvas_ids: set[int]
+    signed_as: set[str] = field(compare=False)
+    of_others: set[str] = field(default_factory=set, compare=False)
+    """Those of `signed_as` that did something about others, so they are not the participant."""
+    searched_upto: int = field(default=0, compare=False)
+
+    @property
+    def texts(self) -> set[str]:
+        # `sync.users` writes the numbers of the users among whom somebody has to choose.
+        return self.free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in self.canvas_ids}
+
+
+def look_for(session: Session, participant: Participant) -> LogTraces:
+    """What the log has to be searched for."""
+    emails = people.spellings(people.emails_of(session, participant))
+    users = select(Match.canvas_user_id).where(Match.participant_id == participant.id)
+    about = select(LogEntry.who).where(LogEntry.participant_id == participant.id, LogEntry.who != activity.US)
+    return LogTraces(
+        participant.id,
+        emails,
+        emails - people.of_others(session, participant, emails),
+        {number for number in session.scalars(users) if number is not None},
+        set(session.scalars(about.distinct())),
+    )
+
+
+def last_entry(session: Session) -> int:
+    """The newest entry's number; 0 where there is none."""
+    return session.scalar(select(func.max(LogEntry.id))) or 0
+
+
+def take_out(session: Session, of: LogTraces, after: int, upto: int) -> None:
+    """Take the participant out of the entries with these numbers, and commit; writes only where they are named."""
+    here = (LogEntry.id > after, LogEntry.id <= upto)
+    mine = LogEntry.participant_id == of.participant_id
+    others = or_(LogEntry.participant_id != of.participant_id, LogEntry.participant_id.is_(None))
+    who = traces.saying(session, LogEntry.who, of.emails, mine, *here, whole=True)
+    who |= traces.saying(session, LogEntry.who, of.free, *here, whole=True)
+    words = traces.saying(session, LogEntry.words, of.texts, *here)
+    also = select(LogEntry.who).where(*here, LogEntry.who.in_(of.signed_as - of.of_others), others)
+    of.of_others |= set(session.scalars(also.distinct()))
+    # SQLite can't write in a transaction that has read, if somebody else has written meanwhile.
+    session.commit()
+    if who or words:
+        begin_writing(session)
+        traces.put(session, LogEntry.who, who, SOMEBODY)
+        traces.put(session, LogEntry.words, words, "")
+        session.commit()
