@@ -265,7 +265,8 @@ def _settle(
         if not work.leaves and work.participant_id not in not_everywhere:
             settled.append(work)
     mass.let_go(session, its, [work.seat_id for work in settled])
-    storing.store_facts(session, its.connection_id, [work for work in works if work not in settled], now)
+    ended = {work.seat_id for work in settled}
+    storing.store_facts(session, its.connection_id, [work for work in works if work.seat_id not in ended], now)
     # These end like walks that needed no call.
     storing.store(session, its.connection_id, [SeatTask(_no_call(), work=work) for work in settled], True, now)
 
