@@ -51,7 +51,11 @@ def judge(stage: Stage) -> Verdict:
         if count > 1:
             verdict.wrong.append(f"{count} Canvas users are named {name}.")
     _judge_office(stage, verdict)
-    odd = {status: n for status, n in stage.answers.items() if status and status not in (302, 422) and status < 500}
+    odd = {
+        status: n
+        for status, n in stage.answers.items()
+        if status and status not in (302, 303, 409, 422) and status < 500
+    }
     verdict.wrong += [f"{n} answers were {status}." for status, n in odd.items()]
     return verdict
 
