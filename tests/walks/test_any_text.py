@@ -297,6 +297,7 @@ STATE_OF_ITS_OWN = {
     "ascriptica.decide_sis_id": {"answer": "theirs"},
     "ascriptica.register": {"wait": "1"},
     "ascriptica.withdraw": {},
+    "ascriptica.undo_withdrawal": {},
     "ascriptica_accounts.forgotten_password": {"email": "ann@example.org"},
     "ascriptica_accounts.use_link": {"password": "correct horse battery"},
     "ascriptica_accounts.own_sessions": {"which": "x", "password": "correct horse battery"},
