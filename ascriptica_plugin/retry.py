@@ -98,6 +98,21 @@ course takes none."""
 COURSE_PAUSE = timedelta(minutes=1)
 """A Canvas course that takes no changes is tried again this often, by one of its people."""
 
+REFRESH_SECONDS = 5
+"""How long a call for a new access token may take; less than a worker may be silent."""
+
+REFRESHING = timedelta(seconds=8)
+"""How long one process has the lock on refreshing a developer key."""
+
+REFRESH_EARLY = timedelta(minutes=5)
+"""An access token is replaced so long before its end, or in the last fifth of its life if that is shorter."""
+
+KEY_SECONDS = 1
+"""How often a drain looks whether the key was replaced."""
+
+ASK_FOR_END = timedelta(days=1)
+"""How often Canvas is asked when the pasted token ends."""
+
 LOOK_UP_AGAIN = timedelta(minutes=15)
 """The pause before a Canvas course that was not found, or takes nobody, is looked up again."""
 

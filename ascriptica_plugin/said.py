@@ -42,6 +42,11 @@ SENTENCES = {
     "token_not_accepted": "Canvas does not accept this token. Copy it again, or make a new one in Canvas.",
     "no_administrator": "Canvas knows this token, but its owner is not an administrator of the root account. Make the "
     "token while signed in as one.",
+    "approval_over": "Canvas does not accept this approval any more. Approve it again.",
+    "approver_no_administrator": "The person who approved the key is not an administrator of the root account. Sign in "
+    "to Canvas as one, and approve it again.",
+    "scopes_missing": "The developer key lacks these scopes: {scopes}. In Canvas, open the key, tick them and choose "
+    "Save. Then approve it again.",
     "no_service": "This does not look like a Canvas web service URL. {answer}",
     "sub_account": "{account} ({root_id}) is a sub-account. The root account is {name}, ID {right_id}.",
     "sub_account_only": "{account} ({root_id}) is a sub-account. The root account is the topmost one in Canvas's Admin "

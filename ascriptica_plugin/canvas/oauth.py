@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from ..said import Said
 from .answers import Answers
 from .errors import SOMETHING_ELSE, CanvasDown, CanvasError
 from .line import Line
@@ -23,7 +24,7 @@ class KeyRefused(CanvasError):
     """Canvas gives no token. `error` is OAuth's word for why, `words` Canvas's own [oauth2_provider_controller.rb]."""
 
     def __init__(self, error: str, words: str, status: int):
-        super().__init__(f"Canvas said: {words or error}", status)
+        super().__init__(Said("canvas_said", words=words or error), status)
         self.error, self.words = error, words
 
 

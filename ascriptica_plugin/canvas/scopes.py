@@ -8,6 +8,7 @@ import re
 SCOPES = (
     "url:GET|/api/v1/accounts/:id",
     "url:GET|/api/v1/accounts/:account_id/permissions",
+    "url:GET|/api/v1/accounts/:account_id/courses",
     "url:GET|/api/v1/accounts/:account_id/users",
     "url:POST|/api/v1/accounts/:account_id/users",
     "url:GET|/api/v1/accounts/:account_id/courses",
@@ -23,6 +24,7 @@ SCOPES = (
     "url:GET|/api/v1/users/:user_id/enrollments",
     "url:GET|/api/v1/courses/:id",
     "url:GET|/api/v1/courses/:course_id/permissions",
+    "url:GET|/api/v1/courses/:course_id/bulk_user_progress",
     "url:GET|/api/v1/courses/:course_id/sections",
     "url:GET|/api/v1/courses/:course_id/sections/:id",
     "url:GET|/api/v1/courses/:course_id/bulk_user_progress",

@@ -67,6 +67,13 @@ CAUSES: dict[str, Cause] = {
         "explain how. Everything that waits is then sent.",
         OFFICE,
     ),
+    "key_refused": Cause(
+        "Canvas no longer accepts the developer key",
+        "developer key not accepted",
+        "{detail} In Canvas, under Developer Keys, see that the key is still there and ON. Then choose Approve in "
+        "Canvas in Course Settings. Everything that waits is then sent.",
+        OFFICE,
+    ),
     "token_unreadable": Cause(
         "The saved token can't be read any more",
         "token not readable",
@@ -78,6 +85,13 @@ CAUSES: dict[str, Cause] = {
         "The token's owner may not do this in Canvas",
         "permission is missing",
         "In Canvas, under Admin → Permissions, the role of the token's owner needs the permission {scope}.",
+        OFFICE,
+    ),
+    "scope_missing": Cause(
+        "The developer key lacks a scope",
+        "scope is missing",
+        "In Canvas, open the developer key, tick {scope} and choose Save. Then choose Approve in Canvas in Course "
+        "Settings.",
         OFFICE,
     ),
     "root_id_wrong": Cause(

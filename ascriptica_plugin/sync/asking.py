@@ -12,6 +12,7 @@ from ..canvas.errors import CanvasError
 from ..ledger import page_calls
 from ..said import Said
 from ..tables.canvas import Connection
+from . import keeper
 from .checking import TOKEN_UNREADABLE
 from .clients import Canvases
 
@@ -58,6 +59,8 @@ def asking(session: Session, canvases: Canvases, connection: Connection, until: 
 
     Raises CanvasError, with a sentence, where Canvas can't be asked.
     """
+    if keeper.is_due(connection, clock.utc_now()):
+        keeper.renew(session, connection, canvases, clock.utc_now)
     client, connection_id = canvases.client(connection), connection.id
     if client is None:
         raise CanvasError(TOKEN_UNREADABLE.sentence)

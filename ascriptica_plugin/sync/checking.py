@@ -3,6 +3,7 @@
 The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in `said`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,10 +17,11 @@ from ..canvas.errors import (
     NotFound,
     PermissionMissing,
     Redirected,
+    ScopeMissing,
     Throttled,
     TokenRefused,
 )
-from ..canvas.shapes import Account, Course, Section, User
+from ..canvas.shapes import Account, Course, Section, TokenEnd, User
 from ..said import Said
 from ..tables.office import Association
 
@@ -42,6 +44,9 @@ _OLDER_NAME = "manage_students"
 """The name of add_/remove_student_from_course in older Canvas, which answers False for the new names."""
 
 
+UNKNOWN_END = TokenEnd(known=False)
+
+
 @dataclass(frozen=True)
 class Findings:
     """What a check found out about a Canvas, a token and a root account that belong together."""
@@ -49,6 +54,8 @@ class Findings:
     owner: str
     account_name: str
     missing_permissions: tuple[str, ...]
+    cuts_includes: bool = False
+    token_end: TokenEnd = UNKNOWN_END
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,10 @@ TOKEN_OF_ANOTHER = Outcome("canvas_token", Said("token_of_another"))
 TOKEN_UNREADABLE = Outcome("canvas_token", Said("token_unreadable"))
 
 
+APPROVAL_IS_OVER = Outcome("canvas_client_id", Said("approval_over"))
+APPROVER_IS_NO_ADMIN = Outcome("canvas_client_id", Said("approver_no_administrator"))
+
+
 def check_connection(
     url: str,
     token: str,
@@ -85,18 +96,24 @@ def check_connection(
     *,
     allow_private: bool,
     ca_file: str | None = None,
+    scoped: bool = False,
     seconds: float = retry.PAGE_SECONDS,
 ) -> Outcome:
-    """Ask Canvas, in at most three calls and so many seconds, whether URL, token and root ID belong together."""
+    """Ask Canvas, in at most four calls and so many seconds, whether URL, token and root ID belong together.
+
+    `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own.
+    """
     canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1)
     try:
-        return _ask(canvas.within(seconds), root_id)
+        return _ask(canvas.within(seconds), root_id, scoped)
     except (Redirected, AddressRefused) as error:
         return Outcome("canvas_url", error.said)
+    except ScopeMissing as error:
+        return Outcome("canvas_client_id", Said("scopes_missing", scopes=error.scope))
     except TokenRefused:
-        return Outcome("canvas_token", Said("token_not_accepted"))
+        return APPROVAL_IS_OVER if scoped else Outcome("canvas_token", Said("token_not_accepted"))
     except PermissionMissing:
-        return Outcome("canvas_token", Said("no_administrator"))
+        return APPROVER_IS_NO_ADMIN if scoped else Outcome("canvas_token", Said("no_administrator"))
     except (CanvasDown, Throttled) as error:
         return Outcome(sentence=error.said)
     except CanvasError as error:
@@ -105,7 +122,7 @@ def check_connection(
         canvas.close()
 
 
-def _ask(canvas: CanvasClient, root_id: int) -> Outcome:
+def _ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
     owner = canvas.myself()
     try:
         account = canvas.account(root_id)
@@ -118,7 +135,16 @@ def _ask(canvas: CanvasClient, root_id: int) -> Outcome:
     if _OLDER_NAME in may:
         may |= {"add_student_to_course", "remove_student_from_course"}
     missing = tuple(name for name in PERMISSIONS if name not in may)
-    return Outcome(findings=Findings(owner.name, account.name, missing))
+    cuts_includes, token_end = False, UNKNOWN_END
+    if not scoped:
+        # Nothing depends on it, so it is no reason to say that Canvas could not be asked.
+        with suppress(CanvasError):
+            token_end = canvas.token_end()
+    elif not {"read_roster", "read_email_addresses"}.intersection(missing):
+        # In a list the owner has an email, unless Canvas cuts what we ask to include [lib/api.rb].
+        listed = canvas.search_users(root_id, owner.login_id or owner.name)
+        cuts_includes = any(user.id == owner.id and not user.shows_email for user in listed)
+    return Outcome(findings=Findings(owner.name, account.name, missing, cuts_includes, token_end))
 
 
 def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> Outcome:

@@ -5,7 +5,9 @@ from collections import defaultdict
 
 from cryptography.fernet import MultiFernet
 
+from .. import retry
 from ..canvas.client import CanvasClient
+from ..canvas.oauth import OAuth, revoke
 from ..ledger.measures import Tally
 from ..tables.canvas import Connection
 from .changes import Changes
@@ -33,12 +35,30 @@ class Canvases:
             key = (connection.canvas_url, token)
             if key not in self._clients:
                 # A token that was replaced is not needed again; its pool would stay for ever.
+                before = next((v for k, v in self._clients.items() if k[0] == connection.canvas_url), None)
                 self._clients = {k: v for k, v in self._clients.items() if k[0] != connection.canvas_url}
-                self._clients[key] = CanvasClient(
+                self._clients[key] = new = CanvasClient(
                     connection.canvas_url,
                     token,
                     allow_private=self.allow_private,
                     ca_file=self.ca_file,
                     watcher=self.tally,
                 )
+                if before is not None:
+                    new.take_time_of(before)
             return self._clients[key]
+
+    def oauth(self, url: str, client_id: str, client_secret: str) -> OAuth:
+        """The token calls of a developer key."""
+        return OAuth(
+            url,
+            client_id,
+            client_secret,
+            allow_private=self.allow_private,
+            ca_file=self.ca_file,
+            seconds=retry.REFRESH_SECONDS,
+        )
+
+    def revoke(self, url: str, token: str) -> None:
+        """Ends a token in Canvas. Raises CanvasError where Canvas did not do so."""
+        revoke(url, token, allow_private=self.allow_private, ca_file=self.ca_file, seconds=retry.REFRESH_SECONDS)

@@ -1,21 +1,34 @@
 """Connects to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from .. import clock, retry
 from ..ledger import claims, due, reads
+from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection, Seat, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.office import Association
+from .announcing import announce_hold
 from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection
 from .clients import Canvases
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeveloperKey:
+    """A developer key of Canvas, opened. Without a refresh token nobody has approved it yet."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    refresh_at: datetime | None = None
 
 
 def is_another(settings: Settings, url: str, root_id: int) -> bool:
@@ -31,11 +44,38 @@ def in_use(settings: Settings, canvases: Canvases, url: str, root_id: int, token
 
 
 def kept_token(settings: Settings, canvases: Canvases, url: str) -> str | None:
-    """The saved token that an empty field stands for: one saved for exactly this URL, never for another."""
-    if settings.draft_token is not None and settings.draft_url == url:
+    """The saved pasted token that an empty field stands for: one saved for exactly this URL, never for another."""
+    if settings.draft_token is not None and (settings.draft_url, settings.draft_key_kind) == (url, "token"):
         return settings.draft_token.open(canvases.keys)
-    if settings.connection is not None and settings.connection.canvas_url == url:
-        return settings.connection.token.open(canvases.keys)
+    now = settings.connection
+    if now is not None and (now.canvas_url, now.key_kind) == (url, "token"):
+        return now.token.open(canvases.keys)
+    return None
+
+
+def kept_secret(settings: Settings, canvases: Canvases, url: str, client_id: str) -> str | None:
+    """The saved secret of this developer key that an empty field stands for; never for another URL."""
+    if settings.draft_client_secret is not None and (settings.draft_url, settings.draft_client_id) == (url, client_id):
+        return settings.draft_client_secret.open(canvases.keys)
+    now = settings.connection
+    if now is not None and now.client_secret is not None and (now.canvas_url, now.client_id) == (url, client_id):
+        return now.client_secret.open(canvases.keys)
+    return None
+
+
+def approved_token(settings: Settings, canvases: Canvases, url: str, root_id: int, key: DeveloperKey) -> str | None:
+    """The access token that this developer key has already, drafted or in use; None: somebody has to approve it."""
+    kept, now = _kept_key(settings, canvases), clock.utc_now()
+    if settings.draft_token is not None and kept is not None and settings.draft_url == url:
+        still = kept.refresh_at is None or kept.refresh_at > now
+        if still and (kept.client_id, kept.client_secret) == (key.client_id, key.client_secret):
+            return settings.draft_token.open(canvases.keys)
+    used = settings.connection
+    if used is None or used.refresh_token is None or used.client_secret is None or used.key_kind != "developer_key":
+        return None
+    same = (used.canvas_url, used.client_id) == (url, key.client_id)
+    if same and not is_another(settings, url, root_id) and used.client_secret.open(canvases.keys) == key.client_secret:
+        return used.token.open(canvases.keys)
     return None
 
 
@@ -46,7 +86,7 @@ def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:
 
 
 class _Draft(NamedTuple):
-    """What `settings.draft_*` hold while there is a draft."""
+    """What `settings.draft_*` hold while there is a draft with a token."""
 
     url: str
     root_id: int
@@ -56,6 +96,28 @@ class _Draft(NamedTuple):
 def _draft(settings: Settings) -> _Draft | None:
     url, root_id, token = settings.draft_url, settings.draft_root_id, settings.draft_token
     return _Draft(url, root_id, token) if url is not None and root_id is not None and token is not None else None
+
+
+def _kept_key(settings: Settings, canvases: Canvases) -> DeveloperKey | None:
+    """The drafted developer key, None if there is none or it can't be read."""
+    sealed, refresh_token = settings.draft_client_secret, settings.draft_refresh_token
+    if settings.draft_key_kind != "developer_key" or settings.draft_client_id is None or sealed is None:
+        return None
+    secret = sealed.open(canvases.keys)
+    opened = refresh_token.open(canvases.keys) if refresh_token else None
+    return None if secret is None else DeveloperKey(settings.draft_client_id, secret, opened, settings.draft_refresh_at)
+
+
+def key_to_approve(settings: Settings, canvases: Canvases) -> tuple[str, int, DeveloperKey] | None:
+    """URL, root ID and developer key that an administrator may approve in Canvas: the draft's, else those in use."""
+    if settings.draft_url is not None and settings.draft_root_id is not None:
+        key = _kept_key(settings, canvases)
+        return None if key is None else (settings.draft_url, settings.draft_root_id, key)
+    used = settings.connection
+    if used is None or used.key_kind != "developer_key" or used.client_id is None or used.client_secret is None:
+        return None
+    secret = used.client_secret.open(canvases.keys)
+    return None if secret is None else (used.canvas_url, used.canvas_root_id, DeveloperKey(used.client_id, secret))
 
 
 def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findings, now: datetime) -> Connection:
@@ -74,25 +136,52 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
         session.add(connection)
     if connection.token is None or connection.token.open(canvases.keys) != draft.token.open(canvases.keys):
         connection.token, connection.token_saved_at = draft.token, now
-    connection.account_name, connection.token_owner = found.account_name, found.owner
-    connection.missing_permissions = ",".join(found.missing_permissions)
-    connection.last_worked_at = now
-    session.flush()
-    lift_hold(session, connection, now)
+    connection.key_kind, connection.refresh_token = settings.draft_key_kind, settings.draft_refresh_token
+    connection.refresh_at, connection.refresh_tries = settings.draft_refresh_at, 0
+    # An answer that is under way is about the key before.
+    connection.refreshing_until_at = None
+    if settings.draft_key_kind == "developer_key":
+        connection.client_id, connection.client_secret = settings.draft_client_id, settings.draft_client_secret
+    note_findings(session, connection, found, now)
     settings.connection = connection
     forget_draft(settings)
     not_looked_up = update(Association).where(Association.connection_id.is_(None))
     change(session, not_looked_up.values(connection_id=connection.id, look_up_at=now))
-    waiting_for_it = Seat.cause.in_(("permission_missing", "root_id_wrong"))
+    return connection
+
+
+def note_findings(session: Session, connection: Connection, found: Findings, now: datetime) -> None:
+    """Store what a check found out about this connection, and release everything that waited for it."""
+    connection.account_name, connection.token_owner = found.account_name, found.owner
+    connection.missing_permissions = ",".join(found.missing_permissions)
+    connection.cuts_includes = found.cuts_includes
+    connection.token_expires_at, connection.token_end_known = found.token_end.at, found.token_end.known
+    connection.token_end_asked_at = connection.last_worked_at = now
+    session.flush()
+    lift_hold(session, connection, now)
+    waiting_for_it = Seat.cause.in_(("permission_missing", "scope_missing", "root_id_wrong"))
     due.release(session, Seat.connection_id == connection.id, waiting_for_it)
     session.info[claims.RANG] = True
-    return connection
 
 
 def forget_draft(settings: Settings) -> None:
     """Delete the draft."""
     settings.draft_url = settings.draft_root_id = settings.draft_token = None
     settings.draft_problem = settings.draft_check_at = None
+    settings.draft_client_id = settings.draft_client_secret = settings.draft_refresh_token = None
+    settings.draft_refresh_at = settings.draft_state = None
+    settings.draft_key_kind = "token"
+
+
+def put_on_hold(session: Session, connection: Connection, cause: str, detail: str, now: datetime) -> None:
+    """Make all calls wait for the cause, a little longer each time it is found again."""
+    if connection.hold_cause != cause:
+        connection.hold_since_at, connection.hold_tries = now, 0
+        log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
+        announce_hold(session, cause)
+    connection.hold_cause, connection.hold_detail = cause, detail
+    connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
+    connection.hold_tries += 1
 
 
 def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
@@ -105,11 +194,26 @@ def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
         reads.owe_everything(session, connection.id, now, in_use=True)
 
 
-def keep_draft(settings: Settings, canvases: Canvases, url: str, root_id: int, token: str) -> None:
-    """Keep what was typed until Canvas confirms it; the token is sealed at once."""
+def keep_draft(
+    settings: Settings,
+    canvases: Canvases,
+    url: str,
+    root_id: int | None,
+    token: str | None,
+    key: DeveloperKey | None = None,
+) -> None:
+    """Keep what was typed until Canvas confirms it; secrets are sealed at once.
+
+    A developer key has no token yet until it is approved, and no root ID is one that was mistyped beside a token.
+    """
+    forget_draft(settings)
     settings.draft_url, settings.draft_root_id = url, root_id
-    settings.draft_token = Sealed.seal(token, canvases.keys)
-    settings.draft_problem = settings.draft_check_at = None
+    settings.draft_token = Sealed.seal(token, canvases.keys) if token else None
+    if key is not None:
+        settings.draft_key_kind, settings.draft_client_id = "developer_key", key.client_id
+        settings.draft_client_secret = Sealed.seal(key.client_secret, canvases.keys)
+        settings.draft_refresh_token = Sealed.seal(key.refresh_token, canvases.keys) if key.refresh_token else None
+        settings.draft_refresh_at = key.refresh_at
 
 
 def check_draft(session: Session, settings: Settings, canvases: Canvases, now: datetime) -> None:
@@ -138,6 +242,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
                 draft.root_id,
                 allow_private=canvases.allow_private,
                 ca_file=canvases.ca_file,
+                scoped=settings.draft_key_kind == "developer_key",
                 seconds=5 * retry.PAGE_SECONDS,
             )
         except Exception:

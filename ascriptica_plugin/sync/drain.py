@@ -10,7 +10,7 @@ from .. import clock, retry
 from ..ledger import due, lease
 from ..said import Said
 from ..tables.canvas import Connection, load_settings
-from . import connecting, small_tasks
+from . import connecting, keeper, small_tasks
 from .clients import Canvases
 from .run import Run
 
@@ -36,6 +36,7 @@ def drain(
         resting = canvases.changes[connection.id].at_rest(now()) if connection else []
         if connection is None or not settings.display_canvas:
             break
+        keeper.keep(session, connection, canvases, now)
         if not _anything_to_do(session, connection, now(), resting):
             break
         term = lease.take_lease(session, connection.id, now())
@@ -69,6 +70,9 @@ def drain(
 
 def _anything_to_do(session: Session, connection: Connection, now: datetime, without_courses: list[int]) -> bool:
     session.refresh(connection)
+    if connection.hold_cause == "key_refused" and connection.refresh_token is None:
+        # Only a new approval helps.
+        return False
     if connection.hold_cause:
         # A time later than any hold lasts was set by a clock that has stepped back since.
         until = connection.hold_until_at

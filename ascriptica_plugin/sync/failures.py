@@ -4,7 +4,7 @@
 |---|---|---|---|---|
 | Throttled | no | no | no | the flight slows down |
 | CanvasDown, AddressRefused, TokenRefused | yes, until a probe says no | no | no | the connection is held |
-| Stuck, PermissionMissing | no | no | no | the seat is held for what it names |
+| Stuck, PermissionMissing, ScopeMissing | no | no | no | the seat is held for what it names |
 | CanvasDown of one seat | no | for the pause only | no | no_answer |
 | Refused and any other CanvasError | no | yes | after `retry.TRIES` | refused |
 | anything else | no | for the pause only | no | our_fault |
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from .. import retry
-from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, TokenRefused
+from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, ScopeMissing, TokenRefused
 from ..said import Said
+from ..tables.canvas import Connection
 from .tasks import Stuck
 
 
@@ -41,8 +42,11 @@ def leaves_doubt(error: BaseException | None) -> bool:
     return isinstance(error, CanvasError) and error.leaves_doubt
 
 
-def of_connection(error: CanvasError) -> str:
+def of_connection(error: CanvasError, connection: Connection) -> str:
     """The cause that puts the connection on hold after a probe failed with this error."""
+    if isinstance(error, TokenRefused) and connection.key_kind == "developer_key":
+        # While Canvas gives no new token, the old one may be dead already.
+        return "canvas_down" if connection.refresh_tries else "key_refused"
     if isinstance(error, TokenRefused):
         return "token_dead"
     return "address_refused" if isinstance(error, AddressRefused) else "canvas_down"
@@ -54,6 +58,8 @@ def of_seat(error: BaseException, attempts: int) -> Failure:
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):
         return Failure("permission_missing", "to see courses and people", error.said)
+    if isinstance(error, ScopeMissing):
+        return Failure("scope_missing", error.scope, error.said)
     if not isinstance(error, CanvasError):
         return Failure(
             "our_fault", "", Said("unforeseen", name=type(error).__name__), retry.back_off(attempts), unforeseen=True

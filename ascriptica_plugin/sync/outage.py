@@ -10,14 +10,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from .. import retry
-from ..canvas.errors import CanvasError
+from ..canvas.errors import CanvasError, TokenRefused
 from ..ledger import due
-from ..ledger.causes import CAUSES
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from . import connecting, failures
-from .announcing import announce_hold
 from .tasks import Probe, Task
 
 log = logging.getLogger(__name__)
@@ -56,23 +53,25 @@ class Outage:
         if error is not None and not isinstance(error, CanvasError):
             raise error
         if error is not None:
-            self.hold(failures.of_connection(error), error.said)
+            self.hold_for(error)
         elif self.on_hold:
             self.let_go()
         suspects, self._suspects = self._suspects, []
         return suspects
 
+    def hold_for(self, error: CanvasError) -> None:
+        """Make all calls wait, for what the probe failed with."""
+        connection = self._connection()
+        if connection.hold_cause == "key_refused" and isinstance(error, TokenRefused):
+            # Why Canvas gives no token any more says more than that it refuses the last one.
+            self.hold("key_refused", connection.hold_detail or "")
+        else:
+            self.hold(failures.of_connection(error, connection), error.said)
+
     def hold(self, cause: str, detail: str) -> None:
         """Make all calls of the connection wait; commits."""
         begin_writing(self.session)
-        connection, now = self._connection(), self.now()
-        if connection.hold_cause != cause:
-            connection.hold_since_at, connection.hold_tries = now, 0
-            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
-            announce_hold(self.session, cause)
-        connection.hold_cause, connection.hold_detail = cause, detail
-        connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
-        connection.hold_tries += 1
+        connecting.put_on_hold(self.session, self._connection(), cause, detail, self.now())
         self.session.commit()
         self.cause = cause
 

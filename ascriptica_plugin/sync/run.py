@@ -15,12 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..canvas.errors import CanvasDown, Throttled
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasDown, Throttled, TokenRefused
 from ..canvas.shapes import Enrollment
 from ..ledger import due, lease, rows
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
-from . import failures, small_tasks
+from . import failures, keeper, small_tasks
 from .clients import Canvases
 from .flight import Flight
 from .line import Line, people_of
@@ -55,20 +56,23 @@ class Run:
         self.term = term
         self.stop = stop
         self.now = now
-        self.canvas = canvas = canvases.client(connection)
+        self.canvases, self.canvas = canvases, canvases.client(connection)
         self.changes = canvases.changes[connection.id]
-        self.context = Context(
-            session, connection.id, connection.canvas_root_id, now, lambda: canvas.time() if canvas else None
-        )
+        self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time)
         self.context.go_by(settings)
         self.context.restored_at = connection.restored_at
-        self.context.hides_emails = "read_email_addresses" in connection.missing_permissions.split(",")
+        self.context.hides_emails = (
+            connection.cuts_includes or "read_email_addresses" in connection.missing_permissions.split(",")
+        )
         self.outage = Outage(session, connection, now)
         self.small = small_tasks.SmallTasks(session, connection.id, connection.canvas_root_id, now)
         self.line = Line(session, connection.id, self.changes, now)
         self.units = Units(self.context, self.line, term)
         self.over = self.lost = self.did_something = False
-        self.renewed_at = time.monotonic()
+        self.renewed_at = self.key_seen_at = time.monotonic()
+        self.refresh_at = connection.refresh_at
+        self.last_resort: CanvasClient | None = None
+        """The client whose token replaced one that Canvas refused before its time."""
         self.ready: deque[Task] = deque()
         self.to_release: list[tuple[str, str]] = []
         """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
@@ -96,6 +100,7 @@ class Run:
         stopping_since = None
         while True:
             self._keep_lease()
+            self._keep_key()
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
             self._turn(self.flight.gather())
@@ -123,6 +128,36 @@ class Run:
         self.context.restored_at = self._connection().restored_at
         self.session.commit()
         self.renewed_at = time.monotonic()
+
+    def _keep_key(self) -> None:
+        """Go on with the key that is stored, which may be a new one, and renew a developer key's token in time."""
+        due = self.refresh_at is not None and self.refresh_at <= self.now()
+        if self.over or (not due and time.monotonic() - self.key_seen_at < retry.KEY_SECONDS):
+            return
+        connection = self._connection()
+        if keeper.is_due(connection, self.now()):
+            keeper.renew(self.session, connection, self.canvases, self.now)
+        self._take_key(connection)
+
+    def _take_key(self, connection: Connection) -> None:
+        self.refresh_at, self.key_seen_at = connection.refresh_at, time.monotonic()
+        if (canvas := self.canvases.client(connection)) is not None:
+            self.canvas = self.flight.canvas = canvas
+        self.session.commit()
+
+    def _has_another_key(self, task: Task) -> bool:
+        """Whether the call met 401 with a token that is no longer the stored one, or that could be replaced now."""
+        connection = self._connection()
+        self._take_key(connection)
+        may_renew = connection.key_kind == "developer_key" and not self.outage.on_hold
+        if task.asked is self.canvas and may_renew and self.canvas is not self.last_resort:
+            keeper.refused(self.session, connection, self.canvases, self.now)
+            self._take_key(connection)
+            self.last_resort = self.canvas
+        return task.asked is not self.canvas
+
+    def _canvas_time(self) -> datetime | None:
+        return self.canvas.time() if self.canvas else None
 
     def _stand_back(self) -> None:
         log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
@@ -227,6 +262,9 @@ class Run:
         if isinstance(task.error, Throttled):
             if self.flight.slow_down(task.error.pause_seconds):
                 self._connection().throttled_at = self.now()
+            self.ready.appendleft(task)
+            return []
+        if isinstance(task.error, TokenRefused) and not self.over and self._has_another_key(task):
             self.ready.appendleft(task)
             return []
         if isinstance(task, Probe):

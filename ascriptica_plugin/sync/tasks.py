@@ -135,10 +135,12 @@ class Task:
     call: Call | None = None
     answer: Any = None
     error: BaseException | None = None
+    asked: CanvasClient | None = None
+    """The client that made the latest call."""
 
     def make_call(self, canvas: CanvasClient) -> None:
         """Make the call, in any thread, and keep its answer or error."""
-        self.answer = self.error = None
+        self.answer, self.error, self.asked = None, None, canvas
         try:
             self.answer = self.call(canvas) if self.call else None
         except BaseException as error:

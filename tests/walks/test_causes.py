@@ -16,11 +16,13 @@ from flask import g
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.canvas.scopes import SCOPES
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.office import courses
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 
+from ..developer_keys import connect_with_key
 from ..pages import COURSE_SETTINGS
 from .scene import Scene, was_there
 
@@ -52,6 +54,16 @@ def no_changes(scene: Scene) -> None:
 def key_is_gone(scene: Scene) -> None:
     scene.register()
     scene.office.canvases.keys = MultiFernet([Fernet(Fernet.generate_key())])
+
+
+def key_is_revoked(scene: Scene) -> None:
+    connection = connect_with_key(scene.office)
+    scene.canvas.change_key({"client_id": connection.client_id}, revoke=True)
+
+
+def approved_for_too_little(scene: Scene) -> None:
+    """As with a key that was approved before a release of ours that makes another call."""
+    connect_with_key(scene.office, approved=tuple(scope for scope in SCOPES if "POST|/api/v1/courses" not in scope))
 
 
 def section_is_gone(scene: Scene) -> None:
@@ -226,6 +238,22 @@ CAUSES_OF_LIFE = [
         others=False,
     ),
     Life(
+        "key_refused",
+        after(key_is_revoked),
+        "In Canvas, under Developer Keys, see that the key is still there and ON.",
+        OFFICE,
+        lambda scene: connect_with_key(scene.office),
+        others=False,
+    ),
+    Life(
+        "scope_missing",
+        lambda scene: (approved_for_too_little(scene), scene.register()),
+        "The developer key lacks a scope",
+        OFFICE,
+        lambda scene: connect_with_key(scene.office),
+        others=False,
+    ),
+    Life(
         "token_unreadable",
         key_is_gone,
         "Paste the token into Course Settings again",
@@ -372,6 +400,8 @@ CAUSES_OF_LIFE = [
 EDIT = "/tools/courses/ART/edit#canvas_course"
 PLACES = {
     "token_dead": f"{COURSE_SETTINGS}#canvas_token",
+    "key_refused": f"{COURSE_SETTINGS}#canvas_url",
+    "scope_missing": f"{COURSE_SETTINGS}#canvas_url",
     "token_unreadable": f"{COURSE_SETTINGS}#canvas_token",
     "address_refused": f"{COURSE_SETTINGS}#canvas_url",
     "root_id_wrong": f"{COURSE_SETTINGS}#canvas_root_id",

@@ -23,7 +23,7 @@ def test_saving_connects_and_tells_whose_token_it_is(app, admin, canvas):
     [connection] = connections_of(app)
     assert (connection.canvas_url, connection.canvas_root_id) == (canvas.api, canvas.ids["account.root"])
     assert settings_of(app).display_canvas
-    assert len(canvas.calls()) <= 3
+    assert len(canvas.calls()) <= 4
 
 
 def test_the_token_is_encrypted_at_rest_and_on_no_page(app, admin, canvas, tmp_path):
