@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from . import cli, config, keys, signals, web
@@ -78,7 +79,7 @@ class Ascriptica:
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
     sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; left out,
     nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
-    `login_view` is known. The host sets up Flask-SQLAlchemy first.
+    `login_view` is known. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left out.
 
     `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
     of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. All from `pages`
@@ -95,6 +96,7 @@ class Ascriptica:
         correct_person: Callable[[str, str, str], str | None] | None = None,
         send_mail: Callable[[EmailMessage], None] | None = None,
         sign_in: str | None = None,
+        db: SQLAlchemy | None = None,
         layout: str = OWN_LAYOUT,
         pages: Sequence[str] | None = None,
         url_prefix: str | None = None,
@@ -109,6 +111,7 @@ class Ascriptica:
         self.correct_person = correct_person
         self.send_mail = send_mail
         self.sign_in = sign_in
+        self.db = db
         self.layout = layout
         self._given = {
             "ASCRIPTICA_PAGES": pages,
@@ -131,6 +134,8 @@ class Ascriptica:
             raise RuntimeError("Ascriptica is set up on this application already.")
         if "sqlalchemy" not in app.extensions:
             raise RuntimeError("Set up Flask-SQLAlchemy on the application before Ascriptica.")
+        if self.db is not None and self.db is not app.extensions["sqlalchemy"]:
+            raise RuntimeError("db is not the SQLAlchemy object that was set up on the application: give that one.")
         values = config.read(app.config, config.PLUGIN, self._given)
         try:
             token_keys = keys.make_keys(config.secret_keys(values), values["ASCRIPTICA_TOKEN_KEYS"])

@@ -37,6 +37,15 @@ def test_a_host_of_its_own_keeps_its_cookies_and_its_headers(database_url):
         assert host.config["SESSION_COOKIE_NAME"] == "session"
 
 
+def test_the_host_s_database_object_can_be_named(tmp_path):
+    host, nobody = Flask("host"), {"load_participant": lambda: None, "may_administer": lambda: False}
+    host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/host.sqlite3")
+    db = SQLAlchemy(host)
+    with pytest.raises(RuntimeError, match="db is not the SQLAlchemy object"):
+        Ascriptica(host, db=SQLAlchemy(), **nobody)
+    Ascriptica(host, db=db, **nobody)
+
+
 def test_a_host_with_users_of_its_own(database_url):
     """A host that has people already gives two functions, and leaves accounts out."""
     host = Flask("host")
