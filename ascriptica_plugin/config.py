@@ -140,10 +140,10 @@ def _metrics_token(typed: str | None) -> str | None:
     return typed or None
 
 
-def _number(name: str, highest: int) -> Callable[[Any], int]:
+def _number(name: str, highest: int, lowest: int = 0) -> Callable[[Any], int]:
     def read_number(typed: str | int) -> int:
-        if not re.fullmatch("[0-9]{1,6}", str(typed)) or int(typed) > highest:
-            raise ValueError(f"{name} must be a whole number from 0 to {highest}.")
+        if not re.fullmatch("[0-9]{1,6}", str(typed)) or not lowest <= int(typed) <= highest:
+            raise ValueError(f"{name} must be a whole number from {lowest} to {highest}.")
         return int(typed)
 
     return read_number
@@ -246,6 +246,7 @@ PLUGIN = (
     Setting("ASCRIPTICA_LOG_DAYS", 180, _days),
     Setting("ASCRIPTICA_BRAKE_PEOPLE", 25, _number("ASCRIPTICA_BRAKE_PEOPLE", 999_999)),
     Setting("ASCRIPTICA_BRAKE_PERCENT", 20, _number("ASCRIPTICA_BRAKE_PERCENT", 100)),
+    Setting("ASCRIPTICA_MASS_SEATS", 500, _number("ASCRIPTICA_MASS_SEATS", 999_999, 1)),
     Setting("ASCRIPTICA_METRICS_TOKEN", None, _metrics_token),
     Setting("ASCRIPTICA_URL_PREFIX", None, _text),
     Setting("ASCRIPTICA_PAGES", ALL_PAGES, _pages),

@@ -147,7 +147,7 @@ class Ascriptica:
             self.may_administer,
             self.forget_person,
             self.correct_person,
-            Canvases(token_keys, *reach),
+            Canvases(token_keys, *reach, mass_seats=values["ASCRIPTICA_MASS_SEATS"]),
             _bell(app, values),
             values["ASCRIPTICA_TIMEZONE"],
             values["ASCRIPTICA_LOG_DAYS"],

@@ -41,9 +41,6 @@ CANARY = timedelta(minutes=15)
 
 # -- many people at once -----------------------------------------------------------------------------------------------
 
-MASS_LEAST = 500
-"""So many due seats at least go by one SIS import, where Course Settings allow it."""
-
 MASS_FRESH = timedelta(minutes=10)
 """Who is in a Canvas course was read so lately at most before an import."""
 

@@ -67,7 +67,7 @@ def in_use(app: Flask) -> Iterator[Flask]:
 def app(kept_app: Flask) -> Iterator[Flask]:
     """The app on an empty database, configured as at first, remembering nothing of another test."""
     plugin, config = kept_app.extensions["ascriptica"], dict(kept_app.config)
-    canvases = Canvases(plugin.canvases.keys, plugin.canvases.allow_private)
+    canvases = Canvases(plugin.canvases.keys, plugin.canvases.allow_private, mass_seats=plugin.canvases.mass_seats)
     kept_app.extensions["ascriptica"] = replace(plugin, canvases=canvases, stopping=threading.Event())
     with kept_app.app_context():
         yield kept_app
@@ -112,7 +112,7 @@ class Office:
 
     def new_worker(self) -> None:
         """What delivers from now on is a process that has just begun."""
-        self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private)
+        self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private, mass_seats=self.canvases.mass_seats)
 
     def course(
         self, code: str = "ART", canvas_course: str | None = None, section: int | None = None, *, read=True, **columns

@@ -44,6 +44,12 @@ def test_a_log_kept_for_no_number_of_days_is_refused(days):
         make_app("sqlite://", ASCRIPTICA_LOG_DAYS=days)
 
 
+@pytest.mark.parametrize("seats", ["0", "many", "1000000"])
+def test_an_import_for_no_number_of_people_is_refused(seats):
+    with pytest.raises(RuntimeError, match="ASCRIPTICA_MASS_SEATS must be a whole number from 1 to 999999"):
+        make_app("sqlite://", ASCRIPTICA_MASS_SEATS=seats)
+
+
 @pytest.mark.parametrize("name", ["Mars/Base", "America", "/etc/passwd", "x" * 300])
 def test_a_time_zone_that_is_none_is_refused(name):
     with pytest.raises(RuntimeError, match="ASCRIPTICA_TIMEZONE must name a time zone"):

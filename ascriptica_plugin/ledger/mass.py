@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
@@ -39,8 +39,8 @@ def open_import(session: Session, connection_id: int) -> MassImport | None:
     return session.scalar(select(MassImport).where(*here).execution_options(populate_existing=True))
 
 
-def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
-    """Whether an import is to be begun, or to be gone on with now."""
+def anything_to_do(session: Session, connection_id: int, now: datetime, least: int) -> bool:
+    """Whether an import is to be begun, as at least so many seats can go by it, or to be gone on with now."""
     under_way = open_import(session, connection_id)
     if under_way is not None:
         return under_way.next_at <= now or under_way.next_at > now + 2 * retry.LATE
@@ -50,28 +50,43 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
     lately = (MassImport.connection_id == connection_id, MassImport.problem.is_not(None))
     if session.scalar(select(MassImport.id).where(*lately, MassImport.over_at > now - retry.MASS_AGAIN).limit(1)):
         return False
-    many = select(Seat.id).where(due.due(connection_id, now), Seat.cause.is_(None)).limit(retry.MASS_LEAST).subquery()
-    if (session.scalar(select(func.count()).select_from(many)) or 0) < retry.MASS_LEAST:
+    many = select(Seat.id).where(due.due(connection_id, now), Seat.cause.is_(None)).limit(least).subquery()
+    if (session.scalar(select(func.count()).select_from(many)) or 0) < least:
         return False
-    return len(candidates(session, connection_id, now, retry.MASS_LEAST)) >= retry.MASS_LEAST
+    return len(candidates(session, connection_id, now, least)) >= least
 
 
 def candidates(session: Session, connection_id: int, now: datetime, limit: int | None = None) -> list[Candidate]:
     """Due seats of people who are to be let in, about whom nothing is out, and whom Canvas knows by a SIS ID."""
-    return _candidates(session, connection_id, and_(due.due(connection_id, now), Seat.cause.is_(None)), limit)
+    is_due = select(Seat.id).where(due.due(connection_id, now), Seat.cause.is_(None)).order_by(Seat.id)
+    return _candidates(session, connection_id, session.scalars(is_due).all(), limit)
 
 
 def still_so(session: Session, connection_id: int, import_id: int) -> list[Candidate]:
     """The seats in an import that are as they were when they were put in, and whose people are not in by now."""
-    as_put = exists().where(
-        MassSeat.import_id == import_id, MassSeat.seat_id == Seat.id, MassSeat.version == Seat.version
-    )
-    return _candidates(session, connection_id, and_(due.unsettled(connection_id), Seat.cause.is_(None), as_put))
+    version_of = {one.seat_id: one.version for one in put_in(session, import_id)}
+    found = _candidates(session, connection_id, list(version_of))
+    return [one for one in found if one.version == version_of[one.seat_id]]
 
 
 def _candidates(
-    session: Session, connection_id: int, which: ColumnElement[bool], limit: int | None = None
+    session: Session, connection_id: int, seat_ids: Sequence[int], limit: int | None = None
 ) -> list[Candidate]:
+    """Which of these seats can go by import.
+
+    Some at a time: right after a crowd has come, PostgreSQL takes its tables for empty and would go through all seats
+    once for each.
+    """
+    found: list[Candidate] = []
+    for at in range(0, len(seat_ids), AT_ONCE):
+        some = _which(connection_id).where(Seat.id.in_(seat_ids[at : at + AT_ONCE]))
+        found += map(Candidate._make, session.execute(some))
+        if limit is not None and len(found) >= limit:
+            break
+    return found
+
+
+def _which(connection_id: int) -> Select:
     known = and_(Match.canvas_user_id.is_not(None), ~Match.doubted, Match.question.is_(None), ~Match.shared)
     rests = and_(
         Match.from_email == Participant.email, Match.from_sis_user_id.is_not_distinct_from(Participant.sis_user_id)
@@ -92,7 +107,7 @@ def _candidates(
         CanvasRow.state.in_(rows.LIVE),
     )
     wanted = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
-    found = (
+    return (
         select(
             Seat.id,
             Seat.participant_id,
@@ -104,11 +119,10 @@ def _candidates(
         )
         .join(Participant, Participant.id == Seat.participant_id)
         .outerjoin(Match, and_(Match.connection_id == connection_id, Match.participant_id == Seat.participant_id))
-        .where(which, wanted, ~out, ~is_in, Participant.erase_at.is_(None), or_(matched, unmatched))
+        .where(due.unsettled(connection_id), Seat.cause.is_(None), wanted, ~out, ~is_in)
+        .where(Participant.erase_at.is_(None), or_(matched, unmatched))
         .order_by(Seat.id)
-        .limit(limit)
     )
-    return [Candidate._make(row) for row in session.execute(found)]
 
 
 def begin(session: Session, connection_id: int, chosen: Sequence[Candidate], now: datetime) -> int:
@@ -166,8 +180,10 @@ def put_in(session: Session, import_id: int) -> list[MassSeat]:
 
 def let_go(session: Session, its: MassImport, seat_ids: Collection[int]) -> None:
     """It is known what came of these people: nothing about them is out any more."""
-    people = select(MassSeat.participant_id).where(MassSeat.seat_id.in_(seat_ids), MassSeat.import_id == its.id)
-    change(session, delete(Request).where(*_requests(its), Request.participant_id.in_(people)))
+    some = select(MassSeat.participant_id).where(MassSeat.seat_id.in_(seat_ids), MassSeat.import_id == its.id)
+    people = session.scalars(some).all()
+    of_import = (Request.connection_id == its.connection_id, Request.kind == "import")
+    change(session, delete(Request).where(*of_import, Request.participant_id.in_(people)))
     _leave_out(session, its.id, seat_ids)
 
 

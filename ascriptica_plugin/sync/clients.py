@@ -14,12 +14,16 @@ from .changes import Changes
 
 
 class Canvases:
-    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls."""
+    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls.
 
-    def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None):
+    `mass_seats`: so many due seats at least go by one SIS import, where Course Settings allow it.
+    """
+
+    def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None, *, mass_seats: int):
         self.keys = keys
         self.allow_private = allow_private
         self.ca_file = ca_file
+        self.mass_seats = mass_seats
         self.tally = Tally()
         self.changes: dict[int, Changes] = defaultdict(Changes)
         """What became of the latest changes, by connection."""

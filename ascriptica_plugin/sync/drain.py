@@ -37,7 +37,7 @@ def drain(
         if connection is None or not settings.display_canvas:
             break
         keeper.keep(session, connection, canvases, now)
-        if not _anything_to_do(session, connection, now(), resting):
+        if not _anything_to_do(session, connection, now(), resting, canvases.mass_seats):
             break
         term = lease.take_lease(session, connection.id, now())
         session.commit()
@@ -68,7 +68,9 @@ def drain(
     return True
 
 
-def _anything_to_do(session: Session, connection: Connection, now: datetime, without_courses: list[int]) -> bool:
+def _anything_to_do(
+    session: Session, connection: Connection, now: datetime, without_courses: list[int], mass_seats: int
+) -> bool:
     session.refresh(connection)
     if connection.hold_cause == "key_refused" and connection.refresh_token is None:
         # Only a new approval helps.
@@ -78,5 +80,5 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime, wit
         until = connection.hold_until_at
         return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
     return due.anything_due(session, connection.id, now, without_courses) or small_tasks.anything_to_do(
-        session, connection.id, now
+        session, connection.id, now, mass_seats
     )

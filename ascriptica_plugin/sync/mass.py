@@ -32,7 +32,7 @@ TOLERANCE = timedelta(seconds=2)
 """Canvas's times have whole seconds."""
 
 
-def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]) -> Walk:
+def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     """Begin an import, or go on with the one that is open."""
     its = mass.open_import(session, connection_id)
     if its is not None and its.sent_at is None:
@@ -45,7 +45,7 @@ def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[
     elif its is not None:
         yield from _wait(session, its, root_id, now)
     else:
-        yield from _send(session, connection_id, root_id, now)
+        yield from _send(session, connection_id, root_id, now, least)
 
 
 def put_off(session: Session, connection_id: int, now: datetime) -> None:
@@ -58,10 +58,10 @@ def put_off(session: Session, connection_id: int, now: datetime) -> None:
 # -- sending ----------------------------------------------------------------------------------------------------------
 
 
-def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]) -> Walk:
+def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     begin_writing(session)
     chosen = mass.candidates(session, connection_id, now())
-    if len(chosen) < retry.MASS_LEAST:
+    if len(chosen) < least:
         return
     number = mass.begin(session, connection_id, chosen, now())
     try:
@@ -76,7 +76,7 @@ def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], 
     if its is None or its.id != number:
         return
     going = [one for one in mass.still_so(session, connection_id, number) if _place(one) in places]
-    if len(going) < retry.MASS_LEAST / 2 or not settings.mass_by_sis or settings.by_invitation:
+    if len(going) < least / 2 or not settings.mass_by_sis or settings.by_invitation:
         mass.end(session, its, now())
         return
     file = enrollments_csv(((*places[_place(one)], one.sis_user_id) for one in going), notify=settings.canvas_mail)

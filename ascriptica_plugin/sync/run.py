@@ -65,7 +65,7 @@ class Run:
             connection.cuts_includes or "read_email_addresses" in connection.missing_permissions.split(",")
         )
         self.outage = Outage(session, connection, now)
-        self.small = small_tasks.SmallTasks(session, connection.id, connection.canvas_root_id, now)
+        self.small = small_tasks.SmallTasks(session, connection.id, connection.canvas_root_id, now, canvases.mass_seats)
         self.line = Line(session, connection.id, self.changes, now)
         self.units = Units(self.context, self.line, term)
         self.over = self.lost = self.did_something = False

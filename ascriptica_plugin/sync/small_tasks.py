@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 Key = tuple[str, int]
 
 
-def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
+def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
     """Whether there is something of that kind; takes no lock."""
     return bool(
         lookups.to_look_up(session, connection_id, now)
-        or ledger_mass.anything_to_do(session, connection_id, now)
+        or ledger_mass.anything_to_do(session, connection_id, now, mass_seats)
         or requests.to_look_up(session, connection_id, now, 1)
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
@@ -40,7 +40,10 @@ def anything_to_do(session: Session, connection_id: int, now: datetime) -> bool:
 class SmallTasks:
     """The small tasks of one drain: at most a quarter of the flight is theirs."""
 
-    def __init__(self, session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]):
+    def __init__(
+        self, session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], mass_seats: int
+    ):
+        self.mass_seats = mass_seats
         self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
         self._nothing_until = 0.0
 
@@ -50,7 +53,7 @@ class SmallTasks:
         if room <= 0 or self._nothing_until > now:
             return []
         found: list[SmallTask] = []
-        for key, make in _in_order(self.session, self.connection_id, self.root_id, self.now):
+        for key, make in _in_order(self.session, self.connection_id, self.root_id, self.now, self.mass_seats):
             if len(found) >= room:
                 break
             if key not in in_hand:
@@ -96,13 +99,13 @@ class SmallTasks:
 
 
 def _in_order(
-    session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]
+    session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], mass_seats: int
 ) -> Iterator[tuple[Key, Callable[[], SmallTask]]]:
     """What is due, and how to make its task; each kind is looked for only when the ones before are through."""
     here = (session, connection_id)
-    if ledger_mass.anything_to_do(*here, now()):
+    if ledger_mass.anything_to_do(*here, now(), mass_seats):
         # First of all, as its people would go the ordinary road meanwhile.
-        walk = partial(mass.mass_walk, *here, root_id, now)
+        walk = partial(mass.mass_walk, *here, root_id, now, mass_seats)
         yield ("mass", connection_id), partial(_task, ("mass", connection_id), walk, partial(mass.put_off, *here))
     for number in previews.to_read(*here):
         # A person looks at a page that waits for it.

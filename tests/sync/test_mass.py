@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import func, select
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.canvas import CanvasRow, Request
@@ -16,9 +15,9 @@ POST_ONE = "/enrollments"
 
 
 @pytest.fixture
-def school(office, canvas, monkeypatch):
+def school(office, canvas):
     """Twelve people with SIS IDs are users in Canvas; an import is for five or more."""
-    monkeypatch.setattr(retry, "MASS_LEAST", 5)
+    office.canvases.mass_seats = 5
     canvas.seed(
         users={who: {"name": who.title(), "login": f"{who}@example.org", "sis_user_id": who.upper()} for who in PEOPLE},
         courses={

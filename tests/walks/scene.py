@@ -77,7 +77,9 @@ class Scene:
 
     def look_private(self, *, allowed: bool) -> None:
         """What the practice Canvas's address is to a worker of another machine, or to one whose DNS changed."""
-        self.office.canvases = Canvases(self.office.canvases.keys, allow_private=allowed)
+        self.office.canvases = Canvases(
+            self.office.canvases.keys, allow_private=allowed, mass_seats=self.office.canvases.mass_seats
+        )
 
     def no_faults(self) -> None:
         self.canvas.session.delete(f"{self.canvas.url}/practice/faults", timeout=10)

@@ -191,6 +191,7 @@ def _page(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
         ),
         associated=associated,
+        mass_seats=plugin().canvases.mass_seats,
         mass=session().scalar(
             select(MassImport)
             .where(MassImport.connection_id == current.connection_id)
