@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Executable, and_, exists, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Executable, Table, and_, bindparam, exists, or_, select, update
+from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.shapes import User
@@ -79,31 +79,40 @@ def participants_of(session: Session, connection_id: int, canvas_user_ids: Colle
 
 def holders(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> list[Holder]:
     """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
-    own = aliased(Match)
-    is_it_too = exists().where(
-        own.connection_id == connection_id,
-        own.participant_id == participant_id,
-        own.canvas_user_id == canvas_user_id,
-        own.shared,
+    who = {"connection_id": connection_id, "canvas_user_id": canvas_user_id, "participant_id": participant_id}
+    return [Holder._make(row) for row in session.execute(_HOLDERS, who)]
+
+
+_match, _person = cast(Table, Match.__table__), cast(Table, Participant.__table__)
+_own = _match.alias()
+
+_HOLDERS = (
+    select(
+        _match.c.participant_id,
+        _person.c.name,
+        _person.c.email,
+        _person.c.sis_user_id,
+        _match.c.how,
+        _match.c.from_sis_user_id,
+        _match.c.from_email,
+        _match.c.doubted,
+        _match.c.canvas_login,
+        _match.c.canvas_sis_user_id,
     )
-    found = session.execute(
-        select(
-            Match.participant_id,
-            Participant.name,
-            Participant.email,
-            Participant.sis_user_id,
-            Match.how,
-            Match.from_sis_user_id,
-            Match.from_email,
-            Match.doubted,
-            Match.canvas_login,
-            Match.canvas_sis_user_id,
-        )
-        .join(Participant, Participant.id == Match.participant_id)
-        .where(Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id)
-        .where(Match.participant_id != participant_id, ~is_it_too)
+    .join(_person, _person.c.id == _match.c.participant_id)
+    .where(_match.c.connection_id == bindparam("connection_id"))
+    .where(_match.c.canvas_user_id == bindparam("canvas_user_id"))
+    .where(
+        _match.c.participant_id != bindparam("participant_id"),
+        ~exists().where(
+            _own.c.connection_id == bindparam("connection_id"),
+            _own.c.participant_id == bindparam("participant_id"),
+            _own.c.canvas_user_id == bindparam("canvas_user_id"),
+            _own.c.shared,
+        ),
     )
-    return [Holder._make(row) for row in found]
+)
+"""Built once: it is run at every first contact, and building it takes longer than running it."""
 
 
 def forget(session: Session, connection_id: int, participant_id: int) -> None:

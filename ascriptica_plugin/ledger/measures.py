@@ -7,10 +7,10 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from ..tables.columns import begin_writing, upsert_into
+from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.measures import Measure
 
 Named = tuple[str, ...]
@@ -89,6 +89,12 @@ def load(session: Session) -> dict[Named, float]:
     """All measures."""
     found = session.execute(select(Measure.name, Measure.labels, Measure.value))
     return {(name, *(labels.split("\n") if labels else ())): value for name, labels, value in found}
+
+
+def hear_no_more(session: Session) -> None:
+    """A worker ends. Others that are at work store it again within seconds. Does not commit."""
+    begin_writing(session)
+    change(session, delete(Measure).where(Measure.name == WORKER_SEEN))
 
 
 def worker_looked_at(session: Session) -> datetime | None:

@@ -5,9 +5,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from .. import clock, mail, process_log, retry
 from ..ledger import measures
@@ -51,6 +52,10 @@ def work(app: Flask) -> None:
     until = time.monotonic() + retry.END_SECONDS
     for thread in threads:
         thread.join(max(0, until - time.monotonic()))
+    with suppress(SQLAlchemyError), app.app_context():
+        session = app.extensions["sqlalchemy"].session
+        measures.hear_no_more(session)
+        session.commit()
 
 
 def _wait_for(ends: set[signal.Signals], tally: measures.Tally) -> None:

@@ -138,6 +138,7 @@ def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
         session.execute(update(AccountSession).values(confirmed_at=None))
         session.commit()
     walk.browser.find_element(By.LINK_TEXT, "Bea").click()
+    walk.browser.find_element(By.CSS_SELECTOR, "#correct summary").click()
     walk.fill(name="Beatrix", email="beatrix@example.org")
     walk.press("Save")
     walk.sees("Confirm that it is you")

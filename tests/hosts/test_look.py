@@ -70,7 +70,7 @@ def test_our_pages_stand_in_the_host_s_layout(site, layout):
 def test_each_part_has_its_place(site):
     mount(site, layout="whole.html")
     page = boss(site).get("/registration/").text
-    assert "<title>Courses - Campus</title>" in page
+    assert "<title>Catalogue - Campus</title>" in page
     assert page.index("own.css") < page.index(STYLES) < page.index("<nav>") < page.index("ascriptica part")
     nested = make_site(site.config["SQLALCHEMY_DATABASE_URI"])
     nested.jinja_loader = site.jinja_loader
@@ -97,7 +97,7 @@ def test_brand_footer_and_colours(site, monkeypatch):
     monkeypatch.setenv("ASCRIPTICA_FOOTER", "Riverside College, Room 3")
     mount(site, brand="Riverside", footer="From the developer", colors={"accent": "#b00020", "ground": "white"})
     page = boss(site).get("/registration/")
-    assert "<title>Courses · Riverside</title>" in page.text
+    assert "<title>Catalogue · Riverside</title>" in page.text
     assert "Riverside College, Room 3" in page.text
     assert "From the developer" not in page.text
     assert page.text.index(STYLES) < page.text.index("/registration/ascriptica-colors.css")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ascriptica_plugin.canvas.errors import CanvasDown, NotFound, PermissionMissing, Refused, TokenRefused, Unreachable
-from ascriptica_plugin.canvas.shapes import Account, Course, Enrollment, Section, User
+from ascriptica_plugin.canvas.shapes import Account, Course, Enrollment, Section, TokenEnd, User
 
 from .model_canvas import ModelCanvas, Row, Somebody
 
@@ -49,6 +49,13 @@ class ModelClient:
     def new_worker(self) -> None:
         """A process that has just begun does not know Canvas's time."""
         self._was_asked = False
+
+    def within(self, seconds: float) -> "ModelClient":
+        return self
+
+    def token_end(self) -> TokenEnd:
+        """This Canvas is too old to say when a token ends."""
+        return TokenEnd(False, None)
 
     def time(self) -> datetime | None:
         return self.canvas.time if self._was_asked else None
