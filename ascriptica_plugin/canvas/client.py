@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from copy import copy
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -421,4 +422,6 @@ def _path_id(value: int | str) -> str:
 def call_of(method: str, path: str) -> str:
     """A call without what it is about, such as `GET users/:id/enrollments`. Its words are those of Canvas's routes."""
     parts = path.partition("?")[0].split("/")
-    return f"{method} {'/'.join(part if re.fullmatch('[a-z_]+', part) else ':id' for part in parts)}"
+    # A token's first five characters, by which Canvas finds it, may look like a word.
+    words = [re.fullmatch("[a-z_]+", part) and before != "tokens" for before, part in pairwise(["", *parts])]
+    return f"{method} {'/'.join(part if is_word else ':id' for part, is_word in zip(parts, words, strict=True))}"

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from ascriptica_plugin import __version__
-from ascriptica_plugin.canvas.client import EVERY_STATE, MAX_PAGES, CanvasClient
+from ascriptica_plugin.canvas.client import EVERY_STATE, MAX_PAGES, CanvasClient, call_of
 from ascriptica_plugin.canvas.errors import (
     NotFound,
     Redirected,
@@ -355,3 +355,16 @@ def test_pages_without_end(raw: Raw, connect: Connect) -> None:
     client = connect(server.url)
     assert "does not end" in str(within(5, lambda: client.search_users(1, "ann")))
     assert len(server.requests) == MAX_PAGES
+
+
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        ("users/self", "users/self"),
+        ("users/7/enrollments?page=2", "users/:id/enrollments"),
+        ("users/sis_user_id:abc", "users/:id"),
+        ("users/self/tokens/abcde", "users/self/tokens/:id"),
+    ],
+)
+def test_a_call_is_named_without_what_it_is_about(path, call):
+    assert call_of("GET", path) == f"GET {call}"

@@ -7,6 +7,7 @@ import pytest
 from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
+from ascriptica_plugin.canvas.shapes import TokenEnd
 from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up, look_up_user
 from ascriptica_plugin.tables.office import Association
 
@@ -20,7 +21,8 @@ def checked(canvas, **other) -> Outcome:
 
 def test_a_connection_that_is_right_says_whose_it_is(canvas):
     outcome = checked(canvas)
-    assert outcome == Outcome(findings=Findings("Practice Admin", "Practice University", ()))
+    found = Findings("Practice Admin", "Practice University", (), token_end=TokenEnd(known=True))
+    assert outcome == Outcome(findings=found)
     assert (outcome.is_wrong, outcome.is_unanswered) == (False, False)
 
 

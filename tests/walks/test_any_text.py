@@ -306,6 +306,7 @@ STATE_OF_ITS_OWN = {
     "ascriptica_accounts.confirm_email": {},
     "ascriptica_accounts.confirm_session": {"own-password": "correct horse battery"},
     "ascriptica.doubt_canvas_user": {},
+    "ascriptica.confirm_canvas_user": {},
     "ascriptica.try_again_for_course": {},
     "ascriptica.choose_canvas_user_of": {"canvas_user_id": "7", "new_login": "kim"},
     "ascriptica.answer_about_a_hand": {"answer": "leave"},
