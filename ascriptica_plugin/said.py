@@ -37,6 +37,7 @@ SENTENCES = {
     "another Canvas course.",
     "no_section": "{course} has no section {section} in Canvas.",
     "token_missing": "Paste the token that you made in Canvas.",
+    "secret_missing": "Paste the client secret of this developer key: choose Show Key in Canvas.",
     "token_of_another": "This is another Canvas: paste a token made there. The saved one is never sent anywhere else.",
     "token_unreadable": "The saved token can't be read any more. Paste it again.",
     "token_not_accepted": "Canvas does not accept this token. Copy it again, or make a new one in Canvas.",
@@ -45,6 +46,20 @@ SENTENCES = {
     "approval_over": "Canvas does not accept this approval any more. Approve it again.",
     "approver_no_administrator": "The person who approved the key is not an administrator of the root account. Sign in "
     "to Canvas as one, and approve it again.",
+    "approval_unknown": "This approval was not begun here, or it was used already. Choose Approve in Canvas again.",
+    "approval_unanswered": "Canvas did not answer: {answer} Choose Approve in Canvas again.",
+    "approval_refused": "Canvas says: {words}. See that the key is as described below, and approve it again.",
+    "approval_access_denied": "It was refused in Canvas. Choose Approve in Canvas again, and there Authorize.",
+    "approval_unauthorized_client": "It is off in Canvas. Under Developer Keys, switch it ON, and approve it again.",
+    "approval_invalid_scope": "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope of the list "
+    "below and choose Save. Then approve it again.",
+    "approval_invalid_client": "Canvas does not know this client ID. Copy it from the column Details under Developer "
+    "Keys, and choose Save.",
+    "approval_invalid_client_secret": "Canvas does not accept the client secret. Choose Show Key in Canvas, copy all "
+    "of it, paste it and choose Save.",
+    "approval_invalid_grant": "The approval took too long, or was used already. Choose Approve in Canvas again.",
+    "approval_client_not_allowed_for_user": "Canvas does not let this person approve keys. Sign in to Canvas as an "
+    "administrator, and approve it again.",
     "scopes_missing": "The developer key lacks these scopes: {scopes}. In Canvas, open the key, tick them and choose "
     "Save. Then approve it again.",
     "no_service": "This does not look like a Canvas web service URL. {answer}",

@@ -85,6 +85,7 @@ TOKEN_OF_ANOTHER = Outcome("canvas_token", Said("token_of_another"))
 TOKEN_UNREADABLE = Outcome("canvas_token", Said("token_unreadable"))
 
 
+SECRET_MISSING = Outcome("canvas_client_secret", Said("secret_missing"))
 APPROVAL_IS_OVER = Outcome("canvas_client_id", Said("approval_over"))
 APPROVER_IS_NO_ADMIN = Outcome("canvas_client_id", Said("approver_no_administrator"))
 

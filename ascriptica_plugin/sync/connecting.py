@@ -1,7 +1,7 @@
 """Connects to a Canvas: what was typed is kept as a draft until Canvas confirms it, and then adopted."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -63,20 +63,26 @@ def kept_secret(settings: Settings, canvases: Canvases, url: str, client_id: str
     return None
 
 
-def approved_token(settings: Settings, canvases: Canvases, url: str, root_id: int, key: DeveloperKey) -> str | None:
-    """The access token that this developer key has already, drafted or in use; None: somebody has to approve it."""
+def approved_token(
+    settings: Settings, canvases: Canvases, url: str, root_id: int, key: DeveloperKey
+) -> tuple[str | None, DeveloperKey]:
+    """The access token that this developer key has already, drafted or in use, and the key with what renews it.
+
+    No token: somebody has to approve it.
+    """
     kept, now = _kept_key(settings, canvases), clock.utc_now()
     if settings.draft_token is not None and kept is not None and settings.draft_url == url:
         still = kept.refresh_at is None or kept.refresh_at > now
         if still and (kept.client_id, kept.client_secret) == (key.client_id, key.client_secret):
-            return settings.draft_token.open(canvases.keys)
+            return settings.draft_token.open(canvases.keys), kept
     used = settings.connection
     if used is None or used.refresh_token is None or used.client_secret is None or used.key_kind != "developer_key":
-        return None
+        return None, key
     same = (used.canvas_url, used.client_id) == (url, key.client_id)
     if same and not is_another(settings, url, root_id) and used.client_secret.open(canvases.keys) == key.client_secret:
-        return used.token.open(canvases.keys)
-    return None
+        kept = replace(key, refresh_token=used.refresh_token.open(canvases.keys), refresh_at=used.refresh_at)
+        return used.token.open(canvases.keys), kept
+    return None, key
 
 
 def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from flask import current_app
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, Form, PasswordField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from ...canvas import addresses
+from .developer_key import KeyFields
 from .fields import ON_WITHDRAWAL, read, strip
 
 
@@ -41,7 +41,7 @@ class CanvasRootIDField(StringField):
         self.data = read(addresses.canvas_account, str(self.data or ""), there)
 
 
-class CourseSettingsForm(FlaskForm):
+class CourseSettingsForm(KeyFields):
     display_canvas = BooleanField("Display Canvas")
     canvas_url = CanvasURLField("Canvas web service URL")
     canvas_token = PasswordField("Canvas web service token", filters=[strip])

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from ... import clock
+from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
 from ...ledger import due
 from ...ledger.causes import CAUSES, remedy
@@ -28,6 +29,8 @@ def course_settings() -> ResponseReturnValue:
         display_canvas=now.display_canvas,
         canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
         canvas_root_id=now.draft_root_id or (in_use.canvas_root_id if in_use else ""),
+        canvas_key=_kind(now) if request.method == "GET" else "token",
+        canvas_client_id=now.draft_client_id or (in_use.client_id if in_use else "") or "",
         missing_users="create" if now.create_users else "wait",
         enroll="invited" if now.by_invitation else "active",
         canvas_mail="mail" if now.canvas_mail else "silent",
@@ -47,14 +50,14 @@ def course_settings() -> ResponseReturnValue:
         if form.canvas_token.data:
             again = "Paste the token again: it is only kept together with a valid address and root ID."
             form.canvas_token.errors = [*form.canvas_token.errors, again]
-        elif now.draft_token is None and in_use is None:
+        elif not form.has_developer_key and now.draft_token is None and in_use is None:
             form.canvas_token.errors = [*form.canvas_token.errors, checking.TOKEN_MISSING.sentence]
         return _page(form, now, status=422)
     return _connect(form)
 
 
 def _switch_off() -> ResponseReturnValue:
-    _settings_to_change().display_canvas = False
+    settings_to_change().display_canvas = False
     activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
     session().commit()
     flash(
@@ -64,7 +67,7 @@ def _switch_off() -> ResponseReturnValue:
 
 
 def _discard() -> ResponseReturnValue:
-    connecting.forget_draft(_settings_to_change())
+    connecting.forget_draft(settings_to_change())
     activity.note(session(), clock.utc_now(), person().email, "discarded settings")
     session().commit()
     return redirect(url_for(".course_settings"))
@@ -74,40 +77,58 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     """Check what was typed and use it, or show what is wrong. What was typed is kept either way."""
     canvases, now = plugin().canvases, clock.utc_now()
     url, root_id = form.canvas_url.data, form.canvas_root_id.data
-    token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
-    if not token:
-        return _refused(form, connecting.why_a_token_is_needed(settings(), url))
+    key = None
+    if form.has_developer_key:
+        client_id = form.canvas_client_id.data
+        secret = form.canvas_client_secret.data or connecting.kept_secret(settings(), canvases, url, client_id)
+        if not secret:
+            return _refused(form, checking.SECRET_MISSING)
+        key = connecting.DeveloperKey(client_id, secret)
+        token, key = connecting.approved_token(settings(), canvases, url, root_id, key)
+        if not token:
+            return _to_approve(form, url, root_id, key)
+    else:
+        token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
+        if not token:
+            return _refused(form, connecting.why_a_token_is_needed(settings(), url))
     reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
     same = settings().connection_id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
         with asking.counted(session(), same):
-            outcome = checking.check_connection(url, token, root_id, **reach)
+            outcome = checking.check_connection(url, token, root_id, scoped=key is not None, **reach)
     except asking.Busy as error:
         outcome = checking.Outcome(sentence=error.said)
 
-    current = _settings_to_change()
+    current = settings_to_change()
     _keep_policy(form, current)
     if outcome.is_wrong:
-        if outcome.field != "canvas_token":
-            connecting.keep_draft(current, canvases, url, root_id, token)
+        if outcome.field == "canvas_client_id":
+            connecting.keep_draft(current, canvases, url, root_id, None, key)
+        elif outcome.field != "canvas_token":
+            connecting.keep_draft(current, canvases, url, root_id, token, key)
         session().commit()
         return _refused(form, outcome)
     if (found := outcome.findings) is None:
         if not connecting.in_use(current, canvases, url, root_id, token):
-            connecting.keep_draft(current, canvases, url, root_id, token)
+            connecting.keep_draft(current, canvases, url, root_id, token, key)
             current.draft_problem, current.draft_check_at = outcome.sentence, now
-        _switch_on(current)
+        switch_on(current)
         session().commit()
         if current.draft_check_at is None:
             flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
         return redirect(url_for(".course_settings"))
-    connecting.keep_draft(current, canvases, url, root_id, token)
+    connecting.keep_draft(current, canvases, url, root_id, token, key)
     if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
         session().commit()
         return _page(form, settings(), confirm=found)
     is_new = not connecting.in_use(current, canvases, url, root_id, token)
-    connecting.adopt(session(), current, canvases, found, now)
-    _switch_on(current)
+    if key is not None and not is_new and current.connection is not None:
+        # Its token may be replaced at any moment, and the answer is stored there.
+        connecting.forget_draft(current)
+        connecting.note_findings(session(), current.connection, found, now)
+    else:
+        connecting.adopt(session(), current, canvases, found, now)
+    switch_on(current)
     if is_new:
         activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
     session().commit()
@@ -117,7 +138,23 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     return redirect(url_for(".course_settings"))
 
 
-def _switch_on(current: Settings) -> None:
+def _to_approve(form: CourseSettingsForm, url: str, root_id: int, key: connecting.DeveloperKey) -> ResponseReturnValue:
+    """Keep a developer key that somebody has to approve in Canvas. The connection in use goes on until then."""
+    current = settings_to_change()
+    _keep_policy(form, current)
+    connecting.keep_draft(current, plugin().canvases, url, root_id, None, key)
+    session().commit()
+    return redirect(url_for(".course_settings", _anchor="approve"))
+
+
+def _kind(current: Settings) -> str:
+    """The kind of key that is being tried or is in use."""
+    if current.draft_url is not None or current.connection is None:
+        return current.draft_key_kind
+    return current.connection.key_kind
+
+
+def switch_on(current: Settings) -> None:
     if not current.display_canvas:
         activity.note(session(), clock.utc_now(), person().email, "switched Canvas on")
     current.display_canvas = True
@@ -151,10 +188,16 @@ def _policy(current: Settings) -> dict[str, str]:
     }
 
 
-def _settings_to_change() -> Settings:
+def settings_to_change() -> Settings:
     """The current settings row, in a transaction that will write."""
     begin_writing(session())
     return session().get_one(Settings, 1, populate_existing=True)
+
+
+def _is_to_approve(current: Settings) -> bool:
+    if current.draft_url is not None:
+        return current.draft_key_kind == "developer_key" and current.draft_token is None
+    return current.connection is not None and current.connection.hold_cause == "key_refused"
 
 
 def _refused(form: CourseSettingsForm, outcome: checking.Outcome) -> ResponseReturnValue:
@@ -190,6 +233,13 @@ def _page(
         token_kept=bool(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
         ),
+        secret_kept=bool(
+            form.canvas_url.data
+            and form.canvas_client_id.data
+            and connecting.kept_secret(current, plugin().canvases, form.canvas_url.data, form.canvas_client_id.data)
+        ),
+        to_approve=_is_to_approve(current),
+        scopes=SCOPES,
         associated=associated,
         mass_seats=plugin().canvases.mass_seats,
         mass=session().scalar(

@@ -1,0 +1,128 @@
+"""Approving a developer key: the administrator's browser goes to Canvas, and Canvas sends it back with a code."""
+
+import hashlib
+import hmac
+import secrets
+
+import flask
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...canvas.oauth import KeyRefused, approval_address
+from ...office import activity
+from ...said import SENTENCES, Said
+from ...sync import asking, checking, connecting, keeper
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+from .settings import settings_to_change, switch_on
+
+STATE = "ascriptica_key_state"
+
+
+@blueprint.get("/tools/settings/course-settings/approve")
+@for_administrators
+def approve_key() -> ResponseReturnValue:
+    """Leads to Canvas, with a state that only this session knows.
+
+    It is reached by a link: a form's redirect to Canvas would be stopped by our Content-Security-Policy.
+    """
+    current = settings_to_change()
+    found = connecting.key_to_approve(current, plugin().canvases)
+    if found is None:
+        session().rollback()
+        flash("There is no developer key to approve. Enter its client ID and secret, and choose Save.", "warning")
+        return redirect(url_for(".course_settings"))
+    url, _, key = found
+    flask.session[STATE] = state = secrets.token_urlsafe(32)
+    current.draft_state = _digest(state)
+    session().commit()
+    return redirect(approval_address(url, key.client_id, _back(), state))
+
+
+@blueprint.get("/tools/settings/course-settings/approved")
+@for_administrators
+def approved_key() -> ResponseReturnValue:
+    """Canvas's answer: a code for the first token, or why not. An answer to nothing that we asked is refused."""
+    begun = flask.session.pop(STATE, None)
+    current = settings_to_change()
+    # Canvas leaves the state out where it finds fault with the scopes [oauth2_provider_controller.rb].
+    given = begun if "error" in request.args and "state" not in request.args else request.args.get("state")
+    expected = current.draft_state or ""
+    if not begun or not hmac.compare_digest((given or "").encode(), begun.encode()) or expected != _digest(begun):
+        session().rollback()
+        return _say(Said("approval_unknown"))
+    current.draft_state = None
+    found = connecting.key_to_approve(current, plugin().canvases)
+    session().commit()
+    if found is None:
+        return _say(Said("approval_unknown"))
+    if error := request.args.get("error"):
+        return _say(_why(error, request.args.get("error_description", "")))
+    return _use(request.args.get("code", ""), *found)
+
+
+def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> ResponseReturnValue:
+    """Exchange the code for a token, check it as a pasted one, and use it."""
+    canvases = plugin().canvases
+    same = in_use.id if (in_use := settings().connection) and in_use.canvas_url == url else None
+    try:
+        with asking.counted(session(), same):
+            now = clock.utc_now()
+            grant = canvases.oauth(url, key.client_id, key.client_secret).use_code(code, _back())
+            outcome = checking.check_connection(
+                url,
+                grant.access_token,
+                root_id,
+                allow_private=canvases.allow_private,
+                ca_file=canvases.ca_file,
+                scoped=True,
+            )
+    except asking.Busy as error:
+        return _say(error.said)
+    except KeyRefused as error:
+        return _say(_why(error.error, error.words))
+    except CanvasError as error:
+        return _say(Said("approval_unanswered", answer=error.said))
+
+    current = settings_to_change()
+    found = connecting.key_to_approve(current, canvases)
+    if found is None or (found[0], found[1], found[2].client_id) != (url, root_id, key.client_id):
+        session().rollback()
+        return _say(Said("approval_unknown"))
+    refresh_at = keeper.next_refresh(grant.expires_in, now)
+    approved = connecting.DeveloperKey(key.client_id, key.client_secret, grant.refresh_token, refresh_at)
+    token = None if outcome.field == "canvas_client_id" else grant.access_token
+    connecting.keep_draft(current, canvases, url, root_id, token, approved)
+    if outcome.findings is None:
+        current.draft_problem, current.draft_check_at = outcome.sentence, now if outcome.is_unanswered else None
+    elif not connecting.is_another(current, url, root_id):
+        account, owner = outcome.findings.account_name, outcome.findings.owner
+        connecting.adopt(session(), current, canvases, outcome.findings, now)
+        switch_on(current)
+        activity.note(session(), now, person().email, "connected", f"{account}, {url}, as {owner}")
+        flash(f"Connected to {account} as {owner}.", "success")
+    session().commit()
+    return redirect(url_for(".course_settings"))
+
+
+def _why(error: str, words: str) -> Said:
+    """OAuth's word for an error, and Canvas's own, as a sentence with the remedy."""
+    if error == "invalid_client" and "client" in words:
+        error = "invalid_client_secret" if "invalid" in words else error
+    code = f"approval_{error}"
+    return Said(code) if code in SENTENCES else Said("approval_refused", words=(words or error)[:300])
+
+
+def _say(sentence: Said) -> ResponseReturnValue:
+    flash(f"The developer key is not in use. {sentence}", "warning")
+    return redirect(url_for(".course_settings"))
+
+
+def _back() -> str:
+    """Our redirect address, as the key in Canvas has to have it."""
+    return url_for(".approved_key", _external=True)
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
