@@ -132,7 +132,9 @@ def test_a_call_that_met_a_token_of_before_takes_the_stored_one(keyed, canvas):
     for number in range(3):
         keyed.register(keyed.course(f"C{number}", "art"), f"p{number}")
     canvas.options(latency_seconds=0.1)
-    others = type(keyed.canvases)(keyed.canvases.keys, keyed.canvases.allow_private)
+    others = type(keyed.canvases)(
+        keyed.canvases.keys, keyed.canvases.allow_private, mass_seats=keyed.canvases.mass_seats
+    )
 
     def refresh_elsewhere() -> None:
         with keyed.app.app_context():

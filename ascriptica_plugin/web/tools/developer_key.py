@@ -15,7 +15,7 @@ from ...office import activity
 from ...said import SENTENCES, Said
 from ...sync import asking, checking, connecting, keeper
 from ..base import blueprint, for_administrators, person, plugin, session, settings
-from .settings import settings_to_change, switch_on
+from .settings import settings_to_change
 
 STATE = "ascriptica_key_state"
 
@@ -99,7 +99,6 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
     elif not connecting.is_another(current, url, root_id):
         account, owner = outcome.findings.account_name, outcome.findings.owner
         connecting.adopt(session(), current, canvases, outcome.findings, now)
-        switch_on(current)
         activity.note(session(), now, person().email, "connected", f"{account}, {url}, as {owner}")
         flash(f"Connected to {account} as {owner}.", "success")
     session().commit()

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from ... import clock
 from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
-from ...ledger import due
+from ...ledger import due, token_end
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
 from ...sync import asking, checking, connecting
@@ -112,7 +112,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         if not connecting.in_use(current, canvases, url, root_id, token):
             connecting.keep_draft(current, canvases, url, root_id, token, key)
             current.draft_problem, current.draft_check_at = outcome.sentence, now
-        switch_on(current)
+        _switch_on(current)
         session().commit()
         if current.draft_check_at is None:
             flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
@@ -128,7 +128,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         connecting.note_findings(session(), current.connection, found, now)
     else:
         connecting.adopt(session(), current, canvases, found, now)
-    switch_on(current)
+    _switch_on(current)
     if is_new:
         activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
     session().commit()
@@ -143,6 +143,7 @@ def _to_approve(form: CourseSettingsForm, url: str, root_id: int, key: connectin
     current = settings_to_change()
     _keep_policy(form, current)
     connecting.keep_draft(current, plugin().canvases, url, root_id, None, key)
+    _switch_on(current)
     session().commit()
     return redirect(url_for(".course_settings", _anchor="approve"))
 
@@ -154,7 +155,7 @@ def _kind(current: Settings) -> str:
     return current.connection.key_kind
 
 
-def switch_on(current: Settings) -> None:
+def _switch_on(current: Settings) -> None:
     if not current.display_canvas:
         activity.note(session(), clock.utc_now(), person().email, "switched Canvas on")
     current.display_canvas = True
@@ -238,6 +239,8 @@ def _page(
             and form.canvas_client_id.data
             and connecting.kept_secret(current, plugin().canvases, form.canvas_url.data, form.canvas_client_id.data)
         ),
+        days_left=token_end.days_left(in_use, clock.utc_now()) if in_use else None,
+        warned=in_use is not None and token_end.warned_of(in_use, clock.utc_now()) is not None,
         to_approve=_is_to_approve(current),
         scopes=SCOPES,
         associated=associated,

@@ -1,5 +1,6 @@
 """Course Settings with a developer key: typed, approved in Canvas, in use, and exchanged for a token again."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -44,6 +45,7 @@ def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
     assert "Approve the developer key in Canvas" in words(page)
     assert key["client_secret"] not in page.text
     assert BACK in page.text
+    assert re.search('<input[^>]* checked[^>]* id="display_canvas"', page.text), "the page would be folded"
     assert all(scope in page.text for scope in SCOPES)
     assert connections_of(app) == []
     assert "Connected to" in words(approve(admin, canvas, key))

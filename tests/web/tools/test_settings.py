@@ -1,9 +1,11 @@
 """Tools → Settings → Course Settings, as an administrator meets it."""
 
 import html
+from datetime import timedelta
 
 import pytest
 
+from ascriptica_plugin import clock
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ...office_at_work import in_use, make_app, policy, sign_in
@@ -24,6 +26,28 @@ def test_saving_connects_and_tells_whose_token_it_is(app, admin, canvas):
     assert (connection.canvas_url, connection.canvas_root_id) == (canvas.api, canvas.ids["account.root"])
     assert settings_of(app).display_canvas
     assert len(canvas.calls()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("days", "warning"), [(13.5, "ends in 13 days"), (1.5, "ends in 1 day "), (0.5, "ends within a day")]
+)
+def test_the_token_s_end_is_shown_and_warned_of(app, admin, canvas, days, warning):
+    save(admin, typed(canvas))
+    [connection] = connections_of(app)
+    connection.token_expires_at, connection.token_end_known = clock.utc_now() + timedelta(days=days), True
+    app.extensions["sqlalchemy"].session.commit()
+    assert warning in words(admin.get(COURSE_SETTINGS))
+
+
+def test_a_token_without_an_end_and_one_whose_end_is_unknown(app, admin, canvas):
+    save(admin, typed(canvas))
+    for known, words_of_it in ((True, "Token ends Never"), (False, "Token ends Not known")):
+        [connection] = connections_of(app)
+        connection.token_expires_at, connection.token_end_known = None, known
+        app.extensions["sqlalchemy"].session.commit()
+        page = words(admin.get(COURSE_SETTINGS))
+        assert words_of_it in page
+        assert "The token ends" not in page
 
 
 def test_the_token_is_encrypted_at_rest_and_on_no_page(app, admin, canvas, tmp_path):
