@@ -113,6 +113,12 @@ def test_a_wrong_secret_is_named_and_the_right_one_is_asked_for(admin, canvas, k
     assert "does not accept the client secret" in words(approve(admin, canvas, key))
 
 
+def test_a_key_whose_includes_are_cut_is_named(admin, canvas):
+    key = canvas.developer_key(BACK, scopes=SCOPES, include_parameters=False)
+    save(admin, with_key(canvas, key))
+    assert "Allow Include Parameters and choose Save. Then choose Save here" in words(approve(admin, canvas, key))
+
+
 def test_nothing_to_approve_leads_back(admin):
     page = admin.get(f"{COURSE_SETTINGS}/approve", follow_redirects=True)
     assert "There is no developer key to approve" in words(page)
