@@ -58,6 +58,7 @@ class AnyHistory(HandSteps):
         super().__init__()
         self.unforeseen.clear()
         self.changes: dict[int, Changes] = defaultdict(Changes)
+        self.mass_seats = 500
 
     def client(self, connection: Connection) -> ModelClient:
         """As `Canvases` does."""
