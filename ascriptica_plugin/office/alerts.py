@@ -24,7 +24,7 @@ KINDS = {
 """The mails to administrators, as Course Settings name them."""
 
 TOKEN = ("token_dead", "key_refused", "token_unreadable")
-NOBODY_ACTS = ("canvas_down", "throttled", "canvas_restored", "no_answer", "our_fault")
+NOBODY_ACTS = ("canvas_down", "takes_no_changes", "throttled", "canvas_restored", "no_answer", "our_fault")
 """Causes that go away by themselves, or that are ours."""
 
 AWAY = timedelta(hours=1)

@@ -8,11 +8,9 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..ledger.work import Work
+from ..office.alerts import NOBODY_ACTS
 from ..tables.canvas import Claim, Seat
 from ..tables.office import Course, Participant, Registration
-
-NOBODY_ACTS = frozenset({"canvas_down", "throttled", "canvas_restored", "no_answer", "our_fault"})
-"""Causes that end without an administrator."""
 
 
 class Change(NamedTuple):

@@ -9,6 +9,7 @@ from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine, text
 
+from ascriptica_plugin.office import alerts
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
@@ -253,3 +254,10 @@ def test_the_host_s_database_is_set_up_as_before(site):
         upgrade_tables(site)
         site.test_client().get("/registration/")
         assert set_up(engine) == before
+
+
+def test_the_texts_of_all_mails_come_with_the_package(tmp_path):
+    site = make_site(f"sqlite:///{tmp_path}/site.sqlite3")
+    mount(site)
+    for kind in (*alerts.KINDS, "in", "moved_up", "removed"):
+        assert site.jinja_env.get_template(f"ascriptica/mails/{kind}.txt"), kind

@@ -23,6 +23,16 @@ class Killed(BaseException):
     """The worker dies in the middle of a call; nothing that it only remembers survives."""
 
 
+class Elsewhere:
+    """A Canvas without seats: nothing is ever sent to it, but when its token ends may be asked."""
+
+    def within(self, seconds: float) -> "Elsewhere":
+        return self
+
+    def token_end(self) -> TokenEnd:
+        return TokenEnd(False)
+
+
 class ModelClient:
     """`faults` has what happens to the next calls, one for each, in the order in which they are made:
 
@@ -55,7 +65,7 @@ class ModelClient:
 
     def token_end(self) -> TokenEnd:
         """This Canvas is too old to say when a token ends."""
-        return TokenEnd(False, None)
+        return TokenEnd(False)
 
     def time(self) -> datetime | None:
         return self.canvas.time if self._was_asked else None

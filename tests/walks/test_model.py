@@ -23,7 +23,7 @@ from ascriptica_plugin.tables.canvas import Connection, Seat
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Registration
 
-from .model_client import Endless, Killed, ModelClient
+from .model_client import Elsewhere, Endless, Killed, ModelClient
 from .model_hands import HandSteps
 from .model_office import CODE, GAP, WHO
 from .model_verdict import Verdict
@@ -62,7 +62,8 @@ class AnyHistory(HandSteps):
 
     def client(self, connection: Connection) -> ModelClient:
         """As `Canvases` does."""
-        assert connection.id == self.home, "Nothing is ever sent to a Canvas without seats."
+        if connection.id != self.home:
+            return Elsewhere()
         return self.client_there
 
     @rule(gap=GAP, faults=FAULTS)
