@@ -241,8 +241,9 @@ class Visitor:
     def _is_kept(self, form: Form, values: dict[str, str | bytes], again: list[Form], what: object) -> None:
         for name in form.typed & values.keys():
             typed = values[name]
-            # A password and a token are never sent back.
-            if "password" in name or "token" in name or isinstance(typed, bytes) or not typed.isprintable():
+            # A password, a token and a secret are never sent back.
+            is_secret = any(word in name for word in ("password", "token", "secret"))
+            if is_secret or isinstance(typed, bytes) or not typed.isprintable():
                 continue
             shown = [one.names[name] for one in again]
             # What could be read as Canvas's address is shown tidied.
