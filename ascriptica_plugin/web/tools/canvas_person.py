@@ -114,7 +114,8 @@ def canvas_person() -> ResponseReturnValue:
 @for_administrators
 def look_at_person() -> ResponseReturnValue:
     """Look at the person in Canvas now, and store what Canvas says."""
-    who = session().get(Participant, request.form.get("participant", 0, type=int)) or abort(404)
+    number = request.form.get("participant", 0, type=int)
+    who = (session().get(Participant, number) if 0 < number <= HIGHEST_ID else None) or abort(404)
     number, name, connection = who.id, who.name, settings().connection
     if connection is None or not settings().display_canvas:
         flash("Canvas is switched off, so it is not asked.", "warning")
