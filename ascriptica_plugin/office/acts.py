@@ -78,4 +78,4 @@ def sentence(entry: LogEntry, parts: Mapping[str, Text | None], made_of: type[Te
         return optional[1] if all(parts.get(name) for name in names) else ""
 
     shown = {name: part or made_of("somebody") for name, part in parts.items()}
-    return made_of(re.sub(r"\[([^]]*)\]", without, template)).format(**shown)  # type: ignore[return-value]
+    return made_of(made_of(re.sub(r"\[([^]]*)\]", without, template)).format(**shown))

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
@@ -42,8 +43,8 @@ def init_app(app: Flask) -> None:
     """
     values = config.read(app.config, config.SITE)
     if count := values["ASCRIPTICA_PROXIES"]:
-        # Flask documents this assignment as the way to put a middleware before the application.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+        # Flask's own way to put a middleware before the application; to a type checker a method is none to assign to.
+        cast(Any, app).wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
     else:
         app.before_request(_warning_of_proxies())
     app.config["ASCRIPTICA_ADDRESS"] = address = values["ASCRIPTICA_ADDRESS"]

@@ -111,7 +111,9 @@ class Children:
         # The death signal is bound to the thread that forked. There is only this one, so forking is safe too.
         self.forking = True
         try:
-            child.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell  # nosec B603
+            # Both rules fire on every process that is started without a shell, as the safe way is: they ask to look at
+            # the command. This one is a list that this package puts together, and its program is Python or Valkey.
+            child.process = subprocess.Popen(  # noqa: S603  # nosec B603
                 child.command,
                 cwd=self.folder,
                 env=_environment_of_children(),

@@ -83,13 +83,13 @@ class Instance:
     def _socket_path(self) -> Path:
         path = self.folder / "valkey.sock"
         name = f"ascriptica-{os.getuid()}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
-        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a stranger's is refused below  # nosec B108
+        for elsewhere in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), os.path.expanduser("~")):
             if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
                 break
             path = Path(elsewhere, name, path.name) if elsewhere else path
         with suppress(FileExistsError):
             path.parent.mkdir(mode=0o700)
-        # Others can write to the system's folders: ours must be a folder, not a link, and belong to nobody else.
+        # Others can write to some of these: ours must be a folder, not a link, and belong to nobody else.
         found = path.parent.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
             raise CantStart(

@@ -353,9 +353,11 @@ def test_a_database_in_use_gets_no_examples(another: Host) -> None:
     assert another.end(signal.SIGINT) == 0
 
 
-def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory() as short, Host(tmp_path / ("long-" * 24)) as host:
-        host.start(XDG_RUNTIME_DIR=short)
+@pytest.mark.parametrize("short_one", ["XDG_RUNTIME_DIR", "TMPDIR", "HOME"])
+def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path, short_one: str) -> None:
+    long = tmp_path / ("long-" * 24)
+    with tempfile.TemporaryDirectory() as short, Host(long) as host:
+        host.start(**dict.fromkeys(("XDG_RUNTIME_DIR", "TMPDIR", "HOME"), str(long)) | {short_one: short})
         path = Path(re.search(r"REDIS_URL=unix://(\S+)", (host.instance / "environment").read_text())[1])
         assert path.is_relative_to(short)
         assert path.is_socket()
