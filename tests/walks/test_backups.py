@@ -1,10 +1,10 @@
 """Last night's database comes back: `recheck --everything` makes Canvas and us agree, and asks where a person must."""
 
 import importlib.util
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,16 +23,13 @@ def backup(office: Office, tmp_path: Path) -> Callable[[], Callable[[], None]]:
     url = make_url(office.app.config["SQLALCHEMY_DATABASE_URI"])
     engine = office.app.extensions["sqlalchemy"].engine
 
+    def copy(of: str, to: str) -> None:
+        with closing(sqlite3.connect(of)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target)
+
     def of_sqlite() -> Callable[[], None]:
-        with sqlite3.connect(url.database) as database, sqlite3.connect(tmp_path / "backup") as copy:
-            database.backup(copy)
-
-        def bring_back() -> None:
-            for end in ("-wal", "-shm"):
-                Path(f"{url.database}{end}").unlink(missing_ok=True)
-            shutil.copy(tmp_path / "backup", url.database)
-
-        return bring_back
+        copy(url.database, f"{tmp_path}/backup")
+        return lambda: copy(f"{tmp_path}/backup", url.database)
 
     def of_postgresql() -> Callable[[], None]:
         plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
