@@ -1,4 +1,4 @@
-"""The walls: imports flow one way."""
+"""The walls: imports flow one way, and tests mirror what they test."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 import ascriptica_plugin
 
-PACKAGE = Path(ascriptica_plugin.__file__).parent
+PACKAGE, TESTS = Path(ascriptica_plugin.__file__).parent, Path(__file__).parent
 FLOORS = [
     {"said"},
     {"canvas", "clock", "config", "practice", "process_log", "retry", "signals", "tables"},
@@ -118,3 +118,20 @@ print(*sorted({"flask_login", "pyotp", "segno", "zxcvbn", "gunicorn"} & set(sys.
 def test_the_practice_canvas_stands_alone():
     for path in (PACKAGE / "practice").glob("*.py"):
         assert {one.split(".")[0] for one in imports_of(path)[0]} <= {"practice"}, path
+
+
+ACROSS = {"benchmarks", "browser", "faults", "hosts", "walks"}
+"""Folders of tests that go through several packages."""
+
+OF_THE_REPOSITORY = {"test_docs", "test_style", "test_walls", "tables/test_migrations"}
+
+
+def test_tests_mirror_what_they_test():
+    """`office/test_people.py` or `office/test_people_found.py` for `office/people.py`; `cli/test_cli.py` for `cli`."""
+    for path in TESTS.rglob("test_*.py"):
+        mirrored = path.relative_to(TESTS).with_suffix("")
+        if mirrored.parts[0] not in ACROSS and mirrored.as_posix() not in OF_THE_REPOSITORY:
+            package = PACKAGE / mirrored.parent
+            modules = {package.name, *(module.stem for module in package.glob("*.py"))}
+            name = mirrored.name.removeprefix("test_")
+            assert any(name == module or name.startswith(f"{module}_") for module in modules), path

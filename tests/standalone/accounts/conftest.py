@@ -10,7 +10,7 @@ from flask import Flask
 from ascriptica_plugin import clock
 
 from ...office_at_work import in_use, make_app, sign_in
-from .visitors import Visitor, visitor
+from .visitors import Owner, Visitor, signed_in, visitor
 
 
 @pytest.fixture
@@ -50,3 +50,11 @@ def wait(monkeypatch) -> Callable[..., None]:
         now[0] += timedelta(**by)
 
     return wait
+
+
+@pytest.fixture
+def copied(app, wait) -> Owner:
+    """Alex's browser, an administrator's; who has it does not know the password, and signing in was a while ago."""
+    alex = signed_in(app, "alex@example.org", admin=True)
+    wait(minutes=11)
+    return alex

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from html import unescape
 
 import pyotp
 from flask import Flask, g
@@ -15,7 +16,7 @@ from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account
 
 from ...office_at_work import PASSWORD
-from ...pages import words
+from ...pages import all_of, words
 
 ANOTHER = "four words that differ"
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -114,3 +115,43 @@ def page_of(app: Flask, email: str = "ann@example.org") -> str:
     participant = people.participant_for(session, accounts.person_of(account))
     session.commit()
     return f"/tools/participants/{participant.id}"
+
+
+def signed_in(app: Flask, email: str, *, admin: bool = False) -> Owner:
+    has_account(app, email, admin=admin)
+    browser = Owner(app, app.response_class, use_cookies=True)
+    browser.sign_in(email)
+    return browser
+
+
+def emails(app: Flask) -> list[str]:
+    return sorted(one.email for one in all_of(app, Account))
+
+
+def administrators(app: Flask) -> list[str]:
+    return sorted(one.email for one in all_of(app, Account) if one.is_admin)
+
+
+def asks_for_password(answer) -> bool:
+    return answer.status_code in (403, 422) and "Confirm that it is you" in words(answer)
+
+
+def go_on(browser: Visitor, page, password: str = PASSWORD, **more):
+    """Send the form of the page that asks for the password, with all that is in it."""
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text)
+    form = {unescape(name): unescape(value) for name, value in hidden if name != "csrf_token"}
+    assert 'action="/my/confirmation"' in page.text
+    form |= {"own-password": password} | more
+    answer = browser.post("/my/confirmation", data=form)
+    if answer.status_code == 307:
+        # As browsers do; werkzeug's client would send an empty form.
+        answer = browser.post(answer.location, data=form)
+    return browser.get(answer.location) if answer.status_code == 302 else answer
+
+
+def corrected(browser: Visitor, page: str, **fields):
+    return browser.post(page, data={"name": "Bea", "email": "bea@example.org", "sis_user_id": ""} | fields)
+
+
+def session_of(app: Flask):
+    return app.extensions["sqlalchemy"].session

@@ -14,8 +14,8 @@ from ascriptica_plugin.mail import Mailer
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Mail
 
-from .office_at_work import in_use, make_app
-from .processes import until
+from ..office_at_work import in_use, make_app
+from ..processes import until
 
 IN_PRODUCTION = {
     "SECRET_KEY": "0123456789abcdef" * 4,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from ascriptica_plugin import clock
 from ascriptica_plugin.worker import jobs, rounds
 
-from .office_at_work import in_use, make_app
+from ..office_at_work import in_use, make_app
 
 
 def test_a_command_without_its_tables_says_what_to_run(tmp_path):

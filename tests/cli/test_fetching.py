@@ -7,7 +7,7 @@ from ascriptica_plugin.office import results
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.results import Result
 
-from .office_at_work import Office
+from ..office_at_work import Office
 
 
 @pytest.fixture

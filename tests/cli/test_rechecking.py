@@ -8,7 +8,7 @@ from ascriptica_plugin import clock, retry
 from ascriptica_plugin.ledger import lease, reads
 from ascriptica_plugin.tables.canvas import Connection
 
-from .office_at_work import Office
+from ..office_at_work import Office
 
 
 @pytest.fixture
