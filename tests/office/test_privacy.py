@@ -5,43 +5,21 @@ import re
 import unicodedata
 from dataclasses import replace
 
-import alembic.command
-import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from ascriptica_plugin import clock
-from ascriptica_plugin.ledger import lease
-from ascriptica_plugin.office import activity, log_traces, people, privacy, registrations, traces
-from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office import activity, people, privacy, registrations, traces
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
-from ascriptica_plugin.sync import drain, erasing
 from ascriptica_plugin.tables.canvas import Match, Seat
-from ascriptica_plugin.tables.columns import Base, begin_writing
+from ascriptica_plugin.tables.columns import begin_writing
 from ascriptica_plugin.tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
-from ..office_at_work import PASSWORD, Office, during_the_first_call, entries, sign_in, someone
+from ..office_at_work import PASSWORD, Office, during_the_first_call, sign_in
 from ..pages import all_of, upload, words
-from ..tables.test_migrations import migrations
-
-
-def number_of(office: Office, email: str = "kim@example.org") -> int:
-    return office.session.scalars(select(Participant.id).where(Participant.email == email)).one()
-
-
-def erase(admin, number: int, name: str = "Kim", **form):
-    return admin.post(f"/tools/participants/{number}/erase", data={"end_access": "y", "name": name} | form)
-
-
-def everything_in_the_database(office: Office) -> str:
-    """Every value of every table, as text in small letters."""
-    office.session.commit()
-    rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
-    office.session.commit()
-    return traces.fold("\n".join(_as_text(value) for row in rows for value in row))
+from .erasing import erase, everything_in_the_database, note, number_of
 
 
 def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
@@ -146,57 +124,6 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     assert [one.name for one in all_of(app, Participant) if one.erased_at] == ["Erased participant"]
 
 
-def test_reports_of_imports_name_nobody(app, admin):
-    office = Office(app, None)
-    course = office.course("ART", capacity=0)
-    registrations.register(office.session, course, someone("kim"), office.now, wait=True)
-    office.session.commit()
-    file = "email,course,status\nkim@example.org,ART,registered\nkim@example.org,kim@example.org,registered\n"
-    upload(admin, "registrations", file + "nobody@example.org,ART,registered\n")
-    upload(admin, "participants", "email,name,sis_user_id\nkim@example.org,Kim\tLee,\nlou@,Lou,\n")
-    reports = [dict(one.refused) for one in all_of(app, Import)]
-    assert reports[0][2] == "This person is on the waitlist of ART here."
-    assert [sorted(report) for report in reports] == [[2, 3, 4], [2, 3]]
-    for trace in ("kim", "lou", "nobody"):
-        assert trace not in str(reports).lower()
-    erase(admin, number_of(office))
-    office.deliver()
-    assert "kim" not in everything_in_the_database(office)
-
-
-def test_whoever_a_report_names_is_taken_out_of_it(app, admin):
-    """Somebody else's row names them, since they have its email under another name, or its SIS ID."""
-    office = Office(app, None)
-    office.register(office.course("ART"), "kim", sis_user_id="S-1")
-    rows = "kim@example.org,Lou,\nnew@example.org,New,S-1\nbad,Bad,\n"
-    upload(admin, "participants", f"email,name,sis_user_id\n{rows}")
-    [report] = all_of(app, Import)
-    assert report.refused[0][1].startswith("Kim has the email kim@example.org here")
-    assert "Kim (kim@example.org) has the SIS ID S-1." in report.remarks[0][1]
-    erase(admin, number_of(office))
-    office.deliver()
-    assert "kim" not in everything_in_the_database(office)
-    [report] = all_of(app, Import)
-    assert [line for line, _ in report.refused] == [2, 4]
-    assert [line for line, _ in report.remarks] == [3]
-    assert report.refused[1][1].startswith("That is not an email address.")
-
-
-def test_who_sent_a_file_is_erased_too(app, admin):
-    office = Office(app, None)
-    other = app.test_client()
-    sign_in(other, app, "kim@example.org", admin=True)
-    upload(other, "courses", "code,title\nART,Art\n")
-    other.post("/courses/ART/register")
-    # Signed in last, as the tests' application context keeps who is.
-    chief = app.test_client()
-    sign_in(chief, app, "chief@example.org", admin=True)
-    erase(chief, number_of(office))
-    office.deliver()
-    assert [one.who for one in all_of(app, Import)] == ["an erased participant"]
-    assert "kim@" not in everything_in_the_database(office)
-
-
 def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
     office = Office(app, None)
     account = accounts.add_account(office.session, clock.utc_now(), "kim@example.org", "Kim", PASSWORD)
@@ -208,30 +135,6 @@ def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
     office.deliver()
     for email in ("kim@", "new@"):
         assert email not in everything_in_the_database(office)
-
-
-@pytest.mark.parametrize("dry_run", [True, False])
-def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
-    """What is left of it is kept until it is in, and somebody who is in it just as long."""
-    office = Office(app, None)
-    office.register(office.course("ART"), "kim")
-    number, session = number_of(office), office.session
-    data = b"email,name\nKIM@example.org,Kim\nlou@example.org,Lou\n"
-    how = {"dry_run": dry_run, "most_rows": 10}
-    run.start(session, "participants", "people.csv", data, clock.utc_now(), "boss@example.org", **how)
-    session.commit()
-    erase(admin, number)
-    office.deliver()
-    assert "as soon as running imports have finished" in words(admin.get(f"/tools/participants/{number}"))
-    rounds.take_files_in(app)
-    [report] = all_of(app, Import)
-    assert (report.made, report.finished_at is not None) == (1, True)
-    assert report.refused == [[2, "Somebody with this email is being erased. Send this row again when that is done."]]
-    office.deliver()
-    assert "kim@" not in everything_in_the_database(office)
-    # Sent later, it is somebody new.
-    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
-    assert number_of(office) != number
 
 
 def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canvas):
@@ -338,15 +241,6 @@ def test_nobody_erases_themselves_and_participants_nobody(app, admin):
     assert len(all_of(app, Participant)) == 2
 
 
-def _as_text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
-
-
-def note(office: Office, who: str, words: str = "", participant_id: int | None = None) -> None:
-    activity.note(office.session, office.now, who, "did", words, participant_id=participant_id)
-    office.session.commit()
-
-
 def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, canvas):
     """Whom the log, files, mails and others' questions knew by an earlier email, and in letters that not each database
     takes for the same."""
@@ -427,70 +321,6 @@ def test_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin)
     assert "kim" not in everything_in_the_database(office)
 
 
-def test_erasing_takes_nothing_out_that_is_others_doing(app, admin):
-    """Nor can an administrator wipe a colleague's doings by lending their email to somebody and erasing that one."""
-    office = Office(app, None)
-    session = office.session
-    rival = accounts.add_account(session, clock.utc_now(), "rival@example.org", "Rival", PASSWORD, admin=True)
-    session.add(Participant(email="lee@example.org", name="Lee"))
-    session.commit()
-    for who in (rival.email, "kim.lee@example.org", "lee@example.org.uk"):
-        note(office, who, f"connected as {who}")
-    number = number_of(office, "lee@example.org")
-    for email in ("rival@example.org", "lee@example.org"):
-        form = {"name": "Lee", "email": email, "sis_user_id": ""}
-        assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
-    erase(admin, number, "Lee")
-    office.deliver()
-    told = {(entry.who, entry.words) for entry in all_of(app, LogEntry) if entry.what == "did"}
-    assert told == {
-        (who, f"connected as {who}") for who in ("rival@example.org", "kim.lee@example.org", "lee@example.org.uk")
-    }
-
-
-def test_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, admin):
-    """SQLite gives it again, and checks no foreign key; a late request may remember one more."""
-    office = Office(app, None)
-    office.register(office.course("ART"), "kim")
-    number = number_of(office)
-    form = {"name": "Kim", "email": "new@example.org", "sis_user_id": ""}
-    admin.post(f"/tools/participants/{number}", data=form)
-    held = json.loads(admin.post(f"/tools/participants/{number}/export").data)
-    assert held["participant"]["former_emails"] == ["kim@example.org"]
-    erase(admin, number)
-    office.deliver()
-    begin_writing(office.session)
-    try:
-        office.session.execute(insert(FormerEmail).values(participant_id=number, email="late@example.org"))
-        office.session.commit()
-    except IntegrityError:
-        office.session.rollback()
-    rounds.forget(app)
-    assert all_of(app, FormerEmail) == []
-    assert "late@" not in everything_in_the_database(office)
-
-
-def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
-    """An installation that is upgraded learns them from there, as far as the log goes back."""
-    office = Office(app, None)
-    office.register(office.course("ART"), "kim")
-    number = number_of(office)
-    for name, email in (("Kim", "One@example.org"), ("Kim; email", "two@example.org"), ("Kim", "two@example.org")):
-        form = {"name": name, "email": email, "sis_user_id": ""}
-        assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
-    before = sorted(one.email for one in all_of(app, FormerEmail))
-    assert before == ["kim@example.org", "one@example.org"]
-    office.session.remove()
-    config = migrations()
-    with app.extensions["sqlalchemy"].engine.connect() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.downgrade(config, "0007")
-        connection.commit()
-        alembic.command.upgrade(config, "head")
-        connection.commit()
-    assert sorted(one.email for one in all_of(app, FormerEmail)) == before
-
-
 def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office, canvas):
     course = office.course("ART", "art")
     registration = office.register(course)
@@ -504,50 +334,3 @@ def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["questions"] == 0
-
-
-def test_a_long_log_is_searched_in_small_units_while_others_are_delivered(office, admin, canvas, monkeypatch):
-    """Whoever registers meanwhile is enrolled, though the log is long."""
-    monkeypatch.setattr(log_traces, "ENTRIES", 7)
-    art = office.course("ART", "art")
-    office.register(art, "kim")
-    office.deliver()
-    entries(office.session, 40)
-    for number in range(40):
-        activity.note(office.session, office.now, "boss@example.org", "did", f"with kim@example.org, {number}")
-    office.session.commit()
-    erase(admin, number_of(office))
-    drain.drain(office.session, office.canvases, lambda: False, lambda: office.now)
-    take_out, registered = log_traces.take_out, []
-
-    def others_act(session, of, after, upto):
-        if after == 21:
-            with Session(session.get_bind()) as another:
-                registrations.register(another, another.get(Course, art.id), someone("lou"), office.now)
-                another.commit()
-                drain.drain(another, office.canvases, lambda: False, lambda: office.now)
-            registered.extend(canvas.who_is_in("art"))
-        take_out(session, of, after, upto)
-
-    monkeypatch.setattr(log_traces, "take_out", others_act)
-    erasing.erase_people(office.session, lambda: office.now)
-    assert registered == ["lou@example.org"]
-    assert "kim@example.org" not in everything_in_the_database(office)
-    assert "entry-0039" in everything_in_the_database(office)
-
-
-def test_what_is_written_while_the_log_is_searched_is_found_too(office, admin, canvas, monkeypatch):
-    office.register(office.course("ART", "art"), "kim")
-    office.deliver()
-    erase(admin, number_of(office))
-    drain.drain(office.session, office.canvases, lambda: False, lambda: office.now)
-    take_lease = lease.take_lease
-
-    def written_meanwhile(session, *which):
-        activity.note(session, office.now, "boss@example.org", "did", "with kim@example.org")
-        session.commit()
-        return take_lease(session, *which)
-
-    monkeypatch.setattr(lease, "take_lease", written_meanwhile)
-    erasing.erase_people(office.session, lambda: office.now)
-    assert "kim@example.org" not in everything_in_the_database(office)

@@ -13,8 +13,8 @@ from sqlalchemy import make_url, select
 from ascriptica_plugin.office import answers
 from ascriptica_plugin.tables.office import Course
 
+from ..cli.test_rechecking import recheck
 from ..office_at_work import Office
-from ..test_recheck import recheck
 
 
 @pytest.fixture

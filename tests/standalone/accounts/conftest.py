@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from ascriptica_plugin import clock
+from ascriptica_plugin import clock, mail
 
 from ...office_at_work import in_use, make_app, sign_in
 from .visitors import Owner, Visitor, signed_in, visitor
@@ -58,3 +58,10 @@ def copied(app, wait) -> Owner:
     alex = signed_in(app, "alex@example.org", admin=True)
     wait(minutes=11)
     return alex
+
+
+@pytest.fixture
+def posting(app) -> Flask:
+    """An app on each kind of database that puts mails down to be sent, by whomever."""
+    app.extensions["ascriptica"].mailer = mail.Mailer("smtp://127.0.0.1:1", "", "", str)
+    return app

@@ -155,3 +155,13 @@ def corrected(browser: Visitor, page: str, **fields):
 
 def session_of(app: Flask):
     return app.extensions["sqlalchemy"].session
+
+
+def with_second_step(app: Flask) -> Owner:
+    """Ann, who has set up a second step, on a browser of hers that is signed in."""
+    ann = signed_in(app, "ann@example.org")
+    assert ann.set_up().location == "/my/sign-in"
+    return ann
+
+
+AWAY = {"environ_base": {"REMOTE_ADDR": "10.0.0.1"}}

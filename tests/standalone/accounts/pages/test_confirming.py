@@ -30,9 +30,6 @@ from ..visitors import (
 pytestmark = pytest.mark.usefixtures("wait")
 
 
-# -- with a session alone ---------------------------------------------------------------------------------------------
-
-
 def test_with_a_session_alone_nobody_becomes_another_administrator(app, copied):
     """As it was done: Bea's email is changed, and a new password asked for by mail."""
     has_account(app, "bea@example.org", admin=True)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from flask_login import current_user
 
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
@@ -131,3 +132,21 @@ def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
     assert [browser.is_signed_in() for browser in (here, phone, library, lou)] == [True, False, False, True]
     assert "Nowhere else." in words(here.get("/my/sessions"))
     assert "Nowhere else." in words(here.post("/my/sessions", data={"which": mine, "password": ANOTHER}))
+
+
+def test_a_form_sent_twice_signs_nobody_out(app, monkeypatch):
+    """The second one of a double click looks at the password while the first one renews the session."""
+    has_account(app)
+    ann, fits = visitor(app), passwords.fits
+    ann.sign_in()
+
+    def meanwhile(password: str, kept: str | None) -> bool:
+        session = app.extensions["sqlalchemy"].session
+        sessions.renew_session(session, current_user.token)
+        session.commit()
+        return fits(password, kept)
+
+    monkeypatch.setattr(passwords, "fits", meanwhile)
+    answer = ann.post("/my/second-step", data={"password": PASSWORD})
+    assert (answer.status_code, "This was sent twice" in words(answer)) == (422, True)
+    assert [one for one in answer.headers.getlist("Set-Cookie") if "session=" in one] == []

@@ -17,9 +17,6 @@ from ..visitors import ANOTHER, Visitor, emails, has_account, page_of, session_o
 pytestmark = pytest.mark.usefixtures("wait")
 
 
-# -- one's own email --------------------------------------------------------------------------------------------------
-
-
 def asked_for(ann: Visitor, email: str = "ann.b@example.org", password: str = PASSWORD):
     return ann.post("/my/email", data={"email": email, "password": password}, follow_redirects=True)
 

@@ -1,0 +1,34 @@
+"""Somebody asks to be erased, and the tests look for what is left."""
+
+from sqlalchemy import select
+
+from ascriptica_plugin.office import activity, traces
+from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.office import Participant
+
+from ..office_at_work import Office
+
+
+def number_of(office: Office, email: str = "kim@example.org") -> int:
+    return office.session.scalars(select(Participant.id).where(Participant.email == email)).one()
+
+
+def erase(admin, number: int, name: str = "Kim", **form):
+    return admin.post(f"/tools/participants/{number}/erase", data={"end_access": "y", "name": name} | form)
+
+
+def everything_in_the_database(office: Office) -> str:
+    """Every value of every table, as text in small letters."""
+    office.session.commit()
+    rows = [row for table in Base.metadata.sorted_tables for row in office.session.execute(select(table))]
+    office.session.commit()
+    return traces.fold("\n".join(_as_text(value) for row in rows for value in row))
+
+
+def _as_text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
+
+
+def note(office: Office, who: str, words: str = "", participant_id: int | None = None) -> None:
+    activity.note(office.session, office.now, who, "did", words, participant_id=participant_id)
+    office.session.commit()

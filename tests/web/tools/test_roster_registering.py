@@ -1,0 +1,251 @@
+"""Registering on behalf: one person, or a pasted list."""
+
+import html
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from ascriptica_plugin.tables.office import Participant, Registration
+
+from ...office_at_work import logged, sign_in, statuses
+from ...pages import all_of, words
+from .on_the_roster import box, count
+
+
+def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
+    office.course("ART", "art")
+    form = {"name": "Kim Lee", "email": "kim@example.org", "sis_user_id": "K-100"}
+    answer = admin.post("/tools/courses/ART", data=form, follow_redirects=True)
+    assert "Kim Lee is registered for ART here." in words(answer)
+    # Ready for the next caller: the form is open, and typing begins in it.
+    assert '<details class="sheet" id="register" open>' in answer.text
+    assert re.search(r'<input autocomplete="off" autofocus [^>]*name="name"[^>]* value="">', answer.text)
+    plain = admin.get("/tools/courses/ART").text
+    assert '<details class="sheet" id="register">' in plain
+    assert "autofocus" not in plain
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active"}
+    assert logged(office)[0] == ("boss@example.org", "registered", "kim@example.org")
+    [participant] = office.session.scalars(select(Participant))
+    assert (participant.key, participant.sis_user_id) == (None, "K-100")
+
+
+def test_a_participant_who_is_here_is_found_by_email_whatever_its_case(here, admin):
+    here.register(here.course("BIO"), "kim")
+    here.course("ART")
+    admin.post("/tools/courses/ART", data={"name": "kim", "email": "KIM@Example.org"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim"]
+    assert count(here, Registration) == 2
+
+
+def test_a_sign_up_never_becomes_whom_the_office_entered(here, admin, app):
+    here.course("ART")
+    admin.post("/tools/courses/ART", data={"name": "Kim Lee", "email": "kim@example.org"})
+    other = app.test_client()
+    sign_in(other, app, "kim@example.org")
+    other.post("/courses/ART/register")
+    assert count(here, Participant) == 2
+
+
+def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
+    bio = here.course("BIO")
+    here.register(bio, "kim", key="one", name="Kim Lee")
+    here.register(bio, "kim", key="two", name="Kim Berg")
+    here.course("ART")
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim", "email": "kim@example.org"})
+    assert answer.status_code == 422
+    assert "2 participants have the email kim@example.org: Kim Lee (signed up), Kim Berg (signed up)." in words(answer)
+    assert count(here, Registration) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"name": ""}, "Enter a name."),
+        ({"email": "kim"}, "That is not an email address."),
+        ({"email": "kim@example.org\x00"}, "That is not an email address."),
+        ({"sis_user_id": "x" * 256}, "Keep the SIS ID to 255"),
+        ({"email": "lou@example.org"}, "Lou has the email lou@example.org here, and no other name."),
+        ({"name": "Lou", "email": "lou@example.org"}, "Lou is already registered for ART here."),
+        ({"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
+    ],
+)
+def test_what_can_t_be_is_told_and_kept(here, admin, form, sentence):
+    here.register(here.course("ART"), "lou")
+    answer = admin.post("/tools/courses/ART", data={"name": "Kim Kept", "email": "kim@example.org"} | form)
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    if "name" not in form:
+        assert "Kim Kept" in answer.text
+    assert count(here, Registration) == count(here, Participant) == 1
+
+
+def test_the_office_registers_into_a_closed_course_but_not_above_its_places(here, admin):
+    course = here.course("ART", capacity=1, registration_closes_at=here.now - timedelta(days=1))
+    assert "has closed. You can still register people here." in words(admin.get("/tools/courses/ART"))
+    admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    page = words(
+        admin.post("/tools/courses/ART", data={"name": "Bob", "email": "b@example.org"}, follow_redirects=True)
+    )
+    assert "ART here is full. Bob is number 1 on the waitlist." in page
+    here.session.expire_all()
+    assert course.places_taken == 1
+
+
+def test_an_ended_course_takes_nobody_from_the_office_either(here, admin):
+    here.course("ART", ends_at=here.now - timedelta(days=1))
+    answer = admin.post("/tools/courses/ART", data={"name": "Ann", "email": "ann@example.org"})
+    assert answer.status_code == 422
+    assert "This course has ended." in words(answer)
+    assert count(here, Participant) == 0
+
+
+def test_a_pasted_list_goes_in_as_a_whole(office, admin, canvas):
+    office.course("ART", "art", capacity=2)
+    text = "name,email\nKim Lee <kim@example.org>\nlou@example.org, Lou\nann@example.org, Ann"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "2 people are registered for ART here. 1 person is on the waitlist, since all places are taken." in page
+    office.deliver()
+    assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "active"}
+
+
+def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
+    course = here.course("ART")
+    here.register(course, "max")
+    text = "kim@example.org, Kim\nnobody\n\nmax@example.org\nKIM@example.org\nlou@example.org, Lou"
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    page = words(answer)
+    assert answer.status_code == 422
+    assert "3 lines need another look; nobody is registered yet" in page
+    assert answer.text.count("autofocus") == 1
+    assert "Line 2, nobody: Enter an email address." in page
+    assert "Line 4, max@example.org: Max is already registered for ART here." in page
+    assert "Line 5, KIM@example.org: The same email as in line 1." in page
+    assert "KIM@example.org\nlou@example.org, Lou" in html.unescape(answer.text)
+    assert "Register the 2 good ones" in page
+    assert count(here, Participant) == 1
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert "2 people are registered for ART here." in words(answer)
+    assert box(answer) == "nobody\nmax@example.org\nKIM@example.org"
+    assert "Line 1, nobody: Enter an email address." in words(answer)
+    assert count(here, Registration) == 3
+
+
+def test_another_name_is_shown_and_asked_about(here, admin):
+    here.course("ART")
+    for who in ("mum", "dad"):
+        here.register(here.course(who.upper()), who, name=f"{who.title()} Lee")
+    text = "mum@example.org, Mia Lee\ndad@example.org, Don Lee"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}))
+    assert "Line 1: mum@example.org is Mum Lee here; you typed Mia Lee" in page
+    answers = {"is-mum@example.org": "here", "is-dad@example.org": "typed"}
+    admin.post("/tools/courses/ART", data={"people": text, **answers})
+    assert {one.name for one in all_of(here.app, Participant)} == {"Mum Lee", "Don Lee"}
+    assert set(statuses(here).values()) == {"registered"}
+    assert count(here, Registration) == 4
+
+
+def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "kim")
+    text = "new@example.org\nkim@example.org"
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    assert "Line 1: what is the name of new@example.org?" in words(answer)
+    assert 'name="name-new@example.org"' in answer.text
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1", "name-new@example.org": " "})
+    assert box(answer) == "new@example.org"
+    admin.post("/tools/courses/ART", data={"people": box(answer), "name-new@example.org": "Nora New"})
+    assert {one.name for one in all_of(here.app, Participant)} == {"Kim", "Nora New"}
+    assert count(here, Registration) == 3
+
+
+def test_the_columns_name_stays_over_the_lines_that_stay(here, admin):
+    here.course("ART")
+    text = "Name;Email\nKim Lee;kim@example.org\nLou;nobody\nMax <max@example.org>, ina@example.org"
+    answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert box(answer) == "Name;Email\nLou;nobody\n<ina@example.org>"
+    assert "Line 3: what is the name of ina@example.org?" in words(answer)
+
+
+def test_a_form_that_was_open_for_hours_still_counts(here, admin, monkeypatch):
+    here.app.config["WTF_CSRF_ENABLED"] = True
+    here.course("ART")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/tools/courses/ART").text)[1]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 90 * 60)
+    data = {"people": "kim@example.org, Kim", "csrf_token": token}
+    assert "1 person is registered" in words(admin.post("/tools/courses/ART", data=data, follow_redirects=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Paste at least one email"),
+        ("\n".join(f"p{n}@example.org" for n in range(501)), "That is 501 people. Paste at most 500 at a time."),
+    ],
+)
+def test_a_list_that_is_none_or_too_long_is_told(here, admin, text, sentence):
+    here.course("ART")
+    answer = admin.post("/tools/courses/ART", data={"people": text})
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+
+
+def test_a_long_list_fills_the_course_and_then_its_waitlist(office, admin, canvas):
+    office.course("ART", "art", capacity=60)
+    text = "\n".join(f"p{n}@example.org, P {n}" for n in range(80))
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "60 people are registered for ART here. 20 people are on the waitlist" in page
+    assert len(office.seats()) == 60
+
+
+def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here, admin):
+    here.course("ART")
+    text = (
+        '"Alt, Ines" <ines@example.org>, "Berg, Juri" <juri@example.org>\nAnn <ann@example.org>; Bob <bob@example.org>'
+    )
+    page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
+    assert "4 people are registered for ART here." in page
+    assert {(one.name, one.email) for one in here.session.scalars(select(Participant))} == {
+        ("Alt, Ines", "ines@example.org"),
+        ("Berg, Juri", "juri@example.org"),
+        ("Ann", "ann@example.org"),
+        ("Bob", "bob@example.org"),
+    }
+
+
+def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(here, admin):
+    here.course("ART")
+    text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org, Ann\n"
+    page = words(admin.post("/tools/courses/ART", data={"people": text}))
+    assert "Line 1, Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>: It is not clear who is who." in page
+    admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
+    assert statuses(here) == {"ann@example.org": "registered"}
+
+
+def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here, admin):
+    here.register(here.course("BIO"), "kim")
+    here.course("ART")
+    one, several = "Kim has the email kim@example.org here, and no other name. If", "is Kim here; you typed Lou"
+    for asked, data in (
+        (one, {"name": "Lou", "email": "kim@example.org"}),
+        (several, {"people": "Lou <kim@example.org>\nann@example.org, Ann"}),
+    ):
+        answer = admin.post("/tools/courses/ART", data=data)
+        assert answer.status_code == 422
+        assert asked in words(answer)
+    assert count(here, Registration) == 1
+    admin.post("/tools/courses/ART", data={"people": "KIM <kim@example.org>"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim"]
+    assert count(here, Registration) == 2
+
+
+def test_somebody_known_by_their_email_alone_gets_the_name_that_is_given(here, admin):
+    here.register(here.course("ART"), "kim", name="kim@example.org")
+    here.course("BIO")
+    admin.post("/tools/courses/BIO", data={"people": "Kim Lee <kim@example.org>"})
+    assert [one.name for one in here.session.scalars(select(Participant))] == ["Kim Lee"]
+    assert count(here, Registration) == 2
