@@ -52,6 +52,8 @@ GROUPS = {
     },
     "Course Settings": {
         "connected": "connected Canvas",
+        "disconnected": "disconnected Canvas",
+        "ended the key": "ended the key in Canvas",
         "changed settings": "changed Course Settings",
         "discarded settings": "discarded what was typed in Course Settings",
         "switched Canvas on": "switched Canvas on",

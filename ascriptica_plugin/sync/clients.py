@@ -31,9 +31,9 @@ class Canvases:
         self._lock = threading.Lock()
 
     def client(self, connection: Connection) -> CanvasClient | None:
-        """The client for a connection, or None if none of our keys opens its token."""
+        """The client for a connection, or None if none of our keys opens its token, or it was forgotten."""
         token = connection.token.open(self.keys)
-        if token is None:
+        if not token:
             return None
         with self._lock:
             key = (connection.canvas_url, token)

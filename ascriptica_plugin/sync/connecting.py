@@ -140,6 +140,9 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
     if connection is None:
         connection = Connection(canvas_url=draft.url, canvas_root_id=draft.root_id)
         session.add(connection)
+    elif settings.connection_id != connection.id:
+        # It was used before, and much may have been done there meanwhile.
+        reads.owe_everything(session, connection.id, now, in_use=True)
     if connection.token is None or connection.token.open(canvases.keys) != draft.token.open(canvases.keys):
         connection.token, connection.token_saved_at = draft.token, now
     connection.key_kind, connection.refresh_token = settings.draft_key_kind, settings.draft_refresh_token

@@ -143,6 +143,9 @@ class Run:
         self.refresh_at, self.key_seen_at = connection.refresh_at, time.monotonic()
         if (canvas := self.canvases.client(connection)) is not None:
             self.canvas = self.flight.canvas = canvas
+        else:
+            # Somebody has disconnected, or it was sealed with a key that we don't have: the next drain finds out.
+            self.over = True
         self.session.commit()
 
     def _has_another_key(self, task: Task) -> bool:

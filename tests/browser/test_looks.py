@@ -228,6 +228,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         "/tools/log",
         "/tools/log?q=nothing",
         "/tools/settings/course-settings",
+        "/tools/settings/course-settings/disconnect",
         "/tools/settings/office",
         "/tools/canvas",
     )

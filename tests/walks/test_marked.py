@@ -228,6 +228,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
 
 PAGES = (
     COURSE_SETTINGS,
+    f"{COURSE_SETTINGS}/disconnect",
     "/tools/",
     "/tools/canvas",
     "/",

@@ -1,7 +1,7 @@
-"""The fields of Course Settings about the key to Canvas: which kind, and a developer key's ID and secret."""
+"""The forms about the key to Canvas: its fields on Course Settings, and what Disconnect asks."""
 
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, RadioField, StringField
+from wtforms import BooleanField, Field, PasswordField, RadioField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
@@ -30,6 +30,10 @@ class KeyFields(FlaskForm):
     def validate_canvas_client_secret(self, field: Field) -> None:
         if self.has_developer_key:
             _check(field.data or "", 512, "That is not a client secret. Choose Show Key in Canvas, and copy all of it.")
+
+
+class DisconnectForm(FlaskForm):
+    end_token = BooleanField("End the token in Canvas, too")
 
 
 def _check(typed: str, longest: int, sentence: str) -> None:

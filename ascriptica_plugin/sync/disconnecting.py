@@ -1,0 +1,63 @@
+"""Disconnects from a Canvas: its key is forgotten here, and Canvas is asked to end it."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from ..canvas.errors import CanvasError, TokenRefused
+from ..canvas.oauth import KeyRefused
+from ..tables.canvas import Connection, Settings
+from ..tables.columns import Sealed
+from .checking import TOKEN_UNREADABLE
+from .clients import Canvases
+from .connecting import DeveloperKey, forget_draft
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key to a Canvas, opened: an access token, and the developer key that gave it. None: it can't be read."""
+
+    url: str
+    token: str | None = field(repr=False)
+    developer_key: DeveloperKey | None
+
+
+def forget(session: Session, settings: Settings, connection: Connection, canvases: Canvases) -> Key:
+    """Have no connection in use, and keep no secret of this one. What it knows of Canvas stays, for the case that
+    somebody connects to it again. Returns the key as it was. Never commits."""
+    # Another process may have renewed it meanwhile.
+    session.refresh(connection, with_for_update=True)
+    secret, refresh_token = (
+        sealed.open(canvases.keys) if sealed else None
+        for sealed in (connection.client_secret, connection.refresh_token)
+    )
+    key = None
+    if connection.client_id is not None and secret is not None:
+        key = DeveloperKey(connection.client_id, secret, refresh_token)
+    was = Key(connection.canvas_url, connection.token.open(canvases.keys), key)
+    connection.token = Sealed.seal("", canvases.keys)
+    connection.client_id = connection.client_secret = connection.refresh_token = None
+    # An answer that is under way is not stored.
+    connection.refresh_at = connection.refreshing_until_at = None
+    connection.token_expires_at, connection.token_end_known = None, False
+    settings.connection, settings.display_canvas = None, False
+    forget_draft(settings)
+    return was
+
+
+def end_in_canvas(key: Key, canvases: Canvases) -> None:
+    """Have Canvas end the token, and with it a developer key's approval. Raises CanvasError where it may still work."""
+    if key.token is None:
+        raise CanvasError(TOKEN_UNREADABLE.sentence)
+    try:
+        canvases.revoke(key.url, key.token)
+    except TokenRefused:
+        its = key.developer_key
+        if its is None or its.refresh_token is None:
+            return
+        # The hour of the access token is over, and the approval lasts.
+        try:
+            grant = canvases.oauth(key.url, its.client_id, its.client_secret).refresh(its.refresh_token)
+        except KeyRefused:
+            return
+        canvases.revoke(key.url, grant.access_token)

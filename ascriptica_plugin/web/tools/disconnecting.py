@@ -1,0 +1,50 @@
+"""Disconnect, on Course Settings: asks first, and then forgets the key to Canvas."""
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...office import activity
+from ...sync import disconnecting
+from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..forms.developer_key import DisconnectForm
+from .settings import settings_to_change
+
+
+@blueprint.route("/tools/settings/course-settings/disconnect", methods=["GET", "POST"])
+@for_administrators
+def disconnect() -> ResponseReturnValue:
+    """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, whatever that answers."""
+    form = DisconnectForm()
+    if settings().connection is None:
+        flash("No Canvas is connected.")
+        return redirect(url_for(".course_settings"))
+    if not form.validate_on_submit():
+        return render_template("ascriptica/disconnect.html", form=form, connection=settings().connection)
+    current, canvases, who = settings_to_change(), plugin().canvases, person().email
+    connection = current.connection
+    if connection is None:
+        session().rollback()
+        return redirect(url_for(".course_settings"))
+    name, owner, is_developer_key = connection.account_name, connection.token_owner, connection.key_kind != "token"
+    key = disconnecting.forget(session(), current, connection, canvases)
+    activity.note(session(), clock.utc_now(), who, "disconnected", f"{name}, {key.url}")
+    session().commit()
+    done, what = f"Disconnected from {name}.", "approval" if is_developer_key else "token"
+    if not (is_developer_key or form.end_token.data):
+        flash(f"{done} The token is forgotten here. It still works in Canvas.", "success")
+        return redirect(url_for(".course_settings"))
+    try:
+        disconnecting.end_in_canvas(key, canvases)
+    except CanvasError as error:
+        flash(
+            f"{done} The {what} is forgotten here, but Canvas did not end it: {error.said} End it there: sign in to "
+            f"Canvas as {owner}, choose Account, Settings, and delete it under Approved Integrations.",
+            "warning",
+        )
+        return redirect(url_for(".course_settings"))
+    activity.note(session(), clock.utc_now(), who, "ended the key", f"{name}, {key.url}")
+    session().commit()
+    flash(f"{done} The {what} is forgotten here, and ended in Canvas.", "success")
+    return redirect(url_for(".course_settings"))
