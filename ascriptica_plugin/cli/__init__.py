@@ -85,11 +85,19 @@ def worker() -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
 @click.option("--accept-columns", is_flag=True, help="Take the columns as they were offered.")
 @click.option("--rename", is_flag=True, help="Give people who are here under another name the file's.")
+@click.option("--notify", is_flag=True, help="Mail the people whom the file registers or withdraws.")
 @click.option("--yes", is_flag=True, help="Remove people also where they are many of a course's.")
 @click.pass_context
 @with_appcontext
 def import_file(
-    context: click.Context, kind: str, file: BinaryIO, dry_run: bool, accept_columns: bool, rename: bool, yes: bool
+    context: click.Context,
+    kind: str,
+    file: BinaryIO,
+    dry_run: bool,
+    accept_columns: bool,
+    rename: bool,
+    notify: bool,
+    yes: bool,
 ) -> None:
     """Import courses, participants or registrations from a CSV file in UTF-8.
 
@@ -99,7 +107,7 @@ def import_file(
     --accept-columns; further columns are ignored and named. A blank cell changes nothing. Rows that can't be imported
     are listed with line and reason; the others are imported. Exit code 0: all were imported; 1: some were not, or not
     with their SIS ID; 2: the file can't be used. Rows that would withdraw or move many of a course's people are
-    refused without --yes.
+    refused without --yes. Nobody is mailed without --notify.
     """
     try:
         table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)
@@ -125,6 +133,7 @@ def import_file(
         "the import command",
         dry_run=dry_run,
         rename=rename,
+        notify=notify,
         brake=brake,
         timezone=current_app.extensions["ascriptica"].timezone,
         progress=progress,

@@ -12,7 +12,7 @@ from ..ledger import claims, reads
 from ..tables.columns import begin_writing
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
-from . import activity
+from . import activity, notices
 from .waitlist import move_up
 
 LABELS = {
@@ -88,6 +88,13 @@ def _same_place(one: Association | None, other: Association | None) -> bool:
     return all(getattr(one, name, None) == getattr(other, name, None) for name in typed)
 
 
+def _leads_to_the_same(one: Association | None, other: Association) -> bool:
+    """Whether people enter the same Canvas course as before, as far as that is known yet."""
+    if one is None or one.connection_id != other.connection_id:
+        return False
+    return one.canvas_course == other.canvas_course or one.canvas_course_id == other.canvas_course_id
+
+
 def _said(value: Any) -> str:
     if isinstance(value, Association):
         return f"{value.canvas_course} {value.canvas_section or ''}".strip()
@@ -108,6 +115,8 @@ def associate(session: Session, course: Course, association: Association | None,
             session.delete(course.association)
         claims.end_for(session, Registration.course_id == course.id, now)
         return
+    if not _leads_to_the_same(course.association, association):
+        notices.tell_again(session, course)
     association.course_id = course.id
     for column in Association.__table__.columns:
         # merge() copies only what is set, so facts of the old association would stay where the new one has none.

@@ -17,7 +17,7 @@ from ..ledger import matches
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Association, Course, Participant, Registration
-from . import courses, people, plan, privacy, registrations, results, sis_ids
+from . import courses, notices, people, plan, privacy, registrations, results, sis_ids
 from .people import Person
 from .places import NotPossible
 from .results import Known as Result
@@ -53,30 +53,36 @@ def undo_withdrawal(session: Session, course: str | Course, person: Person, now:
     return registrations.take_back(session, _course(session, course), person, now or clock.utc_now()).status
 
 
-def move(session: Session, code: str, to_code: str, person: Person, now: datetime | None = None) -> None:
+def move(
+    session: Session, code: str, to_code: str, person: Person, now: datetime | None = None, *, by: str | None = None
+) -> None:
     """Withdraw the person from one course and register them for another, both or neither.
 
-    In Canvas they get into the new course before they leave the old one. Raises NotPossible, with a sentence for the
-    person, where they are not registered there, or the other course takes nobody.
+    In Canvas they get into the new course before they leave the old one. `by` is who of the office moves them, for the
+    activity log: they are then mailed. None: they do it themselves. Raises NotPossible, with a sentence, where they are
+    not registered there, or the other course takes nobody.
     """
+    now = now or clock.utc_now()
     begin_writing(session)
     found = courses.by_code(session, [code, to_code], lock=True)
     here, there = (found.get(one.lower()) for one in (code, to_code))
     if here is None or there is None or here is there:
         raise NotPossible(f"There is no course {code if here is None else to_code} to move {person.name} to or from.")
     participant = people.participant_for(session, person)
-    plans = plan.begin(session, [here, there], now or clock.utc_now())
+    plans = plan.begin(session, [here, there], now, by)
     plan.look_up(session, plans.values(), [participant])
     leaving, entering = plans[here.id], plans[there.id]
     if leaving.status(participant) is None:
-        raise NotPossible(f"You are not registered for {here.title}.")
+        raise NotPossible(f"{registrations.subject(participant, by)} not registered for {here.title}.")
     if entering.status(participant) is not None:
-        raise NotPossible(f"You are already registered for {there.title}.")
+        raise NotPossible(f"{registrations.subject(participant, by)} already registered for {there.title}.")
     entering.register(participant, wait=False)
-    leaving.withdraw(participant)
+    leaving.withdraw(participant, moves=True)
     leaving.move_up()
     entering.write()
     leaving.write()
+    if by is not None:
+        notices.queue_moved(session, entering.registration_of(participant), here, now)
 
 
 class CourseAccess(NamedTuple):

@@ -13,11 +13,12 @@ from .. import mail
 from ..ledger.access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
 from ..tables.columns import begin_writing, change
-from ..tables.office import Association, Participant, Registration
+from ..tables.office import Association, Course, Participant, Registration
 
 KINDS = {
     "in": "To participants: you are in the Canvas course",
     "moved_up": "To participants: you have a place, from the waitlist",
+    "moved": "To participants: the office has moved you to another course",
     "removed": "To participants: the office has withdrawn you",
 }
 """The mails to participants, as Course Settings name them."""
@@ -31,16 +32,16 @@ def is_on(session: Session, kind: str) -> bool:
     return kind not in load_settings(session).mails_off.split(",")
 
 
-def queue(session: Session, kind: str, registrations: Collection[int], now: datetime) -> None:
+def queue(session: Session, kind: str, registrations: Collection[int], now: datetime, event: str | None = None) -> None:
     """Queue a mail of this kind to each registration's participant."""
     if not registrations or not is_on(session, kind):
         return
     ids = sorted(registrations)
     for start in range(0, len(ids), AT_ONCE):
-        _queue(session, kind, ids[start : start + AT_ONCE], now)
+        _queue(session, kind, ids[start : start + AT_ONCE], now, event)
 
 
-def _queue(session: Session, kind: str, ids: list[int], now: datetime) -> None:
+def _queue(session: Session, kind: str, ids: list[int], now: datetime, event: str | None) -> None:
     found = session.execute(
         select(Registration.id, Participant.email)
         .join(Participant)
@@ -48,7 +49,18 @@ def _queue(session: Session, kind: str, ids: list[int], now: datetime) -> None:
         .order_by(Registration.id)
     )
     for number, email in found.all():
-        mail.send(session, now, kind, email, registration_id=number)
+        mail.send(session, now, kind, email, registration_id=number, event=event)
+
+
+def queue_moved(session: Session, registration: Registration, left: Course, now: datetime) -> None:
+    """Queue a mail to the participant whom the office moved here, out of the course that they `left`."""
+    queue(session, "moved", [registration.id], now, event=str(left.id))
+
+
+def tell_again(session: Session, course: Course) -> None:
+    """Everybody in the course enters another Canvas course from now on, and is told so once they can."""
+    told = update(Registration).where(Registration.course_id == course.id, Registration.in_mailed_at.is_not(None))
+    change(session, told.values(in_mailed_at=None))
 
 
 def queue_who_is_in(session: Session, now: datetime) -> int:

@@ -30,8 +30,8 @@ class Plan:
 
     To write it, lock the course's row before the plan is made (`begin`). `by` is the email of the administrator who
     acts, None where people act for themselves; `words` go into the activity log. `in_bulk`: it is a part of something
-    larger, so Canvas hears of people who act alone first. `notify`: people are mailed about it; left
-    out: unless it is in bulk.
+    larger, so Canvas hears of people who act alone first. `notify`: those whom it registers or withdraws are mailed
+    about it; left out: unless it is in bulk.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Plan:
         self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
         self._joined: list[int | Participant] = []  # the new ones who wait, in order
         self._leaving: set[int] = set()  # registrations
+        self._for_another_course: set[int] = set()  # those of them that are moved there
         self._returning: list[Registration] = []
         self._moving: set[int] = set()
         self._moved_to = 0
@@ -88,10 +89,16 @@ class Plan:
         else:
             self.taken += 1
 
-    def withdraw(self, participant: Participant) -> None:
-        """Withdraw a participant who was looked up and is registered or waits. Nobody moves up yet."""
+    def withdraw(self, participant: Participant, *, moves: bool = False) -> None:
+        """Withdraw a participant who was looked up and is registered or waits. Nobody moves up yet.
+
+        `moves`: they get a place in another course, and are mailed about that.
+        """
         had_place = self.status(participant) == "registered"
-        self._leaving.add(self._there[participant.id].id)
+        left = self._there[participant.id].id
+        self._leaving.add(left)
+        if moves:
+            self._for_another_course.add(left)
         self._log.append(
             (self.by or participant.email, "withdrew" if had_place else "left the waitlist", participant.id)
         )
@@ -144,6 +151,9 @@ class Plan:
             if one.status == "registered" and self.by is None:
                 one.undo_until_at = self.now + UNDO
             one.status, one.withdrawn_at = "withdrawn", self.now
+            if self.in_bulk and self.notify:
+                # They were brought in without a mail, and this time mails were wanted.
+                one.notify = True
         for one in self._returning:
             one.status, one.withdrawn_at, one.undo_until_at = "registered", None, None
         made = [self._made(who, status) for who, status in self._entering.items()]
@@ -171,8 +181,9 @@ class Plan:
         announce(self.session, signals.registered, self.course, [one.id for one in made])
         announce(self.session, signals.moved_up, self.course, self._moving)
         notices.queue(self.session, "moved_up", self._moving, self.now)
-        if self.by is not None:
-            notices.queue(self.session, "removed", [one.id for one in leaving], self.now)
+        if self.by is not None and self.notify:
+            removed = [one.id for one in leaving if one.id not in self._for_another_course]
+            notices.queue(self.session, "removed", removed, self.now)
         announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
 
     def _write_log(self) -> None:

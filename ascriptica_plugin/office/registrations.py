@@ -65,7 +65,7 @@ def withdraw(
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)
     if its.status(participant) is None:
-        raise NotPossible(f"{_subject(participant, by)} not registered for {course.title}.")
+        raise NotPossible(f"{subject(participant, by)} not registered for {course.title}.")
     its.withdraw(participant)
     its.move_up()
     its.write()
@@ -108,11 +108,12 @@ def _plan(
 def _register(its: Plan, participant: Participant, *, wait: bool) -> None:
     if status := its.status(participant):
         already = "already registered" if status == "registered" else "already on the waitlist"
-        raise NotPossible(f"{_subject(participant, its.by)} {already} for {its.course.title}.")
+        raise NotPossible(f"{subject(participant, its.by)} {already} for {its.course.title}.")
     its.register(participant, wait=wait)
 
 
-def _subject(participant: Participant, by: str | None) -> str:
+def subject(participant: Participant, by: str | None) -> str:
+    """How a sentence about a participant begins, for the administrator who acts or for the participant."""
     return f"{participant.name} is" if by else "You are"
 
 

@@ -32,6 +32,7 @@ PERMISSIONS = {
     "read_email_addresses": "can't find users by email: participants whose Canvas account we don't know yet may wait",
     "add_student_to_course": "can't enroll: nobody will get into a Canvas course",
     "remove_student_from_course": "can't remove: withdrawals will wait",
+    "read_course_list": "can't search courses: Canvas courses have to be pasted",
     "manage_sis": "can't set SIS IDs: users that we create will have none",
 }
 """What the token's owner must be allowed to do, and what breaks without it [permissions_registry.rb]."""

@@ -259,9 +259,10 @@ class Import(Base):
 
     `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
-    those. `rename`: the file's names replace those of people who are here. `removes` are the courses that it would take
-    too many people out of: code, title, how many, of how many; nothing happens before somebody has decided about them.
-    `may_remove`: they are removed. `act_id` is its entry in the activity log.
+    those. `rename`: the file's names replace those of people who are here. `notify`: people whom it registers or
+    withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
+    how many; nothing happens before somebody has decided about them. `may_remove`: they are removed. `act_id` is its
+    entry in the activity log.
     """
 
     __tablename__ = "ascriptica_import"
@@ -287,6 +288,7 @@ class Import(Base):
     ignored: Mapped[list | None] = mapped_column(JSON)
     to_confirm: Mapped[bool] = mapped_column(default=False, server_default=false())
     rename: Mapped[bool] = mapped_column(default=False, server_default=false())
+    notify: Mapped[bool] = mapped_column(default=False, server_default=false())
     removes: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
     may_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
     act_id: Mapped[int | None]
@@ -298,7 +300,8 @@ class Mail(Base):
     """A mail that the worker has to send. Its link is made when it is sent, so no link is stored here.
 
     `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
-    `registration_id`: it is about this registration. `event` is the alert that it carries.
+    `registration_id`: it is about this registration. `event` is the alert that it carries, or the number of the course
+    that the office moved the participant out of.
     """
 
     __tablename__ = "ascriptica_mail"

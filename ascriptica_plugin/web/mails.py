@@ -15,10 +15,10 @@ from ..ledger import access as known
 from ..ledger.causes import CAUSES, remedy
 from ..office import alerts, notices
 from ..tables.canvas import Connection, load_settings
-from ..tables.office import Alert, Mail, Registration
+from ..tables.office import Alert, Course, Mail, Registration
 from .canvas_access import course_address
 
-STATUS = {"in": "registered", "moved_up": "registered", "removed": "withdrawn"}
+STATUS = {"in": "registered", "moved_up": "registered", "moved": "registered", "removed": "withdrawn"}
 """The status that a registration must still have for a mail about it."""
 
 
@@ -52,10 +52,12 @@ class Writer:
         if access is not None and there is not None:
             connection = session.get_one(Connection, access.connection_id)
             canvas, login = course_address(connection, there.canvas_course_id), access.login
+        left = session.get(Course, int(mail.event)) if mail.kind == "moved" and mail.event else None
         page = self._page("course", code=registration.course.code)
         return {
             "name": registration.participant.name,
             "course": registration.course.title,
+            "left": left.title if left is not None else None,
             "page": page,
             "canvas": canvas,
             "login": login,

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import update
 
 from ascriptica_plugin import mail
+from ascriptica_plugin import office as facade
 from ascriptica_plugin.office import notices, plan, privacy, registrations
 from ascriptica_plugin.tables.office import Association, Mail, Participant, Registration
 
@@ -49,6 +50,31 @@ def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_n
     registrations.withdraw(here.session, art, here.participant("max@example.org"), here.now, "boss@example.org")
     here.session.commit()
     assert queued(here) == [("moved_up", "max@example.org"), ("removed", "max@example.org")]
+
+
+def test_whom_the_office_moves_gets_one_mail_about_it_and_who_moves_gets_none(here):
+    here.register(here.course("ART"), "kim")
+    here.course("BIO")
+    facade.move(here.session, "ART", "BIO", someone("kim"), here.now)
+    here.session.commit()
+    assert queued(here) == []
+    facade.move(here.session, "BIO", "ART", someone("kim"), here.now, by="boss@example.org")
+    here.session.commit()
+    assert queued(here) == [("moved", "kim@example.org")]
+
+
+def test_who_is_to_enter_another_canvas_course_is_told_once_more(office, canvas):
+    art = office.course("ART", "art")
+    office.register(art)
+    office.deliver()
+    assert queued(office) == [("in", "kim@example.org")]
+    office.associate(art, "art", canvas.ids["section.art.late"])
+    office.settle(2)
+    assert queued(office) == [("in", "kim@example.org")]
+    office.associate(art, "bio")
+    assert queued(office) == [("in", "kim@example.org")]
+    office.settle(2)
+    assert queued(office) == 2 * [("in", "kim@example.org")]
 
 
 @pytest.mark.parametrize(("notify", "mails"), [(None, []), (True, [("in", "kim@example.org")])])
@@ -104,6 +130,14 @@ def test_what_one_reads(mailing, inbox, canvas):
         ("kim@example.org", "You are no longer registered: ART here"),
         ("max@example.org", "You have a place: ART here"),
     }
+    office.course("BIO")
+    facade.move(office.session, "ART", "BIO", someone("max"), office.now, by="boss@example.org")
+    office.session.commit()
+    mail.send_due(office.session, mailer, lambda: office.now)
+    assert inbox.mails[-1]["Subject"] == "You are in another course now: BIO here"
+    assert "the office has moved you from ART here to BIO here." in inbox.mails[-1].get_content()
+    facade.move(office.session, "BIO", "ART", someone("max"), office.now)
+    office.session.commit()
     office.deliver()
     notices.queue_who_is_in(office.session, office.now)
     mail.send_due(office.session, mailer, lambda: office.now)

@@ -30,6 +30,8 @@ class Kind(ABC):
     about: tuple[str, ...]
     timezone: tzinfo = UTC
     """That of the file's times."""
+    notify = False
+    """Whether people whom the file registers or withdraws are mailed."""
 
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False):
         self.session, self.clock, self.by, self.dry_run, self.rename = session, now, by, dry_run, rename

@@ -25,7 +25,8 @@ class Registrations(Kind):
     def look_up(self, rows: list[Row]) -> None:
         self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
         self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
-        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import", in_bulk=True)
+        how = {"in_bulk": True, "notify": self.notify}
+        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import", **how)
         # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
         participants = [one for found in self.people.values() for one in found]

@@ -100,10 +100,11 @@ class _Run:
         rename: bool,
         brake: Brake | None,
         timezone: tzinfo = UTC,
+        notify: bool = False,
     ):
         self.session, self.dry_run, self.name = session, dry_run, kind
         self.kind = KINDS[kind](session, now, by, dry_run, rename)
-        self.kind.timezone = timezone
+        self.kind.timezone, self.kind.notify = timezone, notify
         if brake is not None:
             stopped = braking.stopped(session, kind, rows, brake, now)
             self.kind.stopped = {one.code.lower(): f"{one} So nobody is removed." for one in stopped}
@@ -177,17 +178,19 @@ def run(
     *,
     dry_run: bool = False,
     rename: bool = False,
+    notify: bool = False,
     brake: Brake | None = None,
     timezone: tzinfo = UTC,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
 
-    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. Rows that would
-    take more people out of a course than the `brake` lets pass are refused. `progress` is called with the number of
+    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. `notify`: people
+    whom it registers or withdraws are mailed. Rows that would take more people out of a course than the `brake` lets
+    pass are refused. `progress` is called with the number of
     rows done before and after each batch.
     """
-    through = _Run(session, kind, rows, now, by, dry_run, rename, brake, timezone)
+    through = _Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify)
     while through.left:
         before = through.done
         through.batch()
@@ -209,6 +212,7 @@ def start(
     dry_run: bool,
     most_rows: int,
     rename: bool = False,
+    notify: bool = False,
     brake: Brake | None = None,
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
@@ -216,7 +220,8 @@ def start(
     Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
     `release`.
     """
-    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, dry_run=dry_run, rename=rename, refused=[])
+    how = {"dry_run": dry_run, "rename": rename, "notify": notify}
+    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, refused=[], **how)
     try:
         table = file.read(kind, data, most_rows)
     except file.ToConfirm as asked:
@@ -330,7 +335,8 @@ def _go_on(
     import_id = found.id
     rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
     brake = None if found.may_remove else brake
-    through = _Run(session, found.kind, rows, now, found.who, found.dry_run, found.rename, brake, timezone)
+    how = (found.dry_run, found.rename, brake, timezone, found.notify)
+    through = _Run(session, found.kind, rows, now, found.who, *how)
     if found.dry_run:
         begin_writing(session)
         change(session, _its(import_id).values(done=0))

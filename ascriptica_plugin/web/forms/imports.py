@@ -21,6 +21,11 @@ class ImportForm(FlaskForm):
         ],
     )
     dry_run = BooleanField("Only try it out: show what would happen to each row, and change nothing")
+    notify = BooleanField(
+        "Mail the people whom the file registers or withdraws",
+        description="Without it, they get no mail about these registrations, now or later. People who move up from "
+        "the waitlist are mailed all the same.",
+    )
     rename = BooleanField(
         "Rename people: whoever is here under another name gets the file's",
         description="Without it, such rows are listed and left out.",

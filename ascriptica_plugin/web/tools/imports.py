@@ -64,6 +64,7 @@ def import_file() -> ResponseReturnValue:
             dry_run=form.dry_run.data,
             most_rows=MOST_ROWS,
             rename=form.rename.data,
+            notify=form.notify.data,
             brake=plugin().brake,
         )
     except header.Unusable as reason:
@@ -141,6 +142,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
         dry_run=False,
         most_rows=MOST_ROWS,
         rename=found.rename,
+        notify=found.notify,
         brake=plugin().brake,
     )
     if made.to_confirm and not made.removes and columns:

@@ -1,7 +1,7 @@
 """Rows of registrations: into Canvas and out again, withdrawals first."""
 
-from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.office import notices, registrations
+from ascriptica_plugin.tables.office import Course, Mail
 
 from ...office_at_work import Office, someone
 from ...pages import all_of
@@ -25,6 +25,25 @@ def test_registrations_go_into_canvas_and_out_again(office, command, canvas):
     office.deliver()
     assert canvas.roster("art")["kim@example.org"] == "deleted"
     assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 2, "removed": 1}
+
+
+def test_an_import_mails_nobody_unless_the_importer_wants_it(office, command, canvas):
+    office.course("ART", "art")
+    people_of(office.app, "kim", "lou")
+
+    def mails() -> list[tuple[str, str]]:
+        office.settle(2)
+        notices.queue_who_is_in(office.session, office.now)
+        return [(one.kind, one.email) for one in all_of(office.app, Mail)]
+
+    command("registrations", "email,course,status\nkim@example.org,ART,registered\n")
+    assert mails() == []
+    command("registrations", "email,course,status\nlou@example.org,ART,registered\n", "--notify")
+    assert mails() == [("in", "lou@example.org")]
+    command("registrations", "email,course,status\nlou@example.org,ART,withdrawn\n")
+    assert mails() == [("in", "lou@example.org")]
+    command("registrations", "email,course,status\nkim@example.org,ART,withdrawn\n", "--notify")
+    assert mails() == [("in", "lou@example.org"), ("removed", "kim@example.org")]
 
 
 def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):

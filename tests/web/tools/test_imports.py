@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ascriptica_plugin import clock
+from ascriptica_plugin.office import notices
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
-from ascriptica_plugin.tables.office import Course, Import, LogEntry, Participant
+from ascriptica_plugin.tables.office import Course, Import, LogEntry, Mail, Participant
 from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds
 
@@ -45,6 +46,19 @@ def test_an_upload_is_reported_as_the_command_does(app, admin):
     assert len(all_of(app, Participant)) == 2
     assert {one.who for one in all_of(app, LogEntry)} == {"boss@example.org"}
     assert "The file is imported." in words(upload(admin, "courses", COURSES))
+
+
+@pytest.mark.parametrize("tick", [{}, {"notify": "y"}])
+def test_whom_an_upload_registers_is_mailed_if_it_is_ticked(app, office, canvas, admin, tick):
+    office.course("ART", "art")
+    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
+    # Trying it out first keeps the choice.
+    tried = upload(admin, "registrations", "email,course,status\nkim@example.org,ART,registered\n", dry_run="y", **tick)
+    now = re.search(r'action="(/tools/import/\d+/now)"', tried.text)[1]
+    assert "The file is imported." in words(admin.post(now, follow_redirects=True))
+    office.settle(2)
+    notices.queue_who_is_in(office.session, office.now)
+    assert [one.kind for one in all_of(app, Mail)] == (["in"] if tick else [])
 
 
 def words_of_counts(answer) -> list[str]:
