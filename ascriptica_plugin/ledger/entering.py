@@ -3,15 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, exists, false, func, not_, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
-from ..tables.office import Association, Participant, Registration
+from ..tables.columns import one_of_few
+from ..tables.office import Association, Course, Participant, Registration
 from .access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
-from .rows import LIVE
+from .rows import LIVE, NOT_YET
 
 ON_THE_WAY, INVITED, NO_CANVAS_COURSE = "on_the_way", "invited", "no_canvas_course"
 """What keeps somebody out, beside the causes: nothing but time, an invitation to accept, no Canvas course at all."""
@@ -35,24 +37,62 @@ def of_courses(
     """How each course's people stand, by the course's id: one query for all. Everybody registered is counted once.
 
     Only who was seen with an active enrollment, in a Canvas course that is published, not concluded and within its
-    dates as far as we know them, can enter.
+    dates as far as we know them, can enter. Looked at one by one are only those about whom something is open, which
+    indexes find; everybody else is in.
     """
-    found = {course_id: Entering() for course_id in course_ids}
     what = _what_keeps_out(connection, now).label("what")
-    counted = session.execute(
+    open_ones = (
         _registered(connection, Registration.course_id, what, func.count().label("people"))
+        .where(one_of_few(session, Registration.id.expression, _open(session, connection, course_ids)))
         .where(Registration.course_id.in_(course_ids))
         .group_by(Registration.course_id, "what")
-        .order_by(func.count().desc(), "what")
+        .subquery()
     )
-    for course_id, what, people in counted:
-        its = found[course_id]
-        its.registered += people
-        if what == CAN_ENTER:
-            its.can_enter = people
-        else:
-            its.kept_out[what] = people
+    otherwise = case(*_nowhere(connection), else_=_once_in(now))
+    counted = session.execute(
+        select(Course.id, Course.places_taken, otherwise, open_ones.c.what, open_ones.c.people)
+        .outerjoin(Association, Association.course_id == Course.id)
+        .outerjoin(open_ones, open_ones.c.course_id == Course.id)
+        .where(Course.id.in_(course_ids))
+    )
+    found: dict[int, Entering] = {}
+    for course_id, registered, of_others, what, people in counted:
+        its = found.setdefault(course_id, Entering(registered, 0, {of_others: registered}))
+        if people:
+            its.kept_out[of_others] -= people
+            its.kept_out[what] = its.kept_out.get(what, 0) + people
+    for its in found.values():
+        its.can_enter = its.kept_out.pop(CAN_ENTER, 0)
+        its.kept_out = dict(sorted(filter(itemgetter(1), its.kept_out.items()), key=lambda one: (-one[1], one[0])))
     return found
+
+
+def _open(session: Session, connection: Connection, course_ids: Collection[int]) -> CompoundSelect:
+    """The ids of the registrations for these courses about which something is open; a few others may be among them.
+
+    Whose seat is settled, with nothing else open, was seen in Canvas: `judge` and `doubt` unsettle it otherwise.
+    """
+    here = select(Association.canvas_course_id).where(Association.course_id.in_(course_ids))
+    seats = select(Seat.id).where(Seat.connection_id == connection.id, Seat.canvas_course_id.in_(here))
+    settled = Seat.settled_version >= Seat.version
+    of_seats = [
+        seats.where(Seat.settled_version < Seat.version),
+        seats.where(settled, Seat.cause.is_not(None)),
+        seats.join(CanvasRow, IS_POINTED_TO).where(CanvasRow.state.in_(NOT_YET)),
+        seats.join(Match, IS_THEIRS).where(or_(Match.doubted, Match.question.is_not(None))),
+        seats.where(IS_BEING_ENDED),
+    ]
+    if connection.restored_at is not None:
+        of_seats.append(seats.join(CanvasRow, IS_POINTED_TO).where(CanvasRow.seen_at < connection.restored_at))
+    on_them = one_of_few(session, Claim.seat_id.expression, union(*of_seats))
+    claiming = select(Claim.registration_id).where(Claim.ended_at.is_(None), on_them)
+    being_looked_up = (
+        select(Registration.id)
+        .join(Association, Association.course_id == Registration.course_id)
+        .where(Registration.course_id.in_(course_ids), Association.canvas_course_id.is_(None))
+        .where(Association.problem.is_(None))
+    )
+    return union(claiming, being_looked_up)
 
 
 def of_registrations(
@@ -91,20 +131,29 @@ def _what_keeps_out(connection: Connection, now: datetime) -> ColumnElement[str]
     is_seen = and_(CanvasRow.state.in_(LIVE), CanvasRow.canvas_user_id == Match.canvas_user_id, IS_SURE)
     before = CanvasRow.seen_at < connection.restored_at if connection.restored_at is not None else false()
     return case(
+        *_nowhere(connection),
+        (and_(is_seen, ~IS_BEING_ENDED, before), "canvas_restored"),
+        (and_(is_seen, ~IS_BEING_ENDED, CanvasRow.state != "active"), INVITED),
+        (and_(is_seen, ~IS_BEING_ENDED), _once_in(now)),
+        (or_(Seat.held, Seat.parked_at.is_not(None), Seat.cause == "changed_in_canvas"), Seat.cause),
+        else_=connection.hold_cause or ON_THE_WAY,
+    )
+
+
+def _nowhere(connection: Connection) -> list[tuple[ColumnElement[bool], str]]:
+    """Where nobody gets in, since there is no Canvas course: conditions on Association, and what to call it."""
+    return [
         (Association.course_id.is_(None), NO_CANVAS_COURSE),
         (func.coalesce(Association.connection_id, 0) != connection.id, "other_canvas"),
         (and_(Association.canvas_course_id.is_(None), Association.problem.is_not(None)), "not_looked_up"),
-        (and_(is_seen, ~IS_BEING_ENDED, before), "canvas_restored"),
-        (
-            and_(is_seen, ~IS_BEING_ENDED),
-            case(
-                (CanvasRow.state != "active", INVITED),
-                (Association.concluded, "course_concluded"),
-                (not_(Association.published), "course_unpublished"),
-                (or_(Association.opens_at > now, Association.closes_at <= now), "outside_dates"),
-                else_=CAN_ENTER,
-            ),
-        ),
-        (or_(Seat.held, Seat.parked_at.is_not(None), Seat.cause == "changed_in_canvas"), Seat.cause),
-        else_=connection.hold_cause or ON_THE_WAY,
+    ]
+
+
+def _once_in(now: datetime) -> ColumnElement[str]:
+    """SQL for what keeps out those who have an active enrollment in the Canvas course, or `CAN_ENTER`."""
+    return case(
+        (Association.concluded, "course_concluded"),
+        (not_(Association.published), "course_unpublished"),
+        (or_(Association.opens_at > now, Association.closes_at <= now), "outside_dates"),
+        else_=CAN_ENTER,
     )

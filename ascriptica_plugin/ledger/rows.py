@@ -13,7 +13,10 @@ from ..tables.canvas import DEFAULT_SECTION, CanvasRow, Claim, Match, Seat
 from ..tables.columns import change
 from . import claims
 
-LIVE = ("active", "invited", "creation_pending")
+NOT_YET = ("invited", "creation_pending")
+"""The states in which somebody may get into a Canvas course, and has not yet."""
+
+LIVE = ("active", *NOT_YET)
 """The states in which somebody is in a Canvas course, or may get in. Every other state is not live."""
 
 _row = cast(Table, CanvasRow.__table__)

@@ -117,8 +117,7 @@ def is_throttled(connection: Connection, now: datetime) -> bool:
 
 def is_slowed(session: Session, connection: Connection, now: datetime) -> bool:
     """Whether something takes longer because Canvas asked us to slow down."""
-    on_the_way = select(Seat.id).where(due.unsettled(connection.id), ~Seat.held, Seat.parked_at.is_(None)).limit(1)
-    return is_throttled(connection, now) and session.scalar(on_the_way) is not None
+    return is_throttled(connection, now) and due.anything_put_off(session, connection.id)
 
 
 def _waits_for(session: Session, connection: Connection, oldest: datetime | None, now: datetime) -> str | None:
@@ -129,7 +128,7 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
         return None
     # A seat that changed long ago may have been put off until now.
     for_long = select(Seat.id).where(due.due(connection.id, before), Seat.changed_at <= before)
-    if session.scalar(for_long.limit(1)) is None:
+    if session.scalar(for_long.order_by(*due.IN_TURN).limit(1)) is None:
         return None
     if is_throttled(connection, now):
         return "throttled"

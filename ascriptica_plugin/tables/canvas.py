@@ -166,6 +166,13 @@ class Match(Base):
             postgresql_where=text("names_differ"),
         ),
         Index(
+            "ix_ascriptica_canvas_user_open",
+            "connection_id",
+            "participant_id",
+            sqlite_where=text("doubted = 1 OR question IS NOT NULL"),
+            postgresql_where=text("doubted OR question IS NOT NULL"),
+        ),
+        Index(
             "ix_ascriptica_canvas_user_look",
             "connection_id",
             "look_at",
@@ -251,6 +258,13 @@ class Seat(Base):
             sqlite_where=text("settled_version >= version"),
             postgresql_where=text("settled_version >= version"),
         ),
+        Index(
+            "ix_ascriptica_seat_left",
+            "connection_id",
+            "canvas_course_id",
+            sqlite_where=text("settled_version >= version AND cause IS NOT NULL"),
+            postgresql_where=text("settled_version >= version AND cause IS NOT NULL"),
+        ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
         # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
         {"sqlite_autoincrement": True},
@@ -296,6 +310,13 @@ class CanvasRow(Base):
         Index("ix_ascriptica_row_seat", "seat_id"),
         Index("ix_ascriptica_row_user", "connection_id", "canvas_user_id"),
         Index("ix_ascriptica_row_course", "connection_id", "canvas_course_id"),
+        Index(
+            "ix_ascriptica_row_not_yet",
+            "connection_id",
+            "canvas_enrollment_id",
+            sqlite_where=text("state IN ('invited', 'creation_pending')"),
+            postgresql_where=text("state IN ('invited', 'creation_pending')"),
+        ),
     )
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)

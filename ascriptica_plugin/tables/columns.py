@@ -6,6 +6,8 @@ from typing import Any, cast
 from cryptography.fernet import InvalidToken, MultiFernet
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
+    CompoundSelect,
     CursorResult,
     DateTime,
     Delete,
@@ -13,9 +15,12 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Text,
     Update,
+    any_,
+    func,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -130,6 +135,17 @@ def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgres
     """An INSERT with support for ON CONFLICT, in this session's dialect."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     return dialect.insert(table.__table__)
+
+
+def one_of_few(session: Session, column: ColumnElement[int], ids: Select | CompoundSelect) -> ColumnElement[bool]:
+    """Condition that the column is one of these ids, which are few, however many PostgreSQL expects.
+
+    It keeps no statistics of two columns compared: of all seats it takes a third for unsettled, and rather reads whole
+    tables than looks up so many in an index. An array it takes for short.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(func.array(ids.scalar_subquery()))
+    return column.in_(ids)
 
 
 def change(session: Session, statement: Update | Delete) -> int:

@@ -5,23 +5,24 @@ what must hold then. How to try thousands of histories: docs/developing.md.
 """
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from hypothesis import settings as profile
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, StaticPool, create_engine, select
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin import retry
+from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.sync import drain, erasing, flight
 from ascriptica_plugin.sync.changes import Changes
 from ascriptica_plugin.tables.canvas import Connection, Seat
 from ascriptica_plugin.tables.columns import Base
-from ascriptica_plugin.tables.office import Registration
+from ascriptica_plugin.tables.office import Course, Registration
 
 from .model_client import Elsewhere, Endless, Killed, ModelClient
 from .model_hands import HandSteps
@@ -128,6 +129,25 @@ class AnyHistory(HandSteps):
                 self.has_failed = True
                 raise
             erasing.erase_people(session, self.now)
+
+    @invariant()
+    def who_can_enter_is_counted_right(self) -> None:
+        """The count of a course, which looks at what is open only, is that of its people one by one."""
+        if not hasattr(self, "home") or self.has_failed:
+            return
+        self.session.expire_all()
+        connection, now = self.session.get(Connection, self.home), self.now()
+        registered = select(Registration).where(Registration.status == "registered")
+        course_of = {one.id: one.course_id for one in self.session.scalars(registered)}
+        one_by_one = entering.of_registrations(self.session, connection, course_of, now)
+        courses = self.session.scalars(select(Course.id)).all()
+        counted = entering.of_courses(self.session, connection, courses, now)
+        for course_id in courses:
+            theirs = Counter(what for number, what in one_by_one.items() if course_of[number] == course_id)
+            its = counted[course_id]
+            assert Counter({"can_enter": its.can_enter, **its.kept_out}) == theirs, (course_id, its, theirs)
+            assert its.registered == theirs.total()
+        self.session.rollback()
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from ...ledger import access, due, standing
 from ...ledger.causes import CAUSES
 from ...office.people import matching
 from ...tables.canvas import Claim, Match, Seat, Settings
+from ...tables.columns import one_of_few
 from ...tables.office import Course, Participant, Registration
 from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
 from ..base import office_time, session, settings
@@ -57,8 +58,9 @@ def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     """Conditions on Seat. Each kind begins with a partial index's condition, to use it."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
-        registrations = select(Claim.seat_id).join(Registration).join(Course)
-        which.append(Seat.id.in_(registrations.where(func.lower(Course.code) == wanted.course.lower())))
+        # By its number, of which PostgreSQL knows how many people the course has.
+        its = session().scalar(select(Course.id).where(func.lower(Course.code) == wanted.course.lower()))
+        which.append(Seat.id.in_(of_course(its or 0)))
     if wanted.search:
         which.append(Seat.participant_id.in_(people_found(wanted.search, current)))
     where = wanted.standing
@@ -107,8 +109,8 @@ def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[lis
         before = Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS)
         which.append(and_(SETTLED, before) if begun[1] == "settled" else or_(SETTLED, before))
     found: list[tuple[int, bool]] = []
-    for part, order in _parts(wanted, begun is not None and begun[1] == "settled"):
-        of_part = select(Seat.id, SETTLED).where(*which, *part).order_by(*order).limit(many + 1 - len(found))
+    for part in _parts(wanted, current, begun is not None and begun[1] == "settled"):
+        of_part = select(Seat.id, SETTLED).where(*which, *part).order_by(Seat.id.desc()).limit(many + 1 - len(found))
         found += [(number, is_settled) for number, is_settled in session().execute(of_part)]
         if len(found) > many:
             last, is_settled = found[many - 1]
@@ -116,18 +118,18 @@ def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[lis
     return [number for number, _ in found], None
 
 
-def _parts(wanted: Wanted, only_settled: bool) -> list[tuple[list, list]]:
-    """The queries of the list, one after the other: conditions and order.
+def _parts(wanted: Wanted, current: Settings, only_settled: bool) -> list[list[ColumnElement[bool]]]:
+    """The conditions of the list's queries, one after the other: an index sorts the waiting ones and the settled ones.
 
-    An index sorts the waiting ones and the settled ones. What a standing leaves out is not looked for: that would be a
-    search among all seats for none. A course's people are in no index's order, so they are sorted, in one query.
+    What a standing leaves out is not looked for: that would be a search among all seats for none.
     """
-    newest = Seat.id.desc()
-    if wanted.standing:
-        return [([], [newest])]
+    waiting = [UNSETTLED]
     if wanted.course:
-        return [([], [SETTLED, newest])]
-    return ([] if only_settled else [([UNSETTLED], [newest])]) + [([SETTLED], [newest])]
+        waits = select(Seat.id).where(Seat.connection_id == current.connection_id, UNSETTLED)
+        waiting.append(one_of_few(session(), Seat.id.expression, waits))
+    if wanted.standing:
+        return [[SETTLED] if wanted.standing in ("enrolled", "removed") else waiting]
+    return [[SETTLED]] if only_settled else [waiting, [SETTLED]]
 
 
 def lines_of_csv(wanted: Wanted, current: Settings) -> Iterator[str]:

@@ -9,11 +9,11 @@ from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ... import clock
-from ...ledger import reads, standing
+from ...ledger import due, reads, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...tables.canvas import Claim, Connection, CourseRead, Seat
-from ...tables.columns import begin_writing
+from ...tables.columns import begin_writing, one_of_few
 from ...tables.office import Course, Registration
 from ..base import blueprint, for_administrators, person, session, settings
 from ..canvas_access import CanvasAccess
@@ -87,11 +87,12 @@ def _counts(course: Course, connection: Connection) -> dict[str, int]:
         (and_(Seat.held, Seat.cause.in_(standing.ASKS)), "asked"),
         else_=standing.standing(),
     )
+    unsettled = select(Seat.id).where(due.unsettled(connection.id))
     rows = session().execute(
         select(stands.label("standing"), func.count(Seat.id.distinct()))
         .join(Claim, Claim.seat_id == Seat.id)
         .join(Registration, Registration.id == Claim.registration_id)
-        .where(Seat.connection_id == connection.id, Seat.settled_version < Seat.version, *_theirs(course))
+        .where(one_of_few(session(), Seat.id.expression, unsettled), *_theirs(course))
         .group_by("standing")
     )
     return dict(rows.all())

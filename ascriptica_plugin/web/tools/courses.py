@@ -12,12 +12,10 @@ from ... import clock
 from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import PERMISSIONS
-from ...ledger.entering import Entering
 from ...office import cancelling, previews, waitlist
 from ...office.courses import save
 from ...office.places import NotPossible
 from ...sync import checking
-from ...tables.canvas import Settings
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
 from ..asking import ask
@@ -26,9 +24,6 @@ from ..forms.courses import CourseForm, NumberForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from . import canvas_courses
-
-COUNTED_AT_ONCE = 3000
-"""Of so many people the list of courses says how many can enter."""
 
 NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
 """Where courses without a first day stand in the list."""
@@ -62,6 +57,7 @@ def courses() -> ResponseReturnValue:
     page = page_by_keys(session(), select(Course.id).where(*which), keys)
     ids = [number for (number,) in page.rows]
     current = settings()
+    connection = current.connection if current.display_canvas else None
     found = {
         one.id: one
         for one in session().scalars(select(Course).where(Course.id.in_(ids)).options(joinedload(Course.association)))
@@ -76,19 +72,8 @@ def courses() -> ResponseReturnValue:
         sort=sort,
         now=now,
         connection_id=current.connection_id,
-        entering=_entering([found[number] for number in ids], current, now) if current.display_canvas else {},
+        entering=entering.of_courses(session(), connection, ids, now) if connection else {},
     )
-
-
-def _entering(shown: list[Course], current: Settings, now: datetime) -> dict[int, Entering]:
-    """How many can enter the first courses of the page that together have a number of people that is soon counted."""
-    course_ids, people = [], 0
-    for course in shown:
-        people += course.places_taken
-        if course.association is not None and people <= COUNTED_AT_ONCE:
-            course_ids.append(course.id)
-    connection = current.connection
-    return entering.of_courses(session(), connection, course_ids, now) if connection is not None and course_ids else {}
 
 
 def _found_by(word: str) -> ColumnElement[bool]:
