@@ -1,9 +1,11 @@
-"""What went wrong, as a code with its parameters: so it is stored, and so pages can say it in any language.
+"""What went wrong and what was done, as codes with their parameters: so they are stored, and so pages can say them in
+any language.
 
 Every sentence of that kind is in this module. What Canvas said, and what people typed, are parameters.
 """
 
 import json
+import re
 from typing import Any
 
 SENTENCES = {
@@ -71,8 +73,99 @@ SENTENCES = {
     "import_lost": "The import did not arrive at Canvas.",
     "no_account_only": "Canvas has no account {root_id} for this token. The root account is the topmost one in "
     "Canvas's Admin menu.",
+    # What comes back from a Canvas course lacks something.
+    "results_no_modules": "The Canvas course has no modules with requirements, so nobody can complete it. Add "
+    "requirements to its modules, or fetch the score only.",
+    "results_progress_refused": "The token's owner may not see how far people are. Give their role in Canvas “Grades - "
+    "view all grades”.",
+    "results_scores_refused": "The token's owner may not see scores. Give their role in Canvas “Grades - view all "
+    "grades”.",
+    "results_people_gone": "Somebody registered here is no longer in the Canvas course. What Canvas said of them "
+    "before is kept.",
+    "results_course_gone": "The Canvas course is not there any more. What Canvas said before is kept.",
+    # What the activity log adds to an act.
+    "set": "{of}: {after}",
+    "given": "{of}: none → {after}",
+    "changed": "{of}: {before} → {after}",
+    "unset": "{of}: {before} → none",
+    "changes": "{changes}",
+    "changes_by_import": "{changes} (by import)",
+    "of_name": "name",
+    "of_email": "email",
+    "of_sis_user_id": "SIS ID",
+    "of_code": "code",
+    "of_title": "title",
+    "of_description": "description",
+    "of_starts_at": "starts",
+    "of_ends_at": "ends",
+    "of_registration_opens_at": "registration opens",
+    "of_registration_closes_at": "registration closes",
+    "of_capacity": "places",
+    "of_on_withdrawal": "when somebody withdraws",
+    "of_association": "Canvas course",
+    "of_create_users": "people without a Canvas user",
+    "of_by_invitation": "enroll",
+    "of_canvas_mail": "Canvas's own mail",
+    "of_mail_link": "a link for people new to Canvas",
+    "create_users": "created",
+    "create_users_off": "wait",
+    "by_invitation": "by invitation",
+    "by_invitation_off": "at once",
+    "canvas_mail": "sent",
+    "canvas_mail_off": "not sent",
+    "mail_link": "mailed by Canvas",
+    "mail_link_off": "not mailed",
+    "by_import": "by import",
+    "import": "{file}: {done}",
+    "connected": "{account}, {url}, as {owner}",
+    "key": "{account}, {url}",
+    "for_somebody": "For {name}.",
+    "for_people": "For {people} people.",
+    "for_one": "For 1 person.",
+    "access_export": "Canvas access.",
+    "access_export_of": "Canvas access. {limits}",
+    "limit": "{name}: {value}",
+    "all_withdrawn": "{registered} registered and {waiting} waiting were withdrawn.",
+    "all_put_back": "{registered} registered and {waiting} waiting were put back.",
+    "course_cancelled": "The course was cancelled.",
+    "course_reopened": "The course was reopened.",
+    "access_ends_first": "Canvas access ends first.",
+    "enrollments_stay": "Enrollments in Canvas stay.",
+    "not_this_sis_id": "SIS ID: not {sis_user_id}",
+    "was_there": "Canvas course {course}: the enrollment that was there before us",
+    "by_hand": "Canvas course {course}: {state} by hand",
+    "canvas_user": "Canvas user {user}",
+    "is_canvas_user": "is Canvas user {user}",
+    "is_not_canvas_user": "is not Canvas user {user}",
+    "is_somebody_else": "is somebody else",
+    "is_new": "is none of them; a new Canvas user with the login {login}",
+    "one_person": "and participant {participant} are one person",
+    "canvas_follows": "The Canvas user is now {name}, {email}.",
+    "there": "Canvas course {course}.",
+    "there_because": "Canvas course {course}. {why}",
+    "there_waits": "Canvas course {course}. {cause}.",
+    "there_waits_because": "Canvas course {course}. {cause}. {why}",
+    "there_ended": "Canvas course {course}. {how}.",
+    "ended_delete": "Deleted",
+    "ended_deactivate": "Deactivated",
+    "ended_conclude": "Concluded",
+    "ended_since": "{how}, since {why}",
+    "since_also_there": "another enrollment stays",
+    "since_nothing_done": "nothing was done there yet",
+    "since_work_done": "they were active there",
+    "since_course_over": "they were active there and the course is over",
+    "since_course_gone": "the course is gone",
+    "whose": "Of {email}.",
+    "sign_in_given": "The participant whom the office entered with this email now has this sign-in.",
+    "participant_made": "A new participant was made. Others with this email: {others}; none was taken over.",
+    "no_mail_to_old": "Mails are not set up, so no mail about the change went to the old address.",
+    "link_for_sign_up": "To confirm the sign-up of {email}.",
+    "link_for_password": "For a new password of {email}.",
 }
-"""Codes, and what they say in English. `words` is what somebody else put into words, or an older release."""
+"""Codes, and what they say in English. `words` is what somebody else put into words, or an older release.
+
+A list among the parameters is said with semicolons between its parts.
+"""
 
 
 class Said(str):
@@ -82,7 +175,8 @@ class Said(str):
     about: dict[str, Any]
 
     def __new__(cls, code: str, **about: Any) -> "Said":
-        made = super().__new__(cls, SENTENCES[code].format(**about))
+        shown = {name: "; ".join(one) if isinstance(one, list) else one for name, one in about.items()}
+        made = super().__new__(cls, SENTENCES[code].format(**shown))
         made.code, made.about = code, about
         return made
 
@@ -95,12 +189,11 @@ class Said(str):
         return json.dumps(self._as_dict(), ensure_ascii=False)
 
     def _as_dict(self) -> dict[str, Any]:
-        about = {name: one._as_dict() if isinstance(one, Said) else one for name, one in self.about.items()}
-        return {"code": self.code, **about}
+        return {"code": self.code, **{name: _stored(one) for name, one in self.about.items()}}
 
     @classmethod
     def _from_dict(cls, stored: dict[str, Any]) -> "Said":
-        about = {name: cls._from_dict(one) if isinstance(one, dict) else one for name, one in stored.items()}
+        about = {name: _read(one) for name, one in stored.items()}
         return cls(about.pop("code"), **about)
 
     @classmethod
@@ -110,3 +203,29 @@ class Said(str):
             return cls._from_dict(json.loads(stored))
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls("words", words=stored)
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_stored(one) for one in value]
+    return value._as_dict() if isinstance(value, Said) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_read(one) for one in value]
+    return Said._from_dict(value) if isinstance(value, dict) else value
+
+
+def change_of(name: str, before: Any, after: Any) -> Said:
+    """What was changed, by its code without `of_`; `before` and `after` are empty where there is nothing."""
+    of = Said(f"of_{name}")
+    if not before:
+        return Said("given", of=of, after=after)
+    return Said("changed", of=of, before=before, after=after) if after else Said("unset", of=of, before=before)
+
+
+def codes_saying(text: str) -> list[str]:
+    """The codes whose own words have this text in them, in any case."""
+    words = {code: re.sub(r"{\w+}", "", sentence).lower() for code, sentence in SENTENCES.items()}
+    return [code for code, its in words.items() if text.lower() in its]

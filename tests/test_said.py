@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 from sqlalchemy import text
 
-from ascriptica_plugin.said import SENTENCES, Said
+from ascriptica_plugin.said import SENTENCES, Said, change_of
 
 
 @pytest.mark.parametrize("code", SENTENCES)
@@ -22,6 +22,13 @@ def test_what_is_said_within_something_else_keeps_its_code():
     said = Said("no_service", answer=Said("http_error", status=404))
     assert Said.from_json(said.to_json()).about["answer"].code == "http_error"
     assert "error 404" in said
+
+
+def test_a_list_of_what_was_said_keeps_their_codes():
+    said = Said("changes", changes=[change_of("name", "Kim", "Kim Lee"), change_of("sis_user_id", None, "S-1")])
+    assert said == "name: Kim → Kim Lee; SIS ID: none → S-1"
+    again = Said.from_json(said.to_json())
+    assert (again, [one.code for one in again.about["changes"]]) == (said, ["changed", "given"])
 
 
 @pytest.mark.parametrize("stored", ["Canvas said: no", "503", '{"x": 1}', '{"code": "of a later release"}', "[]"])

@@ -36,7 +36,7 @@ def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: st
     drain_until_over(session, canvases, connection, run, "fetched")
     for number, its_code in asked.items():
         problems = session.get_one(CourseResults, number).problems
-        said = run.problems.get(number) or " ".join(results.PROBLEMS[name] for name in problems)
+        said = run.problems.get(number) or " ".join(map(results.in_words, problems))
         state = "not fetched yet" if number in run.waiting else "fetched"
         yield f"{its_code}: {said or state}"
     if run.waiting:

@@ -5,6 +5,8 @@ Text and policy only: `sync` names the cause, the ledger stores it, pages show i
 
 from dataclasses import dataclass
 
+from ..said import SENTENCES
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -239,6 +241,9 @@ CAUSES: dict[str, Cause] = {
         by_office=False,
     ),
 }
+
+SENTENCES |= {f"cause_{name}": cause.title for name, cause in CAUSES.items()}
+"""What is stored in other places names a cause by its code."""
 
 PERMISSIONS = {
     "add_student_to_course": "“Users - Students”, add",

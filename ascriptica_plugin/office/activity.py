@@ -1,6 +1,6 @@
 """The activity log: who did what, when, to whom, and what Canvas answered. Written in the change's own transaction.
 
-The caller makes sure that `words` hold no secret.
+What an entry adds to its act is a code with parameters (`said`). The caller makes sure that they hold no secret.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from ..said import Said
 from ..tables.columns import change
 from ..tables.office import LogEntry
 
@@ -28,7 +29,7 @@ def note(
     now: datetime,
     who: str,
     what: str,
-    words: str = "",
+    words: Said | None = None,
     *,
     participant_id: int | None = None,
     course_id: int | None = None,
@@ -41,14 +42,14 @@ def entry(
     now: datetime,
     who: str,
     what: str,
-    words: str = "",
+    words: Said | None = None,
     *,
     participant_id: int | None = None,
     course_id: int | None = None,
 ) -> dict[str, Any]:
-    """An entry for `write`; `words` are cut to 2000 characters."""
+    """An entry for `write`."""
     whom = {"participant_id": participant_id, "course_id": course_id}
-    return {"at": now, "who": who, "what": what, "words": words[:2000], **whom}
+    return {"at": now, "who": who, "what": what, "words": words, **whom}
 
 
 def write(session: Session, entries: list[dict[str, Any]]) -> None:
@@ -59,7 +60,7 @@ def write(session: Session, entries: list[dict[str, Any]]) -> None:
 
 
 def begin_act(
-    session: Session, now: datetime, who: str, what: str, words: str = "", *, course_id: int | None = None
+    session: Session, now: datetime, who: str, what: str, words: Said | None = None, *, course_id: int | None = None
 ) -> int:
     """Add the entry of what is done to several people at once; theirs are written `within` it. Returns its id."""
     made = entry(now, who, what, words, course_id=course_id)
@@ -67,7 +68,7 @@ def begin_act(
 
 
 @contextmanager
-def within(session: Session, act_id: int, words: str | None = None) -> Iterator[None]:
+def within(session: Session, act_id: int, words: Said | None = None) -> Iterator[None]:
     """Entries that are written meanwhile are parts of the act. Then it has their number, and its `words` if given."""
     before = session.info.get(_ACT)
     session.info[_ACT] = act_id

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User, address_of
 from ..ledger import claims, due, matches, rows
+from ..said import Said
 from ..tables.canvas import CanvasRow, Match, Seat
 from ..tables.columns import change
 from ..tables.office import Participant
@@ -21,7 +22,7 @@ def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) ->
     answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
     change(session, answer.values(kept=True) if stays else answer.values(granted=True))
     claims.look_again(session, Seat.id == seat.id)
-    words = f"Canvas course {seat.canvas_course_id}: the enrollment that was there before us"
+    words = Said("was_there", course=seat.canvas_course_id)
     activity.note(session, now, by, "kept" if stays else "removed", words, participant_id=seat.participant_id)
     session.flush()
 
@@ -41,7 +42,7 @@ def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by
         else:
             settled["was_in"] = False
         change(session, update(Seat).where(Seat.id == seat.id).values(**settled))
-    words = f"Canvas course {seat.canvas_course_id}: {what} by hand"
+    words = Said("by_hand", course=seat.canvas_course_id, state=what)
     done = "put back" if put_back else "left as in Canvas"
     activity.note(session, now, by, done, words, participant_id=seat.participant_id)
     session.expire_all()
@@ -59,7 +60,9 @@ def doubt(session: Session, connection_id: int, participant: Participant, now: d
     known.question = "who"
     session.flush()
     claims.look_again(session, _seats(connection_id, participant.id))
-    activity.note(session, now, by, "doubted", _said(known.candidates[0]), participant_id=participant.id)
+    activity.note(
+        session, now, by, "doubted", Said("canvas_user", user=known.canvas_user_id), participant_id=participant.id
+    )
 
 
 def confirm(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
@@ -73,7 +76,7 @@ def confirm(session: Session, connection_id: int, participant: Participant, now:
     known.how, known.matched_at = "admin", now
     known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
     session.flush()
-    words = f"is Canvas user {known.canvas_user_id}"
+    words = Said("is_canvas_user", user=known.canvas_user_id)
     activity.note(session, now, by, "chose", words, participant_id=participant.id)
 
 
@@ -107,13 +110,13 @@ def choose(
         known.canvas_name, known.canvas_login = chosen.get("name"), chosen.get("login_id")
         known.canvas_sis_user_id, known.shared = chosen.get("sis_user_id"), same_person
         known.how, known.matched_at = "admin", now
-        words = f"is Canvas user {chosen['id']}"
+        words = Said("is_canvas_user", user=chosen["id"])
     elif new_login:
         if not new_login.isprintable():
             raise ValueError("Take the line breaks and control characters out of the login.")
         known.canvas_user_id, known.address, known.login_sent, known.create_new = None, None, new_login, True
         known.how, known.created_by_us = None, False
-        words = f"is none of them; a new Canvas user with the login {new_login}"
+        words = Said("is_new", login=new_login)
     else:
         raise ValueError("Choose who it is, or enter the login of a new Canvas user.")
     known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
@@ -131,7 +134,8 @@ def leave_to_other(session: Session, connection_id: int, participant: Participan
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question != "same_user":
         raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
-    words = f"is not {_said(known.candidates[0])}" if known.candidates else "is somebody else"
+    asked = known.candidates
+    words = Said("is_not_canvas_user", user=asked[0]["id"]) if asked else Said("is_somebody_else")
     known.question, known.candidates = "who", []
     session.flush()
     claims.look_again(session, _seats(connection_id, participant.id))
@@ -158,10 +162,10 @@ def _share_or_take(
         theirs = (Match.connection_id == connection_id, Match.participant_id == holder.participant_id)
         if same_person:
             change(session, update(Match).where(*theirs).values(shared=True))
-            words = f"and participant {participant.id} are one person"
+            words = Said("one_person", participant=participant.id)
         else:
             matches.forget(session, connection_id, holder.participant_id)
-            words = f"is not Canvas user {chosen['id']}"
+            words = Said("is_not_canvas_user", user=chosen["id"])
         activity.note(session, now, by, "chose", words, participant_id=holder.participant_id)
 
 
@@ -181,7 +185,3 @@ def _candidate(known: Match) -> dict[str, Any]:
 
 def _shown(user: User) -> dict[str, Any]:
     return {name: getattr(user, name) for name in ("id", "name", "login_id", "email", "sis_user_id")}
-
-
-def _said(candidate: dict[str, Any]) -> str:
-    return f"Canvas user {candidate['id']}"

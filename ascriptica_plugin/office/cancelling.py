@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import signals
 from ..ledger import claims
+from ..said import Said
 from ..tables.columns import change
 from ..tables.locks import lock_course
 from ..tables.office import Course, LogEntry, Participant, Registration
@@ -26,9 +27,9 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
         raise NotPossible(f"{course.title} is already cancelled.")
     live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
     registered, waited = course.places_taken, waiting(session, course)
-    words = f"{registered} registered and {waited} waiting were withdrawn."
+    words = Said("all_withdrawn", registered=registered, waiting=waited)
     act_id = activity.begin_act(session, now, by, "cancelled", words, course_id=course.id)
-    _note_for_all(session, now, by, "withdrew", "The course was cancelled.", live, act_id)
+    _note_for_all(session, now, by, "withdrew", Said("course_cancelled"), live, act_id)
     claims.end_for(session, Registration.course_id == course.id, now)
     if signals.is_awaited(signals.withdrawn):
         announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(live)).all())
@@ -73,11 +74,11 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
             f"{registered} people were registered, and {course.title} has {course.capacity} places now. "
             f"Edit the course and enter at least {registered} places first."
         )
-    words = f"{registered} registered and {counts['waitlisted']} waiting were put back."
+    words = Said("all_put_back", registered=registered, waiting=counts["waitlisted"])
     act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
         its = were(course, status)
-        _note_for_all(session, now, by, what, "The course was reopened.", its, act_id)
+        _note_for_all(session, now, by, what, Said("course_reopened"), its, act_id)
         again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
         change(session, update(Registration).where(its).values(**again))
     course.cancelled_at, course.places_taken = None, registered
@@ -92,10 +93,11 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
 
 
 def _note_for_all(
-    session: Session, now: datetime, by: str, what: str, words: str, which: ColumnElement[bool], act_id: int
+    session: Session, now: datetime, by: str, what: str, words: Said, which: ColumnElement[bool], act_id: int
 ) -> None:
     """Add an entry to the activity log for each of the registrations, as a part of the act."""
-    columns = (literal(now, LogEntry.at.type), literal(by), literal(what), literal(words), literal(act_id))
+    said = literal(words, LogEntry.words.type)
+    columns = (literal(now, LogEntry.at.type), literal(by), literal(what), said, literal(act_id))
     with activity.within(session, act_id):
         session.execute(
             insert(LogEntry).from_select(

@@ -9,24 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from ..ledger import claims, reads
+from ..said import Said, change_of
 from ..tables.columns import begin_writing
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
 from . import activity, notices
 from .waitlist import move_up
-
-LABELS = {
-    "code": "code",
-    "title": "title",
-    "description": "description",
-    "starts_at": "starts",
-    "ends_at": "ends",
-    "registration_opens_at": "registration opens",
-    "registration_closes_at": "registration closes",
-    "capacity": "places",
-    "on_withdrawal": "when somebody withdraws",
-}
-"""The columns that a course is saved with, and their names in the activity log."""
 
 
 def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
@@ -50,10 +38,10 @@ def changes(course: Course, facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name == "association" or getattr(course, name) != value}
 
 
-def save(session: Session, course: Course, now: datetime, by: str, *, words: str = "", **facts: Any) -> int:
-    """Save an existing or new course with these facts: the columns in `LABELS`, and `association` for a new one.
+def save(session: Session, course: Course, now: datetime, by: str, *, by_import: bool = False, **facts: Any) -> int:
+    """Save an existing or new course with these facts: its columns, and `association` for a new one.
 
-    Returns how many people moved up from the waitlist. `words` are added in the activity log. Raises IntegrityError
+    Returns how many people moved up from the waitlist. Raises IntegrityError
     where another course has the code, or more people are registered than there would be places.
     """
     begin_writing(session)
@@ -62,9 +50,9 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
         lock_course(session, course)
     facts = changes(course, facts)
     associates, association = "association" in facts, facts.pop("association", None)
-    changed = [(LABELS[name], _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
+    changed = [(name, _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
     if associates and not _same_place(course.association, association):
-        changed.append(("Canvas course", _said(course.association), _said(association)))
+        changed.append(("association", _said(course.association), _said(association)))
     for name, value in facts.items():
         setattr(course, name, value)
     session.add(course)
@@ -73,13 +61,14 @@ def save(session: Session, course: Course, now: datetime, by: str, *, words: str
         associate(session, course, association, now)
     moved_up = 0 if is_new else move_up(session, course, now)
     if changed:
-        differences = "; ".join(
-            f"{label}: {before} → {after or 'none'}" if before else f"{label}: {after}"
-            for label, before, after in changed
-            if before or after
-        )
         what = "made a course" if is_new else "changed a course"
-        activity.note(session, now, by, what, f"{differences} ({words})" if words else differences, course_id=course.id)
+        differences = [
+            change_of(name, before, after) if before else Said("set", of=Said(f"of_{name}"), after=after)
+            for name, before, after in changed
+            if before or after
+        ]
+        words = Said("changes_by_import" if by_import else "changes", changes=differences)
+        activity.note(session, now, by, what, words, course_id=course.id)
     return moved_up
 
 

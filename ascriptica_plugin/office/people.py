@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, matches
+from ..said import Said, change_of
 from ..tables.canvas import Match
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold
@@ -44,7 +45,7 @@ _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
 
 
-LABELS = {"name": "name", "email": "email", "sis_user_id": "SIS ID"}
+FACTS = ("name", "email", "sis_user_id")
 
 
 def shows(text: str) -> bool:
@@ -201,9 +202,7 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
         matches.revise(session, participant.id)
     if changed.keys() & {"name", "email"}:
         _let_canvas_follow(session, participant.id)
-    words = "; ".join(
-        f"{LABELS[name]}: {before[name] or 'none'} → {value or 'none'}" for name, value in changed.items()
-    )
+    words = Said("changes", changes=[change_of(name, before[name], value) for name, value in changed.items()])
     activity.note(session, now, by, "corrected", words, participant_id=participant.id)
     return True
 

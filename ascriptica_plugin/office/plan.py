@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..ledger import claims
+from ..said import Said
 from ..tables.office import Course, Participant, Registration
 from . import activity, notices, places
 from .announcing import announce
@@ -40,7 +41,7 @@ class Plan:
         course: Course,
         now: datetime,
         by: str | None = None,
-        words: str = "",
+        words: Said | None = None,
         waiting: int = 0,
         *,
         in_bulk: bool = False,
@@ -210,7 +211,7 @@ class Plan:
         )
 
     def _entry(self, who: str, what: str, whom: int | Participant) -> dict[str, Any]:
-        words = "" if who == activity.US else self.words
+        words = None if who == activity.US else self.words
         participant_id = whom if isinstance(whom, int) else whom.id
         return activity.entry(self.now, who, what, words, participant_id=participant_id, course_id=self.course.id)
 
@@ -225,7 +226,7 @@ def begin(
     courses: Collection[Course],
     now: datetime,
     by: str | None = None,
-    words: str = "",
+    words: Said | None = None,
     *,
     in_bulk: bool = False,
     notify: bool | None = None,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims, matches
 from ..ledger.causes import CAUSES
+from ..said import Said
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.mass import MassSeat
@@ -156,7 +157,7 @@ def ask_to_erase(session: Session, participant: Participant, now: datetime, by: 
     change(session, _mails_to(participant.id))
     if not end_access:
         _forget_seats(session, participant.id)
-    words = "Canvas access ends first." if end_access else "Enrollments in Canvas stay."
+    words = Said("access_ends_first" if end_access else "enrollments_stay")
     activity.note(session, now, by, "asked to erase", words, participant_id=participant.id)
     session.info[claims.RANG] = True
     session.flush()

@@ -22,21 +22,13 @@ from ..tables.office import Association, Course, Participant, Registration
 from ..tables.results import CourseResults, Result
 from . import activity
 
-PROBLEMS = {
-    "no_modules": (
-        "The Canvas course has no modules with requirements, so nobody can complete it. "
-        "Add requirements to its modules, or fetch the score only."
-    ),
-    "progress_refused": (
-        "The token's owner may not see how far people are. Give their role in Canvas “Grades - view all grades”."
-    ),
-    "scores_refused": ("The token's owner may not see scores. Give their role in Canvas “Grades - view all grades”."),
-    "people_gone": (
-        "Somebody registered here is no longer in the Canvas course. What Canvas said of them before is kept."
-    ),
-    "course_gone": "The Canvas course is not there any more. What Canvas said before is kept.",
-}
+PROBLEMS = ("no_modules", "progress_refused", "scores_refused", "people_gone", "course_gone")
 """What can be missing from a course's results. Said once for the course, not for each of its people."""
+
+
+def in_words(problem: str) -> Said:
+    """One of `PROBLEMS`, as it is said."""
+    return Said(f"results_{problem}")
 
 
 THERE = (*rows.LIVE, "completed")
@@ -201,7 +193,7 @@ def done(
     wishes = session.get_one(CourseResults, course_id, populate_existing=True)
     for problem in problems:
         if problem not in wishes.problems:
-            activity.note(session, now, activity.US, "missed results", PROBLEMS[problem], course_id=course_id)
+            activity.note(session, now, activity.US, "missed results", in_words(problem), course_id=course_id)
     wishes.fetched_at, wishes.problems, wishes.problem, wishes.due_at = since, problems, None, None
     if wishes.owed_at is not None and (wishes.owed_at <= since or wishes.owed_at == owed_at):
         wishes.owed_at = None

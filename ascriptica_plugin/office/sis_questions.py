@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from ..said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Participant
@@ -65,7 +66,14 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
         raise ValueError(f"There is nothing to decide about the SIS ID of {participant.name} any more.")
     if not is_theirs:
         participant.sis_user_id_decided = True
-        activity.note(session, now, by, "corrected", f"SIS ID: not {sis_user_id}", participant_id=participant.id)
+        activity.note(
+            session,
+            now,
+            by,
+            "corrected",
+            Said("not_this_sis_id", sis_user_id=sis_user_id),
+            participant_id=participant.id,
+        )
         return
     sis_ids.read_sis_user_id(sis_user_id)
     holder = next(iter(sis_ids.others_with(session, [sis_user_id]).get(sis_user_id, [])), None)

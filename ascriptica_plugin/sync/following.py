@@ -78,7 +78,7 @@ def follow_walk(
             known.login_sent = known.canvas_login = login
             if known.address == f"sis_login_id:{login_sent}":
                 known.address = f"sis_login_id:{login}"
-    words = problem or f"The Canvas user is now {name}, {email}."
+    words = problem or Said("canvas_follows", name=name, email=email)
     activity.note(session, now(), activity.US, "followed", words, participant_id=participant_id)
     session.flush()
 

@@ -15,10 +15,12 @@ from ..ledger.causes import CAUSES
 from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..office import activity
+from ..said import Said
 from ..tables.canvas import Seat
 from ..tables.columns import begin_writing
 from . import failures
 from .announcing import Change, announce
+from .failures import Failure
 from .tasks import SeatTask, Waits
 
 log = logging.getLogger(__name__)
@@ -123,7 +125,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
             its.detail,
             extra=work.about,
         )
-        activity.write(session, [_entry(work, now, "parked", its.detail)])
+        activity.write(session, [_failed_entry(work, now, "parked", its)])
         announce(session, [Change(work, "waiting", its.cause, its.scope)])
     elif its.again_in is not None:
         due_at = now + its.again_in
@@ -138,29 +140,33 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail, extra=work.about)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             announce(session, [Change(work, "waiting", its.cause, its.scope)])
-            activity.write(session, [_entry(work, now, "waits", f"{CAUSES[its.cause].title}. {its.detail}")])
-
-
-ENDED = {"delete": "Deleted", "deactivate": "Deactivated", "conclude": "Concluded"}
-BECAUSE = {
-    "also_there": "another enrollment stays",
-    "nothing_done": "nothing was done there yet",
-    "work_done": "they were active there",
-    "course_over": "they were active there and the course is over",
-    "course_gone": "the course is gone",
-}
-"""Why an enrollment was ended as it was, where that is not just what Course Settings or the course say."""
+            activity.write(session, [_failed_entry(work, now, "waits", its)])
 
 
 def _settled_entry(work: Work, now: datetime) -> dict[str, Any]:
-    if work.wanted:
-        return _entry(work, now, "enrolled in Canvas")
-    ended = [
-        f"{ENDED[how]}, since {BECAUSE[why]}." if why in BECAUSE else f"{ENDED[how]}." for how, why in work.endings
-    ]
-    return _entry(work, now, "ended in Canvas", " ".join(ended))
+    course = work.canvas_course_id
+    if work.wanted or not work.endings:
+        what = "enrolled in Canvas" if work.wanted else "ended in Canvas"
+        return _entry(work, now, what, Said("there", course=course))
+    how = [_ended(task, why) for task, why in work.endings]
+    return _entry(work, now, "ended in Canvas", Said("there_ended", course=course, how=how))
 
 
-def _entry(work: Work, now: datetime, what: str, words: str = "") -> dict[str, Any]:
-    words = f"Canvas course {work.canvas_course_id}. {words}".strip()
+def _ended(task: str, why: str) -> Said:
+    how = Said(f"ended_{task}")
+    # The policy of Course Settings or of the course needs no reason.
+    return how if why == "policy" else Said("ended_since", how=how, why=Said(f"since_{why}"))
+
+
+def _failed_entry(work: Work, now: datetime, what: str, its: Failure) -> dict[str, Any]:
+    about: dict[str, Any] = {"course": work.canvas_course_id}
+    code = "there"
+    if what == "waits":
+        code, about["cause"] = "there_waits", Said(f"cause_{its.cause}")
+    if its.detail:
+        code, about["why"] = f"{code}_because", Said.of(its.detail)
+    return _entry(work, now, what, Said(code, **about))
+
+
+def _entry(work: Work, now: datetime, what: str, words: Said) -> dict[str, Any]:
     return activity.entry(now, activity.US, what, words, participant_id=work.participant_id)

@@ -105,6 +105,18 @@ class SaidColumn(TypeDecorator):
         return Said.from_json(value) if value else None
 
 
+class NotedColumn(SaidColumn):
+    """The same for a column that is never NULL: nothing is empty."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return super().process_bind_param(value, dialect) or ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Said | None:
+        return super().process_result_value(value, dialect) or Said("words", words="")
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={

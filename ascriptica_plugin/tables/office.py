@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .columns import Base, SaidColumn
+from .columns import Base, NotedColumn, SaidColumn
 from .folding import found_by, sorted_by
 
 
@@ -221,6 +221,9 @@ class Registration(Base):
 class LogEntry(Base):
     """An entry of the activity log: who did what, when, to whom, and what Canvas answered. Holds no secret.
 
+    `what` is one of `acts.SENTENCES`, `words` are what it adds, as a code with parameters; an older release stored a
+    sentence.
+
     What was done to several people at once is one entry with the number of `people`, and one more for each of them,
     which is `part_of` it: its id.
     """
@@ -241,7 +244,7 @@ class LogEntry(Base):
     what: Mapped[str] = mapped_column(String(40))
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_participant.id"), index=True)
     course_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_course.id"), index=True)
-    words: Mapped[str] = mapped_column(Text, default="")
+    words: Mapped[str] = mapped_column(NotedColumn, default="")
     part_of: Mapped[int | None]
     people: Mapped[int | None]
 

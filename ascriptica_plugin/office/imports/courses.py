@@ -51,7 +51,7 @@ class Courses(Kind):
 
     def write(self) -> None:
         for course, facts in self.saving:
-            courses.save(self.session, course, self.now, self.by, words="by import", **facts)
+            courses.save(self.session, course, self.now, self.by, by_import=True, **facts)
 
     def _place(self, cells: dict[str, str], course: Course | None) -> tuple[str, str] | None:
         """The new Canvas course and section; None leaves the association as it is."""

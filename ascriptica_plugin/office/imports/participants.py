@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ...said import Said
 from ...tables import locks
 from ...tables.office import Participant
 from .. import activity, people, sis_ids
@@ -104,7 +105,7 @@ class Participants(Kind):
         self.session.add_all(self.made)
         self.session.flush()
         added = [
-            activity.entry(self.now, self.by, "added", "by import", participant_id=participant.id)
+            activity.entry(self.now, self.by, "added", Said("by_import"), participant_id=participant.id)
             for participant in self.made
         ]
         activity.write(self.session, added)

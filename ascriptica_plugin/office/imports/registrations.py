@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from ...said import Said
 from ...tables import locks
 from ...tables.office import Participant
 from .. import courses, people, plan
@@ -26,7 +27,7 @@ class Registrations(Kind):
         self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
         self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
         how = {"in_bulk": True, "notify": self.notify}
-        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, "by import", **how)
+        now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, Said("by_import"), **how)
         # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
         participants = [one for found in self.people.values() for one in found]

@@ -16,6 +16,7 @@ from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from ...said import Said
 from ...tables import locks
 from ...tables.columns import begin_writing, change
 from ...tables.office import Import
@@ -161,7 +162,7 @@ class _Run:
             return
         if self.act_id is None:
             self.act_id = activity.begin_act(self.session, self.kind.now, self.kind.by, "imported")
-        with activity.within(self.session, self.act_id, f"{self.name}: {report}"):
+        with activity.within(self.session, self.act_id, Said("import", file=self.name, done=str(report))):
             yield
 
     def _remember(self, taken: list[Row]) -> None:

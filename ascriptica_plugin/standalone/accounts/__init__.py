@@ -19,6 +19,7 @@ from ... import clock, config, retry
 from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
+from ...said import Said
 from ...tables.columns import begin_writing
 from ...web import mails as of_office
 from ...web import way_back
@@ -133,7 +134,7 @@ def correct_person(key: str, name: str, email: str) -> str | None:
     if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
         return None
     number = accounts.participant_id_of(session(), account)
-    words = "Mails are not set up, so no mail about the change went to the old address."
+    words = Said("no_mail_to_old")
     activity.note(session(), now, current_user.email, "sent no mail", words, participant_id=number)
     return office_pages.without_mail(before)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from ...mail import send
 from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
+from ...said import Said
 from ...tables.columns import begin_writing, change
 from ...tables.office import Mail, Participant
 from . import passwords
@@ -134,7 +135,7 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
         send(session, now, "role_given" if is_admin else "role_taken", account.email)
     what = f"{'gave' if is_admin else 'took'} the administrator's role"
     number = participant_id_of(session, account)
-    activity.note(session, now, by, what, f"Of {account.email}.", participant_id=number)
+    activity.note(session, now, by, what, Said("whose", email=account.email), participant_id=number)
     return True
 
 
@@ -269,16 +270,16 @@ def _adopt(session: Session, account: Account, now: datetime, by: str, what: str
     """Give the account the only participant whom the office entered with its email, else a new one."""
     person = person_of(account)
     same_email = people.by_email(session, [account.email]).get(account.email, [])
-    words = ""
+    words = None
     if len(same_email) == 1 and same_email[0].key is None:
         [entered] = same_email
         mine = update(Participant).where(Participant.id == entered.id, Participant.key.is_(None))
         if change(session, mine.values(key=person.key)) == 1:
             session.expire(entered, ["key"])
             people.correct(session, entered, now, account.email, name=account.name, email=account.email)
-            words = "The participant whom the office entered with this email now has this sign-in."
+            words = Said("sign_in_given")
     elif same_email:
-        words = f"A new participant was made. Others with this email: {len(same_email)}; none was taken over."
+        words = Said("participant_made", others=len(same_email))
     participant = participant_for(session, person)
     session.flush()
     activity.note(session, now, by, what, words, participant_id=participant.id)

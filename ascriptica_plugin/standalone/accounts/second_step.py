@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ...keys import Secrets
 from ...mail import send
 from ...office import activity
+from ...said import Said
 from ...tables.columns import Sealed, change
 from . import accounts, sessions
 from .tables import Account, SecondStep
@@ -87,7 +88,7 @@ def _changed(session: Session, account: Account, now: datetime, by: str, what: s
     session.expire(account, ["second_step"])
     if mail:
         send(session, now, mail, account.email)
-    words = "" if by == account.email else f"Of {account.email}."
+    words = None if by == account.email else Said("whose", email=account.email)
     activity.note(session, now, by, what, words, participant_id=accounts.participant_id_of(session, account))
 
 

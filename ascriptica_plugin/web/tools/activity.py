@@ -1,5 +1,6 @@
 """/tools/log, the activity log: who did what, when, to whom, and what Canvas answered; one line an act."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,6 +13,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from ... import clock
 from ...office import activity, acts, people
+from ...said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
 from ..base import blueprint, for_administrators, office_time, person, plugin, session, typed_search
@@ -133,8 +135,7 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
     """Conditions on LogEntry. One line stands for an act, unless its parts are what is looked for."""
     which: list[ColumnElement[bool]] = []
     if filters.q:
-        found = (LogEntry.who, LogEntry.words)
-        which.append(or_(*(one.icontains(filters.q, autoescape=True) for one in found), _about(filters.q)))
+        which.append(or_(LogEntry.who.icontains(filters.q, autoescape=True), _says(filters.q), _about(filters.q)))
     if filters.who:
         theirs = LogEntry.who.in_(select(Participant.email).where(people.matching(filters.who)))
         which.append(or_(LogEntry.who.icontains(filters.who, autoescape=True), theirs))
@@ -158,6 +159,15 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
         shown += [exists().where(act.id == LogEntry.part_of, act.course_id.is_(None))] if filters.course else []
         which.append(or_(*shown))
     return which
+
+
+def _says(q: str) -> ColumnElement[bool]:
+    """What an entry adds to its act has this in its parameters, or in what their code says.
+
+    The names of parameters are found as well.
+    """
+    codes = (LogEntry.words.contains(f'"code": "{code}"', autoescape=True) for code in codes_saying(q))
+    return or_(LogEntry.words.icontains(json.dumps(q, ensure_ascii=False)[1:-1], autoescape=True), *codes)
 
 
 def _about(q: str) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from ... import clock
 from ...ledger import standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity, answers
+from ...said import Said
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
@@ -42,14 +43,14 @@ def canvas_csv() -> ResponseReturnValue:
     """The list as it is filtered, as a CSV file. The activity log records who exported it."""
     wanted = Wanted.typed(request.form)
     begin_writing(session())
-    activity.note(session(), clock.utc_now(), person().email, "exported", _in_words(wanted))
+    activity.note(session(), clock.utc_now(), person().email, "exported", _limits(wanted))
     session().commit()
     return csv_file("canvas-access.csv", COLUMNS, lines_of_csv(wanted, settings()))
 
 
-def _in_words(wanted: Wanted) -> str:
-    limits = " ".join(f"{name}: {value}" for name, value in wanted.as_query.items())
-    return f"Canvas access. {limits}".strip()
+def _limits(wanted: Wanted) -> Said:
+    limits = [Said("limit", name=name, value=value) for name, value in wanted.as_query.items()]
+    return Said("access_export_of", limits=limits) if limits else Said("access_export")
 
 
 @blueprint.post("/tools/canvas/<int:seat_id>/choose")

@@ -8,6 +8,7 @@ from ... import clock
 from ...ledger import due, standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity
+from ...said import Said
 from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
@@ -63,10 +64,12 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
         which = (*which, Seat.cause.not_in(standing.ASKS))
         picked = (Seat.connection_id == connection.id, due.waits(), *which)
         count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked)) or 0
+        words = Said("for_one") if count == 1 else Said("for_people", people=count)
+        words = Said("for_somebody", name=whom) if whom else words
         whom = whom or f"{count:,} {'person' if count == 1 else 'people'}"
         hold = connection.hold_cause
         if due.try_again(session(), connection, now, *which):
-            activity.note(session(), now, person().email, "tried again", f"For {whom}.", **about)
+            activity.note(session(), now, person().email, "tried again", words, **about)
         session().commit()
     if connection is None or not current.display_canvas:
         flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")

@@ -99,7 +99,9 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
     elif not connecting.is_another(current, url, root_id):
         account, owner = outcome.findings.account_name, outcome.findings.owner
         connecting.adopt(session(), current, canvases, outcome.findings, now)
-        activity.note(session(), now, person().email, "connected", f"{account}, {url}, as {owner}")
+        activity.note(
+            session(), now, person().email, "connected", Said("connected", account=account, url=url, owner=owner)
+        )
         flash(f"Connected to {account} as {owner}.", "success")
     session().commit()
     return redirect(url_for(".course_settings"))

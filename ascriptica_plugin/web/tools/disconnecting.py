@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from ... import clock
 from ...canvas.errors import CanvasError
 from ...office import activity
+from ...said import Said
 from ...sync import disconnecting
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.developer_key import DisconnectForm
@@ -29,7 +30,7 @@ def disconnect() -> ResponseReturnValue:
         return redirect(url_for(".course_settings"))
     name, owner, is_developer_key = connection.account_name, connection.token_owner, connection.key_kind != "token"
     key = disconnecting.forget(session(), current, connection, canvases)
-    activity.note(session(), clock.utc_now(), who, "disconnected", f"{name}, {key.url}")
+    activity.note(session(), clock.utc_now(), who, "disconnected", Said("key", account=name, url=key.url))
     session().commit()
     done, what = f"Disconnected from {name}.", "approval" if is_developer_key else "token"
     if not (is_developer_key or form.end_token.data):
@@ -44,7 +45,7 @@ def disconnect() -> ResponseReturnValue:
             "warning",
         )
         return redirect(url_for(".course_settings"))
-    activity.note(session(), clock.utc_now(), who, "ended the key", f"{name}, {key.url}")
+    activity.note(session(), clock.utc_now(), who, "ended the key", Said("key", account=name, url=key.url))
     session().commit()
     flash(f"{done} The {what} is forgotten here, and ended in Canvas.", "success")
     return redirect(url_for(".course_settings"))

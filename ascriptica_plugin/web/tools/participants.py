@@ -84,7 +84,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
     if found.erase_at or found.erased_at or not form.validate_on_submit():
         return _page(found, form, 422 if form.errors else 200)
     begin_writing(session())
-    facts = {name: getattr(form, name).data for name in people.LABELS}
+    facts = {name: getattr(form, name).data for name in people.FACTS}
     try:
         changed = people.correct(session(), found, clock.utc_now(), person().email, **facts)
     except sis_ids.Taken as reason:

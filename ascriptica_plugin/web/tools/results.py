@@ -90,7 +90,7 @@ def _page(course: Course, wishes: CourseResults, form: ResultsForm) -> str:
         registered=course.places_taken,
         passed=passed,
         completed=completed,
-        problems=[results.PROBLEMS[name] for name in wishes.problems if name in results.PROBLEMS],
+        problems=[results.in_words(name) for name in wishes.problems if name in results.PROBLEMS],
         can_fetch=_can_fetch(course),
         fetching=wishes.owed_at is not None and wishes.due_at is None,
     )

@@ -10,6 +10,7 @@ from ...canvas.shapes import Account
 from ...ledger import due, token_end
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
+from ...said import Said, change_of
 from ...sync import asking, checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing
@@ -130,7 +131,8 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         connecting.adopt(session(), current, canvases, found, now)
     _switch_on(current)
     if is_new:
-        activity.note(session(), now, person().email, "connected", f"{found.account_name}, {url}, as {found.owner}")
+        words = Said("connected", account=found.account_name, url=url, owner=found.owner)
+        activity.note(session(), now, person().email, "connected", words)
     session().commit()
     flash(f"Connected to {found.account_name} as {found.owner}.", "success")
     if form.canvas_url.tidied_from:
@@ -173,20 +175,18 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     current.mass_by_sis = form.mass_by_sis.data
     if let_us_create and current.connection_id:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
-    changed = [f"{name}: {was} → {now}" for name, was in before.items() if (now := _policy(current)[name]) != was]
+    after = _policy(current)
+    changed = [change_of(name, was, after[name]) for name, was in before.items() if after[name] != was]
     if changed:
-        activity.note(session(), clock.utc_now(), person().email, "changed settings", "; ".join(changed))
+        words = Said("changes", changes=changed)
+        activity.note(session(), clock.utc_now(), person().email, "changed settings", words)
 
 
 def _policy(current: Settings) -> dict[str, str]:
-    """The settings about people, in words for the activity log."""
-    return {
-        "people without a Canvas user": "created" if current.create_users else "wait",
-        "enroll": "by invitation" if current.by_invitation else "at once",
-        "Canvas's own mail": "sent" if current.canvas_mail else "not sent",
-        "a link for people new to Canvas": "mailed by Canvas" if current.mail_link else "not mailed",
-        "when somebody withdraws": current.on_withdrawal,
-    }
+    """The settings about people, as the activity log says them."""
+    flags = ("create_users", "by_invitation", "canvas_mail", "mail_link")
+    said: dict[str, str] = {name: Said(name if getattr(current, name) else f"{name}_off") for name in flags}
+    return said | {"on_withdrawal": current.on_withdrawal}
 
 
 def settings_to_change() -> Settings:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from ascriptica_plugin.office import activity
+from ascriptica_plugin.said import Said
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import activity as activity_page
 
@@ -87,6 +89,31 @@ def test_the_log_is_searched(session, admin, query, found):
     assert answer.status_code == 200
     page = words(answer)
     assert {one for one in ("about Kim", "by clerk", "100% sure") if one in page} == found
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("nothing was done", True),
+        ("4711", True),
+        ("deleted, since", False),
+        ("Deleted", True),
+        ("Deactivated", False),
+        ('a "quoted" word', True),
+        ("older release", True),
+    ],
+)
+def test_what_is_kept_as_a_code_is_found_by_its_words_and_parameters(session, admin, q, found):
+    ended = Said("ended_since", how=Said("ended_delete"), why=Said("since_nothing_done"))
+    entries(session, 1, what="ended in Canvas", words=Said("there_ended", course=4711, how=[ended]))
+    entries(session, 1, what="waits", words=Said("there_because", course=5, why=Said("words", words='a "quoted" word')))
+    entries(session, 1, what="corrected")
+    session.execute(text("UPDATE ascriptica_log SET words = 'What an older release kept.' WHERE what = 'corrected'"))
+    session.commit()
+    page = words(admin.get("/tools/log", query_string={"q": q}))
+    assert ("Nothing was found" not in page) == found
+    assert ("Canvas course 4711. Deleted, since nothing was done there yet." in page) == (q in ended or q == "4711")
+    assert ("What an older release kept." in page) == (q == "older release")
 
 
 def test_a_day_is_the_office_s_own(app, session, admin):

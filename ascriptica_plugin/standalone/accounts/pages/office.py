@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from .... import clock
 from ....office import activity
+from ....said import Said
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
 from .. import accounts, links, second_step, sessions
@@ -36,7 +37,7 @@ def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
     now = clock.utc_now()
     begin_writing(session())
     token = links.make_link(session(), now, links.LINK_LASTS, to=to)
-    words = f"{'To confirm the sign-up' if isinstance(to, SignUp) else 'For a new password'} of {to.email}."
+    words = Said("link_for_sign_up" if isinstance(to, SignUp) else "link_for_password", email=to.email)
     number = accounts.participant_id_of(session(), to) if isinstance(to, Account) else None
     activity.note(session(), now, current_user.email, "made a one-time link", words, participant_id=number)
     session().commit()
@@ -58,7 +59,7 @@ def end_sessions(account_id: int) -> ResponseReturnValue:
     account = _somebody_else(account_id)
     sessions.end_sessions(session(), account)
     number = accounts.participant_id_of(session(), account)
-    words = f"Of {account.email}."
+    words = Said("whose", email=account.email)
     activity.note(session(), clock.utc_now(), current_user.email, "ended all sessions", words, participant_id=number)
     return _done(account, f"{account.name} is signed out everywhere.")
 
