@@ -1,29 +1,15 @@
 """A client for the part of Canvas LMS's REST API that we use.
 
-Every call goes through `CanvasClient._exchange` and its `Line`, so every call has the timeouts, the deadline, the
-User-Agent and the check of where the connection really goes. Facts about Canvas name their source file in
-instructure/canvas-lms in brackets.
+Facts about Canvas name their source file in instructure/canvas-lms in brackets.
 """
 
-import math
-import re
-import time
-from collections.abc import Iterator
-from copy import copy
-from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
-import requests
-
-from ..said import Said
-from .answers import Answers, clock_of, path_and_query
-from .errors import SOMETHING_ELSE, CanvasDown, NotFound, PermissionMissing, Refused, ScopeMissing, Unreachable
-from .line import Line
-from .scopes import scope_for
+from .calling import Caller
+from .errors import NotFound, PermissionMissing, Refused, ScopeMissing
 from .shapes import (
-    LONGEST_TEXT,
     Account,
     Course,
     Enrollment,
@@ -45,73 +31,15 @@ from .sis import SISImport, read_import
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 
-MAX_PAGES = 20
-
 COURSES_SHOWN = 25
 """How many courses a search shows."""
 
 
-class Watcher(Protocol):
-    """Is notified of every call, in the thread that makes it."""
+class CanvasClient(Caller):
+    """What we ask of one Canvas, each as a method: what is asked, and what Canvas's answer is read as.
 
-    def begin(self) -> None: ...
-
-    def end(self, call: str, result: str, seconds: float) -> None:
-        """`call` is as `call_of` names it; `result` is "ok" or the name of the `CanvasError`."""
-
-
-class CanvasClient:
-    """One Canvas, one token, one pool of connections; safe to call from several threads at once.
-
-    `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
-    `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
-    None: the usual ones. `watcher` is notified of every call. Every method may raise any `CanvasError`.
+    Every method may raise any `CanvasError`.
     """
-
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        allow_private: bool = False,
-        ca_file: str | None = None,
-        timeout_seconds: float = 10,
-        deadline_seconds: float = 30,
-        flight: int = 10,
-        watcher: Watcher | None = None,
-    ):
-        self.url = url
-        self.timeout_seconds = timeout_seconds
-        self.deadline_seconds = deadline_seconds
-        self._watcher = watcher
-        self._until = math.inf
-        self._clock: tuple[datetime, float] | None = None
-        self._answers = Answers(token)
-        self._token_start = token[:5]
-        self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token)
-
-    def __repr__(self) -> str:
-        return f"CanvasClient({self.url!r})"
-
-    def close(self) -> None:
-        self._line.close()
-
-    def within(self, seconds: float) -> "CanvasClient":
-        """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once."""
-        theirs = copy(self)
-        theirs._until = time.monotonic() + seconds
-        return theirs
-
-    def time(self) -> datetime | None:
-        """The time now on Canvas's clock, from its latest answer, whatever our clock says; None before the first."""
-        if self._clock is None:
-            return None
-        then, at = self._clock
-        return then + timedelta(seconds=time.monotonic() - at)
-
-    def take_time_of(self, other: "CanvasClient") -> None:
-        """Know Canvas's time from another client of the same Canvas."""
-        self._clock = other._clock
 
     # -- whose token, which account -----------------------------------------------------------------------------
 
@@ -225,7 +153,7 @@ class CanvasClient:
             "sort": "course_name",
             "per_page": COURSES_SHOWN + 1,
         }
-        rows, _ = self._page(f"accounts/{account_id}/courses", query, self.deadline_seconds)
+        rows, _ = self._page(f"accounts/{account_id}/courses", query)
         return [read_listed_course(row) for row in rows[:COURSES_SHOWN]], len(rows) > COURSES_SHOWN
 
     def course_permissions(self, course_id: int, names: list[str]) -> dict[str, bool]:
@@ -303,9 +231,7 @@ class CanvasClient:
         """
         path = f"courses/{course_id}/enrollments"
         query: dict[str, Any] = {"type[]": "StudentEnrollment", "state[]": list(EVERY_STATE), "per_page": 100}
-        if link:
-            path, query = path_and_query(link), {}
-        rows, following = self._page(path, query, self.deadline_seconds)
+        rows, following = self._page(path, query, link)
         return [read_enrollment(row) for row in rows], following
 
     def course_people(self, course_id: int, link: str | None = None) -> tuple[list[Enrollment], str | None]:
@@ -313,9 +239,7 @@ class CanvasClient:
         to the next page. 100 a page [enrollments_api_controller.rb index]."""
         path = f"courses/{course_id}/enrollments"
         query: dict[str, Any] = {"state[]": ["active", "invited", "creation_pending"], "per_page": 100}
-        if link:
-            path, query = path_and_query(link), {}
-        rows, following = self._page(path, query, self.deadline_seconds)
+        rows, following = self._page(path, query, link)
         return [read_enrollment(row) for row in rows], following
 
     def course_progress(self, course_id: int, link: str | None = None) -> tuple[list[Progress], str | None]:
@@ -325,9 +249,7 @@ class CanvasClient:
         [courses_controller.rb bulk_user_progress].
         """
         path, query = f"courses/{course_id}/bulk_user_progress", {"per_page": 100}
-        if link:
-            path, query = path_and_query(link), {}
-        rows, following = self._page(path, query, self.deadline_seconds)
+        rows, following = self._page(path, query, link)
         return [read_progress(row) for row in rows], following
 
     # -- SIS imports, which need import_sis [sis_imports_api_controller.rb] -------------------------------------------
@@ -351,77 +273,6 @@ class CanvasClient:
         """PUT accounts/:id/sis_imports/:id/abort; NotFound: it is over already."""
         self._call("PUT", f"accounts/{account_id}/sis_imports/{import_id}/abort")
 
-    # -- sending ----------------------------------------------------------------------------------------------------
-
-    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
-        until = time.monotonic() + self.deadline_seconds
-        for _ in range(MAX_PAGES):
-            rows, following = self._page(path, query, until - time.monotonic())
-            yield from rows
-            if not following:
-                return
-            path, query = path_and_query(following), {}
-        raise CanvasDown(Said("endless_list", path=path.partition("?")[0][:LONGEST_TEXT], pages=MAX_PAGES))
-
-    def _page(self, path: str, query: dict[str, Any], seconds: float) -> tuple[list[dict], str | None]:
-        """One page of a list, and the link to the next one, without a token in it, because addresses are logged.
-
-        Only the link's path and query may be used, so that it can't lead to another server.
-        """
-        response, rows = self._exchange("GET", path, query, seconds)
-        if not isinstance(rows, list):
-            raise CanvasDown(Said("no_list"), 200)
-        following = response.links.get("next", {}).get("url")
-        return rows, self._answers.clean(following) if following else None
-
-    def _call(self, method: str, path: str, values: dict[str, Any] | bytes | None = None) -> dict:
-        _, body = self._exchange(method, path, values, self.deadline_seconds)
-        if not isinstance(body, dict):
-            raise CanvasDown(SOMETHING_ELSE, 200)
-        return body
-
-    def _exchange(
-        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
-    ) -> tuple[requests.Response, Any]:
-        seconds = min(seconds, self._until - time.monotonic())
-        if seconds <= 0:
-            raise Unreachable(Said("not_in_time"))
-        if self._watcher is None:
-            return self._send(method, path, values, seconds)
-        began, result = time.monotonic(), "ok"
-        self._watcher.begin()
-        try:
-            return self._send(method, path, values, seconds)
-        except Exception as error:
-            result = type(error).__name__
-            raise
-        finally:
-            self._watcher.end(call_of(method, path), result, time.monotonic() - began)
-
-    def _send(
-        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
-    ) -> tuple[requests.Response, Any]:
-        response, body, arrived = self._line.send(
-            method, f"{self.url}/{path}", values, seconds=seconds, timeout_seconds=self.timeout_seconds
-        )
-        if (moment := clock_of(response)) is not None:
-            self._clock = moment, arrived
-        try:
-            return response, self._answers.read(response, body)
-        except ScopeMissing as error:
-            scope = scope_for(method, path) or f"for {call_of(method, path)}"
-            raise ScopeMissing(error.said, error.status, scope) from None
-        except RecursionError:
-            raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
-
 
 def _path_id(value: int | str) -> str:
     return quote(str(value), safe=":")
-
-
-def call_of(method: str, path: str) -> str:
-    """A call without what it is about, such as `GET users/:id/enrollments`. Its words are those of Canvas's routes."""
-    parts = path.partition("?")[0].split("/")
-    # A token's first five characters, by which Canvas finds it, may look like a word.
-    words = [re.fullmatch("[a-z_]+", part) and before != "tokens" for before, part in pairwise(["", *parts])]
-    return f"{method} {'/'.join(part if is_word else ':id' for part, is_word in zip(parts, words, strict=True))}"

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..ledger import reads
 from ..sync.clients import Canvases
-from ..tables.canvas import Connection, CourseRead
+from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from ..tables.office import Association, Course
+from ..tables.requests import CourseRead
 from .waiting import Look, Waiting, connection_in_use, drain_until_over
 
 

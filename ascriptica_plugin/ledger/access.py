@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from ..tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ..tables.canvas import CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
+from ..tables.requests import Request
 from .rows import LIVE
 from .standing import standing
 

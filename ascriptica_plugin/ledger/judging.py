@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ..tables.canvas import CanvasRow, Claim, Match, Seat
 from ..tables.columns import change
+from ..tables.requests import Request
 from . import claims, matches, settling
 from .rows import Known, known, known_of_user
 

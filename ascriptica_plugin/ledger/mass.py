@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.shapes import address_of
-from ..tables.canvas import CanvasRow, Claim, CourseRead, Match, Request, Seat, Settings
+from ..tables.canvas import CanvasRow, Claim, Match, Seat, Settings
 from ..tables.columns import change
 from ..tables.mass import MassImport, MassSeat
 from ..tables.office import Participant
+from ..tables.requests import CourseRead, Request
 from . import claims, due, rows
 
 

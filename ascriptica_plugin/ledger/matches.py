@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.shapes import User
-from ..tables.canvas import Claim, Match, Request, Seat
+from ..tables.canvas import Claim, Match, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Participant
+from ..tables.requests import Request
 from . import claims
 from .work import Work
 

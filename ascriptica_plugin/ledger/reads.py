@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, Select, Update, and_, exists, insert, or_,
 from sqlalchemy.orm import Session
 
 from .. import retry
-from ..tables.canvas import Connection, CourseRead, Seat
+from ..tables.canvas import Connection, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Association, Course
+from ..tables.requests import CourseRead
 from . import claims
 
 

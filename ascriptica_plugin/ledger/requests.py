@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from .. import retry
 from ..canvas.shapes import Enrollment, address_of
-from ..tables.canvas import Match, Request
+from ..tables.canvas import Match
 from ..tables.columns import change
 from ..tables.office import Participant
+from ..tables.requests import Request
 from .work import Work
 
 _request = cast(Table, Request.__table__)

@@ -11,8 +11,9 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import CanvasRow, Match, Request
+from ..tables.canvas import CanvasRow, Match
 from ..tables.columns import change, upsert_into
+from ..tables.requests import Request
 from . import judging, matches, rows
 from .rows import Known, Told
 

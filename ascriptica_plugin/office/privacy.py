@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session, defer
 from ..ledger import claims, matches
 from ..ledger.causes import CAUSES
 from ..said import Said
-from ..tables.canvas import CanvasRow, Claim, Connection, Match, Request, Seat
+from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.mass import MassSeat
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
+from ..tables.requests import Request
 from ..tables.results import Result
 from . import activity, log_traces, people, registrations, traces
 from .log_traces import SOMEBODY, LogTraces

@@ -12,9 +12,10 @@ from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..ledger import matches
 from ..office import activity
 from ..said import Said
-from ..tables.canvas import Match, Request
+from ..tables.canvas import Match
 from ..tables.columns import change
 from ..tables.office import Participant
+from ..tables.requests import Request
 from .tasks import Walk
 
 AT_ONCE = 20

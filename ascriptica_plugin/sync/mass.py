@@ -17,9 +17,10 @@ from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Course, Enrollment, Section
 from ..canvas.sis import SISImport, enrollments_csv
 from ..ledger import mass, matches, reads, rows
+from ..ledger.loading import load
 from ..ledger.mass import Candidate
 from ..ledger.rows import Known, Told
-from ..ledger.work import Work, load
+from ..ledger.work import Work
 from ..said import Said
 from ..tables.canvas import DEFAULT_SECTION, Seat, load_settings
 from ..tables.columns import begin_writing

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from .. import retry
 from ..ledger import reads, requests, settling
-from ..ledger.work import Work, load
+from ..ledger.loading import load
+from ..ledger.work import Work
 from . import walks
 from .tasks import Context, SeatTask
 

@@ -14,7 +14,7 @@ from .. import clock, mail, process_log, retry
 from ..ledger import measures
 from ..office import alerts, allowances, notices, odd_matches, previews, privacy
 from ..office.activity import forget_old
-from ..office.imports import run
+from ..office.imports import uploads
 from ..sync import erasing
 from ..tables import isolation
 from ..tables.columns import begin_writing
@@ -117,7 +117,7 @@ def count(app: Flask) -> float:
 def take_files_in(app: Flask) -> float:
     """Import uploaded files until each is done. It has a thread of its own, so that no seat waits for a long file."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
-    while not plugin.stopping.is_set() and run.go_on(
+    while not plugin.stopping.is_set() and uploads.go_on(
         session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake, timezone=plugin.timezone
     ):
         """The next one."""
@@ -154,7 +154,7 @@ def forget(app: Flask) -> float:
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
-    run.forget_old(session, now)
+    uploads.forget_old(session, now)
     allowances.forget_old(session, now)
     previews.forget_old(session, now)
     session.commit()

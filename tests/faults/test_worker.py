@@ -6,8 +6,8 @@ import signal
 
 from sqlalchemy import create_engine, select, text
 
-from ascriptica_plugin.tables.canvas import Request
 from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.tables.requests import Request
 
 from ..office_at_work import Office
 from ..processes import until, waiting, worker

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from ascriptica_plugin.tables.canvas import Match, Request, Seat
+from ascriptica_plugin.tables.canvas import Match, Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
+from ascriptica_plugin.tables.requests import Request
 
 from .stage import IN, Key, Stage
 

@@ -4,8 +4,8 @@ from sqlalchemy import select
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import lease
-from ascriptica_plugin.tables.canvas import Request
 from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.tables.requests import Request
 
 from ..office_at_work import connection_of, during_the_first_call
 

@@ -2,7 +2,7 @@
 
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import settling
-from ascriptica_plugin.ledger.work import load
+from ascriptica_plugin.ledger.loading import load
 
 from ..office_at_work import during_the_first_call
 

@@ -4,7 +4,7 @@ import pytest
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.tables.office import Import
 from ascriptica_plugin.worker import rounds
 
@@ -72,7 +72,7 @@ def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
     number, session = number_of(office), office.session
     data = b"email,name\nKIM@example.org,Kim\nlou@example.org,Lou\n"
     how = {"dry_run": dry_run, "most_rows": 10}
-    run.start(session, "participants", "people.csv", data, clock.utc_now(), "boss@example.org", **how)
+    uploads.start(session, "participants", "people.csv", data, clock.utc_now(), "boss@example.org", **how)
     session.commit()
     erase(admin, number)
     office.deliver()

@@ -5,8 +5,9 @@ from sqlalchemy import func, select
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.canvas import CanvasRow, Request
+from ascriptica_plugin.tables.canvas import CanvasRow
 from ascriptica_plugin.tables.mass import MassImport, MassSeat
+from ascriptica_plugin.tables.requests import Request
 
 from ..office_at_work import policy, someone
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from ascriptica_plugin.ledger import reads
-from ascriptica_plugin.tables.canvas import CourseRead, load_settings
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.requests import CourseRead
 
 
 def test_a_course_that_may_be_gone_is_asked_for_again_when_canvas_fails_at_that(office, canvas, caplog):

@@ -5,7 +5,7 @@ from hypothesis.stateful import precondition, rule
 from sqlalchemy import select
 
 from ascriptica_plugin.canvas.errors import CanvasError
-from ascriptica_plugin.tables.canvas import Request
+from ascriptica_plugin.tables.requests import Request
 
 from .model_canvas import Row
 from .model_office import GAP, IN_CANVAS, ONE, PLACE, WHO, OfficeSteps

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.ledger import access
 from ascriptica_plugin.ledger.access import Access
 from ascriptica_plugin.ledger.causes import CAUSES
-from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Request, Seat
+from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
+from ascriptica_plugin.tables.requests import Request
 
 from .model_canvas import ModelCanvas, Row
 

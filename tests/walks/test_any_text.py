@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.header import COLUMNS
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Seat
@@ -197,10 +197,10 @@ def small_office(office: Office, canvas) -> Office:
     office.register(course, "kim", name=f"=Kim {MARKUP}")
     office.deliver()
     data, how = b"email,name\nx@example.org,X\n", {"dry_run": True, "most_rows": 10}
-    run.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    uploads.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
     quoted = MARKUP.replace('"', '""')
     data = f'E-Mail,Nachname,"{quoted}"\nx@example.org,X,\n'.encode()
-    run.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
+    uploads.start(office.session, "participants", MARKUP, data, office.now, "boss@example.org", **how)
     all_of(office.app, Participant)[0].sis_user_id_refused = MARKUP
     office.session.commit()
     return office

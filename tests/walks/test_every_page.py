@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
 from ascriptica_plugin.tables.office import Import, Participant, Registration
 
@@ -32,7 +32,7 @@ def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
         registrations.register(office.session, course, accounts.person_of(account), office.now)
         data = b"email,name\nx@example.org,X\n"
         how = {"dry_run": False, "most_rows": 10}
-        run.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
+        uploads.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
         accounts.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
         office.session.commit()
         yield app

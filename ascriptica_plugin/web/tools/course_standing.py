@@ -12,9 +12,10 @@ from ... import clock
 from ...ledger import due, reads, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
-from ...tables.canvas import Claim, Connection, CourseRead, Seat
+from ...tables.canvas import Claim, Connection, Seat
 from ...tables.columns import begin_writing, one_of_few
 from ...tables.office import Course, Registration
+from ...tables.requests import CourseRead
 from ..base import blueprint, for_administrators, person, session, settings
 from ..canvas_access import CanvasAccess
 from ..registering import course_or_404

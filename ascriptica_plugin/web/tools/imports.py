@@ -11,7 +11,7 @@ from sqlalchemy.orm import defer
 from ... import clock
 from ...office import activity, people
 from ...office.imports import file as files
-from ...office.imports import header, run
+from ...office.imports import header, uploads
 from ...tables.office import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
@@ -54,7 +54,7 @@ def import_file() -> ResponseReturnValue:
     file, now = form.file.data, clock.utc_now()
     try:
         data = _read(file.stream)
-        made = run.start(
+        made = uploads.start(
             session(),
             form.kind.data,
             people.CONTROLS.sub("", file.filename or "")[-255:],
@@ -79,7 +79,7 @@ def _go_on(import_id: int) -> ResponseReturnValue:
     """Work on the import for a moment, and show how far it is."""
     until, its = time.monotonic() + AT_ONCE_SECONDS, plugin()
     how = {"brake": its.brake, "timezone": its.timezone}
-    run.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, **how)
+    uploads.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, **how)
     return redirect(url_for(".import_report", import_id=import_id))
 
 
@@ -102,13 +102,13 @@ def import_report(import_id: int) -> ResponseReturnValue:
     kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
     lines = _line_by_line(found) if kept and found.dry_run and found.finished_at else []
     return render_template(
-        "ascriptica/import_report.html", its=found, kept=kept, lines_tried=lines, shown=SHOWN, days=run.KEPT.days
+        "ascriptica/import_report.html", its=found, kept=kept, lines_tried=lines, shown=SHOWN, days=uploads.KEPT.days
     )
 
 
 def _line_by_line(found: Import) -> list[tuple[int, str]]:
     """What would happen to each of the first rows that can be imported: its line, and the outcome with the row."""
-    rows, told = run.rows_of(found), []
+    rows, told = uploads.rows_of(found), []
     for line, outcome in sorted(found.outcomes or [])[:SHOWN]:
         if line in rows:
             told.append((line, f"{OUTCOMES[outcome]}: {', '.join(cell for cell in rows[line].cells.values() if cell)}"))
@@ -132,7 +132,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
         flash("That file is not here any more. Send it again.", "warning")
         return redirect(url_for(".import_report", import_id=import_id))
     now, columns = clock.utc_now(), found.columns
-    made = run.start(
+    made = uploads.start(
         session(),
         found.kind,
         found.name,
@@ -146,7 +146,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
         brake=plugin().brake,
     )
     if made.to_confirm and not made.removes and columns:
-        run.confirm(session(), made, columns, MOST_ROWS, plugin().brake, now)
+        uploads.confirm(session(), made, columns, MOST_ROWS, plugin().brake, now)
     made_id = made.id
     session().commit()
     return _go_on(made_id)
@@ -157,7 +157,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
 def refused_rows(import_id: int) -> ResponseReturnValue:
     """The rows that could not be imported, each with the reason, to be mended and sent again."""
     found = session().get(Import, import_id) or abort(404)
-    rows, columns = run.rows_of(found), header.COLUMNS[found.kind]
+    rows, columns = uploads.rows_of(found), header.COLUMNS[found.kind]
     activity.note(session(), clock.utc_now(), person().email, "exported refused rows")
     lines = [
         csv_line([*(rows[line].cells.get(name, "") for name in columns), reason])
@@ -176,7 +176,7 @@ def confirm_columns(import_id: int) -> ResponseReturnValue:
     if found.to_confirm and not found.removes:
         chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
         try:
-            run.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now())
+            uploads.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now())
         except header.Unusable as reason:
             return _columns(found, chosen, str(reason))
         session().commit()
@@ -193,7 +193,7 @@ def confirm_removing(import_id: int) -> ResponseReturnValue:
     remove = "without" not in request.form
     if remove and not form.is_right(_removed(found)):
         return _brake(found, form)
-    run.release(session(), found, remove=remove)
+    uploads.release(session(), found, remove=remove)
     session().commit()
     return _go_on(import_id)
 
@@ -211,7 +211,7 @@ def _columns(found: Import, chosen: list[str | None], problem: str | None = None
     return render_template(
         "ascriptica/import_columns.html",
         its=found,
-        header=run.offered(found),
+        header=uploads.offered(found),
         fields=header.fields(found.kind),
         chosen=chosen,
         problem=problem,
@@ -227,5 +227,5 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         columns=header.COLUMNS,
         needed=header.NEEDED,
         explained=header.EXPLAINED,
-        days=run.KEPT.days,
+        days=uploads.KEPT.days,
     ), status

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.office.imports import run
+from ascriptica_plugin.office.imports import run, uploads
 from ascriptica_plugin.tables.office import Association, Import
 
 from ...office_at_work import many
@@ -80,7 +80,7 @@ def test_the_page_asks_for_the_number_and_then_does_it(app, art, admin):
     assert "To confirm, type 3 here." in words(wrong)
     assert status_counts(app) == {"registered": 10}
     # No worker takes it up meanwhile.
-    assert not run.go_on(app.extensions["sqlalchemy"].session, lambda: held.started_at, lambda: False)
+    assert not uploads.go_on(app.extensions["sqlalchemy"].session, lambda: held.started_at, lambda: False)
     assert "Changed 3" in words(admin.post(where, data={"number": "3"}, follow_redirects=True))
     assert status_counts(app) == {"registered": 7, "withdrawn": 3}
 

@@ -1,4 +1,4 @@
-"""An import on its way: dry, in batches, in the worker, killed and gone on with."""
+"""An import: dry, in batches, in any order, and one that rings the bell."""
 
 import random
 import threading
@@ -11,14 +11,13 @@ from ascriptica_plugin import clock
 from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
-from ascriptica_plugin.office.imports.participants import Participants
 from ascriptica_plugin.office.places import NotPossible
 from ascriptica_plugin.tables import locks
-from ascriptica_plugin.tables.office import Course, Import, Participant, Registration
+from ascriptica_plugin.tables.office import Course, Participant, Registration
 
 from ...office_at_work import Office
-from ...pages import all_of, upload, words
-from .files import COURSES, PARTICIPANTS, counts, everything, people_of, statuses
+from ...pages import all_of
+from .files import COURSES, counts, everything, people_of, statuses
 
 
 def test_an_import_rings_the_bell(office, command, monkeypatch):
@@ -165,72 +164,6 @@ def test_an_import_asks_no_more_for_more_rows(app, kind):
         assert report.unchanged == n
         numbers.append(len(asked))
     assert numbers[0] == numbers[1]
-
-
-@pytest.mark.parametrize("dry_run", [False, True])
-def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
-    """The first row is contradicted by one that comes after the kill, which only its memory can tell."""
-    monkeypatch.setattr(imports, "BATCH", 2)
-    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
-    data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"
-    imports.start(session, "participants", "f.csv", data, now, "boss", dry_run=dry_run, most_rows=9)
-    session.commit()
-    look_up, batches = Participants.look_up, []
-
-    def killed(self, rows):
-        if batches.append(rows) or len(batches) == 2:
-            raise SystemExit
-        return look_up(self, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Participants, "look_up", killed)
-        with pytest.raises(SystemExit):
-            imports.go_on(session, lambda: now, lambda: False)
-    session.rollback()
-    assert len(all_of(app, Participant)) == (0 if dry_run else 1)
-    assert not imports.go_on(session, lambda: now, lambda: False)
-    assert imports.go_on(session, lambda: now + imports.TAKEN, lambda: False)
-    [its] = all_of(app, Import)
-    assert (its.done, its.made, its.unchanged, its.finished_at is not None) == (5, 3, 0, True)
-    assert [line for line, _ in its.refused] == [2, 6]
-    assert "Line 3 has other values" in its.refused[1][1]
-    assert len(all_of(app, Participant)) == (0 if dry_run else 3)
-
-
-def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, monkeypatch):
-    monkeypatch.setattr(imports, "BATCH", 2)
-    session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
-    data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))
-    people_of(app, *(f"p{n}" for n in range(5)))
-    Office(app, None).course("ART")
-    imports.start(session, "registrations", "f.csv", data.encode(), now, "boss", dry_run=False, most_rows=9)
-    session.commit()
-    frozen = []
-
-    def stop() -> bool:
-        if not frozen:
-            frozen.append(imports.go_on(session, lambda: now + imports.TAKEN, lambda: False))
-        return False
-
-    assert imports.go_on(session, lambda: now, stop)
-    assert frozen == [True]
-    [its] = all_of(app, Import)
-    assert (its.done, its.made, its.unchanged) == (5, 5, 0)
-    assert len(all_of(app, Registration)) == all_of(app, Course)[0].places_taken == 5
-
-
-def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
-    monkeypatch.setattr(Participants, "look_up", lambda *_: 1 / 0)
-    answer = upload(admin, "participants", PARTICIPANTS)
-    assert "An unexpected error stopped this after 0 of 2 rows." in words(answer)
-    [its] = all_of(app, Import)
-    assert (its.file, its.broken) == (None, True)
-    session = app.extensions["sqlalchemy"].session
-    imports.forget_old(session, its.started_at + imports.KEPT)
-    assert len(all_of(app, Import)) == 1
-    imports.forget_old(session, its.started_at + imports.KEPT + imports.TAKEN)
-    assert all_of(app, Import) == []
-    assert admin.get(answer.request.path).status_code == 404
 
 
 def test_a_course_to_be_looked_up_rings_the_bell(app, command, monkeypatch):

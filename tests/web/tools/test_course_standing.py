@@ -2,7 +2,7 @@
 
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.canvas import CourseRead
+from ascriptica_plugin.tables.requests import CourseRead
 
 from ...office_at_work import logged, someone
 from ...pages import all_of, words

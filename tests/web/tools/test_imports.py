@@ -11,6 +11,7 @@ from ascriptica_plugin import clock
 from ascriptica_plugin.office import notices
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
+from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.tables.office import Course, Import, LogEntry, Mail, Participant
 from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds
@@ -105,7 +106,7 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admi
     assert "data-moving" in answer.text
     assert "in progress" in words(admin.get("/tools/import"))
     session, steps = app.extensions["sqlalchemy"].session, iter([False, False, True])
-    assert imports.go_on(session, clock.utc_now, lambda: next(steps))
+    assert uploads.go_on(session, clock.utc_now, lambda: next(steps))
     assert "6 of 10 rows done" in words(admin.get(address))
     assert len(all_of(app, Participant)) == 5
     rounds.take_files_in(app)
@@ -195,9 +196,9 @@ def test_a_person_may_know_better_what_the_columns_are(app, admin):
 def test_a_file_that_nobody_confirms_is_forgotten_soon(app, admin):
     address = upload(admin, "participants", OTHER_NAMES).request.path
     session, [its] = app.extensions["sqlalchemy"].session, all_of(app, Import)
-    imports.forget_old(session, its.started_at + imports.WAITS)
+    uploads.forget_old(session, its.started_at + uploads.WAITS)
     assert len(all_of(app, Import)) == 1
-    imports.forget_old(session, its.started_at + imports.WAITS * 1.01)
+    uploads.forget_old(session, its.started_at + uploads.WAITS * 1.01)
     session.commit()
     assert admin.get(address).status_code == 404
     assert admin.post(f"{address}/columns").status_code == 404
@@ -255,7 +256,7 @@ def test_refused_rows_come_back_with_reasons_and_go_in_once_mended(app, admin):
 
 def test_a_file_that_was_tried_out_is_deleted_after_an_hour(app, admin, session):
     tried = upload(admin, "participants", PARTICIPANTS, dry_run="y")
-    imports.forget_old(session, clock.utc_now() + timedelta(minutes=61))
+    uploads.forget_old(session, clock.utc_now() + timedelta(minutes=61))
     session.commit()
     assert all_of(app, Import)[0].file is None
     answer = pressed(admin, tried, "Import these now", follow_redirects=True)

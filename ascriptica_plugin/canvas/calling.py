@@ -1,0 +1,159 @@
+"""Making calls: every one goes through `Caller._exchange` and its `Line`, so every one has the timeouts, the deadline,
+the User-Agent and the check of where the connection really goes.
+"""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from copy import copy
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Protocol, Self
+
+import requests
+
+from ..said import Said
+from .answers import Answers, clock_of, path_and_query
+from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
+from .line import Line
+from .scopes import scope_for
+from .shapes import LONGEST_TEXT
+
+MAX_PAGES = 20
+
+
+class Watcher(Protocol):
+    """Is notified of every call, in the thread that makes it."""
+
+    def begin(self) -> None: ...
+
+    def end(self, call: str, result: str, seconds: float) -> None:
+        """`call` is as `call_of` names it; `result` is "ok" or the name of the `CanvasError`."""
+
+
+class Caller:
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once.
+
+    `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
+    `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
+    None: the usual ones. `watcher` is notified of every call.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        allow_private: bool = False,
+        ca_file: str | None = None,
+        timeout_seconds: float = 10,
+        deadline_seconds: float = 30,
+        flight: int = 10,
+        watcher: Watcher | None = None,
+    ):
+        self.url = url
+        self.timeout_seconds = timeout_seconds
+        self.deadline_seconds = deadline_seconds
+        self._watcher = watcher
+        self._until = math.inf
+        self._clock: tuple[datetime, float] | None = None
+        self._answers = Answers(token)
+        self._token_start = token[:5]
+        self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def close(self) -> None:
+        self._line.close()
+
+    def within(self, seconds: float) -> Self:
+        """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once."""
+        theirs = copy(self)
+        theirs._until = time.monotonic() + seconds
+        return theirs
+
+    def time(self) -> datetime | None:
+        """The time now on Canvas's clock, from its latest answer, whatever our clock says; None before the first."""
+        if self._clock is None:
+            return None
+        then, at = self._clock
+        return then + timedelta(seconds=time.monotonic() - at)
+
+    def take_time_of(self, other: "Caller") -> None:
+        """Know Canvas's time from another client of the same Canvas."""
+        self._clock = other._clock
+
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
+        until, link = time.monotonic() + self.deadline_seconds, None
+        for _ in range(MAX_PAGES):
+            rows, link = self._page(path, query, link, seconds=until - time.monotonic())
+            yield from rows
+            if not link:
+                return
+        raise CanvasDown(Said("endless_list", path=path[:LONGEST_TEXT], pages=MAX_PAGES))
+
+    def _page(
+        self, path: str, query: dict[str, Any], link: str | None = None, *, seconds: float | None = None
+    ) -> tuple[list[dict], str | None]:
+        """The first page of a list, or that of the link, and the link to the next one, without a token in it, because
+        addresses are logged.
+
+        Only the link's path and query may be used, so that it can't lead to another server.
+        """
+        if link:
+            path, query = path_and_query(link), {}
+        response, rows = self._exchange("GET", path, query, self.deadline_seconds if seconds is None else seconds)
+        if not isinstance(rows, list):
+            raise CanvasDown(Said("no_list"), 200)
+        following = response.links.get("next", {}).get("url")
+        return rows, self._answers.clean(following) if following else None
+
+    def _call(self, method: str, path: str, values: dict[str, Any] | bytes | None = None) -> dict:
+        _, body = self._exchange(method, path, values, self.deadline_seconds)
+        if not isinstance(body, dict):
+            raise CanvasDown(SOMETHING_ELSE, 200)
+        return body
+
+    def _exchange(
+        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
+        seconds = min(seconds, self._until - time.monotonic())
+        if seconds <= 0:
+            raise Unreachable(Said("not_in_time"))
+        if self._watcher is None:
+            return self._send(method, path, values, seconds)
+        began, result = time.monotonic(), "ok"
+        self._watcher.begin()
+        try:
+            return self._send(method, path, values, seconds)
+        except Exception as error:
+            result = type(error).__name__
+            raise
+        finally:
+            self._watcher.end(call_of(method, path), result, time.monotonic() - began)
+
+    def _send(
+        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
+        response, body, arrived = self._line.send(
+            method, f"{self.url}/{path}", values, seconds=seconds, timeout_seconds=self.timeout_seconds
+        )
+        if (moment := clock_of(response)) is not None:
+            self._clock = moment, arrived
+        try:
+            return response, self._answers.read(response, body)
+        except ScopeMissing as error:
+            scope = scope_for(method, path) or f"for {call_of(method, path)}"
+            raise ScopeMissing(error.said, error.status, scope) from None
+        except RecursionError:
+            raise CanvasDown(SOMETHING_ELSE, response.status_code) from None
+
+
+def call_of(method: str, path: str) -> str:
+    """A call without what it is about, such as `GET users/:id/enrollments`. Its words are those of Canvas's routes."""
+    parts = path.partition("?")[0].split("/")
+    # A token's first five characters, by which Canvas finds it, may look like a word.
+    words = [re.fullmatch("[a-z_]+", part) and before != "tokens" for before, part in pairwise(["", *parts])]
+    return f"{method} {'/'.join(part if is_word else ':id' for part, is_word in zip(parts, words, strict=True))}"

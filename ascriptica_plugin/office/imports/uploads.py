@@ -1,0 +1,215 @@
+"""Files that were uploaded: kept in the database until they are imported.
+
+The request works on a file for a moment, then the worker does. A killed process loses or doubles nothing, because the
+progress is committed with the rows. A dry run, which writes nothing, starts again.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from sqlalchemy import Update, and_, delete, or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from ...tables.columns import begin_writing, change
+from ...tables.office import Import
+from ..brake import Brake
+from . import braking, file
+from .file import Row
+from .kind import Now
+from .run import Report, Run
+
+TAKEN = timedelta(seconds=30)
+"""A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
+
+KEPT = timedelta(days=7)
+WAITS = timedelta(hours=1)
+"""How long a file is kept whose columns nobody confirms, that was only tried out, or that has rows to be mended."""
+
+log = logging.getLogger(__name__)
+
+
+class _Overtaken(Exception):
+    """Another process has continued the import meanwhile."""
+
+
+def start(
+    session: Session,
+    kind: str,
+    name: str,
+    data: bytes,
+    now: datetime,
+    by: str,
+    *,
+    dry_run: bool,
+    most_rows: int,
+    rename: bool = False,
+    notify: bool = False,
+    brake: Brake | None = None,
+) -> Import:
+    """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
+
+    Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
+    `release`.
+    """
+    how = {"dry_run": dry_run, "rename": rename, "notify": notify}
+    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, refused=[], **how)
+    try:
+        table = file.read(kind, data, most_rows)
+    except file.ToConfirm as asked:
+        made.to_confirm, made.total, made.columns = True, 0, list(asked.header.columns)
+    else:
+        made.total, made.ignored = len(table.rows), table.header.ignored
+        made.removes = _removes(session, made, table.rows, brake, now)
+        made.to_confirm = made.removes is not None
+    begin_writing(session)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def offered(found: Import) -> file.Header:
+    """The first line of a file whose columns are to be confirmed, with what they may be."""
+    try:
+        return file.read(found.kind, found.file or b"").header
+    except file.ToConfirm as asked:
+        return asked.header
+
+
+def _removes(session: Session, made: Import, rows: list[Row], brake: Brake | None, now: datetime) -> list | None:
+    """What the brake stops, as `Import.removes` keeps it. A dry run refuses those rows instead."""
+    if brake is None or made.dry_run:
+        return None
+    return [list(vars(one).values()) for one in braking.stopped(session, made.kind, rows, brake, lambda: now)] or None
+
+
+def release(session: Session, found: Import, *, remove: bool) -> None:
+    """Go on with an import that the brake stopped: `remove` the people, or refuse their rows. Never commits."""
+    begin_writing(session)
+    stopped = _its(found.id).where(Import.to_confirm, Import.removes.is_not(None))
+    change(session, stopped.values(to_confirm=False, may_remove=remove))
+
+
+def confirm(
+    session: Session,
+    found: Import,
+    columns: list[str | None],
+    most_rows: int,
+    brake: Brake | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Take the file's columns as a person says that they are. Raises file.Unusable. Never commits."""
+    table = file.read(found.kind, found.file or b"", most_rows, columns)
+    removes = _removes(session, found, table.rows, brake, now or found.started_at)
+    values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows)}
+    values |= {"to_confirm": removes is not None, "removes": removes}
+    begin_writing(session)
+    change(session, _its(found.id).where(Import.to_confirm).values(**values))
+
+
+def go_on(
+    session: Session,
+    now: Now,
+    stop: Callable[[], bool],
+    import_id: int | None = None,
+    *,
+    brake: Brake | None = None,
+    timezone: tzinfo = UTC,
+) -> bool:
+    """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
+
+    Returns False where there is none.
+    """
+    found = _take_up(session, now(), import_id)
+    if found is None:
+        return False
+    import_id = found.id
+    try:
+        _go_on(session, found, now, stop, brake, timezone)
+    except _Overtaken:
+        session.rollback()
+    except (OperationalError, InterfaceError):
+        # The database is away or busy; the file is not to blame.
+        session.rollback()
+        raise
+    except Exception:
+        log.exception("An import can't be finished.")
+        session.rollback()
+        begin_writing(session)
+        change(session, _its(import_id).values(finished_at=now(), file=None, broken=True))
+        session.commit()
+    return True
+
+
+def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
+    until = Import.taken_until_at
+    # A time further off than this was set by a clock that has been set back since.
+    free = [
+        Import.finished_at.is_(None),
+        Import.to_confirm.is_(False),
+        or_(until.is_(None), until <= now, until > now + 2 * TAKEN),
+    ]
+    if import_id is not None:
+        free += [Import.id == import_id]
+    found = session.scalar(select(Import.id).where(*free).order_by(Import.id).limit(1))
+    session.rollback()
+    if found is None:
+        return None
+    begin_writing(session)
+    took = change(session, _its(found).where(*free).values(taken_until_at=now + TAKEN))
+    session.commit()
+    return session.get(Import, found, populate_existing=True) if took else None
+
+
+def _go_on(
+    session: Session, found: Import, now: Now, stop: Callable[[], bool], brake: Brake | None, timezone: tzinfo
+) -> None:
+    import_id = found.id
+    rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
+    brake = None if found.may_remove else brake
+    how = (found.dry_run, found.rename, brake, timezone, found.notify)
+    through = Run(session, found.kind, rows, now, found.who, *how)
+    if found.dry_run:
+        begin_writing(session)
+        change(session, _its(import_id).values(done=0))
+    else:
+        refused, remarks = ([(line, words) for line, words in those or []] for those in (found.refused, found.remarks))
+        through.act_id = found.act_id
+        through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused, remarks))
+    session.commit()
+
+    def keep(done: int, report: Report) -> None:
+        facts = {"done": done, "taken_until_at": now() + TAKEN, "act_id": through.act_id, **vars(report)}
+        if done == len(through.rows):
+            is_over = not (through.dry_run or report.refused)
+            # What was only tried out can be imported, and what was refused be mended, for a while.
+            facts |= {"finished_at": now()} | ({"file": None} if is_over else {})
+        begin_writing(session)
+        if change(session, _its(import_id).where(Import.done == through.done).values(**facts)) == 0:
+            raise _Overtaken
+
+    while through.left and not stop():
+        through.batch(keep)
+    if through.left:
+        begin_writing(session)
+        change(session, _its(import_id).where(Import.done == through.done).values(taken_until_at=None))
+        session.commit()
+
+
+def _its(import_id: int) -> Update:
+    return update(Import).where(Import.id == import_id)
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
+    unconfirmed = and_(Import.to_confirm, Import.started_at < now - WAITS)
+    change(session, delete(Import).where(or_(Import.started_at < now - KEPT, unconfirmed)))
+    change(session, update(Import).where(Import.finished_at < now - WAITS, Import.file.is_not(None)).values(file=None))
+
+
+def rows_of(found: Import) -> dict[int, Row]:
+    """The rows of a file that is still kept, by the line where each begins; none where it was deleted."""
+    if found.file is None:
+        return {}
+    return {row.line: row for row in file.read(found.kind, found.file, columns=found.columns).rows}

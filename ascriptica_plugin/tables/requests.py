@@ -1,0 +1,57 @@
+"""The tables about what we ask of Canvas: requests that are under way, and Canvas courses to be read."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .columns import Base, SaidColumn
+
+
+class Request(Base):
+    """A request that may change something in Canvas, written down before it is sent, deleted once it is answered.
+
+    One at a time is open for a participant. `id` is random, so that a worker that lost the lease crosses out no request
+    of another worker. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
+    may still carry it out until `until_at`; then we look what came of it. `first_sent_at` is on Canvas's clock.
+    `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
+    `row_created_at` is the other half of the row's identity, beside `canvas_enrollment_id`.
+    """
+
+    __tablename__ = "ascriptica_request"
+    __table_args__ = (UniqueConstraint("connection_id", "participant_id", name="uq_ascriptica_request_one_a_person"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"))
+    participant_id: Mapped[int | None]
+    seat_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str] = mapped_column(String(300), default="")
+    canvas_user_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
+    canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
+    row_created_at: Mapped[datetime | None]
+    first_sent_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=1)
+    answered: Mapped[bool] = mapped_column(default=False)
+
+
+class CourseRead(Base):
+    """When the enrollments of a Canvas course were last read, and whether they have to be read again.
+
+    `owed_at`: since when a read is owed, None: none is. `due_at`: not before then. `problem`: why the last try failed.
+    `has_others`: it showed people in the course whom no participant is.
+    """
+
+    __tablename__ = "ascriptica_course_read"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
+    canvas_course_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    owed_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    has_others: Mapped[bool] = mapped_column(default=False, server_default=false())
+    problem: Mapped[str | None] = mapped_column(SaidColumn)
