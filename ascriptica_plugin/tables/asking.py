@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base, SaidColumn
+from .office import InCanvas
 
 
 class PageCall(Base):
@@ -23,7 +24,7 @@ class PageCall(Base):
     until_at: Mapped[datetime]
 
 
-class Preview(Base):
+class Preview(InCanvas, Base):
     """A change that would move people into or out of Canvas courses, and that somebody has to confirm; one a course.
 
     It is about an association, as in `Association`; without `canvas_course_id` about having none. `reopen`: about the
@@ -36,15 +37,6 @@ class Preview(Base):
     course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"), primary_key=True, autoincrement=False)
     reopen: Mapped[bool] = mapped_column(default=False, server_default=false())
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"))
-    canvas_course: Mapped[str] = mapped_column(String(300), default="")
-    canvas_section: Mapped[str] = mapped_column(String(300), default="")
-    canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
-    canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)
-    canvas_course_name: Mapped[str] = mapped_column(default="")
-    canvas_section_name: Mapped[str] = mapped_column(default="")
-    published: Mapped[bool] = mapped_column(default=True)
-    concluded: Mapped[bool] = mapped_column(default=False)
-    looked_up_at: Mapped[datetime | None]
     missing_permissions: Mapped[str] = mapped_column(default="")
 
     asked_at: Mapped[datetime]

@@ -136,20 +136,12 @@ class Course(Base):
     association: Mapped["Association | None"] = relationship(back_populates="course")
 
 
-class Association(Base):
-    """The Canvas course, and perhaps section, of one of our courses: as typed and, once looked up, as Canvas has them.
+class InCanvas:
+    """A Canvas course, and perhaps a section: as typed and, once looked up, as Canvas has them.
 
-    `connection_id` None: typed before there was a connection; the first connection gets it. `canvas_course_id` None:
-    not looked up yet. `problem` says why a look-up failed. `trouble` is the cause for which the Canvas course,
-    once found, takes nobody any more. It lets people in from `opens_at` and before `closes_at`; None: no
-    limit. `missing_permissions` are what the token's owner may not do in this course, by Canvas's names, separated by
-    commas.
+    `canvas_course_id` None: not looked up yet.
     """
 
-    __tablename__ = "ascriptica_association"
-
-    course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"), primary_key=True)
-    connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"), index=True)
     canvas_course: Mapped[str] = mapped_column(String(300))
     canvas_section: Mapped[str] = mapped_column(String(300), default="")
     canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -158,10 +150,25 @@ class Association(Base):
     canvas_section_name: Mapped[str] = mapped_column(default="")
     published: Mapped[bool] = mapped_column(default=True)
     concluded: Mapped[bool] = mapped_column(default=False)
+    looked_up_at: Mapped[datetime | None]
+
+
+class Association(InCanvas, Base):
+    """The Canvas course, and perhaps section, of one of our courses.
+
+    `connection_id` None: typed before there was a connection; the first connection gets it. `problem` says why a
+    look-up failed. `trouble` is the cause for which the Canvas course, once found, takes nobody any more. It lets
+    people in from `opens_at` and before `closes_at`; None: no limit. `missing_permissions` are what the token's owner
+    may not do in this course, by Canvas's names, separated by commas.
+    """
+
+    __tablename__ = "ascriptica_association"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_course.id"), primary_key=True)
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("ascriptica_connection.id"), index=True)
     trouble: Mapped[str | None] = mapped_column(String(40))
     opens_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
-    looked_up_at: Mapped[datetime | None]
     look_up_at: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(SaidColumn)
     missing_permissions: Mapped[str] = mapped_column(default="", server_default="")

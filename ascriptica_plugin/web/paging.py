@@ -1,4 +1,4 @@
-"""Lists in pages: by cursors, which take as long on the last page as on the first, or numbered."""
+"""Lists in pages by cursors, which take as long on the last page as on the first."""
 
 import base64
 import json
@@ -16,9 +16,6 @@ from ..tables.columns import UTCDateTime
 A_PAGE = 50
 MOST = 1_000_000
 """A page number beyond any list, and still small enough for any database."""
-
-
-# -- cursors ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -129,21 +126,3 @@ def _of_type(key: Key, value: Any) -> Any:
     if (isinstance(value, int) and abs(value) >= 2**31) or (isinstance(value, str) and "\x00" in value):
         raise ValueError("a cursor with a value that no row has")
     return value
-
-
-# -- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def pages_of(total: int) -> int:
-    """The number of pages for so many rows; at least 1."""
-    return max(1, -(-total // A_PAGE))
-
-
-def page_asked_for(pages: int = MOST) -> int:
-    """The page that the address asks for, from 1 to `pages`."""
-    return min(max(request.args.get("page", 1, type=int), 1), pages)
-
-
-def start_of(page: int) -> int:
-    """The number of rows on the pages before."""
-    return A_PAGE * (page - 1)
