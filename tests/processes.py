@@ -158,6 +158,10 @@ class PracticeCanvas(Process):
         super().start()
         until(lambda: self.answers())
 
+    def look(self, what: str) -> dict:
+        """What it shows of itself."""
+        return requests.get(f"{self.url}/practice/{what}", headers=self.headers, timeout=10).json()
+
     def answers(self) -> bool:
         try:
             # Its handles belong to whoever can read its data.

@@ -1,4 +1,4 @@
-"""What pages ask Canvas: from one of two counted places, and never for longer than a person waits."""
+"""What pages ask Canvas: from one of two counted places, never for longer than a person waits, and in the metrics."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from .. import clock, retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
-from ..ledger import page_calls
+from ..ledger import measures, page_calls
 from ..said import Said
 from ..tables.canvas import Connection
 from . import keeper
@@ -22,22 +22,22 @@ class Busy(CanvasError):
 
 
 @contextmanager
-def counted(session: Session, connection_id: int | None) -> Iterator[None]:
-    """Hold one of the places from which pages call Canvas. Raises Busy where none is free within a second.
+def counted(session: Session, canvases: Canvases, connection_id: int | None) -> Iterator[None]:
+    """Hold one of the places from which pages call Canvas, and store what the process has counted of its calls.
 
-    None: it is another Canvas than the one in use. Commits before and rolls back after, so that no transaction is open
-    while Canvas works: nothing else may be done with the session meanwhile.
+    None: it is another Canvas than the one in use, which has no places. Commits before and rolls back after, so that no
+    transaction is open while Canvas works: nothing else may be done with the session meanwhile. Raises Busy where no
+    place is free within a second.
     """
-    if connection_id is None:
-        session.commit()
-        yield
-        return
-    holder = _wait_for_place(session, connection_id)
+    session.commit()
+    holder = _wait_for_place(session, connection_id) if connection_id is not None else None
     try:
         yield
     finally:
         session.rollback()
-        page_calls.give_back(session, connection_id, holder)
+        if connection_id is not None and holder is not None:
+            page_calls.give_back(session, connection_id, holder)
+        measures.store(session, canvases.tally)
         session.commit()
 
 
@@ -64,5 +64,5 @@ def asking(session: Session, canvases: Canvases, connection: Connection, until: 
     client, connection_id = canvases.client(connection), connection.id
     if client is None:
         raise CanvasError(TOKEN_UNREADABLE.sentence)
-    with counted(session, connection_id):
+    with counted(session, canvases, connection_id):
         yield client.within(until - time.monotonic())

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from .. import retry
-from ..canvas.client import CanvasClient
+from ..canvas.client import CanvasClient, Watcher
 from ..canvas.errors import (
     AddressRefused,
     CanvasDown,
@@ -98,14 +98,16 @@ def check_connection(
     *,
     allow_private: bool,
     ca_file: str | None = None,
+    watcher: Watcher | None = None,
     scoped: bool = False,
     seconds: float = retry.PAGE_SECONDS,
 ) -> Outcome:
     """Ask Canvas, in at most four calls and so many seconds, whether URL, token and root ID belong together.
 
-    `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own.
+    `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own. `watcher`
+    is notified of every call.
     """
-    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1)
+    canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
         return _ask(canvas.within(seconds), root_id, scoped)
     except (Redirected, AddressRefused) as error:

@@ -250,6 +250,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
                 token,
                 draft.root_id,
                 allow_private=canvases.allow_private,
+                watcher=canvases.tally,
                 ca_file=canvases.ca_file,
                 scoped=settings.draft_key_kind == "developer_key",
                 seconds=5 * retry.PAGE_SECONDS,

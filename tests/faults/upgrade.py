@@ -1,13 +1,19 @@
-"""A rolling upgrade under load: the release before and this one side by side on one database.
+"""An upgrade with real processes: the release before and this one on one database.
 
-    python -m tests.faults.upgrade --before FOLDER --database sqlite|postgresql [--first web|worker]
+    python -m tests.faults.upgrade --before COMMIT --database sqlite|postgresql [--first web|worker]
+    python -m tests.faults.upgrade --before COMMIT --database sqlite|postgresql --workers-stopped
 
-FOLDER is a clone of the release before, with an environment of its own in `.venv`. People register and withdraw at its
-web process while the tables are upgraded, this release's processes start beside the old ones, in the order asked for,
-and the old ones end. In the end Canvas must have exactly who is registered.
+COMMIT is the release before, which gets an environment of its own; or a folder that has both, its environment in
+`.venv`. In a rolling upgrade people register and withdraw at its web process while the tables are upgraded, this
+release's processes start beside the old ones, in the order asked for, and the old ones end. In the end Canvas must have
+exactly who is registered.
+
+With the workers stopped, whom the old worker has enrolled is neither enrolled nor removed again by the new one: every
+change that it asks Canvas for is counted.
 """
 
 import argparse
+import json
 import os
 import random
 import re
@@ -16,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,14 +121,7 @@ class Load:
 
 def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
     """Upgrade under load. Returns what is wrong in the end, None where nothing is."""
-    shared = environment(database_url) | {"SECRET_KEY": "only for tests " * 3}
-    canvas = PracticeCanvas(logs)
-    canvas.start()
-    old, new = Release(before, logs, "old", **shared), Release(REPOSITORY, logs, "new", **shared)
-    old.command("upgrade")
-    for number in range(PEOPLE):
-        old.command("create-user", f"p{number}@example.org", "--name", f"P {number}", ASCRIPTICA_PASSWORD=PASSWORD)
-    old.command("create-user", "boss@example.org", "--name", "Boss", "--admin", ASCRIPTICA_PASSWORD=PASSWORD)
+    canvas, old, new = _office_of(before, database_url, logs)
     running = {"old web": old.web(), "old worker": old.worker()}
     ids = _connect(old, canvas)
     load = Load([old.url])
@@ -141,11 +141,84 @@ def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
             time.sleep(PHASE_SECONDS)
         load.end()
         until(lambda: '"due": 0' in new.command("status", "--json"), 120)
-        return _verdict(database_url, canvas, ids, load)
+        return _verdict(database_url, canvas, ids, load.answers)
     finally:
         load.end()
         for process in [*running.values(), canvas]:
             process.end()
+
+
+def _office_of(before: Path, database_url: str, logs: Path) -> tuple[PracticeCanvas, Release, Release]:
+    """A practice Canvas, and both releases on a database with the old one's tables and people."""
+    shared = environment(database_url) | {"SECRET_KEY": "only for tests " * 3}
+    canvas = PracticeCanvas(logs)
+    canvas.start()
+    old, new = Release(before, logs, "old", **shared), Release(REPOSITORY, logs, "new", **shared)
+    old.command("upgrade")
+    for number in range(PEOPLE):
+        old.command("create-user", f"p{number}@example.org", "--name", f"P {number}", ASCRIPTICA_PASSWORD=PASSWORD)
+    old.command("create-user", "boss@example.org", "--name", "Boss", "--admin", ASCRIPTICA_PASSWORD=PASSWORD)
+    return canvas, old, new
+
+
+def stop_workers(before: Path, database_url: str, logs: Path) -> str | None:
+    """Upgrade with the workers stopped and the web serving. Returns what is wrong in the end, None where nothing is."""
+    canvas, old, new = _office_of(before, database_url, logs)
+    running = {"canvas": canvas, "web": old.web(), "worker": old.worker()}
+    try:
+        ids = _connect(old, canvas)
+        people = [Visitor(f"p{number}@example.org", lambda: old.url) for number in range(PEOPLE)]
+        _have_a_teacher_add("p0@example.org", canvas, ids)
+        # Some were never enrolled, some are out again, and the last two do something while no worker runs.
+        for number, one in enumerate(people[:-1]):
+            for code in CODES[: 1 + number % 2]:
+                one.post(f"/courses/{code}/register", page=f"/courses/{code}")
+        until(lambda: '"due": 0' in old.command("status", "--json"), 120)
+        for one in people[1:5]:
+            one.post("/courses/ART/withdraw", page="/courses/ART")
+        until(lambda: '"due": 0' in old.command("status", "--json"), 120)
+        running.pop("worker").end()
+        was = canvas.look("world")["enrollments"]
+        requests.delete(f"{canvas.url}/practice/calls", headers=canvas.headers, timeout=10).raise_for_status()
+        people[-1].post("/courses/ART/register", page="/courses/ART")
+        new.command("upgrade")
+        people[-2].post("/courses/ART/withdraw", page="/courses/ART")
+        running["new worker"] = new.worker()
+        until(lambda: '"due": 0' in new.command("status", "--json"), 120)
+        calls = [f"{call['method']} {call['path']}" for call in canvas.look("calls")["calls"]]
+        new.command("recheck", "--everything")
+        return _what_the_first_drain_did(calls, was, new, _verdict(database_url, canvas, ids, []))
+    finally:
+        for process in running.values():
+            process.end()
+
+
+def _have_a_teacher_add(email: str, canvas: PracticeCanvas, ids: dict[str, int]) -> None:
+    """Somebody who is in a course before they register is not ours, before the upgrade and after it."""
+    api, who = f"{canvas.url}/api/v1", {"headers": canvas.headers, "timeout": 10}
+    made = {"user[name]": "P 0", "pseudonym[unique_id]": email, "communication_channel[address]": email}
+    user = requests.post(f"{api}/accounts/{ids['account.root']}/users", data=made, **who).json()
+    place = {"enrollment[user_id]": user["id"], "enrollment[type]": "StudentEnrollment"}
+    place["enrollment[enrollment_state]"] = "active"
+    requests.post(f"{api}/courses/{ids['course.art']}/enrollments", data=place, **who).raise_for_status()
+
+
+def _what_the_first_drain_did(calls: list[str], was: list[dict], new: Release, wrong: str | None) -> str | None:
+    changes = Counter(call.partition(" ")[0] for call in calls if not call.startswith("GET "))
+    told = json.loads(new.command("status", "--json"))
+    print(
+        f"{len(was)} enrollments before. The first drain asked {len(calls)} times, of which changes: {dict(changes)}."
+    )
+    print(f"Status after everything was read again: {told}")
+    found = {
+        "in Canvas": wrong,
+        # One is new to Canvas and so made there, too; one has withdrawn.
+        "changes": None if changes == {"POST": 2, "DELETE": 1} else dict(changes),
+        "questions": told["questions"] + told["changed_in_canvas"],
+        "waiting": told["seats"]["held"] + told["seats"]["parked"] + told["seats"]["due"],
+    }
+    wrong_ones = {what: which for what, which in found.items() if which}
+    return str(wrong_ones) if wrong_ones else None
 
 
 def _connect(old: Release, canvas: PracticeCanvas) -> dict[str, int]:
@@ -170,7 +243,7 @@ def _connect(old: Release, canvas: PracticeCanvas) -> dict[str, int]:
     return ids["ids"]
 
 
-def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], load: Load) -> str | None:
+def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], answers: list[int]) -> str | None:
     with create_engine(database_url).connect() as database:
         registered = {
             (email, code)
@@ -182,7 +255,7 @@ def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], loa
                 )
             )
         }
-    world = requests.get(f"{canvas.url}/practice/world", headers=canvas.headers, timeout=10).json()
+    world = canvas.look("world")
     logins = {user["id"]: user["login"] for user in world["users"]}
     codes = {ids[f"course.{code.lower()}"]: code for code in CODES}
     live = [
@@ -190,10 +263,8 @@ def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], loa
         for row in world["enrollments"]
         if row["course_id"] in codes and row["state"] == "active" and row["type"] == "StudentEnrollment"
     ]
-    refused = sorted({status for status in load.answers if status not in (0, 200)})
-    print(
-        f"{len(load.answers)} changes, {len(registered)} places in the end, {load.answers.count(0)} met a closed door."
-    )
+    refused = sorted({status for status in answers if status not in (0, 200)})
+    print(f"{len(answers)} changes, {len(registered)} places in the end, {answers.count(0)} met a closed door.")
     found = {
         "lost": registered - set(live),
         "left in": set(live) - registered,
@@ -213,15 +284,29 @@ def _empty_database(kind: str, folder: Path) -> Iterator[str]:
             yield url
 
 
+def _installed(commit: str, folder: Path) -> Path:
+    """This commit of the repository in a folder of its own, with an environment of its own."""
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", commit], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+    subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=folder, check=True)
+    install = [".venv/bin/python", "-m", "pip", "install", "-q", "-e", ".[standalone,postgres]"]
+    subprocess.run(install, cwd=folder, check=True, timeout=600)
+    return folder
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.upgrade", description=__doc__)
-    parser.add_argument("--before", type=Path, required=True)
+    parser.add_argument("--before", required=True)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), required=True)
     parser.add_argument("--first", choices=("web", "worker"), default="worker")
+    parser.add_argument("--workers-stopped", action="store_true")
     asked = parser.parse_args()
     logs = Path(tempfile.mkdtemp(prefix="upgrade-"))
+    before = Path(asked.before).resolve() if Path(asked.before).is_dir() else _installed(asked.before, logs / "before")
     with _empty_database(asked.database, logs) as url:
-        wrong = roll(asked.before.resolve(), url, logs, asked.first)
+        stopped = asked.workers_stopped
+        wrong = stop_workers(before, url, logs) if stopped else roll(before, url, logs, asked.first)
     print(f"Wrong: {wrong}. The logs are in {logs}." if wrong else "Nobody was lost, left in or doubled.")
     return 1 if wrong else 0
 

@@ -27,7 +27,10 @@ def test_a_third_page_is_told_that_canvas_is_busy_until_a_place_is_given_back(of
     holders = [take(office), take(office)]
     assert None not in holders
     canvas.calls()
-    with pytest.raises(Busy, match="Canvas is busy"), counted(office.session, connection_of(office).id):
+    with (
+        pytest.raises(Busy, match="Canvas is busy"),
+        counted(office.session, office.canvases, connection_of(office).id),
+    ):
         pass
     assert "Its sections" not in words(admin.get("/tools/courses/ART/edit"))
     assert canvas.calls() == []
@@ -63,7 +66,7 @@ def test_however_many_pages_ask_two_at_a_time_do(office, app):
         with app.app_context():
             session = app.extensions["sqlalchemy"].session
             try:
-                with counted(session, connection_id):
+                with counted(session, office.canvases, connection_id):
                     inside.append(1)
                     most.append(len(inside))
                     time.sleep(0.05)

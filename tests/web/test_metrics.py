@@ -6,6 +6,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from ascriptica_plugin.ledger import measures
 from ascriptica_plugin.tables.canvas import load_settings
 
+from ..office_at_work import Office
+from ..pages import save, typed
+
 TOKEN = "a-token-for-the-metrics"
 
 
@@ -82,3 +85,25 @@ def test_every_process_adds_to_the_same_counters(office, scraped):
         measures.store(office.session, tally)
     office.session.commit()
     assert scraped()["ascriptica_mails_sent_total",] == 6
+
+
+def calls_stored(office) -> float:
+    """As another process reads it."""
+    office.session.commit()
+    return sum(value for (name, *_), value in measures.load(office.session).items() if name == measures.CALLS)
+
+
+def test_what_pages_ask_canvas_is_counted_too(office, admin, canvas):
+    office.course("ART", "art")
+    measures.store(office.session, office.canvases.tally)
+    before, _ = calls_stored(office), canvas.calls()
+    assert "Late group" in admin.get("/tools/courses/ART/edit").text
+    of_a_page = len(canvas.calls())
+    assert calls_stored(office) == before + of_a_page > before
+
+
+def test_what_course_settings_ask_before_anything_is_connected_is_counted_too(admin, canvas, app):
+    canvas.calls()
+    save(admin, typed(canvas))
+    office = Office(app, canvas)
+    assert calls_stored(office) == len(canvas.calls()) > 0

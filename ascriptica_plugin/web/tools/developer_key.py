@@ -67,7 +67,7 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
     canvases = plugin().canvases
     same = in_use.id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
-        with asking.counted(session(), same):
+        with asking.counted(session(), canvases, same):
             now = clock.utc_now()
             grant = canvases.oauth(url, key.client_id, key.client_secret).use_code(code, _back())
             outcome = checking.check_connection(
@@ -76,6 +76,7 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
                 root_id,
                 allow_private=canvases.allow_private,
                 ca_file=canvases.ca_file,
+                watcher=canvases.tally,
                 scoped=True,
             )
     except asking.Busy as error:

@@ -92,10 +92,10 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
         if not token:
             return _refused(form, connecting.why_a_token_is_needed(settings(), url))
-    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file}
+    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file, "watcher": canvases.tally}
     same = settings().connection_id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
-        with asking.counted(session(), same):
+        with asking.counted(session(), canvases, same):
             outcome = checking.check_connection(url, token, root_id, scoped=key is not None, **reach)
     except asking.Busy as error:
         outcome = checking.Outcome(sentence=error.said)
