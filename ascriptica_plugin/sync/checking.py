@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from .. import retry
-from ..canvas.client import CanvasClient, Watcher
+from ..canvas.calling import Watcher
+from ..canvas.client import CanvasClient
 from ..canvas.errors import (
     AddressRefused,
     CanvasDown,
