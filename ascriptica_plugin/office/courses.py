@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from ..ledger import claims, reads
 from ..said import Said, change_of
+from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
@@ -90,6 +91,16 @@ def _said(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     return "" if value is None else shorten(str(value), 80, placeholder="…")
+
+
+def to_look_up(connection: Connection | None, canvas_course: str, canvas_section: str, now: datetime) -> Association:
+    """An association as typed, which the worker looks up; without a connection the first one gets it."""
+    return Association(
+        connection_id=connection.id if connection else None,
+        canvas_course=canvas_course,
+        canvas_section=canvas_section,
+        look_up_at=now,
+    )
 
 
 def associate(session: Session, course: Course, association: Association | None, now: datetime) -> None:

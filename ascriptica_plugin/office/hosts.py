@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..canvas import addresses
 from ..ledger import access as known
-from ..ledger import matches
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
-from ..tables.office import Association, Course, Participant, Registration
-from . import courses, notices, people, plan, privacy, registrations, results, sis_ids
+from ..tables.office import Course, Participant, Registration
+from . import courses, notices, people, plan, privacy, registrations, results
 from .people import Person
 from .places import NotPossible
 from .results import Known as Result
@@ -157,18 +156,13 @@ def associate(
     The worker looks it up, and people who are registered already are enrolled. None ends the association, and with it
     their access. Raises NotPossible where there is no such course of ours, ValueError for what is no Canvas course.
     """
-    course, now = _course(session, code), now or clock.utc_now()
-    if canvas_course is None:
-        return courses.associate(session, course, None, now)
-    connection = load_settings(session).connection
-    canvas_url = connection.canvas_url if connection else None
-    made = Association(
-        connection_id=connection.id if connection else None,
-        canvas_course=addresses.canvas_course(canvas_course, canvas_url),
-        canvas_section=addresses.canvas_section(canvas_section, canvas_url) if canvas_section else "",
-        look_up_at=now,
-    )
-    return courses.associate(session, course, made, now)
+    course, now, made = _course(session, code), now or clock.utc_now(), None
+    if canvas_course is not None:
+        connection = load_settings(session).connection
+        canvas_url = connection.canvas_url if connection else None
+        section = addresses.canvas_section(canvas_section, canvas_url) if canvas_section else ""
+        made = courses.to_look_up(connection, addresses.canvas_course(canvas_course, canvas_url), section, now)
+    courses.save(session, course, now, BY_HOST, association=made)
 
 
 def update_person(session: Session, person: Person, now: datetime | None = None) -> bool:
@@ -180,14 +174,11 @@ def update_person(session: Session, person: Person, now: datetime | None = None)
     participant = _with_key(session, person.key)
     if participant is None:
         return False
-    facts: dict[str, str | None] = {"email": people.read_email(person.email), "name": people.read_name(person.name)}
-    before = participant.sis_user_id
-    # One that is somebody else's is left out and asked about: a host's call never fails for that.
-    sis_ids.give_or_leave_out(session, participant, person.sis_user_id or "")
-    if participant.sis_user_id != before:
-        matches.revise(session, participant.id)
-    corrected = people.correct(session, participant, now or clock.utc_now(), BY_HOST, **facts)
-    return corrected or participant.sis_user_id != before
+    facts: dict[str, str | None] = {"name": people.read_name(person.name), "email": people.read_email(person.email)}
+    if person.sis_user_id:
+        facts["sis_user_id"] = person.sis_user_id
+    # A SIS ID that is somebody else's is left out and asked about: a host's call never fails for that.
+    return people.correct(session, participant, now or clock.utc_now(), BY_HOST, leave_out=True, **facts)
 
 
 def erase_person(session: Session, key: str, now: datetime | None = None, *, end_access: bool = True) -> bool:

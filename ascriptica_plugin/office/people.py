@@ -180,17 +180,25 @@ def matching(words: str) -> ColumnElement[bool]:
     return and_(*(text.contains(word, autoescape=True) for word in fold(words).split()), true())
 
 
-def correct(session: Session, participant: Participant, now: datetime, by: str, **facts: str | None) -> bool:
+def correct(
+    session: Session, participant: Participant, now: datetime, by: str, *, leave_out: bool = False, **facts: str | None
+) -> bool:
     """Change the participant's name, email or SIS ID. Returns whether anything changed.
 
     With another email or SIS ID they may be somebody else in Canvas, so that is looked up anew. A Canvas user that we
-    created is changed as well. Raises `sis_ids.Taken` where somebody else has the SIS ID.
+    created is changed as well. Raises `sis_ids.Taken` where somebody else has the SIS ID; with `leave_out` one that
+    can't be theirs is left out and noted instead.
     """
     before = {name: getattr(participant, name) for name in facts}
     changed = {name: value for name, value in facts.items() if value != before[name]}
     if not changed:
         return False
-    if "sis_user_id" in changed:
+    if "sis_user_id" in changed and leave_out:
+        sis_ids.give_or_leave_out(session, participant, changed["sis_user_id"] or "")
+        changed["sis_user_id"] = participant.sis_user_id
+        if participant.sis_user_id == before["sis_user_id"]:
+            del changed["sis_user_id"]
+    elif "sis_user_id" in changed:
         sis_ids.give(session, participant, changed["sis_user_id"])
         participant.sis_user_id_decided = participant.sis_user_id_refused is not None
     if "email" in changed:
@@ -198,6 +206,8 @@ def correct(session: Session, participant: Participant, now: datetime, by: str, 
     for name in changed.keys() - {"sis_user_id"}:
         setattr(participant, name, changed[name])
     session.flush()
+    if not changed:
+        return False
     if changed.keys() & {"email", "sis_user_id"}:
         matches.revise(session, participant.id)
     if changed.keys() & {"name", "email"}:

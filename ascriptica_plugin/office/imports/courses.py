@@ -6,7 +6,7 @@ from typing import Any
 
 from ...canvas import addresses
 from ...tables.canvas import load_settings
-from ...tables.office import Association, Course
+from ...tables.office import Course
 from .. import courses, people
 from ..places import NotPossible
 from .file import Row
@@ -26,7 +26,7 @@ class Courses(Kind):
         facts = _facts(row.cells, course) | _times(row.cells, course, self.timezone)
         if place := self._place(row.cells, course):
             self.brake(course, course is not None and course.places_taken > 0)
-            facts["association"] = self._to_be_looked_up(*place)
+            facts["association"] = courses.to_look_up(self.connection, *place, self.now)
         if course is None:
             self.saving.append((Course(), {"code": row.cells["code"], **facts}))
             return "made"
@@ -74,14 +74,6 @@ class Courses(Kind):
         is_here = now.connection_id == (self.connection.id if self.connection else None)
         same = (wanted, section) == (now.canvas_course, now.canvas_section)
         return None if same and (is_here or not typed) else (wanted, section)
-
-    def _to_be_looked_up(self, canvas_course: str, canvas_section: str) -> Association:
-        return Association(
-            connection_id=self.connection.id if self.connection else None,
-            canvas_course=canvas_course,
-            canvas_section=canvas_section,
-            look_up_at=self.now,
-        )
 
 
 def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:

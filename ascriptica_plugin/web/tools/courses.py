@@ -13,7 +13,7 @@ from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import PERMISSIONS
 from ...office import cancelling, previews, waitlist
-from ...office.courses import save
+from ...office.courses import save, to_look_up
 from ...office.places import NotPossible
 from ...sync import checking
 from ...tables.columns import UTCDateTime, begin_writing
@@ -230,12 +230,8 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
     current = settings()
     if not form.canvas_course.data:
         return None, None
-    made = Association(
-        canvas_course=form.canvas_course.data,
-        canvas_section=form.canvas_section.data or "",
-        connection_id=current.connection_id,
-    )
-    made.look_up_at = clock.utc_now()
+    typed = (form.canvas_course.data, form.canvas_section.data or "")
+    made = to_look_up(current.connection, *typed, clock.utc_now())
     if current.connection is None:
         return made, None
     try:
