@@ -31,21 +31,20 @@ class Look:
 
         Raises RuntimeError for a layout that has no place for a page.
         """
-        blocks, shows_flashes = set(), False
-        for node in self._nodes(self.layout, set()):
-            if isinstance(node, nodes.Block):
-                blocks.add(node.name)
-            shows_flashes |= isinstance(node, nodes.Name) and node.name == "get_flashed_messages"
+        blocks = {node.name for node in self._nodes(self.layout, set()) if isinstance(node, nodes.Block)}
         content = next((name for name in ("content", "main") if name in blocks), None)
         if content is None:
             raise RuntimeError(f"The layout {self.layout} needs a block content or main, for our pages to stand in.")
+        # What the layout has in the block that we fill is not shown.
+        around = self._nodes(self.layout, set(), without=content)
+        shows_flashes = any(isinstance(node, nodes.Name) and node.name == "get_flashed_messages" for node in around)
         styles = next((name for name in ("styles", "head") if name in blocks), "content")
         scripts = next((name for name in ("scripts", "head") if name in blocks), "content")
         found = {"content": content, "styles": styles, "scripts": scripts}
         return found if shows_flashes else found | {"flashes": "content"}
 
-    def _nodes(self, name: str, seen: set[str]) -> Iterator[nodes.Node]:
-        """Everything in this template, and in those that it extends, includes and imports."""
+    def _nodes(self, name: str, seen: set[str], without: str | None = None) -> Iterator[nodes.Node]:
+        """Everything in this template, and in those that it extends, includes and imports; `without` that block."""
         if name in seen or self.environment.loader is None:
             return
         seen.add(name)
@@ -54,12 +53,17 @@ class Look:
         except TemplateNotFound:
             # An include may be optional; a layout that is missing says so when it is rendered.
             return
-        for node in self.environment.parse(source).find_all(nodes.Node):
+        left: list[nodes.Node] = [self.environment.parse(source)]
+        while left:
+            node = left.pop()
+            if isinstance(node, nodes.Block) and node.name == without:
+                continue
             yield node
+            left += node.iter_child_nodes()
             if isinstance(node, (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)) and isinstance(
                 node.template, nodes.Const
             ):
-                yield from self._nodes(node.template.value, seen)
+                yield from self._nodes(node.template.value, seen, without)
 
 
 def colors_css() -> Response:

@@ -82,7 +82,8 @@ def test_the_campus_with_its_courses(tmp_path: Path):
     assert bob.get("/courses/tools/courses").status_code == 403
     assert bob.post("/courses/courses/ART/register").status_code == 400
     page = bob.get("/courses/courses/ART")
-    assert "<title>Art - Campus</title>" in page.text
+    assert "<title>Art</title>" in page.text
+    assert page.text.index("bootstrap.min.css") < page.text.index("ascriptica.css")
     assert "https://cdn.example" in page.headers["Content-Security-Policy"]
     assert sent(bob, "/courses/courses/ART/register", "/courses/courses/ART").status_code == 302
     assert bob.get("/courses/courses/ART").text.count("You are registered for Art.") == 1

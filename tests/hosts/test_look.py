@@ -28,6 +28,8 @@ LAYOUTS = {
     "<body>{% block main %}{% endblock %}</body>",
     "main.html": "<nav>Campus</nav>{% include 'messages.html' %}{% block main %}{% endblock %}",
     "messages.html": FLASHES,
+    # Its messages stand where ours is put.
+    "inside.html": f"{{% block content %}}{FLASHES}{{% block page_content %}}{{% endblock %}}{{% endblock %}}",
     "none.html": "<nav>Campus</nav>",
 }
 STYLES, SCRIPT = "static/ascriptica/ascriptica.css", "static/ascriptica/live.js"
@@ -48,7 +50,7 @@ def boss(site: Flask):
     return client
 
 
-@pytest.mark.parametrize("layout", ["whole.html", "nested.html", "main.html"])
+@pytest.mark.parametrize("layout", ["whole.html", "nested.html", "main.html", "inside.html"])
 def test_our_pages_stand_in_the_host_s_layout(site, layout):
     mount(site, layout=layout)
     client = boss(site)

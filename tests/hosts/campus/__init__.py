@@ -1,9 +1,13 @@
-"""An example host: a campus site with people, a look, migrations and headers of its own; Ascriptica is an addition."""
+"""An example host: a campus site with people, a look, migrations and headers of its own; Ascriptica is an addition.
+
+Its look is Flask-Bootstrap's, which many sites of some years have: its templates are named `bootstrap/...`.
+"""
 
 import os
 
 from ascriptica_plugin.migrations import not_ours
 from flask import Flask, flash, redirect, render_template, request, url_for
+from flask_bootstrap import Bootstrap
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -45,11 +49,13 @@ def create_app(database_url: str | None = None, *, with_courses: bool = True, **
     app.config.update(
         SECRET_KEY=os.environ.get("SECRET_KEY", "for trying"),
         SQLALCHEMY_DATABASE_URI=database_url or os.environ["DATABASE_URL"],
+        BOOTSTRAP_SERVE_LOCAL=True,
         **config,
     )
     db.init_app(app)
     Migrate(app, db, include_object=not_ours)
     CSRFProtect(app)
+    Bootstrap(app)
     Talisman(app, force_https=False, content_security_policy={"default-src": "'self' https://cdn.example"})
     manager = LoginManager(app)
     manager.login_view = "sign_in"
