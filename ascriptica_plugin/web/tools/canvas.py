@@ -45,7 +45,7 @@ def canvas_csv() -> ResponseReturnValue:
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", _limits(wanted))
     session().commit()
-    return csv_file("canvas-access.csv", COLUMNS, lines_of_csv(wanted, settings()))
+    return csv_file("canvas-access.csv", COLUMNS, lines_of_csv(wanted))
 
 
 def _limits(wanted: Wanted) -> Said:

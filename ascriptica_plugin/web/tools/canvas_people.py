@@ -132,14 +132,15 @@ def _parts(wanted: Wanted, current: Settings, only_settled: bool) -> list[list[C
     return [[SETTLED]] if only_settled else [waiting, [SETTLED]]
 
 
-def lines_of_csv(wanted: Wanted, current: Settings) -> Iterator[str]:
+def lines_of_csv(wanted: Wanted) -> Iterator[str]:
     """Everybody whom the list has, in its order."""
     cursor: str | None = ""
     while cursor is not None:
+        # They are read here: the view's session has ended when the first line is sent.
+        current = settings()
         ids, cursor = _ids(wanted, current, cursor, A_CHUNK)
         yield "".join(csv_line(_cells(line)) for line in _rows(ids, current))
         session().expunge_all()
-        current = settings()
 
 
 COLUMNS = ("name", "email", "sis_user_id", "course", "canvas_course_id", "canvas_user_id", "status", "access", "cause",

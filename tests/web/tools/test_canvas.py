@@ -2,6 +2,7 @@
 
 import html
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select, update
 
@@ -71,6 +72,14 @@ def test_the_list_is_exported_as_it_is_filtered(office, admin):
     assert line.startswith('"\'=cmd()","zoe@example.org","S-1","BIO here"')
     assert '"enrolled","In Canvas"' in line
     assert ("boss@example.org", "exported", None) in logged(office)
+
+
+def test_the_list_is_exported_though_the_view_s_session_has_ended(office, admin):
+    """As on a server, where no application context outlives the request, and the lines are made after it."""
+    many(office, office.course("ART", "art"), 3)
+    with ThreadPoolExecutor(1) as server:
+        lines = server.submit(lambda: admin.post("/tools/canvas.csv").text.splitlines()).result()
+    assert len(lines) == 4
 
 
 def test_an_export_longer_than_a_chunk_has_everybody_once(office, admin, monkeypatch):
