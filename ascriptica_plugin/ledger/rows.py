@@ -99,10 +99,15 @@ def known_of_user(session: Session, connection_id: int, canvas_user_id: int) -> 
     return [Known(*row) for row in session.execute(_KNOWN_OF_USER.order_by(_row.c.canvas_enrollment_id), values)]
 
 
-def left_by(session: Session, connection_id: int, seat_id: int) -> list[Known]:
-    """The stored rows that the seat points to, or pointed to, or may have."""
+def left_by(session: Session, connection_id: int, seat_id: int, points_to: int | None) -> dict[int, Known]:
+    """The stored rows that the seat points to, or pointed to, or may have, by their ids."""
     values = {"connection_id": connection_id, "seat_id": seat_id}
-    return [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
+    found = [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
+    left = {row.canvas_enrollment_id: row for row in found}
+    if points_to is not None and points_to not in left:
+        # Another seat pointed to it last.
+        left |= known(session, connection_id, [points_to])
+    return left
 
 
 def is_of_a_section(session: Session, row: Known, seat_id: int) -> bool:
@@ -168,6 +173,7 @@ def set_aside(session: Session, connection_id: int, canvas_course_id: int, now: 
 def take(session: Session, connection_id: int, taken: dict[int, int]) -> None:
     """Known rows, by their ids, that these seats point to from now on. One that another seat wants stays that one's."""
     for number, seat_id in taken.items():
-        if not wanted_ids(session, connection_id, [number]):
+        # The seat itself points to it by now.
+        if not wanted_ids(session, connection_id, [number], but=seat_id):
             here = (CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id == number)
             change(session, update(CanvasRow).where(*here).values(seat_id=seat_id))

@@ -17,8 +17,10 @@ from . import activity
 
 def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
     """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more."""
-    found = [row for row in rows.left_by(session, seat.connection_id, seat.id) if row.is_live and not row.granted]
-    theirs = CanvasRow.canvas_enrollment_id.in_([row.canvas_enrollment_id for row in found])
+    left = rows.left_by(session, seat.connection_id, seat.id, seat.canvas_enrollment_id)
+    wanted = rows.wanted_ids(session, seat.connection_id, left)
+    asked = [number for number, row in left.items() if row.is_live and not row.granted and number not in wanted]
+    theirs = CanvasRow.canvas_enrollment_id.in_(asked)
     answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
     change(session, answer.values(kept=True) if stays else answer.values(granted=True))
     claims.look_again(session, Seat.id == seat.id)

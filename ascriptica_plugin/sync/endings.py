@@ -61,10 +61,8 @@ def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool
 
 def _left(context: Context, work: Work) -> dict[int, Known]:
     """The rows of this seat, as stored and as told since, by their ids."""
-    left = {row.canvas_enrollment_id: row for row in rows.left_by(context.session, context.connection_id, work.seat_id)}
-    if work.row is not None and work.row.canvas_enrollment_id not in left:
-        # Another seat pointed to it last.
-        left |= rows.known(context.session, context.connection_id, [work.row.canvas_enrollment_id])
+    points_to = work.row.canvas_enrollment_id if work.row is not None else None
+    left = rows.left_by(context.session, context.connection_id, work.seat_id, points_to)
     for told in work.told:
         if told.row.id in left or told.seat_id == work.seat_id:
             left[told.row.id] = rows.as_known(told, left.get(told.row.id), context.now())

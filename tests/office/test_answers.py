@@ -102,6 +102,43 @@ def test_an_enrollment_from_before_stays_or_goes_as_the_office_says(was_there, a
     assert was_there.status()["seats"]["held"] == 0
 
 
+@pytest.mark.parametrize("answer", ["keep", "remove"])
+def test_an_enrollment_that_was_seen_before_the_registration_is_asked_about_once(office, admin, canvas, answer):
+    """It was known already, so the registration pointed to it without a call."""
+    canvas.by_hand("kim", "art")
+    art = office.course("ART", "art", read=False)
+    office.deliver()
+    office.register(art)
+    office.deliver()
+    office.withdraw(art)
+    office.deliver()
+    [seat] = office.seats()
+    assert seat.cause == "found_there"
+    admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": answer})
+    office.settle()
+    assert office.causes() == [("kim@example.org", None, None)]
+    assert canvas.who_is_in("art") == ({"kim@example.org"} if answer == "keep" else set())
+
+
+def test_an_enrollment_from_before_that_two_courses_share_is_asked_about_once(office, admin, canvas):
+    """The course in the default section pointed to it first; the course in its very section is the last to leave it."""
+    late = canvas.ids["section.art.late"]
+    canvas.by_hand("kim", "art", course_section_id=late)
+    art, bio = office.course("ART", "art", read=False), office.course("BIO", "art", late, read=False)
+    office.deliver()
+    for course in (art, bio):
+        office.register(course)
+        office.deliver()
+    for course in (art, bio):
+        office.withdraw(course)
+        office.deliver()
+    [seat] = [seat for seat in office.seats() if seat.cause == "found_there"]
+    admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": "remove"})
+    office.settle()
+    assert [cause for _, cause, _ in office.causes()] == [None, None]
+    assert canvas.who_is_in("art") == set()
+
+
 def test_only_such_an_enrollment_is_decided(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()

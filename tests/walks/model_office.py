@@ -218,7 +218,9 @@ class OfficeSteps(RuleBasedStateMachine):
         self.session.commit()
 
     def _decide(self, seat: Seat, stays: bool) -> None:
-        for one in rows.left_by(self.session, self.home, seat.id):
+        left = rows.left_by(self.session, self.home, seat.id, seat.canvas_enrollment_id)
+        wanted = rows.wanted_ids(self.session, self.home, left)
+        for one in [row for number, row in left.items() if number not in wanted]:
             row = self.canvas.world.rows.get(one.canvas_enrollment_id)
             if one.is_live and not one.granted and not stays and row is not None and row.created_at == one.created_at:
                 row.by = "us"
