@@ -45,9 +45,9 @@ class SignIns(Protocol):
 class Plugin:
     """What `app.extensions["ascriptica"]` holds.
 
-    A site that extends the plugin, such as the stand-alone site, sets `sign_ins`, `mailer` and `owns_database`, and
-    adds to `rounds`, which the worker repeats, and to `secrets`, which `rotate-keys` seals again. `stopping` is set
-    when this process has been asked to stop.
+    A site that extends the plugin, such as the stand-alone site, sets `sign_ins` and `owns_database`, may mail people
+    (`mail_by`), and adds to `rounds`, which the worker repeats, and to `secrets`, which `rotate-keys` seals again.
+    `stopping` is set when this process has been asked to stop.
     """
 
     load_participant: Callable[[], Person | None]
@@ -66,8 +66,13 @@ class Plugin:
     mailer: Mailer | None = None
     owns_database: bool = False
     rounds: list[Round] = field(default_factory=lambda: list(ROUNDS))
-    secrets: list[keys.Secrets] = field(default_factory=lambda: [keys.TOKENS])
+    secrets: list[keys.Secrets] = field(default_factory=lambda: [keys.TOKENS, keys.LINKS])
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def mail_by(self, mailer: Mailer) -> None:
+        """Have people mailed by this from now on."""
+        self.mailer = mailer
+        self.canvases.by_mail = True
 
 
 class Ascriptica:
@@ -159,7 +164,7 @@ class Ascriptica:
         if self.send_mail is not None:
             address = values["ASCRIPTICA_ADDRESS"]
             mailer = HandedOver("", "", address, mails.Writer(app, address), give=self.send_mail)
-            app.extensions["ascriptica"].mailer = mailer
+            app.extensions["ascriptica"].mail_by(mailer)
         listen(app.extensions["sqlalchemy"].session)
         signals.listen(app.extensions["sqlalchemy"].session)
         isolation.listen(app.extensions["sqlalchemy"].session)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from .tables.canvas import Connection, Settings
 from .tables.columns import begin_writing
+from .tables.office import Mail
 
 
 def make_keys(secret_keys: Sequence[bytes], token_keys: str | None) -> MultiFernet:
@@ -80,3 +81,12 @@ def _tokens(session: Session) -> Iterable[tuple[Any, str, str]]:
 
 
 TOKENS = Secrets("token", "tokens", "paste it again in Course Settings", _tokens)
+
+
+def _links(session: Session) -> Iterable[tuple[Any, str, str]]:
+    waiting = select(Mail).where(Mail.link.is_not(None)).order_by(Mail.id).with_for_update()
+    for one in session.scalars(waiting).all():
+        yield one, "link", one.email
+
+
+LINKS = Secrets("link in a mail", "links in mails", "the person chooses “Forgot password” in Canvas", _links)

@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from . import retry
-from .tables.columns import begin_writing, change
+from .tables.columns import Sealed, begin_writing, change
 from .tables.office import Mail
 
 PATIENCE_SECONDS = 10
@@ -37,10 +37,11 @@ def send(
     account_id: int | None = None,
     registration_id: int | None = None,
     event: str | None = None,
+    link: Sealed | None = None,
 ) -> None:
     """Queue a mail of this kind for the worker; it is sent only if the caller commits."""
     about = {"sign_up_id": sign_up_id, "account_id": account_id, "registration_id": registration_id, "event": event}
-    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, **about))
+    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, link=link, **about))
 
 
 def forget_unsent(session: Session, now: datetime) -> None:

@@ -16,6 +16,7 @@ from .shapes import (
     ListedCourse,
     Progress,
     Section,
+    SignIn,
     TokenEnd,
     User,
     read_account,
@@ -24,6 +25,7 @@ from .shapes import (
     read_listed_course,
     read_progress,
     read_section,
+    read_sign_in,
     read_token_end,
     read_user,
 )
@@ -90,14 +92,18 @@ class CanvasClient(Caller):
         email: str,
         sis_user_id: str | None = None,
         mail_link: bool = False,
+        ask_link: bool = False,
+        sign_in_id: int | None = None,
     ) -> User:
         """POST accounts/:id/users: registered at once, without a mail and without a password that anybody knows.
 
-        With `mail_link`, Canvas mails the person a link to choose a password, and counts them as registered once they
-        have used it [models/user/creation_notify_policy.rb].
+        With `mail_link` Canvas mails the person a link to choose a password, with `ask_link` its answer has the link
+        [lib/api/v1/user.rb confirmation_url]; either way they count as registered once they have used it
+        [models/user/creation_notify_policy.rb]. The login is only for the `sign_in_id`, where one is given; NotFound
+        also means that there is none with this number.
 
-        Canvas takes a login that is an email as the email too; for another login the email is named, and counts as
-        confirmed without `mail_link`. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken`
+        Canvas takes a login that is an email as the email too; for another login the email is named. Without a link it
+        counts as confirmed. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken`
         names them. So it is safe to repeat, though not idempotent [users_controller.rb, models/pseudonym.rb].
         """
         form = {
@@ -105,16 +111,31 @@ class CanvasClient(Caller):
             "pseudonym[unique_id]": login,
             "pseudonym[send_confirmation]": "true" if mail_link else "false",
         }
-        if not mail_link:
+        if sign_in_id is not None:
+            form["pseudonym[authentication_provider_id]"] = str(sign_in_id)
+        if not (mail_link or ask_link):
             form["user[skip_registration]"] = "true"
         if sis_user_id:
             form["pseudonym[sis_user_id]"] = sis_user_id
-        if login.casefold() != email.casefold():
+        if ask_link or login.casefold() != email.casefold():
             form["communication_channel[type]"] = "email"
             form["communication_channel[address]"] = email
-            if not mail_link:
+            if ask_link:
+                form["communication_channel[confirmation_url]"] = "true"
+            elif not mail_link:
                 form["communication_channel[skip_confirmation]"] = "true"
         return read_user(self._call("POST", f"accounts/{account_id}/users", form))
+
+    def mail_password_link(self, email: str) -> None:
+        """POST users/reset_password: Canvas mails the user with this login or email a link to choose a password, also
+        one who has not registered yet; NotFound if there is none [pseudonyms_controller.rb forgot_password]."""
+        self._call("POST", "users/reset_password", {"email": email})
+
+    def sign_ins(self, account_id: int) -> list[SignIn]:
+        """GET accounts/:id/authentication_providers, as the login page has them; PermissionMissing without the right to
+        the account's settings [authentication_providers_controller.rb]."""
+        rows = self._pages(f"accounts/{account_id}/authentication_providers", {"per_page": 100})
+        return [read_sign_in(row) for row in rows]
 
     def update_user(self, user_id: int, *, name: str, email: str) -> User:
         """PUT users/:id: another name and email; the login stays [users_controller.rb update]."""

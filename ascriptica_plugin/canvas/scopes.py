@@ -8,6 +8,7 @@ import re
 SCOPES = (
     "url:GET|/api/v1/accounts/:id",
     "url:GET|/api/v1/accounts/:account_id/permissions",
+    "url:GET|/api/v1/accounts/:account_id/authentication_providers",
     "url:GET|/api/v1/accounts/:account_id/courses",
     "url:GET|/api/v1/accounts/:account_id/users",
     "url:POST|/api/v1/accounts/:account_id/users",
@@ -17,6 +18,7 @@ SCOPES = (
     "url:POST|/api/v1/accounts/:account_id/sis_imports",
     "url:GET|/api/v1/accounts/:account_id/sis_imports/:id",
     "url:PUT|/api/v1/accounts/:account_id/sis_imports/:id/abort",
+    "url:POST|/api/v1/users/reset_password",
     "url:GET|/api/v1/users/:id",
     "url:PUT|/api/v1/users/:id",
     "url:GET|/api/v1/users/:user_id/logins",

@@ -6,7 +6,7 @@ A Canvas may be broken, or lie. What is read here can be stored in any database 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -23,12 +23,16 @@ LONGEST_TEXT = 255
 """Canvas's own limit for a name, a login or a SIS ID, and the size of our columns for them."""
 
 _SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_ADDRESS = re.compile(r"https?://[!-~]{1,1000}")
 NOT_STORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class User:
-    """A Canvas user. `login_id`, `email` and `sis_user_id` are also None if the token may not see them."""
+    """A Canvas user. `login_id`, `email` and `sis_user_id` are also None if the token may not see them.
+
+    `link` is where a new user chooses a password, if it was asked for: a secret.
+    """
 
     id: int
     name: str
@@ -37,6 +41,7 @@ class User:
     sis_user_id: str | None
     shows_login: bool
     shows_email: bool = True
+    link: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str | None:
@@ -52,6 +57,14 @@ def address_of(sis_user_id: str | None, login_id: str | None) -> str | None:
     if sis_user_id:
         return f"sis_user_id:{sis_user_id}"
     return f"sis_login_id:{login_id}" if login_id else None
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A way to sign in to Canvas, which Canvas calls an authentication provider; `kind` is such as saml or google."""
+
+    id: int
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -244,7 +257,18 @@ def _user(row: dict) -> User:
         _text(row.get("sis_user_id")),
         "login_id" in row,
         "email" in row,
+        _link(row.get("confirmation_url")),
     )
+
+
+def _link(said: Any) -> str | None:
+    """The address, if it is one that can stand in a mail."""
+    return said if isinstance(said, str) and _ADDRESS.fullmatch(said) else None
+
+
+@_reader
+def read_sign_in(row: dict) -> SignIn:
+    return SignIn(_id(row["id"]), _text(row.get("auth_type")) or "")
 
 
 @_reader

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from ..tables.canvas import CanvasRow, Claim, Match, Seat
@@ -35,8 +35,9 @@ class Access:
     `wanted`: some registration claims the seat. `is_sure`: nothing is open about who the participant is in Canvas.
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
     `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
-    sign in there with, `settled_at` when Canvas last agreed with the seat. `still`: live enrollments of theirs in that
-    Canvas course, looked up only for a seat that nobody wants.
+    sign in there with, `way_in` what was done so that they can, while they are new to Canvas, `settled_at` when Canvas
+    last agreed with the seat. `still`: live enrollments of theirs in that Canvas course, looked up only for a seat that
+    nobody wants.
     """
 
     registration_id: int
@@ -55,6 +56,7 @@ class Access:
     matched_at: datetime | None = None
     login: str | None = None
     settled_at: datetime | None = None
+    way_in: str | None = None
     still: list[Row] = field(default_factory=list)
 
     @property
@@ -114,6 +116,10 @@ IS_BEING_ENDED = exists().where(
 """A request to end the row that a seat points to is out."""
 
 
+IS_NEW_THERE = case((and_(Match.created_by_us, CanvasRow.last_activity_at.is_(None)), Match.way_in))
+"""The way in of somebody whom we created in Canvas, and who was never seen in the course."""
+
+
 def _load(session: Session, claim_ids: Select) -> list[Access]:
     found = session.execute(
         select(
@@ -132,6 +138,7 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
             Match.matched_at,
             Match.canvas_login,
             Seat.settled_at,
+            IS_NEW_THERE,
             CanvasRow.canvas_user_id,
             CanvasRow.state,
             CanvasRow.seen_at,
@@ -150,9 +157,10 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
 
 
 def _access(*columns: Any) -> Access:
-    *of_seat, is_sure, ending, user_id, matched_at, login, settled_at, whose, state, seen_at, course_id, kept = columns
+    of_seat, (is_sure, *of_match), (whose, state, seen_at, course_id, kept) = columns[:9], columns[9:16], columns[16:]
     row = Row(state, seen_at, course_id, kept) if state is not None else None
-    access = Access(*(*of_seat, is_sure, row, ending, user_id, matched_at, login, settled_at))
+    access = Access(*(*of_seat, is_sure, row, *of_match))
+    user_id = access.canvas_user_id
     if access.wanted and whose not in (None, user_id):
         access.row = None
     return access

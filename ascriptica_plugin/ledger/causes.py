@@ -205,6 +205,13 @@ CAUSES: dict[str, Cause] = {
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         of_one=True,
     ),
+    "sign_in_missing": Cause(
+        "Canvas does not have the chosen sign-in",
+        "sign-in is missing",
+        "Course Settings bind the logins of people new to Canvas to a single sign-on that is not there any more. "
+        "Choose another one.",
+        OFFICE,
+    ),
     "found_there": Cause(
         "Was enrolled in Canvas before registering here",
         "enrolled before us",

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..canvas.shapes import User, address_of
 from ..tables.canvas import DEFAULT_SECTION
+from ..tables.columns import Sealed
 from .rows import LIVE, Told
 
 OF_WHO = (
@@ -19,6 +20,7 @@ OF_WHO = (
     "create_new",
     "login_sent",
     "created_by_us",
+    "way_in",
 )
 OF_REQUEST = (
     "id",
@@ -56,6 +58,7 @@ class Who:
     create_new: bool = False
     login_sent: str | None = None
     created_by_us: bool = False
+    way_in: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,10 @@ class Work:
     """Participants whose match gave way to this one's."""
     restored: bool = False
     """Canvas came back from a backup."""
+    was_created: bool = False
+    """The Canvas user was made by a request of ours."""
+    link: Sealed | None = None
+    """Where they choose a password, if Canvas said so."""
 
     def __post_init__(self) -> None:
         self.points_to = self.row.canvas_enrollment_id if self.row is not None else None
@@ -259,6 +266,7 @@ class Work:
         self.facts, self.who_facts = {}, {}
         self.told, self.takes, self.gone, self.yields = [], [], [], []
         self.sends, self.answered, self.is_over, self.restored = None, None, False, False
+        self.was_created, self.link = False, None
 
     def __str__(self) -> str:
         # The name of somebody known only by an email is that email, which has no place in a log.

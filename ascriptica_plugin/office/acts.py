@@ -42,6 +42,8 @@ GROUPS = {
         "removed": "removed an enrollment of {whom} in Canvas",
         "left as in Canvas": "left {whom} as in Canvas",
         "asked to read": "asked to read the Canvas course[ of {course}]",
+        "had a link mailed": "had Canvas mail {whom} a link to choose a password",
+        "mailed no link": "could not have Canvas mail {whom} a link to choose a password",
         "followed": "gave {whom} the new name and email in Canvas",
     },
     "Files": {

@@ -74,7 +74,10 @@ class Account:
 
 @dataclass(slots=True)
 class User:
-    """`email` is the address that Canvas shows; `other_emails` came with users who were merged into this one."""
+    """`email` is the address that Canvas shows; `other_emails` came with users who were merged into this one.
+
+    `confirmation_code` is in the link by which they choose a password, until it is used.
+    """
 
     id: int
     name: str
@@ -85,11 +88,12 @@ class User:
     locale: str | None = None
     workflow_state: str = "registered"
     other_emails: list[str] = field(default_factory=list)
+    confirmation_code: str | None = None
 
 
 @dataclass(slots=True)
 class Login:
-    """A user's login, which Canvas's code calls a pseudonym."""
+    """A user's login, which Canvas's code calls a pseudonym. `password` is a hash; None: nobody knows it."""
 
     id: int
     user_id: int
@@ -98,6 +102,8 @@ class Login:
     sis_user_id: str | None = None
     integration_id: str | None = None
     workflow_state: str = "active"
+    authentication_provider_id: int | None = None
+    password: str | None = None
 
 
 @dataclass(slots=True)

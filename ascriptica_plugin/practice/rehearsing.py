@@ -104,6 +104,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             moods=MOODS,
             people=[(user.name, login.unique_id, login.sis_user_id) for user in people if (login := logins[user.id])],
             rosters=rosters(world),
+            letters=list(world.letters),
             **recent_calls(traffic),
         )
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import rules_sign_in as sign_in
 from . import rules_users as rules
 from .api import route
 from .calls import Call
@@ -94,7 +95,30 @@ def create_user(call: Call, account: str) -> Any:
         params.group("communication_channel"),
         is_true(params.one("enable_sis_reactivation")),
     )
-    return user_json(call.world, call.caller, user, call.site)
+    shape = user_json(call.world, call.caller, user, call.site)
+    if is_true(params.one("communication_channel[confirmation_url]")) and user.confirmation_code:
+        shape["confirmation_url"] = f"{call.site}/register/{user.confirmation_code}"
+    return shape
+
+
+@route("POST", "/users/reset_password")
+def mail_password_link(call: Call) -> Any:
+    try:
+        sign_in.mail_password_link(call.world, call.caller, call.params.one("email") or "")
+    except NotFound:
+        raise Refused({"requested": False}, 404) from None
+    return {"requested": True}
+
+
+@route("GET", "/accounts/<id:account>/authentication_providers")
+def list_sign_ins(call: Call, account: str) -> Any:
+    _root_only(call, account)
+    require(call.caller, "manage_account_settings")
+    shown = [
+        {"id": number, "auth_type": kind, "position": position, "jit_provisioning": False}
+        for position, (number, kind) in enumerate(sign_in.PROVIDERS.items(), start=1)
+    ]
+    return call.numbered(shown)
 
 
 @route("DELETE", "/accounts/<id:account>/users/<id:user>")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from .records import Login, Token, User, sortable
 from .rules import Refused, checked_term, is_true, may
 from .rules_enrollments import set_state
+from .rules_sign_in import begin_registration, provider_of
 from .world import World
 
 
@@ -46,6 +47,7 @@ def create_user(
     sis_user_id, integration_id = (
         (login.get(name) or None) if may(caller, "manage_sis") else None for name in ("sis_user_id", "integration_id")
     )
+    provider_id = provider_of(login)
     old = world.login_by_sis_id.get(sis_user_id) if revive and sis_user_id else None
     old = old if old and old.workflow_state == "deleted" else None
     errors = login_errors(world, unique_id, sis_user_id, own=old)
@@ -66,7 +68,11 @@ def create_user(
     else:
         person = world.add_user(name, unique_id, sis_user_id, channel.get("address") or None, state, integration_id)
     rename(world, person, {key: user[key] for key in ("short_name", "sortable_name", "locale") if key in user})
-    if is_true(login.get("send_confirmation")):
+    if (its := world.login_of(person)) is not None:
+        its.authentication_provider_id = provider_id
+    if state == "pre_registered":
+        begin_registration(world, person, login)
+    elif is_true(login.get("send_confirmation")):
         world.mails += 1
     return person
 

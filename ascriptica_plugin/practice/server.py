@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter
 from . import (
     api,
     control,
+    front_door,
     oauth,
     pages,
     rehearsing,
@@ -59,6 +60,7 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     oauth.mount(app, world)
     pages.mount(app, world, traffic)
     rehearsing.mount(app, world, traffic)
+    front_door.mount(app, world)
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> ResponseReturnValue:

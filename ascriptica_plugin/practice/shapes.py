@@ -58,7 +58,7 @@ def login_json(world: World, login: Login) -> Json:
         "created_at": login.created_at,
         "sis_user_id": login.sis_user_id,
         "integration_id": login.integration_id,
-        "authentication_provider_id": None,
+        "authentication_provider_id": login.authentication_provider_id,
     }
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,7 @@ ADMIN_TOKEN_ID = 109
 #: Ids of the built-in course roles, in the order of the types.
 ROLE_IDS = {name: 104 + number for number, name in enumerate(ENROLLMENT_TYPES)}
 FIRST_FREE_ID = 110
+LETTERS_SHOWN = 20
 
 KINDS = {
     "accounts": Account,
@@ -88,6 +89,7 @@ class World:
         self.tokens: dict[str, Token] = {}
         self.developer_keys: dict[int, DeveloperKey] = {}
         self.mails = 0
+        self.letters: deque[tuple[str, str]] = deque(maxlen=LETTERS_SHOWN)
         self.snapshot: str | None = None
         self._empty_indexes()
         now = self.now()
@@ -108,6 +110,11 @@ class World:
     def new_id(self) -> int:
         self.next_id += 1
         return self.next_id - 1
+
+    def mail(self, user: User) -> None:
+        """Send the user the link by which they choose a password: nobody is mailed, the page shows it."""
+        self.mails += 1
+        self.letters.appendleft((user.email or "", user.confirmation_code or ""))
 
     # Rows
 

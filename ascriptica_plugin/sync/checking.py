@@ -22,7 +22,7 @@ from ..canvas.errors import (
     Throttled,
     TokenRefused,
 )
-from ..canvas.shapes import Account, Course, Section, TokenEnd, User
+from ..canvas.shapes import Account, Course, Section, SignIn, TokenEnd, User
 from ..said import Said
 from ..tables.office import Association
 
@@ -58,6 +58,8 @@ class Findings:
     missing_permissions: tuple[str, ...]
     cuts_includes: bool = False
     token_end: TokenEnd = UNKNOWN_END
+    sign_ins: tuple[SignIn, ...] | None = None
+    """None: the token may not see them."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def check_connection(
     scoped: bool = False,
     seconds: float = retry.PAGE_SECONDS,
 ) -> Outcome:
-    """Ask Canvas, in at most four calls and so many seconds, whether URL, token and root ID belong together.
+    """Ask Canvas, in at most five calls and so many seconds, whether URL, token and root ID belong together.
 
     `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own. `watcher`
     is notified of every call.
@@ -149,7 +151,10 @@ def _ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
         # In a list the owner has an email, unless Canvas cuts what we ask to include [lib/api.rb].
         listed = canvas.search_users(root_id, owner.login_id or owner.name)
         cuts_includes = any(user.id == owner.id and not user.shows_email for user in listed)
-    return Outcome(findings=Findings(owner.name, account.name, missing, cuts_includes, token_end))
+    sign_ins = None
+    with suppress(CanvasError):
+        sign_ins = tuple(canvas.sign_ins(root_id))
+    return Outcome(findings=Findings(owner.name, account.name, missing, cuts_includes, token_end, sign_ins))
 
 
 def _wrong_root(canvas: CanvasClient, root_id: int, found: Account | None) -> Outcome:

@@ -16,14 +16,15 @@ from .changes import Changes
 class Canvases:
     """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls.
 
-    `mass_seats`: so many due seats at least go by one SIS import, where Course Settings allow it.
+    `mass_seats`: so many due seats at least go by one SIS import, where Course Settings allow it. `by_mail`: this
+    installation can mail people.
     """
 
     def __init__(self, keys: MultiFernet, allow_private: bool, ca_file: str | None = None, *, mass_seats: int):
         self.keys = keys
         self.allow_private = allow_private
         self.ca_file = ca_file
-        self.mass_seats = mass_seats
+        self.mass_seats, self.by_mail = mass_seats, False
         self.tally = Tally()
         self.changes: dict[int, Changes] = defaultdict(Changes)
         """What became of the latest changes, by connection."""

@@ -164,6 +164,7 @@ def note_findings(session: Session, connection: Connection, found: Findings, now
     connection.account_name, connection.token_owner = found.account_name, found.owner
     connection.missing_permissions = ",".join(found.missing_permissions)
     connection.cuts_includes = found.cuts_includes
+    connection.sign_ins = None if found.sign_ins is None else [[one.id, one.kind] for one in found.sign_ins]
     connection.token_expires_at, connection.token_end_known = found.token_end.at, found.token_end.known
     connection.token_end_asked_at = connection.last_worked_at = now
     session.flush()

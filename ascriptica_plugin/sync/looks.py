@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
-from ..ledger import claims, judging, matches, reads, requests, rows
+from ..ledger import claims, judging, matches, reads, requests, rows, ways_in
 from ..ledger.requests import Out
 from ..ledger.rows import Told
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
@@ -161,6 +161,8 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
     if not matches.holders(session, connection_id, user.id, cast(int, out.participant_id)):
         participant = known.participant
         known.canvas_user_id, known.address, known.how, known.created_by_us = user.id, user.address, "created", True
+        if known.way_in == ways_in.ASKED:
+            known.way_in = ways_in.LOST
         known.canvas_name, known.canvas_login, known.canvas_sis_user_id = user.name, user.login_id, user.sis_user_id
         known.from_sis_user_id, known.from_email = participant.sis_user_id, known.email_sent or participant.email
         # The login was sent as the email too, unless an administrator chose it.

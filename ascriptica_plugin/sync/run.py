@@ -58,7 +58,7 @@ class Run:
         self.now = now
         self.canvases, self.canvas = canvases, canvases.client(connection)
         self.changes = canvases.changes[connection.id]
-        self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time)
+        self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time, canvases)
         self.context.go_by(settings)
         self.context.restored_at = connection.restored_at
         self.context.hides_emails = (

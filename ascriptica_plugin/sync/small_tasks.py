@@ -15,7 +15,7 @@ from ..ledger import matches, reads, requests
 from ..office import previews
 from ..office import results as office_results
 from ..tables import locks
-from . import following, looks, lookups, mass, previewing, reading, results
+from . import following, looks, lookups, mass, passwords, previewing, reading, results
 from .tasks import SmallTask
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, mass_sea
         or reads.to_read(session, connection_id, now, 1)
         or previews.to_read(session, connection_id)
         or following.to_follow(session, connection_id, now)
+        or passwords.to_mail(session, connection_id)
         or office_results.to_fetch(session, connection_id, now, 1)
     )
 
@@ -130,6 +131,9 @@ def _in_order(
             partial(looks.put_off_person, *here, number),
         )
         yield ("person", number), partial(_task, ("person", number), walk, put_off)
+    for number in passwords.to_mail(*here):
+        walk = partial(passwords.mail_walk, *here, number, now)
+        yield ("person", number), partial(_task, ("person", number), walk, partial(passwords.put_off, *here, number))
     for number in following.to_follow(*here, now()):
         walk = partial(following.follow_walk, *here, root_id, number, now)
         yield ("person", number), partial(_task, ("person", number), walk, partial(following.put_off, *here, number))

@@ -18,7 +18,7 @@ from ..office import activity
 from ..said import Said
 from ..tables.canvas import Seat
 from ..tables.columns import begin_writing
-from . import failures
+from . import failures, passwords
 from .announcing import Change, announce
 from .failures import Failure
 from .tasks import SeatTask, Waits
@@ -68,6 +68,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     """Store what was learned. It is true whichever worker holds the lease now."""
     works = list(works)
     matches.store(session, connection_id, works)
+    passwords.store(session, connection_id, works, now)
     of_seats: dict[tuple, list[dict]] = {}
     for work in works:
         if work.facts:

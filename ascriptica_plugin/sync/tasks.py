@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
+from ..ledger import ways_in
 from ..ledger.rows import Known
 from ..ledger.work import OpenRequest, Work
 from ..tables.canvas import Settings
+from .clients import Canvases
 
 Call = Callable[[CanvasClient], Any]
 Walk = Generator[Call, Any, Any]
@@ -48,11 +50,13 @@ class Context:
     root_id: int
     now: Callable[[], datetime]
     canvas_time: Callable[[], datetime | None]
+    canvases: Canvases
     create_users: bool = True
     by_invitation: bool = False
     canvas_mail: bool = False
-    mail_link: bool = False
-    """Canvas mails the users that we create a link to choose a password."""
+    way_in: str = ways_in.CANVAS_MAIL
+    """How those whom we create get in, a code of `ledger.ways_in`; with `sign_in_id`, which way they sign in."""
+    sign_in_id: int | None = None
     on_withdrawal: str = "delete"
     hides_emails: bool = False
     """When the connection was checked, the token could not see emails, so a search by email finds nobody."""
@@ -68,7 +72,8 @@ class Context:
     def go_by(self, settings: Settings) -> None:
         """Follow these Course Settings from now on."""
         self.create_users, self.by_invitation = settings.create_users, settings.by_invitation
-        self.canvas_mail, self.mail_link = settings.canvas_mail, settings.mail_link
+        self.canvas_mail, self.way_in = settings.canvas_mail, ways_in.chosen(settings, self.canvases.by_mail)
+        self.sign_in_id = settings.connection.sign_in_id if settings.connection is not None else None
         self.on_withdrawal = settings.on_withdrawal
 
     def sending(self) -> Walk:

@@ -7,10 +7,11 @@ have any more is looked up anew, and one that Canvas contradicts as well.
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
-from ..ledger import matches, reads
+from ..ledger import matches, reads, ways_in
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
 from ..said import Said
+from ..tables.columns import Sealed
 from .tasks import Context, Stuck, Walk, send
 
 QUESTIONS = {"who": "who_is_it", "still": "who_is_it", "same_user": "same_user"}
@@ -138,7 +139,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
     ours = who.created_by_us and user.id == who.canvas_user_id
     if _was_out(work) and who.canvas_user_id is None and (who.login_sent or "").casefold() in _names(user):
         # Our request to create the user was carried out, and its answer lost. A repeat would be refused as taken.
-        ours = True
+        ours = work.was_created = True
         work.hear()
     sent = {"name_sent": work.name, "email_sent": who.login_sent} if ours and who.canvas_user_id is None else {}
     work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours, **sent)
@@ -172,8 +173,10 @@ def _create(context: Context, work: Work) -> Walk:
         raise Stuck("no_account", work.participant_id)
     login = (who.login_sent if who.create_new else None) or work.email
     was_out = _was_out(work)
-    # Stored before the call: if its answer is lost, we know that the user found next time is ours.
-    work.note_who(login_sent=login)
+    # Stored before the call: if its answer is lost, we know that the user found next time is ours, and what they need.
+    way_in = who.way_in if was_out and who.way_in else _way_in(context, work)
+    work.note_who(login_sent=login, way_in=way_in)
+    sign_in_id = context.sign_in_id if way_in == ways_in.SSO else None
 
     def create(canvas: CanvasClient) -> User:
         return canvas.create_user(
@@ -182,7 +185,9 @@ def _create(context: Context, work: Work) -> Walk:
             login=login,
             email=work.email,
             sis_user_id=work.sis_user_id,
-            mail_link=context.mail_link,
+            mail_link=way_in == ways_in.CANVAS_MAIL,
+            ask_link=way_in == ways_in.ASKED,
+            sign_in_id=sign_in_id,
         )
 
     try:
@@ -190,6 +195,8 @@ def _create(context: Context, work: Work) -> Walk:
     except PermissionMissing as error:
         raise Stuck("permission_missing", "manage_user_logins", error.said) from None
     except NotFound as error:
+        if sign_in_id is not None:
+            yield from _stop_if_sign_in_is_missing(context, sign_in_id)
         raise Stuck("root_id_wrong", context.root_id, error.said) from None
     except Refused as error:
         if not error.taken:
@@ -199,7 +206,27 @@ def _create(context: Context, work: Work) -> Walk:
     _is_created(context, work, user)
 
 
+def _way_in(context: Context, work: Work) -> str:
+    """How the person whom we create is to get in; nobody whom an import brought in gets a mail unasked."""
+    if context.way_in == ways_in.SSO:
+        return ways_in.SSO
+    if ways_in.to_be_told(context.session, work.seat_id) is None:
+        return ways_in.UNTOLD
+    return ways_in.ASKED if context.way_in == ways_in.OUR_MAIL else context.way_in
+
+
+def _stop_if_sign_in_is_missing(context: Context, sign_in_id: int) -> Walk:
+    """Raise Stuck if the account is there: then it is the way to sign in that Canvas does not know."""
+    try:
+        yield lambda canvas: canvas.account(context.root_id)
+    except NotFound:
+        return
+    raise Stuck("sign_in_missing", sign_in_id)
+
+
 def _is_created(context: Context, work: Work, user: User) -> None:
+    work.was_created = True
+    work.link = Sealed.seal(user.link, context.canvases.keys) if user.link else None
     if holders := matches.holders(context.session, context.connection_id, user.id, work.participant_id):
         # The number of a new user was another's: Canvas came back from a backup, and gives its numbers out again.
         work.yields.extend(holder.participant_id for holder in holders)

@@ -9,7 +9,7 @@ from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
-from ..ledger import rows
+from ..ledger import rows, ways_in
 from ..ledger.causes import permission_in
 from ..ledger.rows import Told
 from ..ledger.work import Work
@@ -97,9 +97,10 @@ def _enroll(context: Context, work: Work, at: str | int) -> Walk:
 def _post(context: Context, work: Work, at: str | int) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
     state = "invited" if context.by_invitation else "active"
+    notify = context.canvas_mail and ways_in.to_be_told(context.session, work.seat_id) is not None
 
     def request(canvas: CanvasClient) -> Enrollment:
-        return canvas.enroll(work.canvas_course_id, at, section_id, state=state, notify=context.canvas_mail)
+        return canvas.enroll(work.canvas_course_id, at, section_id, state=state, notify=notify)
 
     place = {"canvas_course_id": work.canvas_course_id, "canvas_section_id": work.canvas_section_id}
     try:

@@ -37,7 +37,9 @@ class Connection(Base):
     `token_end_known` is false, when Canvas did not say; it was asked at `token_end_asked_at`. A developer key has
     `client_*` and `refresh_token` (None: Canvas refuses it), with which `token` is replaced from `refresh_at` on, by
     the process that has `refreshing_until_at`. `cuts_includes`: the key lacks Allow Include Parameters, so Canvas
-    leaves emails out of lists. `proof`: what a round-trip proof has enrolled and not yet removed.
+    leaves emails out of lists. `sign_ins` are the ways to sign in there, as pairs of number and kind; None: we may not
+    see them. Single sign-on of those whom we create is bound to `sign_in_id`; None: to none. `proof`: what a round-trip
+    proof has enrolled and not yet removed.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -64,6 +66,8 @@ class Connection(Base):
     refresh_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     refreshing_until_at: Mapped[datetime | None]
     cuts_includes: Mapped[bool] = mapped_column(default=False, server_default=false())
+    sign_ins: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
+    sign_in_id: Mapped[int | None] = mapped_column(BigInteger)
     proof: Mapped[dict | None] = mapped_column(JSON)
 
     hold_cause: Mapped[str | None] = mapped_column(String(40))
@@ -85,11 +89,11 @@ class Settings(Base):
     the state that the way to Canvas carried, until it is back.
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
-    enroll at once. `canvas_mail`: let Canvas notify people. `mail_link`: let Canvas mail the users
-    that we create a link to choose a password. `on_withdrawal`: delete, deactivate or conclude the enrollment, or what
-    fits what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the
-    addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas.
-    `mass_by_sis`: many people at once go by a SIS import.
+    enroll at once. `canvas_mail`: let Canvas notify people. `way_in`: how those whom we create get in, a code of
+    `ledger.ways_in`; None: the default. `on_withdrawal`: delete, deactivate or conclude the enrollment, or what fits
+    what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the addresses
+    that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas. `mass_by_sis`:
+    many people at once go by a SIS import.
     """
 
     __tablename__ = "ascriptica_settings"
@@ -105,7 +109,7 @@ class Settings(Base):
     create_users: Mapped[bool] = mapped_column(default=True, server_default=true())
     by_invitation: Mapped[bool] = mapped_column(default=False, server_default=false())
     canvas_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
-    mail_link: Mapped[bool] = mapped_column(default=False, server_default=false())
+    way_in: Mapped[str | None] = mapped_column(String(20))
     on_withdrawal: Mapped[str] = mapped_column(String(20), default="delete", server_default="delete")
     contact_text: Mapped[str] = mapped_column(default="", server_default="")
     contact_email: Mapped[str] = mapped_column(String(320), default="", server_default="")
@@ -145,7 +149,7 @@ class Match(Base):
     word in common.
 
     `login_sent` is stored before we ask Canvas to create the user; `name_sent` and `email_sent` are what a user created
-    by us has in Canvas.
+    by us has in Canvas, and `way_in` is what was done so that they can sign in there, a code of `ledger.ways_in`.
     """
 
     __tablename__ = "ascriptica_canvas_user"
@@ -179,6 +183,13 @@ class Match(Base):
             sqlite_where=text("look_at IS NOT NULL"),
             postgresql_where=text("look_at IS NOT NULL"),
         ),
+        Index(
+            "ix_ascriptica_canvas_user_lost",
+            "connection_id",
+            "participant_id",
+            sqlite_where=text("way_in = 'lost'"),
+            postgresql_where=text("way_in = 'lost'"),
+        ),
     )
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
@@ -206,6 +217,7 @@ class Match(Base):
     created_by_us: Mapped[bool] = mapped_column(default=False, server_default=false())
     name_sent: Mapped[str | None]
     email_sent: Mapped[str | None] = mapped_column(String(320))
+    way_in: Mapped[str | None] = mapped_column(String(20))
     follow_at: Mapped[datetime | None]
     follow_problem: Mapped[str | None] = mapped_column(SaidColumn)
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .columns import Base, NotedColumn, SaidColumn
+from .columns import Base, NotedColumn, SaidColumn, Sealed, SealedColumn
 from .folding import found_by, sorted_by
 
 
@@ -307,7 +307,7 @@ class Import(Base):
 
 
 class Mail(Base):
-    """A mail that the worker has to send. Its link is made when it is sent, so no link is stored here.
+    """A mail that the worker has to send. A link to this site is made when it is sent; `link` is one to Canvas, sealed.
 
     `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
     `registration_id`: it is about this registration. `event` is the alert that it carries, or the number of the course
@@ -323,6 +323,7 @@ class Mail(Base):
     account_id: Mapped[int | None]
     registration_id: Mapped[int | None] = mapped_column(index=True)
     event: Mapped[str | None] = mapped_column(String(120))
+    link: Mapped[Sealed | None] = mapped_column(SealedColumn)
     made_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)
     try_at: Mapped[datetime] = mapped_column(index=True)

@@ -31,8 +31,9 @@ class CanvasAccess:
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
     to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself.
     `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
-    Canvas course, and says `link_says`. `login` is what they sign in with there. `waits_for` is what the office can do:
-    answer, try again, or nothing. `steps` are those from the registration to the Canvas course, while registered.
+    Canvas course, and says `link_says`. `login` is what they sign in with there, `way_in` how somebody new to Canvas
+    does. `waits_for` is what the office can do: answer, try again, or nothing. `steps` are those from the registration
+    to the Canvas course, while registered.
     """
 
     text: str
@@ -45,6 +46,7 @@ class CanvasAccess:
     link: str | None = None
     link_says: str = "Open in Canvas"
     login: str | None = None
+    way_in: str = ""
     waits_for: str = ""
     steps: tuple[Step, ...] = ()
 
@@ -94,7 +96,10 @@ def in_words(
     if access.standing in ("held", "parked"):
         waits_for = "answer" if access.cause in standing.ASKS else "try"
     words = _in_words(access, connection, association, is_registered)
-    return replace(words, waits_for=waits_for, login=access.login if words.link and access.is_sure else None)
+    if not (words.link and access.is_sure):
+        return replace(words, waits_for=waits_for)
+    way_in = tracker.WAYS_IN[access.way_in] if access.way_in and is_registered else ""
+    return replace(words, waits_for=waits_for, login=access.login, way_in=way_in)
 
 
 def _in_words(

@@ -17,6 +17,7 @@ from ..office import alerts, notices
 from ..tables.canvas import Connection, load_settings
 from ..tables.office import Alert, Course, Mail, Registration
 from .canvas_access import course_address
+from .tracker import WAYS_IN
 
 STATUS = {"in": "registered", "moved_up": "registered", "moved": "registered", "removed": "withdrawn"}
 """The status that a registration must still have for a mail about it."""
@@ -30,7 +31,11 @@ class Writer:
     address: str
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
-        about = self._of_registration(session, mail) if mail.kind in notices.KINDS else self._of_alert(session, mail)
+        if mail.kind == "way_in":
+            about = self._of_link(session, mail)
+        else:
+            of = self._of_registration if mail.kind in notices.KINDS else self._of_alert
+            about = of(session, mail)
         if about is None:
             return None
         settings = load_settings(session)
@@ -61,6 +66,22 @@ class Writer:
             "page": page,
             "canvas": canvas,
             "login": login,
+            "way_in": WAYS_IN.get(access.way_in or "") if access is not None else None,
+        }
+
+    def _of_link(self, session: Session, mail: Mail) -> dict[str, Any] | None:
+        """The mail with the link by which somebody new to Canvas chooses a password, also if they have withdrawn."""
+        link = mail.link.open(self._plugin.canvases.keys) if mail.link is not None else None
+        registration = session.get(Registration, mail.registration_id)
+        if link is None or registration is None or registration.participant.erase_at is not None:
+            return None
+        access = known.of_registrations(session, [registration.id]).get(registration.id)
+        return {
+            "name": registration.participant.name,
+            "course": registration.course.title,
+            "page": self._page("course", code=registration.course.code),
+            "link": link,
+            "login": access.login if access is not None else None,
         }
 
     def _of_alert(self, session: Session, mail: Mail) -> dict[str, Any] | None:

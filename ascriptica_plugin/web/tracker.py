@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..ledger import ways_in
 from ..ledger.access import Access
+
+_CANVAS = "New to Canvas? It mails you a link to choose a password. If none arrives, choose “Forgot password” there."
+WAYS_IN = {
+    ways_in.OUR_MAIL: "New to Canvas? We mail you a link to choose a password. If none arrives, choose “Forgot "
+    "password” there.",
+    ways_in.CANVAS_MAIL: _CANVAS,
+    ways_in.ASKED: _CANVAS,
+    ways_in.LOST: _CANVAS,
+    ways_in.UNTOLD: "New to Canvas? Choose “Forgot password” there, and you are mailed a link to choose one.",
+    ways_in.SSO: "Use your school's sign-in there.",
+}
+"""What people read who are new to Canvas, beside their login."""
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,37 @@ def test_what_is_sent(raw: Raw, connect: Connect) -> None:
     assert fields(removed) == {"task": "delete"}
 
 
+def test_how_a_new_user_gets_a_way_in(raw: Raw, connect: Connect) -> None:
+    link = "https://canvas.example.org/register/abc"
+    server = raw(lambda request: reply({**SOMEBODY, "confirmation_url": link}))
+    client, who = connect(server.url), {"name": "Ann", "login": "ann@example.org", "email": "ann@example.org"}
+    user = client.create_user(1, **who, ask_link=True)
+    assert user.link == link
+    assert link not in repr(user)
+    client.create_user(1, **who, mail_link=True)
+    client.create_user(1, **who, sign_in_id=12)
+    client.mail_password_link("ann@example.org")
+    asked, mailed, bound, again = server.requests
+    plain = {"user[name]": "Ann", "pseudonym[unique_id]": "ann@example.org"}
+    assert fields(asked) == plain | {
+        "pseudonym[send_confirmation]": "false",
+        "communication_channel[type]": "email",
+        "communication_channel[address]": "ann@example.org",
+        "communication_channel[confirmation_url]": "true",
+    }
+    assert fields(mailed) == plain | {"pseudonym[send_confirmation]": "true"}
+    bind = {"pseudonym[authentication_provider_id]": "12", "user[skip_registration]": "true"}
+    assert fields(bound) == plain | bind | {"pseudonym[send_confirmation]": "false"}
+    assert again.startswith(b"POST /api/v1/users/reset_password HTTP/1.1\r\n")
+    assert fields(again) == {"email": "ann@example.org"}
+
+
+@pytest.mark.parametrize("link", ["", 7, "javascript:alert(1)", "https://x.org/a b", "https://x.org/" + 2000 * "a"])
+def test_what_is_no_link_is_none(raw: Raw, connect: Connect, link: object) -> None:
+    server = raw(lambda request: reply({**SOMEBODY, "confirmation_url": link}))
+    assert connect(server.url).create_user(1, name="A", login="a@x.org", email="a@x.org", ask_link=True).link is None
+
+
 def fields(request: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.partition(b"\r\n\r\n")[2].decode()).items()}
 

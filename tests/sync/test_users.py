@@ -141,35 +141,3 @@ def test_a_user_created_though_the_answer_was_lost_is_created_once(office, canva
     assert canvas.roster("art") == {"new@example.org": "active"}
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
     assert office.session.query(Match).one().created_by_us
-
-
-def mails_of(canvas) -> int:
-    """How many mails Canvas has sent."""
-    return canvas.read("seed")["mails"]
-
-
-def state_of(canvas, login: str) -> str:
-    return next(user["state"] for user in canvas.read("world")["users"] if user["login"] == login)
-
-
-def test_canvas_mails_no_link_to_whom_we_create_unless_course_settings_say_so(office, canvas):
-    office.register(office.course("ART", "art"), "nora")
-    office.deliver()
-    assert (state_of(canvas, "nora@example.org"), mails_of(canvas)) == ("registered", 0)
-
-
-def test_canvas_mails_a_link_to_whom_we_create_once_even_if_its_answer_is_lost(office, canvas):
-    policy(office, mail_link=True)
-    canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
-    office.register(office.course("ART", "art"), "nora")
-    office.settle()
-    assert canvas.who_is_in("art") == {"nora@example.org"}
-    assert (state_of(canvas, "nora@example.org"), mails_of(canvas)) == ("pre_registered", 1)
-
-
-def test_who_has_a_canvas_user_gets_no_link(office, canvas):
-    policy(office, mail_link=True)
-    office.register(office.course("ART", "art"), "kim")
-    office.deliver()
-    assert canvas.who_is_in("art") == {"kim@example.org"}
-    assert mails_of(canvas) == 0

@@ -89,6 +89,15 @@ def no_account(scene: Scene) -> None:
     scene.register()
 
 
+def sign_in_is_gone(scene: Scene) -> None:
+    """The office chose single sign-on of a kind that Canvas has no more."""
+    scene.no_user()
+    settings = load_settings(scene.office.session)
+    settings.way_in, settings.connection.sign_in_id = "sso", 99
+    scene.office.session.commit()
+    scene.register()
+
+
 def two_of_one(scene: Scene) -> None:
     """Somebody with Lou's email was registered by the office, and the two are not known to be one person."""
     scene.office.register(scene.office.course("CHEM", "bio"), "lou", key=None)
@@ -340,6 +349,20 @@ CAUSES_OF_LIFE = [
         "Create one in Canvas with this email as login, and we will find it; or let us create users.",
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         lambda scene: scene.user("lou@example.org"),
+    ),
+    Life(
+        "sign_in_missing",
+        sign_in_is_gone,
+        "bind the logins of people new to Canvas to a single sign-on that is not there any more. Choose another one.",
+        OFFICE,
+        lambda scene: scene.post(
+            scene.admin,
+            "/tools/settings/course-settings",
+            display_canvas="y",
+            canvas_url=scene.canvas.api,
+            canvas_root_id=str(scene.canvas.ids["account.root"]),
+            sign_in="12",
+        ),
     ),
     Life(
         "found_there",

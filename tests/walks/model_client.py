@@ -253,11 +253,20 @@ class ModelClient:
         email: str,
         sis_user_id: str | None = None,
         mail_link: bool = False,
+        ask_link: bool = False,
+        sign_in_id: int | None = None,
     ) -> User:
         def made() -> User:
             return self._user(self.canvas.user(self.canvas.add_user(name, login, sis_user_id, email)))
 
         return self._carry_out(f"POST users {login}", made, changes=True)
+
+    def mail_password_link(self, email: str) -> None:
+        def mailed() -> None:
+            if not self.canvas.has_login(email):
+                raise NotFound("requested: false", 404)
+
+        return self._carry_out("POST users/reset_password", mailed, changes=True)
 
     def update_user(self, user_id: int, *, name: str, email: str) -> User:
         def changed() -> User:

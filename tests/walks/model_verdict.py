@@ -25,6 +25,7 @@ UNEXPLAINED = {
     "throttled",
     "token_dead",
     "no_account",
+    "sign_in_missing",
     "root_id_wrong",
 }
 """Causes that nothing in a calm Canvas can have."""

@@ -29,6 +29,7 @@ PLACES = {
     "address_refused": f"{COURSE_SETTINGS}#canvas_url",
     "root_id_wrong": f"{COURSE_SETTINGS}#canvas_root_id",
     "no_account": f"{COURSE_SETTINGS}#missing_users",
+    "sign_in_missing": f"{COURSE_SETTINGS}#way_in",
     "permission_missing": "{canvas}/accounts/{root}/permissions",
     "course_missing": EDIT,
     "course_closed_to_students": EDIT,

@@ -68,7 +68,8 @@ def init_app(app: Flask) -> None:
     plugin.owns_database = True
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
-    plugin.mailer = _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"])
+    if mailer := _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"]):
+        plugin.mail_by(mailer)
 
 
 def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Mailer | None:

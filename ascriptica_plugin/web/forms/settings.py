@@ -12,6 +12,7 @@ from wtforms.validators import ValidationError
 from ...canvas import addresses
 from .developer_key import KeyFields
 from .fields import ON_WITHDRAWAL, read, strip
+from .way_in import WayInFields
 
 
 class CanvasURLField(StringField):
@@ -41,7 +42,7 @@ class CanvasRootIDField(StringField):
         self.data = read(addresses.canvas_account, str(self.data or ""), there)
 
 
-class CourseSettingsForm(KeyFields):
+class CourseSettingsForm(WayInFields, KeyFields):
     display_canvas = BooleanField("Display Canvas")
     canvas_url = CanvasURLField("Canvas web service URL")
     canvas_token = PasswordField("Canvas web service token", filters=[strip])
@@ -59,14 +60,6 @@ class CourseSettingsForm(KeyFields):
             SelectChoice("active", "At once"),
             SelectChoice("invited", "By invitation, which they accept in Canvas"),
         ],
-    )
-    way_in = SelectField(
-        "How people new to Canvas sign in",
-        choices=[
-            SelectChoice("other", "As the school arranges it, such as by single sign-on"),
-            SelectChoice("link", "Canvas mails them a link to choose a password"),
-        ],
-        default="other",
     )
     canvas_mail = SelectField(
         "When somebody is enrolled, Canvas",

@@ -40,6 +40,7 @@ OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
     "address_refused": _setting("canvas_url", "Check the Canvas address"),
     "root_id_wrong": _setting("canvas_root_id", "Check the root ID"),
     "no_account": _setting("missing_users", "Let us create users"),
+    "sign_in_missing": _setting("way_in", "Choose another sign-in"),
     "permission_missing": _permissions,
 }
 """Causes with one place for everybody."""

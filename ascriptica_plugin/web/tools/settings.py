@@ -17,6 +17,7 @@ from ...tables.columns import begin_writing
 from ...tables.mass import MassImport
 from ...tables.office import Association
 from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..forms import way_in
 from ..forms.settings import CourseSettingsForm
 
 
@@ -35,10 +36,10 @@ def course_settings() -> ResponseReturnValue:
         missing_users="create" if now.create_users else "wait",
         enroll="invited" if now.by_invitation else "active",
         canvas_mail="mail" if now.canvas_mail else "silent",
-        way_in="link" if now.mail_link else "other",
         on_withdrawal=now.on_withdrawal,
         mass_by_sis=now.mass_by_sis,
     )
+    form.offer(now, by_mail=plugin().mailer is not None)
     if request.method == "GET":
         return _page(form, now)
     if "discard" in request.form:
@@ -170,12 +171,14 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
     current.create_users = form.missing_users.data == "create"
     current.by_invitation = form.enroll.data == "invited"
     current.canvas_mail = form.canvas_mail.data == "mail"
-    current.mail_link = form.way_in.data == "link"
+    form.keep_way_in(current)
     current.on_withdrawal = form.on_withdrawal.data
     current.mass_by_sis = form.mass_by_sis.data
     if let_us_create and current.connection_id:
         due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "no_account")
     after = _policy(current)
+    if before["way_in"] != after["way_in"] and current.connection_id:
+        due.release(session(), Seat.connection_id == current.connection_id, Seat.cause == "sign_in_missing")
     changed = [change_of(name, was, after[name]) for name, was in before.items() if after[name] != was]
     if changed:
         words = Said("changes", changes=changed)
@@ -184,8 +187,9 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
 
 def _policy(current: Settings) -> dict[str, str]:
     """The settings about people, as the activity log says them."""
-    flags = ("create_users", "by_invitation", "canvas_mail", "mail_link")
+    flags = ("create_users", "by_invitation", "canvas_mail")
     said: dict[str, str] = {name: Said(name if getattr(current, name) else f"{name}_off") for name in flags}
+    said["way_in"] = way_in.in_words(current, by_mail=plugin().mailer is not None)
     return said | {"on_withdrawal": current.on_withdrawal}
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from ascriptica_plugin import clock
 from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.office import LogEntry
 
-from ...office_at_work import in_use, make_app, policy, sign_in
-from ...pages import COURSE_SETTINGS, connections_of, save, typed, words
+from ...office_at_work import connection_of, in_use, make_app, policy, sign_in
+from ...pages import COURSE_SETTINGS, all_of, connections_of, save, typed, words
 
 
 def settings_of(app):
@@ -25,7 +26,7 @@ def test_saving_connects_and_tells_whose_token_it_is(app, admin, canvas):
     [connection] = connections_of(app)
     assert (connection.canvas_url, connection.canvas_root_id) == (canvas.api, canvas.ids["account.root"])
     assert settings_of(app).display_canvas
-    assert len(canvas.calls()) <= 4
+    assert len(canvas.calls()) <= 5
 
 
 @pytest.mark.parametrize(
@@ -155,11 +156,23 @@ def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canv
     assert (settings.create_users, settings.on_withdrawal) == (False, "conclude")
 
 
-def test_people_new_to_canvas_get_a_link_if_the_office_says_so(app, admin, canvas):
-    save(admin, typed(canvas), way_in="link")
-    assert load_settings(app.extensions["sqlalchemy"].session).mail_link
+def test_how_people_new_to_canvas_get_in(office, admin, canvas):
+    chosen = '<option selected value="{}">'
+    # The default: without mails of ours Canvas mails the link.
     page = save(admin, typed(canvas))
-    assert '<option selected value="link">Canvas mails them a link to choose a password</option>' in page.text
-    save(admin, typed(canvas), way_in="other")
-    app.extensions["sqlalchemy"].session.expire_all()
-    assert not load_settings(app.extensions["sqlalchemy"].session).mail_link
+    assert chosen.format("canvas_mail") in page.text
+    assert load_settings(office.session).way_in is None
+    assert "Mails are not set up on this server." in words(save(admin, typed(canvas), way_in="our_mail"))
+    page = save(admin, typed(canvas), way_in="sso", sign_in="12")
+    assert chosen.format("sso") in page.text
+    assert chosen.format("12") + "Google</option>" in page.text
+    office.session.expire_all()
+    assert (load_settings(office.session).way_in, connection_of(office).sign_in_id) == ("sso", 12)
+    entry = all_of(office.app, LogEntry)[-1]
+    assert (entry.what, "people new to Canvas" in entry.words) == ("changed settings", True)
+    # Who may not see them keeps what was chosen.
+    canvas.options(permissions={"without": ["manage_account_settings"]})
+    page = save(admin, typed(canvas))
+    assert "may not see the ways to sign in to Canvas" in words(page)
+    assert chosen.format("12") + "Number 12, which Canvas does not show us</option>" in page.text
+    assert connection_of(office).sign_in_id == 12

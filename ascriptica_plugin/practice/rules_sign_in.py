@@ -1,0 +1,70 @@
+"""Canvas's rules for how people sign in (pseudonyms_controller.rb, communication_channels_controller.rb). No HTTP."""
+
+import secrets
+from collections.abc import Mapping
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from .records import Login, Token, User
+from .rules import NotFound, is_true, require
+from .world import World
+
+PROVIDERS = {10: "canvas", 11: "saml", 12: "google"}
+"""The ways to sign in, by id, in the order of the login page."""
+
+SHORTEST_PASSWORD = 8
+
+
+def provider_of(wish: Mapping[str, str]) -> int | None:
+    """The way to sign in that a new login is for: an id, or the first of a kind. Raises NotFound."""
+    asked = wish.get("authentication_provider_id")
+    if not asked:
+        return None
+    for number, kind in PROVIDERS.items():
+        if asked in (str(number), kind):
+            return number
+    raise NotFound
+
+
+def begin_registration(world: World, user: User, login: Mapping[str, str]) -> None:
+    """A new user who is not registered gets a link, by mail if that is asked for."""
+    user.confirmation_code = secrets.token_urlsafe(24)
+    if is_true(login.get("send_confirmation")):
+        world.mail(user)
+
+
+def mail_password_link(world: World, caller: Token, email: str) -> None:
+    """Mail the user with this login or email a link to choose a password, registered or not. Raises NotFound."""
+    require(caller, "manage_user_logins")
+    login = world.login_by_unique_id.get(email.lower())
+    if login is None or login.workflow_state != "active":
+        raise NotFound
+    user = world.users[login.user_id]
+    user.confirmation_code = secrets.token_urlsafe(24)
+    world.changed()
+    world.mail(user)
+
+
+def user_with_link(world: World, code: str) -> User | None:
+    """Whose link it is; None if it was used, or never was one."""
+    return next((user for user in world.users.values() if user.confirmation_code == code), None)
+
+
+def choose_password(world: World, user: User, password: str) -> Login:
+    """The user has chosen a password by the link, which is used up, and is registered. Raises ValueError."""
+    login = world.login_of(user)
+    if login is None or len(password) < SHORTEST_PASSWORD:
+        raise ValueError(f"A password has {SHORTEST_PASSWORD} characters at least.")
+    login.password, user.confirmation_code = generate_password_hash(password), None
+    if user.workflow_state == "pre_registered":
+        user.workflow_state = "registered"
+    world.changed()
+    return login
+
+
+def user_who_signs_in(world: World, unique_id: str, password: str) -> User | None:
+    """The user with this login and password; None if they don't fit, or the login is bound to another way."""
+    login = world.login_by_unique_id.get(unique_id.strip().lower())
+    if login is None or login.password is None or PROVIDERS.get(login.authentication_provider_id or 10) != "canvas":
+        return None
+    return world.users[login.user_id] if check_password_hash(login.password, password) else None

@@ -1,0 +1,83 @@
+"""Somebody new to Canvas, to the end: registers, reads our mail, chooses a password, and is signed in to Canvas."""
+
+import re
+from email.message import EmailMessage
+
+import pytest
+import requests
+
+from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.worker import rounds
+
+from ..inbox import Inbox
+from ..office_at_work import Office, sign_in
+from ..pages import all_of, words
+from ..practice_canvas import Practice
+
+PASSWORD = "a password of Nora's"
+
+
+@pytest.fixture
+def office(mailing, canvas) -> Office:
+    office = Office(mailing, canvas)
+    office.connect()
+    return office
+
+
+def send_mails(office: Office) -> None:
+    """A round of the worker."""
+    rounds.send_mails(office.app)
+
+
+def one_of(inbox: Inbox, subject: str) -> EmailMessage:
+    [found] = [one for one in inbox.mails if subject in one["Subject"]]
+    return found
+
+
+def fill_in(browser: requests.Session, address: str, **form: str) -> requests.Response:
+    page = browser.get(address, timeout=10)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    return browser.post(address, data={"csrf_token": token, **form}, timeout=10)
+
+
+def test_from_registering_to_being_signed_in_to_canvas(office, canvas: Practice, inbox, caplog):
+    office.course("ART", "art")
+    nora = office.app.test_client()
+    sign_in(nora, office.app, "nora@example.org")
+    nora.post("/courses/ART/register")
+    office.deliver()
+    send_mails(office)
+    text = one_of(inbox, "Choose your password for Canvas: ART here").get_content()
+    assert "You sign in there as nora@example.org." in text
+    link = re.search(r"^http\S+/register/\S+$", text, re.MULTILINE)[0]
+
+    # The link is a secret: in the mail, and nowhere else.
+    told = words(nora.get("/courses/ART"))
+    assert "New to Canvas? We mail you a link to choose a password." in told
+    code = link.rpartition("/")[2]
+    assert code not in told
+    assert code not in caplog.text
+    assert all_of(office.app, Mail) == []
+    assert "New to Canvas? We mail you a link" in one_of(inbox, "You are in: ART here").get_content()
+
+    with requests.Session() as browser:
+        assert "8 characters at least" in fill_in(browser, link, password="short").text
+        there = fill_in(browser, link, password=PASSWORD)
+        assert there.url == f"{canvas.url}/dashboard"
+        assert "Signed in as nora@example.org" in words(there)
+        assert "Your courses Art" in words(there)
+    with requests.Session() as another:
+        assert another.get(link, timeout=10).status_code == 400
+        at = f"{canvas.url}/login/canvas"
+        assert fill_in(another, at, login="nora@example.org", password="another").status_code == 422
+        assert fill_in(another, at, login="nora@example.org", password=PASSWORD).url == f"{canvas.url}/dashboard"
+
+    # Nothing more is mailed, and who was in the course reads no more of links.
+    office.settle(2)
+    send_mails(office)
+    assert len(inbox.mails) == 2
+    [row] = [number for login, _, number, _, _ in canvas.rows() if login == "nora@example.org"]
+    canvas.was_active(row, office.now)
+    office.recheck("art")
+    office.deliver()
+    assert "New to Canvas?" not in words(nora.get("/courses/ART"))
