@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from ..ledger import access as known
-from ..ledger.causes import CAUSES, remedy
+from ..ledger.causes import CAUSES
 from ..office import alerts, notices
 from ..tables.canvas import Connection, load_settings
 from ..tables.office import Alert, Course, Mail, Registration
@@ -91,11 +91,11 @@ class Writer:
         connection = session.get_one(Connection, alert.connection_id)
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
-            about["waiting"] = [
-                {"title": CAUSES[cause].title, "people": people, "remedy": remedy(cause, scope)}
-                for cause, scope, people in alert.detail
-                if cause in CAUSES
-            ]
+            people_of: dict[str, int] = {}
+            for cause, _, people in alert.detail:
+                if cause in CAUSES:
+                    people_of[cause] = people_of.get(cause, 0) + people
+            about["waiting"] = [{"title": CAUSES[cause].title, "people": n} for cause, n in people_of.items()]
             about["page"] = self._page("canvas_access")
             return about if about["waiting"] else None
         if alert.kind == "token_ends":

@@ -61,6 +61,22 @@ def test_a_dead_token_is_one_mail_and_well_again_another(watched):
     assert kinds(watched) == ["token_dead"]
 
 
+def test_while_the_token_is_dead_nobody_is_mailed_about_the_same(watched):
+    art = watched.course("ART", "art")
+    for who in ("kim", "lou"):
+        watched.register(art, who)
+    waits(watched, "kim", "token_dead")
+    waits(watched, "lou", "who_is_it", "2")
+    hold(watched, "token_dead")
+    assert kinds(watched) == ["token_dead"]
+    for _ in range(3):
+        watched.later(hours=2)
+        assert kinds(watched) == []
+    waits(watched, "kim", None)
+    hold(watched, None)
+    assert kinds(watched) == ["well_again", "attention"]
+
+
 def test_canvas_is_away_only_after_an_hour(watched):
     hold(watched, "canvas_down")
     watched.later(minutes=59)
@@ -126,8 +142,8 @@ def test_what_one_reads(mailing, inbox, canvas):
     for who in ("kim", "lou"):
         office.register(art, who)
     office.deliver()
-    for who in ("kim", "lou"):
-        waits(office, who, "who_is_it", who)
+    waits(office, "kim", "course_missing", "1")
+    waits(office, "lou", "course_missing", "2")
     alerts.look(office.session, office.now)
     hold(office, "token_dead")
     alerts.look(office.session, office.now)
@@ -140,6 +156,8 @@ def test_what_one_reads(mailing, inbox, canvas):
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
     read = {one["Subject"]: one.get_content() for one in inbox.mails}
     assert len(read) == 4
+    # A line a cause, however many courses it is about.
+    assert "* The Canvas course does not exist: 2 people" in read["Something waits for you in Ascriptica"]
     assert "http://register.example.org/tools/canvas" in read["Something waits for you in Ascriptica"]
     assert "http://register.example.org/tools/settings/course-settings" in next(
         text for subject, text in read.items() if subject.endswith("Canvas no longer accepts the token")

@@ -228,4 +228,5 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         needed=header.NEEDED,
         explained=header.EXPLAINED,
         days=uploads.KEPT.days,
+        by_mail=plugin().mailer is not None,
     ), status
