@@ -75,7 +75,7 @@ def _choices(connection: Connection | None) -> list[SelectChoice]:
     # Canvas's own sign-in takes a password, so it is none of them.
     known = [(number, name) for number, name in known if name != "canvas"]
     times = Counter(name for _, name in known)
-    choices = [SelectChoice("", "Whichever finds them by their email: LDAP, CAS or SAML")]
+    choices = [SelectChoice("", "LDAP, CAS or SAML, whichever it is")]
     choices += [
         SelectChoice(str(number), f"{name}, number {number}" if times[name] > 1 else name) for number, name in known
     ]
