@@ -37,7 +37,7 @@ def main() -> int:
         a_database(asked.database, folder) as url,
         Stage(folder, url, asked.seed, asked.people, asked.workers) as stage,
     ):
-        stage.open(queues=4, pause=asked.pause, move_every=8)
+        stage.office.open(queues=4, pause=asked.pause, move_every=8)
         if asked.redis_away:
             stage.without_redis(asked.redis_away)
         kinds = asked.only or [*CANVAS, *OURS]

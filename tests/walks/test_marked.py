@@ -31,7 +31,7 @@ from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.worker import redis_bell
 
 from ..disguises import disguises
-from ..faults.stage import signed_in
+from ..faults.furnishing import signed_in
 from ..office_at_work import Office, in_use, make_app
 from ..pages import COURSE_SETTINGS, words
 from ..practice_canvas import Practice

@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable
 
-from .stage import Stage
+from ..stage import Stage
+from .kind import Kinds
 
-SICK: dict[str, Callable[[Stage, random.Random, float], None]] = {}
+SICK = Kinds()
 COURSES = ("alone", "shared", "north")
 
 

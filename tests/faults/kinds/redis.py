@@ -1,0 +1,44 @@
+"""Redis is away, silent or empty."""
+
+import functools
+import random
+import signal
+import time
+
+from ..stage import Stage
+from .kind import Kind, Kinds, NotShown
+
+REDIS = Kinds()
+
+
+def _kind(kind: Kind) -> Kind:
+    """Not while Redis is away for long."""
+
+    @functools.wraps(kind)
+    def shown(stage: Stage, rng: random.Random, seconds: float) -> None:
+        if stage.redis_is_away:
+            raise NotShown
+        kind(stage, rng, seconds)
+
+    return REDIS(shown)
+
+
+@_kind
+def redis_killed(stage: Stage, rng: random.Random, seconds: float) -> None:
+    stage.valkey.end(signal.SIGKILL)
+    time.sleep(seconds)
+    stage.valkey.start()
+
+
+@_kind
+def redis_frozen(stage: Stage, rng: random.Random, seconds: float) -> None:
+    stage.valkey.send(signal.SIGSTOP)
+    time.sleep(seconds)
+    stage.valkey.send(signal.SIGCONT)
+
+
+@_kind
+def redis_flushed(stage: Stage, rng: random.Random, seconds: float) -> None:
+    with stage.valkey.client() as client:
+        client.flushall()
+    time.sleep(seconds / 2)
