@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, Update, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Connection, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Association, Course
-from ..tables.requests import CourseRead
+from ..tables.requests import CourseRead, Window
 from . import claims
 
 
@@ -154,6 +154,8 @@ def note_restored(session: Session, connection_id: int, now: datetime) -> None:
     noticed = Connection.restored_at.is_not(None) & _owed_since().where(CourseRead.problem.is_(None)).exists()
     here = update(Connection).where(Connection.id == connection_id, ~noticed)
     if change(session, here.values(restored_at=now)):
+        # What was made in them may be what the backup had, or somebody else's.
+        change(session, delete(Window).where(Window.connection_id == connection_id))
         owe_everything(session, connection_id, now, in_use=False)
 
 

@@ -4,6 +4,7 @@ What is stored of matches is compared as well. Never commits.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, cast
 
@@ -14,7 +15,7 @@ from ..canvas.shapes import Enrollment
 from ..tables.canvas import CanvasRow, Match
 from ..tables.columns import change, upsert_into
 from ..tables.requests import Request
-from . import judging, matches, rows
+from . import judging, matches, rows, windows
 from .rows import Known, Told
 
 
@@ -36,6 +37,7 @@ def store(
     if others:
         rows.forget(session, connection_id, others)
         before = {number: row for number, row in before.items() if number not in others}
+    open_windows = windows.of(session, connection_id, [one for one in latest.values() if one.row.id not in before])
     users = _matched(session, connection_id, [one for one in latest.values() if one.asked_at is not None])
     values, unsettled = [], []
     for number, one in latest.items():
@@ -49,6 +51,9 @@ def store(
                 continue
             if matched is not None:
                 _compare(session, connection_id, one, matched)
+        if was is None and (seat_id := windows.close(session, open_windows, one.row)) is not None:
+            one = replace(one, granted=True, seat_id=seat_id)
+            unsettled.append(number)
         values.append({"connection_id": connection_id, **rows.as_known(one, was, now)._asdict()})
         # A list is read to find what was missed, also where a change was stored that nobody could judge then.
         is_missed = one.asked_at is not None and one.row.state not in rows.LIVE

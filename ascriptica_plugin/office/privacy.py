@@ -18,7 +18,7 @@ from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.mass import MassSeat
 from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
-from ..tables.requests import Request
+from ..tables.requests import Request, Window
 from ..tables.results import Result
 from . import activity, log_traces, people, registrations, traces
 from .log_traces import SOMEBODY, LogTraces
@@ -331,6 +331,7 @@ def _forget_seats(session: Session, participant_id: int) -> None:
         delete(CanvasRow).where(CanvasRow.seat_id.in_(theirs)),
         delete(Request).where(Request.participant_id == participant_id),
         delete(MassSeat).where(MassSeat.participant_id == participant_id),
+        delete(Window).where(Window.seat_id.in_(theirs)),
         delete(Claim).where(Claim.seat_id.in_(theirs)),
         delete(Seat).where(Seat.participant_id == participant_id),
     ):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
-from ..ledger import claims, judging, matches, reads, requests, rows, ways_in
+from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, windows
 from ..ledger.requests import Out
 from ..ledger.rows import Told
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
@@ -58,6 +58,9 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         return
     try:
         theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
+        gone_for = None
+        if not any(_is_place(out, row) and out.may_have_made(row.created_at) for row in theirs):
+            gone_for = yield from _if_its_course_is_gone(out, at)
     except NotFound:
         # The user is gone. Who it is now is found out before anything else is sent.
         matches.doubt(session, connection_id, Match.participant_id == out.participant_id)
@@ -77,6 +80,18 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         elif was is not None:
             told.append(Told(row))
     storing.store_told(session, connection_id, told, now(), out.id, concluded)
+    if gone_for is not None:
+        windows.keep(session, connection_id, out, gone_for)
+
+
+def _if_its_course_is_gone(out: Out, at: str | int) -> Walk:
+    """The user's number in Canvas, if the course that was asked for is not there; None if it is."""
+    try:
+        yield _course(cast(int, out.canvas_course_id))
+    except NotFound:
+        user: User = yield lambda canvas: canvas.user(at)
+        return user.id
+    return None
 
 
 def concluded_among(

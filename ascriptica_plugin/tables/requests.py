@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base, SaidColumn
@@ -36,6 +36,25 @@ class Request(Base):
     until_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=1)
     answered: Mapped[bool] = mapped_column(default=False)
+
+
+class Window(Base):
+    """A request to enroll somebody that was never answered, in a course that was gone when we looked what came of it.
+
+    If the course comes back, what was made there between `opens_at` and `closes_at`, on Canvas's clock, is ours.
+    """
+
+    __tablename__ = "ascriptica_window"
+    __table_args__ = (Index("ix_ascriptica_window_user", "connection_id", "canvas_user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"))
+    canvas_user_id: Mapped[int] = mapped_column(BigInteger)
+    canvas_course_id: Mapped[int] = mapped_column(BigInteger)
+    canvas_section_id: Mapped[int] = mapped_column(BigInteger)
+    seat_id: Mapped[int]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
 
 
 class CourseRead(Base):

@@ -236,3 +236,25 @@ def any_history(engine: Engine, unforeseen: list[str], examples: int) -> None:
 
 def test_any_history_ends_well(calm, in_memory, unforeseen):
     any_history(in_memory, unforeseen, 6 * profile().max_examples)
+
+
+@pytest.mark.parametrize("knows_them", [True, False])
+def test_what_a_lost_request_made_in_a_course_that_went_and_came_back_is_ours(calm, in_memory, unforeseen, knows_them):
+    """This Canvas shows nothing of a deleted course, so looking finds nothing of it; the window stays open."""
+    history = type("History", (AnyHistory,), {"engine": in_memory, "unforeseen": unforeseen})()
+    places = ((1, None), (2, None) if knows_them else None, None)
+    policy = {"on_withdrawal": "delete", "by_invitation": False, "ahead": 0, "shows": False}
+    history.begin(users=("sis", "nobody"), with_sis=(True, False), places=places, **policy)
+    history.deliver(gap=0, faults=[])
+    if knows_them:
+        history.register(who="ann", code="B", gap=0)
+        history.deliver(gap=0, faults=[])
+    history.register(who="ann", code="A", gap=0)
+    history.deliver(gap=0, faults=["lost"])
+    [row] = [row for row in history.canvas.live_rows() if row.course_id == 1]
+    history.withdraw(who="ann", code="A", gap=0)
+    history.delete_course(course=1, is_there=False, gap=0)
+    history.deliver(gap=150, faults=[])
+    history.delete_course(course=1, is_there=True, gap=1000)
+    history.teardown()
+    assert not row.is_live

@@ -1,0 +1,106 @@
+"""What Canvas tells is stored and judged: a list that is older than what we know, and what is out meanwhile."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from ascriptica_plugin.canvas.shapes import Enrollment, User
+from ascriptica_plugin.ledger import telling
+from ascriptica_plugin.ledger.rows import Told
+from ascriptica_plugin.tables.canvas import CanvasRow, Match
+
+from ..office_at_work import Office, connection_of
+
+
+def listed(office: Office, asked_at: datetime, **differs: object) -> None:
+    """A list that was asked for then shows Kim's row, as we know it but for this."""
+    [row] = office.session.scalars(select(CanvasRow)).all()
+    match = office.session.scalars(select(Match)).one()
+    told = {"state": row.state, "user_id": row.canvas_user_id, "created_at": row.created_at} | differs
+    user = User(told["user_id"], "Kim", match.canvas_login, None, match.canvas_sis_user_id, True)
+    place = {"course_id": row.canvas_course_id, "section_id": row.canvas_section_id, "type": "StudentEnrollment"}
+    shown = Enrollment(id=row.canvas_enrollment_id, user=user, **place, **told)
+    telling.store(office.session, row.connection_id, [Told(shown, asked_at=asked_at)], office.now)
+    office.session.commit()
+
+
+def owed(office: Office) -> datetime | None:
+    """When Kim's enrollments are to be read, because something about them could not be judged."""
+    return office.session.scalars(select(Match.look_at)).one()
+
+
+@pytest.fixture
+def kim(office):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+
+
+def test_a_list_that_is_older_than_what_we_know_takes_nothing_back_and_a_look_is_owed(office, canvas, kim):
+    listed(office, office.now - timedelta(seconds=5), state="deleted")
+    assert office.causes() == [("kim@example.org", None, None)]
+    assert owed(office) == office.now
+    office.deliver()
+    assert owed(office) is None
+    assert office.status()["seats"]["enrolled"] == 1
+    assert office.status()["changed_in_canvas"] == 0
+
+
+def test_while_something_is_out_a_list_counts_for_nobody_and_a_look_is_owed(office, canvas, kim):
+    """A hand removes Kim from ART, and a request about BIO was never answered."""
+    path = f"POST /courses/{canvas.ids['course.bio']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+    office.register(office.course("BIO", "bio"))
+    office.deliver()
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
+    listed(office, office.now + timedelta(seconds=1), state="deleted")
+    assert office.status()["changed_in_canvas"] == 0
+    assert owed(office) == office.now
+    office.later(minutes=3)
+    office.deliver()
+    assert owed(office) is None
+    assert [seat.cause for seat in office.seats()] == ["changed_in_canvas", None]
+
+
+def test_what_is_owed_outlives_the_worker(office, canvas, kim):
+    """It is a column: a worker that begins afterwards reads it, and a clock that steps back does no harm."""
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
+    office.session.execute(update(Match).values(look_at=office.now + timedelta(hours=1)))
+    office.session.commit()
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == ["changed_in_canvas"]
+
+
+def test_a_row_with_another_user_is_somebody_who_was_merged(office, canvas, kim):
+    listed(office, office.now + timedelta(seconds=1), user_id=canvas.ids["user.lou"])
+    assert office.session.scalars(select(Match.doubted)).one()
+    [seat] = office.seats()
+    assert seat.settled_version < seat.version
+
+
+def test_an_id_with_another_beginning_is_another_row(office, canvas, kim):
+    """No hand did that, so it is no question: Kim is enrolled again."""
+    told = telling_of_another(office)
+    assert told
+    [seat] = office.seats()
+    assert (seat.cause, seat.canvas_enrollment_id) == (None, None)
+    assert seat.settled_version < seat.version
+
+
+def telling_of_another(office: Office) -> bool:
+    [row] = office.session.scalars(select(CanvasRow)).all()
+    another = Enrollment(
+        id=row.canvas_enrollment_id,
+        user_id=99,
+        course_id=row.canvas_course_id,
+        section_id=1,
+        type="StudentEnrollment",
+        state="active",
+        created_at=row.created_at + timedelta(days=1),
+        user=User(99, "Other", "other", None, None, True),
+    )
+    found = telling.store(office.session, connection_of(office).id, [Told(another)], office.now)
+    office.session.commit()
+    return found
