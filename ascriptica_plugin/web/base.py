@@ -35,7 +35,6 @@ blueprint = Pages(
     # Without a url_prefix the host's own /static would be found first.
     static_url_path="/static/ascriptica",
 )
-blueprint.before_request(csrf.protect)
 blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 

@@ -34,15 +34,16 @@ def protect() -> None:
 
 def token_input() -> Markup:
     """The hidden field that each of our forms has."""
-    return Markup('<input type="hidden" name="{}" value="{}">').format(_field_name(), generate_csrf())
+    return Markup('<input type="hidden" name="{}" value="{}">').format(field_name(), generate_csrf())
 
 
-def _field_name() -> str:
+def field_name() -> str:
+    """The name of the field with the token."""
     return current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
 
 
 def _sent() -> str | None:
-    return request.form.get(_field_name()) or next(filter(None, map(request.headers.get, HEADERS)), None)
+    return request.form.get(field_name()) or next(filter(None, map(request.headers.get, HEADERS)), None)
 
 
 def _validate(token: str | None) -> None:

@@ -17,7 +17,7 @@ from wtforms import Field
 
 from ....office import allowances
 from ....tables.columns import begin_writing
-from ....web import base, csrf, errors, way_back
+from ....web import base, errors, renewing, way_back
 from .. import passwords, second_step, sessions
 from ..tables import Account
 from ..tries import WRONG_FROM_ADDRESS, WRONG_FROM_EVERYWHERE, WRONG_PASSWORDS
@@ -28,7 +28,7 @@ log = logging.getLogger(__package__.rpartition(".")[0])
 
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
-blueprint.before_request(csrf.protect)
+blueprint.before_request(renewing.protect)
 blueprint.after_request(base.log_refusals)
 blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)

@@ -1,0 +1,35 @@
+"""A form that comes with the token of another session: its text is kept, and sent again with the token of this one."""
+
+import re
+
+from flask import make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+
+from . import csrf
+from .base import blueprint, shut_doors
+from .way_back import page_before
+
+SECRET = re.compile("password|token|secret|code")
+"""Fields with such names are not shown again, so they have to be typed again."""
+
+
+def protect() -> ResponseReturnValue | None:
+    """As `csrf.protect`, but a form of this site with another session's token is answered by a page with its text.
+
+    Nothing is changed before the button there is pressed.
+    """
+    try:
+        csrf.protect()
+    except CSRFError:
+        sent = [one for one in request.form.items(multi=True) if one[0] != csrf.field_name() and one[1].strip()]
+        kept = [one for one in sent if not SECRET.search(one[0])]
+        # Without its file a form would do something else. Another site may not have its own text sent from here.
+        if not kept or request.files or page_before() is None:
+            raise
+        page = render_template("ascriptica/renewed.html", kept=kept, is_all=kept == sent)
+        return shut_doors(make_response(page, 400))
+    return None
+
+
+blueprint.before_request(protect)
