@@ -55,7 +55,7 @@ class Plan:
         self._joined: list[int | Participant] = []  # the new ones who wait, in order
         self._leaving: set[int] = set()  # registrations
         self._for_another_course: set[int] = set()  # those of them that are moved there
-        self._returning: list[Registration] = []
+        self._returning: dict[Registration, str] = {}
         self._moving: set[int] = set()
         self._moved_to = 0
         self._log: list[tuple[str, str, int | Participant]] = []
@@ -108,15 +108,24 @@ class Plan:
         else:
             self.waiting -= 1
 
-    def take_back(self, left: Registration) -> None:
-        """Give a withdrawn registration its place again. Raises NotPossible if the place is gone."""
+    def take_back(self, left: Registration, *, waits: bool = False) -> None:
+        """Give a withdrawn registration its place again, or where it `waits` its position on the waitlist.
+
+        Raises NotPossible if the place is gone.
+        """
         if reason := places.why_closed(self.course, self.now, to_the_office=True):
             raise NotPossible(reason)
-        if places.free(self.course, self.taken) == 0 or self.waiting > 0:
-            raise NotPossible(f"Your place in {self.course.title} has gone to somebody else.")
-        self._returning.append(left)
-        self._log.append((left.participant.email, "took the withdrawal back", left.participant_id))
-        self.taken += 1
+        is_full = places.free(self.course, self.taken) == 0 or self.waiting > 0
+        if is_full and not waits:
+            whose = f"The place of {left.participant.name}" if self.by else "Your place"
+            raise NotPossible(f"{whose} in {self.course.title} has gone to somebody else.")
+        self._returning[left] = "waitlisted" if is_full else "registered"
+        who, what = (self.by, "put back") if self.by else (left.participant.email, "took the withdrawal back")
+        self._log.append((who, what, left.participant_id))
+        if is_full:
+            self.waiting += 1
+        else:
+            self.taken += 1
 
     def move_up(self) -> int:
         """Give free places to those who wait, first come first served. Returns how many moved up."""
@@ -155,8 +164,8 @@ class Plan:
             if self.in_bulk and self.notify:
                 # They were brought in without a mail, and this time mails were wanted.
                 one.notify = True
-        for one in self._returning:
-            one.status, one.withdrawn_at, one.undo_until_at = "registered", None, None
+        for one, status in self._returning.items():
+            one.status, one.withdrawn_at, one.undo_until_at = status, None, None
         made = [self._made(who, status) for who, status in self._entering.items()]
         self.session.add_all(made)
         self.course.places_taken = self.taken

@@ -96,6 +96,30 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
     return left
 
 
+def put_back(
+    session: Session, course: Course, participant: Participant, now: datetime, by: str, *, waits: bool
+) -> Registration:
+    """Undo the office's withdrawal: the same registration has its place again, or `waits` in its position.
+
+    Raises NotPossible where somebody else has the place or waits for one.
+    """
+    locks.lock_course(session, course)
+    its, participant = _plan(session, course, participant, now, by)
+    if its.status(participant):
+        raise NotPossible(f"{participant.name} is already registered for {course.title}, or on its waitlist.")
+    left = session.scalar(
+        select(Registration)
+        .where(Registration.course_id == course.id, Registration.participant_id == participant.id)
+        .order_by(Registration.id.desc())
+        .limit(1)
+    )
+    if left is None or participant.erase_at or participant.erased_at:
+        raise NotPossible(f"{participant.name} is being erased.")
+    its.take_back(left, waits=waits)
+    its.write()
+    return left
+
+
 def _plan(
     session: Session, course: Course, who: Person | Participant, now: datetime, by: str | None
 ) -> tuple[Plan, Participant]:

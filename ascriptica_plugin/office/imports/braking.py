@@ -1,4 +1,4 @@
-"""Which courses a file would take too many people out of, at once. Uses the tables and the rules; no Flask."""
+"""Which courses a file would take people out of, and too many at once. Uses the tables and the rules; no Flask."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """A file would remove so many `of` the people of this course."""
+class Removing:
+    """A file would remove so many `of` the people of this course, or move them within Canvas."""
 
     code: str
     title: str
@@ -29,16 +29,20 @@ class Stopped:
         return f"The file would remove {self.removed:,} of {self.of:,} people of {self.title} ({self.code})."
 
 
-def stopped(session: Session, kind: str, rows: list[Row], brake: Brake, now: Now) -> list[Stopped]:
-    """The courses that the brake stops, by code. Only files of registrations and courses remove people."""
+def stopped(session: Session, kind: str, rows: list[Row], brake: Brake, now: Now) -> list[Removing]:
+    """The courses that the brake stops, by code."""
+    return [one for one in removing(session, kind, rows, now) if brake.stops(one.removed, one.of)]
+
+
+def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Removing]:
+    """The courses whose people it removes or moves, by code. Only files of registrations and courses do that."""
     count = {"registrations": _withdrawn, "courses": _moved}.get(kind)
     if count is None:
         return []
-    found = count(session, [row for row in rows if not row.problem], now)
-    return [one for one in found if brake.stops(one.removed, one.of)]
+    return count(session, [row for row in rows if not row.problem], now)
 
 
-def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Stopped]:
+def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Removing]:
     emails: dict[str, set[str]] = {}
     for row in rows:
         if row.cells.get("status", "").lower() == "withdrawn":
@@ -46,7 +50,8 @@ def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Stopped]:
     found = []
     for code, course in sorted(courses.by_code(session, list(emails), lock=False).items()):
         removed = sum(_registered(session, course, part) for part in _parts(sorted(emails[code])))
-        found.append(Stopped(course.code, course.title, removed, course.places_taken))
+        if removed:
+            found.append(Removing(course.code, course.title, removed, course.places_taken))
     return found
 
 
@@ -62,14 +67,14 @@ def _registered(session: Session, course: Course, emails: list[str]) -> int:
     return session.scalar(counted) or 0
 
 
-def _moved(session: Session, rows: list[Row], now: Now) -> list[Stopped]:
+def _moved(session: Session, rows: list[Row], now: Now) -> list[Removing]:
     kind = Courses(session, now, "", dry_run=True)
     found = []
     for start in range(0, len(rows), AT_ONCE):
         for course in kind.moved(rows[start : start + AT_ONCE]):
             association = course.association
-            if association is None or association.connection_id is None:
+            if association is None or association.connection_id is None or not course.places_taken:
                 continue
             removed = moves.leaving(session, association.connection_id, course.id, None).removed
-            found.append(Stopped(course.code, course.title, len(removed), course.places_taken))
+            found.append(Removing(course.code, course.title, len(removed), course.places_taken))
     return sorted(found, key=lambda one: one.code)

@@ -7,6 +7,7 @@ progress is committed with the rows. A dry run, which writes nothing, starts aga
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -47,11 +48,12 @@ def start(
     rename: bool = False,
     notify: bool = False,
     brake: Brake | None = None,
+    preview: bool = False,
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
     Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
-    `release`.
+    `release`. `preview`: one that withdraws or moves people is only tried out, whatever `dry_run` says.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, refused=[], **how)
@@ -61,8 +63,8 @@ def start(
         made.to_confirm, made.total, made.columns = True, 0, list(asked.header.columns)
     else:
         made.total, made.ignored = len(table.rows), table.header.ignored
-        made.removes = _removes(session, made, table.rows, brake, now)
-        made.to_confirm = made.removes is not None
+        for name, value in _asks(session, made, table.rows, brake, now, preview).items():
+            setattr(made, name, value)
     begin_writing(session)
     session.add(made)
     session.flush()
@@ -77,11 +79,20 @@ def offered(found: Import) -> file.Header:
         return asked.header
 
 
-def _removes(session: Session, made: Import, rows: list[Row], brake: Brake | None, now: datetime) -> list | None:
-    """What the brake stops, as `Import.removes` keeps it. A dry run refuses those rows instead."""
-    if brake is None or made.dry_run:
-        return None
-    return [list(vars(one).values()) for one in braking.stopped(session, made.kind, rows, brake, lambda: now)] or None
+def _asks(
+    session: Session, found: Import, rows: list[Row], brake: Brake | None, now: datetime, preview: bool
+) -> dict[str, Any]:
+    """The facts of an import by whether it takes people out of courses: it waits for the brake, or is tried out first.
+
+    A dry run refuses what the brake stops.
+    """
+    if brake is None or found.dry_run:
+        return {"to_confirm": False}
+    removing = braking.removing(session, found.kind, rows, lambda: now)
+    stopped = [one for one in removing if brake.stops(one.removed, one.of)]
+    tried_out = preview and bool(removing) and not stopped
+    shown = [list(vars(one).values()) for one in stopped or (removing if tried_out else [])]
+    return {"to_confirm": bool(stopped), "dry_run": tried_out, "removes": shown or None}
 
 
 def release(session: Session, found: Import, *, remove: bool) -> None:
@@ -98,12 +109,13 @@ def confirm(
     most_rows: int,
     brake: Brake | None = None,
     now: datetime | None = None,
+    preview: bool = False,
 ) -> None:
-    """Take the file's columns as a person says that they are. Raises file.Unusable. Never commits."""
+    """Take the file's columns as a person says that they are; `preview` as in `start`. Raises file.Unusable. Never
+    commits."""
     table = file.read(found.kind, found.file or b"", most_rows, columns)
-    removes = _removes(session, found, table.rows, brake, now or found.started_at)
     values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows)}
-    values |= {"to_confirm": removes is not None, "removes": removes}
+    values |= _asks(session, found, table.rows, brake, now or found.started_at, preview)
     begin_writing(session)
     change(session, _its(found.id).where(Import.to_confirm).values(**values))
 

@@ -21,6 +21,7 @@ from . import (
     roster_rows,
     settings,
     sis_ids,
+    undoing,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "roster_rows",
     "settings",
     "sis_ids",
+    "undoing",
 ]

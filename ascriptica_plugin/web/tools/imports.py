@@ -66,6 +66,7 @@ def import_file() -> ResponseReturnValue:
             rename=form.rename.data,
             notify=form.notify.data,
             brake=plugin().brake,
+            preview=True,
         )
     except header.Unusable as reason:
         form.file.errors = [str(reason)]
@@ -176,7 +177,7 @@ def confirm_columns(import_id: int) -> ResponseReturnValue:
     if found.to_confirm and not found.removes:
         chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
         try:
-            uploads.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now())
+            uploads.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now(), preview=True)
         except header.Unusable as reason:
             return _columns(found, chosen, str(reason))
         session().commit()

@@ -17,6 +17,7 @@ from ..canvas_access import canvas_access
 from ..forms.fields import Confirmation
 from ..forms.people import EraseForm, ParticipantForm
 from ..paging import Key, page_by_keys
+from . import undoing
 from .canvas_retry import release_and_report
 from .canvas_users import HOW, holders_of, matches_of
 
@@ -95,10 +96,8 @@ def participant(participant_id: int) -> ResponseReturnValue:
         session().rollback()
         flash("You changed nothing, so nothing was saved.")
         return redirect(url_for(".participant", participant_id=participant_id))
-    remark = None
     try:
-        if found.key and plugin().correct_person:
-            remark = plugin().correct_person(found.key, found.name, found.email)
+        remark = undoing.correct_sign_in(found)
     except ValueError as reason:
         session().rollback()
         form.email.errors = [str(reason)]
@@ -107,7 +106,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
     flash(f"{found.name} is saved.", "success")
     if remark:
         flash(remark, "warning")
-    return redirect(url_for(".participant", participant_id=participant_id))
+    return redirect(url_for(".participant", participant_id=participant_id, done=undoing.done_to(participant_id)))
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/try-again")
@@ -211,6 +210,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         holders=holders_of([match]).get(found.id, []) if match else [],
         how=HOW,
         button=Confirmation(),
+        done=undoing.offered(),
         unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
         sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],
         **(sign_ins.shown_with(session(), found) if sign_ins else {}),

@@ -24,6 +24,7 @@ from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..spreadsheet import csv_file, csv_line
+from . import undoing
 from .canvas_users import HOW, matches_of
 from .course_standing import standing_of
 
@@ -92,7 +93,7 @@ def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
     else:
         flash(f"{name} is registered for {course.title}.", "success")
     # An administrator who has registered one person often registers the next one.
-    return redirect(url_for(".roster", code=course.code, another=1))
+    return redirect(url_for(".roster", code=course.code, another=1, done=undoing.done_to(result.participant_id)))
 
 
 def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
@@ -289,6 +290,7 @@ def _page(
         several=several,
         bad=bad or [],
         good=good,
+        done=undoing.offered(),
     )
 
 
@@ -299,9 +301,10 @@ def registration_or_404(course: Course, registration_id: int) -> Registration:
     return found
 
 
-def back_to_the_roster(course: Course) -> ResponseReturnValue:
-    """Redirect to the page of the roster that the button was on."""
+def back_to_the_roster(course: Course, participant_id: int | None = None) -> ResponseReturnValue:
+    """Redirect to the page of the roster that the button was on, where what was done to a participant can be undone."""
     where: dict[str, Any] = {
         name: request.args[name] for name in ("q", "status", "sort", "opened", "page") if name in request.args
     }
+    where["done"] = undoing.done_to(participant_id) if participant_id else None
     return redirect(url_for(".roster", code=course.code, **where))

@@ -32,7 +32,7 @@ def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
         flash(str(reason), "warning")
     else:
         flash(f"{name} is withdrawn from {found.title}.", "success")
-    return back_to_the_roster(found)
+    return back_to_the_roster(found, registration.participant_id)
 
 
 @blueprint.post("/tools/courses/<code>/put-back/<int:registration_id>")
@@ -52,7 +52,7 @@ def put_back(code: str, registration_id: int) -> ResponseReturnValue:
     else:
         again = "registered again" if made.status == "registered" else "on the waitlist: the place is taken meanwhile"
         flash(f"{participant.name} is {again}.", "success")
-    return back_to_the_roster(found)
+    return back_to_the_roster(found, participant.id)
 
 
 @blueprint.post("/tools/courses/<code>/try-again/<int:registration_id>")

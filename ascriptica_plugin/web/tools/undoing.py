@@ -1,0 +1,62 @@
+"""Undo, the button on the page after an administrator's act on one person."""
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...office import sis_ids, undoing
+from ...office.places import NotPossible
+from ...tables.columns import begin_writing
+from ...tables.office import LogEntry, Participant
+from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session
+
+
+def offered() -> LogEntry | None:
+    """The act that this page was led to after, if it can still be undone."""
+    typed = request.args.get("done", "")
+    act = session().get(LogEntry, min(int(typed[:10]), HIGHEST_ID)) if typed.isascii() and typed.isdigit() else None
+    if act is None or act.participant_id is None:
+        return None
+    return act if undoing.last_act(session(), act.participant_id, person().email) is act else None
+
+
+def done_to(participant_id: int) -> int | None:
+    """What to add to the address of the page after an act on this participant, as `done`."""
+    act = undoing.last_act(session(), participant_id, person().email)
+    return act.id if act else None
+
+
+def correct_sign_in(participant: Participant) -> str | None:
+    """Have the host correct what the participant signs in with, where it can. Returns its remark for the page.
+
+    Raises ValueError, with a sentence, where it refuses.
+    """
+    correct = plugin().correct_person
+    return correct(participant.key, participant.name, participant.email) if participant.key and correct else None
+
+
+@blueprint.post("/tools/undo/<int:entry_id>")
+@for_administrators
+def undo(entry_id: int) -> ResponseReturnValue:
+    """Undo the act that has this number in the activity log, and go back to the page it was done on."""
+    begin_writing(session())
+    act = session().get(LogEntry, entry_id)
+    if act is None or act.participant is None:
+        flash("This can't be undone any more.", "warning")
+        return redirect(url_for(".log_entries"))
+    code, participant, remark = act.course.code if act.course else None, act.participant, None
+    try:
+        undoing.undo(session(), act, clock.utc_now(), person().email)
+        if code is None:
+            remark = correct_sign_in(participant)
+        session().commit()
+    except (NotPossible, sis_ids.Taken, ValueError) as reason:
+        session().rollback()
+        flash(str(reason), "warning")
+    else:
+        flash(f"That is undone for {participant.name}.", "success")
+        if remark:
+            flash(remark, "warning")
+    if code is not None:
+        return redirect(url_for(".roster", code=code))
+    return redirect(url_for(".participant", participant_id=participant.id))

@@ -1,0 +1,121 @@
+"""Undo, on the page after an administrator's act on one person."""
+
+import re
+
+import pytest
+
+from ascriptica_plugin.office import people, registrations
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
+
+from ...office_at_work import someone
+from ...pages import all_of, words
+
+ADMIN = "boss@example.org"
+
+
+def undo_on(page) -> str | None:
+    found = re.search(r'action="(/tools/undo/\d+)"', page.text)
+    return found[1] if found else None
+
+
+def register(admin, name: str = "kim"):
+    form = {"name": name.title(), "email": f"{name}@example.org", "sis_user_id": ""}
+    return admin.post("/tools/courses/ART", data=form, follow_redirects=True)
+
+
+def withdraw(admin, registration_id: int):
+    return admin.post(f"/tools/courses/ART/withdraw/{registration_id}", follow_redirects=True)
+
+
+def states(here) -> list[tuple[int, str]]:
+    return [(one.id, one.status) for one in all_of(here.app, Registration)]
+
+
+def test_registering_somebody_is_undone_and_logged(here, admin):
+    here.course("ART")
+    button = undo_on(register(admin))
+    page = admin.post(button, follow_redirects=True)
+    assert "That is undone for Kim." in words(page)
+    assert states(here) == [(1, "withdrawn")]
+    assert [one.what for one in all_of(here.app, LogEntry)][-2:] == ["withdrew", "undid"]
+    assert undo_on(page) is None
+    # Undone once, it stays so.
+    register(admin)
+    assert "can't be undone any more" in words(admin.post(button, follow_redirects=True))
+    assert states(here) == [(1, "withdrawn"), (2, "registered")]
+
+
+def test_a_withdrawal_gives_the_same_registration_and_enrollment_back(office, admin, canvas):
+    office.course("ART", "art")
+    register(admin)
+    office.deliver()
+    [row] = canvas.rows()
+    page = withdraw(admin, 1)
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    admin.post(undo_on(page))
+    office.deliver()
+    assert states(office) == [(1, "registered")]
+    assert [one[2] for one in canvas.rows()] == [row[2]]
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+def test_a_place_that_somebody_else_got_meanwhile_stays_theirs(here, admin):
+    here.course("ART", capacity=1)
+    register(admin)
+    page = withdraw(admin, 1)
+    register(admin, "lou")
+    answer = admin.post(undo_on(page), follow_redirects=True)
+    assert "The place of Kim in ART has gone to somebody else." in words(answer)
+    assert states(here) == [(1, "withdrawn"), (2, "registered")]
+
+
+def test_who_was_taken_off_the_waitlist_has_their_position_again(here, admin):
+    here.course("ART", capacity=1)
+    for name in ("kim", "lou", "max"):
+        register(admin, name)
+    page = withdraw(admin, 2)
+    admin.post(undo_on(page))
+    assert states(here) == [(1, "registered"), (2, "waitlisted"), (3, "waitlisted")]
+    withdraw(admin, 1)
+    assert states(here) == [(1, "withdrawn"), (2, "registered"), (3, "waitlisted")]
+
+
+def test_corrected_facts_are_as_before(here, admin):
+    here.course("ART")
+    register(admin)
+    form = {"name": "Kim Lee", "email": "kim.lee@example.org", "sis_user_id": "S-7"}
+    page = admin.post("/tools/participants/1", data=form, follow_redirects=True)
+    page = admin.post(undo_on(page), follow_redirects=True)
+    assert "That is undone for Kim." in words(page)
+    [kim] = all_of(here.app, Participant)
+    assert (kim.name, kim.email, kim.sis_user_id) == ("Kim", "kim@example.org", None)
+
+
+@pytest.mark.parametrize("what", ["corrected", "withdrew", "another administrator"])
+def test_after_anything_else_nothing_is_offered_and_nothing_is_undone(here, admin, what):
+    here.course("ART")
+    page = register(admin)
+    address, button = page.request.full_path, undo_on(page)
+    [kim], [art] = here.session.query(Participant).all(), here.session.query(Course).all()
+    if what == "corrected":
+        people.correct(here.session, kim, here.now, ADMIN, name="Kim Lee")
+    elif what == "withdrew":
+        registrations.withdraw(here.session, art, kim, here.now)
+    else:
+        people.correct(here.session, kim, here.now, "other@example.org", name="Kim Lee")
+    here.session.commit()
+    before = states(here)
+    assert undo_on(admin.get(address)) is None
+    assert "can't be undone any more" in words(admin.post(button, follow_redirects=True))
+    assert states(here) == before
+
+
+def test_what_somebody_else_did_is_not_offered(here, admin):
+    registrations.register(here.session, here.course("ART"), someone("ina"), here.now, "other@example.org")
+    here.session.commit()
+    [entry] = all_of(here.app, LogEntry)
+    assert undo_on(admin.get(f"/tools/courses/ART?done={entry.id}")) is None
+    assert "can't be undone any more" in words(admin.post(f"/tools/undo/{entry.id}", follow_redirects=True))
+    for odd in ("x", "0", "99999999999", "٣", "-1"):
+        assert undo_on(admin.get("/tools/courses/ART", query_string={"done": odd})) is None
