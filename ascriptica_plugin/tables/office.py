@@ -271,8 +271,8 @@ class Import(Base):
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
     those. `rename`: the file's names replace those of people who are here. `notify`: people whom it registers or
     withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
-    how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes people
-    out of courses, they are those. `may_remove`: they are removed. `act_id` is its entry in the activity log.
+    how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes
+    people out of courses, they are those. `may_remove`: they are removed. `act_id` is its entry in the activity log.
     """
 
     __tablename__ = "ascriptica_import"
