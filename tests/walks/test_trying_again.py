@@ -105,7 +105,7 @@ def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(
     lou = office.session.scalars(select(Participant).where(Participant.email == "lou@example.org")).one()
     where = f"/tools/participants/{lou.id}/try-again" if where == "person" else where
     told = scene.post(scene.admin, where)
-    assert "Everybody waits: Canvas no longer accepts the token. We are asking Canvas again now." in told
+    assert "Canvas is asked again now. This page shows whether it answers." in told
     office.deliver()
     assert canvas.roster("art") == {"lou@example.org": "active"}
 
