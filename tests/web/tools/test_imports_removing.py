@@ -19,7 +19,7 @@ def test_a_file_that_withdraws_somebody_is_tried_out_first_and_then_imported(her
     upload(admin, "participants", "email,name\nnew@example.org,New\n")
     tried = upload(admin, "registrations", WITHDRAWS)
     assert "This file withdraws people, so it was only tried out" in words(tried)
-    assert "ART (ART): withdraws 1 of 20 people." in words(tried)
+    assert "ART here (ART): withdraws 1 of 20 people." in words(tried)
     assert "Line 2 Changed: p0@example.org, ART, withdrawn" in words(tried)
     assert in_art(here) == 20
     assert "The file is imported." in words(pressed(admin, tried, "Import these now", follow_redirects=True))
@@ -45,7 +45,7 @@ def test_a_file_that_gives_people_another_canvas_course_is_shown_first(office, a
     many(office, art, 3)
     tried = upload(admin, "courses", f"code,canvas_course\nART,{canvas.ids['course.bio']}\n")
     assert "This file gives courses with people another Canvas course, so it was only tried out" in words(tried)
-    assert "ART (ART): 3 people move to another Canvas course." in words(tried)
+    assert "ART here (ART): 3 people move to another Canvas course." in words(tried)
     office.session.expire_all()
     assert art.association.canvas_course_id == canvas.ids["course.art"]
     pressed(admin, tried, "Import these now", follow_redirects=True)
@@ -56,6 +56,7 @@ def test_a_file_that_gives_people_another_canvas_course_is_shown_first(office, a
 
 def test_what_is_over_the_brake_asks_for_the_number_as_before(here, admin):
     many(here, here.course("ART"), 3)
-    asked = upload(admin, "registrations", WITHDRAWS)
-    assert "only tried out" not in words(asked)
+    rows = "".join(f"p{n}@example.org,ART,withdrawn\n" for n in range(3))
+    asked = upload(admin, "registrations", f"email,course,status\n{rows}")
+    assert "Remove 3 people?" in words(asked)
     assert in_art(here) == 3

@@ -66,7 +66,7 @@ def test_a_place_that_somebody_else_got_meanwhile_stays_theirs(here, admin):
     page = withdraw(admin, 1)
     register(admin, "lou")
     answer = admin.post(undo_on(page), follow_redirects=True)
-    assert "The place of Kim in ART has gone to somebody else." in words(answer)
+    assert "The place of Kim in ART here has gone to somebody else." in words(answer)
     assert states(here) == [(1, "withdrawn"), (2, "registered")]
 
 
