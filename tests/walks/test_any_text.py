@@ -19,7 +19,7 @@ from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.header import COLUMNS
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Seat
-from ascriptica_plugin.tables.office import Import, Participant, Registration
+from ascriptica_plugin.tables.office import Import, LogEntry, Participant, Registration
 
 from ..office_at_work import Office, sign_in
 from ..pages import all_of
@@ -106,6 +106,7 @@ class Visitor:
             "seat_id": session.scalars(select(Seat.id)).first(),
             "account_id": session.scalars(select(Account.id)).first(),
             "import_id": session.scalars(select(Import.id)).first(),
+            "entry_id": session.scalars(select(LogEntry.id)).first(),
         }
         session.commit()
         self.met: set[str] = set()

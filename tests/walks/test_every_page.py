@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
-from ascriptica_plugin.tables.office import Import, Participant, Registration
+from ascriptica_plugin.tables.office import Import, LogEntry, Participant, Registration
 
 from ..office_at_work import PASSWORD, Office, in_use, make_app, sign_in
 from ..pages import all_of, everything, rules_of, words
@@ -55,6 +55,7 @@ def address(app: Flask, rule: Rule) -> str:
         "registration_id": session.scalar(select(Registration.id)),
         "account_id": 1,
         "import_id": session.scalar(select(Import.id)),
+        "entry_id": session.scalar(select(LogEntry.id)),
         "sign_up_id": accounts.waiting(session)[0].id,
         "token": "no-such-token",
     }

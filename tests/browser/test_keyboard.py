@@ -1,0 +1,129 @@
+"""The office's main pages by the keyboard alone, and at twice the size: everything is reached, and nothing is cut."""
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from .test_walks import connect
+from .visitor import NEEDS_CHROMIUM, Walk
+
+pytestmark = NEEDS_CHROMIUM
+
+PAGES = (
+    *("/", "/courses/ART", "/my/courses", "/tools/", "/tools/courses", "/tools/courses/ART", "/tools/courses/ART/edit"),
+    *("/tools/courses/ART/cancel", "/tools/participants", "/tools/participants/1", "/tools/canvas", "/tools/import"),
+    *("/tools/canvas/person?q=ina", "/tools/log", "/tools/settings/course-settings"),
+)
+
+REACHABLE = """
+const open = (one) => !one.closest("details:not([open]) > :not(summary)");
+const named = new Set();
+window.reached = new Set();
+const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+return [...document.querySelectorAll(all)].filter((one) =>
+  !one.disabled && one.type !== "hidden" && one.tabIndex >= 0 && open(one) && one.checkVisibility()
+  && !(one.type === "radio" && (named.has(one.name) || !named.add(one.name)))).length"""
+
+FOCUSED = """
+const one = document.activeElement;
+if (one === document.body) return null;
+// A date has several stops.
+if (window.reached.has(one)) return [];
+window.reached.add(one);
+const look = getComputedStyle(one), at = one.getBoundingClientRect();
+const seen = (look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2) || look.boxShadow !== "none";
+const inside = at.bottom > 0 && at.top < innerHeight && at.right > 0 && at.left < innerWidth;
+return [one.outerHTML.slice(0, 120), seen && inside]"""
+
+CUT = """
+const hidden = (one) => one.closest(".visually-hidden") || one.clientWidth <= 1 || one.tagName === "TEXTAREA";
+return [...document.querySelectorAll("body *")].filter((one) => one.scrollWidth > one.clientWidth + 1
+  && one.checkVisibility() && getComputedStyle(one).overflowX !== "visible" && !hidden(one))
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture
+def desk(walk, canvas) -> Walk:
+    """An administrator's browser, in an office with a course and somebody in it: participant 1."""
+    connect(walk, canvas)
+    walk.go("/tools/courses/new")
+    walk.fill(code="ART", title="Art for all", canvas_course=f"{canvas.url}/courses/{canvas.ids['course.art']}")
+    walk.press("Save")
+    walk.sees("Art for all is saved.")
+    walk.browser.execute_script("document.getElementById('register').open = true")
+    walk.fill(name="Ina Moe", email="ina@example.org")
+    walk.press("Register")
+    walk.sees("Ina Moe is registered for Art for all.")
+    return walk
+
+
+def keys(walk: Walk, *pressed: str) -> None:
+    ActionChains(walk.browser).send_keys(*pressed).perform()
+
+
+def tab_to(walk: Walk, words: str) -> None:
+    """Press Tab until an element with these words, or this name, has the focus."""
+    for _ in range(80):
+        keys(walk, Keys.TAB)
+        focused = walk.browser.switch_to.active_element
+        if words in (focused.get_attribute("name"), focused.text.strip().partition("\n")[0]):
+            return
+    raise AssertionError(f"the keyboard does not reach {words!r} on {walk.browser.current_url}")
+
+
+def test_a_clerk_registers_somebody_and_undoes_it_by_the_keyboard_alone(desk, canvas):
+    desk.go("/tools/courses/ART")
+    tab_to(desk, "Register somebody")
+    keys(desk, Keys.ENTER)
+    tab_to(desk, "name")
+    keys(desk, "Kim Lee")
+    tab_to(desk, "email")
+    keys(desk, "kim@example.org", Keys.ENTER)
+    desk.sees("Kim Lee is registered for Art for all.")
+    # The next person can be typed at once.
+    assert desk.browser.switch_to.active_element.get_attribute("name") == "name"
+    desk.browser.find_element(By.TAG_NAME, "h1").click()
+    desk.go(desk.browser.current_url.removeprefix(desk.site).replace("another=1&", ""))
+    tab_to(desk, "Undo")
+    keys(desk, Keys.ENTER)
+    desk.sees("That is undone for Kim Lee.")
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk):
+    faults = []
+    for page in PAGES:
+        desk.go(page)
+        number = desk.browser.execute_script(REACHABLE)
+        found = []
+        for _ in range(5 * number):
+            keys(desk, Keys.TAB)
+            focused = desk.browser.execute_script(FOCUSED)
+            if focused is None or len(found) == number:
+                break
+            found += [focused] if focused else []
+        faults += [f"{page}: not seen: {which}" for which, is_seen in found if not is_seen]
+        if len(found) < number:
+            faults.append(f"{page}: {len(found)} of {number} reached, last {found[-1:]}")
+    assert faults == []
+
+
+def test_at_twice_the_size_nothing_is_cut(desk):
+    size = {"width": 640, "height": 480, "deviceScaleFactor": 2, "mobile": False}
+    desk.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for page in PAGES:
+            desk.go(page)
+            assert desk.browser.execute_script("return document.documentElement.scrollWidth") <= 640, page
+            assert desk.browser.execute_script(CUT) == [], page
+    finally:
+        desk.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_first_key_leads_past_the_navigation(desk):
+    desk.go("/tools/courses")
+    keys(desk, Keys.TAB)
+    assert desk.browser.switch_to.active_element.text == "Skip to main content"
+    keys(desk, Keys.ENTER, Keys.TAB)
+    inside = "return document.querySelector('main').contains(document.activeElement)"
+    assert desk.browser.execute_script(inside)
