@@ -4,6 +4,7 @@ Never commits.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -51,7 +52,7 @@ def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:
     activity.note(session, now, by, "undid", participant_id=act.participant_id, course_id=act.course_id)
 
 
-def _before(act: LogEntry) -> dict[str, str | None]:
+def _before(act: LogEntry) -> dict[str, Any]:
     """What the corrected facts were before, by name."""
     changes = Said.of(act.words).about["changes"]
     return {one.about["of"].code.removeprefix("of_"): one.about.get("before") for one in changes}
