@@ -28,6 +28,7 @@ SENTENCES = {
     "private_network": "{name} is inside a private network.",
     "busy": "Canvas is busy. Try again in a moment.",
     "our_side": "That failed on our side; the details are in the worker's log. We try again.",
+    "our_side_once": "That failed on our side; the details are in the worker's log.",
     "unforeseen": "{name}",
     "another_user": "Canvas names another user every time.",
     "hidden_row": "Canvas shows the enrollment and hides it.",
@@ -59,9 +60,17 @@ SENTENCES = {
     "Keys, and choose Save.",
     "approval_invalid_client_secret": "Canvas does not accept the client secret. Choose Show Key in Canvas, copy all "
     "of it, paste it and choose Save.",
-    "approval_invalid_grant": "The approval took too long, or was used already. Choose Approve in Canvas again.",
+    "approval_invalid_grant": "The approval took too long, was used already, or is of another key. Choose Approve in "
+    "Canvas again.",
+    "approval_invalid_request": "Canvas does not take the approval: {words}. See that the redirect address below is in "
+    "the key, letter for letter, and approve it again.",
+    "approval_signed_out": "Canvas wanted you to sign in first. Sign in to Canvas, and approve it again.",
     "approval_client_not_allowed_for_user": "Canvas does not let this person approve keys. Sign in to Canvas as an "
     "administrator, and approve it again.",
+    "key_not_approved": "Its approval was revoked in Canvas.",
+    "key_unknown": "Canvas does not know its client ID any more.",
+    "key_secret_changed": "Canvas does not accept its client secret any more: choose Show Key in Canvas, paste the "
+    "secret into Course Settings and choose Save.",
     "scopes_missing": "The developer key lacks these scopes: {scopes}. In Canvas, open the key, tick them and choose "
     "Save. Then approve it again.",
     "no_service": "This does not look like a Canvas web service URL. {answer}",
@@ -71,6 +80,23 @@ SENTENCES = {
     "no_account": "Canvas has no account {root_id} for this token. The root account is {name}, ID {right_id}.",
     "import_stuck": "Canvas did not carry the import out within two hours, so it was aborted.",
     "import_lost": "The import did not arrive at Canvas.",
+    "proof_course": "{course} is there.",
+    "proof_concluded": "{course} is concluded, and nobody can be enrolled in a concluded course. Choose another one.",
+    "proof_may": "The token's owner may add and remove students.",
+    "proof_may_not": "The token's owner lacks a permission there: {permissions}. Give it to their role in Canvas.",
+    "proof_found": "A search finds {name}.",
+    "proof_not_found": "A search does not find {name}, so it may not find participants either. See that the token's "
+    "owner may see the list of users and their logins.",
+    "proof_free": "{name} is not in it.",
+    "proof_in_already": "{name} has an enrollment there already ({role}, {state}), which the proof could change. "
+    "Choose a course that they have nothing to do with.",
+    "proof_participant": "{name} is a participant here too, and the proof could change their Canvas access. Give "
+    "Ascriptica a Canvas account of its own.",
+    "proof_enrolled": "Enrollment {id} is {state}.",
+    "proof_read": "Enrollment {id} is {state}.",
+    "proof_removed": "Enrollment {id} is {state}.",
+    "proof_gone": "Enrollment {id} is {state}.",
+    "proof_cleaned": "Nothing of the proof is left in the course.",
     "no_account_only": "Canvas has no account {root_id} for this token. The root account is the topmost one in "
     "Canvas's Admin menu.",
     # What comes back from a Canvas course lacks something.

@@ -33,6 +33,9 @@ from .sis import SISImport, read_import
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 
+NOT_DELETED = EVERY_STATE[:-1]
+"""The states that Canvas also lists to people who ask for their own enrollments [enrollments_api_controller.rb]."""
+
 COURSES_SHOWN = 25
 """How many courses a search shows."""
 
@@ -242,8 +245,14 @@ class CanvasClient(Caller):
         try:
             return [read_enrollment(row) for row in self._pages(path, query)]
         except Refused:
-            query["state[]"] = [state for state in EVERY_STATE if state != "deleted"]
+            query["state[]"] = list(NOT_DELETED)
             return [read_enrollment(row) for row in self._pages(path, query)]
+
+    def enrollments_in(self, course_id: int, user_id: int) -> list[Enrollment]:
+        """GET courses/:id/enrollments of one user: with every role, in every state but deleted, all pages
+        [enrollments_api_controller.rb index]."""
+        query = {"user_id": user_id, "state[]": list(NOT_DELETED), "per_page": 100}
+        return [read_enrollment(row) for row in self._pages(f"courses/{course_id}/enrollments", query)]
 
     def course_enrollments(self, course_id: int, link: str | None = None) -> tuple[list[Enrollment], str | None]:
         """GET courses/:id/enrollments: one page of a course's students in every state, and the link to the next page.

@@ -20,7 +20,7 @@ LOOKED_UP = (*_GONE, *_SHUT)
 
 cause_scope = case(
     *((and_(Seat.cause == "permission_missing", Seat.cause_scope.startswith(name)), name) for name in PERMISSIONS),
-    (Seat.cause.in_(("permission_missing", "root_id_wrong")), Seat.cause_scope),
+    (Seat.cause.in_(("permission_missing", "scope_missing", "root_id_wrong")), Seat.cause_scope),
     else_="",
 )
 """Splits a cause into groups that need different remedies. Canvas courses need none: we list ours."""

@@ -56,6 +56,7 @@ GROUPS = {
         "connected": "connected Canvas",
         "disconnected": "disconnected Canvas",
         "ended the key": "ended the key in Canvas",
+        "asked for a proof": "asked for a proof in Canvas",
         "changed settings": "changed Course Settings",
         "discarded settings": "discarded what was typed in Course Settings",
         "switched Canvas on": "switched Canvas on",

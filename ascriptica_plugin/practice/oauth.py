@@ -108,6 +108,10 @@ def _why_not(key: DeveloperKey | None) -> ResponseReturnValue | None:
     state = request.args.get("state")
     if request.args.get("response_type") != "code":
         return _back(there, error="unsupported_response_type", state=state)
+    if (prompt := request.args.get("prompt")) is not None:
+        # The admin is signed in here, and no key reuses tokens.
+        why = "interaction_required" if prompt == "none" else "unsupported_prompt_type"
+        return _back(there, error=why, state=state)
     if key.state != "on":
         return _back(there, error="unauthorized_client", state=state)
     if key.scopes is not None:

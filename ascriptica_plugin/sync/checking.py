@@ -185,7 +185,7 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
         except NotFound:
             said = Said("no_section", course=course.name, section=association.canvas_section)
             return Outcome("canvas_section", said)
-    association.missing_permissions = ",".join(_missing_in(canvas, course.id))
+    association.missing_permissions = ",".join(missing_in(canvas, course.id))
     association.canvas_course_id, association.trouble = course.id, None
     association.canvas_section_id = section.id if section else None
     association.canvas_section_name = section.name if section else ""
@@ -224,7 +224,7 @@ def _state(course: Course, section: Section | None) -> dict[str, Any]:
     }
 
 
-def _missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
+def missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
     """What an association needs and the token's owner may not do in this course, which may be less than elsewhere."""
     try:
         answers = canvas.course_permissions(course_id, [*IN_COURSES, _OLDER_NAME])

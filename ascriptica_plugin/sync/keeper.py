@@ -16,6 +16,7 @@ from .. import retry
 from ..canvas.errors import CanvasError, Throttled
 from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
+from ..said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
 from . import connecting
@@ -134,13 +135,22 @@ def _store(
             connection.refresh_at = now + retry.CANARY * retry.stretch(0.8, 1.2)
         else:
             connection.refresh_token = connection.refresh_at = None
-        connecting.put_on_hold(session, connection, "key_refused", answer.said, now)
+        connecting.put_on_hold(session, connection, "key_refused", _why(answer), now)
     else:
         pause = retry.back_off(connection.refresh_tries)
         if isinstance(answer, Throttled):
             pause = max(pause, timedelta(seconds=answer.pause_seconds))
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
         log.warning("Canvas gave no new access token; it is asked again in %.0f s. %s", pause.total_seconds(), answer)
+
+
+def _why(refused: KeyRefused) -> Said:
+    """Why Canvas gives no token any more, as a sentence that the remedy follows [oauth2_provider_controller.rb]."""
+    if refused.error == "invalid_client":
+        return Said("key_secret_changed" if "invalid" in refused.words else "key_unknown")
+    if "refresh_token not found" in refused.words:
+        return Said("key_not_approved")
+    return refused.said
 
 
 def _ask_for_end(session: Session, connection: Connection, canvases: Canvases, now: datetime) -> None:

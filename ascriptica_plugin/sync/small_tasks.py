@@ -15,7 +15,7 @@ from ..ledger import matches, reads, requests
 from ..office import previews
 from ..office import results as office_results
 from ..tables import locks
-from . import following, looks, lookups, mass, passwords, previewing, reading, results
+from . import following, looks, lookups, mass, passwords, previewing, proving, reading, results
 from .tasks import SmallTask
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, mass_sea
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
         or previews.to_read(session, connection_id)
+        or proving.is_due(session, connection_id, now)
         or following.to_follow(session, connection_id, now)
         or passwords.to_mail(session, connection_id)
         or office_results.to_fetch(session, connection_id, now, 1)
@@ -115,6 +116,9 @@ def _in_order(
             ("preview", number),
             partial(_task, ("preview", number), walk, partial(previewing.put_off, session, number)),
         )
+    if proving.is_due(*here, now()):
+        walk = partial(proving.proof_walk, *here, root_id, now)
+        yield ("proof", connection_id), partial(_task, ("proof", connection_id), walk, partial(proving.put_off, *here))
     for number in lookups.to_look_up(*here, now()):
         walk, put_off = partial(lookups.look_up_walk, session, number, now), partial(lookups.put_off, *here, number)
         yield ("our course", number), partial(_task, ("our course", number), walk, put_off)

@@ -229,6 +229,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         "/tools/log?q=nothing",
         "/tools/settings/course-settings",
         "/tools/settings/course-settings/disconnect",
+        "/tools/settings/course-settings/prove",
         "/tools/settings/office",
         "/tools/canvas",
     )

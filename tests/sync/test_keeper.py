@@ -101,7 +101,7 @@ def test_a_revoked_approval_holds_all_is_asked_once_and_one_approval_releases_al
         keyed.register(course)
     assert refreshes(keyed.deliver()) == 1
     assert connection_of(keyed).hold_cause == "key_refused"
-    assert "refresh_token not found" in connection_of(keyed).hold_detail
+    assert connection_of(keyed).hold_detail == "Its approval was revoked in Canvas."
     assert keyed.status()["hold"] == "key_refused"
     for _ in range(3):
         later(keyed, 3600)

@@ -23,8 +23,8 @@ def database_url(empty_sqlite, tmp_path) -> str:
 EDIT = "/tools/courses/ART/edit#canvas_course"
 PLACES = {
     "token_dead": f"{COURSE_SETTINGS}#canvas_token",
-    "key_refused": f"{COURSE_SETTINGS}#canvas_url",
-    "scope_missing": f"{COURSE_SETTINGS}#canvas_url",
+    "key_refused": f"{COURSE_SETTINGS}#approve",
+    "scope_missing": f"{COURSE_SETTINGS}#approve-again",
     "token_unreadable": f"{COURSE_SETTINGS}#canvas_token",
     "address_refused": f"{COURSE_SETTINGS}#canvas_url",
     "root_id_wrong": f"{COURSE_SETTINGS}#canvas_root_id",

@@ -229,6 +229,7 @@ def desk(office: Office, processes: tuple[Valkey, Web, Process]) -> Iterator[Des
 PAGES = (
     COURSE_SETTINGS,
     f"{COURSE_SETTINGS}/disconnect",
+    f"{COURSE_SETTINGS}/prove",
     "/tools/",
     "/tools/canvas",
     "/",

@@ -35,7 +35,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
     searched = bool(form.find.data) and form.validate()
     if searched:
         try:
-            found, more = _search(form)
+            found, more = search_courses(form)
         except CanvasError as error:
             searched, problem = False, str(error)
     return render_template(
@@ -61,7 +61,8 @@ def _fields() -> set[str]:
     return {one.name for one in CourseForm(formdata=None)} - {"csrf_token"}
 
 
-def _search(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool]:
+def search_courses(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool]:
+    """The first courses that Canvas finds, and whether there are more. Raises CanvasError, with a sentence."""
     connection = settings().connection
     if connection is None or not settings().display_canvas:
         raise CanvasError("Canvas is switched off in Course Settings.")

@@ -108,16 +108,21 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
     return redirect(url_for(".course_settings"))
 
 
+_SIGNED_OUT = ("login_required", "interaction_required")
+
+
 def _why(error: str, words: str) -> Said:
-    """OAuth's word for an error, and Canvas's own, as a sentence with the remedy."""
-    if error == "invalid_client" and "client" in words:
-        error = "invalid_client_secret" if "invalid" in words else error
-    code = f"approval_{error}"
-    return Said(code) if code in SENTENCES else Said("approval_refused", words=(words or error)[:300])
+    """OAuth's word for an error, and Canvas's own, as a sentence with the remedy [oauth2_provider_controller.rb]."""
+    if error == "invalid_client" and "invalid" in words:
+        error = "invalid_client_secret"
+    code = "approval_signed_out" if error in _SIGNED_OUT else f"approval_{error}"
+    if code not in SENTENCES:
+        code = "approval_refused"
+    return Said(code, words=(words or error)[:300])
 
 
 def _say(sentence: Said) -> ResponseReturnValue:
-    flash(f"The developer key is not in use. {sentence}", "warning")
+    flash(f"The developer key was not approved. {sentence}", "warning")
     return redirect(url_for(".course_settings"))
 
 

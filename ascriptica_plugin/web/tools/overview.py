@@ -81,6 +81,7 @@ def overview() -> ResponseReturnValue:
         sis_ids=sis_questions.undecided(session()),
         worker_seen_at=standing.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
+        warned=connection is not None and token_end.warned_of(connection, now) is not None,
         odd_matches=odd_matches.number(session(), connection.id) if connection else 0,
         now=now,
         form=Confirmation(),

@@ -34,8 +34,8 @@ def _permissions(connection: Connection) -> Place:
 
 OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
     "token_dead": _setting("canvas_token", "Paste a new token"),
-    "key_refused": _setting("canvas_url", "Approve the developer key again"),
-    "scope_missing": _setting("canvas_url", "Approve the developer key again"),
+    "key_refused": _setting("approve", "Approve the developer key again"),
+    "scope_missing": _setting("approve-again", "Approve the developer key again"),
     "token_unreadable": _setting("canvas_token", "Paste the token again"),
     "address_refused": _setting("canvas_url", "Check the Canvas address"),
     "root_id_wrong": _setting("canvas_root_id", "Check the root ID"),

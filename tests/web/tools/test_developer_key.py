@@ -1,12 +1,15 @@
 """Course Settings with a developer key: typed, approved in Canvas, in use, and exchanged for a token again."""
 
+import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from ascriptica_plugin.canvas.scopes import SCOPES
 
+from ...developer_keys import TOKEN_CALL, connect_with_key, later, make_key
 from ...pages import COURSE_SETTINGS, connections_of, save, typed, words
 
 BACK = f"http://localhost{COURSE_SETTINGS}/approved"
@@ -90,21 +93,150 @@ def test_the_state_is_used_once(app, admin, canvas, key):
     assert canvas.calls() == []
 
 
+def at_canvas(admin, canvas, **changed) -> requests.Response:
+    """What Canvas answers the browser; `changed` is sent otherwise than we do."""
+    asked = go_to_canvas(admin, canvas) | changed
+    there = f"{canvas.url}/login/oauth2/auth"
+    return canvas.session.get(there, params=asked, allow_redirects=False, timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked", "sentence"),
+    [
+        ({"state": "off"}, {}, "It is off in Canvas. Under Developer Keys, switch it ON"),
+        ({"scopes": SCOPES[1:]}, {}, "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope"),
+        ({}, {"response_type": "token"}, "Canvas says: unsupported_response_type. See that the key is as described"),
+        ({}, {"prompt": "none"}, "Canvas wanted you to sign in first. Sign in to Canvas"),
+        ({}, {"prompt": "maybe"}, "Canvas says: unsupported_prompt_type. See that the key is as described"),
+    ],
+)
+def test_what_canvas_sends_back_instead_of_a_code_is_a_sentence_with_the_remedy(
+    app, admin, canvas, key, changed, asked, sentence
+):
+    save(admin, with_key(canvas, key))
+    if changed:
+        canvas.change_key(key, **changed)
+    there = at_canvas(admin, canvas, **asked).headers["Location"]
+    page = words(come_back(admin, **{name: value for name, [value] in parse_qs(urlsplit(there).query).items()}))
+    assert f"The developer key was not approved. {sentence}" in page
+    assert connections_of(app) == []
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("access_denied", "It was refused in Canvas."),
-        ("unauthorized_client", "switch it ON"),
-        ("invalid_scope", "tick every scope"),
-        ("client_not_allowed_for_user", "Sign in to Canvas as an administrator"),
-        ("login_required", "Canvas says: login_required."),
+        ("login_required", "Sign in to Canvas, and approve it again."),
+        ("client_not_allowed_for_user", "Sign in to Canvas as an administrator, and approve it again."),
+        ("server_error", "Canvas says: server_error."),
     ],
 )
-def test_what_canvas_says_instead_of_a_code_is_a_sentence(admin, canvas, key, error, sentence):
+def test_what_the_practice_canvas_has_no_reason_to_say_is_a_sentence_too(admin, canvas, key, error, sentence):
+    save(admin, with_key(canvas, key))
+    assert sentence in words(come_back(admin, error=error, state=go_to_canvas(admin, canvas)["state"]))
+
+
+def test_a_person_who_refuses_in_canvas_may_approve_it_later(admin, canvas, key):
+    save(admin, with_key(canvas, key))
+    assert "It was refused in Canvas. Choose Approve in Canvas again" in words(approve(admin, canvas, key, refuse=True))
+    assert "Connected to" in words(approve(admin, canvas, key))
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked", "status"),
+    [({"state": "deleted"}, {}, 401), ({}, {"redirect_uri": "https://elsewhere.example/"}, 400)],
+)
+def test_what_canvas_shows_in_the_browser_is_explained_beforehand(admin, canvas, key, changed, asked, status):
+    page = words(save(admin, with_key(canvas, key)))
+    canvas.change_key(key, **changed)
+    shown = at_canvas(admin, canvas, **asked)
+    assert shown.status_code == status
+    assert shown.json()["error_description"] in page
+
+
+@pytest.mark.parametrize(
+    ("happens", "sentence"),
+    [
+        (lambda canvas, key: canvas.change_key(key, state="deleted"), "Canvas does not know this client ID."),
+        (lambda canvas, key: canvas.options(clock_offset_seconds=660), "The approval took too long"),
+        (
+            lambda canvas, key: canvas.faults({"match": TOKEN_CALL, "fault": "html", "status": 503}),
+            "Canvas did not answer: ",
+        ),
+        (lambda canvas, key: canvas.faults({"match": TOKEN_CALL, "fault": "reset"}), "Canvas did not answer: "),
+        (
+            lambda canvas, key: canvas.faults({"match": TOKEN_CALL, "fault": "html", "status": 200}),
+            "Canvas did not answer: ",
+        ),
+        (lambda canvas, key: canvas.options(permissions=[]), "is not an administrator of the root account"),
+    ],
+    ids=["unknown client", "code expired", "503", "no answer", "web page", "no administrator"],
+)
+def test_what_canvas_says_to_the_code_is_a_sentence_with_the_remedy(app, admin, canvas, key, happens, sentence):
     save(admin, with_key(canvas, key))
     asked = go_to_canvas(admin, canvas)
-    state = {} if error == "invalid_scope" else {"state": asked["state"]}
-    assert sentence in words(come_back(admin, error=error, **state))
+    back = canvas.approve(key, asked["redirect_uri"], state=asked["state"], scope=asked["scope"])
+    happens(canvas, key)
+    assert sentence in words(come_back(admin, **back))
+    canvas.options(clock_offset_seconds=0, permissions=None)
+    assert connections_of(app) == []
+
+
+def test_a_code_that_is_missing_unknown_or_another_key_s(admin, canvas, key):
+    save(admin, with_key(canvas, key))
+    other = canvas.developer_key(BACK, scopes=SCOPES)
+    code = canvas.approve(other, BACK, scope=" ".join(SCOPES))["code"]
+    for given, sentence in (
+        ("", "See that the redirect address below is in the key, letter for letter"),
+        ("made up", "was used already"),
+        (code, "is of another key"),
+    ):
+        assert sentence in words(come_back(admin, code=given, state=go_to_canvas(admin, canvas)["state"]))
+
+
+def test_a_key_that_lacks_a_scope_is_named(app, admin, canvas, key):
+    save(admin, with_key(canvas, key))
+    asked = go_to_canvas(admin, canvas)
+    fewer = [scope for scope in SCOPES if scope != "url:GET|/api/v1/accounts/:account_id/permissions"]
+    page = come_back(admin, **canvas.approve(key, BACK, state=asked["state"], scope=" ".join(fewer)))
+    assert "lacks these scopes: url:GET|/api/v1/accounts/:account_id/permissions. In Canvas, open the key" in words(
+        page
+    )
+    assert connections_of(app) == []
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [
+        ({"revoke": True}, "Its approval was revoked in Canvas."),
+        ({"state": "deleted"}, "Canvas does not know its client ID any more."),
+        ({"secret": "another"}, "Canvas does not accept its client secret any more"),
+    ],
+)
+def test_why_a_key_gives_no_token_any_more_is_said_and_leads_to_the_approval(office, admin, canvas, happens, why):
+    key = make_key(office)
+    connect_with_key(office, key)
+    canvas.change_key(key, **happens)
+    office.register(office.course("ART", "art"))
+    later(office, 3600)
+    office.deliver()
+    canvas.options(clock_offset_seconds=0)
+    page = admin.get("/tools/")
+    assert why in words(page)
+    assert re.search(f'href="{COURSE_SETTINGS}#approve">Approve the developer key again', page.text)
+    there = admin.get(COURSE_SETTINGS).text
+    assert 'id="approve"' in there
+    assert why in html.unescape(there)
+
+
+def test_a_scope_that_is_missing_leads_to_approving_again(office, admin, canvas):
+    enroll = "url:POST|/api/v1/courses/:course_id/enrollments"
+    connect_with_key(office, approved=tuple(scope for scope in SCOPES if scope != enroll))
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    page = admin.get("/tools/")
+    assert f"tick {enroll} and choose Save" in words(page)
+    assert re.search(f'href="{COURSE_SETTINGS}#approve-again">Approve the developer key again', page.text)
+    assert 'id="approve-again"' in admin.get(COURSE_SETTINGS).text
 
 
 def test_a_wrong_secret_is_named_and_the_right_one_is_asked_for(admin, canvas, key):

@@ -1,0 +1,290 @@
+"""A round trip that proves the connection: enrolls the token's owner in a Canvas course as a student, and removes them.
+
+What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. Whoever goes on with
+a proof that was cut off only cleans up. Canvas may carry a request out for `retry.LATE`, so until then it isn't over.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from .. import retry
+from ..canvas.client import CanvasClient
+from ..canvas.errors import CanvasError, NotFound
+from ..canvas.shapes import Enrollment, User
+from ..ledger import claims
+from ..ledger.causes import PERMISSIONS
+from ..ledger.rows import LIVE
+from ..said import Said
+from ..tables.canvas import Connection, Match
+from ..tables.columns import begin_writing
+from .checking import missing_in
+from .tasks import Call, Walk
+
+STEPS = ("course", "rights", "person", "free", "enroll", "read", "remove", "gone")
+"""The steps of a proof. One that was cut off ends with another one, `clean`."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, or two: when it began, how long Canvas took, what came of it, and whether that is as it should be."""
+
+    name: str
+    at: datetime
+    seconds: float
+    said: Said
+    well: bool
+
+
+@dataclass
+class Proof:
+    """A proof as far as it got. `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing
+    of this proof is in Canvas. `canvas_enrollment_id` is what it answered."""
+
+    canvas_course_id: int
+    asked_at: datetime
+    course: str = ""
+    user_id: int | None = None
+    until: datetime | None = None
+    canvas_enrollment_id: int | None = None
+    again_at: datetime | None = None
+    over_at: datetime | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether everything was proven."""
+        return [step.name for step in self.steps if step.well] == list(STEPS)
+
+    def to_json(self) -> dict[str, Any]:
+        steps = [{**vars(step), "at": step.at.isoformat(), "said": step.said.to_json()} for step in self.steps]
+        return {name: _plain(value) for name, value in vars(self).items() if name != "steps"} | {"steps": steps}
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Proof | None":
+        """The latest proof of this connection."""
+        if connection.proof is None:
+            return None
+        kept = dict(connection.proof)
+        for name in ("asked_at", "until", "again_at", "over_at"):
+            kept[name] = kept[name] and datetime.fromisoformat(kept[name])
+        kept["steps"] = [
+            Step(
+                one["name"], datetime.fromisoformat(one["at"]), one["seconds"], Said.from_json(one["said"]), one["well"]
+            )
+            for one in kept["steps"]
+        ]
+        return cls(**kept)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def ask(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> bool:
+    """Have the worker prove the connection in this Canvas course; takes effect when the caller commits.
+
+    False: the proof before isn't over, and nothing is changed.
+    """
+    connection = session.get_one(Connection, connection_id, populate_existing=True, with_for_update=True)
+    before = Proof.of(connection)
+    if before is not None and before.over_at is None:
+        return False
+    connection.proof = Proof(canvas_course_id, now).to_json()
+    session.info[claims.RANG] = True
+    return True
+
+
+def is_due(session: Session, connection_id: int, now: datetime) -> bool:
+    """Whether there is something to do for a proof."""
+    proof = Proof.of(session.get_one(Connection, connection_id))
+    if proof is None or proof.over_at is not None:
+        return False
+    # A time further off than any pause was set by a clock that has stepped back since.
+    return proof.again_at is None or not now < proof.again_at < now + 3 * retry.LATE
+
+
+def proof_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]) -> Walk:
+    """The walk that makes a round trip, or cleans up after one that was cut off."""
+    proof = Proof.of(session.get_one(Connection, connection_id))
+    if proof is None or proof.over_at is not None:
+        return
+    trip = _Trip(session, connection_id, root_id, now, proof)
+    yield from trip.clean_up() if proof.until else trip.go()
+
+
+def put_off(session: Session, connection_id: int, now: datetime) -> None:
+    """Store that a proof failed on our side."""
+    connection = session.get_one(Connection, connection_id, populate_existing=True)
+    proof = Proof.of(connection)
+    if proof is None or proof.over_at is not None:
+        return
+    if proof.until is None:
+        proof.steps.append(Step(STEPS[0], now, 0, Said("our_side_once"), False))
+        proof.over_at = now
+    else:
+        proof.again_at = now + retry.LOOK_AGAIN
+    connection.proof = proof.to_json()
+
+
+class _Timed:
+    """A call that measures itself."""
+
+    def __init__(self, call: Call):
+        self.call, self.seconds = call, 0.0
+
+    def __call__(self, canvas: CanvasClient) -> Any:
+        began = time.monotonic()
+        try:
+            return self.call(canvas)
+        finally:
+            self.seconds = time.monotonic() - began
+
+
+class _Trip:
+    def __init__(self, session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], proof: Proof):
+        self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
+        self.proof = proof
+
+    def go(self) -> Walk:
+        """Every step, as far as it is safe."""
+        proof = self.proof
+        proof.steps.clear()
+        ready = yield from self._look()
+        if not ready:
+            self._keep(over_at=self.now())
+            return
+        # The call may wait its turn first, where Canvas is busy.
+        self._keep(until=self.now() + 2 * retry.LATE)
+        row, failed = yield from self._ask("enroll", self._enroll)
+        if failed is not None:
+            if failed.leaves_doubt:
+                self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+            else:
+                self._keep(until=None, over_at=self.now())
+            return
+        is_ours = (row.user_id, row.course_id) == (proof.user_id, proof.canvas_course_id)
+        self._say("proof_enrolled", is_ours and row.state in LIVE, id=row.id, state=row.state)
+        self._keep(canvas_enrollment_id=row.id)
+        yield from self._read("read", "proof_read", LIVE)
+        gone, failed = yield from self._ask("remove", self._removing(row.id))
+        if failed is not None:
+            self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+            return
+        self._say("proof_removed", gone.state == "deleted", id=gone.id, state=gone.state)
+        yield from self._read("gone", "proof_gone", ("deleted",))
+        self._keep(until=None, over_at=self.now())
+
+    def _look(self) -> Walk:
+        """The steps that change nothing. Returns whether the next one may be made."""
+        proof, at = self.proof, self.proof.canvas_course_id
+        course, failed = yield from self._ask("course", lambda canvas: canvas.course(at))
+        if failed is not None:
+            return False
+        proof.course = course.name
+        if course.takes_no_students or course.concluded:
+            return self._say(
+                "no_students" if course.takes_no_students else "proof_concluded", False, course=course.name
+            )
+        self._say("proof_course", True, course=course.name)
+        missing, failed = yield from self._ask("rights", lambda canvas: missing_in(canvas, at))
+        if failed is not None:
+            return False
+        if missing:
+            names = " and ".join(PERMISSIONS.get(name, name) for name in missing)
+            return self._say("proof_may_not", False, permissions=names)
+        self._say("proof_may", True)
+        found, failed = yield from self._ask("person", self._owner)
+        if failed is not None:
+            return False
+        owner, is_found = found
+        # Whoever can't be found can still be enrolled by number.
+        self._say("proof_found" if is_found else "proof_not_found", is_found, name=owner.name)
+        proof.user_id = owner.id
+        rows, failed = yield from self._ask("free", self._theirs)
+        if failed is not None:
+            return False
+        if rows:
+            role = rows[0].type.removesuffix("Enrollment").lower()
+            return self._say("proof_in_already", False, name=owner.name, role=role, state=rows[0].state)
+        same_user = (Match.connection_id == self.connection_id, Match.canvas_user_id == owner.id)
+        if self.session.scalar(select(Match.participant_id).where(*same_user).limit(1)) is not None:
+            return self._say("proof_participant", False, name=owner.name)
+        return self._say("proof_free", True, name=owner.name)
+
+    def _owner(self, canvas: CanvasClient) -> tuple[User, bool]:
+        """The token's owner, and whether a search finds them, as it has to find people."""
+        owner = canvas.myself()
+        listed = canvas.search_users(self.root_id, owner.login_id or owner.name)
+        return owner, any(user.id == owner.id for user in listed)
+
+    def _enroll(self, canvas: CanvasClient) -> Enrollment:
+        return canvas.enroll(self.proof.canvas_course_id, self.proof.user_id or 0)
+
+    def _theirs(self, canvas: CanvasClient) -> list[Enrollment]:
+        """What the owner has in the course now, or had and may come back to."""
+        return canvas.enrollments_in(self.proof.canvas_course_id, self.proof.user_id or 0)
+
+    def _read(self, name: str, code: str, states: tuple[str, ...]) -> Walk:
+        number = self.proof.canvas_enrollment_id or 0
+        row, failed = yield from self._ask(name, lambda canvas: canvas.enrollment(self.root_id, number))
+        if failed is None:
+            self._say(code, row.state in states, id=row.id, state=row.state)
+
+    def _removing(self, canvas_enrollment_id: int) -> Call:
+        return lambda canvas: canvas.unenroll(self.proof.canvas_course_id, canvas_enrollment_id)
+
+    def clean_up(self) -> Walk:
+        """Remove what an earlier worker has enrolled, or Canvas after we stopped to listen. There was nothing before,
+        so whatever is there as a student is ours."""
+        proof = self.proof
+        proof.steps = [step for step in proof.steps if step.name != "clean"]
+        self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+        rows, failed = yield from self._ask("clean", self._theirs)
+        if failed is not None:
+            if isinstance(failed, NotFound):
+                # With the course everything in it is gone.
+                self._keep(until=None, over_at=self.now())
+            return
+        for row in rows:
+            if row.type == "StudentEnrollment" and row.state in LIVE:
+                _, failed = yield from self._ask("clean", self._removing(row.id))
+                if failed is not None and not isinstance(failed, NotFound):
+                    return
+        self._say("proof_cleaned", False)
+        if proof.canvas_enrollment_id is None and proof.until is not None and self.now() < proof.until:
+            self._keep(again_at=proof.until)
+        else:
+            self._keep(until=None, over_at=self.now())
+
+    def _ask(self, name: str, call: Call) -> Walk:
+        """Make a call, and note what it failed with. Returns its answer, and the error or None."""
+        timed, at = _Timed(call), self.now()
+        try:
+            answer = yield timed
+        except CanvasError as error:
+            self._note(Step(name, at, timed.seconds, error.said, False))
+            return None, error
+        self.latest = name, at, timed.seconds
+        return answer, None
+
+    def _say(self, code: str, well: bool, **about: Any) -> bool:
+        """Note what came of the latest call. Returns whether it is well."""
+        self._note(Step(*self.latest, Said(code, **about), well))
+        return well
+
+    def _note(self, step: Step) -> None:
+        self.proof.steps.append(step)
+        self._keep()
+
+    def _keep(self, **values: Any) -> None:
+        """Store the proof with these values."""
+        for name, value in values.items():
+            setattr(self.proof, name, value)
+        begin_writing(self.session)
+        self.session.get_one(Connection, self.connection_id).proof = self.proof.to_json()

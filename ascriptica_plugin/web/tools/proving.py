@@ -1,0 +1,73 @@
+"""Prove it, on Course Settings: a round trip through Canvas in a course that an administrator picks."""
+
+from datetime import timedelta
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...canvas.errors import CanvasError
+from ...canvas.shapes import HIGHEST_ID, ListedCourse
+from ...ledger.causes import CAUSES
+from ...office import activity
+from ...said import Said
+from ...sync import proving
+from ...tables.canvas import Connection
+from ...tables.columns import begin_writing
+from ..base import blueprint, for_administrators, person, session, settings
+from ..forms.courses import FindCanvasCourseForm
+from .canvas_courses import search_courses
+
+LATE = timedelta(minutes=1)
+"""A worker that runs has begun by then."""
+
+
+@blueprint.route("/tools/settings/course-settings/prove", methods=["GET", "POST"])
+@for_administrators
+def prove() -> ResponseReturnValue:
+    """The latest proof, step by step, and a search for the Canvas course of the next one."""
+    connection = settings().connection if settings().display_canvas else None
+    if connection is None:
+        flash("No Canvas is connected.")
+        return redirect(url_for(".course_settings"))
+    form = FindCanvasCourseForm()
+    if "canvas_course" in request.form:
+        return _begin(connection, request.form["canvas_course"])
+    found: list[ListedCourse] = []
+    more, problem = False, None
+    searched = form.is_submitted() and form.validate()
+    if searched:
+        try:
+            found, more = search_courses(form)
+        except CanvasError as error:
+            searched, problem = False, str(error)
+    proof, now = proving.Proof.of(connection), clock.utc_now()
+    return render_template(
+        "ascriptica/prove.html",
+        form=form,
+        connection=connection,
+        hold=CAUSES[connection.hold_cause].title if connection.hold_cause else "",
+        proof=proof,
+        coming=proving.STEPS,
+        under_way=proof is not None and proof.over_at is None,
+        late=proof is not None and not proof.steps and proof.asked_at < now - LATE,
+        found=found,
+        more=more,
+        searched=searched,
+        problem=problem,
+    ), 422 if form.errors else 200
+
+
+def _begin(connection: Connection, typed: str) -> ResponseReturnValue:
+    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 20 else 0
+    begin_writing(session())
+    if not 0 < number <= HIGHEST_ID:
+        session().rollback()
+        flash("Choose a Canvas course.", "warning")
+    elif proving.ask(session(), connection.id, number, now := clock.utc_now()):
+        activity.note(session(), now, person().email, "asked for a proof", Said("there", course=number))
+        session().commit()
+    else:
+        session().rollback()
+        flash("A proof is under way. You can begin another one when it is over.", "warning")
+    return redirect(url_for(".prove"))
