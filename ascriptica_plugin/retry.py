@@ -44,11 +44,11 @@ CANARY = timedelta(minutes=15)
 MASS_FRESH = timedelta(minutes=10)
 """Who is in a Canvas course was read so lately at most before an import."""
 
-MASS_PREPARES = timedelta(minutes=1)
-"""How long the seats of an import wait for its file to be sent."""
-
 MASS_BLOCKS = timedelta(minutes=10)
 """How long the people of an import wait for Canvas; renewed while it works."""
+
+MASS_FIRST_LOOKS = (0.3, 0.7, 1.0)
+"""Right after an import was sent we look how far it is, after so many seconds each."""
 
 MASS_STUCK = timedelta(hours=2)
 """An import that Canvas has not carried out by then is aborted."""

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.databases",
     "tests.processes",
     "tests.inbox",
+    "tests.masses",
 ]
 
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.

@@ -16,7 +16,7 @@ import requests
 from ..said import Said
 from .answers import Answers, clock_of, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
-from .line import Line
+from .line import File, Line
 from .scopes import scope_for
 from .shapes import LONGEST_TEXT
 
@@ -110,14 +110,14 @@ class Caller:
         following = response.links.get("next", {}).get("url")
         return rows, self._answers.clean(following) if following else None
 
-    def _call(self, method: str, path: str, values: dict[str, Any] | bytes | None = None) -> dict:
+    def _call(self, method: str, path: str, values: dict[str, Any] | File | None = None) -> dict:
         _, body = self._exchange(method, path, values, self.deadline_seconds)
         if not isinstance(body, dict):
             raise CanvasDown(SOMETHING_ELSE, 200)
         return body
 
     def _exchange(
-        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
+        self, method: str, path: str, values: dict[str, Any] | File | None, seconds: float
     ) -> tuple[requests.Response, Any]:
         seconds = min(seconds, self._until - time.monotonic())
         if seconds <= 0:
@@ -135,7 +135,7 @@ class Caller:
             self._watcher.end(call_of(method, path), result, time.monotonic() - began)
 
     def _send(
-        self, method: str, path: str, values: dict[str, Any] | bytes | None, seconds: float
+        self, method: str, path: str, values: dict[str, Any] | File | None, seconds: float
     ) -> tuple[requests.Response, Any]:
         response, body, arrived = self._line.send(
             method, f"{self.url}/{path}", values, seconds=seconds, timeout_seconds=self.timeout_seconds

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from .calling import Caller
 from .errors import NotFound, PermissionMissing, Refused, ScopeMissing
+from .line import File
 from .shapes import (
     Account,
     Course,
@@ -85,6 +86,13 @@ class CanvasClient(Caller):
         """
         query = {"search_term": term, "include[]": "email", "per_page": 100}
         return [read_user(row) for row in self._pages(f"accounts/{account_id}/users", query)]
+
+    def account_users(self, account_id: int, link: str | None = None) -> tuple[list[User], str | None]:
+        """GET accounts/:id/users: one page of the account's users, 100 a page, and the link to the next. Each shows one
+        of its logins [users_controller.rb api_index]."""
+        path, query = f"accounts/{account_id}/users", {"include[]": "email", "per_page": 100}
+        rows, following = self._page(path, query, link)
+        return [read_user(row) for row in rows], following
 
     def create_user(
         self,
@@ -284,9 +292,9 @@ class CanvasClient(Caller):
 
     # -- SIS imports, which need import_sis [sis_imports_api_controller.rb] -------------------------------------------
 
-    def start_import(self, account_id: int, file: bytes) -> SISImport:
-        """POST accounts/:id/sis_imports: enrollments.csv, without any option: never batch mode, never diffing, never
-        over what was changed by hand. PermissionMissing: imports are switched off, or the right is missing."""
+    def start_import(self, account_id: int, file: File) -> SISImport:
+        """POST accounts/:id/sis_imports: what `sis.file_of` makes, without any option: never batch mode, never diffing,
+        never over what was changed by hand. PermissionMissing: imports are switched off, or the right is missing."""
         return read_import(self._call("POST", f"accounts/{account_id}/sis_imports", file))
 
     def sis_import(self, account_id: int, import_id: int) -> SISImport:

@@ -1,7 +1,7 @@
 """The line to a Canvas: one request goes out and its whole answer comes back, or an error says why not."""
 
 import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -11,6 +11,13 @@ from .. import __version__
 from .answers import body_of
 from .errors import AddressRefused, CanvasDown, Unreachable
 from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
+
+
+class File(NamedTuple):
+    """A file to send, and its Content-Type."""
+
+    content: bytes
+    kind: str
 
 
 class Line:
@@ -34,11 +41,11 @@ class Line:
         self._session.close()
 
     def send(
-        self, method: str, url: str, values: dict[str, Any] | bytes | None, *, seconds: float, timeout_seconds: float
+        self, method: str, url: str, values: dict[str, Any] | File | None, *, seconds: float, timeout_seconds: float
     ) -> tuple[requests.Response, bytes, float]:
         """The answer, its whole body, and when it began to arrive, on the monotonic clock; redirects are not followed.
 
-        `values` are the query of a GET, else the form, or a CSV file. `seconds` limits the whole exchange,
+        `values` are the query of a GET, else the form, or a file. `seconds` limits the whole exchange,
         `timeout_seconds` the wait for a connection and for each piece of the answer. Raises CanvasDown or
         AddressRefused.
         """
@@ -50,9 +57,9 @@ class Line:
                     timeout=min(timeout_seconds, seconds),
                     allow_redirects=False,
                     stream=True,
-                    params=values if method == "GET" else None,
-                    data=None if method == "GET" else values,
-                    headers={"Content-Type": "text/csv; charset=utf-8"} if isinstance(values, bytes) else None,
+                    params=None if isinstance(values, File) or method != "GET" else values,
+                    data=values.content if isinstance(values, File) else None if method == "GET" else values,
+                    headers={"Content-Type": values.kind} if isinstance(values, File) else None,
                 )
                 arrived = time.monotonic()
                 with response:

@@ -2,41 +2,94 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from .errors import SOMETHING_ELSE, CanvasDown
+from .line import File
 
 OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", "aborted")
 """The states in which Canvas does nothing more; an import may be restored later, which is a person's doing."""
 
-COLUMNS = ("course_id", "section_id", "user_id", "role", "status", "notify")
-
 
 @dataclass(frozen=True)
 class SISImport:
-    """An import: its number, and whether Canvas is through with it."""
+    """An import: its number, whether Canvas is through with it, when it was made, and who made it, if Canvas says."""
 
     id: int
     is_over: bool
+    created_at: datetime
+    user_id: int | None
+
+
+class Line(NamedTuple):
+    """A line of enrollments.csv, with the SIS IDs of course or section, and of the user.
+
+    `status`: active, deleted, inactive or completed.
+    """
+
+    course_id: str
+    section_id: str
+    user_id: str
+    status: str = "active"
+
+
+class NewUser(NamedTuple):
+    """A line of users.csv about somebody whom Canvas does not have. `mails`: Canvas mails them a link to choose a
+    password."""
+
+    user_id: str
+    login_id: str
+    name: str
+    email: str
+    mails: bool
 
 
 def read_import(row: Any) -> SISImport:
     """Raises CanvasDown for a row that is none."""
-    if not isinstance(row, dict) or type(row.get("id")) is not int:
-        raise CanvasDown(SOMETHING_ELSE, 200)
-    return SISImport(row["id"], row.get("workflow_state") in OVER)
+    try:
+        user = row.get("user") or {}
+        made_at = datetime.fromisoformat(row["created_at"])
+        if type(row["id"]) is int and made_at.tzinfo is not None:
+            return SISImport(row["id"], row.get("workflow_state") in OVER, made_at.astimezone(UTC), user.get("id"))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise CanvasDown(SOMETHING_ELSE, 200)
 
 
-def enrollments_csv(lines: Iterable[tuple[str, str, str]], *, notify: bool) -> bytes:
-    """enrollments.csv that lets students in: (course's SIS ID or empty, section's or empty, user's) [sis_csv.md].
+def file_of(lines: Iterable[Line], new: Collection[NewUser], *, notify: bool) -> File:
+    """enrollments.csv about students; where there are `new` users, a zip of it and users.csv [sis_csv.md].
 
-    A line names no dates, so that those of an enrollment that is there already are cleared, as a POST does.
+    `notify`: Canvas mails who is let in. A line names no dates, so that those of an enrollment that is there already
+    are cleared, as a POST does.
     """
+    enrollments = _csv(
+        ("course_id", "section_id", "user_id", "role", "status", "notify"),
+        ((*line[:3], "student", line.status, _flag(notify and line.status == "active")) for line in lines),
+    )
+    if not new:
+        return File(enrollments, "text/csv; charset=utf-8")
+    users = _csv(
+        ("user_id", "login_id", "full_name", "email", "status", "canvas_password_notification"),
+        ((*one[:4], "active", _flag(one.mails)) for one in new),
+    )
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("users.csv", users)
+        packed.writestr("enrollments.csv", enrollments)
+    return File(made.getvalue(), "application/zip")
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _csv(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for course_id, section_id, user_id in lines:
-        writer.writerow((course_id, section_id, user_id, "student", "active", "true" if notify else "false"))
+    writer.writerow(columns)
+    writer.writerows(rows)
     return text.getvalue().encode()

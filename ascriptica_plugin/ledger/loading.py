@@ -6,7 +6,7 @@ Whether the place is wanted is derived from its live claims, in the same stateme
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Boolean, Select, and_, bindparam, exists, false, func, select
+from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, exists, false, func, select
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import CanvasRow, Claim, Match, Seat
@@ -21,6 +21,19 @@ def _or_false(column: Any) -> Any:
     return func.coalesce(column, false()) if isinstance(column.type, Boolean) else column
 
 
+def policy_of_course() -> ScalarSelect:
+    """SQL for what to do on withdrawal, from the course whose claim ended last; NULL: see Course Settings."""
+    return (
+        select(Course.on_withdrawal)
+        .join(Registration, Registration.course_id == Course.id)
+        .join(Claim, Claim.registration_id == Registration.id)
+        .where(Claim.seat_id == Seat.id)
+        .order_by(Claim.ended_at.desc(), Claim.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 def _load_statement() -> Select:
     here, older = aliased(Claim), aliased(Claim)
     moving = exists().where(
@@ -29,15 +42,6 @@ def _load_statement() -> Select:
         older.registration_id == here.registration_id,
         older.ended_at.is_(None),
         older.id < here.id,
-    )
-    let_go_last = (
-        select(Course.on_withdrawal)
-        .join(Registration, Registration.course_id == Course.id)
-        .join(Claim, Claim.registration_id == Registration.id)
-        .where(Claim.seat_id == Seat.id)
-        .order_by(Claim.ended_at.desc(), Claim.id.desc())
-        .limit(1)
-        .scalar_subquery()
     )
     left = aliased(CanvasRow)
     leaves = exists().where(
@@ -67,7 +71,7 @@ def _load_statement() -> Select:
             Participant.name,
             Participant.email,
             Participant.sis_user_id,
-            let_go_last,
+            policy_of_course(),
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             moving,
             leaves,

@@ -13,7 +13,7 @@ from ..tables.canvas import Claim, Match, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Participant
 from ..tables.requests import Request
-from . import claims
+from . import claims, mass
 from .work import Work
 
 
@@ -159,7 +159,8 @@ def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) 
     """
     owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
     theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
-    nothing_out = ~exists().where(Request.connection_id == connection_id, theirs)
+    something_out = exists().where(Request.connection_id == connection_id, theirs)
+    nothing_out = ~or_(something_out, mass.is_in_one(connection_id, Match.participant_id))
     found = select(Match.participant_id, Match.look_at).where(*owed, nothing_out).order_by(Match.look_at).limit(limit)
     late = now + 2 * retry.LOOK_AGAIN
     return [number for number, at in session.execute(found) if at is not None and (at <= now or at > late)]

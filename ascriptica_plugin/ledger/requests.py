@@ -112,9 +112,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
         # Set by a clock that has stepped back since.
         Request.until_at > now + retry.LONGEST_BACK_OFF * 1.5,
     )
-    # What came of an import is seen in its courses: see `mass`.
-    alone = Request.kind != "import"
-    found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over, alone)
+    found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over)
     return [(row[0], row[1]) for row in session.execute(found.order_by(Request.until_at).limit(limit))]
 
 

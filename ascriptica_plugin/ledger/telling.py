@@ -15,7 +15,7 @@ from ..canvas.shapes import Enrollment
 from ..tables.canvas import CanvasRow, Match
 from ..tables.columns import change, upsert_into
 from ..tables.requests import Request
-from . import judging, matches, rows, windows
+from . import judging, mass, matches, rows, windows
 from .rows import Known, Told
 
 
@@ -39,6 +39,7 @@ def store(
         before = {number: row for number, row in before.items() if number not in others}
     open_windows = windows.of(session, connection_id, [one for one in latest.values() if one.row.id not in before])
     users = _matched(session, connection_id, [one for one in latest.values() if one.asked_at is not None])
+    in_import = mass.waiting(session, connection_id, [matched.participant_id for matched in users.values()])
     values, unsettled = [], []
     for number, one in latest.items():
         was = before.get(number)
@@ -46,7 +47,8 @@ def store(
             matched = users.get(one.row.user_id)
             if was is None and matched is None and one.seat_id is None and one.row.state not in rows.LIVE:
                 continue
-            if _is_outdated(one, was, matched):
+            waits = matched is not None and (matched.participant_id, one.row.course_id) in in_import
+            if waits or _is_outdated(one, was, matched):
                 matches.owe_look(session, connection_id, one.row.user_id, now)
                 continue
             if matched is not None:

@@ -29,7 +29,7 @@ LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""
 
 
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+CONTROLS: re.Pattern[str] = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that control a terminal or the direction of text, and belong in no name."""
 
 

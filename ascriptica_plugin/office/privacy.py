@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Delete, Row, Text, and_, cast, delete, exists, literal, select, update
 from sqlalchemy.orm import Session, defer
 
-from ..ledger import claims, matches
+from ..ledger import claims, mass, matches
 from ..ledger.causes import CAUSES
 from ..said import Said
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
@@ -200,7 +200,8 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
     """
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
     # Canvas may still carry out what was never answered; then they would be in again, and nobody would know.
-    out = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
+    request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
+    out = request | mass.is_in_one(connection_id, Participant.id)
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
     asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
     return list(session.scalars(asked.limit(100)))

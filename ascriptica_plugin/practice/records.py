@@ -213,17 +213,17 @@ class Token:
 
 @dataclass(slots=True)
 class SISImport:
-    """A file that was handed in, and what became of it. `takes_seconds` from its start to its end."""
+    """The files that were handed in, by name, and what became of them. `takes_seconds` from its start to its end."""
 
     id: int
     created_at: str
     user_id: int
-    file: str
+    files: dict[str, str]
     takes_seconds: float
     workflow_state: str = "created"
     started_at: str | None = None
     ended_at: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
-    warnings: list[tuple[int, str]] = field(default_factory=list)
-    """The number of the line, the header's being 1, and the sentence."""
+    warnings: list[tuple[str, int, str]] = field(default_factory=list)
+    """The file, the number of the line, the header's being 1, and the sentence."""

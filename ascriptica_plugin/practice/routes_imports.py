@@ -1,5 +1,7 @@
-"""The API's routes for SIS imports (sis_imports_api_controller.rb). Only enrollments.csv: no zip, no other file."""
+"""The API's routes for SIS imports (sis_imports_api_controller.rb): enrollments.csv, or a zip of it and users.csv."""
 
+import io
+import zipfile
 from typing import Any
 
 from flask import request
@@ -9,9 +11,8 @@ from .calls import FILES, Call
 from .ids import find_account, number
 from .records import SISImport
 from .rules import NotFound, Refused, is_true, require
-from .rules_imports import OVER
+from .rules_imports import ENROLLMENTS, KINDS, OVER
 
-FILE = "enrollments.csv"
 SHOWN = 50
 """So many messages stand in the import itself; the others are in its list of errors."""
 
@@ -27,13 +28,13 @@ def start_import(call: Call, account: str) -> Any:
     require(call.caller, "import_sis")
     if is_true(call.params.one("multi_term_batch_mode")) and not call.params.one("change_threshold"):
         raise Refused({"message": "change_threshold is required to use multi term_batch mode."})
-    its = SISImport(world.new_id(), world.now(), call.caller.user_id, _file(), world.import_seconds)
+    its = SISImport(world.new_id(), world.now(), call.caller.user_id, _files(), world.import_seconds)
     shape = _json(its)
     world.add(its)
     return shape
 
 
-def _file() -> str:
+def _files() -> dict[str, str]:
     if request.mimetype == "multipart/form-data":
         attachment = request.files.get("attachment")
         if attachment is None:
@@ -44,7 +45,13 @@ def _file() -> str:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in (*FILES, "multipart/form-data") or charset != "utf-8":
         raise Refused({"error": True, "error_message": "Invalid content type, UTF-8 required"})
-    return body.decode(errors="replace")
+    if request.mimetype != "application/zip":
+        return {ENROLLMENTS: body.decode(errors="replace")}
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as handed_in:
+            return {name: handed_in.read(name).decode(errors="replace") for name in handed_in.namelist()}
+    except zipfile.BadZipFile:
+        return {}
 
 
 @route("GET", "/accounts/<id:account>/sis_imports")
@@ -70,8 +77,8 @@ def list_errors(call: Call, account: str, its: str) -> Any:
     found = _found(call, account, its)
     return {
         "sis_import_errors": [
-            {"sis_import_id": found.id, "file": FILE, "message": words, "row": line}
-            for line, words in call.numbered(found.warnings)
+            {"sis_import_id": found.id, "file": file, "message": words, "row": line}
+            for file, line, words in call.numbered(found.warnings)
         ]
     }
 
@@ -111,10 +118,14 @@ def _json(its: SISImport) -> dict[str, Any]:
         "progress": 100 if is_over else 0,
         "workflow_state": its.workflow_state,
         "data": {"import_type": "instructure_csv"},
+        "user": {"id": its.user_id},
     }
     if is_over:
-        shape["data"] |= {"counts": its.counts, "supplied_batches": ["enrollment"]}
+        shape["data"] |= {
+            "counts": its.counts,
+            "supplied_batches": [KINDS[file] for file in its.files if file in KINDS],
+        }
         shape["data"]["statistics"] = {"Enrollment": its.changes}
     if its.warnings:
-        shape["processing_warnings"] = [[FILE, words] for _, words in its.warnings[:SHOWN]]
+        shape["processing_warnings"] = [[file, words] for file, _, words in its.warnings[:SHOWN]]
     return shape

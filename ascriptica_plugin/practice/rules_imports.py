@@ -1,4 +1,5 @@
-"""Canvas's rules for SIS imports of enrollments.csv (lib/sis/enrollment_importer.rb, models/sis_batch.rb). No HTTP.
+"""Canvas's rules for SIS imports of users.csv and enrollments.csv (lib/sis/user_importer.rb, enrollment_importer.rb,
+models/sis_batch.rb). No HTTP.
 
 Imports of an account are carried out one after another, each for as long as it takes; nobody has to ask for that.
 """
@@ -9,10 +10,15 @@ from datetime import UTC, datetime
 
 from .records import Course, Enrollment, Section, SISImport, User, as_time
 from .rules import is_true
+from .rules_users import rename
 from .world import World
 
 ROLES = {name: f"{name.capitalize()}Enrollment" for name in ("student", "teacher", "ta", "observer", "designer")}
 STATES = {name: name for name in ("active", "deleted", "completed", "inactive")} | {"deleted_last_completed": ""}
+ENROLLMENTS, USERS = "enrollments.csv", "users.csv"
+KINDS = {USERS: "user", ENROLLMENTS: "enrollment"}
+"""The files that are read, in this order, and what Canvas calls each."""
+
 OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", "aborted")
 
 
@@ -35,19 +41,48 @@ def _time(text: str) -> datetime:
 
 
 def _carry_out(world: World, its: SISImport) -> None:
-    reader = csv.DictReader(io.StringIO(its.file.removeprefix("\ufeff")))
-    its.counts = {"enrollments": 0, "error_count": 0, "warning_count": 0}
+    its.counts = {"users": 0, "enrollments": 0, "error_count": 0, "warning_count": 0}
     its.changes = {"created": 0, "concluded": 0, "deactivated": 0, "restored": 0, "deleted": 0}
-    for number, line in enumerate(reader, 2):
-        problem = _row(world, its, {name: (value or "").strip() for name, value in line.items() if name})
-        if problem is None:
-            its.counts["enrollments"] += 1
-        else:
-            its.warnings.append((number, problem))
+    for file, kind in KINDS.items():
+        reader = csv.DictReader(io.StringIO(its.files.get(file, "").removeprefix("\ufeff")))
+        for number, row in enumerate(reader, 2):
+            line = {name: (value or "").strip() for name, value in row.items() if name}
+            problem = _make_user(world, line) if file == USERS else _row(world, its, line)
+            if problem is None:
+                its.counts[f"{kind}s"] += 1
+            else:
+                its.warnings.append((file, number, problem))
     its.counts["warning_count"] = len(its.warnings)
     its.ended_at = world.now()
     its.workflow_state = "imported_with_messages" if its.warnings else "imported"
     world.changed()
+
+
+def _make_user(world: World, line: dict[str, str]) -> str | None:
+    """Make a user, or change the one who has the SIS ID, or a login of that name without a SIS ID. A deleted one is
+    there again. Returns what is wrong."""
+    sis_id, unique_id = line.get("user_id"), line.get("login_id")
+    if not sis_id or not unique_id:
+        return "No user_id given for a user" if not sis_id else f"No login_id given for user {sis_id}"
+    if line.get("status", "").lower() not in ("active", "suspended", "deleted"):
+        return f"Improper status for user {sis_id}"
+    own, holder = world.login_by_sis_id.get(sis_id), world.login_by_unique_id.get(unique_id.lower())
+    if holder is not None and holder is not own and holder.sis_user_id:
+        return f"user {holder.sis_user_id} has already claimed {sis_id}'s requested login information, skipping"
+    name, login = line.get("full_name") or unique_id, own or holder
+    if login is None:
+        world.add_user(name, unique_id, sis_id, line.get("email") or None)
+        if is_true(line.get("canvas_password_notification")):
+            world.mails += 1
+        return None
+    world.forget_login(login)
+    login.unique_id, login.sis_user_id, login.workflow_state = unique_id, sis_id, "active"
+    world.index_login(login)
+    user = world.users[login.user_id]
+    user.workflow_state = "registered"
+    if line.get("full_name"):
+        rename(world, user, {"name": name})
+    return None
 
 
 def _row(world: World, its: SISImport, line: dict[str, str]) -> str | None:

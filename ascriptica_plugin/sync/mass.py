@@ -1,11 +1,12 @@
-"""The road for masses: many people get into Canvas courses by one SIS import, no call a person.
+"""The road for masses: many people get into Canvas courses, or out of them, by one SIS import, no call a person.
 
-Each walk does the next step of the one import that is open, and ends; the time of the next one is stored. An import is
-believed only as far as the roster shows it afterwards. Whoever is not there goes the ordinary road.
+Each walk does the next step of the one import that is open, and ends; the time of the next one is stored. What takes
+long is done some seats at a time, so that people who register meanwhile have their turn.
 """
 
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,39 +15,33 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
-from ..canvas.shapes import Course, Enrollment, Section
-from ..canvas.sis import SISImport, enrollments_csv
-from ..ledger import mass, matches, reads, rows
-from ..ledger.loading import load
-from ..ledger.mass import Candidate
-from ..ledger.rows import Known, Told
-from ..ledger.work import Work
+from ..canvas.shapes import Course, Section
+from ..canvas.sis import Line, SISImport, file_of
+from ..ledger import mass, mass_candidates, reads, ways_in
+from ..ledger.mass_candidates import AT_ONCE, Candidate
 from ..said import Said
-from ..tables.canvas import DEFAULT_SECTION, Seat, load_settings
+from ..tables.canvas import DEFAULT_SECTION, Settings, load_settings
 from ..tables.columns import begin_writing
-from ..tables.locks import lock_seats
-from ..tables.mass import MassImport, MassSeat
-from . import reading, storing
-from .tasks import SeatTask, Walk
+from ..tables.mass import MassImport
+from . import mass_after, new_people, reading
+from .tasks import Walk
 
-TOLERANCE = timedelta(seconds=2)
-"""Canvas's times have whole seconds."""
+Place = tuple[int, int]
+"""A Canvas course, and a section or DEFAULT_SECTION."""
 
 
 def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     """Begin an import, or go on with the one that is open."""
     its = mass.open_import(session, connection_id)
-    if its is not None and its.sent_at is None:
-        # It was never sent, since its worker ended.
-        begin_writing(session)
-        mass.end(session, its, now())
-    elif its is not None and its.read_at is not None:
-        begin_writing(session)
-        mass.end(session, its, now(), its.problem)
-    elif its is not None:
-        yield from _wait(session, its, root_id, now)
-    else:
+    if its is None:
         yield from _send(session, connection_id, root_id, now, least)
+    elif its.sent_at is None:
+        # It was never sent, since its worker ended.
+        yield from _end(session, its, now)
+    elif its.read_at is not None:
+        yield from _end_or_make_users(session, its, root_id, now, least)
+    else:
+        yield from mass_after.look(session, its, root_id, now)
 
 
 def put_off(session: Session, connection_id: int, now: datetime) -> None:
@@ -56,43 +51,86 @@ def put_off(session: Session, connection_id: int, now: datetime) -> None:
         its.next_at = now + retry.LATE
 
 
-# -- sending ----------------------------------------------------------------------------------------------------------
-
-
 def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     begin_writing(session)
-    chosen = mass.candidates(session, connection_id, now())
-    if len(chosen) < least:
+    number = mass.begin(session, connection_id, now())
+    yield from _put_in(session, connection_id, number, now)
+    yield from _carry(session, connection_id, root_id, number, now, least)
+
+
+def _end_or_make_users(
+    session: Session, its: MassImport, root_id: int, now: Callable[[], datetime], least: int
+) -> Walk:
+    """An import is over. Those whose SIS IDs Canvas does not know go by another one, which makes them users; the others
+    whom it did not let in go the ordinary road."""
+    connection_id, number, settings = its.connection_id, its.id, load_settings(session)
+    unknown = mass.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
+    if len(unknown) < least or not _may_make(settings) or mass.people_to_make(session, number):
+        # What this one did not do the next one would not do either.
+        undone = mass.undone(session, number)
+        problem = Said("import_undone", seats=undone) if undone >= least else None
+        yield from _end(session, its, now, its.problem or problem)
         return
-    number = mass.begin(session, connection_id, chosen, now())
+    yield from _leave_out(session, number, {one.seat_id for one in mass.seats_of(session, number)} - set(unknown))
+    begin_writing(session)
+    if (left := _ours(session, connection_id, number)) is None:
+        return
+    mass.end(session, left, now())
+    another = mass.begin(session, connection_id, now())
+    mass.make_users(session, number, another)
+    yield mass_after.others
+    yield from _carry(session, connection_id, root_id, another, now, least)
+
+
+def _carry(
+    session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime], least: int
+) -> Walk:
+    """Send an import with all who are in it."""
+    makes_users = bool(mass.people_to_make(session, number))
     try:
-        places = yield from _places(session, connection_id, root_id, chosen, now)
+        yield from new_people.leave_out_whom_canvas_has(session, root_id, number)
+        places = yield from _places(session, connection_id, root_id, number, now)
         sent_at = yield _time_of_canvas
     except CanvasError as error:
-        _give_up(session, connection_id, number, error.said, now)
+        yield from _end_ours(session, connection_id, number, now, error.said)
         return
+    lines: list[Line] = yield from _lines(session, connection_id, number, places, now)
     begin_writing(session)
-    its = mass.open_import(session, connection_id)
-    settings = load_settings(session)
-    if its is None or its.id != number:
+    new = mass.people_to_make(session, number).values()
+    its, settings = _ours(session, connection_id, number), load_settings(session)
+    if its is None:
         return
-    going = [one for one in mass.still_so(session, connection_id, number) if _place(one) in places]
-    if len(going) < least / 2 or not settings.mass_by_sis or settings.by_invitation:
-        mass.end(session, its, now())
+    if not settings.mass_by_sis or settings.by_invitation or (new and not _may_make(settings)):
+        yield from _end(session, its, now)
         return
-    file = enrollments_csv(((*places[_place(one)], one.sis_user_id) for one in going), notify=settings.canvas_mail)
-    mass.write_down(session, its, going, hashlib.sha256(file).hexdigest(), sent_at, now())
+    if len(lines) < least / 2:
+        yield from _end(session, its, now, Said("import_unsure" if makes_users else "import_few"))
+        return
+    file = file_of(lines, new, notify=settings.canvas_mail)
+    del lines, new
+    mass.write_down(session, its, hashlib.sha256(file.content).hexdigest(), sent_at)
     its.next_at = now() + retry.mass_poll(timedelta())
     try:
         answer: SISImport = yield lambda canvas: canvas.start_import(root_id, file)
     except CanvasError as error:
         if not error.leaves_doubt:
-            _give_up(session, connection_id, number, error.said, now)
+            yield from _end_ours(session, connection_id, number, now, error.said)
         return
     begin_writing(session)
-    its = mass.open_import(session, connection_id)
-    if its is not None and its.id == number:
-        its.canvas_import_id, its.next_at = answer.id, now() + retry.mass_poll(timedelta())
+    if (its := _ours(session, connection_id, number)) is None:
+        return
+    its.canvas_import_id, its.next_at = answer.id, now() + retry.mass_poll(timedelta())
+    for seconds in retry.MASS_FIRST_LOOKS:
+        yield partial(_rest, seconds)
+        its = _ours(session, connection_id, number)
+        if its is None or its.read_at is not None:
+            return
+        yield from mass_after.look(session, its, root_id, now)
+
+
+def _rest(seconds: float, canvas: CanvasClient) -> None:
+    """A moment in which the drain goes on with others."""
+    time.sleep(seconds)
 
 
 def _time_of_canvas(canvas: CanvasClient) -> datetime | None:
@@ -100,41 +138,60 @@ def _time_of_canvas(canvas: CanvasClient) -> datetime | None:
     return canvas.time()
 
 
-def _give_up(session: Session, connection_id: int, number: int, problem: Said, now: Callable[[], datetime]) -> None:
-    """Nothing was sent, or Canvas refused it: everybody goes the ordinary road."""
-    begin_writing(session)
+def _ours(session: Session, connection_id: int, number: int) -> MassImport | None:
+    """The import, unless another worker has ended it."""
     its = mass.open_import(session, connection_id)
-    if its is not None and its.id == number:
-        mass.end(session, its, now(), problem)
+    return its if its is not None and its.id == number else None
 
 
-def _place(one: Candidate) -> tuple[int, int]:
+def _end(session: Session, its: MassImport, now: Callable[[], datetime], problem: Said | str | None = None) -> Walk:
+    """What the import did not do goes the ordinary road."""
+    connection_id, number = its.connection_id, its.id
+    yield from _leave_out(session, number, [one.seat_id for one in mass.seats_of(session, number)])
+    begin_writing(session)
+    if (left := _ours(session, connection_id, number)) is not None:
+        mass.end(session, left, now(), problem)
+
+
+def _leave_out(session: Session, number: int, seat_ids: Collection[int]) -> Walk:
+    ids = sorted(seat_ids)
+    for at in range(0, len(ids), AT_ONCE):
+        begin_writing(session)
+        mass.leave_out(session, number, ids[at : at + AT_ONCE])
+        yield mass_after.others
+
+
+def _may_make(settings: Settings) -> bool:
+    """Whether an import may make users: of the ways in it knows only Canvas's own mail."""
+    return settings.create_users and settings.way_in == ways_in.CANVAS_MAIL
+
+
+def _end_ours(session: Session, connection_id: int, number: int, now: Callable[[], datetime], problem: Said) -> Walk:
+    """Nothing was sent, or Canvas refused it."""
+    if (its := _ours(session, connection_id, number)) is not None:
+        yield from _end(session, its, now, problem)
+
+
+def _put_in(session: Session, connection_id: int, number: int, now: Callable[[], datetime]) -> Walk:
+    seats = mass_candidates.due_seats(session, connection_id, now())
+    for at in range(0, len(seats), AT_ONCE):
+        begin_writing(session)
+        if _ours(session, connection_id, number) is None:
+            return
+        found = mass_candidates.among(session, connection_id, seats[at : at + AT_ONCE], now())
+        mass.put_in(session, number, found, now())
+        yield mass_after.others
+
+
+def _place(one: Candidate) -> Place:
     return one.canvas_course_id, one.canvas_section_id
 
 
-def _course(course_id: int, canvas: CanvasClient) -> Course:
-    return canvas.course(course_id)
-
-
-def _section(course_id: int, section_id: int, canvas: CanvasClient) -> Section:
-    return canvas.section(course_id, section_id)
-
-
-def _abort(root_id: int, import_id: int, canvas: CanvasClient) -> None:
-    canvas.abort_import(root_id, import_id)
-
-
-def _page(course_id: int, link: str | None, canvas: CanvasClient) -> tuple[list[Enrollment], str | None]:
-    return canvas.course_enrollments(course_id, link)
-
-
-def _places(
-    session: Session, connection_id: int, root_id: int, chosen: list[Candidate], now: Callable[[], datetime]
-) -> Walk:
+def _places(session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime]) -> Walk:
     """The SIS IDs of the courses and sections that have them. Who is there already is read first, as an import does not
     say it."""
-    found: dict[tuple[int, int], tuple[str, str]] = {}
-    for course_id, section_id in sorted({_place(one) for one in chosen}):
+    found: dict[Place, tuple[str, str]] = {}
+    for course_id, section_id in mass.places_of(session, number):
         try:
             course: Course = yield partial(_course, course_id)
             section: Section | None = None
@@ -157,127 +214,34 @@ def _places(
     return found
 
 
-# -- waiting ----------------------------------------------------------------------------------------------------------
+def _course(course_id: int, canvas: CanvasClient) -> Course:
+    return canvas.course(course_id)
 
 
-def _wait(session: Session, its: MassImport, root_id: int, now: Callable[[], datetime]) -> Walk:
-    """Ask Canvas how far it is; read back what it did once it is through."""
-    connection_id, number, began_at = its.connection_id, its.id, its.begun_at
-    since = (its.sent_at or its.begun_at) - TOLERANCE
-    begin_writing(session)
-    mass.block_longer(session, its, now())
-    its.next_at = now() + retry.mass_poll(now() - began_at)
-    known = its.canvas_import_id
-    try:
-        if known is not None:
-            under_way: list[SISImport] = [(yield lambda canvas: canvas.sis_import(root_id, known))]
-        else:
-            # Its answer was lost: every import since then may be ours.
-            under_way = yield lambda canvas: canvas.imports_since(root_id, since)
-            if not under_way and now() < began_at + retry.LATE * 2:
-                return
-        stuck = [one.id for one in under_way if not one.is_over]
-        if stuck and (known is None or now() < began_at + retry.MASS_STUCK):
-            return
-        for one in stuck:
-            yield partial(_abort, root_id, one)
-        told = yield from _read_back(session, number, now)
-    except CanvasError:
-        # Whatever it is, the next look shows it.
-        return
-    problem = None if under_way and not stuck else Said("import_stuck" if stuck else "import_lost")
-    _store(session, connection_id, number, told, problem, now)
+def _section(course_id: int, section_id: int, canvas: CanvasClient) -> Section:
+    return canvas.section(course_id, section_id)
 
 
-def _read_back(session: Session, number: int, now: Callable[[], datetime]) -> Walk:
-    """What the rosters of the import's courses show now."""
-    told: list[Enrollment] = []
-    for course_id in sorted({one.canvas_course_id for one in mass.put_in(session, number)}):
-        link = None
-        while True:
-            try:
-                found, link = yield partial(_page, course_id, link)
-            except NotFound:
-                break
-            told += found
-            if link is None:
-                break
-    return told
-
-
-def _store(
+def _lines(
     session: Session,
     connection_id: int,
     number: int,
-    told: list[Enrollment],
-    problem: Said | None,
+    places: dict[Place, tuple[str, str]],
     now: Callable[[], datetime],
-) -> None:
-    """Settle who is in as wanted. About the others nothing is sent for as long as Canvas may still be at it."""
-    begin_writing(session)
-    its = mass.open_import(session, connection_id)
-    if its is None or its.id != number:
-        return
-    live: dict[tuple[int, str], list[Enrollment]] = {}
-    for row in told:
-        if row.state in rows.LIVE and row.user.sis_user_id:
-            live.setdefault((row.course_id, row.user.sis_user_id), []).append(row)
-    found = [(one, _row_of(one, live)) for one in mass.put_in(session, number)]
-    not_everywhere = {one.participant_id for one, row in found if row is None}
-    there = [(one, row) for one, row in found if row is not None]
-    for at in range(0, len(there), mass.AT_ONCE):
-        _settle(session, its, there[at : at + mass.AT_ONCE], not_everywhere, now())
-    its.read_at, its.next_at, its.problem = now(), now() + retry.LATE, problem
-    if not mass.put_in(session, number):
-        mass.end(session, its, now(), problem)
-
-
-def _row_of(one: MassSeat, live: dict[tuple[int, str], list[Enrollment]]) -> Enrollment | None:
-    theirs = live.get((one.canvas_course_id, one.sis_user_id), [])
-    return next((row for row in theirs if one.canvas_section_id in (DEFAULT_SECTION, row.section_id)), None)
-
-
-def _settle(
-    session: Session,
-    its: MassImport,
-    there: list[tuple[MassSeat, Enrollment]],
-    not_everywhere: set[int],
-    now: datetime,
-) -> None:
-    """Store these rows, and settle the seats whose wish is still the one that was sent."""
-    row_of = {one.seat_id: row for one, row in there}
-    version_of = {one.seat_id: one.version for one, _ in there}
-    lock_seats(session, Seat.id.in_(row_of))
-    works = load(session, row_of)
-    known = rows.known(session, its.connection_id, [row.id for row in row_of.values()])
-    taken = matches.participants_of(session, its.connection_id, [row.user_id for row in row_of.values()])
-    settled: list[Work] = []
-    for work in works:
-        row = row_of[work.seat_id]
-        if taken.setdefault(row.user_id, work.participant_id) != work.participant_id:
-            # Another participant is this Canvas user: the ordinary road asks about it.
-            continue
-        if work.who.canvas_user_id is None:
-            work.is_user(row.user, "sis", now)
-        work.told.append(Told(row, granted=_is_granted(its, row, known.get(row.id)), seat_id=work.seat_id))
-        if row.user_id != work.who.canvas_user_id or work.version != version_of[work.seat_id] or not work.wanted:
-            continue
-        work.point_to(row.id)
-        if not work.leaves and work.participant_id not in not_everywhere:
-            settled.append(work)
-    mass.let_go(session, its, [work.seat_id for work in settled])
-    ended = {work.seat_id for work in settled}
-    storing.store_facts(session, its.connection_id, [work for work in works if work.seat_id not in ended], now)
-    # These end like walks that needed no call.
-    storing.store(session, its.connection_id, [SeatTask(_no_call(), work=work) for work in settled], True, now)
-
-
-def _no_call() -> Walk:
-    yield from ()
-
-
-def _is_granted(its: MassImport, row: Enrollment, was: Known | None) -> bool:
-    """Whether we let the person in: the row was ours, or not live when it was last seen, or was born of the import."""
-    if was is not None and was.is_same(row) and (was.granted or not was.is_live):
-        return True
-    return its.sent_at is not None and row.created_at >= its.sent_at - TOLERANCE
+) -> Walk:
+    """The lines of the file, for the seats that are still as they were when they were put in; the others are left out,
+    as are those of places without SIS IDs."""
+    lines: list[Line] = []
+    after = 0
+    while some := mass.seats_of(session, number, after, AT_ONCE):
+        begin_writing(session)
+        if _ours(session, connection_id, number) is None:
+            break
+        after = some[-1].seat_id
+        still = set(mass_candidates.among(session, connection_id, [one.seat_id for one in some], now()))
+        going = [one for one in some if one._replace(makes_user=False) in still and _place(one) in places]
+        lines += [Line(*places[_place(one)], one.sis_user_id, one.status) for one in going]
+        if len(going) < len(some):
+            mass.leave_out(session, number, {one.seat_id for one in some} - {one.seat_id for one in going})
+        yield mass_after.others
+    return lines

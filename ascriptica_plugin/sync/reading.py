@@ -38,7 +38,7 @@ def read_walk(
     try:
         while True:
             asked_at = now()
-            page: tuple[list[Enrollment], str | None] = yield _page(canvas_course_id, link)
+            page: tuple[list[Enrollment], str | None] = yield page_of(canvas_course_id, link)
             found, link = page
             concluded = yield from looks.concluded_among(session, connection_id, found, concluded)
             told = [Told(row, asked_at=asked_at) for row in found]
@@ -63,7 +63,9 @@ def read_walk(
         due.release(session, Seat.connection_id == connection_id, *of_cause)
 
 
-def _page(canvas_course_id: int, link: str | None) -> Call:
+def page_of(canvas_course_id: int, link: str | None) -> Call:
+    """The call for a page of the course's enrollments, and the link to the next page."""
+
     def call(canvas: CanvasClient) -> tuple[list[Enrollment], str | None]:
         return canvas.course_enrollments(canvas_course_id, link)
 

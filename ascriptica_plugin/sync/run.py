@@ -104,9 +104,12 @@ class Run:
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
             self._turn(self.flight.gather())
+            carried: list[Task] = []
             while self.ready and not self.over and self.flight.room > 0:
-                self.flight.carry(self.ready.popleft())
+                carried.append(self.ready.popleft())
+                self.flight.carry(carried[-1])
                 self.did_something = True
+            self.small.store_during(carried)
             if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:

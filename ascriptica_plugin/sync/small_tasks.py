@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -16,7 +16,7 @@ from ..office import previews
 from ..office import results as office_results
 from ..tables import locks
 from . import following, looks, lookups, mass, passwords, previewing, proving, reading, results
-from .tasks import SmallTask
+from .tasks import During, SmallTask, Task
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,11 @@ class SmallTasks:
         It commits each step, so it never holds locks together with seats. An error ends only this task, unless the
         database is away.
         """
-        task.go_on()
+        if task.failed is None:
+            task.go_on()
         try:
+            if task.failed is not None:
+                raise task.failed
             if task.error is not None:
                 raise task.error
             self.session.commit()
@@ -87,6 +90,19 @@ class SmallTasks:
             task.call = None
             self._put_off(task)
         return task.call is not None
+
+    def store_during(self, carried: Iterable[Task]) -> None:
+        """Store what these tasks have to store, now that their calls are on their way."""
+        for task in carried:
+            if isinstance(task, SmallTask) and isinstance(task.call, During):
+                try:
+                    task.call.store()
+                    self.session.commit()
+                except Exception as error:
+                    self.session.rollback()
+                    if isinstance(error, OperationalError | InterfaceError) and not locks.is_in_the_way(error):
+                        raise
+                    task.failed = error
 
     def _put_off(self, task: SmallTask) -> None:
         locks.wait_briefly(self.session)

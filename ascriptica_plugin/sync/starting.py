@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from .. import retry
-from ..ledger import reads, requests, settling
+from ..ledger import mass, reads, requests, settling
 from ..ledger.loading import load
 from ..ledger.work import Work
 from . import walks
@@ -21,6 +21,7 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
         return [], []
     here = (context.session, context.connection_id)
     out = requests.out_about(*here, works)
+    in_import = mass.waiting(*here, {work.participant_id for work in works})
     courses = {work.canvas_course_id for work in works if work.wanted}
     unread = reads.unread(*here, courses, context.now()) & set(being_read)
     started: list[SeatTask] = []
@@ -28,6 +29,8 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
     for work in works:
         if work.wanted and work.canvas_course_id in unread:
             aside.append(work.seat_id)
+        elif (looked_at := in_import.get((work.participant_id, work.canvas_course_id))) is not None:
+            settling.put_off(context.session, work, max(looked_at, context.now() + retry.PUT_OFF))
         elif (until := _waits_until(context, work, out)) is not None:
             settling.put_off(context.session, work, until)
         else:

@@ -22,6 +22,17 @@ Walk = Generator[Call, Any, Any]
 """Yields calls and gets their answers; see `walks`."""
 
 
+@dataclass
+class During:
+    """A call of a small task, and what the drain stores while it is on its way."""
+
+    call: Call
+    store: Callable[[], None]
+
+    def __call__(self, canvas: CanvasClient) -> Any:
+        return self.call(canvas)
+
+
 class Stuck(Exception):
     """The seat has to wait until the cause is removed; `scope` names what has the cause, such as a Canvas course."""
 
@@ -181,6 +192,8 @@ class SmallTask(Task):
     put_off: Callable[[datetime], None] = field(kw_only=True)
     key: tuple[str, int] = field(kw_only=True)
     """What it is about; one task at a time is about it."""
+    failed: Exception | None = None
+    """Why it ends with its next answer: what was to be stored during the call could not be."""
 
 
 def _no_walk() -> Walk:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base, SaidColumn
@@ -41,7 +41,12 @@ class MassImport(Base):
 
 
 class MassSeat(Base):
-    """A seat in an open import, as it was when it was put in; deleted with its request, or once the import is over."""
+    """A seat in an open import, as it was when it was put in; deleted once nothing of the import is under way any more.
+
+    Until then nothing else is asked about this participant in this Canvas course. `status` is what the file says of the
+    enrollment, in Canvas's words; one that is not active ends the row `canvas_enrollment_id`. `makes_user`: the file
+    makes the participant a Canvas user first.
+    """
 
     __tablename__ = "ascriptica_mass_seat"
 
@@ -52,3 +57,6 @@ class MassSeat(Base):
     canvas_course_id: Mapped[int] = mapped_column(BigInteger)
     canvas_section_id: Mapped[int] = mapped_column(BigInteger)
     sis_user_id: Mapped[str]
+    status: Mapped[str] = mapped_column(String(10), default="active", server_default="active")
+    canvas_enrollment_id: Mapped[int | None] = mapped_column(BigInteger)
+    makes_user: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -1,0 +1,75 @@
+"""Whom an import may end: by SIS ID alone, so only where everything else is certain."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from ascriptica_plugin.ledger import mass_candidates
+from ascriptica_plugin.tables.canvas import CanvasRow, Connection, Match
+from ascriptica_plugin.tables.office import Participant
+
+from ..office_at_work import policy
+
+
+@pytest.fixture
+def leaving(office):
+    """Kim, whom Canvas knows by a SIS ID, was let in by us, and withdraws."""
+    course = office.course("ART", "art")
+    office.register(course, sis_user_id="K-100")
+    office.deliver()
+    office.recheck("art")
+    office.deliver()
+    office.withdraw(course, sis_user_id="K-100")
+    return office
+
+
+def candidates(office) -> list[str]:
+    seats = [seat.id for seat in office.seats()]
+    connection_id = office.seats()[0].connection_id
+    return [one.status for one in mass_candidates.among(office.session, connection_id, seats, office.now)]
+
+
+def test_what_we_let_in_and_saw_there_within_the_day_can_go(leaving):
+    assert candidates(leaving) == ["deleted"]
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (CanvasRow, {"granted": False}),
+        (CanvasRow, {"kept": True}),
+        (CanvasRow, {"created_at": None}),
+        (CanvasRow, {"state": "completed"}),
+        (CanvasRow, {"seen_at": -timedelta(hours=25)}),
+        (CanvasRow, {"canvas_user_id": 999_999}),
+        (CanvasRow, {"canvas_course_id": 999_999}),
+        (Match, {"doubted": True}),
+        (Match, {"shared": True}),
+        (Match, {"question": "who"}),
+        (Match, {"canvas_sis_user_id": None}),
+        (Match, {"from_email": "another@example.org"}),
+        (Participant, {"erase_at": timedelta()}),
+        (Connection, {"restored_at": timedelta()}),
+    ],
+)
+def test_what_is_less_certain_goes_the_ordinary_road(leaving, table, values):
+    for name, value in values.items():
+        for one in leaving.session.scalars(select(table)):
+            setattr(one, name, leaving.now + value if isinstance(value, timedelta) else value)
+    leaving.session.commit()
+    assert candidates(leaving) == []
+
+
+def test_somebody_with_another_enrollment_there_goes_the_ordinary_road(leaving):
+    [row] = leaving.session.scalars(select(CanvasRow)).all()
+    names = ("connection_id", "canvas_user_id", "canvas_course_id", "created_at", "seen_at", "state")
+    same = {name: getattr(row, name) for name in names}
+    leaving.session.add(CanvasRow(**same, canvas_enrollment_id=row.canvas_enrollment_id + 1, canvas_section_id=999))
+    leaving.session.commit()
+    assert candidates(leaving) == []
+
+
+def test_how_people_are_ended_may_depend_on_what_they_did(leaving):
+    policy(leaving, on_withdrawal="by_activity")
+    assert candidates(leaving) == []
