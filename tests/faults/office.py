@@ -59,6 +59,10 @@ class Participant:
     """The courses for which a request has stayed without an answer, and may have come later than those after it."""
 
 
+Remembered = list[tuple[Participant, Participant]]
+"""Everybody, each with a copy of what they were told."""
+
+
 class Office:
     """Everybody at their browsers."""
 
@@ -115,11 +119,11 @@ class Office:
                 self._closed = False
                 self._door.notify_all()
 
-    def remember(self) -> list[tuple[Participant, Participant]]:
+    def remember(self) -> Remembered:
         """What people were told until now, for a database that comes back from a backup."""
         return [(one, deepcopy(one)) for one in self.everybody()]
 
-    def forget_since(self, then: list[tuple[Participant, Participant]]) -> None:
+    def forget_since(self, then: Remembered) -> None:
         for one, was in then:
             one.told, one.unsure = deepcopy(was.told), set(was.unsure)
         self.stands.clear()

@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from ascriptica_plugin.practice.faults import LATE_SECONDS
 from ...backups import back_up
 from ...processes import until
 from ..hands import IN
+from ..office import PLACES, Remembered
 from ..stage import Stage
 from ..verdict import differences
 from .kind import Kinds, NotShown
@@ -73,23 +75,30 @@ def database_restored(stage: Stage, rng: random.Random, seconds: float) -> None:
     with stage.office.closed():
         bring_back, then = back_up(stage.database_url, stage.folder / "backup"), stage.office.remember()
     time.sleep(3 * seconds)
-    with stage.weather, stage.office.closed():
-        stage.web.end(signal.SIGTERM)
-        stage.end_workers(signal.SIGTERM)
-        # By then Canvas has carried out what it has not answered.
-        time.sleep(LATE_SECONDS + 0.5)
-        stage.engine.dispose()
-        bring_back()
-        stage.office.forget_since(then)
-        lost, left = differences(stage)
-        stage.hands.note(lost, False)
-        stage.hands.note(left, True)
-        # Nothing here says who made what Canvas has since.
-        stage.hands.memory.made |= _live(stage) - before
-        stage.hands.memory.made |= {number for numbers in left.values() for number in numbers}
-        stage.command("recheck", "--everything")
-        stage.web.start()
-        stage.full_strength()
+    with stage.weather:
+        with stage.office.closed():
+            _restore(stage, bring_back, then, before)
+        # What was associated since has to be associated again; the Canvas course of then may be gone.
+        stage.office.move_for_sure("DOOMED", *PLACES["DOOMED"][0])
+
+
+def _restore(stage: Stage, bring_back: Callable[[], None], then: Remembered, before: set[int]) -> None:
+    stage.web.end(signal.SIGTERM)
+    stage.end_workers(signal.SIGTERM)
+    # By then Canvas has carried out what it has not answered.
+    time.sleep(LATE_SECONDS + 0.5)
+    stage.engine.dispose()
+    bring_back()
+    stage.office.forget_since(then)
+    lost, left = differences(stage)
+    stage.hands.note(lost, False)
+    stage.hands.note(left, True)
+    # Nothing here says who made what Canvas has since.
+    stage.hands.memory.made |= _live(stage) - before
+    stage.hands.memory.made |= {number for numbers in left.values() for number in numbers}
+    stage.command("recheck", "--everything")
+    stage.web.start()
+    stage.full_strength()
 
 
 def _live(stage: Stage) -> set[int]:
