@@ -100,8 +100,8 @@ def _seed_office(stage: "Stage", everybody: list[tuple[str, str]], token: str) -
         token_saved_at=now,
     )
     if stage.by_developer_key:
-        client_id, secret, refresh_token = _approve_a_key(stage)
-        connection.key_kind, connection.client_id, connection.refresh_at = "developer_key", client_id, now
+        stage.client_id, secret, refresh_token = _approve_a_key(stage)
+        connection.key_kind, connection.client_id, connection.refresh_at = "developer_key", stage.client_id, now
         connection.client_secret, connection.refresh_token = Sealed.seal(secret, keys), Sealed.seal(refresh_token, keys)
     session.add_all([connection, *(Course(code=code, title=f"Course {code}") for code in PLACES)])
     session.flush()

@@ -48,6 +48,7 @@ class Stage:
         self.speed = speed
         self.by_developer_key = seed // 2 % 2 == 0
         """Else by a pasted token."""
+        self.client_id = ""
         self.redis_is_away = False
         self.ending = threading.Event()
         self.weather = threading.Lock()
@@ -145,6 +146,9 @@ class Stage:
         self.ending.set()
         for thread in self._threads:
             thread.join()
+        if self.by_developer_key:
+            # Once everything is at rest Canvas gets no more calls.
+            self.handle(f"developer-keys/{self.client_id}", expires_in=3600)
 
     def heal(self) -> None:
         """Everything that was broken works again."""
