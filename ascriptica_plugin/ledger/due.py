@@ -1,25 +1,36 @@
 """Which seats are due now, and in which order; which wait, and making those due again."""
 
+import math
 from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exists, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import retry
 from ..tables.canvas import Claim, Connection, Seat
 from ..tables.columns import change
-from ..tables.office import Course, Registration
+from ..tables.office import Association, Course
 from . import claims
 
 
 class Due(NamedTuple):
-    """A seat whose turn has come, and what it is about."""
+    """A seat whose turn has come, and what it is about; the least `turn` goes first."""
 
     seat_id: int
     participant_id: int
     canvas_course_id: int
+    attempts: int
+    seconds_from_start: float | None
+    changed_at: datetime
+
+    @property
+    def turn(self) -> tuple[int, float, datetime, int]:
+        """First what failed least often, so that different people try in turn; then what starts next, or started last:
+        the nearest to now, before or after."""
+        from_start = math.inf if self.seconds_from_start is None else float(self.seconds_from_start)
+        return self.attempts, from_start, self.changed_at, self.seat_id
 
 
 IN_TURN = (Seat.in_bulk, Seat.due_at)
@@ -52,33 +63,45 @@ def due_now(
     limit: int,
     *,
     in_bulk: bool,
+    since: datetime | None = None,
     without: Collection[int] = (),
     without_courses: Collection[int] = (),
 ) -> list[Due]:
     """The seats of people who acted one by one, or else of those who came in bulk, in the order of their turn.
 
-    First what failed least often, so that different people try in turn; then those of the courses that start next, or
-    started last: the nearest to now, before or after.
+    `since`: only those whose wish changed since then, which takes no time however many are due.
     """
-    from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
-    nearest = (
-        select(func.min(from_now))
-        .join(Registration, Registration.course_id == Course.id)
-        .join(Claim, Claim.registration_id == Registration.id)
-        .where(Claim.seat_id == Seat.id)
-        .scalar_subquery()
-    )
+    which = [due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk)]
+    if since is not None:
+        which.append(Seat.changed_at >= since)
+    starts = _starts(connection_id, now)
     found = (
-        _as_due()
-        .where(due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk))
-        .order_by(Seat.attempts, nearest.nulls_last(), Seat.changed_at, Seat.id)
+        _as_due(starts.c.from_now)
+        .outerjoin(starts, starts.c.canvas_course_id == Seat.canvas_course_id)
+        .where(*which)
+        .order_by(Seat.attempts, starts.c.from_now.nulls_last(), Seat.changed_at, Seat.id)
         .limit(limit + len(without))
     )
     return [one for one in map(Due._make, session.execute(found)) if one.seat_id not in without]
 
 
-def _as_due() -> Select:
-    return select(Seat.id, Seat.participant_id, Seat.canvas_course_id)
+def _starts(connection_id: int, now: datetime) -> Subquery:
+    """SQL: how many seconds a Canvas course's own start is from now, by the courses that are associated with it.
+
+    Courses are few beside seats, so this is worked out once for all that are due.
+    """
+    from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
+    return (
+        select(Association.canvas_course_id, func.min(from_now).label("from_now"))
+        .join(Course, Course.id == Association.course_id)
+        .where(Association.connection_id == connection_id, Association.canvas_course_id.is_not(None))
+        .group_by(Association.canvas_course_id)
+        .subquery()
+    )
+
+
+def _as_due(from_now: ColumnElement[float | None]) -> Select:
+    return select(Seat.id, Seat.participant_id, Seat.canvas_course_id, Seat.attempts, from_now, Seat.changed_at)
 
 
 def canaries(
@@ -97,7 +120,7 @@ def canaries(
     )
     # A time later than that was set by a clock that has stepped back since.
     time_has_come = or_(held.c.latest <= now, held.c.latest > now + retry.CANARY * 1.5)
-    found = _as_due().join(held, held.c.id == Seat.id).where(held.c.turn == 1, time_has_come)
+    found = _as_due(cast(null(), Float)).join(held, held.c.id == Seat.id).where(held.c.turn == 1, time_has_come)
     if without_courses:
         found = found.where(Seat.canvas_course_id.not_in(without_courses))
     return [Due._make(row) for row in session.execute(found.order_by(Seat.due_at, Seat.id).limit(limit))]

@@ -6,18 +6,18 @@ Whether the place is wanted is derived from its live claims, in the same stateme
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, exists, false, func, select
+from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, case, exists, false, func, select
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import CanvasRow, Claim, Match, Seat
 from ..tables.office import Course, Participant, Registration
-from ..tables.requests import Request
+from ..tables.requests import CourseRead, Request
 from .rows import LIVE
 from .work import OF_REQUEST, OF_ROW, OF_WHO, OpenRequest, Pointed, Who, Work
 
 
 def _or_false(column: Any) -> Any:
-    """A flag of a match is False where there is no match."""
+    """A flag is False where its row is missing."""
     return func.coalesce(column, false()) if isinstance(column.type, Boolean) else column
 
 
@@ -56,6 +56,10 @@ def _load_statement() -> Select:
         CanvasRow.connection_id == Seat.connection_id,
         CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
     )
+    of_course = (
+        CourseRead.connection_id == Seat.connection_id,
+        CourseRead.canvas_course_id == Seat.canvas_course_id,
+    )
     return (
         select(
             Seat.id,
@@ -75,6 +79,8 @@ def _load_statement() -> Select:
             exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)),
             moving,
             leaves,
+            _or_false(CourseRead.has_others),
+            case((CourseRead.tried_at.is_(None), CourseRead.owed_at)),
             *(_or_false(getattr(Match, name)) for name in OF_WHO),
             *(getattr(Request, name) for name in OF_REQUEST),
             *(getattr(CanvasRow, name) for name in OF_ROW),
@@ -83,13 +89,14 @@ def _load_statement() -> Select:
         .outerjoin(Match, and_(*of_participant))
         .outerjoin(Request, and_(*about))
         .outerjoin(CanvasRow, and_(*pointed))
+        .outerjoin(CourseRead, and_(*of_course))
         .where(Seat.id.in_(bindparam("seat_ids", expanding=True)), Seat.settled_version < Seat.version)
     )
 
 
 # A statement that runs for every seat is built once, because building it costs more than running it.
 _LOAD = _load_statement()
-_OWN = 17
+_OWN = 19
 _WHO_ENDS = _OWN + len(OF_WHO)
 _REQUEST_ENDS = _WHO_ENDS + len(OF_REQUEST)
 

@@ -48,7 +48,7 @@ _NOTE: dict[tuple[str, tuple[str, ...]], Executable] = {}
 
 
 class Holder(NamedTuple):
-    """Another participant who is matched with a Canvas user."""
+    """A participant who is matched with a Canvas user."""
 
     participant_id: int
     name: str
@@ -60,6 +60,7 @@ class Holder(NamedTuple):
     doubted: bool
     canvas_login: str | None
     canvas_sis_user_id: str | None
+    shared: bool
 
     def may_yield(self, user: User) -> bool:
         """Whether the match rests on something that the participant does not have any more, or Canvas gave the number
@@ -80,15 +81,30 @@ def participants_of(session: Session, connection_id: int, canvas_user_ids: Colle
 
 def holders(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> list[Holder]:
     """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
-    who = {"connection_id": connection_id, "canvas_user_id": canvas_user_id, "participant_id": participant_id}
-    return [Holder._make(row) for row in session.execute(_HOLDERS, who)]
+    return others(holders_of(session, connection_id, [canvas_user_id])[canvas_user_id], participant_id)
+
+
+def holders_of(session: Session, connection_id: int, canvas_user_ids: Collection[int]) -> dict[int, list[Holder]]:
+    """All participants who are one of these Canvas users, by the users' ids."""
+    found: dict[int, list[Holder]] = {number: [] for number in canvas_user_ids}
+    if found:
+        for user_id, *row in session.execute(_HOLDERS, {"connection_id": connection_id, "user_ids": list(found)}):
+            found[user_id].append(Holder._make(row))
+    return found
+
+
+def others(holding: list[Holder], participant_id: int) -> list[Holder]:
+    """Those of a Canvas user's holders who are other participants; none if it is shared with this one."""
+    if any(one.shared for one in holding if one.participant_id == participant_id):
+        return []
+    return [one for one in holding if one.participant_id != participant_id]
 
 
 _match, _person = cast(Table, Match.__table__), cast(Table, Participant.__table__)
-_own = _match.alias()
 
 _HOLDERS = (
     select(
+        _match.c.canvas_user_id,
         _match.c.participant_id,
         _person.c.name,
         _person.c.email,
@@ -99,21 +115,14 @@ _HOLDERS = (
         _match.c.doubted,
         _match.c.canvas_login,
         _match.c.canvas_sis_user_id,
+        _match.c.shared,
     )
     .join(_person, _person.c.id == _match.c.participant_id)
     .where(_match.c.connection_id == bindparam("connection_id"))
-    .where(_match.c.canvas_user_id == bindparam("canvas_user_id"))
-    .where(
-        _match.c.participant_id != bindparam("participant_id"),
-        ~exists().where(
-            _own.c.connection_id == bindparam("connection_id"),
-            _own.c.participant_id == bindparam("participant_id"),
-            _own.c.canvas_user_id == bindparam("canvas_user_id"),
-            _own.c.shared,
-        ),
-    )
+    .where(_match.c.canvas_user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(_match.c.participant_id)
 )
-"""Built once: it is run at every first contact, and building it takes longer than running it."""
+"""Built once: a drain runs it at every turn, and building it takes longer than running it."""
 
 
 def forget(session: Session, connection_id: int, participant_id: int) -> None:

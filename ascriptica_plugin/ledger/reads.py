@@ -1,6 +1,5 @@
 """Reads: which Canvas courses have to be read again, and why. What is owed stands in the database. Never commits."""
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, insert, or_, select, update
@@ -69,19 +68,6 @@ def to_read(session: Session, connection_id: int, now: datetime, limit: int) -> 
     return list(session.scalars(found.limit(limit)))
 
 
-def unread(session: Session, connection_id: int, canvas_course_ids: Collection[int], now: datetime) -> set[int]:
-    """Those of the courses whose first read is owed, and was not tried yet; enrolling there waits a moment."""
-    if not canvas_course_ids:
-        return set()
-    return set(
-        session.scalars(
-            select(CourseRead.canvas_course_id)
-            .where(CourseRead.connection_id == connection_id, CourseRead.canvas_course_id.in_(canvas_course_ids))
-            .where(CourseRead.tried_at.is_(None), CourseRead.owed_at > now - retry.FIRST_READ)
-        )
-    )
-
-
 def is_fresh(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> bool:
     """Whether the course was read since then, and nothing was wrong."""
     read_at = select(CourseRead.read_at).where(
@@ -105,12 +91,6 @@ def owed(session: Session, connection_id: int, canvas_course_id: int) -> datetim
             CourseRead.connection_id == connection_id, CourseRead.canvas_course_id == canvas_course_id
         )
     )
-
-
-def has_others(session: Session, connection_id: int, canvas_course_id: int) -> bool:
-    """Whether the last read showed people whom no participant is: somebody who registers may be one of them."""
-    at = (CourseRead.connection_id == connection_id, CourseRead.canvas_course_id == canvas_course_id)
-    return session.scalar(select(CourseRead.has_others).where(*at)) is True
 
 
 def done(

@@ -73,33 +73,43 @@ def out_about(session: Session, connection_id: int, works: Collection[Work]) -> 
     texts = [name for name in names if isinstance(name, str)]
     sis_ids = [work.sis_user_id for work in works if work.sis_user_id]
     found = session.execute(
-        select(
-            Request.participant_id,
-            Request.canvas_user_id,
-            Request.address,
-            Match.canvas_user_id,
-            Match.address,
-            func.lower(Participant.email),
-            Participant.sis_user_id,
-        )
-        .outerjoin(Participant, Participant.id == Request.participant_id)
-        .outerjoin(Match, and_(Match.connection_id == connection_id, Match.participant_id == Request.participant_id))
-        .where(Request.connection_id == connection_id)
-        .where(
-            or_(
-                Request.canvas_user_id.in_(users),
-                Match.canvas_user_id.in_(users),
-                Request.address.in_(texts),
-                Match.address.in_(texts),
-                func.lower(Participant.email).in_(texts),
-                Participant.sis_user_id.in_(sis_ids),
-            )
-        )
+        _OUT_ABOUT, {"connection_id": connection_id, "users": users, "texts": texts, "sis_ids": sis_ids}
     )
     out: dict[int | str, int | None] = {}
     for participant_id, *theirs, sis_user_id in found:
         out |= dict.fromkeys((name for name in (*theirs, address_of(sis_user_id, None)) if name), participant_id)
     return out
+
+
+_match, _person = cast(Table, Match.__table__), cast(Table, Participant.__table__)
+
+_OUT_ABOUT = (
+    select(
+        _request.c.participant_id,
+        _request.c.canvas_user_id,
+        _request.c.address,
+        _match.c.canvas_user_id,
+        _match.c.address,
+        func.lower(_person.c.email),
+        _person.c.sis_user_id,
+    )
+    .outerjoin(_person, _person.c.id == _request.c.participant_id)
+    .outerjoin(
+        _match,
+        and_(_match.c.connection_id == _request.c.connection_id, _match.c.participant_id == _request.c.participant_id),
+    )
+    .where(_request.c.connection_id == bindparam("connection_id"))
+    .where(
+        or_(
+            _request.c.canvas_user_id.in_(bindparam("users", expanding=True)),
+            _match.c.canvas_user_id.in_(bindparam("users", expanding=True)),
+            _request.c.address.in_(bindparam("texts", expanding=True)),
+            _match.c.address.in_(bindparam("texts", expanding=True)),
+            func.lower(_person.c.email).in_(bindparam("texts", expanding=True)),
+            _person.c.sis_user_id.in_(bindparam("sis_ids", expanding=True)),
+        )
+    )
+)
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) -> list[tuple[int, int | None]]:

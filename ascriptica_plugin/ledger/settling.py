@@ -22,10 +22,12 @@ _seat, _claim, _row = (cast(Table, one.__table__) for one in (Seat, Claim, Canva
 
 class Unit(NamedTuple):
     """`ours`: the lease is ours, and nobody can take it before the unit ends. `locked`: the ids of seats that somebody
-    else has locked, so this unit may not touch them."""
+    else has locked, so this unit may not touch them. `restored_at`: since when we know that Canvas came back from a
+    backup, until everything was read again."""
 
     ours: bool
     locked: set[int]
+    restored_at: datetime | None
 
 
 def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> Unit:
@@ -36,11 +38,11 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
     """
     begin_writing(session)
     wait_briefly(session)
-    lease = {"connection_id": connection_id, "term": term}
-    ours = session.scalar(_OUR_LEASE, lease) is not None
+    lease = session.execute(_OUR_LEASE, {"connection_id": connection_id, "term": term}).first()
+    ours, restored_at = lease is not None, lease.restored_at if lease is not None else None
     if session.connection().dialect.name == "sqlite":
         # BEGIN IMMEDIATE has locked the whole database.
-        return Unit(ours, set())
+        return Unit(ours, set(), restored_at)
     ids = {work.seat_id for work in works} | set(next_ids)
     for work in works:
         if work.moving:
@@ -48,11 +50,11 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
     told = [one.row.id for work in works for one in work.told]
     if told:
         ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "told": told}))
-    return Unit(ours, lock_free_seats(session, ids))
+    return Unit(ours, lock_free_seats(session, ids), restored_at)
 
 
 _OUR_LEASE = (
-    select(Connection.id)
+    select(Connection.id, Connection.restored_at)
     .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
     .with_for_update(read=True)
 )

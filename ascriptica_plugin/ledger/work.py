@@ -113,6 +113,10 @@ class Work:
     """A registration's newest claim is here, and its older claims elsewhere end once this seat is settled."""
     leaves: bool
     """There are rows that the seat pointed to, or may have, which it does not want now."""
+    others_there: bool
+    """The last read of the Canvas course showed people whom no participant is: this person may be one of them."""
+    unread_since: datetime | None
+    """Since when the first read of the Canvas course is owed, if it was not tried yet."""
     who: Who
     request: OpenRequest | None
     row: Pointed | None

@@ -7,7 +7,8 @@ course may have all of the flight only while it answers; otherwise a quarter, so
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -23,9 +24,45 @@ CANARIES = 2
 """So many canaries at most go before what came in bulk."""
 
 LOOK_SECONDS = 0.1
-"""Newcomers are looked for this often, or more seldom where that takes long."""
+"""Newcomers are looked for this often."""
+
+READ_SECONDS = 1
+"""The line is read anew this often, as its order changes."""
+
+SELDOM = 50
+"""A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
+
+WRITES = timedelta(seconds=10)
+"""A wish that was made so long before the line was read may have been stored after it."""
 
 ASIDE_SECONDS = 0.25
+
+
+class _Lane:
+    """Those who wait of one kind, as far as they were read."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Due] = deque()
+        self.read_at: datetime | None = None
+        self._has_all = False
+        self._again_at = 0.0
+
+    @property
+    def is_to_be_read(self) -> bool:
+        return time.monotonic() >= self._again_at or not (self.waiting or self._has_all)
+
+    def read(self, now: datetime, seconds: float, found: Callable[[], list[Due]]) -> None:
+        """Read the lane anew; again after so many seconds, or when all that was found has gone."""
+        began_at = time.monotonic()
+        self.waiting, self.read_at = deque(found()), now
+        self._has_all = len(self.waiting) < BATCH
+        self._again_at = began_at + max(seconds, SELDOM * (time.monotonic() - began_at))
+
+    def let_in(self, newcomers: Iterable[Due]) -> None:
+        """Give newcomers their place among those who wait."""
+        known = {one.seat_id for one in self.waiting}
+        if new := [one for one in newcomers if one.seat_id not in known]:
+            self.waiting = deque(sorted([*self.waiting, *new], key=lambda one: one.turn))
 
 
 class Line:
@@ -33,9 +70,7 @@ class Line:
 
     def __init__(self, session: Session, connection_id: int, changes: Changes, now: Callable[[], datetime]):
         self.session, self.connection_id, self.changes, self.now = session, connection_id, changes, now
-        self._people: deque[Due] = deque()
-        self._canaries: deque[Due] = deque()
-        self._bulk: deque[Due] = deque()
+        self._people, self._canaries, self._bulk = _Lane(), _Lane(), _Lane()
         self._look_at = 0.0
         self._answering: set[int] = set()
         self._aside: dict[int, float] = {}
@@ -65,41 +100,49 @@ class Line:
         room = _Room(self._answering - sick, of_courses, self.changes.resting(self.now()), size)
         self._look(ids, room)
         chosen = self._choose(places, people, room)
-        if len(chosen) < places and (not self._bulk or not chosen):
-            self._bulk = deque(self._read(True, BATCH, ids | set(chosen), room))
+        if len(chosen) < places and self._bulk.is_to_be_read:
+            self._read(self._bulk, True, ids | set(chosen), room)
             chosen += self._choose(places - len(chosen), people, room)
         return chosen
 
     def _look(self, ids: set[int], room: "_Room") -> None:
-        """Look for newcomers, and for canaries whose time has come."""
-        began_at = time.monotonic()
-        if began_at < self._look_at:
-            return
-        self._aside = {seat_id: until for seat_id, until in self._aside.items() if until > began_at}
-        self._people = deque(self._read(False, BATCH, ids, room))
-        found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, room.full())
-        self._canaries = deque(one for one in found if one.seat_id not in ids)
-        took = time.monotonic() - began_at
-        self._look_at = began_at + max(LOOK_SECONDS, 10 * took)
+        """Read who is next, look for newcomers, and for canaries whose time has come."""
+        self._aside = {seat_id: until for seat_id, until in self._aside.items() if until > time.monotonic()}
+        if self._people.is_to_be_read:
+            self._read(self._people, False, ids, room)
+        elif time.monotonic() >= self._look_at and self._people.read_at is not None:
+            self._people.let_in(self._due(False, ids, room, since=self._people.read_at - WRITES))
+            self._look_at = time.monotonic() + LOOK_SECONDS
+        if self._canaries.is_to_be_read:
+            self._canaries.read(self.now(), READ_SECONDS, partial(self._find_canaries, ids, room))
 
-    def _read(self, in_bulk: bool, limit: int, ids: set[int], room: "_Room") -> list[Due]:
-        where = (self.session, self.connection_id, self.now(), limit)
+    def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], room: "_Room") -> None:
+        # What a course that is full leaves out is read soon again.
+        seconds = LOOK_SECONDS if room.full() else READ_SECONDS
+        lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, room))
+
+    def _due(self, in_bulk: bool, ids: set[int], room: "_Room", since: datetime | None = None) -> list[Due]:
+        where = (self.session, self.connection_id, self.now(), BATCH)
         without = ids | self._aside.keys()
-        return due.due_now(*where, in_bulk=in_bulk, without=without, without_courses=room.full())
+        return due.due_now(*where, in_bulk=in_bulk, since=since, without=without, without_courses=room.full())
+
+    def _find_canaries(self, ids: set[int], room: "_Room") -> list[Due]:
+        found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, room.full())
+        return [one for one in found if one.seat_id not in ids]
 
     def _choose(self, places: int, people: set[int], room: "_Room") -> list[int]:
         chosen: list[int] = []
         for lane in (self._people, self._canaries, self._bulk):
             kept: list[Due] = []
-            while lane and len(chosen) < places:
-                one = lane.popleft()
+            while lane.waiting and len(chosen) < places:
+                one = lane.waiting.popleft()
                 if one.participant_id in people or not room.takes(one.canvas_course_id):
                     kept.append(one)
                     continue
                 people.add(one.participant_id)
                 room.taken[one.canvas_course_id] += 1
                 chosen.append(one.seat_id)
-            lane.extendleft(reversed(kept))
+            lane.waiting.extendleft(reversed(kept))
         return chosen
 
 

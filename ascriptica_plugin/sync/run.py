@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
-from ..canvas.shapes import Enrollment
-from ..ledger import due, lease, rows
+from ..ledger import due, lease
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
 from . import failures, keeper, small_tasks
@@ -173,10 +172,7 @@ class Run:
 
     def _turn(self, answered: list[Task]) -> None:
         """Handle the answers, store what they said, and take up the next seats."""
-        enrolled = [task.answer.id for task in answered if isinstance(task.answer, Enrollment)]
-        self.context.known.clear()
-        self.context.learned.clear()
-        self.context.known.update(rows.known(self.session, self.connection_id, enrolled))
+        self.context.hear([task.answer for task in answered])
         heard = [*self.units.late_again(), *(task for one in answered for task in self._hear(one))]
         self._start_small_tasks(heard)
         self._release_some()
@@ -248,8 +244,9 @@ class Run:
         if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in tasks):
             return
         room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
-        self.ready.extend(self.small.start(self._in_hand(heard), room))
-        self._look_whether_restored()
+        if started := self.small.start(self._in_hand(heard), room):
+            self.ready.extend(started)
+            self._look_whether_restored()
 
     def _small_step(self, task: SmallTask) -> None:
         if self.small.step(task):

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
 
+LOOK_SECONDS, SELDOM = 0.5, 50
+"""What there was none of is looked for again this often; where that takes long, a fiftieth of the time goes into it."""
+
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
     """Whether there is something of that kind; takes no lock."""
@@ -47,21 +50,28 @@ class SmallTasks:
     ):
         self.mass_seats = mass_seats
         self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
-        self._nothing_until = 0.0
+        self._here = (session, connection_id)
+        # Imports come first of all, as their people would go the ordinary road meanwhile; then what a person waits for.
+        asked_for = (self._imports, self._previews, self._proof, self._lookups)
+        kinds = (*asked_for, self._requests, self._people, self._passwords, self._names, self._reads, self._results)
+        self._kinds: dict[Callable[[], Iterator[SmallTask]], float] = dict.fromkeys(kinds, 0.0)
+        """The kinds of small tasks, the most urgent first, and when each is looked for again since there was none."""
 
     def start(self, in_hand: Collection[Key], room: int) -> list[SmallTask]:
         """At most so many of the tasks that are due, the most urgent first, without those about what is in hand."""
-        now = time.monotonic()
-        if room <= 0 or self._nothing_until > now:
-            return []
         found: list[SmallTask] = []
-        for key, make in _in_order(self.session, self.connection_id, self.root_id, self.now, self.mass_seats):
+        for look, again_at in self._kinds.items():
             if len(found) >= room:
                 break
-            if key not in in_hand:
-                found.append(make())
-        # As there is nothing to do, we don't ask the database at every turn.
-        self._nothing_until = 0.0 if found else now + retry.GROW_SECONDS / 10
+            began_at = time.monotonic()
+            if again_at > began_at:
+                continue
+            new = [task for task in look() if task.key not in in_hand]
+            found += new[: room - len(found)]
+            if not new:
+                # So the database is not asked at every turn, and most seldom for what it is slow to find.
+                took = time.monotonic() - began_at
+                self._kinds[look] = began_at + max(LOOK_SECONDS, SELDOM * took)
         return [task for task in found if self.step(task)]
 
     def step(self, task: SmallTask) -> bool:
@@ -113,57 +123,59 @@ class SmallTasks:
             self.session.rollback()
             if not locks.is_in_the_way(error):
                 raise
-            self._nothing_until = time.monotonic() + retry.GROW_SECONDS
+            rest_until = time.monotonic() + retry.GROW_SECONDS
+            self._kinds = {look: max(again_at, rest_until) for look, again_at in self._kinds.items()}
 
+    # -- what is due of each kind ---------------------------------------------------------------------------------
 
-def _in_order(
-    session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], mass_seats: int
-) -> Iterator[tuple[Key, Callable[[], SmallTask]]]:
-    """What is due, and how to make its task; each kind is looked for only when the ones before are through."""
-    here = (session, connection_id)
-    if ledger_mass.anything_to_do(*here, now(), mass_seats):
-        # First of all, as its people would go the ordinary road meanwhile.
-        walk = partial(mass.mass_walk, *here, root_id, now, mass_seats)
-        yield ("mass", connection_id), partial(_task, ("mass", connection_id), walk, partial(mass.put_off, *here))
-    for number in previews.to_read(*here):
-        # A person looks at a page that waits for it.
-        walk = partial(previewing.preview_walk, session, number, now)
-        yield (
-            ("preview", number),
-            partial(_task, ("preview", number), walk, partial(previewing.put_off, session, number)),
-        )
-    if proving.is_due(*here, now()):
-        walk = partial(proving.proof_walk, *here, root_id, now)
-        yield ("proof", connection_id), partial(_task, ("proof", connection_id), walk, partial(proving.put_off, *here))
-    for number in lookups.to_look_up(*here, now()):
-        walk, put_off = partial(lookups.look_up_walk, session, number, now), partial(lookups.put_off, *here, number)
-        yield ("our course", number), partial(_task, ("our course", number), walk, put_off)
-    for number, participant_id in requests.to_look_up(*here, now(), looks.AT_ONCE):
-        key = ("person", participant_id) if participant_id is not None else ("request", number)
-        walk, put_off = (
-            partial(looks.request_walk, *here, root_id, number, now),
-            partial(looks.put_off_request, session, number),
-        )
-        yield key, partial(_task, key, walk, put_off)
-    for number in matches.to_look_at(*here, now(), looks.AT_ONCE):
-        walk, put_off = (
-            partial(looks.person_walk, *here, root_id, number, now),
-            partial(looks.put_off_person, *here, number),
-        )
-        yield ("person", number), partial(_task, ("person", number), walk, put_off)
-    for number in passwords.to_mail(*here):
-        walk = partial(passwords.mail_walk, *here, number, now)
-        yield ("person", number), partial(_task, ("person", number), walk, partial(passwords.put_off, *here, number))
-    for number in following.to_follow(*here, now()):
-        walk = partial(following.follow_walk, *here, root_id, number, now)
-        yield ("person", number), partial(_task, ("person", number), walk, partial(following.put_off, *here, number))
-    for number in reads.to_read(*here, now(), reading.AT_ONCE):
-        walk, put_off = partial(reading.read_walk, *here, root_id, number, now), partial(reading.put_off, *here, number)
-        yield ("course", number), partial(_task, ("course", number), walk, put_off)
-    for number in office_results.to_fetch(*here, now(), results.AT_ONCE):
-        walk, put_off = partial(results.fetch_walk, *here, number, now), partial(results.put_off, session, number)
-        yield ("results", number), partial(_task, ("results", number), walk, put_off)
+    def _imports(self) -> Iterator[SmallTask]:
+        if ledger_mass.anything_to_do(*self._here, self.now(), self.mass_seats):
+            walk = mass.mass_walk(*self._here, self.root_id, self.now, self.mass_seats)
+            yield SmallTask(walk, put_off=partial(mass.put_off, *self._here), key=("mass", self.connection_id))
 
+    def _previews(self) -> Iterator[SmallTask]:
+        for number in previews.to_read(*self._here):
+            walk = previewing.preview_walk(self.session, number, self.now)
+            put_off = partial(previewing.put_off, self.session, number)
+            yield SmallTask(walk, put_off=put_off, key=("preview", number))
 
-def _task(key: Key, walk: Callable, put_off: Callable[[datetime], None]) -> SmallTask:
-    return SmallTask(walk(), put_off=put_off, key=key)
+    def _proof(self) -> Iterator[SmallTask]:
+        if proving.is_due(*self._here, self.now()):
+            walk = proving.proof_walk(*self._here, self.root_id, self.now)
+            yield SmallTask(walk, put_off=partial(proving.put_off, *self._here), key=("proof", self.connection_id))
+
+    def _lookups(self) -> Iterator[SmallTask]:
+        for number in lookups.to_look_up(*self._here, self.now()):
+            walk = lookups.look_up_walk(self.session, number, self.now)
+            yield SmallTask(walk, put_off=partial(lookups.put_off, *self._here, number), key=("our course", number))
+
+    def _requests(self) -> Iterator[SmallTask]:
+        for number, participant_id in requests.to_look_up(*self._here, self.now(), looks.AT_ONCE):
+            key = ("person", participant_id) if participant_id is not None else ("request", number)
+            walk = looks.request_walk(*self._here, self.root_id, number, self.now)
+            yield SmallTask(walk, put_off=partial(looks.put_off_request, self.session, number), key=key)
+
+    def _people(self) -> Iterator[SmallTask]:
+        for number in matches.to_look_at(*self._here, self.now(), looks.AT_ONCE):
+            walk = looks.person_walk(*self._here, self.root_id, number, self.now)
+            yield SmallTask(walk, put_off=partial(looks.put_off_person, *self._here, number), key=("person", number))
+
+    def _passwords(self) -> Iterator[SmallTask]:
+        for number in passwords.to_mail(*self._here):
+            walk = passwords.mail_walk(*self._here, number, self.now)
+            yield SmallTask(walk, put_off=partial(passwords.put_off, *self._here, number), key=("person", number))
+
+    def _names(self) -> Iterator[SmallTask]:
+        for number in following.to_follow(*self._here, self.now()):
+            walk = following.follow_walk(*self._here, self.root_id, number, self.now)
+            yield SmallTask(walk, put_off=partial(following.put_off, *self._here, number), key=("person", number))
+
+    def _reads(self) -> Iterator[SmallTask]:
+        for number in reads.to_read(*self._here, self.now(), reading.AT_ONCE):
+            walk = reading.read_walk(*self._here, self.root_id, number, self.now)
+            yield SmallTask(walk, put_off=partial(reading.put_off, *self._here, number), key=("course", number))
+
+    def _results(self) -> Iterator[SmallTask]:
+        for number in office_results.to_fetch(*self._here, self.now(), results.AT_ONCE):
+            walk = results.fetch_walk(*self._here, number, self.now)
+            yield SmallTask(walk, put_off=partial(results.put_off, self.session, number), key=("results", number))

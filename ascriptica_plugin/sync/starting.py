@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from .. import retry
-from ..ledger import mass, reads, requests, settling
+from ..ledger import mass, requests, settling
 from ..ledger.loading import load
 from ..ledger.work import Work
 from . import walks
@@ -22,12 +22,10 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
     here = (context.session, context.connection_id)
     out = requests.out_about(*here, works)
     in_import = mass.waiting(*here, {work.participant_id for work in works})
-    courses = {work.canvas_course_id for work in works if work.wanted}
-    unread = reads.unread(*here, courses, context.now()) & set(being_read)
     started: list[SeatTask] = []
     aside: list[int] = []
     for work in works:
-        if work.wanted and work.canvas_course_id in unread:
+        if work.wanted and work.canvas_course_id in being_read and _awaits_first_read(context, work):
             aside.append(work.seat_id)
         elif (looked_at := in_import.get((work.participant_id, work.canvas_course_id))) is not None:
             settling.put_off(context.session, work, max(looked_at, context.now() + retry.PUT_OFF))
@@ -40,6 +38,11 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
             if task.call is not None:
                 out |= dict.fromkeys(work.names, work.participant_id)
     return started, aside
+
+
+def _awaits_first_read(context: Context, work: Work) -> bool:
+    """Enrolling waits a moment for the first read of the Canvas course, which may show that the person is there."""
+    return work.unread_since is not None and work.unread_since > context.now() - retry.FIRST_READ
 
 
 def _waits_until(context: Context, work: Work, out: dict[int | str, int | None]) -> datetime | None:

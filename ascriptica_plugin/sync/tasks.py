@@ -1,7 +1,7 @@
 """What a drain works on: a call, the walk that it belongs to, and what walks need."""
 
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
-from ..ledger import ways_in
+from ..canvas.shapes import Enrollment
+from ..ledger import matches, rows, ways_in
+from ..ledger.matches import Holder
 from ..ledger.rows import Known
 from ..ledger.work import OpenRequest, Work
 from ..tables.canvas import Settings
@@ -75,6 +77,8 @@ class Context:
     """Since when we know that Canvas came back from a backup, until everything was read again."""
     known: dict[int, Known] = field(default_factory=dict)
     """What is stored about the rows in the latest answers, by their ids."""
+    held_by: dict[int, list[Holder]] = field(default_factory=dict)
+    """Who is matched with the users in the latest answers, by the users' ids."""
     closed_to_students: dict[int, bool] = field(default_factory=dict)
     """Canvas courses that refused people during this drain, and whether they take no students at all."""
     learned: dict[int, int] = field(default_factory=dict)
@@ -86,6 +90,20 @@ class Context:
         self.canvas_mail, self.way_in = settings.canvas_mail, ways_in.chosen(settings, self.canvases.by_mail)
         self.sign_in_id = settings.connection.sign_in_id if settings.connection is not None else None
         self.on_withdrawal = settings.on_withdrawal
+
+    def hear(self, answers: Iterable[Any]) -> None:
+        """Load at once what is stored about the rows and users in these answers."""
+        enrollments = [answer for answer in answers if isinstance(answer, Enrollment)]
+        here = (self.session, self.connection_id)
+        self.learned.clear()
+        self.known = rows.known(*here, [one.id for one in enrollments])
+        self.held_by = matches.holders_of(*here, {one.user_id for one in enrollments})
+
+    def holders(self, canvas_user_id: int, participant_id: int) -> list[Holder]:
+        """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
+        if canvas_user_id not in self.held_by:
+            self.held_by |= matches.holders_of(self.session, self.connection_id, [canvas_user_id])
+        return matches.others(self.held_by[canvas_user_id], participant_id)
 
     def sending(self) -> Walk:
         """The time on Canvas's clock, by which a request is remembered; asks Canvas once per process."""

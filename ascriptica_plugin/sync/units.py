@@ -77,6 +77,8 @@ class Units:
         context, session = self.context, self.session
         works = [task.work for task in heard]
         unit = settling.begin_unit(session, context.connection_id, self.term, works, next_ids)
+        if unit.ours:
+            context.restored_at = unit.restored_at
         late = [task for task in heard if task.work.seat_id in unit.locked]
         heard = [task for task in heard if task not in late]
         storing.store(session, context.connection_id, heard, unit.ours, context.now())

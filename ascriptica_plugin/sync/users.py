@@ -7,7 +7,7 @@ have any more is looked up anew, and one that Canvas contradicts as well.
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
-from ..ledger import matches, reads, ways_in
+from ..ledger import ways_in
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
 from ..said import Said
@@ -27,11 +27,10 @@ def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) ->
     who = work.who
     if who.question is not None and not who.doubted:
         raise Stuck(QUESTIONS[who.question], work.participant_id)
-    if who.canvas_user_id is None and not who.create_new and work.sis_user_id and not sis_id_is_unknown:
-        here = (context.session, context.connection_id, work.canvas_course_id)
-        if not reads.has_others(*here):
-            return sis_address(work)
-        # They may be there already, by a teacher's hand, and a request would undo what was set: who is it first.
+    is_first = who.canvas_user_id is None and not who.create_new
+    # Where others are, they may be there already, by a teacher's hand, and a request would undo what was set.
+    if is_first and work.sis_user_id and not sis_id_is_unknown and not work.others_there:
+        return sis_address(work)
     if who.canvas_user_id is None or work.is_stale:
         yield from identify(context, work)
     return who.address or who.canvas_user_id
@@ -130,7 +129,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
     """Note that the participant is this user, unless another participant is it."""
     if context.learned.setdefault(user.id, work.participant_id) != work.participant_id:
         raise _ask(work, "same_user", [user])
-    holders = matches.holders(context.session, context.connection_id, user.id, work.participant_id)
+    holders = context.holders(user.id, work.participant_id)
     for holder in holders:
         if not (holder.may_yield(user) and (yield from _yields(context, holder, user))):
             raise _ask(work, "same_user", [user])
@@ -227,7 +226,7 @@ def _stop_if_sign_in_is_missing(context: Context, sign_in_id: int) -> Walk:
 def _is_created(context: Context, work: Work, user: User) -> None:
     work.was_created = True
     work.link = Sealed.seal(user.link, context.canvases.keys) if user.link else None
-    if holders := matches.holders(context.session, context.connection_id, user.id, work.participant_id):
+    if holders := context.holders(user.id, work.participant_id):
         # The number of a new user was another's: Canvas came back from a backup, and gives its numbers out again.
         work.yields.extend(holder.participant_id for holder in holders)
         work.restored = True

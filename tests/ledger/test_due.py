@@ -75,7 +75,7 @@ def test_a_right_that_is_missing_in_one_canvas_course_holds_nobody_in_another(of
 
 def add_held(office, like: Seat, count: int) -> None:
     """So many people more who wait for the same as this seat."""
-    session, numbers = office.session, range(1000, 1000 + count)
+    session, numbers = office.session, range(1_000_000, 1_000_000 + count)
     [registration] = session.scalars(select(Registration)).all()
     people = [{"id": n, "email": f"q{n}@example.org", "name": f"Q {n}", "sorted_by": "q"} for n in numbers]
     columns = ("connection_id", "canvas_course_id", "changed_at", "due_at", "cause", "cause_scope", "held")
