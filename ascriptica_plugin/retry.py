@@ -67,9 +67,11 @@ def mass_poll(age: timedelta) -> timedelta:
 FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
 
-SILENT_SECONDS = 1
 SPARE = 2
-"""Calls without an answer for so long keep a quarter of the flight at most; so many more may be in flight then."""
+"""So many more calls may be in flight while Canvas says that it has room for them and no page asks."""
+
+SILENT_SECONDS = 1
+"""Calls without an answer for so long keep a quarter of the flight at most; the spare ones make up for them."""
 
 GROW_SECONDS = 5
 """After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its

@@ -4,6 +4,7 @@ Facts about Canvas name their source file in instructure/canvas-lms in brackets.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -115,14 +116,25 @@ def clock_of(response: requests.Response) -> datetime | None:
     return moment if abs(moment - datetime.now(UTC)) < FARTHEST_CLOCK else None
 
 
-def pause_seconds(response: requests.Response) -> float:
-    """How long until a call fits into Canvas's bucket: each call reserves 50, and 10 leak out per second
-    [request_throttle.rb]."""
+RESERVED = 50
+"""What a call takes of Canvas's bucket while it is under way [request_throttle.rb]."""
+
+
+def left_in_bucket(response: requests.Response) -> float | None:
+    """How much is left in Canvas's bucket for our token, beside all calls under way with it; None: Canvas doesn't say.
+
+    A call that leaves none, once its own share is reserved, is refused [request_throttle.rb].
+    """
     try:
-        remaining = float(response.headers["X-Rate-Limit-Remaining"])
+        left = float(response.headers["X-Rate-Limit-Remaining"])
     except (KeyError, ValueError):
-        remaining = 0.0
-    return min(max(1.0, (50 - remaining) / 10), 60.0)
+        return None
+    return left if math.isfinite(left) else None
+
+
+def pause_seconds(response: requests.Response) -> float:
+    """How long until a call fits into Canvas's bucket, of which 10 leak out per second [request_throttle.rb]."""
+    return min(max(1.0, (RESERVED - (left_in_bucket(response) or 0.0)) / 10), 60.0)
 
 
 def _words(answer: Any) -> str:

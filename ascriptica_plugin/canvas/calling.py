@@ -4,6 +4,7 @@ the User-Agent and the check of where the connection really goes.
 
 import math
 import re
+import threading
 import time
 from collections.abc import Iterator
 from copy import copy
@@ -14,7 +15,7 @@ from typing import Any, Protocol, Self
 import requests
 
 from ..said import Said
-from .answers import Answers, clock_of, path_and_query
+from .answers import Answers, clock_of, left_in_bucket, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
 from .line import File, Line
 from .scopes import scope_for
@@ -49,7 +50,7 @@ class Caller:
         ca_file: str | None = None,
         timeout_seconds: float = 10,
         deadline_seconds: float = 30,
-        flight: int = 10,
+        flight: int = 12,
         watcher: Watcher | None = None,
     ):
         self.url = url
@@ -58,6 +59,8 @@ class Caller:
         self._watcher = watcher
         self._until = math.inf
         self._clock: tuple[datetime, float] | None = None
+        self._least_left: tuple[float, float] | None = None
+        self._left_lock = threading.Lock()
         self._answers = Answers(token)
         self._token_start = token[:5]
         self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token)
@@ -80,6 +83,14 @@ class Caller:
             return None
         then, at = self._clock
         return then + timedelta(seconds=time.monotonic() - at)
+
+    def least_left(self) -> tuple[float, float] | None:
+        """The least that Canvas said to be left in its bucket since this was asked last, and when it surely had all
+        calls that had left: in the middle of the call, on the monotonic clock; None: it said nothing.
+        See `answers.left_in_bucket`."""
+        with self._left_lock:
+            least, self._least_left = self._least_left, None
+        return least
 
     def take_time_of(self, other: "Caller") -> None:
         """Know Canvas's time from another client of the same Canvas."""
@@ -137,11 +148,16 @@ class Caller:
     def _send(
         self, method: str, path: str, values: dict[str, Any] | File | None, seconds: float
     ) -> tuple[requests.Response, Any]:
+        began = time.monotonic()
         response, body, arrived = self._line.send(
             method, f"{self.url}/{path}", values, seconds=seconds, timeout_seconds=self.timeout_seconds
         )
         if (moment := clock_of(response)) is not None:
             self._clock = moment, arrived
+        if (left := left_in_bucket(response)) is not None:
+            with self._left_lock:
+                said = left, (began + arrived) / 2
+                self._least_left = min(self._least_left or said, said)
         try:
             return response, self._answers.read(response, body)
         except ScopeMissing as error:

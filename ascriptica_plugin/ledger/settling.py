@@ -6,10 +6,11 @@ Settling stores the version that was loaded, so a change made meanwhile keeps th
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, case, select, union, update
+from sqlalchemy import ColumnElement, Table, bindparam, case, exists, select, union, update
 from sqlalchemy.orm import Session
 
 from .. import retry
+from ..tables.asking import PageCall
 from ..tables.canvas import CanvasRow, Claim, Connection, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.locks import lock_free_seats, lock_seats, wait_briefly
@@ -23,14 +24,17 @@ _seat, _claim, _row = (cast(Table, one.__table__) for one in (Seat, Claim, Canva
 class Unit(NamedTuple):
     """`ours`: the lease is ours, and nobody can take it before the unit ends. `locked`: the ids of seats that somebody
     else has locked, so this unit may not touch them. `restored_at`: since when we know that Canvas came back from a
-    backup, until everything was read again."""
+    backup, until everything was read again. `pages_ask`: a page holds one of the places to call Canvas from."""
 
     ours: bool
     locked: set[int]
     restored_at: datetime | None
+    pages_ask: bool
 
 
-def begin_unit(session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int]) -> Unit:
+def begin_unit(
+    session: Session, connection_id: int, term: int, works: list[Work], next_ids: list[int], now: datetime
+) -> Unit:
     """Begin the unit of work that stores what came of these seats and takes up the next ones.
 
     Every seat that the unit may change is locked at once, in the order of ids. It waits for no seat, and only briefly
@@ -38,11 +42,11 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
     """
     begin_writing(session)
     wait_briefly(session)
-    lease = session.execute(_OUR_LEASE, {"connection_id": connection_id, "term": term}).first()
-    ours, restored_at = lease is not None, lease.restored_at if lease is not None else None
+    lease = session.execute(_OUR_LEASE, {"connection_id": connection_id, "term": term, "now": now}).first()
+    ours, (restored_at, pages_ask) = lease is not None, lease or (None, False)
     if session.connection().dialect.name == "sqlite":
         # BEGIN IMMEDIATE has locked the whole database.
-        return Unit(ours, set(), restored_at)
+        return Unit(ours, set(), restored_at, pages_ask)
     ids = {work.seat_id for work in works} | set(next_ids)
     for work in works:
         if work.moving:
@@ -50,11 +54,14 @@ def begin_unit(session: Session, connection_id: int, term: int, works: list[Work
     told = [one.row.id for work in works for one in work.told]
     if told:
         ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "told": told}))
-    return Unit(ours, lock_free_seats(session, ids), restored_at)
+    return Unit(ours, lock_free_seats(session, ids), restored_at, pages_ask)
 
 
 _OUR_LEASE = (
-    select(Connection.id, Connection.restored_at)
+    select(
+        Connection.restored_at,
+        exists().where(PageCall.connection_id == Connection.id, PageCall.until_at > bindparam("now")),
+    )
     .where(Connection.id == bindparam("connection_id"), Connection.drain_term == bindparam("term"))
     .with_for_update(read=True)
 )

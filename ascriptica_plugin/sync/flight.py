@@ -2,12 +2,19 @@
 
 import logging
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from .. import retry
+from ..canvas.answers import RESERVED
 from ..canvas.client import CanvasClient
 from .tasks import Task
+
+KEPT = RESERVED + 10
+"""So much is left in Canvas's bucket: one call of somebody else's, and what our own calls cost."""
+
+REMEMBERED_SECONDS = 1
 
 log = logging.getLogger(__name__)
 
@@ -16,16 +23,27 @@ class Flight:
     """Threads that make calls, for the one thread that decides which.
 
     `quiet_until` is on the monotonic clock: until then no call starts, because Canvas asked us to slow down.
+    `pages_ask`: so many calls as pages may make are theirs.
     """
 
     def __init__(self, canvas: CanvasClient):
         self.canvas = canvas
-        self.size = retry.FLIGHT
         self.flying: dict[Task, float] = {}
         """The tasks whose calls are on their way, and since when."""
+        self.pages_ask = False
+        self._found: deque[tuple[float, int]] = deque()
+        """How many calls fit at least into Canvas's bucket at once, as its latest answers say, and when."""
+        self._bearable = retry.FLIGHT + retry.SPARE
+        """How many it has not refused lately."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(retry.FLIGHT + retry.SPARE, thread_name_prefix="canvas")
+        self._threads = ThreadPoolExecutor(retry.FLIGHT + 2 * retry.SPARE, thread_name_prefix="canvas")
+
+    @property
+    def size(self) -> int:
+        """How many calls may be in flight at once."""
+        most = retry.FLIGHT if self.pages_ask else retry.FLIGHT + retry.SPARE
+        return min(most, max((fits for _, fits in self._found), default=retry.FLIGHT), self._bearable)
 
     @property
     def is_quiet(self) -> bool:
@@ -46,10 +64,13 @@ class Flight:
         """
         if self.is_quiet:
             return 0
-        if self.size < retry.FLIGHT and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
-            self.size, self._grows_at = self.size + 1, time.monotonic()
-        silent = len(self.silent)
-        spared = max(0, silent - max(1, self.size // 4))
+        most = retry.FLIGHT + retry.SPARE
+        if self._bearable < most and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
+            self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
+        if not self._found:
+            # A few find out whether the others fit.
+            return max(0, self.size // 2 - len(self.flying))
+        spared = max(0, len(self.silent) - max(1, self.size // 4))
         return max(0, self.size + min(retry.SPARE, spared) - len(self.flying))
 
     def carry(self, task: Task) -> None:
@@ -73,16 +94,31 @@ class Flight:
             if len(found) == 1:
                 until = time.monotonic() + retry.GATHER_SECONDS
             timeout = max(0.0, until - time.monotonic())
+        self._learn(len(found))
         for task in found:
             del self.flying[task]
         return found
+
+    def _learn(self, answered: int) -> None:
+        """Go by what Canvas says of its bucket, so that it need not refuse."""
+        said = self.canvas.least_left()
+        if said is not None:
+            left, at = said
+            # It is least beside the most calls: those that had left by then. Others may be there as well, so what fits
+            # is at least this much.
+            others = sum(left_at < at for left_at in self.flying.values()) - 1
+            self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
+        elif answered:
+            self._found.append((time.monotonic(), retry.FLIGHT))
+        while len(self._found) > 1 and self._found[0][0] < time.monotonic() - REMEMBERED_SECONDS:
+            self._found.popleft()
 
     def slow_down(self, seconds: float) -> bool:
         """Start no calls for so long, then at most half as many at once. Returns False if it was quiet already."""
         now = time.monotonic()
         is_new = now >= self.quiet_until
         if is_new:
-            self.size = max(1, self.size // 2)
+            self._bearable = max(1, self.size // 2)
         pause = seconds * retry.stretch(1, 1.5)
         self.quiet_until = self._grows_at = max(self.quiet_until, now + pause)
         log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.size)

@@ -184,6 +184,7 @@ class Run:
         being_read = {number for kind, number in self._in_hand(heard) if kind == "course"}
         for task in self.units.write(heard, next_ids, being_read):
             self._wrote(task)
+        self.flight.pages_ask = self.units.pages_ask
         if self.units.lost:
             self._stand_back()
 

@@ -25,6 +25,8 @@ class Units:
     def __init__(self, context: Context, line: Line, term: int):
         self.context, self.session, self.line, self.term = context, context.session, line, term
         self.lost = False
+        self.pages_ask = False
+        """Whether pages were asking Canvas something at the latest unit."""
         self.late: dict[SeatTask, float] = {}
         """Tasks whose answers can't be stored yet, since somebody has locked their seats, and since when."""
 
@@ -76,9 +78,9 @@ class Units:
         """One unit of work: all or nothing, but for what somebody else has locked."""
         context, session = self.context, self.session
         works = [task.work for task in heard]
-        unit = settling.begin_unit(session, context.connection_id, self.term, works, next_ids)
+        unit = settling.begin_unit(session, context.connection_id, self.term, works, next_ids, context.now())
         if unit.ours:
-            context.restored_at = unit.restored_at
+            context.restored_at, self.pages_ask = unit.restored_at, unit.pages_ask
         late = [task for task in heard if task.work.seat_id in unit.locked]
         heard = [task for task in heard if task not in late]
         storing.store(session, context.connection_id, heard, unit.ours, context.now())

@@ -67,6 +67,7 @@ def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(
 def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypatch):
     monkeypatch.setattr(retry, "RENEW_SECONDS", 0)
     monkeypatch.setattr(retry, "FLIGHT", 1)
+    monkeypatch.setattr(retry, "SPARE", 0)
     course = office.course("ART", "art")
     for number in range(20):
         office.register(course, f"p{number}")
@@ -84,6 +85,7 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
 def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, monkeypatch):
     monkeypatch.setattr(retry, "RENEW_SECONDS", 0)
     monkeypatch.setattr(retry, "FLIGHT", 1)
+    monkeypatch.setattr(retry, "SPARE", 0)
     course = office.course("ART", "art")
     for number in range(5):
         office.register(course, f"p{number}")

@@ -1,11 +1,14 @@
 """How many calls are on their way at once, and what throttling does."""
 
+from datetime import timedelta
+
 import pytest
 
-from ascriptica_plugin import retry
+from ascriptica_plugin import clock, retry
+from ascriptica_plugin.ledger import page_calls
 from ascriptica_plugin.sync import drain
 
-from ..office_at_work import connection_of
+from ..office_at_work import connection_of, many
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -21,11 +24,47 @@ def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeyp
     assert connection_of(office).hold_cause is None
 
 
-def test_no_more_calls_are_in_flight_than_canvas_allows(office, canvas):
-    course = office.course("ART", "art")
-    for number in range(40):
-        office.register(course, f"p{number}")
+def deliver_many(office, canvas, people: int = 60) -> dict:
+    """Deliver so many people's seats at 20 ms a call, and what the practice Canvas says of the calls."""
+    many(office, office.course("ART", "art"), people)
     canvas.options(latency_seconds=0.02)
+    canvas.calls()
     drain.drain(office.session, office.canvases)
-    assert 2 < canvas.read("calls")["max_in_flight"] <= retry.FLIGHT
-    assert office.status()["seats"]["enrolled"] == 40
+    canvas.options(latency_seconds=0)
+    assert office.status()["seats"]["enrolled"] == people
+    return canvas.read("calls")
+
+
+def test_ten_calls_are_in_flight_while_canvas_has_room_for_them(office, canvas):
+    canvas.options(throttle={"enabled": True})
+    seen = deliver_many(office, canvas)
+    assert (seen["max_in_flight"], seen["throttled"]) == (retry.FLIGHT + retry.SPARE, 0)
+
+
+def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
+    connection_id = connection_of(office).id
+    # The call itself is not made, so that all calls are the drain's.
+    assert page_calls.take(office.session, connection_id, clock.utc_now() + timedelta(hours=1)) is not None
+    office.session.commit()
+    assert deliver_many(office, canvas)["max_in_flight"] == retry.FLIGHT
+
+
+@pytest.mark.parametrize("calls", [2, 4, 7])
+def test_a_canvas_with_room_for_few_calls_need_not_refuse_any(office, canvas, calls):
+    """Each call reserves 50 of its bucket; from the high-water mark on it refuses."""
+    canvas.options(throttle={"enabled": True, "hwm": calls * 50 + 40})
+    seen = deliver_many(office, canvas, 40)
+    assert seen["throttled"] == 0
+    assert seen["max_in_flight"] <= calls
+    # Others use the token no more.
+    canvas.options(throttle={"enabled": True, "hwm": 600})
+    many(office, office.course("BIO", "bio"), 60)
+    canvas.options(latency_seconds=0.02)
+    canvas.session.delete(f"{canvas.url}/practice/calls", timeout=10)
+    drain.drain(office.session, office.canvases)
+    assert canvas.read("calls")["max_in_flight"] == retry.FLIGHT + retry.SPARE
+
+
+def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
+    monkeypatch.setattr("ascriptica_plugin.canvas.client.left_in_bucket", lambda response: None)
+    assert deliver_many(office, canvas)["max_in_flight"] == retry.FLIGHT

@@ -67,6 +67,9 @@ class ModelClient:
         """This Canvas is too old to say when a token ends."""
         return TokenEnd(False)
 
+    def least_left(self) -> None:
+        """It has no bucket."""
+
     def time(self) -> datetime | None:
         return self.canvas.time if self._was_asked else None
 
