@@ -33,7 +33,7 @@ class Due(NamedTuple):
         return self.attempts, from_start, self.changed_at, self.seat_id
 
 
-IN_TURN = (Seat.in_bulk, Seat.due_at)
+IN_TURN = (Seat.in_bulk, Seat.changed_at)
 """The order of the index of unsettled seats. PostgreSQL, which takes a third of all seats for unsettled, would rather
 go through all of them to find one in no order."""
 

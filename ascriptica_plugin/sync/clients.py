@@ -1,7 +1,6 @@
 """This process's Canvas clients. For a call, a saved token is decrypted only here."""
 
 import threading
-from collections import defaultdict
 
 from cryptography.fernet import MultiFernet
 
@@ -10,7 +9,6 @@ from ..canvas.client import CanvasClient
 from ..canvas.oauth import OAuth, revoke
 from ..ledger.measures import Tally
 from ..tables.canvas import Connection
-from .changes import Changes
 
 
 class Canvases:
@@ -26,8 +24,6 @@ class Canvases:
         self.ca_file = ca_file
         self.mass_seats, self.by_mail = mass_seats, False
         self.tally = Tally()
-        self.changes: dict[int, Changes] = defaultdict(Changes)
-        """What became of the latest changes, by connection."""
         self._clients: dict[tuple[str, str], CanvasClient] = {}
         self._lock = threading.Lock()
 

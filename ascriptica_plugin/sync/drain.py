@@ -11,6 +11,7 @@ from ..ledger import due, lease
 from ..said import Said
 from ..tables.canvas import Connection, load_settings
 from . import connecting, keeper, small_tasks
+from .changes import Changes
 from .clients import Canvases
 from .run import Run
 
@@ -33,11 +34,10 @@ def drain(
     while not stop():
         session.refresh(settings)
         connection = settings.connection
-        resting = canvases.changes[connection.id].at_rest(now()) if connection else []
         if connection is None or not settings.display_canvas:
             break
         keeper.keep(session, connection, canvases, now)
-        if not _anything_to_do(session, connection, now(), resting, canvases.mass_seats):
+        if not _anything_to_do(session, connection, now(), canvases.mass_seats):
             break
         term = lease.take_lease(session, connection.id, now())
         session.commit()
@@ -68,9 +68,7 @@ def drain(
     return True
 
 
-def _anything_to_do(
-    session: Session, connection: Connection, now: datetime, without_courses: list[int], mass_seats: int
-) -> bool:
+def _anything_to_do(session: Session, connection: Connection, now: datetime, mass_seats: int) -> bool:
     session.refresh(connection)
     if connection.hold_cause == "key_refused" and connection.refresh_token is None:
         # Only a new approval helps.
@@ -79,6 +77,7 @@ def _anything_to_do(
         # A time later than any hold lasts was set by a clock that has stepped back since.
         until = connection.hold_until_at
         return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
+    without_courses = Changes(session, connection.id).at_rest(now)
     return due.anything_due(session, connection.id, now, without_courses) or small_tasks.anything_to_do(
         session, connection.id, now, mass_seats
     )

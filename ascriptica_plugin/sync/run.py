@@ -21,6 +21,7 @@ from ..ledger import due, lease
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
 from . import failures, keeper, small_tasks
+from .changes import Changes
 from .clients import Canvases
 from .flight import Flight
 from .line import Line, people_of
@@ -56,7 +57,7 @@ class Run:
         self.stop = stop
         self.now = now
         self.canvases, self.canvas = canvases, canvases.client(connection)
-        self.changes = canvases.changes[connection.id]
+        self.changes = Changes(session, connection.id)
         self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time, canvases)
         self.context.go_by(settings)
         self.context.restored_at = connection.restored_at

@@ -248,7 +248,7 @@ class Seat(Base):
             "connection_id",
             "held",
             "in_bulk",
-            "due_at",
+            "changed_at",
             sqlite_where=text("settled_version < version"),
             postgresql_where=text("settled_version < version"),
         ),

@@ -1,8 +1,8 @@
-"""The tables about what we ask of Canvas: requests that are under way, and Canvas courses to be read."""
+"""The tables about what we ask of Canvas: requests that are under way or failed, and Canvas courses to be read."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base, SaidColumn
@@ -74,3 +74,18 @@ class CourseRead(Base):
     read_at: Mapped[datetime | None]
     has_others: Mapped[bool] = mapped_column(default=False, server_default=false())
     problem: Mapped[str | None] = mapped_column(SaidColumn)
+
+
+class FailedChange(Base):
+    """A change that Canvas failed at, though it can be read; deleted when it answers one in that Canvas course.
+
+    `canvas_course_id` is 0 for a change that is in no course. `in_a_row`: Canvas has answered no change since.
+    """
+
+    __tablename__ = "ascriptica_failed_change"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
+    canvas_course_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    participant_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    failed_at: Mapped[datetime]
+    in_a_row: Mapped[bool] = mapped_column(default=True, server_default=true())

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.quick
 
 The practice Canvas keeps a world, and its work for each call would count as ours where the time of a call is the
-measure. This one remembers nothing but how many calls came and how many were in flight at once; `GET /calls` tells
-and forgets, `POST /latency/SECONDS` sets the time.
+measure. This one remembers nothing but how many calls came, how many were in flight at once, and when each person was
+first enrolled; `GET /calls` tells and forgets, `GET /enrolled` tells the latter by number, `POST /latency/SECONDS` sets
+the time, `POST /hang/COURSE` lets every call about this course wait for half a minute.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import itertools
 import json
 import re
 import sys
+import time
 from email.utils import formatdate
 
 ANSWERS = {
@@ -24,6 +26,10 @@ ANSWERS = {
     r"GET /api/v1/accounts/(\w+)": {"id": 1, "name": "Quick", "parent_account_id": None, "root_account_id": None},
     r"GET /api/v1/courses/(\d+)": {"id": 42, "name": "Art", "workflow_state": "available"},
 }  # fmt: skip
+ROWS = 100
+"""A list of the people in a Canvas course has one page of so many, other people each time."""
+
+HANGS = 25
 ENROLLMENT = {"course_id": 42, "course_section_id": 4, "type": "StudentEnrollment", "enrollment_state": "active"}
 
 
@@ -33,6 +39,8 @@ class Quick:
     def __init__(self) -> None:
         self.latency = 0.0
         self.ids = itertools.count(1)
+        self.enrolled: dict[int, float] = {}
+        self.hanging: set[str] = set()
         self.forget()
         self.in_flight = 0
 
@@ -43,6 +51,8 @@ class Quick:
         """What Canvas would say: the person who is searched for by p7@example.org has the ID 8."""
         if found := re.search(r"search_term=p(\d+)%40", query):
             return [{"id": int(found[1]) + 1, "name": "Somebody", "login_id": f"p{found[1]}@example.org"}]
+        if found := re.fullmatch(r"GET /api/v1/courses/(\d+)/enrollments", line):
+            return [self.roster_row(int(found[1])) for _ in range(ROWS)]
         for pattern, answer in ANSWERS.items():
             if re.fullmatch(pattern, line):
                 return answer
@@ -50,9 +60,22 @@ class Quick:
             r"sis_user_id[:%3A]+S-(\d+)", line
         )
         number = int(user[1]) if user else 0
+        if line.startswith("POST"):
+            self.enrolled.setdefault(number, time.time())
         if line.startswith("GET"):
             return {"id": number + 1, "name": "Somebody", "login_id": f"p{number}@example.org"}
         return {"id": next(self.ids), "user_id": number + 1, "created_at": "2999-01-01T00:00:00Z", **ENROLLMENT}
+
+    def roster_row(self, course_id: int) -> dict:
+        number = next(self.ids)
+        return {"id": number, "user_id": 10**9 + number, "created_at": "2020-01-01T00:00:00Z", **ENROLLMENT} | {
+            "course_id": course_id
+        }
+
+    def seconds(self, line: str) -> float:
+        """How long a call takes."""
+        course = re.match(r"\w+ /api/v1/courses/(\d+)/", line)
+        return HANGS if course and course[1] in self.hanging else self.latency
 
 
 class Caller(asyncio.Protocol):
@@ -81,12 +104,17 @@ class Caller(asyncio.Protocol):
         elif line.startswith("POST /latency/"):
             quick.latency = float(line.rpartition("/")[2])
             self.send({})
+        elif line == "GET /enrolled":
+            self.send({str(number): at for number, at in quick.enrolled.items()})
+        elif line.startswith("POST /hang/"):
+            quick.hanging.add(line.rpartition("/")[2])
+            self.send({})
         else:
             quick.total += 1
             quick.in_flight += 1
             quick.most = max(quick.most, quick.in_flight)
             asyncio.get_running_loop().call_later(
-                quick.latency, self.send_call, quick.answer(line, query, body.decode())
+                quick.seconds(line), self.send_call, quick.answer(line, query, body.decode())
             )
 
     def send_call(self, answer: dict | list) -> None:

@@ -5,7 +5,7 @@ what must hold then. How to try thousands of histories: docs/developing.md.
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.sync import drain, erasing, flight
-from ascriptica_plugin.sync.changes import Changes
 from ascriptica_plugin.tables.canvas import Connection, Seat
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Course, Registration
@@ -58,7 +57,6 @@ class AnyHistory(HandSteps):
     def __init__(self) -> None:
         super().__init__()
         self.unforeseen.clear()
-        self.changes: dict[int, Changes] = defaultdict(Changes)
         self.mass_seats = 500
 
     def client(self, connection: Connection) -> ModelClient:
