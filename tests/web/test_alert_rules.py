@@ -1,0 +1,153 @@
+"""The alert rules of docs/operator.md against a real /metrics: each of them rings when what it is for has happened."""
+
+import operator
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import insert, update
+
+from ascriptica_plugin.ledger import measures
+from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.office import Mail
+
+OPERATOR = Path(__file__).parents[2] / "docs" / "operator.md"
+METRICS = OPERATOR.read_text().partition("### Metrics")[2]
+RULES = dict(re.findall(r"- alert: (\w+)\n +expr: (.+)\n", METRICS))
+SECONDS = 300
+"""So long is what lies between two scrapes, as far as `rate` is concerned."""
+TOKEN = "a-token-for-the-metrics"
+
+Scrape = dict[tuple[str, frozenset], float]
+
+
+@pytest.fixture
+def scrape(office):
+    """Reads /metrics, once a worker has stored what it counted."""
+    office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
+
+    def read() -> Scrape:
+        measures.store(office.session, office.canvases.tally)
+        office.session.commit()
+        answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        families = text_string_to_metric_families(answer.text)
+        return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+    return read
+
+
+def value(term: str, before: Scrape, after: Scrape) -> list[float]:
+    """What one side of a comparison is, for each of its series: a metric, its rate, or sums of these divided."""
+    term = term.strip()
+    if re.fullmatch(r"-?[\d.]+", term):
+        return [float(term)]
+    if " / " in term:
+        upper, lower = (sum(value(part, before, after)) for part in term.split(" / "))
+        return [upper / lower] if lower else []
+    if found := re.fullmatch(r"sum\((.+)\)", term):
+        return [sum(value(found[1], before, after))]
+    if found := re.fullmatch(r"rate\((.+)\[\w+\]\)", term):
+        older = dict(zip(names(found[1], after), series(found[1], after), strict=True))
+        return [(now - before.get(name, 0.0)) / SECONDS for name, now in older.items()]
+    return series(term, after)
+
+
+def names(selector: str, scraped: Scrape) -> list[tuple[str, frozenset]]:
+    """The series that a selector such as `name{label=~"a|b"}` means."""
+    name, wanted = re.fullmatch(r"(\w+)(?:\{(.+)\})?", selector.strip()).groups()
+    assert any(name == known for known, _ in scraped) or f"`{name}" in METRICS, f"{name} is no metric of ours"
+    conditions = re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', wanted or "")
+    fits = {"=": operator.eq, "!=": operator.ne, "=~": lambda a, b: bool(re.fullmatch(b, a))}
+    fits["!~"] = lambda a, b: not re.fullmatch(b, a)
+    return [
+        (known, labels)
+        for known, labels in scraped
+        if known == name and all(fits[how](dict(labels).get(label, ""), this) for label, how, this in conditions)
+    ]
+
+
+def series(selector: str, scraped: Scrape) -> list[float]:
+    return [scraped[name] for name in names(selector, scraped)]
+
+
+def ringing(before: Scrape, after: Scrape) -> set[str]:
+    """The alerts whose condition is true for any series."""
+    compare = {">": operator.gt, "<": operator.lt, "==": operator.eq}
+    found = set()
+    for alert, rule in RULES.items():
+        for part in rule.split(" or "):
+            left, how, right = re.fullmatch(r"(.+) (>|<|==) (.+)", part).groups()
+            [limit] = value(right, before, after)
+            if any(compare[how](one, limit) for one in value(left, before, after)):
+                found.add(alert)
+    return found
+
+
+def no_worker(office, canvas):
+    """None has ever run."""
+
+
+def canvas_is_away(office, canvas):
+    canvas.options(down=True)
+    office.register(office.course("ART", "art"))
+    office.deliver()
+
+
+def the_token_is_dead(office, canvas):
+    canvas.options(token="revoked")
+    office.register(office.course("ART", "art"))
+    office.deliver()
+
+
+def nobody_delivers(office, canvas):
+    office.register(office.course("ART", "art"))
+    office.session.execute(update(Seat).values(changed_at=office.now - timedelta(minutes=6)))
+    office.session.commit()
+
+
+def canvas_fails_now_and_then(office, canvas):
+    canvas.faults({"match": "POST /courses/", "times": 4, "when": "before", "fault": "status", "status": 503})
+    art = office.course("ART", "art")
+    for number in range(4):
+        office.register(art, f"p{number}", sis_user_id=f"S-{number}")
+    office.deliver()
+
+
+def canvas_throttles(office, canvas):
+    office.canvases.tally.count(measures.CALLS, 40, "GET users/:id", "Throttled")
+
+
+def mails_wait(office, canvas):
+    mail = {"kind": "canvas", "email": "boss@example.org", "made_at": office.now, "try_at": office.now, "tries": 0}
+    office.session.execute(insert(Mail), [mail] * 21)
+    office.session.commit()
+
+
+LIFE = {
+    "NoWorker": no_worker,
+    "CanvasOnHold": canvas_is_away,
+    "CanvasKeyRefused": the_token_is_dead,
+    "RegistrationsLate": nobody_delivers,
+    "CanvasFails": canvas_fails_now_and_then,
+    "CanvasThrottles": canvas_throttles,
+    "MailsWait": mails_wait,
+}
+
+
+def test_every_alert_is_lived_through():
+    assert RULES.keys() == LIFE.keys()
+
+
+@pytest.mark.parametrize("alert", LIFE)
+def test_an_alert_rings_when_what_it_is_for_happens_and_not_before(office, canvas, scrape, alert):
+    office.register(office.course("WELL", "bio"))
+    office.deliver()
+    if alert != "NoWorker":
+        measures.put(office.session, {(measures.WORKER_SEEN,): office.now.timestamp()})
+        office.session.commit()
+        assert ringing(scrape(), scrape()) == set()
+    before = scrape()
+    LIFE[alert](office, canvas)
+    assert alert in ringing(before, scrape())
