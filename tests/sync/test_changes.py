@@ -66,6 +66,30 @@ def test_five_in_a_row_are_an_outage_and_probed_as_one_by_a_change_of_somebody_e
     assert office.status()["seats"]["enrolled"] == 12, office.causes()
 
 
+def test_five_in_a_row_are_an_outage_whichever_processes_they_were_of(office, canvas):
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    no_changes(canvas)
+    for number in range(retry.FAILED_CHANGES):
+        assert connection_of(office).hold_cause is None
+        office.new_worker()
+        office.register(art if number % 2 else bio, f"p{number}", sis_user_id=f"X-{number}")
+        office.deliver()
+    assert connection_of(office).hold_cause == "takes_no_changes"
+
+
+def test_one_course_that_takes_no_changes_rests_for_every_process(office, canvas):
+    art = office.course("ART", "art")
+    no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
+    for number in range(retry.FAILED_CHANGES):
+        office.new_worker()
+        office.register(art, f"p{number}", sis_user_id=f"X-{number}")
+        office.deliver()
+    office.new_worker()
+    office.register(art, "kim", sis_user_id="K-100")
+    assert office.deliver() == []
+    assert connection_of(office).hold_cause is None
+
+
 def test_a_change_that_canvas_answers_in_between_makes_it_no_outage(office, canvas):
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
