@@ -20,7 +20,7 @@ from ascriptica_plugin.tables.office import LogEntry
 from ..office_at_work import Office
 from .ground import an_office, databases, email, quick_canvas, tell
 
-PEOPLE = 5
+PEOPLE = 20
 
 
 def fill(office: Office, count: int) -> None:

@@ -1,16 +1,21 @@
-"""Whether a web process and the worker stay as large as they are over 10,000 seats.
+"""Whether a web process and the worker stay as large as they are over 10,000 seats, and what each registration takes.
 
     python -m tests.benchmarks.memory           # about six minutes, both databases
     python -m tests.benchmarks.memory 2000      # fewer
 
-People register through one web process while the worker delivers them; resident memory in MB. On SQLite each
-connection of a process keeps up to 2 MB of the file, which fill up with it.
+People register through one web process while the worker delivers them; resident memory in MB, and for each registration
+since the first step ms of CPU of either process and what the database grew by. On SQLite each connection of a process
+keeps up to 2 MB of the file, which fill up with it.
 """
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sqlalchemy import text
+
+from ..office_at_work import Office
 from ..processes import until
 from .ground import COURSE, a_valkey, a_website, a_worker, accounts, an_office, browser, databases, quick_canvas, tell
 
@@ -21,6 +26,23 @@ def resident(process: int) -> float:
     """MB of a process."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def used(process: int) -> float:
+    """Seconds of CPU of a process."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def size(office: Office) -> int:
+    """Bytes of the database."""
+    session = office.session
+    if session.connection().dialect.name == "sqlite":
+        found = session.scalar(text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"))
+    else:
+        found = session.scalar(text("SELECT pg_database_size(current_database())"))
+    session.commit()
+    return found
 
 
 def child_of(process: int) -> int:
@@ -34,13 +56,23 @@ def main(count: int) -> None:
             with an_office(url, canvas) as office:
                 people = accounts(office, count)
                 with a_website(url, valkey.url, 1) as (address, master), a_worker(url, valkey.url) as at_work:
-                    done = 0
+                    done, first = 0, []
                     for step in (step for step in STEPS if step <= count):
                         _register(address, people[done:step])
                         done = step
                         until(lambda step=step: office.status()["seats"]["enrolled"] == step, 300)
-                        web_mb, worker_mb = resident(child_of(master.pid)), resident(at_work.pid)
-                        tell(f"{name:10}  after {step:6,} seats: web {web_mb:.1f} MB, worker {worker_mb:.1f} MB")
+                        web, now = child_of(master.pid), size(office)
+                        figures = [used(web), used(at_work.pid), now]
+                        first = first or [*figures, step]
+                        tell(
+                            f"{name:10}  after {step:6,} seats: web {resident(web):.1f} MB, "
+                            f"worker {resident(at_work.pid):.1f} MB"
+                        )
+                    each = [(last - before) / (done - first[3]) for last, before in zip(figures, first, strict=False)]
+                    tell(
+                        f"{name:10}  for each registration: web {each[0] * 1000:.1f} ms, worker {each[1] * 1000:.1f} "
+                        f"ms of CPU, {each[2] / 1024:.1f} kB of database"
+                    )
 
 
 def _register(address: str, people: list[dict]) -> None:
