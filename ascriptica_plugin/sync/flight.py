@@ -108,7 +108,8 @@ class Flight:
             # is at least this much.
             others = sum(left_at < at for left_at in self.flying.values()) - 1
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
-        elif answered:
+        elif answered and not self._found:
+            # It says nothing at all.
             self._found.append((time.monotonic(), retry.FLIGHT))
         while len(self._found) > 1 and self._found[0][0] < time.monotonic() - REMEMBERED_SECONDS:
             self._found.popleft()

@@ -67,5 +67,5 @@ def test_a_canvas_with_room_for_few_calls_need_not_refuse_any(office, canvas, ca
 
 
 def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.canvas.client.left_in_bucket", lambda response: None)
+    monkeypatch.setattr("ascriptica_plugin.canvas.calling.left_in_bucket", lambda response: None)
     assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT

@@ -7,12 +7,13 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.sync import drain
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
-from ..office_at_work import many, policy, someone
+from ..office_at_work import connection_of, many, policy, someone
 
 SOON_ENOUGH = 30
 """A newcomer's first call comes after so many others at most, of hundreds."""
@@ -96,6 +97,18 @@ def test_a_newcomer_does_not_wait_behind_the_names_of_all_to_follow(office, canv
     office.course("BIO", "bio")
     calls = deliver_while(office, canvas, registering(office, "BIO"))
     assert before_the_newcomer(calls) < SOON_ENOUGH
+
+
+def test_a_newcomer_does_not_wait_behind_the_reads_of_a_night(office, canvas):
+    canvas.seed(users={}, courses={f"c{n}": {"name": f"C{n}"} for n in range(80)} | {"bio": {"name": "Bio"}})
+    office.connect()
+    connection_id = connection_of(office).id
+    for number in range(80):
+        reads.owe(office.session, connection_id, canvas.ids[f"course.c{number}"], office.now)
+    office.course("BIO", "bio")
+    calls = deliver_while(office, canvas, registering(office, "BIO"))
+    assert before_the_newcomer(calls) < SOON_ENOUGH
+    assert len(calls) > 80
 
 
 def test_a_course_is_looked_up_though_a_long_drain_is_on_its_way(office, canvas):
