@@ -142,7 +142,7 @@ class InCanvas:
     `canvas_course_id` None: not looked up yet.
     """
 
-    canvas_course: Mapped[str] = mapped_column(String(300))
+    canvas_course: Mapped[str] = mapped_column(String(300), default="")
     canvas_section: Mapped[str] = mapped_column(String(300), default="")
     canvas_course_id: Mapped[int | None] = mapped_column(BigInteger)
     canvas_section_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -259,6 +259,15 @@ def test_a_cancelled_course_is_reopened_after_a_preview(office, admin, app, canv
     assert statuses(office)["ann@example.org"] == "waitlisted"
 
 
+def test_a_cancelled_course_without_a_canvas_course_is_reopened_too(here, admin):
+    here.register(here.course("ART"), "kim")
+    admin.post("/tools/courses/ART/cancel", data={"number": "1"})
+    page = admin.post("/tools/courses/ART/reopen", follow_redirects=True)
+    assert "1 person was registered when the course was cancelled" in words(page)
+    assert "ART here is open again." in words(confirm_preview(admin, "ART"))
+    assert set(statuses(here).values()) == {"registered"}
+
+
 def test_a_preview_is_forgotten_where_it_has_no_meaning_any_more(office, admin, app, canvas, crowd):
     assert admin.get(PREVIEW).location == "/tools/courses/ART"
     assert admin.post(PREVIEW).location == "/tools/courses/ART"
