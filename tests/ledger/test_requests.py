@@ -1,0 +1,95 @@
+"""What is out about a person: one request at a time, by an address, and known until it is certain what came of it."""
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from ascriptica_plugin.ledger import access
+from ascriptica_plugin.office import people
+from ascriptica_plugin.tables.office import Participant
+from ascriptica_plugin.tables.requests import Request
+
+from ..office_at_work import connection_of
+
+
+def lost(canvas, method: str, course: str) -> None:
+    """The next such request reaches nobody, and nobody says so."""
+    path = f"{method} /courses/{canvas.ids[f'course.{course}']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+
+
+@pytest.fixture
+def kim(office, canvas):
+    """Kim is in ART; her registration there."""
+    registration = office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    return registration
+
+
+def out(office) -> list[Request]:
+    office.session.expire_all()
+    return list(office.session.scalars(select(Request)))
+
+
+def test_who_is_known_is_addressed_by_sis_id_and_by_no_remembered_number(office, canvas, kim):
+    lost(canvas, "POST", "bio")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    assert [one.address for one in out(office)] == ["sis_user_id:K-100"]
+
+
+def test_while_a_request_about_somebody_is_out_no_other_about_them_leaves(office, canvas, kim):
+    lost(canvas, "POST", "bio")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    office.withdraw(kim.course, "kim")
+    canvas.calls()
+    office.deliver()
+    assert not [call for call in canvas.calls() if call.startswith("DELETE")]
+    office.settle()
+    assert canvas.who_is_in("art") == set()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}
+
+
+def test_the_database_takes_one_request_a_person(office, canvas, kim):
+    lost(canvas, "POST", "bio")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    [first] = out(office)
+    times = {"first_sent_at": office.now, "until_at": office.now}
+    same = {"connection_id": connection_of(office).id, "participant_id": first.participant_id}
+    office.session.add(Request(id=7, kind="end", **same, **times))
+    with pytest.raises(IntegrityError):
+        office.session.flush()
+    office.session.rollback()
+
+
+def test_an_answer_to_a_repeat_leaves_the_request_out_until_it_is_looked_up(office, canvas, kim):
+    """The first try may still be carried out, after the person has been taken out again."""
+    lost(canvas, "POST", "bio")
+    office.register(office.course("BIO", "bio"), "kim")
+    office.deliver()
+    office.later(seconds=20)
+    office.deliver()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}
+    assert [(one.tries, one.answered) for one in out(office)] == [(2, True)]
+    office.later(minutes=3)
+    office.deliver()
+    assert out(office) == []
+
+
+def test_nobody_is_said_to_be_in_while_a_request_to_end_it_is_out(office, canvas, kim):
+    lost(canvas, "DELETE", "art")
+    office.withdraw(kim.course, "kim")
+    office.deliver()
+    office.register(kim.course, "kim")
+    assert access.of_registrations(office.session, [kim.id])[kim.id].there is None
+    office.settle()
+    assert access.of_registrations(office.session, [kim.id])[kim.id].there is not None
+
+
+def test_nobody_is_said_to_be_in_while_it_is_open_who_they_are(office, canvas, kim):
+    participant = office.session.scalars(select(Participant)).one()
+    people.correct(office.session, participant, office.now, "boss@example.org", email="lou@example.org")
+    office.session.commit()
+    assert access.of_registrations(office.session, [kim.id])[kim.id].there is None
