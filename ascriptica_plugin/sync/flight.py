@@ -28,6 +28,8 @@ class Flight:
 
     def __init__(self, canvas: CanvasClient):
         self.canvas = canvas
+        # What was said before any of these calls says nothing of the room beside them.
+        canvas.least_left()
         self.flying: dict[Task, float] = {}
         """The tasks whose calls are on their way, and since when."""
         self.pages_ask = False
