@@ -33,7 +33,6 @@ HURRIED = {
         "SHUTDOWN_SECONDS",
         "PUT_OFF",
         "PAUSE_SECONDS",
-        "MASS_PREPARES",
         "MASS_BLOCKS",
     ),
 }

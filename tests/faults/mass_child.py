@@ -1,6 +1,7 @@
-"""`child` with the points at which an import can be cut off, and with its pauses shortened as well."""
+"""`child`, also with points at which an import can be cut off that it lacks, and with the patience to let one run."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from ascriptica_plugin import retry
@@ -10,14 +11,9 @@ from ascriptica_plugin.sync import mass_after
 from . import child
 
 
-def before_it_is_sent() -> None:
-    """It is written down, and never leaves."""
-    CanvasClient.start_import = child.die
-
-
-def before_its_answer() -> None:
-    """Canvas has it, and nothing of the answer is stored."""
-    CanvasClient.start_import = child._and_die(CanvasClient.start_import)
+def goes_on() -> None:
+    """No import is given up because a process began late."""
+    retry.MASS_STUCK = timedelta(minutes=2)
 
 
 def while_it_runs() -> None:
@@ -26,11 +22,10 @@ def while_it_runs() -> None:
 
 def before_it_is_settled() -> None:
     """Canvas is through with it, and the roster was read."""
-    mass_after._store = child.die
+    goes_on()
+    mass_after._store = lambda *_, **__: child.die()
 
 
 if __name__ == "__main__":
-    child.HURRIED[retry] += ("MASS_BLOCKS",)
-    child.POINTS |= {made.__name__: made for made in (before_it_is_sent, before_its_answer, while_it_runs)}
-    child.POINTS[before_it_is_settled.__name__] = before_it_is_settled
-    child.main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
+    child.POINTS |= {made.__name__: made for made in (goes_on, while_it_runs, before_it_is_settled)}
+    child.main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -12,7 +12,7 @@ from ..masses import PEOPLE, POST_ONE, emails, everybody, posted
 from ..processes import Process, environment, until
 
 SPEED = 40
-POINTS = ["before_it_is_sent", "before_its_answer", "while_it_runs", "before_it_is_settled"]
+POINTS = ["before_an_import_was_sent", "after_canvas_took_an_import", "while_it_runs", "before_it_is_settled"]
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def workers(database_url, tmp_path) -> Iterator[Callable[[str], Process]]:
     """Begins a worker that dies at a point, or one that goes on, and ends all of them."""
     begun: list[Process] = []
 
-    def begin(point: str = "") -> Process:
-        command = [sys.executable, "-m", "tests.faults.mass_child", str(tmp_path / "clock"), str(SPEED)]
+    def begin(point: str = "goes_on") -> Process:
+        command = [sys.executable, "-m", "tests.faults.mass_child", str(tmp_path / "clock"), str(SPEED), point]
         told = environment(database_url) | {"ASCRIPTICA_MASS_SEATS": "5"}
         log = tmp_path / f"worker-{len(begun)}.log"
-        begun.append(Process([*command, *([point] if point else [])], log, **told))
+        begun.append(Process(command, log, **told))
         begun[-1].start()
         return begun[-1]
 
@@ -44,7 +44,7 @@ def test_an_import_that_is_cut_off_is_gone_on_with(school, canvas, workers, poin
     workers()
     until(lambda: school.status()["seats"]["enrolled"] == len(PEOPLE))
     calls = canvas.calls()
-    sent = 0 if point == "before_it_is_sent" else 1
+    sent = 0 if point == "before_an_import_was_sent" else 1
     assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (sent, 0 if sent else len(PEOPLE))
     assert canvas.who_is_in("art") == emails()
     assert len(canvas.rows()) == len(PEOPLE)
