@@ -14,14 +14,14 @@ import threading
 import time
 from datetime import timedelta
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
 from ascriptica_plugin.tables.canvas import Seat
-from ascriptica_plugin.tables.office import Association, Course
+from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.requests import CourseRead
 
 from ..office_at_work import Office, someone
@@ -42,6 +42,11 @@ def fill(office: Office, canvas: QuickCanvas, due: int) -> None:
     add_due_seats(office, due)
     session.execute(update(Seat).where(Seat.id >= first).values(in_bulk=True))
     session.commit()
+    if session.connection().dialect.name == "postgresql":
+        # People were added by numbers of our own, which its sequences don't know of.
+        for table in (Participant, Registration, Seat):
+            name = table.__tablename__
+            session.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
     connection_id = session.query(Seat.connection_id).limit(1).scalar()
     # Read and looked up two days ago, so that both are due.
     ago = now - timedelta(days=2)
