@@ -109,9 +109,12 @@ def canaries(
 ) -> list[Due]:
     """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
     group = (Seat.cause, Seat.cause_scope)
+    # Everything comes out of the one pass over those held: PostgreSQL, which may think that they are few, would join
+    # each of them with all of them.
     held = (
-        select(
-            Seat.id,
+        _as_due(cast(null(), Float).label("from_start"))
+        .add_columns(
+            Seat.due_at,
             func.max(Seat.due_at).over(partition_by=group).label("latest"),
             func.row_number().over(partition_by=group, order_by=(Seat.due_at, Seat.id)).label("turn"),
         )
@@ -120,10 +123,12 @@ def canaries(
     )
     # A time later than that was set by a clock that has stepped back since.
     time_has_come = or_(held.c.latest <= now, held.c.latest > now + retry.CANARY * 1.5)
-    found = _as_due(cast(null(), Float)).join(held, held.c.id == Seat.id).where(held.c.turn == 1, time_has_come)
+    its = held.c
+    found = select(its.id, its.participant_id, its.canvas_course_id, its.attempts, its.from_start, its.changed_at)
+    found = found.where(its.turn == 1, time_has_come).order_by(its.due_at, its.id).limit(limit)
     if without_courses:
-        found = found.where(Seat.canvas_course_id.not_in(without_courses))
-    return [Due._make(row) for row in session.execute(found.order_by(Seat.due_at, Seat.id).limit(limit))]
+        found = found.where(its.canvas_course_id.not_in(without_courses))
+    return [Due._make(row) for row in session.execute(found)]
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:

@@ -36,7 +36,7 @@ def test_it_fetches_what_courses_want_and_prints_a_line_for_each(at_desk):
 
 def test_a_course_that_wants_nothing_is_fetched_by_its_code(at_desk):
     code, lines = fetch(at_desk, "--course", "bio")
-    assert (code, lines) == (0, [f"BIO: {results.PROBLEMS['no_modules']}"])
+    assert (code, lines) == (0, [f"BIO: {results.in_words('no_modules')}"])
     theirs = select(Result.final_score).join(Registration, Registration.id == Result.registration_id)
     assert at_desk.session.scalars(theirs.where(Registration.course_id == 2)).all() == [80.0]
 

@@ -58,6 +58,7 @@ class AnyHistory(HandSteps):
         super().__init__()
         self.unforeseen.clear()
         self.mass_seats = 500
+        self.by_mail = False
 
     def client(self, connection: Connection) -> ModelClient:
         """As `Canvases` does."""
