@@ -7,7 +7,7 @@ import pytest
 from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
-from ascriptica_plugin.canvas.shapes import TokenEnd
+from ascriptica_plugin.canvas.shapes import SignIn, TokenEnd
 from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up, look_up_user
 from ascriptica_plugin.tables.office import Association
 
@@ -21,7 +21,9 @@ def checked(canvas, **other) -> Outcome:
 
 def test_a_connection_that_is_right_says_whose_it_is(canvas):
     outcome = checked(canvas)
-    found = Findings("Practice Admin", "Practice University", (), token_end=TokenEnd(known=True))
+    sign_ins = (SignIn(10, "canvas"), SignIn(11, "saml"), SignIn(12, "google"))
+    end = TokenEnd(known=True)
+    found = Findings("Practice Admin", "Practice University", (), token_end=end, sign_ins=sign_ins)
     assert outcome == Outcome(findings=found)
     assert (outcome.is_wrong, outcome.is_unanswered) == (False, False)
 
