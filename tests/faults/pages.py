@@ -93,8 +93,12 @@ def _about_rows(stage: Stage, lines: list[Said]) -> Iterator[str]:
             yield f"{line.who} is said to be in Canvas course {course_id}: {line.access!r}."
         if not (IS_IN.match(line.access) or IS_OUT.match(line.access) or line.cause or line.status == "due"):
             yield f"{line.who}, Canvas course {line.canvas_course_id}: what does {line.access!r} mean?"
+    unsure = {who for who, _ in asked(lines)}
     for key, some in of.items():
         outside = [line for line in some if IS_OUT.match(line.access) and not line.access.startswith("Moved")]
+        if key[0] in unsure:
+            # Nothing is known of somebody of whom it is asked who they are.
+            outside = [line for line in outside if not line.access.startswith("No enrollment known")]
         if key in inside and outside and not any(IS_IN.match(line.access) for line in some):
             yield f"{key[0]} is in Canvas course {key[1]}, and said not to be: {outside[0].access!r}."
 

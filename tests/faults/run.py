@@ -140,7 +140,8 @@ def _lane(
 def _once_quiet(stage: Stage, report: Report, look: Callable[[Stage], Verdict]) -> Verdict:
     """The verdict once it is right and Canvas gets no more calls, or nothing has become better for a while: some wait
     until a request that was never answered can't be carried out any more."""
-    patience = 60 + retry.LATE.total_seconds() / stage.speed
+    # What `recheck` sends has the pauses of real life.
+    patience = 90 + retry.LATE.total_seconds()
     began = better_at = quiet_since = time.monotonic()
     right_at, calls, fewest = None, stage.calls(), None
     while time.monotonic() - better_at < patience:

@@ -82,7 +82,7 @@ def database_restored(stage: Stage, rng: random.Random, seconds: float) -> None:
         stage.office.move_for_sure("DOOMED", *PLACES["DOOMED"][0])
 
 
-def _restore(stage: Stage, bring_back: Callable[[], None], then: Remembered, before: set[int]) -> None:
+def _restore(stage: Stage, bring_back: Callable[[], None], then: Remembered, before: set[tuple[int, str]]) -> None:
     stage.web.end(signal.SIGTERM)
     stage.end_workers(signal.SIGTERM)
     # By then Canvas has carried out what it has not answered.
@@ -94,12 +94,13 @@ def _restore(stage: Stage, bring_back: Callable[[], None], then: Remembered, bef
     stage.hands.note(lost, False)
     stage.hands.note(left, True)
     # Nothing here says who made what Canvas has since.
-    stage.hands.memory.made |= _live(stage) - before
+    stage.hands.memory.made |= {number for number, _ in _live(stage) - before}
     stage.hands.memory.made |= {number for numbers in left.values() for number in numbers}
     stage.command("recheck", "--everything")
     stage.web.start()
     stage.full_strength()
 
 
-def _live(stage: Stage) -> set[int]:
-    return {row["id"] for row in stage.world()["enrollments"] if row["state"] in IN}
+def _live(stage: Stage) -> set[tuple[int, str]]:
+    """With the time they were created: a restored Canvas gives ids out again."""
+    return {(row["id"], row["created_at"]) for row in stage.world()["enrollments"] if row["state"] in IN}
