@@ -71,7 +71,7 @@ class Flight:
             self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
         if not self._found:
             # A few find out whether the others fit.
-            return max(0, self.size // 2 - len(self.flying))
+            return max(0, max(1, self.size // 2) - len(self.flying))
         spared = max(0, len(self.silent) - max(1, self.size // 4))
         return max(0, self.size + min(retry.SPARE, spared) - len(self.flying))
 
