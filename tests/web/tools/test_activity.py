@@ -17,6 +17,7 @@ from ascriptica_plugin.web.tools import activity as activity_page
 
 from ...office_at_work import entries, many, sign_in
 from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
+from .test_imports import pressed
 
 
 def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
@@ -150,7 +151,8 @@ def test_who_registered_alone_is_not_named_twice(office, admin):
 def test_an_import_is_one_act_whatever_it_did(office, admin):
     many(office, office.course("ART"), 2)
     office.course("BIO")
-    upload(admin, "registrations", "email,course,status\np0@example.org,BIO,registered\np1@example.org,ART,withdrawn\n")
+    changes = "email,course,status\np0@example.org,BIO,registered\np1@example.org,ART,withdrawn\n"
+    pressed(admin, upload(admin, "registrations", changes), "Import these now")
     page = words(admin.get("/tools/log?kind=Files"))
     assert "imported a file registrations: 1 new, 1 changed, 0 unchanged, 0 refused" in page
     assert "withdrew P 1" not in words(admin.get("/tools/log"))
