@@ -109,7 +109,7 @@ def holder(office: Office) -> tuple[int, bool]:
 
 def test_a_worker_ends_in_time_while_canvas_hangs_and_another_follows_within_a_second(ringing, canvas, team):
     course = ringing.course("ART", "art")
-    canvas.faults({"match": "POST /courses/", "fault": "hang", "times": 8})
+    canvas.faults({"match": "POST /courses/", "fault": "hang", "times": 4})
     first, second = team
     first.start()
     for number in range(30):
