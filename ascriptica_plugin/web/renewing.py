@@ -10,20 +10,20 @@ from . import csrf
 from .base import blueprint, shut_doors
 from .way_back import page_before
 
-SECRET = re.compile("password|token|secret|code")
-"""Fields with such names are not shown again, so they have to be typed again."""
+SECRET = re.compile("password|token|secret")
 
 
-def protect() -> ResponseReturnValue | None:
+def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
     """As `csrf.protect`, but a form of this site with another session's token is answered by a page with its text.
 
-    Nothing is changed before the button there is pressed.
+    Nothing is changed before the button there is pressed. Fields whose names match `secret` are not shown again, so
+    they have to be typed again.
     """
     try:
         csrf.protect()
     except CSRFError:
         sent = [one for one in request.form.items(multi=True) if one[0] != csrf.field_name() and one[1].strip()]
-        kept = [one for one in sent if not SECRET.search(one[0])]
+        kept = [one for one in sent if not secret.search(one[0])]
         # Without its file a form would do something else. Another site may not have its own text sent from here.
         if not kept or request.files or page_before() is None:
             raise

@@ -77,6 +77,15 @@ def test_another_site_has_nothing_of_its_own_kept_here(here, boss):
         assert "This page was open too long" in words(answer)
 
 
+def test_the_code_of_a_course_is_no_secret(here, boss):
+    old = token_of(boss.get("/tools/courses/new").text)
+    sign_in_anew(boss)
+    form = {"code": "BIO", "title": "Biology", "csrf_token": old}
+    answer = boss.post("/tools/courses/new", data=form, headers={"Referer": "http://localhost/tools/courses/new"})
+    sent_again(boss, answer.text)
+    assert [course.code for course in all_of(here.app, Course)] == ["ART", "BIO"]
+
+
 def test_passwords_and_tokens_are_not_kept(here, boss):
     data = {"canvas_url": "https://canvas.example.org", "canvas_token": "7~secret", "csrf_token": "no"}
     answer = boss.post("/tools/settings/course-settings", data=data, headers={"Referer": FROM})

@@ -1,5 +1,6 @@
 """Shared by the pages of sign-ins: the blueprint, who is signed in, beginning a session, limits on tries."""
 
+import functools
 import ipaddress
 import logging
 import math
@@ -26,9 +27,12 @@ from .forms import CodeForm
 
 log = logging.getLogger(__package__.rpartition(".")[0])
 
+SECRET = re.compile("password|token|secret|code")
+"""The fields of secrets, by their names: here a code is one that signs somebody in."""
+
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
-blueprint.before_request(renewing.protect)
+blueprint.before_request(functools.partial(renewing.protect, SECRET))
 blueprint.after_request(base.log_refusals)
 blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
