@@ -7,7 +7,7 @@ changes of one course happen one after another.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ..tables import locks
@@ -81,13 +81,7 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
     its, participant = _plan(session, course, who, now, None)
     if its.status(participant):
         raise NotPossible(f"You are already registered for {course.title}, or on its waitlist.")
-    left = session.scalar(
-        select(Registration)
-        .where(Registration.course_id == course.id, Registration.participant_id == participant.id)
-        .where(Registration.undo_until_at > now)
-        .order_by(Registration.id.desc())
-        .limit(1)
-    )
+    left = _latest(session, course, participant, Registration.undo_until_at > now)
     if left is None:
         minutes = int(plan.UNDO.total_seconds() // 60)
         raise NotPossible(f"A withdrawal can be undone for {minutes} minutes only. You can register again.")
@@ -107,17 +101,19 @@ def put_back(
     its, participant = _plan(session, course, participant, now, by)
     if its.status(participant):
         raise NotPossible(f"{participant.name} is already registered for {course.title}, or on its waitlist.")
-    left = session.scalar(
-        select(Registration)
-        .where(Registration.course_id == course.id, Registration.participant_id == participant.id)
-        .order_by(Registration.id.desc())
-        .limit(1)
-    )
+    left = _latest(session, course, participant)
     if left is None or participant.erase_at or participant.erased_at:
         raise NotPossible(f"{participant.name} is being erased.")
     its.take_back(left, waits=waits)
     its.write()
     return left
+
+
+def _latest(
+    session: Session, course: Course, participant: Participant, *which: ColumnElement[bool]
+) -> Registration | None:
+    theirs = (Registration.course_id == course.id, Registration.participant_id == participant.id)
+    return session.scalar(select(Registration).where(*theirs, *which).order_by(Registration.id.desc()).limit(1))
 
 
 def _plan(
