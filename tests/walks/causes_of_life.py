@@ -6,159 +6,11 @@ trouble; Kim registers for BIO and has none, so whoever is not named by the caus
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-
-from cryptography.fernet import Fernet, MultiFernet
-
-from ascriptica_plugin import retry
-from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.canvas.scopes import SCOPES
-from ascriptica_plugin.office import courses
-from ascriptica_plugin.tables.canvas import load_settings
-from ascriptica_plugin.tables.office import Association
 
 from ..developer_keys import connect_with_key
+from . import troubles
 from .scene import Scene, was_there
-
-
-def throttled(scene: Scene) -> None:
-    scene.faults("* *", fault="throttle", status=429)
-    scene.register()
-    scene.office.deliver(stop=lambda: bool(scene.canvas.read("calls")["calls"]))
-
-
-def no_changes(scene: Scene) -> None:
-    """Canvas can be read, and fails at whatever changes something."""
-    scene.faults("POST *", fault="status", status=503)
-    for number in range(retry.FAILED_CHANGES):
-        scene.office.register(scene.art, f"p{number}")
-    scene.register()
-
-
-def key_is_gone(scene: Scene) -> None:
-    scene.register()
-    scene.office.canvases.keys = MultiFernet([Fernet(Fernet.generate_key())])
-
-
-def key_is_revoked(scene: Scene) -> None:
-    connection = connect_with_key(scene.office)
-    scene.canvas.change_key({"client_id": connection.client_id}, revoke=True)
-
-
-def approved_for_too_little(scene: Scene) -> None:
-    """As with a key that was approved before a release of ours that makes another call."""
-    connect_with_key(scene.office, approved=tuple(scope for scope in SCOPES if "POST|/api/v1/courses" not in scope))
-
-
-def section_is_gone(scene: Scene) -> None:
-    late = scene.canvas.ids["section.art.late"]
-    scene.office.associate(scene.art, "art", late)
-    scene.canvas.admin.delete(f"{scene.canvas.api}/sections/{late}", timeout=10).raise_for_status()
-    scene.register()
-
-
-def user_is_gone(scene: Scene) -> None:
-    """The SIS ID belongs to a user who was deleted; Canvas keeps it for them."""
-    scene.no_user()
-    account = f"accounts/{scene.canvas.ids['account.root']}"
-    form = {"user[name]": "Lou", "pseudonym[unique_id]": "old", "pseudonym[sis_user_id]": "L-9"}
-    old = scene.canvas.hand("POST", f"{account}/users", **form)
-    scene.canvas.hand("DELETE", f"{account}/users/{old['id']}")
-    scene.register()
-    scene.correct(sis_user_id="L-9")
-
-
-def unpublished(scene: Scene) -> None:
-    scene.course("claim")
-    scene.associate(str(scene.canvas.ids["course.art"]))
-    scene.register()
-
-
-def opens_late(scene: Scene) -> None:
-    scene.art.starts_at = scene.office.now + timedelta(hours=1)
-    scene.office.session.commit()
-    scene.dates(start_at=(scene.office.now + timedelta(days=2)).isoformat())
-    scene.associate(str(scene.canvas.ids["course.art"]))
-    scene.register()
-
-
-def no_account(scene: Scene) -> None:
-    scene.no_user()
-    load_settings(scene.office.session).create_users = False
-    scene.office.session.commit()
-    scene.register()
-
-
-def sign_in_is_gone(scene: Scene) -> None:
-    """The office chose single sign-on of a kind that Canvas has no more."""
-    scene.no_user()
-    settings = load_settings(scene.office.session)
-    settings.way_in, settings.connection.sign_in_id = "sso", 99
-    scene.office.session.commit()
-    scene.register()
-
-
-def two_of_one(scene: Scene) -> None:
-    """Somebody with Lou's email was registered by the office, and the two are not known to be one person."""
-    scene.office.register(scene.office.course("CHEM", "bio"), "lou", key=None)
-    scene.office.deliver()
-    scene.register()
-
-
-def removed_by_hand(scene: Scene) -> None:
-    scene.register()
-    scene.office.deliver()
-    row = next(row for login, _, row, _, _ in scene.canvas.rows() if login == "lou@example.org")
-    scene.canvas.hand("DELETE", f"courses/{scene.canvas.ids['course.art']}/enrollments/{row}", task="delete")
-    scene.office.recheck("art")
-
-
-def blueprint(scene: Scene) -> None:
-    scene.office.associate(scene.art, "blue")
-    scene.register()
-
-
-def refused(scene: Scene) -> None:
-    scene.faults(f"POST /courses/{scene.canvas.ids['course.art']}/", fault="status", status=422)
-    scene.register()
-    scene.office.deliver()
-    assert "we keep trying automatically" in scene.get(scene.lou, "/courses/ART")
-    assert "We try again automatically, less and less often." in scene.causes()
-    for _ in range(retry.TRIES - 1):
-        scene.office.later(minutes=20)
-        scene.office.deliver()
-
-
-def unforeseen(scene: Scene) -> None:
-    scene.register()
-    with scene.monkeypatch.context() as patch:
-        patch.setattr(CanvasClient, "search_users", lambda *_: 1 / 0)
-        scene.office.deliver()
-
-
-def unknown_course(scene: Scene) -> None:
-    typed = Association(connection_id=1, canvas_course="sis_course_id:NOPE", look_up_at=scene.office.now)
-    courses.associate(scene.office.session, scene.art, typed, scene.office.now)
-    scene.office.session.commit()
-    scene.register()
-
-
-def without(*permissions: str) -> Callable[[Scene], object]:
-    def reach(scene: Scene) -> None:
-        scene.canvas.options(permissions={"without": [*permissions, "manage_students"]})
-        scene.register()
-
-    return reach
-
-
-def after(act: Callable[[Scene], object]) -> Callable[[Scene], object]:
-    """Something happens in Canvas, then Lou registers."""
-
-    def reach(scene: Scene) -> None:
-        act(scene)
-        scene.register()
-
-    return reach
+from .troubles import after, without
 
 
 def try_again(**group: str) -> Callable[[Scene], object]:
@@ -200,7 +52,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "takes_no_changes",
-        no_changes,
+        troubles.no_changes,
         "There is nothing to do: people can still register",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         Scene.no_faults,
@@ -216,7 +68,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "throttled",
-        throttled,
+        troubles.throttled,
         "There is nothing to do: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         Scene.no_faults,
@@ -232,7 +84,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "key_refused",
-        after(key_is_revoked),
+        after(troubles.key_is_revoked),
         "In Canvas, under Developer Keys, see that the key is still there and ON.",
         OFFICE,
         lambda scene: connect_with_key(scene.office),
@@ -240,7 +92,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "scope_missing",
-        lambda scene: (approved_for_too_little(scene), scene.register()),
+        lambda scene: (troubles.approved_for_too_little(scene), scene.register()),
         "The developer key lacks a scope",
         OFFICE,
         lambda scene: connect_with_key(scene.office),
@@ -248,7 +100,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "token_unreadable",
-        key_is_gone,
+        troubles.key_is_gone,
         "Paste the token into Course Settings again",
         OFFICE,
         lambda scene: scene.office.connect(),
@@ -278,21 +130,21 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "section_missing",
-        section_is_gone,
+        troubles.section_is_gone,
         "Open our course and choose another section.",
         OFFICE,
         lambda scene: scene.associate(str(scene.canvas.ids["course.art"])),
     ),
     Life(
         "user_missing",
-        user_is_gone,
+        troubles.user_is_gone,
         "Restore the user in Canvas, or correct the participant's email or SIS ID here",
         OFFICE,
         Scene.correct,
     ),
     Life(
         "course_closed_to_students",
-        blueprint,
+        troubles.blueprint,
         "It is a blueprint course or a course template in Canvas, and those take no students.",
         OFFICE,
         in_bio,
@@ -306,14 +158,14 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "course_unpublished",
-        unpublished,
+        troubles.unpublished,
         "can't enter it until somebody publishes it in Canvas",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
         lambda scene: scene.course("offer"),
     ),
     Life(
         "outside_dates",
-        opens_late,
+        troubles.opens_late,
         "Change the dates in Canvas",
         "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
         lambda scene: scene.dates(start_at=""),
@@ -331,28 +183,28 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "same_user",
-        two_of_one,
+        troubles.two_of_one,
         "Say whether they are one person, or whose user it is.",
         OFFICE,
         lambda scene: scene.answer("choose", canvas_user_id=scene.canvas.ids["user.lou"], same_person="1"),
     ),
     Life(
         "changed_in_canvas",
-        removed_by_hand,
+        troubles.removed_by_hand,
         "We do not fight that: put it back as registered here, or leave it as it is in Canvas.",
         "Your place is safe. You were removed from the Canvas course, in Canvas itself. The office decides about it.",
         lambda scene: scene.answer("hand", answer="put_back"),
     ),
     Life(
         "no_account",
-        no_account,
+        troubles.no_account,
         "Create one in Canvas with this email as login, and we will find it; or let us create users.",
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
         lambda scene: scene.user("lou@example.org"),
     ),
     Life(
         "sign_in_missing",
-        sign_in_is_gone,
+        troubles.sign_in_is_gone,
         "bind the logins of people new to Canvas to a single sign-on that is not there any more. Choose another one.",
         OFFICE,
         lambda scene: scene.post(
@@ -374,7 +226,7 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "refused",
-        refused,
+        troubles.refused,
         "Canvas's answer is shown beside each person. Correct what it names, then try again.",
         OFFICE,
         mended(Scene.no_faults, try_again(cause="refused")),
@@ -389,14 +241,14 @@ CAUSES_OF_LIFE = [
     ),
     Life(
         "our_fault",
-        unforeseen,
+        troubles.unforeseen,
         "There is nothing to do in Canvas. We keep trying",
         "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         lambda scene: None,
     ),
     Life(
         "not_looked_up",
-        unknown_course,
+        troubles.unknown_course,
         "Canvas has no course sis_course_id:NOPE, or the token may not see it.",
         "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         in_bio,
