@@ -6,7 +6,6 @@ from ascriptica_plugin.tables.canvas import Match
 
 from ..office_at_work import Office
 from ..pages import words
-from ..practice_canvas import enroll_by_hand
 
 
 @pytest.fixture
@@ -82,9 +81,7 @@ def test_only_what_was_shown_can_be_chosen(two_kims, admin, canvas, answer):
 
 @pytest.fixture
 def was_there(office, canvas) -> Office:
-    canvas.options(clock_offset_seconds=-3600)
-    enroll_by_hand(canvas, "kim", "art")
-    canvas.options(clock_offset_seconds=0)
+    canvas.by_hand_before("kim", "art")
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()

@@ -10,9 +10,7 @@ from ..practice_canvas import enroll_by_hand, posts
 
 
 def test_an_enrollment_that_was_there_before_us_is_not_removed(practice, office, canvas):
-    canvas.options(clock_offset_seconds=-3600)
-    enroll_by_hand(canvas, "kim", "art")
-    canvas.options(clock_offset_seconds=0)
+    canvas.by_hand_before("kim", "art")
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()

@@ -99,9 +99,7 @@ def test_upgrading_twice_changes_nothing(app):
 def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sent_again(office, canvas):
     """Enrolled by us, there before us, withdrawn, and one whose answer was lost; then down, up, and a drain."""
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
-    canvas.options(clock_offset_seconds=-3600)
-    canvas.by_hand("kim", "bio")
-    canvas.options(clock_offset_seconds=0)
+    canvas.by_hand_before("kim", "bio")
     for who in ("kim", "lou", "new"):
         office.register(art, who)
     office.register(bio, "kim")

@@ -7,7 +7,7 @@ from ascriptica_plugin.sync.clients import Canvases
 
 from ..office_at_work import Office, sign_in
 from ..pages import confirm_preview, new_course, words
-from ..practice_canvas import Practice, enroll_by_hand
+from ..practice_canvas import Practice
 
 
 class Scene:
@@ -94,9 +94,7 @@ class Scene:
 
 
 def was_there(scene: Scene) -> None:
-    scene.canvas.options(clock_offset_seconds=-3600)
-    enroll_by_hand(scene.canvas, "lou", "art")
-    scene.canvas.options(clock_offset_seconds=0)
+    scene.canvas.by_hand_before("lou", "art")
     scene.register()
     scene.office.deliver()
     scene.withdraw()

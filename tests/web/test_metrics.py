@@ -2,6 +2,7 @@
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from ascriptica_plugin.ledger import measures
 from ascriptica_plugin.tables.canvas import load_settings
@@ -15,17 +16,17 @@ TOKEN = "a-token-for-the-metrics"
 @pytest.fixture
 def scraped(office):
     """Read /metrics as Prometheus does: {(name, labels' values): value}."""
+    return lambda: {(one.name, *one.labels.values()): one.value for one in samples_of(office)}
+
+
+def samples_of(office: Office) -> list[Sample]:
+    """What /metrics say, once a worker has stored what it counted."""
     office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
-
-    def scrape() -> dict:
-        measures.store(office.session, office.canvases.tally)
-        office.session.commit()
-        answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status_code == 200
-        families = text_string_to_metric_families(answer.text)
-        return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
-
-    return scrape
+    measures.store(office.session, office.canvases.tally)
+    office.session.commit()
+    answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    return [one for family in text_string_to_metric_families(answer.text) for one in family.samples]
 
 
 def test_without_a_token_of_ours_there_are_none(client):

@@ -6,36 +6,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, update
 
 from ascriptica_plugin.ledger import measures
 from ascriptica_plugin.tables.canvas import Seat
 from ascriptica_plugin.tables.office import Mail
 
+from .test_metrics import samples_of
+
 OPERATOR = Path(__file__).parents[2] / "docs" / "operator.md"
 METRICS = OPERATOR.read_text().partition("### Metrics")[2]
 RULES = dict(re.findall(r"- alert: (\w+)\n +expr: (.+)\n", METRICS))
 SECONDS = 300
 """So long is what lies between two scrapes, as far as `rate` is concerned."""
-TOKEN = "a-token-for-the-metrics"
 
 Scrape = dict[tuple[str, frozenset], float]
 
 
 @pytest.fixture
 def scrape(office):
-    """Reads /metrics, once a worker has stored what it counted."""
-    office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
-
-    def read() -> Scrape:
-        measures.store(office.session, office.canvases.tally)
-        office.session.commit()
-        answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        families = text_string_to_metric_families(answer.text)
-        return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
-
-    return read
+    return lambda: {(one.name, frozenset(one.labels.items())): one.value for one in samples_of(office)}
 
 
 def value(term: str, before: Scrape, after: Scrape) -> list[float]:

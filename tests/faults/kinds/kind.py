@@ -1,8 +1,11 @@
 """What a kind of fault is. Each breaks something, lasts so many seconds, and leaves everything as it found it."""
 
 import random
+import signal
+import time
 from collections.abc import Callable
 
+from ...processes import Process
 from ..stage import Stage
 
 Kind = Callable[[Stage, random.Random, float], None]
@@ -18,3 +21,15 @@ class Kinds(dict[str, Kind]):
     def __call__(self, made: Kind) -> Kind:
         self[made.__name__.replace("_", " ")] = made
         return made
+
+
+def killed(process: Process, seconds: float) -> None:
+    process.end(signal.SIGKILL)
+    time.sleep(seconds)
+    process.start()
+
+
+def frozen(process: Process, seconds: float) -> None:
+    process.send(signal.SIGSTOP)
+    time.sleep(seconds)
+    process.send(signal.SIGCONT)

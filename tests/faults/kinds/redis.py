@@ -2,11 +2,10 @@
 
 import functools
 import random
-import signal
 import time
 
 from ..stage import Stage
-from .kind import Kind, Kinds, NotShown
+from .kind import Kind, Kinds, NotShown, frozen, killed
 
 REDIS = Kinds()
 
@@ -25,16 +24,12 @@ def _kind(kind: Kind) -> Kind:
 
 @_kind
 def redis_killed(stage: Stage, rng: random.Random, seconds: float) -> None:
-    stage.valkey.end(signal.SIGKILL)
-    time.sleep(seconds)
-    stage.valkey.start()
+    killed(stage.valkey, seconds)
 
 
 @_kind
 def redis_frozen(stage: Stage, rng: random.Random, seconds: float) -> None:
-    stage.valkey.send(signal.SIGSTOP)
-    time.sleep(seconds)
-    stage.valkey.send(signal.SIGCONT)
+    frozen(stage.valkey, seconds)
 
 
 @_kind

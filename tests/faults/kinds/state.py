@@ -1,13 +1,12 @@
 """Canvas is away, refuses our token, or has other courses and users than before."""
 
 import random
-import signal
 import time
 
 from ..hands import IN
 from ..office import PLACES, new_browser
 from ..stage import Stage
-from .kind import Kinds, NotShown
+from .kind import Kinds, NotShown, frozen, killed
 
 STATE = Kinds()
 
@@ -32,16 +31,12 @@ def permission_taken_and_given(stage: Stage, rng: random.Random, seconds: float)
 
 @STATE
 def canvas_killed(stage: Stage, rng: random.Random, seconds: float) -> None:
-    stage.canvas.end(signal.SIGKILL)
-    time.sleep(seconds)
-    stage.canvas.start()
+    killed(stage.canvas, seconds)
 
 
 @STATE
 def canvas_frozen(stage: Stage, rng: random.Random, seconds: float) -> None:
-    stage.canvas.send(signal.SIGSTOP)
-    time.sleep(seconds)
-    stage.canvas.send(signal.SIGCONT)
+    frozen(stage.canvas, seconds)
 
 
 @STATE

@@ -172,9 +172,7 @@ def test_taking_a_course_out_of_canvas_reads_nothing_and_asks_first(office, admi
 
 def test_who_has_another_registration_or_was_there_before_is_not_removed(office, admin, canvas):
     course = office.course("ART", "bio")
-    canvas.options(clock_offset_seconds=-3600)
-    canvas.by_hand("kim", "bio")
-    canvas.options(clock_offset_seconds=0)
+    canvas.by_hand_before("kim", "bio")
     for who in ("kim", "lou", "max"):
         office.register(course, who)
     office.register(office.course("TOO", "bio"), "lou")
