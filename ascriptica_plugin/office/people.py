@@ -111,12 +111,13 @@ def as_compared(email: str) -> str:
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
-    """The participants with these emails in any spelling, by the email `as_compared`.
+    """The participants with these emails in any spelling, by the email `as_compared`; the oldest of each first.
 
     Those who wait to be erased are left out, so that somebody who comes back becomes a new participant.
     """
     found: dict[str, list[Participant]] = {}
-    for participant in session.scalars(select(Participant).where(_has(emails), Participant.erase_at.is_(None))):
+    theirs = select(Participant).where(_has(emails), Participant.erase_at.is_(None)).order_by(Participant.id)
+    for participant in session.scalars(theirs):
         found.setdefault(as_compared(participant.email), []).append(participant)
     return found
 
