@@ -12,10 +12,11 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from . import cli, config, keys, signals, web
+from . import cli, keys, signals, web
 from .mail import HandedOver, Mailer
 from .office.brake import Brake
 from .office.people import Person
+from .shared import config
 from .sync.clients import Canvases
 from .tables import isolation
 from .tables.office import Participant

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from . import retry
+from .shared import retry
 from .tables.columns import Sealed, begin_writing, change
 from .tables.office import Mail
 

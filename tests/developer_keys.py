@@ -1,7 +1,7 @@
 """An office that is connected by a developer key."""
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.scopes import SCOPES
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.sync import checking, connecting, keeper
 from ascriptica_plugin.tables.canvas import Connection, load_settings
 

@@ -18,10 +18,11 @@ TEST_DATABASE_URL = os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
 import wsgi
-from ascriptica_plugin import Person, clock
+from ascriptica_plugin import Person
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import reads, standing
 from ascriptica_plugin.office import activity, answers, courses, people, registrations
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account

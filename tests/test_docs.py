@@ -10,8 +10,8 @@ import pytest
 
 import ascriptica_plugin
 import wsgi
-from ascriptica_plugin import config
 from ascriptica_plugin.ledger.causes import CAUSES
+from ascriptica_plugin.shared import config
 from ascriptica_plugin.standalone.accounts import commands
 from ascriptica_plugin.sync.checking import PERMISSIONS
 

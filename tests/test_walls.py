@@ -12,8 +12,8 @@ import ascriptica_plugin
 
 PACKAGE, TESTS = Path(ascriptica_plugin.__file__).parent, Path(__file__).parent
 FLOORS = [
-    {"said"},
-    {"canvas", "clock", "config", "practice", "process_log", "retry", "signals", "tables"},
+    {"practice", "shared", "signals"},
+    {"canvas", "tables"},
     {"keys", "ledger", "mail"},
     {"office"},
     {"sync"},

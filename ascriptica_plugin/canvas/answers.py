@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..said import Said
+from ..shared.said import Said
 from .errors import (
     SOMETHING_ELSE,
     CanvasDown,

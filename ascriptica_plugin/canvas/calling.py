@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 import requests
 
-from ..said import Said
+from ..shared.said import Said
 from .answers import Answers, clock_of, left_in_bucket, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
 from .line import File, Line

@@ -1,6 +1,6 @@
 """The errors that a call to Canvas can raise."""
 
-from ..said import Said
+from ..shared.said import Said
 
 SOMETHING_ELSE = Said("something_else")
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from ..said import Said
+from ..shared.said import Said
 from .answers import Answers
 from .errors import SOMETHING_ELSE, CanvasDown, CanvasError
 from .line import Line

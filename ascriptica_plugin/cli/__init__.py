@@ -11,11 +11,12 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from .. import clock, keys, process_log, retry
+from .. import keys
 from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import LARGEST_FILE, Table, read
 from ..office.imports.header import COLUMNS, Header, ToConfirm, Unusable
+from ..shared import clock, process_log, retry
 from ..tables import isolation
 from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..ledger import reads
+from ..shared import clock
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing

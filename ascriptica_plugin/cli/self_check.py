@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
-from .. import clock, retry
 from ..ledger import standing
 from ..ledger.causes import CAUSES, remedy
+from ..shared import clock, retry
 from ..tables.canvas import load_settings
 from ..tables.office import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file

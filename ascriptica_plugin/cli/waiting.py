@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from .. import retry, signals
+from .. import signals
 from ..ledger.causes import CAUSES
+from ..shared import retry
 from ..sync import drain
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection, load_settings

@@ -5,7 +5,7 @@ Text and policy only: `sync` names the cause, the ledger stores it, pages show i
 
 from dataclasses import dataclass
 
-from ..said import SENTENCES
+from ..shared.said import SENTENCES
 
 
 @dataclass(frozen=True)

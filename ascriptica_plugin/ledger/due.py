@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exists, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.canvas import Claim, Connection, Seat
 from ..tables.columns import change
 from ..tables.office import Association, Course

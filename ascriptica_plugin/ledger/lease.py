@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.canvas import Connection
 from ..tables.columns import change
 

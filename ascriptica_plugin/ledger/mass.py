@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.sis import NewUser
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Claim, Match, Seat, Settings
 from ..tables.columns import change
 from ..tables.locks import lock_seats

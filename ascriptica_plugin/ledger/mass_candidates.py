@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from .. import retry
+from ..shared import retry
 from ..tables.canvas import (
     DEFAULT_SECTION,
     CanvasRow,

@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 from sqlalchemy import ColumnElement, Executable, Table, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.shapes import User
+from ..shared import retry
 from ..tables.canvas import Claim, Match, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Participant

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.asking import PageCall
 from ..tables.columns import begin_writing, change, upsert_into
 

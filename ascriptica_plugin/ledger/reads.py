@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.canvas import Connection, Seat
 from ..tables.columns import change, upsert_into
 from ..tables.office import Association, Course

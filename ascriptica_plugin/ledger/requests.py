@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.shapes import Enrollment, address_of
+from ..shared import retry
 from ..tables.canvas import Match
 from ..tables.columns import change
 from ..tables.office import Participant

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement, Table, bindparam, case, exists, select, union, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.asking import PageCall
 from ..tables.canvas import CanvasRow, Claim, Connection, Seat
 from ..tables.columns import begin_writing, change

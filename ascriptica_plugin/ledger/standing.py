@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.canvas import Connection, Seat, Settings
 from . import due, measures
 from .causes import CAUSES

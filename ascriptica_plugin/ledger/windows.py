@@ -5,8 +5,8 @@ from collections.abc import Collection
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.shapes import Enrollment
+from ..shared import retry
 from ..tables.canvas import DEFAULT_SECTION
 from ..tables.columns import change
 from ..tables.requests import Window

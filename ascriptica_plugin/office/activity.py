@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..said import Said
+from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.office import LogEntry
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User, address_of
 from ..ledger import claims, due, matches, rows
-from ..said import Said
+from ..shared.said import Said
 from ..tables.canvas import CanvasRow, Match, Seat
 from ..tables.columns import change
 from ..tables.office import Participant

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import signals
 from ..ledger import claims
-from ..said import Said
+from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.locks import lock_course
 from ..tables.office import Course, LogEntry, Participant, Registration

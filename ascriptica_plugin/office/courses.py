@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from ..ledger import claims, reads
-from ..said import Said, change_of
+from ..shared.said import Said, change_of
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from ..tables.locks import lock_course

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..canvas import addresses
 from ..ledger import access as known
+from ..shared import clock
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Course, Participant, Registration

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, matches
-from ..said import Said, change_of
+from ..shared.said import Said, change_of
 from ..tables.canvas import Match
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..ledger import claims
-from ..said import Said
+from ..shared.said import Said
 from ..tables.office import Course, Participant, Registration
 from . import activity, notices, places
 from .announcing import announce

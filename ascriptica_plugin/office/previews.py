@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..canvas.shapes import Enrollment
 from ..ledger import claims, moves
 from ..ledger.moves import Place, Someone
-from ..said import Said
+from ..shared.said import Said
 from ..tables.asking import Preview
 from ..tables.columns import begin_writing, change
 from ..tables.office import Association, Course, Registration

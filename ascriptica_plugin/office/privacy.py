@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims, mass, matches
 from ..ledger.causes import CAUSES
-from ..said import Said
+from ..shared.said import Said
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
 from ..tables.columns import begin_writing, change
 from ..tables.mass import MassSeat

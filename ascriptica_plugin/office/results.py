@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry, signals
+from .. import signals
 from ..canvas.shapes import Enrollment, Progress
 from ..ledger import claims, rows
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Match
 from ..tables.columns import change, upsert_into
 from ..tables.office import Association, Course, Participant, Registration

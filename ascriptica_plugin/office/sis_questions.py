@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ..said import Said
+from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Participant

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from ..said import Said
+from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import LogEntry
 from . import activity, people, registrations

@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .. import config, process_log
+from ..shared import config, process_log
 from ..web import base, errors
 
 HSTS = "max-age=31536000; includeSubDomains"

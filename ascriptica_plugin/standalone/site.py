@@ -9,8 +9,8 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import ArgumentError
 
-from .. import config
 from ..extension import Ascriptica
+from ..shared import config
 from . import accounts, front
 
 # Files that any process of this site writes are private to its user.

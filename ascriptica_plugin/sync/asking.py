@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from .. import clock, retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..ledger import measures, page_calls
-from ..said import Said
+from ..shared import clock, retry
+from ..shared.said import Said
 from ..tables.canvas import Connection
 from . import keeper
 from .checking import TOKEN_UNREADABLE

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
+from ..shared import retry
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.requests import FailedChange
 

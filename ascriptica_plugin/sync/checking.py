@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .. import retry
 from ..canvas.calling import Watcher
 from ..canvas.client import CanvasClient
 from ..canvas.errors import (
@@ -23,7 +22,8 @@ from ..canvas.errors import (
     TokenRefused,
 )
 from ..canvas.shapes import Account, Course, Section, SignIn, TokenEnd, User
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.office import Association
 
 PERMISSIONS = {

@@ -4,10 +4,10 @@ import threading
 
 from cryptography.fernet import MultiFernet
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.oauth import OAuth, revoke
 from ..ledger.measures import Tally
+from ..shared import retry
 from ..tables.canvas import Connection
 
 

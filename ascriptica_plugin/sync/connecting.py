@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import clock, retry
 from ..ledger import claims, due, reads
 from ..ledger.causes import CAUSES
+from ..shared import clock, retry
 from ..tables.canvas import Connection, Seat, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.office import Association

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from .. import clock, retry
 from ..ledger import due, lease
-from ..said import Said
+from ..shared import clock, retry
+from ..shared.said import Said
 from ..tables.canvas import Connection, load_settings
 from . import connecting, keeper, small_tasks
 from .changes import Changes

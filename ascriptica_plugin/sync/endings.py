@@ -7,7 +7,7 @@ from ..ledger import matches, reads, rows
 from ..ledger.causes import permission_in
 from ..ledger.rows import LIVE, Known, Told
 from ..ledger.work import Pointed, Work
-from ..said import Said
+from ..shared.said import Said
 from .tasks import Context, Stuck, Walk, send
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..ledger import lease
 from ..office import log_traces, privacy
 from ..office.log_traces import LogTraces
+from ..shared import clock
 from ..tables.canvas import load_settings
 from ..tables.office import Participant
 

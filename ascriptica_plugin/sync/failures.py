@@ -13,9 +13,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .. import retry
 from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, ScopeMissing, TokenRefused
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Connection
 from .tasks import Stuck
 

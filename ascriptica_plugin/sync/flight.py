@@ -6,9 +6,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from .. import retry
 from ..canvas.answers import RESERVED
 from ..canvas.client import CanvasClient
+from ..shared import retry
 from .tasks import Task
 
 KEPT = RESERVED + 10

@@ -7,11 +7,11 @@ from typing import cast
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..ledger import matches
 from ..office import activity
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Match
 from ..tables.columns import change
 from ..tables.office import Participant

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.errors import CanvasError, Throttled
 from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
 from . import connecting

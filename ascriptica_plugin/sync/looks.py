@@ -8,12 +8,12 @@ from typing import cast
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
 from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, windows
 from ..ledger.requests import Out
 from ..ledger.rows import Told
+from ..shared import retry
 from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
 from . import storing

@@ -8,11 +8,11 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, and_, case, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.errors import CanvasError
 from ..ledger import claims
 from ..office import courses
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Association, Course

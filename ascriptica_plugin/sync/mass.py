@@ -12,14 +12,14 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Course, Section
 from ..canvas.sis import Line, SISImport, file_of
 from ..ledger import mass, mass_candidates, reads, ways_in
 from ..ledger.mass_candidates import AT_ONCE, Candidate
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import DEFAULT_SECTION, Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.mass import MassImport

@@ -9,7 +9,6 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment, User
@@ -19,7 +18,8 @@ from ..ledger.loading import load
 from ..ledger.mass_candidates import AT_ONCE, Candidate
 from ..ledger.rows import Known, Told
 from ..ledger.work import Work
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import DEFAULT_SECTION, Seat
 from ..tables.columns import begin_writing
 from ..tables.locks import lock_seats

@@ -9,7 +9,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..canvas.shapes import Enrollment
 from ..office import previews
-from ..said import Said
+from ..shared.said import Said
 from ..tables.asking import Preview
 from ..tables.columns import begin_writing
 from .tasks import Call, Walk

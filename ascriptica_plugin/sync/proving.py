@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment, User
 from ..ledger import claims
 from ..ledger.causes import PERMISSIONS
 from ..ledger.rows import LIVE
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Connection, Match
 from ..tables.columns import begin_writing
 from .checking import missing_in

@@ -11,7 +11,7 @@ from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment
 from ..ledger import due, last_activity, reads, rows, settling
 from ..ledger.rows import Told
-from ..said import Said
+from ..shared.said import Said
 from ..tables.canvas import CanvasRow, Seat
 from ..tables.columns import begin_writing
 from . import looks, storing

@@ -10,7 +10,7 @@ from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
 from ..canvas.shapes import Enrollment, Progress
 from ..ledger import last_activity
 from ..office import results
-from ..said import Said
+from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.office import Association
 from .tasks import Call, Walk

@@ -14,10 +14,10 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
 from ..ledger import due, lease
+from ..shared import retry
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
 from . import failures, keeper, small_tasks

@@ -9,11 +9,11 @@ from functools import partial
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..ledger import mass as ledger_mass
 from ..ledger import matches, reads, requests
 from ..office import previews
 from ..office import results as office_results
+from ..shared import retry
 from ..tables import locks
 from . import following, looks, lookups, mass, passwords, previewing, proving, reading, results
 from .tasks import During, SmallTask, Task

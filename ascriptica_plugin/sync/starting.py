@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from .. import retry
 from ..ledger import mass, requests, settling
 from ..ledger.loading import load
 from ..ledger.work import Work
+from ..shared import retry
 from . import walks
 from .tasks import Context, SeatTask
 

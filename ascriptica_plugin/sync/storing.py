@@ -9,13 +9,13 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..ledger import matches, reads, requests, rows, settling, telling
 from ..ledger.causes import CAUSES
 from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..office import activity
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import Seat
 from ..tables.columns import begin_writing
 from . import failures, passwords

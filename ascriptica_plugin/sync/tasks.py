@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..canvas.shapes import Enrollment
@@ -16,6 +15,7 @@ from ..ledger import matches, rows, ways_in
 from ..ledger.matches import Holder
 from ..ledger.rows import Known
 from ..ledger.work import OpenRequest, Work
+from ..shared import retry
 from ..tables.canvas import Settings
 from .clients import Canvases
 

@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from .. import retry
 from ..ledger import settling
+from ..shared import retry
 from ..tables import locks
 from . import starting, storing
 from .line import Line

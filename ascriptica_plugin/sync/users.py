@@ -10,7 +10,7 @@ from ..canvas.shapes import User
 from ..ledger import ways_in
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
-from ..said import Said
+from ..shared.said import Said
 from ..tables.columns import Sealed
 from .tasks import Context, Stuck, Walk, send
 

@@ -5,7 +5,6 @@ its `Work` before it yields the next call. `drain` stores the notes before it ma
 ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause, or `Waits`.
 """
 
-from .. import retry
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
@@ -13,7 +12,8 @@ from ..ledger import rows, ways_in
 from ..ledger.causes import permission_in
 from ..ledger.rows import Told
 from ..ledger.work import Work
-from ..said import Said
+from ..shared import retry
+from ..shared.said import Said
 from ..tables.canvas import DEFAULT_SECTION
 from . import endings, users
 from .tasks import Context, Stuck, Walk, send

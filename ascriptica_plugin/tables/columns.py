@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ..said import Said
+from ..shared.said import Said
 
 
 class UTCDateTime(TypeDecorator):

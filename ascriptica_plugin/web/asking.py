@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from flask import g
 
-from .. import retry
 from ..canvas.client import CanvasClient
+from ..shared import retry
 from ..sync import asking
 from ..tables.canvas import Connection
 from .base import plugin, session

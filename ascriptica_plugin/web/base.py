@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..ledger import waiting
 from ..office.people import Person
+from ..shared import clock
 from ..tables import isolation
 from ..tables.canvas import Settings
 from . import csrf

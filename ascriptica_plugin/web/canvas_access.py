@@ -6,12 +6,12 @@ Nothing is said of Canvas that was not seen there: "in Canvas" only of an enroll
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .. import clock
 from ..canvas import addresses
 from ..ledger import access as known
 from ..ledger import standing
 from ..ledger.access import Access, Row
 from ..ledger.causes import CAUSES, OFFICE, SOON
+from ..shared import clock
 from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
 from . import tracker

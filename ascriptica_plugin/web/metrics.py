@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..ledger import due, measures, standing
+from ..shared import clock
 from ..tables.canvas import Seat, Settings, load_settings
 from ..tables.office import Mail
 from .base import blueprint, for_everybody, plugin, session

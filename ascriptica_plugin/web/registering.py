@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from .. import clock, office
+from .. import office
 from ..office import allowances, places, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
+from ..shared import clock
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
 from .base import blueprint, for_everybody, for_participants, session, settings, signed_in

@@ -10,7 +10,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from .. import clock, signals
+from .. import signals
+from ..shared import clock
 from ..sync import drain
 from ..tables import isolation
 

@@ -18,7 +18,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import claims
-from ..process_log import Trouble
+from ..shared.process_log import Trouble
 
 JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 """A name, so that a web process need not import the worker's code."""

@@ -15,7 +15,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
-from .. import retry
+from ..shared import retry
 from .redis_bell import FAILURE_SECONDS, JOB, Bell
 
 LONGEST_PACKED = 1000

@@ -10,11 +10,12 @@ from contextlib import suppress
 from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from .. import clock, mail, process_log, retry
+from .. import mail
 from ..ledger import measures
 from ..office import alerts, allowances, notices, odd_matches, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import uploads
+from ..shared import clock, process_log, retry
 from ..sync import erasing
 from ..tables import isolation
 from ..tables.columns import begin_writing

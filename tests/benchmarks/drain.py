@@ -14,8 +14,8 @@ import canvasapi
 import redis
 import rq
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.worker import jobs
 
 from .ground import Meter, QuickCanvas, a_valkey, an_office, databases, quick_canvas, tell

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 
-from ascriptica_plugin import retry
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import drain
 
 from ..office_at_work import Office, policy

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from selenium import webdriver
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 
 from ..office_at_work import PASSWORD, in_use, make_app

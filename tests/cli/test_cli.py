@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.worker import jobs, rounds
 
 from ..office_at_work import in_use, make_app

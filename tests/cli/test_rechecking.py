@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from ascriptica_plugin import clock, retry
 from ascriptica_plugin.ledger import lease, reads
+from ascriptica_plugin.shared import clock, retry
 from ascriptica_plugin.tables.canvas import Connection
 
 from ..office_at_work import Office

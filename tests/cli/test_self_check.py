@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import make_url, text
 
 import wsgi
-from ascriptica_plugin import clock
 from ascriptica_plugin.mail import Mailer
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Mail
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import clock, retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.oauth import OAuth
 from ascriptica_plugin.ledger import lease, settling
+from ascriptica_plugin.shared import clock, retry
 
 HURRIED = {
     retry: (

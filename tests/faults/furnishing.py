@@ -10,9 +10,9 @@ from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import insert, select
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.scopes import SCOPES
 from ascriptica_plugin.office.people import participant_for
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Connection, load_settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 
 if TYPE_CHECKING:
     from .stage import Stage

@@ -4,8 +4,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import mass_after
 
 from . import child

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 
 from ..processes import until
 

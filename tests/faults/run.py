@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from ascriptica_plugin import retry
+from ascriptica_plugin.shared import retry
 
 from . import pages
 from .answers import answer_everything

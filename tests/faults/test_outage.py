@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, select, text
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.ledger.causes import CAUSES
-from ascriptica_plugin.retry import PAUSE_SECONDS
+from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared.retry import PAUSE_SECONDS
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Course, LogEntry
 

@@ -109,7 +109,7 @@ def test_brand_footer_and_colours(site, monkeypatch):
 
 def test_colours_are_those_of_the_stylesheet():
     css = (Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css").read_text()
-    assert set(re.findall(r"^  --([\w-]+):", css, re.MULTILINE)) == ascriptica_plugin.config.COLORS
+    assert set(re.findall(r"^  --([\w-]+):", css, re.MULTILINE)) == ascriptica_plugin.shared.config.COLORS
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import lease
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.tables.office import Course
 from ascriptica_plugin.tables.requests import Request
 

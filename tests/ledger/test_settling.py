@@ -1,8 +1,8 @@
 """What came of a seat, though something changed meanwhile."""
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.ledger.loading import load
+from ascriptica_plugin.shared import retry
 
 from ..office_at_work import during_the_first_call
 

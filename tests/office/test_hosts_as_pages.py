@@ -7,8 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from ascriptica_plugin import Person, clock, office
+from ascriptica_plugin import Person, office
 from ascriptica_plugin.office.hosts import BY_HOST
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.columns import Base
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import activity, people, privacy, registrations, traces
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.tables.canvas import Match, Seat

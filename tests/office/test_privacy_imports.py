@@ -2,9 +2,9 @@
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import Import
 from ascriptica_plugin.worker import rounds
 

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import people, registrations, sis_ids, sis_questions
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import Course, Participant
 
 from ..office_at_work import someone

@@ -5,7 +5,7 @@ import shutil
 
 from flask import Flask
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone import front
 from ascriptica_plugin.standalone.accounts import accounts
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock, retry
 from ascriptica_plugin.canvas.errors import CanvasDown
 from ascriptica_plugin.ledger import page_calls
+from ascriptica_plugin.shared import clock, retry
 from ascriptica_plugin.sync.asking import Busy, asking, counted
 
 from ..office_at_work import connection_of

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import retry
+from ascriptica_plugin.shared import retry
 
 from ..office_at_work import connection_of
 from ..practice_canvas import posts

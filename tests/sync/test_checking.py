@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
 from ascriptica_plugin.canvas.shapes import SignIn, TokenEnd
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.sync.checking import Findings, Outcome, check_connection, look_up, look_up_user
 from ascriptica_plugin.tables.office import Association
 

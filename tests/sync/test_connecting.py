@@ -3,7 +3,7 @@
 import socket
 from datetime import timedelta
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.canvas import load_settings
 

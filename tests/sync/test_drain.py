@@ -6,10 +6,10 @@ import time
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.office import courses
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.tables.office import Association
 
 from ..office_at_work import during_the_first_call, seats_settings

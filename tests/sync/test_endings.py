@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import answers
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office, connection_of, policy

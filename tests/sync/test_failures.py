@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas import errors
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import failures
 
 from ..office_at_work import connection_of

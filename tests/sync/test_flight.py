@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock, retry
 from ascriptica_plugin.ledger import page_calls
+from ascriptica_plugin.shared import clock, retry
 from ascriptica_plugin.sync import drain
 
 from ..office_at_work import connection_of, many

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import token_end
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.sync import asking, keeper
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Sealed
@@ -167,7 +167,7 @@ def test_a_page_replaces_a_token_that_is_over(keyed, canvas):
 
 RENEWING = """
 import sys, wsgi
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.sync import keeper
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Sealed
@@ -257,7 +257,7 @@ def test_a_canvas_that_does_not_say_leaves_the_end_unknown(office, canvas):
 
 def test_a_new_token_takes_over_in_a_running_drain(office, canvas, monkeypatch):
     """The old one is revoked meanwhile: nothing waits, nothing is counted, nothing is associated anew."""
-    monkeypatch.setattr("ascriptica_plugin.retry.KEY_SECONDS", 0.1)
+    monkeypatch.setattr("ascriptica_plugin.shared.retry.KEY_SECONDS", 0.1)
     for number in range(24):
         office.register(office.course(f"C{number}", "art"), f"p{number}")
     new = canvas.hand("POST", "users/self/tokens", **{"token[purpose]": "new"})["visible_token"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 
 from ..developer_keys import TOKEN_CALL, connect_with_key
 from ..office_at_work import Office, connection_of

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from ascriptica_plugin import retry
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import proving
 from ascriptica_plugin.sync.proving import Proof
 

@@ -10,8 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import people, sis_questions
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables import upgrade
 from ascriptica_plugin.tables.canvas import Connection, Match
 from ascriptica_plugin.tables.columns import Base, Sealed

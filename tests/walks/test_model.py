@@ -16,8 +16,8 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, StaticPool, create_engine, select
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.ledger import entering
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import drain, erasing, flight
 from ascriptica_plugin.tables.canvas import Connection, Seat
 from ascriptica_plugin.tables.columns import Base

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from cryptography.fernet import Fernet, MultiFernet
 
-from ascriptica_plugin import retry
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.scopes import SCOPES
 from ascriptica_plugin.office import courses
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import allowances
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
 from ascriptica_plugin.web.registering import CHANGES
 

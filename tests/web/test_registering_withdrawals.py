@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import plan, registrations
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import Registration
 
 from ..office_at_work import logged, policy, statuses, wait_for

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.ledger.measures import Tally
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.worker import rounds, systemd
 
 

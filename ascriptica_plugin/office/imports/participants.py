@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ...said import Said
+from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
 from .. import activity, people, sis_ids

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from ...said import Said
+from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
 from .. import courses, people, plan

@@ -12,7 +12,7 @@ from datetime import UTC, tzinfo
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from ...said import Said
+from ...shared.said import Said
 from ...tables import locks
 from .. import activity
 from ..brake import Brake

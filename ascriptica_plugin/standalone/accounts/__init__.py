@@ -15,11 +15,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import HTTPException
 
-from ... import clock, config, retry
 from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
-from ...said import Said
+from ...shared import clock, config, retry
+from ...shared.said import Said
 from ...tables.columns import begin_writing
 from ...web import mails as of_office
 from ...web import way_back

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ... import clock
 from ...office.privacy import iso, plain
+from ...shared import clock
 from ...tables.office import Participant
 from . import accounts, sessions
 from .tables import AccountSession, SignUp

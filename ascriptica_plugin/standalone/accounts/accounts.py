@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from ...mail import send
 from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
-from ...said import Said
+from ...shared.said import Said
 from ...tables.columns import begin_writing, change
 from ...tables.office import Mail, Participant
 from . import passwords

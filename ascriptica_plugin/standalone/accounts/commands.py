@@ -5,8 +5,8 @@ import re
 import click
 from flask.cli import with_appcontext
 
-from ... import clock
 from ...office import people
+from ...shared import clock
 from ...tables.columns import begin_writing
 from . import accounts, passwords, second_step, sessions
 from .pages.base import by_mail, session

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ...keys import Secrets
 from ...mail import send
 from ...office import activity
-from ...said import Said
+from ...shared.said import Said
 from ...tables.columns import Sealed, change
 from . import accounts, sessions
 from .tables import Account, SecondStep

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from ... import clock
 from ...canvas.client import CanvasClient
 from ...canvas.errors import CanvasDown, CanvasError
 from ...office.courses import associate
+from ...shared import clock
 from ...sync import checking, connecting
 from ...tables.canvas import load_settings
 from ...tables.columns import begin_writing

@@ -8,7 +8,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from ...ledger import ways_in
-from ...said import Said
+from ...shared.said import Said
 from ...tables.canvas import Connection, Settings
 
 NAMES = {

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
-from ... import clock
 from ...office import activity, acts, people
-from ...said import codes_saying
+from ...shared import clock
+from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
 from ..base import blueprint, for_administrators, office_time, person, plugin, session, typed_search

@@ -3,11 +3,11 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...ledger import standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity, answers
-from ...said import Said
+from ...shared import clock
+from ...shared.said import Said
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings

@@ -4,8 +4,8 @@ from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from ... import clock
 from ...office import answers, odd_matches
+from ...shared import clock
 from ...tables.canvas import Match
 from ...tables.columns import begin_writing
 from ...tables.office import Participant

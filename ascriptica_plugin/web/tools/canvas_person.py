@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from ... import clock
 from ...canvas.errors import CanvasError
 from ...ledger import access, entering, last_activity
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
+from ...shared import clock
 from ...sync import looking
 from ...tables.canvas import Connection, Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration

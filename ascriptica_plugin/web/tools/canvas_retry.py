@@ -4,11 +4,11 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
-from ... import clock
 from ...ledger import due, standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity
-from ...said import Said
+from ...shared import clock
+from ...shared.said import Said
 from ...sync import lookups
 from ...tables.canvas import Connection, Seat
 from ...tables.columns import begin_writing

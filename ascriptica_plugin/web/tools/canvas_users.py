@@ -8,12 +8,12 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from ... import clock
 from ...canvas.client import CanvasClient
 from ...canvas.errors import CanvasError, NotFound
 from ...canvas.shapes import Enrollment, User
 from ...ledger.rows import LIVE
 from ...office import answers
+from ...shared import clock
 from ...sync import checking
 from ...tables.canvas import Connection, Match, Seat
 from ...tables.columns import begin_writing

@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from ... import clock
 from ...ledger import due, reads, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
+from ...shared import clock
 from ...tables.canvas import Claim, Connection, Seat
 from ...tables.columns import begin_writing, one_of_few
 from ...tables.office import Course, Registration

@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, String, case, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from ... import clock
 from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import PERMISSIONS
 from ...office import cancelling, previews, waitlist
 from ...office.courses import save, to_look_up
 from ...office.places import NotPossible
+from ...shared import clock
 from ...sync import checking
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course

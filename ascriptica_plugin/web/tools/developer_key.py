@@ -8,11 +8,11 @@ import flask
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...canvas.errors import CanvasError
 from ...canvas.oauth import KeyRefused, approval_address
 from ...office import activity
-from ...said import SENTENCES, Said
+from ...shared import clock
+from ...shared.said import SENTENCES, Said
 from ...sync import asking, checking, connecting, keeper
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from .settings import settings_to_change

@@ -3,10 +3,10 @@
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...canvas.errors import CanvasError
 from ...office import activity
-from ...said import Said
+from ...shared import clock
+from ...shared.said import Said
 from ...sync import disconnecting
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.developer_key import DisconnectForm

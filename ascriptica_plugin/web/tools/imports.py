@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from ... import clock
 from ...office import activity, people
 from ...office.imports import file as files
 from ...office.imports import header, uploads
+from ...shared import clock
 from ...tables.office import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm

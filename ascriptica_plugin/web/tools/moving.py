@@ -5,11 +5,11 @@ from datetime import timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...ledger.causes import CAUSES, PERMISSIONS
 from ...office import previews
 from ...office.places import NotPossible
 from ...office.previews import Numbers
+from ...shared import clock
 from ...tables.asking import Preview
 from ...tables.locks import lock_course
 from ...tables.office import Course

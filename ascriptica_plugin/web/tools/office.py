@@ -3,8 +3,8 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...office import activity
+from ...shared import clock
 from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, plugin, session, settings

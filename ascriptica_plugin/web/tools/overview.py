@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
 
-from ... import clock
 from ...ledger import entering, standing, token_end, waiting
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
+from ...shared import clock
 from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from ... import clock
 from ...office import activity, people, privacy, sis_ids, sis_questions, waitlist
+from ...shared import clock
 from ...tables.canvas import Match, Seat
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration

@@ -5,12 +5,12 @@ from datetime import timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...canvas.errors import CanvasError
 from ...canvas.shapes import HIGHEST_ID, ListedCourse
 from ...ledger.causes import CAUSES
 from ...office import activity
-from ...said import Said
+from ...shared import clock
+from ...shared.said import Said
 from ...sync import proving
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing

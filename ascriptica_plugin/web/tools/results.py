@@ -4,8 +4,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from ... import clock
 from ...office import activity, results
+from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Registration
 from ...tables.results import CourseResults, Result

@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
-from ... import clock
 from ...ledger import last_activity
 from ...office import activity, people, places, registrations, results, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName
+from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults

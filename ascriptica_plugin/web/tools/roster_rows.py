@@ -3,10 +3,10 @@
 from flask import flash
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...ledger import access
 from ...office import registrations
 from ...office.places import NotPossible
+from ...shared import clock
 from ...tables.canvas import Seat
 from ..base import blueprint, for_administrators, person, session
 from ..registering import course_or_404

@@ -4,13 +4,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from ... import clock
 from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
 from ...ledger import due, token_end
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
-from ...said import Said, change_of
+from ...shared import clock
+from ...shared.said import Said, change_of
 from ...sync import asking, checking, connecting
 from ...tables.canvas import Seat, Settings
 from ...tables.columns import begin_writing

@@ -3,8 +3,8 @@
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...office import sis_questions
+from ...shared import clock
 from ...tables.office import Participant
 from ..base import blueprint, for_administrators, person, session
 

@@ -3,9 +3,9 @@
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ... import clock
 from ...office import sis_ids, undoing
 from ...office.places import NotPossible
+from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import LogEntry, Participant
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session

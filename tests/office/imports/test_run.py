@@ -7,11 +7,11 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.places import NotPossible
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables import locks
 from ascriptica_plugin.tables.office import Course, Participant, Registration
 

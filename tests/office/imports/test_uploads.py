@@ -2,10 +2,10 @@
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.participants import Participants
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import Course, Import, Participant, Registration
 
 from ...office_at_work import Office

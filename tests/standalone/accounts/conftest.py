@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from ascriptica_plugin import clock, mail
+from ascriptica_plugin import mail
+from ascriptica_plugin.shared import clock
 
 from ...office_at_work import in_use, make_app, sign_in
 from .visitors import Owner, Visitor, signed_in, visitor

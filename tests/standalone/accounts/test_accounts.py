@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import allowances, registrations
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, sessions, tries
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp

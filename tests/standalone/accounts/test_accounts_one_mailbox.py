@@ -4,7 +4,7 @@ import alembic.command
 import pytest
 from sqlalchemy import text
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.tables.office import Mail

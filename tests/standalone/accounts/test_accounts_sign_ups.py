@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.worker import rounds

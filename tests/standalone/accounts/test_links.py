@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import people
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, passwords
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, find_link, make_link
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from aiosmtpd.controller import Controller
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import Mail
 from ascriptica_plugin.worker import rounds

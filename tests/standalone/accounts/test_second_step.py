@@ -8,7 +8,7 @@ from html import unescape
 import pyotp
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
 from ascriptica_plugin.standalone.accounts.tries import WRONG_CODES

@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import people
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, sessions
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession

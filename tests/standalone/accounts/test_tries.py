@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import links, passwords, tries
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession
 from ascriptica_plugin.tables.office import Mail

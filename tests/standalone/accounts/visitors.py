@@ -9,9 +9,9 @@ import pyotp
 from flask import Flask, g
 from flask.testing import FlaskClient
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import allowances, people
 from ascriptica_plugin.office.allowances import Allowance
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account
 

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 import wsgi
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.tables import upgrade
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from ascriptica_plugin.office import activity
-from ascriptica_plugin.said import Said
+from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import activity as activity_page
 

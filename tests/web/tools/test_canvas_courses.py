@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ascriptica_plugin import retry
+from ascriptica_plugin.shared import retry
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...pages import all_of, new_course, words

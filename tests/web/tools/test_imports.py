@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ascriptica_plugin import clock
 from ascriptica_plugin.office import notices
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.office import Course, Import, LogEntry, Mail, Participant
 from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds

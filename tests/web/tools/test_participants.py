@@ -6,7 +6,7 @@ import pytest
 from flask import g
 from sqlalchemy import select
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.canvas import Match

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import LogEntry
 

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from .... import clock
 from ....office import allowances
 from ....office.people import Person
+from ....shared import clock
 from ....web.base import for_participants
 from ....web.way_back import page_before, this_page
 from .. import sessions

@@ -11,7 +11,7 @@ import secrets
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from .... import config
+from ....shared import config
 from ..tables import Account
 
 KNOWN_SECONDS = 180 * 24 * 3600

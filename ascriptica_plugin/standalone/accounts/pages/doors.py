@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from itsdangerous import Signer
 
-from .... import clock, mail
+from .... import mail
 from ....office import allowances, people
+from ....shared import clock
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from .. import accounts, links, passwords, second_step, sessions

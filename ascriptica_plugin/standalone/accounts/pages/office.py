@@ -4,9 +4,9 @@ from flask import abort, current_app, flash, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .... import clock
 from ....office import activity
-from ....said import Said
+from ....shared import clock
+from ....shared.said import Said
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
 from .. import accounts, links, second_step, sessions

@@ -8,9 +8,9 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .... import clock
 from ....office import allowances
 from ....office.people import Person
+from ....shared import clock
 from ....tables.columns import Sealed
 from ....web import base
 from ....web.base import for_participants

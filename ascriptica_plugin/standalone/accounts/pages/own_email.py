@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import EmailField, ValidationError
 
-from .... import clock
 from ....office.people import Person
+from ....shared import clock
 from ....web.base import for_participants
 from ....web.forms.fields import Confirmation
 from .. import accounts, links

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, sessions
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import Participant

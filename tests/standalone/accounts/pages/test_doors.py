@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, tries
 from ascriptica_plugin.standalone.accounts.tables import SignUp
 from ascriptica_plugin.tables.office import Mail, Tries

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account, OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Participant

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ascriptica_plugin import clock
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Mail, Participant

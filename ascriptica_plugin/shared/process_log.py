@@ -71,7 +71,7 @@ def begin(shape: str = "text") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JSON() if shape == "json" else _Lines())
     logging.getLogger().addHandler(handler)
-    logging.getLogger(__package__).setLevel(logging.INFO)
+    logging.getLogger("ascriptica_plugin").setLevel(logging.INFO)
 
 
 class Trouble:

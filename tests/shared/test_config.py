@@ -6,7 +6,7 @@ import pytest
 
 import wsgi
 
-from .office_at_work import in_use, make_app
+from ..office_at_work import in_use, make_app
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ FORGED = "time=2027-03-01T09:00:00.000Z level=WARNING logger=ascriptica_plugin m
 
 PROGRAM = f"""
 import logging, sys
-from ascriptica_plugin import process_log
+from ascriptica_plugin.shared import process_log
 process_log.begin(sys.argv[1])
 process_log.begin(sys.argv[1])
 log = logging.getLogger("ascriptica_plugin.standalone.accounts")
@@ -69,7 +69,7 @@ def test_programs_read_json():
 
 
 def test_another_shape_is_refused(tmp_path):
-    from .office_at_work import make_app
+    from ..office_at_work import make_app
 
     with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG must be text or json"):
         make_app(f"sqlite:///{tmp_path}/x.sqlite3", ASCRIPTICA_LOG="xml")

@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 from sqlalchemy import text
 
-from ascriptica_plugin.said import SENTENCES, Said, change_of
+from ascriptica_plugin.shared.said import SENTENCES, Said, change_of
 
 
 @pytest.mark.parametrize("code", SENTENCES)
