@@ -17,6 +17,7 @@ from .mail import HandedOver, Mailer
 from .office.brake import Brake
 from .office.people import Person
 from .shared import config
+from .shared.language import SOURCE
 from .sync.clients import Canvases
 from .tables import isolation
 from .tables.office import Participant
@@ -63,6 +64,8 @@ class Plugin:
     brake: Brake
     pages: tuple[str, ...] = config.ALL_PAGES
     sign_in: str | None = None
+    ask_language: Callable[[], str | None] = lambda: None
+    language: str = SOURCE
     sign_ins: SignIns | None = None
     mailer: Mailer | None = None
     owns_database: bool = False
@@ -85,7 +88,8 @@ class Ascriptica:
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
     sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; left out,
     nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
-    `login_view` is known. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left out.
+    `login_view` is known. `language` returns the code of the visitor's language, such as `de`, or None; left out, the
+    browser says it. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left out.
 
     `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
     of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. All from `pages`
@@ -102,6 +106,7 @@ class Ascriptica:
         correct_person: Callable[[str, str, str], str | None] | None = None,
         send_mail: Callable[[EmailMessage], None] | None = None,
         sign_in: str | None = None,
+        language: Callable[[], str | None] = lambda: None,
         db: SQLAlchemy | None = None,
         layout: str = OWN_LAYOUT,
         pages: Sequence[str] | None = None,
@@ -117,6 +122,7 @@ class Ascriptica:
         self.correct_person = correct_person
         self.send_mail = send_mail
         self.sign_in = sign_in
+        self.language = language
         self.db = db
         self.layout = layout
         self._given = {
@@ -161,6 +167,8 @@ class Ascriptica:
             Brake(values["ASCRIPTICA_BRAKE_PEOPLE"], values["ASCRIPTICA_BRAKE_PERCENT"]),
             values["ASCRIPTICA_PAGES"],
             self.sign_in,
+            self.language,
+            values["ASCRIPTICA_LANGUAGE"],
         )
         if self.send_mail is not None:
             address = values["ASCRIPTICA_ADDRESS"]

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from .language import LANGUAGES, SOURCE, nearest
+
 OURS = "ASCRIPTICA_"
 
 
@@ -228,6 +230,12 @@ def _pages(typed: str | Sequence[str]) -> tuple[str, ...]:
     return pages
 
 
+def _language(typed: str) -> str:
+    if (found := nearest(typed)) is None:
+        raise ValueError(f"ASCRIPTICA_LANGUAGE must be one of {', '.join(LANGUAGES)}.")
+    return found
+
+
 ADDRESS = Setting("ASCRIPTICA_ADDRESS", "", _address)
 """The plugin needs it for links in mails, the stand-alone site for more."""
 
@@ -253,6 +261,7 @@ PLUGIN = (
     Setting("ASCRIPTICA_BRAND", "Ascriptica", str),
     Setting("ASCRIPTICA_COLORS", None, _colors),
     Setting("ASCRIPTICA_FOOTER", None, _text),
+    Setting("ASCRIPTICA_LANGUAGE", SOURCE, _language),
 )
 """The settings that the plugin reads, in any host."""
 

@@ -8,7 +8,9 @@ import json
 import re
 from typing import Any
 
-SENTENCES = {
+from .language import Marked, t
+
+SENTENCES: Marked[dict[str, str]] = {
     "words": "{words}",
     "canvas_said": "Canvas said: {words}",
     "token_refused": "Canvas refused the token: {words}",
@@ -207,7 +209,7 @@ class Said(str):
 
     def __new__(cls, code: str, **about: Any) -> "Said":
         shown = {name: "; ".join(one) if isinstance(one, list) else one for name, one in about.items()}
-        made = super().__new__(cls, SENTENCES[code].format(**shown))
+        made = super().__new__(cls, t(SENTENCES[code], **shown))
         made.code, made.about = code, about
         return made
 

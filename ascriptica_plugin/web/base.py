@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from ..ledger import waiting
 from ..office.people import Person
-from ..shared import clock
+from ..shared import clock, formats, language
+from ..shared.language import number, t, tn
 from ..tables import isolation
 from ..tables.canvas import Settings
-from . import csrf
+from . import csrf, speaking
 from .headers import HEADERS, IN_A_HOST_S_LAYOUT, Answer
 from .look import colors_css
 from .pages import Pages
@@ -35,6 +36,7 @@ blueprint = Pages(
     # Without a url_prefix the host's own /static would be found first.
     static_url_path="/static/ascriptica",
 )
+speaking.register(blueprint)
 blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 
@@ -204,41 +206,58 @@ def _asking() -> str:
     return found.key if found else "a stranger"
 
 
+blueprint.add_app_template_filter(number, "ascriptica_number")
+blueprint.add_app_template_filter(formats.percent, "ascriptica_percent")
+
+
 @blueprint.app_template_filter("ascriptica_time")
-def office_time(value: datetime | None, pattern: str = "%a %d %b %Y, %H:%M") -> str:
-    """A UTC time in the office's time zone."""
+def office_time(value: datetime | None, shown: str = "weekday date time") -> str:
+    """A UTC time in the office's time zone; `shown` is one of `formats.TIMES`."""
+    return formats.moment(value, shown, plugin().timezone) if value else ""
+
+
+def file_time(value: datetime | None, pattern: str = "%Y-%m-%d %H:%M") -> str:
+    """A UTC time in the office's time zone, for a file: the same in all languages."""
     return value.astimezone(plugin().timezone).strftime(pattern) if value else ""
 
 
 @blueprint.app_template_filter("ascriptica_seen_time")
 def seen_time(value: datetime) -> str:
     """When something was seen, in the office's time zone; with the year if that is another one."""
-    this_year = office_time(value, "%Y") == office_time(clock.utc_now(), "%Y")
-    return office_time(value, "%d %b, %H:%M" if this_year else "%d %b %Y, %H:%M")
+    this_year = file_time(value, "%Y") == file_time(clock.utc_now(), "%Y")
+    return office_time(value, "day time" if this_year else "date time")
 
 
 @blueprint.app_template_filter("ascriptica_starts")
 def starts(value: datetime, now: datetime) -> str:
     """When a course starts or started: "starts in 2 hours", with a number below two of the next unit."""
-    left = abs(value - now)
-    number, unit = left // timedelta(minutes=1), "minute"
+    left, begins = abs(value - now), value > now
     if left >= timedelta(days=2):
-        number, unit = left // timedelta(days=1), "day"
-    elif left >= timedelta(hours=2):
-        number, unit = left // timedelta(hours=1), "hour"
-    span = f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"starts in {span}" if value > now else f"started {span} ago"
+        n = left // timedelta(days=1)
+        if begins:
+            return tn("starts in {count} day", "starts in {count} days", n)
+        return tn("started {count} day ago", "started {count} days ago", n)
+    if left >= timedelta(hours=2):
+        n = left // timedelta(hours=1)
+        if begins:
+            return tn("starts in {count} hour", "starts in {count} hours", n)
+        return tn("started {count} hour ago", "started {count} hours ago", n)
+    n = left // timedelta(minutes=1)
+    if begins:
+        return tn("starts in {count} minute", "starts in {count} minutes", n)
+    return tn("started {count} minute ago", "started {count} minutes ago", n)
 
 
 @blueprint.context_processor
 def for_every_page() -> dict:
-    """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own.
+    """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own. And `t` and
+    `tn`, with which our templates speak.
 
     After a failure nothing is queried, since a query may have failed.
     """
     its, look = plugin(), plugin().look
     shown = {"timezone": its.timezone.key.replace("_", " "), "look": look, "places": look.places, "pages": its.pages}
-    shown |= {"sign_in_address": sign_in_address(), "this_page": this_page()}
+    shown |= {"sign_in_address": sign_in_address(), "this_page": this_page(), "language": language.present()}
     if g.get("ascriptica_bare"):
         shown |= {
             "signed_in": None,
@@ -248,7 +267,7 @@ def for_every_page() -> dict:
             "has_accounts": False,
             "contact": {},
         }
-        return {"ascriptica": shown}
+        return {"ascriptica": shown, "t": t, "tn": tn}
     administers = "tools" in plugin().pages and is_administrator()
     shown |= {
         "signed_in": signed_in(),
@@ -258,7 +277,7 @@ def for_every_page() -> dict:
         "has_accounts": has_accounts(),
         "contact": contact(),
     }
-    return {"ascriptica": shown}
+    return {"ascriptica": shown, "t": t, "tn": tn}
 
 
 def _waiting() -> int:

@@ -9,10 +9,13 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
+from ..shared import language
+from ..shared.language import Marked, t
 from .base import blueprint, for_every_page, session, shut_doors
+from .speaking import asked_for
 from .way_back import page_before
 
-WORDS = {
+WORDS: Marked[dict[int, tuple[str, str]]] = {
     400: (
         "That could not be understood",
         "Your browser sent something that this page can't read. Nothing was changed.",
@@ -39,7 +42,7 @@ WORDS = {
 AGAIN_SECONDS = 30
 """When to request a page again whose database was down, full or too busy."""
 
-OPEN_TOO_LONG = (
+OPEN_TOO_LONG: Marked[tuple[str, str]] = (
     "This page was open too long",
     "For your safety, a form expires after a while. Nothing was changed. Open the page again and send it once more. "
     "If it happens immediately, allow this site to set cookies.",
@@ -51,13 +54,18 @@ def page(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code >= 500:
         _leave_the_database_out()
+    with language.in_language(asked_for()):
+        return _page(error, code)
+
+
+def _page(error: HTTPException, code: int) -> ResponseReturnValue:
     try:
         context = for_every_page()
     except SQLAlchemyError:
         _leave_the_database_out()
         context = for_every_page()
     title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[code]
-    context |= {"title": title, "text": text, "back": page_before()}
+    context |= {"title": t(title), "text": t(text), "back": page_before()}
     response = make_response(render_template("ascriptica/error.html", **context), code)
     if code == 503:
         response.headers["Retry-After"] = AGAIN_SECONDS

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ..ledger import access as known
 from ..ledger.causes import CAUSES
 from ..office import alerts, notices
+from ..shared.language import in_language, t, tn
 from ..tables.canvas import Connection, load_settings
 from ..tables.office import Alert, Course, Mail, Registration
 from .canvas_access import course_address
@@ -31,6 +32,10 @@ class Writer:
     address: str
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
+        with in_language(self._plugin.language):
+            return self._write(session, mail)
+
+    def _write(self, session: Session, mail: Mail) -> tuple[str, str] | None:
         if mail.kind == "way_in":
             about = self._of_link(session, mail)
         else:
@@ -40,7 +45,7 @@ class Writer:
             return None
         settings = load_settings(session)
         about["contact"] = {name: getattr(settings, f"contact_{name}") for name in ("text", "email", "phone")}
-        about["site"] = self.app.extensions["ascriptica"].look.brand
+        about |= {"site": self._plugin.look.brand, "t": t, "tn": tn}
         template = self.app.jinja_env.get_template(f"ascriptica/mails/{mail.kind}.txt")
         subject, _, text = template.render(about).strip().partition("\n")
         return subject, text.strip() + "\n"

@@ -15,6 +15,7 @@ from ..office import allowances, places, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
+from ..shared.language import Marked, t
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
 from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
@@ -28,10 +29,10 @@ CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
 log = logging.getLogger(__name__)
 
 
-DONE = {
-    "registered": "You are registered for {}.",
-    "waitlisted": "You are on the waitlist for {}.",
-    "withdrawn": "You have withdrawn from {}.",
+DONE: Marked[dict[str, str]] = {
+    "registered": "You are registered for {course}.",
+    "waitlisted": "You are on the waitlist for {course}.",
+    "withdrawn": "You have withdrawn from {course}.",
 }
 """The message after a change, by the new status."""
 
@@ -155,7 +156,7 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(DONE[status].format(found.title), "success")
+        flash(t(DONE[status], course=found.title), "success")
     return redirect(url_for(".course", code=code))
 
 
@@ -163,7 +164,7 @@ def _count_change(person: Person, now: datetime) -> None:
     """Count the change. Raises NotPossible after too many; the caller then rolls the change back."""
     if allowances.take(session(), CHANGES, person.key, now):
         log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
-        raise NotPossible("You change your registrations very often. Wait a moment, then try again.")
+        raise NotPossible(t("You change your registrations very often. Wait a moment, then try again."))
 
 
 def course_or_404(code: str) -> Course:

@@ -1,6 +1,5 @@
 """The forms about courses."""
 
-from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
@@ -8,6 +7,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 from ...canvas import addresses
 from ..base import settings
 from .fields import NO_CONTROLS, ON_WITHDRAWAL, OfficeTimeField, PlacesField, can_be_seen, read, strip
+from .form import Form
 
 
 def _canvas_in_use() -> str | None:
@@ -15,7 +15,7 @@ def _canvas_in_use() -> str | None:
     return connection.canvas_url if connection else None
 
 
-class CourseForm(FlaskForm):
+class CourseForm(Form):
     code = StringField(
         "Code",
         filters=[strip],
@@ -94,7 +94,7 @@ class CourseForm(FlaskForm):
                 raise ValidationError("That is too long for a Canvas section's ID.")
 
 
-class NumberForm(FlaskForm):
+class NumberForm(Form):
     """Confirms an act; where it removes many people, with their number."""
 
     seen = HiddenField()
@@ -108,7 +108,7 @@ class NumberForm(FlaskForm):
         return right
 
 
-class FindCanvasCourseForm(FlaskForm):
+class FindCanvasCourseForm(Form):
     """Searches Canvas's courses. Its names are none of `CourseForm`'s, whose fields come along."""
 
     find = StringField(

@@ -1,14 +1,14 @@
 """The forms about the key to Canvas: its fields on Course Settings, and what Disconnect asks."""
 
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, RadioField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from .fields import strip
+from .form import Form
 
 
-class KeyFields(FlaskForm):
+class KeyFields(Form):
     canvas_key = RadioField(
         "The key to Canvas",
         choices=[SelectChoice("token", "Paste a token"), SelectChoice("developer_key", "Use a developer key")],
@@ -32,7 +32,7 @@ class KeyFields(FlaskForm):
             _check(field.data or "", 512, "That is not a client secret. Choose Show Key in Canvas, and copy all of it.")
 
 
-class DisconnectForm(FlaskForm):
+class DisconnectForm(Form):
     end_token = BooleanField("End the token in Canvas, too")
 
 

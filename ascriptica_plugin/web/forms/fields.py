@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import Optional, Regexp, ValidationError
 
 from ...office import people
+from .form import Form
 
 T = TypeVar("T")
 
@@ -23,10 +23,10 @@ NO_CONTROLS = Regexp(
 )
 
 
-def can_be_seen(message: str) -> Callable[[FlaskForm, StringField], None]:
+def can_be_seen(message: str) -> Callable[[Form, StringField], None]:
     """A validator for names and titles: at least one character is visible."""
 
-    def validate(form: FlaskForm, field: StringField) -> None:
+    def validate(form: Form, field: StringField) -> None:
         if not people.shows(field.data):
             raise ValidationError(message)
 
@@ -96,5 +96,5 @@ class PlacesField(IntegerField):
             raise ValueError("Enter how many people fit, or leave it blank for no limit.")
 
 
-class Confirmation(FlaskForm):
+class Confirmation(Form):
     """Only the CSRF token: for buttons."""

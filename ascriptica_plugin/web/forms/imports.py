@@ -1,15 +1,15 @@
 """The form that takes a file to import."""
 
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileAllowed, FileField, FileRequired
 from wtforms import BooleanField, SelectField
 from wtforms.fields import SelectChoice
 
 from ...office.imports.file import ENDINGS
 from ...office.imports.header import COLUMNS
+from .form import Form
 
 
-class ImportForm(FlaskForm):
+class ImportForm(Form):
     """A CSV file to import or to try out."""
 
     kind = SelectField("What is in the file", choices=[SelectChoice(kind, kind.capitalize()) for kind in COLUMNS])

@@ -2,7 +2,6 @@
 
 import re
 
-from flask_wtf import FlaskForm
 from wtforms import Field, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length, ValidationError
@@ -11,13 +10,14 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from ...office import people
 from ..mails import KINDS
 from .fields import NO_CONTROLS, read, strip
+from .form import Form
 
 MOST_ADDRESSES = 20
 
 SHORT = [NO_CONTROLS, Length(max=255, message="That is too long: 255 characters fit.")]
 
 
-class OfficeForm(FlaskForm):
+class OfficeForm(Form):
     contact_text = StringField("Where and when", filters=[strip], validators=SHORT)
     contact_email = StringField("Email", filters=[strip])
     admin_mails = TextAreaField("Mails to administrators go to", render_kw={"rows": 3})

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, Form, StringField, TextAreaField
+from wtforms import BooleanField, Field, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from ...office import people, sis_ids
 from ...office.pasted_list import PastedLine, TooMany, lines_of, read_people
 from .fields import read, strip
+from .form import Form
 
 
 class PeopleListField(TextAreaField):
@@ -41,7 +41,7 @@ class PeopleListField(TextAreaField):
         self.data = "\n".join(kept)
 
 
-class OnBehalfListForm(FlaskForm):
+class OnBehalfListForm(Form):
     """A pasted list of people whom the office registers."""
 
     people = PeopleListField(
@@ -51,7 +51,7 @@ class OnBehalfListForm(FlaskForm):
     )
 
 
-class ParticipantForm(FlaskForm):
+class ParticipantForm(Form):
     """A participant's data. An unchanged value is not validated, since it may come from the host."""
 
     name = StringField("Name", filters=[strip])
@@ -76,7 +76,7 @@ class ParticipantForm(FlaskForm):
             field.data = read(reader, field.data or "")
 
 
-class EraseForm(FlaskForm):
+class EraseForm(Form):
     """Asks for the name before a participant is erased."""
 
     end_access = BooleanField("End their access to Canvas", default=True)

@@ -1,9 +1,10 @@
 """The form about a course's results."""
 
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, FloatField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
+
+from .form import Form
 
 
 class ScoreField(FloatField):
@@ -16,7 +17,7 @@ class ScoreField(FloatField):
             raise ValueError("Enter a number of percent, such as 60.") from None
 
 
-class ResultsForm(FlaskForm):
+class ResultsForm(Form):
     completed = BooleanField("Who has completed it", description="All requirements of the Canvas course's modules.")
     score = BooleanField("Scores", description="The final score, or what a teacher set instead of it.")
     shown = BooleanField("Participants see their own result")

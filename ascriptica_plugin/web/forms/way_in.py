@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from flask_wtf import FlaskForm
 from wtforms import Field, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
@@ -10,6 +9,7 @@ from wtforms.validators import ValidationError
 from ...ledger import ways_in
 from ...shared.said import Said
 from ...tables.canvas import Connection, Settings
+from .form import Form
 
 NAMES = {
     "apple": "Apple",
@@ -27,7 +27,7 @@ NAMES = {
 """The ways to sign in to Canvas that are single sign-on, by Canvas's words."""
 
 
-class WayInFields(FlaskForm):
+class WayInFields(Form):
     way_in = SelectField(
         "How people new to Canvas sign in",
         choices=[

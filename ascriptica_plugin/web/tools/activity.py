@@ -16,7 +16,7 @@ from ...shared import clock
 from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
-from ..base import blueprint, for_administrators, office_time, person, plugin, session, typed_search
+from ..base import blueprint, file_time, for_administrators, person, plugin, session, typed_search
 from ..spreadsheet import csv_file, csv_line
 
 A_PAGE = 100
@@ -115,7 +115,7 @@ def _cells(entry: LogEntry, names: dict[str, str]) -> tuple[str, ...]:
     parts = {"whom": whom.name if whom else _so_many(entry), "course": course.title if course else None}
     done = acts.sentence(entry, parts, str)
     return (
-        office_time(entry.at, "%Y-%m-%d %H:%M:%S"),
+        file_time(entry.at, "%Y-%m-%d %H:%M:%S"),
         entry.who,
         f"{names.get(people.as_compared(entry.who), entry.who)} {done}",
         whom.name if whom else "",

@@ -18,7 +18,7 @@ from ...tables.canvas import Claim, Match, Seat, Settings
 from ...tables.columns import one_of_few
 from ...tables.office import Course, Participant, Registration
 from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
-from ..base import office_time, session, settings
+from ..base import file_time, session, settings
 from ..canvas_access import CanvasAccess, in_words
 from ..paging import A_PAGE
 from ..spreadsheet import csv_line
@@ -161,7 +161,7 @@ def _cells(line: "Line") -> tuple[str, ...]:
         line.its.office if line.its else "",
         CAUSES[seat.cause].title if seat.cause else "",
         seat.cause_detail or "",
-        office_time(line.since, "%Y-%m-%d %H:%M"),
+        file_time(line.since),
     )
 
 

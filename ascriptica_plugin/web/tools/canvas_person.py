@@ -194,9 +194,8 @@ def _standing(
 
 
 def _dates(association: Association) -> str:
-    pattern = "%a %d %b %Y, %H:%M"
-    begins = f"from {office_time(association.opens_at, pattern)}" if association.opens_at else ""
-    ends = f"until {office_time(association.closes_at, pattern)}" if association.closes_at else ""
+    begins = f"from {office_time(association.opens_at)}" if association.opens_at else ""
+    ends = f"until {office_time(association.closes_at)}" if association.closes_at else ""
     return f"Canvas lets students in {' '.join(filter(None, (begins, ends)))}."
 
 

@@ -18,7 +18,7 @@ from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults
-from ..base import blueprint, for_administrators, office_time, person, session, settings, typed_search
+from ..base import blueprint, file_time, for_administrators, person, session, settings, typed_search
 from ..canvas_access import CanvasAccess, canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
@@ -193,16 +193,16 @@ def _csv(course_id: int, with_results: bool) -> Iterator[str]:
 
 
 def _cells(registration: Registration, its: CanvasAccess | None) -> tuple[str, ...]:
-    participant, pattern = registration.participant, "%Y-%m-%d %H:%M"
+    participant = registration.participant
     return (
         participant.name,
         participant.email,
         participant.sis_user_id or "",
         registration.status,
-        office_time(registration.registered_at, pattern),
-        office_time(registration.withdrawn_at, pattern),
+        file_time(registration.registered_at),
+        file_time(registration.withdrawn_at),
         its.office if its else "",
-        office_time(its.seen_at if its else None, pattern),
+        file_time(its.seen_at if its else None),
     )
 
 
@@ -213,17 +213,17 @@ def _with_results(course_id: int) -> bool:
 
 def _of_results(ids: list[int]) -> dict[int, tuple[str, ...]]:
     """The cells of OF_RESULTS, by registration."""
-    known, pattern = results.of_registrations(session(), ids, clock.utc_now()), "%Y-%m-%d %H:%M"
+    known = results.of_registrations(session(), ids, clock.utc_now())
     active = last_activity.of_registrations(session(), settings().connection_id or 0, ids)
     cells: dict[int, tuple[str, ...]] = {}
     for number in ids:
-        its, at = known.get(number), office_time(active.get(number), pattern)
+        its, at = known.get(number), file_time(active.get(number))
         if its is None:
             cells[number] = ("", "", "", "", at)
             continue
         score = "" if its.score is None else f"{its.score:g}"
         passed = "" if its.passed is None else "yes" if its.passed else "no"
-        cells[number] = (office_time(its.completed_at, pattern), score, its.score_kind or "", passed, at)
+        cells[number] = (file_time(its.completed_at), score, its.score_kind or "", passed, at)
     return cells
 
 

@@ -12,13 +12,13 @@ from flask import Blueprint, current_app, g, redirect, render_template, request,
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
-from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import Field
 
 from ....office import allowances
 from ....tables.columns import begin_writing
-from ....web import base, errors, renewing, way_back
+from ....web import base, errors, renewing, speaking, way_back
+from ....web.forms.form import Form
 from .. import passwords, second_step, sessions
 from ..tables import Account
 from ..tries import WRONG_FROM_ADDRESS, WRONG_FROM_EVERYWHERE, WRONG_PASSWORDS
@@ -31,6 +31,7 @@ SECRET = re.compile("password|token|secret|code")
 """The fields of secrets, by their names: here a code is one that signs somebody in."""
 
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
+speaking.register(blueprint)
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
 blueprint.before_request(functools.partial(renewing.protect, SECRET))
 blueprint.after_request(base.log_refusals)
@@ -213,7 +214,7 @@ def wait_for(now: datetime, *wanted: Try) -> float:
     return wait
 
 
-def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
+def too_many(form: Form, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
     """Show the page again, and how long to wait."""
     minutes = math.ceil(wait / 60)
     time = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
@@ -222,7 +223,7 @@ def too_many(form: FlaskForm, template: str, wait: float, remedy: str = "", **va
 
 
 def unless_right(
-    password: Field, form: FlaskForm, template: str, now: datetime, **values: Any
+    password: Field, form: Form, template: str, now: datetime, **values: Any
 ) -> ResponseReturnValue | None:
     """Check the password of somebody signed in. Returns the response to a wrong one, or to too many, else None.
 

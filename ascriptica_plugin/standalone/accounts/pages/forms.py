@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from ....office import people
 from ....web.forms.fields import NO_CONTROLS, can_be_seen
+from ....web.forms.form import Form
 from .. import passwords
 
 
@@ -22,7 +22,7 @@ class NewPasswordField(PasswordField):
         kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
         super().__init__(label, validators=[InputRequired("Choose a password.")], **kwargs)
 
-    def post_validate(self, form: FlaskForm, validation_stopped: bool) -> None:
+    def post_validate(self, form: Form, validation_stopped: bool) -> None:
         if self.data and not validation_stopped:
             try:
                 passwords.check(self.data, *form.own_words())
@@ -36,7 +36,7 @@ def _email_field() -> EmailField:
     )
 
 
-class EmailForm(FlaskForm):
+class EmailForm(Form):
     email = _email_field()
 
     def validate_email(self, field: EmailField) -> None:
@@ -46,7 +46,7 @@ class EmailForm(FlaskForm):
             raise ValidationError(str(error)) from None
 
 
-class SignInForm(FlaskForm):
+class SignInForm(Form):
     email = EmailField(
         "Email",
         filters=[people.without_invisible],
@@ -75,11 +75,11 @@ class SignUpForm(EmailForm):
         return [self.name.data or "", self.email.data or ""]
 
 
-class ConfirmForm(FlaskForm):
+class ConfirmForm(Form):
     password = PasswordField("Password", validators=[InputRequired("Enter the password that you chose.")])
 
 
-class NewPasswordForm(FlaskForm):
+class NewPasswordForm(Form):
     password = NewPasswordField("New password")
 
     def __init__(self, *own_words: str, **kwargs: Any) -> None:
@@ -98,13 +98,13 @@ class ChangePasswordForm(NewPasswordForm):
     password = NewPasswordField("New password")
 
 
-class OwnPasswordForm(FlaskForm):
+class OwnPasswordForm(Form):
     """The password of somebody who is signed in and has to confirm that it is them."""
 
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
 
 
-class CodeForm(FlaskForm):
+class CodeForm(Form):
     code = StringField(
         "Code",
         # Apps show it in two halves.

@@ -1,0 +1,41 @@
+"""Times and lists as the present language writes them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.lists import format_list
+from babel.numbers import format_decimal
+
+from .language import Marked, present, t
+
+TIMES: Marked[dict[str, str]] = {
+    "weekday date time": "EEE dd MMM yyyy, HH:mm",
+    "weekday date": "EEE dd MMM yyyy",
+    "weekday day time": "EEE dd MMM, HH:mm",
+    "date time seconds": "dd MMM yyyy, HH:mm:ss",
+    "date time": "dd MMM yyyy, HH:mm",
+    "date": "dd MMM yyyy",
+    "day time": "dd MMM, HH:mm",
+    "time seconds": "HH:mm:ss",
+    "time": "HH:mm",
+}
+"""What is shown of a time, as Babel's patterns: https://babel.pocoo.org/en/latest/dates.html#date-fields.
+
+They are messages like others: a translation has the order and the signs of its language.
+"""
+
+
+def moment(at: datetime, shown: str, zone: ZoneInfo) -> str:
+    """The time in this zone; `shown` is one of `TIMES`."""
+    return format_datetime(at, t(TIMES[shown]), tzinfo=zone, locale=present())
+
+
+def percent(value: float) -> str:
+    """Four digits of it at most: 87.5 %."""
+    return t("{number} %", number=format_decimal(float(f"{value:.4g}"), "#,##0.####", locale=present()))
+
+
+def listed(parts: list[str]) -> str:
+    """The parts in a row: "Ann, Bob, and Kim"."""
+    return format_list(parts, locale=present())

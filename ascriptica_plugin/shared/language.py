@@ -1,0 +1,107 @@
+"""The language in which pages and mails speak. The texts in the code are English; `locale/` has the other languages.
+
+The web process sets the language for each request, the worker for each mail. Commands and process logs speak English.
+"""
+
+import functools
+import gettext
+import importlib.resources
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Annotated, Any, TypeVar
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from markupsafe import escape
+
+T = TypeVar("T")
+
+SOURCE = "en"
+"""The language of the texts in the code."""
+
+LOCALE = importlib.resources.files(__package__.rpartition(".")[0]) / "locale"
+
+LANGUAGES = (SOURCE, *sorted(file.name.removesuffix(".po") for file in LOCALE.iterdir() if file.name.endswith(".po")))
+"""The codes of all languages: English, and one for each file in `locale/`."""
+
+_present: ContextVar[str] = ContextVar("ascriptica_language", default=SOURCE)
+
+
+def present() -> str:
+    """The code of the language that is spoken now, one of `LANGUAGES`."""
+    return _present.get()
+
+
+def speak(language: str) -> str:
+    """Speak this one of `LANGUAGES` from now on. Returns the code of the one before."""
+    before = _present.get()
+    _present.set(language)
+    return before
+
+
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Speak this one of `LANGUAGES` for a while."""
+    before = speak(language)
+    try:
+        yield
+    finally:
+        speak(before)
+
+
+def nearest(wanted: str | None) -> str | None:
+    """The one of `LANGUAGES` for a code such as `de-AT` or `de_AT`; None if there is none."""
+    code = (wanted or "").replace("_", "-").lower()
+    return next((one for one in (code, code.partition("-")[0]) if one in LANGUAGES), None)
+
+
+@functools.cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The translations of a language, read once per process."""
+    if language == SOURCE:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with (LOCALE / f"{language}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def mark(message: str) -> str:
+    """The message itself: for a text that is written where no language is known yet. It is shown with `t`."""
+    return message
+
+
+Marked = Annotated[T, "texts that are shown with t"]
+"""The same for many, by their type: `WORDS: Marked[dict[str, str]] = {...}`. Keys are no texts."""
+
+
+def t(message: str, /, **values: Any) -> str:
+    """The message in the present language, with the values in its braces: `t("Withdraw from {course}?", course=title)`.
+
+    Where a value is Markup, so is the answer, and the rest is escaped. What is not in the catalogue comes back as it
+    is. Without values nothing is filled in.
+    """
+    return _filled(catalogue(present()).gettext(message) if message else message, values)
+
+
+def tn(one: str, many: str, count: int, /, **values: Any) -> str:
+    """`one` or `many` in the present language, by the number: `tn("{count} place left", "{count} places left", 3)`.
+
+    `{count}` is filled with the number as the language writes it, unless it is among the values.
+    """
+    return _filled(catalogue(present()).ngettext(one, many, count), {"count": number(count)} | values)
+
+
+def _filled(text: str, values: dict[str, Any]) -> str:
+    if any(hasattr(value, "__html__") for value in values.values()):
+        return escape(text).format(**values)
+    return text.format(**values) if values else text
+
+
+def number(value: int) -> str:
+    """A whole number as the present language writes it: 20,000."""
+    return format_decimal(value, locale=present())

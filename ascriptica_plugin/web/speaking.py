@@ -1,0 +1,41 @@
+"""In which language a request is answered: the one that the host says, else the browser's, else the site's."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, request
+
+from ..shared import language
+
+
+def asked_for() -> str:
+    """The language to answer this request in. Raises TypeError where the host's callback returns no text."""
+    plugin = current_app.extensions["ascriptica"]
+    said = plugin.ask_language()
+    if said is not None and not isinstance(said, str):
+        raise TypeError(f"language must return a code such as 'de', or None, not {type(said).__name__}.")
+    wanted = (said, *request.accept_languages.values())
+    return next(filter(None, map(language.nearest, wanted)), plugin.language)
+
+
+def register(pages: Blueprint) -> None:
+    """Have the requests of one of our blueprints answered in the language that is asked for."""
+    # The first thing of ours in a request, before anything is refused.
+    pages.url_value_preprocessor(_begin)
+    pages.teardown_request(_end)
+    pages.after_request(_say_so)
+
+
+def _begin(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.ascriptica_spoke = language.speak(asked_for())
+
+
+def _end(error: BaseException | None) -> None:
+    """One thread serves several requests, also those of the host."""
+    if before := g.pop("ascriptica_spoke", None):
+        language.speak(before)
+
+
+def _say_so(response: Response) -> Response:
+    """Whoever keeps the answer keeps one for each language."""
+    response.vary.add("Accept-Language")
+    return response
