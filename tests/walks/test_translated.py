@@ -1,0 +1,194 @@
+"""No text escapes translation: none in a template, and the catalogues have them all."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, nodes
+
+from ascriptica_plugin.shared import formats
+
+from ..translations import FOREIGN, FORMS, PACKAGE, misfilled, read, templates
+
+ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "value", "content", "label"}
+"""Those that people see or hear."""
+
+DATA = {"name@example.org", "width=device-width, initial-scale=1", "light dark", "·", "–", "ms"}
+"""What is the same in every language."""
+
+CLASSES = set(re.findall(r"\.([a-z][\w-]*)", (PACKAGE / "static/ascriptica.css").read_text(encoding="utf-8")))
+MASK = "\x1a"
+
+
+class Literals(HTMLParser):
+    """What a template says by itself, outside of Jinja."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[int, str]] = []
+
+    def handle_data(self, data: str) -> None:
+        for part in data.split(MASK):
+            self._note(part)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        for name, value in attrs:
+            is_value = name != "value" or named.get("type") in ("submit", "button", "reset")
+            if name in ATTRIBUTES and value and is_value:
+                for part in value.split(MASK):
+                    self._note(part)
+
+    def _note(self, text: str) -> None:
+        text = " ".join(text.split())
+        if re.search(r"[^\W\d_]", text) and text not in DATA:
+            self.found.append((self.getpos()[0], text))
+
+
+def literals(source: str) -> list[tuple[int, str]]:
+    """Line and text of what stands in it outside of braces."""
+    reader = Literals()
+
+    def masked(found: re.Match) -> str:
+        return MASK + "\n" * found[0].count("\n")
+
+    reader.feed(re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", masked, source, flags=re.DOTALL))
+    reader.close()
+    return reader.found
+
+
+def constants(source: str) -> list[tuple[int, str]]:
+    """Line and text of what looks like words in its expressions, outside of `t` and its like."""
+    found = []
+
+    def look(node: nodes.Node) -> None:
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name in FORMS:
+            for part in (*node.args[FORMS[node.node.name] :], *node.kwargs):
+                look(part)
+            return
+        if isinstance(node, (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport, nodes.Compare)):
+            return
+        if isinstance(node, nodes.Const) and isinstance(node.value, str) and _is_text(node.value):
+            found.append((node.lineno, node.value))
+        for part in node.iter_child_nodes():
+            look(part)
+
+    look(Environment().parse(source))
+    return found
+
+
+def _is_text(said: str) -> bool:
+    words = re.findall(r"[^\W\d_][\w'-]*", said)
+    if not words or said.strip() in DATA | set(formats.TIMES) or set(words) <= CLASSES:
+        return False
+    return said[0].isupper() or (" " in said.strip() and re.fullmatch(r"[\w ,.:;'-]+", said.strip()) is not None)
+
+
+def untranslated(path: Path) -> list[str]:
+    source = path.read_text(encoding="utf-8")
+    found = constants(source) + (literals(source) if path.suffix == ".html" else mail_texts(source))
+    return [f"{path.name}:{line}: {text}" for line, text in sorted(found)]
+
+
+def mail_texts(source: str) -> list[tuple[int, str]]:
+    bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", lambda found: "\n" * found[0].count("\n"), source, flags=re.DOTALL)
+    return [(number, line.strip()) for number, line in enumerate(bare.split("\n"), 1) if re.search(r"[^\W\d_]", line)]
+
+
+TO_DO: set[str] = {
+    "_found_courses.html",
+    "_preview.html",
+    "_settings_connection.html",
+    "_settings_developer_key.html",
+    "_settings_in_use.html",
+    "_settings_mass.html",
+    "_settings_people.html",
+    "_settings_rehearse.html",
+    "_settings_way_in.html",
+    "_sis_ids.html",
+    "attention.txt",
+    "cancel.html",
+    "canvas_access.html",
+    "canvas_away.txt",
+    "canvas_matches.html",
+    "canvas_person.html",
+    "change_email.html",
+    "change_password.html",
+    "code.html",
+    "code_is_late.html",
+    "confirm.html",
+    "confirm_email.html",
+    "confirmation.html",
+    "course_form.html",
+    "courses.html",
+    "disconnect.html",
+    "erase.html",
+    "find_course.html",
+    "forgotten_password.html",
+    "hand_out.html",
+    "import.html",
+    "import_brake.html",
+    "import_columns.html",
+    "import_report.html",
+    "link_is_over.html",
+    "log.html",
+    "moved.txt",
+    "moved_up.txt",
+    "new_password.html",
+    "office_settings.html",
+    "one_more_step.html",
+    "overview.html",
+    "own_sessions.html",
+    "own_sign_in.html",
+    "participant.html",
+    "participants.html",
+    "preview.html",
+    "prove.html",
+    "questions.html",
+    "removed.txt",
+    "renewed.html",
+    "results.html",
+    "roster.html",
+    "second_step_off.html",
+    "second_step_on.html",
+    "second_step_set_up.html",
+    "settings.html",
+    "sign_in.html",
+    "sign_up.html",
+    "token_dead.txt",
+    "token_ends.txt",
+    "way_in.txt",
+    "well_again.txt",
+    "who.html",
+}
+"""Templates that are not translated yet."""
+
+
+@pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
+def test_a_template_says_nothing_by_itself(path):
+    found = untranslated(path)
+    if path.name in TO_DO:
+        assert found, f"{path.name} is done: take it off the list."
+    else:
+        assert found == []
+
+
+def test_what_escapes_is_found():
+    source = """<p title="Here">{{ "Yes" if x else t("No") }} and {{ t("{n} of", n="Some words") }}
+      <input type="text" value="no text"><b>{# comment #}{{ n }}</b></p>"""
+    assert literals(source) == [(1, "Here"), (1, "and")]
+    assert [text for _, text in constants(source)] == ["Yes", "Some words"]
+    assert mail_texts("Hello {{ name }},\n{{ t('x') }}") == [(1, "Hello ,")]
+
+
+@pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
+def test_what_a_template_imports_can_speak(path):
+    """`t` comes from the context, which a macro only sees where it is imported with it."""
+    imports = Environment().parse(path.read_text(encoding="utf-8")).find_all((nodes.Import, nodes.FromImport))
+    assert all(one.with_context for one in imports)
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_translations_have_the_braces_of_their_texts(language):
+    assert misfilled(read(language)) == []
