@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from .tables.office import Participant
 from .web import mails
 from .web.look import OWN_LAYOUT, Look
 from .worker.redis_bell import Bell, listen, queue_of
-from .worker.rounds import ROUNDS, Round
+from .worker.rounds import ROUNDS, Round, work
 
 
 class SignIns(Protocol):
@@ -49,7 +50,7 @@ class Plugin:
 
     A site that extends the plugin, such as the stand-alone site, sets `sign_ins` and `owns_database`, may mail people
     (`mail_by`), and adds to `rounds`, which the worker repeats, and to `secrets`, which `rotate-keys` seals again.
-    `stopping` is set when this process has been asked to stop.
+    `work` is the worker, until it is stopped; `stopping` is set when this process has been asked to stop.
     """
 
     load_participant: Callable[[], Person | None]
@@ -62,6 +63,7 @@ class Plugin:
     log_kept: timedelta
     look: Look
     brake: Brake
+    work: Callable[[], None]
     pages: tuple[str, ...] = config.ALL_PAGES
     sign_in: str | None = None
     ask_language: Callable[[], str | None] = lambda: None
@@ -165,6 +167,7 @@ class Ascriptica:
             values["ASCRIPTICA_LOG_DAYS"],
             Look(app.jinja_env, self.layout, *(values[f"ASCRIPTICA_{name}"] for name in ("BRAND", "FOOTER", "COLORS"))),
             Brake(values["ASCRIPTICA_BRAKE_PEOPLE"], values["ASCRIPTICA_BRAKE_PERCENT"]),
+            partial(work, app),
             values["ASCRIPTICA_PAGES"],
             self.sign_in,
             self.language,

@@ -42,6 +42,23 @@ class Secrets:
     remedy: str
     rows: Callable[[Session], Iterable[tuple[Any, str, str]]]
 
+    def rotate(self, session: Session, keys: MultiFernet) -> "Rotated":
+        """Seal every secret of this kind with the newest key. Never commits; safe while other processes run.
+
+        A second run changes nothing. A secret that no key opens stays as it is.
+        """
+        begin_writing(session)
+        count, unreadable = 0, []
+        for row, column, whose in self.rows(session):
+            anew = getattr(row, column).with_newest_key(keys)
+            if anew is None:
+                unreadable.append(whose)
+            else:
+                setattr(row, column, anew)
+                count += 1
+        session.flush()
+        return Rotated(count, unreadable)
+
 
 @dataclass(frozen=True)
 class Rotated:
@@ -49,24 +66,6 @@ class Rotated:
 
     count: int
     unreadable: list[str]
-
-
-def rotate(session: Session, keys: MultiFernet, secrets: Secrets) -> Rotated:
-    """Seal every secret of this kind with the newest key. Never commits; safe while other processes run.
-
-    A second run changes nothing. A secret that no key opens stays as it is.
-    """
-    begin_writing(session)
-    count, unreadable = 0, []
-    for row, column, whose in secrets.rows(session):
-        anew = getattr(row, column).with_newest_key(keys)
-        if anew is None:
-            unreadable.append(whose)
-        else:
-            setattr(row, column, anew)
-            count += 1
-    session.flush()
-    return Rotated(count, unreadable)
 
 
 def _tokens(session: Session) -> Iterable[tuple[Any, str, str]]:

@@ -17,8 +17,7 @@ FLOORS = [
     {"keys", "ledger", "mail"},
     {"office"},
     {"sync"},
-    {"web", "worker"},
-    {"cli"},
+    {"cli", "web", "worker"},
     {"extension"},
     {"standalone"},
 ]

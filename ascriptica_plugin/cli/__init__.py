@@ -11,7 +11,6 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from .. import keys
 from ..ledger import standing
 from ..office.imports import run
 from ..office.imports.file import LARGEST_FILE, Table, read
@@ -20,8 +19,6 @@ from ..shared import clock, process_log, retry
 from ..tables import isolation
 from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables
-from ..worker import rounds
-from ..worker.jobs import this_app
 from . import fetching, rechecking, self_check
 
 
@@ -63,7 +60,7 @@ def make_group() -> AppGroup:
 @with_appcontext
 def upgrade() -> None:
     """Create or upgrade the tables."""
-    upgrade_tables(this_app())
+    upgrade_tables(current_app)
     click.echo("The tables are up to date.")
 
 
@@ -74,7 +71,7 @@ def worker() -> None:
     process_log.begin(current_app.config["ASCRIPTICA_LOG"])
     # RQ logs the start and end of each job, and the loss of Redis with a traceback; the worker logs that in one line.
     logging.getLogger("rq.worker").setLevel(logging.CRITICAL)
-    rounds.work(this_app())
+    current_app.extensions["ascriptica"].work()
     # A call that hangs in its thread would keep the interpreter from exiting.
     logging.shutdown()
     os._exit(0)
@@ -236,7 +233,7 @@ def check(context: click.Context, deploy: bool) -> None:
 
     Exit code 0: nothing is wrong; 1: something is.
     """
-    found = list(self_check.run(this_app(), deploy))
+    found = list(self_check.run(current_app, deploy))
     for name, wrong in found:
         click.echo(f"{name + ':':<13}{wrong or 'OK'}")
     context.exit(1 if any(wrong for _, wrong in found) else 0)
@@ -271,7 +268,7 @@ def rotate_keys(context: click.Context) -> None:
     run while they do, and more than once. Exit code 1: something can't be read with any of the keys.
     """
     session, plugin = current_app.extensions["sqlalchemy"].session, current_app.extensions["ascriptica"]
-    rotated = [(secrets, keys.rotate(session, plugin.canvases.keys, secrets)) for secrets in plugin.secrets]
+    rotated = [(secrets, secrets.rotate(session, plugin.canvases.keys)) for secrets in plugin.secrets]
     session.commit()
     for secrets, its in rotated:
         if not (its.count or its.unreadable or secrets is plugin.secrets[0]):

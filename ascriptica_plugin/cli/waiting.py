@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from .. import signals
 from ..ledger.causes import CAUSES
 from ..shared import retry
 from ..sync import drain
@@ -55,9 +54,7 @@ def connection_in_use(session: Session) -> Connection:
 
 def drain_until_over(session: Session, canvases: Canvases, connection: Connection, run: Waiting, left: str) -> None:
     """Drain until it is over, or wait for whoever drains. Raises TimeoutError, with `left` in it, if Canvas is away."""
-    # As in the worker, the drain keeps one connection to the database.
-    with run.engine.connect() as kept, Session(kept) as own:
-        signals.listen(own)
+    with drain.session_of_its_own(run.engine) as own:
         while not run.is_over():
             drain.drain(own, canvases, run.is_over)
             session.refresh(connection)

@@ -1,19 +1,36 @@
 """Drains a connection: works through what is due, with several calls in flight, while no other worker does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from .. import signals
 from ..ledger import due, lease
 from ..shared import clock, retry
 from ..shared.said import Said
+from ..tables import isolation
 from ..tables.canvas import Connection, load_settings
 from . import connecting, keeper, small_tasks
 from .changes import Changes
 from .clients import Canvases
 from .run import Run
+
+
+@contextmanager
+def session_of_its_own(engine: Engine) -> Iterator[Session]:
+    """A session for drains, which keeps one connection to the database until it ends.
+
+    A pool that tests each connection before use would otherwise test it for every unit of work.
+    """
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level=isolation.LEVEL)
+    with engine.connect() as connection, Session(connection) as session:
+        signals.listen(session)
+        yield session
 
 
 def drain(

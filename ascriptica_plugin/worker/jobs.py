@@ -8,19 +8,11 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.orm import Session
 
-from .. import signals
 from ..shared import clock
 from ..sync import drain
-from ..tables import isolation
 
 log = logging.getLogger(__name__)
-
-
-def this_app() -> Flask:
-    """The application itself, which other threads can use, unlike Flask's `current_app`."""
-    return cast(Any, current_app)._get_current_object()
 
 
 def sync_enrollments() -> None:
@@ -28,7 +20,7 @@ def sync_enrollments() -> None:
     plugin = current_app.extensions["ascriptica"]
     plugin.bell.take_flag_down()
     try:
-        deliver(this_app())
+        deliver(cast(Any, current_app)._get_current_object())
     except (OperationalError, InterfaceError):
         # The sweep has the same problem, logs it, and delivers once it is over.
         return
@@ -38,18 +30,10 @@ def sync_enrollments() -> None:
 
 
 def deliver(app: Flask) -> bool:
-    """Drain what is due, in an application context and a session of its own; False: another worker drains.
-
-    The drain keeps one connection to the database until it ends. A pool that tests each connection before use would
-    otherwise test it for every unit of work.
-    """
+    """Drain what is due, in an application context of its own; False: another worker drains."""
     with app.app_context():
         plugin = app.extensions["ascriptica"]
-        engine = app.extensions["sqlalchemy"].engine
-        if engine.dialect.name == "postgresql":
-            engine = engine.execution_options(isolation_level=isolation.LEVEL)
-        with engine.connect() as connection, Session(connection) as session:
-            signals.listen(session)
+        with drain.session_of_its_own(app.extensions["sqlalchemy"].engine) as session:
             return drain.drain(session, plugin.canvases, lambda: _has_to_stop(plugin))
 
 

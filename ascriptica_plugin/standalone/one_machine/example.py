@@ -2,15 +2,13 @@
 
 import json
 import secrets
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
 
-from ...canvas.client import CanvasClient
-from ...canvas.errors import CanvasDown, CanvasError
 from ...office.courses import associate
+from ...practice.world import ROOT_ACCOUNT_ID
 from ...shared import clock
 from ...sync import checking, connecting
 from ...tables.canvas import load_settings
@@ -27,19 +25,17 @@ class PracticeCanvas:
 
     def __init__(self, port: int, data_file: Path):
         self.url, self._data_file = practice_url(port), data_file
-        self.token, self.root_id = "", 0
+        self.token = ""
+        self.findings: checking.Findings | None = None
 
     def answers(self) -> bool:
-        """Whether it can be used; sets `token` and `root_id` if so."""
+        """Whether it can be used; sets `token` and `findings` if so."""
         try:
             self.token = json.loads(self._data_file.read_text(encoding="utf-8"))["admin_token"]
-            self.root_id = self.client().account("self").id
-        except (FileNotFoundError, CanvasDown):
+        except FileNotFoundError:
             return False
-        return True
-
-    def client(self) -> CanvasClient:
-        return CanvasClient(self.url, self.token, allow_private=True, timeout_seconds=5)
+        self.findings = checking.check_connection(self.url, self.token, ROOT_ACCOUNT_ID, allow_private=True).findings
+        return self.findings is not None
 
 
 def _example_courses() -> list[Course]:
@@ -74,24 +70,10 @@ _IN_CANVAS = {
 def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas | None) -> dict[str, str]:
     """Make sign-ins, courses and, with a practice Canvas, the connection to it, in one transaction.
 
-    Returns the passwords of the sign-ins.
+    Returns the passwords of the sign-ins. The worker looks the courses up in Canvas as soon as it runs.
     """
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     now = clock.utc_now()
-    associations, findings = {}, None
-    if practice:
-        reached = checking.check_connection(practice.url, practice.token, practice.root_id, allow_private=True)
-        findings = reached.findings
-        if findings is None:
-            raise RuntimeError(reached.sentence)
-        canvas = practice.client()
-        for code, (canvas_course, canvas_section) in _IN_CANVAS.items():
-            found = Association(canvas_course=canvas_course, canvas_section=canvas_section, look_up_at=now)
-            # The practice Canvas of an earlier run may have lost it; the course's page then says so.
-            with suppress(CanvasError):
-                checking.look_up(canvas, found, now)
-            associations[code] = found
-        canvas.close()
     passwords = {email: "-".join(secrets.token_hex(2) for _ in range(4)) for email in (ADMIN, PARTICIPANT)}
     instance.keep_sign_ins(passwords)
 
@@ -100,14 +82,16 @@ def make_example_world(app: Flask, instance: Instance, practice: PracticeCanvas 
     accounts.add_account(session, now, PARTICIPANT, "Pat Example", passwords[PARTICIPANT])
     courses = _example_courses()
     session.add_all(courses)
-    if practice and findings:
+    if practice and practice.findings:
         settings = load_settings(session)
-        connecting.keep_draft(settings, canvases, practice.url, practice.root_id, practice.token)
-        connection = connecting.adopt(session, settings, canvases, findings, now)
+        connecting.keep_draft(settings, canvases, practice.url, ROOT_ACCOUNT_ID, practice.token)
+        connection = connecting.adopt(session, settings, canvases, practice.findings, now)
         settings.display_canvas = True
         for course in courses:
-            if association := associations.get(course.code):
-                association.connection_id = connection.id
-                associate(session, course, association, now)
+            if course.code in _IN_CANVAS:
+                canvas_course, section = _IN_CANVAS[course.code]
+                there = Association(canvas_course=canvas_course, canvas_section=section, connection_id=connection.id)
+                there.look_up_at = now
+                associate(session, course, there, now)
     session.commit()
     return passwords
