@@ -60,10 +60,18 @@ def write(session: Session, entries: list[dict[str, Any]]) -> None:
 
 
 def begin_act(
-    session: Session, now: datetime, who: str, what: str, words: Said | None = None, *, course_id: int | None = None
+    session: Session,
+    now: datetime,
+    who: str,
+    what: str,
+    words: Said | None = None,
+    *,
+    participant_id: int | None = None,
+    course_id: int | None = None,
 ) -> int:
-    """Add the entry of what is done to several people at once; theirs are written `within` it. Returns its id."""
-    made = entry(now, who, what, words, course_id=course_id)
+    """Add the entry of an act that has parts, such as one on several people; they are written `within` it. Returns its
+    id."""
+    made = entry(now, who, what, words, participant_id=participant_id, course_id=course_id)
     return session.scalars(insert(LogEntry).values(**made).returning(LogEntry.id)).one()
 
 

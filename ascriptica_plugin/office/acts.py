@@ -14,6 +14,7 @@ GROUPS = {
         "joined the waitlist": "joined the waitlist of {course}",
         "withdrew": "withdrew[ {whom}] from {course}",
         "left the waitlist": "left the waitlist of {course}",
+        "moved": "moved[ {whom}] to {course}",
         "moved up": "moved {whom} up from the waitlist of {course}",
         "undid": "undid the last change[ of {whom}][ in {course}]",
         "put back": "put[ {whom}] back[ into {course}]",

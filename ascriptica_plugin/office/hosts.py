@@ -16,7 +16,7 @@ from ..shared import clock
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Course, Participant, Registration
-from . import courses, notices, people, plan, privacy, registrations, results
+from . import courses, people, privacy, registrations, results, to_another_course
 from .people import Person
 from .places import NotPossible
 from .results import Known as Result
@@ -61,27 +61,12 @@ def move(
     activity log: they are then mailed. None: they do it themselves. Raises NotPossible, with a sentence, where they are
     not registered there, or the other course takes nobody.
     """
-    now = now or clock.utc_now()
     begin_writing(session)
-    found = courses.by_code(session, [code, to_code], lock=True)
+    found = courses.by_code(session, [code, to_code], lock=False)
     here, there = (found.get(one.lower()) for one in (code, to_code))
     if here is None or there is None or here is there:
         raise NotPossible(f"There is no course {code if here is None else to_code} to move {person.name} to or from.")
-    participant = people.participant_for(session, person)
-    plans = plan.begin(session, [here, there], now, by)
-    plan.look_up(session, plans.values(), [participant])
-    leaving, entering = plans[here.id], plans[there.id]
-    if leaving.status(participant) is None:
-        raise NotPossible(f"{registrations.subject(participant, by)} not registered for {here.title}.")
-    if entering.status(participant) is not None:
-        raise NotPossible(f"{registrations.subject(participant, by)} already registered for {there.title}.")
-    entering.register(participant, wait=False)
-    leaving.withdraw(participant, moves=True)
-    leaving.move_up()
-    entering.write()
-    leaving.write()
-    if by is not None:
-        notices.queue_moved(session, entering.registration_of(participant), here, now)
+    to_another_course.move(session, here, there, person, now or clock.utc_now(), by)
 
 
 class CourseAccess(NamedTuple):

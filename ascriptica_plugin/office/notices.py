@@ -6,14 +6,14 @@ Nobody is mailed about a registration without `notify`, such as one that an impo
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import mail
 from ..ledger.access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
 from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
 from ..tables.columns import begin_writing, change
-from ..tables.office import Association, Course, Participant, Registration
+from ..tables.office import Association, Course, Mail, Participant, Registration
 
 KINDS = {
     "in": "To participants: you are in the Canvas course",
@@ -55,6 +55,17 @@ def _queue(session: Session, kind: str, ids: list[int], now: datetime, event: st
 def queue_moved(session: Session, registration: Registration, left: Course, now: datetime) -> None:
     """Queue a mail to the participant whom the office moved here, out of the course that they `left`."""
     queue(session, "moved", [registration.id], now, event=str(left.id))
+
+
+def take_back(session: Session, kind: str, registration: Registration) -> bool:
+    """Delete the mail of this kind about the registration, as what it says was undone. Returns whether it waited."""
+    waits = (Mail.kind == kind, Mail.registration_id == registration.id, Mail.tries == 0)
+    return change(session, delete(Mail).where(*waits)) > 0
+
+
+def was_told(session: Session, registration: Registration) -> bool:
+    """Whether the participant was mailed that they are in; such a mail that still waits is taken back."""
+    return registration.in_mailed_at is not None and not take_back(session, "in", registration)
 
 
 def tell_again(session: Session, course: Course) -> None:

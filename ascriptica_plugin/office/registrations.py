@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import people, places, plan, sis_ids
+from . import notices, people, places, plan, sis_ids
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -56,16 +56,25 @@ def _refuse_at_once(session: Session, course: Course, who: Person | Participant,
 
 
 def withdraw(
-    session: Session, course: Course, who: Person | Participant, now: datetime, by: str | None = None
+    session: Session,
+    course: Course,
+    who: Person | Participant,
+    now: datetime,
+    by: str | None = None,
+    *,
+    undoes: bool = False,
 ) -> Registration:
     """Withdraw somebody, or take them off the waitlist. The first who waits gets the free place.
 
+    `undoes`: it takes the office's registration back, so a person who was not mailed about that is not mailed now.
     Raises NotPossible where the person is neither registered nor waiting.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)
     if its.status(participant) is None:
         raise NotPossible(f"{subject(participant, by)} not registered for {course.title}.")
+    if undoes:
+        its.notify = notices.was_told(session, its.registration_of(participant))
     its.withdraw(participant)
     its.move_up()
     its.write()
@@ -81,7 +90,7 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
     its, participant = _plan(session, course, who, now, None)
     if its.status(participant):
         raise NotPossible(f"You are already registered for {course.title}, or on its waitlist.")
-    left = _latest(session, course, participant, Registration.undo_until_at > now)
+    left = latest(session, course, participant, Registration.undo_until_at > now)
     if left is None:
         minutes = int(plan.UNDO.total_seconds() // 60)
         raise NotPossible(f"A withdrawal can be undone for {minutes} minutes only. You can register again.")
@@ -101,17 +110,21 @@ def put_back(
     its, participant = _plan(session, course, participant, now, by)
     if its.status(participant):
         raise NotPossible(f"{participant.name} is already registered for {course.title}, or on its waitlist.")
-    left = _latest(session, course, participant)
+    left = latest(session, course, participant)
     if left is None or participant.erase_at or participant.erased_at:
         raise NotPossible(f"{participant.name} is being erased.")
     its.take_back(left, waits=waits)
     its.write()
+    if not notices.take_back(session, "removed", left):
+        # They were told that they are out.
+        left.in_mailed_at = None
     return left
 
 
-def _latest(
+def latest(
     session: Session, course: Course, participant: Participant, *which: ColumnElement[bool]
 ) -> Registration | None:
+    """The participant's last registration for the course, of those that meet the conditions."""
     theirs = (Registration.course_id == course.id, Registration.participant_id == participant.id)
     return session.scalar(select(Registration).where(*theirs, *which).order_by(Registration.id.desc()).limit(1))
 
@@ -126,10 +139,15 @@ def _plan(
 
 
 def _register(its: Plan, participant: Participant, *, wait: bool) -> None:
+    refuse_twice(its, participant)
+    its.register(participant, wait=wait)
+
+
+def refuse_twice(its: Plan, participant: Participant) -> None:
+    """Raise NotPossible where the participant is registered there already, or waits."""
     if status := its.status(participant):
         already = "already registered" if status == "registered" else "already on the waitlist"
         raise NotPossible(f"{subject(participant, its.by)} {already} for {its.course.title}.")
-    its.register(participant, wait=wait)
 
 
 def subject(participant: Participant, by: str | None) -> str:

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import LogEntry
-from . import activity, people, registrations
+from . import activity, people, registrations, to_another_course
 from .places import NotPossible
 
-REGISTERED, LEFT, CORRECTED = ("registered", "joined the waitlist"), ("withdrew", "left the waitlist"), "corrected"
+REGISTERED, LEFT = ("registered", "joined the waitlist"), ("withdrew", "left the waitlist")
+MOVED, CORRECTED = "moved", "corrected"
 
 
 def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
@@ -30,26 +31,38 @@ def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
         .order_by(LogEntry.id.desc())
         .limit(1)
     )
-    if found is None or found.who != by or found.part_of is not None:
+    if found is not None and found.part_of is not None:
+        # A move has two halves, both about the same person.
+        found = session.get(LogEntry, found.part_of)
+    if found is None or found.who != by or found.participant_id != participant_id:
         return None
     is_correction = found.what == CORRECTED and Said.of(found.words).code == "changes"
-    return found if found.what in REGISTERED + LEFT or is_correction else None
+    return found if found.what in (*REGISTERED, *LEFT, MOVED) or is_correction else None
 
 
 def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:
     """Undo the act, an entry of the activity log. Raises NotPossible, with a sentence."""
     participant, course = act.participant, act.course
-    if course is not None:
-        locks.lock_course(session, course)
+    left = _left(session, act) if act.what == MOVED else None
+    for one in sorted({one for one in (course, left and left.course) if one}, key=lambda one: one.id):
+        locks.lock_course(session, one)
     if participant is None or last_act(session, participant.id, by) is not act:
         raise NotPossible("This can't be undone any more, since something else has happened since.")
     if course is None:
         people.correct(session, participant, now, by, **_before(act))
+    elif left is not None and left.course is not None:
+        waits = left.what == "left the waitlist"
+        to_another_course.move_back(session, course, left.course, participant, now, by, waits=waits)
     elif act.what in REGISTERED:
-        registrations.withdraw(session, course, participant, now, by)
+        registrations.withdraw(session, course, participant, now, by, undoes=True)
     else:
         registrations.put_back(session, course, participant, now, by, waits=act.what == "left the waitlist")
     activity.note(session, now, by, "undid", participant_id=act.participant_id, course_id=act.course_id)
+
+
+def _left(session: Session, act: LogEntry) -> LogEntry | None:
+    """The half of a move that says which course they left."""
+    return session.scalar(select(LogEntry).where(LogEntry.part_of == act.id, LogEntry.what.in_(LEFT)).limit(1))
 
 
 def _before(act: LogEntry) -> dict[str, Any]:

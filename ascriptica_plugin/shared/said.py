@@ -115,6 +115,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "before is kept.",
     "results_course_gone": "The Canvas course is not there any more. What Canvas said before is kept.",
     # What the activity log adds to an act.
+    "moved_from": "From {course} ({course_code}).",
     "set": "{of}: {after}",
     "given": "{of}: none → {after}",
     "changed": "{of}: {before} → {after}",

@@ -210,6 +210,8 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         "/tools/courses/ART/edit",
         "/tools/courses/ART/results",
         "/tools/courses/ART/cancel",
+        "/tools/courses/ART/move/1",
+        "/tools/courses/ART/move/1?to=OPEN",
         "/tools/canvas?standing=removed",
     )
     looks.go("/tools/participants?q=nobody", "/tools/participants/1", "/tools/participants/1/erase")

@@ -1,15 +1,17 @@
 """Mails to participants: once for each thing that happens, and never to those whom an import brought in."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from ascriptica_plugin import mail
 from ascriptica_plugin import office as facade
-from ascriptica_plugin.office import notices, plan, privacy, registrations
-from ascriptica_plugin.tables.office import Association, Mail, Participant, Registration
+from ascriptica_plugin.office import notices, plan, privacy, registrations, undoing
+from ascriptica_plugin.tables.office import Association, LogEntry, Mail, Participant, Registration
 
 from ..office_at_work import Office, policy, someone, wait_for
 from ..pages import all_of
+
+BOSS = "boss@example.org"
 
 
 def queued(office: Office) -> list[tuple[str, str]]:
@@ -61,6 +63,47 @@ def test_whom_the_office_moves_gets_one_mail_about_it_and_who_moves_gets_none(he
     facade.move(here.session, "BIO", "ART", someone("kim"), here.now, by="boss@example.org")
     here.session.commit()
     assert queued(here) == [("moved", "kim@example.org")]
+
+
+def last_act_undone(office: Office) -> None:
+    last = office.session.scalars(select(LogEntry).where(LogEntry.part_of.is_(None), LogEntry.who == BOSS)).all()[-1]
+    undoing.undo(office.session, last, office.now, BOSS)
+    office.session.commit()
+
+
+def sent(office: Office) -> list[tuple[str, str]]:
+    """The mails that wait, which then leave."""
+    them = queued(office)
+    office.session.execute(delete(Mail))
+    office.session.commit()
+    return them
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+@pytest.mark.parametrize("what", ["registered", "withdrew", "moved"])
+def test_nobody_hears_of_what_was_undone_before_its_mail_left(office, canvas, what, has_left):
+    art, kim = office.course("ART", "art"), someone("kim")
+    office.course("BIO", "bio")
+    if what == "registered":
+        entry = registrations.Entry("kim@example.org", "Kim")
+        registrations.register_many(office.session, art, [entry], office.now, BOSS)
+        office.session.commit()
+        office.deliver()
+    else:
+        office.register(art)
+        office.deliver()
+        assert sent(office) == [("in", "kim@example.org")]
+        if what == "withdrew":
+            registrations.withdraw(office.session, art, office.participant("kim@example.org"), office.now, BOSS)
+        else:
+            facade.move(office.session, "ART", "BIO", kim, office.now, by=BOSS)
+        office.session.commit()
+    if has_left:
+        assert sent(office) == [({"registered": "in", "withdrew": "removed"}.get(what, what), "kim@example.org")]
+    last_act_undone(office)
+    office.settle()
+    then = {"registered": "removed", "withdrew": "in", "moved": "moved"}[what]
+    assert queued(office) == ([(then, "kim@example.org")] if has_left else [])
 
 
 def test_who_is_to_enter_another_canvas_course_is_told_once_more(office, canvas):

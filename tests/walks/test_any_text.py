@@ -238,6 +238,7 @@ STATE_OF_ITS_OWN = {
     "ascriptica.reopen_course": {},
     "ascriptica.decide_result": {"passed": "yes"},
     "ascriptica.put_back": {},
+    "ascriptica.confirm_move": {"to": "BIO"},
     "ascriptica.undo": {},
     "ascriptica.try_again_for_course": {},
     "ascriptica.choose_canvas_user_of": {"canvas_user_id": "7", "new_login": "kim"},

@@ -239,6 +239,7 @@ PAGES = (
     "/tools/courses",
     "/tools/courses/ART",
     "/tools/courses/ART/edit",
+    "/tools/courses/ART/move/1",
     "/tools/participants",
     "/tools/participants/1",
     "/tools/participants/1/erase",

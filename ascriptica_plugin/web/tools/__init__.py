@@ -22,6 +22,7 @@ from . import (
     roster_rows,
     settings,
     sis_ids,
+    to_another_course,
     undoing,
 )
 
@@ -47,5 +48,6 @@ __all__ = [
     "roster_rows",
     "settings",
     "sis_ids",
+    "to_another_course",
     "undoing",
 ]

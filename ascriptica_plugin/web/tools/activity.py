@@ -152,11 +152,16 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
         which.append(LogEntry.what.in_(acts.GROUPS[filters.kind]))
     if filters.act is not None:
         which.append(LogEntry.part_of == filters.act)
-    elif not (filters.whom or filters.q or with_parts):
+    elif not (filters.q or with_parts):
         act = aliased(LogEntry)
-        # An import is about no course: what it did in the one that is looked for is shown person by person.
+        # What an act did to somebody, or in a course, that is looked for is shown where the act itself is not.
         shown: list[ColumnElement[bool]] = [LogEntry.part_of.is_(None)]
-        shown += [exists().where(act.id == LogEntry.part_of, act.course_id.is_(None))] if filters.course else []
+        if filters.whom:
+            others = act.participant_id.is_distinct_from(LogEntry.participant_id)
+            shown.append(exists().where(act.id == LogEntry.part_of, others))
+        elif filters.course:
+            others = act.course_id.is_distinct_from(LogEntry.course_id)
+            shown.append(exists().where(act.id == LogEntry.part_of, others))
         which.append(or_(*shown))
     return which
 

@@ -53,7 +53,7 @@ def courses() -> ResponseReturnValue:
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
     its_keys = {"name": func.lower(Course.title, type_=String()), "time": starts}[sort or "time"]
     keys = [*([] if sort else [Key(is_over)]), Key(its_keys), Key(Course.id)]
-    which = [_found_by(word) for word in q.split()]
+    which = [found_by(word) for word in q.split()]
     page = page_by_keys(session(), select(Course.id).where(*which), keys)
     ids = [number for (number,) in page.rows]
     current = settings()
@@ -76,7 +76,7 @@ def courses() -> ResponseReturnValue:
     )
 
 
-def _found_by(word: str) -> ColumnElement[bool]:
+def found_by(word: str) -> ColumnElement[bool]:
     """Condition on Course: the word is in its code, its title, or what its Canvas course is called."""
     in_canvas = select(Association.course_id).where(Association.canvas_course_name.icontains(word, autoescape=True))
     # SQLite knows small and capital letters of ASCII only, so others are also looked for as they were typed.
