@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from .tables.canvas import Connection, Settings
 from .tables.columns import begin_writing
-from .tables.office import Mail
+from .tables.mails import Mail
 
 
 def make_keys(secret_keys: Sequence[bytes], token_keys: str | None) -> MultiFernet:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from .shared import retry
 from .tables.columns import Sealed, begin_writing, change
-from .tables.office import Mail
+from .tables.mails import Mail
 
 PATIENCE_SECONDS = 10
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

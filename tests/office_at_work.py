@@ -28,7 +28,8 @@ from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.sync import checking, connecting, drain, erasing
 from ascriptica_plugin.sync.clients import Canvases
-from ascriptica_plugin.tables.canvas import Connection, Match, Seat, load_settings
+from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.web import canvas_access
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from ascriptica_plugin import mail
 from ascriptica_plugin.standalone.accounts import mails
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 
 from .pages import all_of
 from .standalone.accounts.visitors import NOW, has_account

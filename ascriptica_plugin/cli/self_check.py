@@ -18,7 +18,7 @@ from ..ledger import standing
 from ..ledger.causes import CAUSES, remedy
 from ..shared import clock, retry
 from ..tables.canvas import load_settings
-from ..tables.office import Mail
+from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
 from . import host_migrations
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from ..tables.canvas import CanvasRow, Claim, Match, Seat
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
 from .rows import LIVE

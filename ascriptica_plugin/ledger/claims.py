@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
-from ..tables.canvas import DEFAULT_SECTION, Claim, Seat
 from ..tables.columns import change, upsert_into
+from ..tables.ledger import DEFAULT_SECTION, Claim, Seat
 from ..tables.locks import lock_seats
 from ..tables.office import Association, Registration
 

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exist
 from sqlalchemy.orm import Session
 
 from ..shared import retry
-from ..tables.canvas import Claim, Connection, Seat
+from ..tables.canvas import Connection
 from ..tables.columns import change
+from ..tables.ledger import Claim, Seat
 from ..tables.office import Association, Course
 from . import claims
 

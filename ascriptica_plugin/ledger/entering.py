@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, exists, false, func, not_, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
-from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
+from ..tables.canvas import Connection
 from ..tables.columns import one_of_few
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Association, Course, Participant, Registration
 from .access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
 from .rows import LIVE, NOT_YET

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import CanvasRow, Claim, Match, Seat
 from ..tables.columns import change
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.mass import MassSeat
 from ..tables.requests import Request
 from . import claims, mass, matches, settling

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, select, up
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import CanvasRow, Claim, Seat
+from ..tables.ledger import CanvasRow, Claim, Seat
 from ..tables.office import Registration
 from . import rows
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, case, exists, false, func, select
 from sqlalchemy.orm import Session, aliased
 
-from ..tables.canvas import CanvasRow, Claim, Match, Seat
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Course, Participant, Registration
 from ..tables.requests import CourseRead, Request
 from .rows import LIVE

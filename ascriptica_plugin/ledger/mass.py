@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from ..canvas.sis import NewUser
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import Claim, Match, Seat, Settings
+from ..tables.canvas import Settings
 from ..tables.columns import change
+from ..tables.ledger import Claim, Match, Seat
 from ..tables.locks import lock_seats
 from ..tables.mass import MassImport, MassSeat
 from ..tables.office import Participant, Registration

@@ -13,15 +13,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, l
 from sqlalchemy.orm import Session, aliased
 
 from ..shared import retry
-from ..tables.canvas import (
-    DEFAULT_SECTION,
-    CanvasRow,
-    Claim,
-    Connection,
-    Match,
-    Seat,
-    load_settings,
-)
+from ..tables.canvas import Connection, load_settings
+from ..tables.ledger import DEFAULT_SECTION, CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import CourseRead, Request
 from . import due, rows

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User
 from ..shared import retry
-from ..tables.canvas import Claim, Match, Seat
 from ..tables.columns import change, upsert_into
+from ..tables.ledger import Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
 from . import claims, mass

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import CanvasRow, Claim, Match, Seat
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant, Registration
 from .access import IS_POINTED_TO
 from .rows import LIVE

@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, inse
 from sqlalchemy.orm import Session
 
 from ..shared import retry
-from ..tables.canvas import Connection, Seat
+from ..tables.canvas import Connection
 from ..tables.columns import change, upsert_into
+from ..tables.ledger import Seat
 from ..tables.office import Association, Course
 from ..tables.requests import CourseRead, Window
 from . import claims

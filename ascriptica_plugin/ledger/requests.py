@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment, address_of
 from ..shared import retry
-from ..tables.canvas import Match
 from ..tables.columns import change
+from ..tables.ledger import Match
 from ..tables.office import Participant
 from ..tables.requests import Request
 from .work import Work

@@ -9,8 +9,8 @@ from sqlalchemy import Table, and_, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import DEFAULT_SECTION, CanvasRow, Claim, Match, Seat
 from ..tables.columns import change
+from ..tables.ledger import DEFAULT_SECTION, CanvasRow, Claim, Match, Seat
 from . import claims
 
 NOT_YET = ("invited", "creation_pending")

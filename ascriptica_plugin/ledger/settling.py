@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from ..shared import retry
 from ..tables.asking import PageCall
-from ..tables.canvas import CanvasRow, Claim, Connection, Seat
+from ..tables.canvas import Connection
 from ..tables.columns import begin_writing, change
+from ..tables.ledger import CanvasRow, Claim, Seat
 from ..tables.locks import lock_free_seats, lock_seats, wait_briefly
 from . import claims
 from .causes import CAUSES

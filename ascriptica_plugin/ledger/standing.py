@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from ..shared import retry
-from ..tables.canvas import Connection, Seat, Settings
+from ..tables.canvas import Connection, Settings
+from ..tables.ledger import Seat
 from . import due, measures
 from .causes import CAUSES
 

@@ -12,8 +12,8 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..tables.canvas import CanvasRow, Match
 from ..tables.columns import change, upsert_into
+from ..tables.ledger import CanvasRow, Match
 from ..tables.requests import Request
 from . import judging, mass, matches, rows, windows
 from .rows import Known, Told

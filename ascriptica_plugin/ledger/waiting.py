@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select, union
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import Claim, Connection, Seat
+from ..tables.canvas import Connection
+from ..tables.ledger import Claim, Seat
 from ..tables.office import Association, Course, Participant, Registration
 from . import due
 from .causes import CAUSES, PERMISSIONS, Cause, remedy

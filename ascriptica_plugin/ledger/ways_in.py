@@ -6,7 +6,8 @@ Course Settings say one of the first three; a `Match` has any of them.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import Claim, Settings
+from ..tables.canvas import Settings
+from ..tables.ledger import Claim
 from ..tables.office import Registration
 
 OUR_MAIL = "our_mail"

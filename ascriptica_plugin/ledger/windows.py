@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
 from ..shared import retry
-from ..tables.canvas import DEFAULT_SECTION
 from ..tables.columns import change
+from ..tables.ledger import DEFAULT_SECTION
 from ..tables.requests import Window
 from .requests import Out
 from .rows import LIVE, Told

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from ..canvas.shapes import User, address_of
-from ..tables.canvas import DEFAULT_SECTION
 from ..tables.columns import Sealed
+from ..tables.ledger import DEFAULT_SECTION
 from .rows import LIVE, Told
 
 OF_WHO = (

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from .. import mail
 from ..ledger import due
-from ..tables.canvas import Connection, Seat, Settings, load_settings
+from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
-from ..tables.office import Alert
+from ..tables.ledger import Seat
+from ..tables.mails import Alert
 
 KINDS = {
     "attention": "To administrators: something waits for you, at most once an hour",

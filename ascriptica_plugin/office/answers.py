@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from ..canvas.shapes import User, address_of
 from ..ledger import claims, due, matches, rows
 from ..shared.said import Said
-from ..tables.canvas import CanvasRow, Match, Seat
 from ..tables.columns import change
+from ..tables.ledger import CanvasRow, Match, Seat
 from ..tables.office import Participant
 from . import activity
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import Match
 from ..tables.columns import begin_writing
+from ..tables.ledger import Match
 from ..tables.office import LogEntry, Participant
 from . import activity, people, traces
 

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import mail
 from ..ledger.access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
-from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
+from ..tables.canvas import Connection, load_settings
 from ..tables.columns import begin_writing, change
-from ..tables.office import Association, Course, Mail, Participant, Registration
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
+from ..tables.mails import Mail
+from ..tables.office import Association, Course, Participant, Registration
 
 KINDS = {
     "in": "To participants: you are in the Canvas course",

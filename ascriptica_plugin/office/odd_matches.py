@@ -6,8 +6,8 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..tables.canvas import Match
 from ..tables.folding import fold
+from ..tables.ledger import Match
 from ..tables.office import Participant
 
 AT_ONCE = 1000

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from ..ledger import claims, matches
 from ..shared.said import Said, change_of
-from ..tables.canvas import Match
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold
+from ..tables.ledger import Match
 from ..tables.office import FormerEmail, Participant
 from . import activity, sis_ids
 

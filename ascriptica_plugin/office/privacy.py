@@ -14,10 +14,13 @@ from sqlalchemy.orm import Session, defer
 from ..ledger import claims, mass, matches
 from ..ledger.causes import CAUSES
 from ..shared.said import Said
-from ..tables.canvas import CanvasRow, Claim, Connection, Match, Seat
+from ..tables.canvas import Connection
 from ..tables.columns import begin_writing, change
+from ..tables.imports import Import
+from ..tables.ledger import CanvasRow, Claim, Match, Seat
+from ..tables.mails import Mail
 from ..tables.mass import MassSeat
-from ..tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
+from ..tables.office import Course, FormerEmail, LogEntry, Participant, Registration
 from ..tables.requests import Request, Window
 from ..tables.results import Result
 from . import activity, log_traces, people, registrations, traces

@@ -17,8 +17,8 @@ from ..canvas.shapes import Enrollment, Progress
 from ..ledger import claims, rows
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import Match
 from ..tables.columns import change, upsert_into
+from ..tables.ledger import Match
 from ..tables.office import Association, Course, Participant, Registration
 from ..tables.results import CourseResults, Result
 from . import activity

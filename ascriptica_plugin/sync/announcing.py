@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from .. import signals
 from ..ledger.work import Work
 from ..office.alerts import NOBODY_ACTS
-from ..tables.canvas import Claim, Seat
+from ..tables.ledger import Claim, Seat
 from ..tables.office import Course, Participant, Registration
 
 

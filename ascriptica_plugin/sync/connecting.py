@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from ..ledger import claims, due, reads
 from ..ledger.causes import CAUSES
 from ..shared import clock, retry
-from ..tables.canvas import Connection, Seat, Settings
+from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
+from ..tables.ledger import Seat
 from ..tables.office import Association
 from .announcing import announce_hold
 from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection

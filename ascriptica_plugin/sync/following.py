@@ -12,8 +12,8 @@ from ..ledger import matches
 from ..office import activity
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import Match
 from ..tables.columns import change
+from ..tables.ledger import Match
 from ..tables.office import Participant
 from ..tables.requests import Request
 from .tasks import Walk

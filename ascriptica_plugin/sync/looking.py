@@ -11,7 +11,8 @@ from ..canvas.errors import NotFound
 from ..canvas.shapes import Enrollment
 from ..ledger import claims, last_activity, matches, rows
 from ..ledger.rows import Told
-from ..tables.canvas import Connection, Match
+from ..tables.canvas import Connection
+from ..tables.ledger import Match
 from ..tables.office import Association
 from . import checking, lookups, storing
 

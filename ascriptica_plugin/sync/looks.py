@@ -14,8 +14,8 @@ from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, w
 from ..ledger.requests import Out
 from ..ledger.rows import Told
 from ..shared import retry
-from ..tables.canvas import DEFAULT_SECTION, Match, Seat
 from ..tables.columns import begin_writing
+from ..tables.ledger import DEFAULT_SECTION, Match, Seat
 from . import storing
 from .tasks import Call, Walk
 

@@ -20,8 +20,9 @@ from ..ledger import mass, mass_candidates, reads, ways_in
 from ..ledger.mass_candidates import AT_ONCE, Candidate
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import DEFAULT_SECTION, Settings, load_settings
+from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
+from ..tables.ledger import DEFAULT_SECTION
 from ..tables.mass import MassImport
 from . import mass_after, new_people, reading
 from .tasks import Walk

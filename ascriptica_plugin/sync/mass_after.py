@@ -20,8 +20,8 @@ from ..ledger.rows import Known, Told
 from ..ledger.work import Work
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import DEFAULT_SECTION, Seat
 from ..tables.columns import begin_writing
+from ..tables.ledger import DEFAULT_SECTION, Seat
 from ..tables.locks import lock_seats
 from ..tables.mass import MassImport
 from . import reading, storing

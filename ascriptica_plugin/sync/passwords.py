@@ -14,8 +14,8 @@ from ..canvas.errors import CanvasError
 from ..ledger import ways_in
 from ..ledger.work import Work
 from ..office import activity
-from ..tables.canvas import Match
 from ..tables.columns import change
+from ..tables.ledger import Match
 from .tasks import Walk
 
 AT_ONCE = 20

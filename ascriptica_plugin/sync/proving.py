@@ -21,8 +21,9 @@ from ..ledger.causes import PERMISSIONS
 from ..ledger.rows import LIVE
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import Connection, Match
+from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
+from ..tables.ledger import Match
 from .checking import missing_in
 from .tasks import Call, Walk
 

@@ -12,8 +12,8 @@ from ..canvas.shapes import Enrollment
 from ..ledger import due, last_activity, reads, rows, settling
 from ..ledger.rows import Told
 from ..shared.said import Said
-from ..tables.canvas import CanvasRow, Seat
 from ..tables.columns import begin_writing
+from ..tables.ledger import CanvasRow, Seat
 from . import looks, storing
 from .tasks import Call, Walk
 

@@ -16,8 +16,8 @@ from ..ledger.work import Work
 from ..office import activity
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import Seat
 from ..tables.columns import begin_writing
+from ..tables.ledger import Seat
 from . import failures, passwords
 from .announcing import Change, announce
 from .failures import Failure

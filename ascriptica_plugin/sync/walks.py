@@ -14,7 +14,7 @@ from ..ledger.rows import Told
 from ..ledger.work import Work
 from ..shared import retry
 from ..shared.said import Said
-from ..tables.canvas import DEFAULT_SECTION
+from ..tables.ledger import DEFAULT_SECTION
 from . import endings, users
 from .tasks import Context, Stuck, Walk, send
 

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from .canvas import Seat, Settings
+from .canvas import Settings
 from .columns import begin_writing, change
+from .ledger import Seat
 from .office import Course, Participant
 
 _seat = cast(Table, Seat.__table__)

@@ -1,4 +1,4 @@
-"""The office's tables: people, courses, registrations, and the Canvas course of each course.
+"""The office's tables: people, courses, registrations, the Canvas course of each course, and the activity log.
 
 Every rule that must hold under concurrency is a constraint, a partial unique index, or the lock on the course's row.
 Names of times end in `_at`, and times are UTC; names of Canvas ids begin with `canvas_`.
@@ -7,13 +7,11 @@ Names of times end in `_at`, and times are UTC; names of Canvas ids begin with `
 from datetime import datetime
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     Double,
     ForeignKey,
     Index,
-    LargeBinary,
     String,
     Text,
     event,
@@ -24,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .columns import Base, NotedColumn, SaidColumn, Sealed, SealedColumn
+from .columns import Base, NotedColumn, SaidColumn
 from .folding import found_by, sorted_by
 
 
@@ -257,91 +255,6 @@ class LogEntry(Base):
 
     participant: Mapped[Participant | None] = relationship()
     course: Mapped[Course | None] = relationship()
-
-
-class Import(Base):
-    """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
-
-    `file` is kept until the last row is `done`, or a while longer if it was only tried out or has refused rows.
-    `outcomes` are pairs of line and what would become of it, where it was tried out. `refused` has pairs of line and
-    reason, `remarks` pairs of line and what was left out of a row that was taken. `taken_until_at` is the lease of the
-    worker that imports it. `broken`: an unexpected error ended it before its last row.
-
-    `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
-    order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
-    those. `rename`: the file's names replace those of people who are here. `notify`: people whom it registers or
-    withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
-    how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes
-    people out of courses, they are those. `may_remove`: they are removed. `act_id` is its entry in the activity log.
-    """
-
-    __tablename__ = "ascriptica_import"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    name: Mapped[str]
-    dry_run: Mapped[bool] = mapped_column(default=False)
-    who: Mapped[str] = mapped_column(String(320))
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    broken: Mapped[bool] = mapped_column(default=False)
-    taken_until_at: Mapped[datetime | None]
-
-    total: Mapped[int]
-    done: Mapped[int] = mapped_column(default=0)
-    made: Mapped[int] = mapped_column(default=0)
-    changed: Mapped[int] = mapped_column(default=0)
-    unchanged: Mapped[int] = mapped_column(default=0)
-    refused: Mapped[list] = mapped_column(JSON)
-    remarks: Mapped[list | None] = mapped_column(JSON)
-    columns: Mapped[list | None] = mapped_column(JSON)
-    ignored: Mapped[list | None] = mapped_column(JSON)
-    to_confirm: Mapped[bool] = mapped_column(default=False, server_default=false())
-    rename: Mapped[bool] = mapped_column(default=False, server_default=false())
-    notify: Mapped[bool] = mapped_column(default=False, server_default=false())
-    removes: Mapped[list | None] = mapped_column(JSON(none_as_null=True))
-    may_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
-    act_id: Mapped[int | None]
-    outcomes: Mapped[list | None] = mapped_column(JSON)
-    file: Mapped[bytes | None] = mapped_column(LargeBinary)
-
-
-class Mail(Base):
-    """A mail that the worker has to send. A link to this site is made when it is sent; `link` is one to Canvas, sealed.
-
-    `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
-    `registration_id`: it is about this registration. `event` is the alert that it carries, or the number of the course
-    that the office moved the participant out of.
-    """
-
-    __tablename__ = "ascriptica_mail"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40))
-    email: Mapped[str] = mapped_column(String(320))
-    sign_up_id: Mapped[str | None] = mapped_column(String(32))
-    account_id: Mapped[int | None]
-    registration_id: Mapped[int | None] = mapped_column(index=True)
-    event: Mapped[str | None] = mapped_column(String(120))
-    link: Mapped[Sealed | None] = mapped_column(SealedColumn)
-    made_at: Mapped[datetime]
-    tries: Mapped[int] = mapped_column(default=0)
-    try_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class Alert(Base):
-    """Something that administrators were mailed about. `event` names it, so that nobody is mailed about it twice.
-
-    `detail` of a digest: what waits, as lists of cause, scope and number of people; of another: what it is about.
-    """
-
-    __tablename__ = "ascriptica_alert"
-
-    event: Mapped[str] = mapped_column(String(120), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40), index=True)
-    connection_id: Mapped[int]
-    made_at: Mapped[datetime]
-    detail: Mapped[list] = mapped_column(JSON)
 
 
 class Tries(Base):

@@ -16,7 +16,8 @@ from ..ledger.causes import CAUSES
 from ..office import alerts, notices
 from ..shared.language import in_language, t, tn
 from ..tables.canvas import Connection, load_settings
-from ..tables.office import Alert, Course, Mail, Registration
+from ..tables.mails import Alert, Mail
+from ..tables.office import Course, Registration
 from .canvas_access import course_address
 from .tracker import WAYS_IN
 

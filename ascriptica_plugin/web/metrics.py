@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from ..ledger import due, measures, standing
 from ..shared import clock
-from ..tables.canvas import Seat, Settings, load_settings
-from ..tables.office import Mail
+from ..tables.canvas import Settings, load_settings
+from ..tables.ledger import Seat
+from ..tables.mails import Mail
 from .base import blueprint, for_everybody, plugin, session
 
 

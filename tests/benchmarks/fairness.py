@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
-from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.requests import CourseRead
 

@@ -26,7 +26,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 

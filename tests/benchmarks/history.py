@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, text
 
-from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Seat
+from ascriptica_plugin.tables.ledger import CanvasRow, Claim, Match, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.worker import jobs
 

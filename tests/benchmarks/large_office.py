@@ -8,8 +8,9 @@ from flask import Flask
 from sqlalchemy import insert, text
 
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Connection, Match, Seat, load_settings
+from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.ledger import CanvasRow, Claim, Match, Seat
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 
 COURSES = 500

@@ -18,7 +18,7 @@ from ascriptica_plugin.office import odd_matches, registrations
 from ascriptica_plugin.standalone.accounts import accounts, second_step
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
-from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 
 from ..office_at_work import PASSWORD, Office, in_use, make_app, policy, someone
 from .visitor import NEEDS_CHROMIUM, Walk, served

@@ -12,7 +12,7 @@ import wsgi
 from ascriptica_plugin.mail import Mailer
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 
 from ..office_at_work import in_use, make_app
 from ..processes import until

@@ -6,7 +6,7 @@ import re
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin.tables.canvas import CanvasRow, Match, Seat
+from ascriptica_plugin.tables.ledger import CanvasRow, Match, Seat
 
 from .hands import Key
 from .stage import Stage

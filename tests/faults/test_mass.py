@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ascriptica_plugin.tables.canvas import CanvasRow
+from ascriptica_plugin.tables.ledger import CanvasRow
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, posted
 from ..processes import Process, environment, until

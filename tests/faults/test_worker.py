@@ -99,7 +99,7 @@ def _enrolls(office: Office) -> bool:
 
 
 def _wrote_user(office: Office) -> bool:
-    from ascriptica_plugin.tables.canvas import Match
+    from ascriptica_plugin.tables.ledger import Match
 
     office.session.expire_all()
     known = office.session.query(Match).first()

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.requests import Request
 

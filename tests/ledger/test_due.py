@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 from ascriptica_plugin.ledger import lease
 from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync.run import RELEASED
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 
 from ..office_at_work import connection_of

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.ledger import mass_candidates
-from ascriptica_plugin.tables.canvas import CanvasRow, Connection, Match
+from ascriptica_plugin.tables.canvas import Connection
+from ascriptica_plugin.tables.ledger import CanvasRow, Match
 from ascriptica_plugin.tables.office import Participant
 
 from ..office_at_work import policy

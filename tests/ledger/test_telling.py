@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from ascriptica_plugin.canvas.shapes import Enrollment, User
 from ascriptica_plugin.ledger import telling
 from ascriptica_plugin.ledger.rows import Told
-from ascriptica_plugin.tables.canvas import CanvasRow, Match
+from ascriptica_plugin.tables.ledger import CanvasRow, Match
 
 from ..office_at_work import Office, connection_of
 

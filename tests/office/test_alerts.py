@@ -7,8 +7,9 @@ from sqlalchemy import update
 
 from ascriptica_plugin import mail
 from ascriptica_plugin.office import alerts
-from ascriptica_plugin.tables.canvas import Seat, load_settings
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.ledger import Seat
+from ascriptica_plugin.tables.mails import Mail
 
 from ..office_at_work import Office, connection_of, policy
 from ..pages import all_of, words

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 
 from ..office_at_work import Office
 from ..pages import words

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from ascriptica_plugin.office import cancelling, courses
 from ascriptica_plugin.office.courses import associate
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, LogEntry
 
 from ..office_at_work import Office, sign_in

@@ -6,7 +6,8 @@ from sqlalchemy import delete, select, update
 from ascriptica_plugin import mail
 from ascriptica_plugin import office as facade
 from ascriptica_plugin.office import notices, plan, privacy, registrations, undoing
-from ascriptica_plugin.tables.office import Association, LogEntry, Mail, Participant, Registration
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Association, LogEntry, Participant, Registration
 
 from ..office_at_work import Office, policy, someone, wait_for
 from ..pages import all_of

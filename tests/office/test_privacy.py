@@ -12,9 +12,11 @@ from ascriptica_plugin.office import activity, people, privacy, registrations, t
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
-from ascriptica_plugin.tables.canvas import Match, Seat
 from ascriptica_plugin.tables.columns import begin_writing
-from ascriptica_plugin.tables.office import Course, FormerEmail, Import, LogEntry, Mail, Participant, Registration
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.ledger import Match, Seat
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Course, FormerEmail, LogEntry, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import PASSWORD, Office, during_the_first_call, sign_in

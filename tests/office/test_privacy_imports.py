@@ -5,7 +5,7 @@ import pytest
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.tables.office import Import
+from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, sign_in, someone

@@ -4,7 +4,7 @@ from itertools import count
 
 from sqlalchemy import select, update
 
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office, during_the_first_call

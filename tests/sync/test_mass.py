@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.tables.canvas import CanvasRow
+from ascriptica_plugin.tables.ledger import CanvasRow
 from ascriptica_plugin.tables.mass import MassSeat
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted

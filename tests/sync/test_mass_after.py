@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.sync import mass_after
-from ascriptica_plugin.tables.canvas import CanvasRow
+from ascriptica_plugin.tables.ledger import CanvasRow
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted
 from ..office_at_work import policy

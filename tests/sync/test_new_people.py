@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 
 from ..masses import emails, everybody, imports, in_steps, posted
 from ..office_at_work import policy

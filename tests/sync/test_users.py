@@ -1,6 +1,6 @@
 """Which Canvas user a participant is: found, created, asked about; and names that follow."""
 
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Participant
 
 from ..office_at_work import Office, policy

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import update
 
-from ascriptica_plugin.tables.canvas import Match
-from ascriptica_plugin.tables.office import Mail, Registration
+from ascriptica_plugin.tables.ledger import Match
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Registration
 
 from ..office_at_work import Office, connection_of, during_the_first_call, policy, rotated
 from ..pages import all_of

@@ -13,8 +13,9 @@ from sqlalchemy import inspect, select, text
 from ascriptica_plugin.office import people, sis_questions
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables import upgrade
-from ascriptica_plugin.tables.canvas import Connection, Match
+from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Base, Sealed
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course, Participant
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 

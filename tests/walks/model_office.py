@@ -15,8 +15,9 @@ from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.office import answers, courses, people, privacy, registrations
 from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.office.places import NotPossible
-from ascriptica_plugin.tables.canvas import Connection, Seat, Settings, load_settings
+from ascriptica_plugin.tables.canvas import Connection, Settings, load_settings
 from ascriptica_plugin.tables.columns import Base, Sealed
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
 from .model_canvas import ModelCanvas

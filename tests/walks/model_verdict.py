@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.ledger import access
 from ascriptica_plugin.ledger.access import Access
 from ascriptica_plugin.ledger.causes import CAUSES
-from ascriptica_plugin.tables.canvas import CanvasRow, Claim, Match, Seat
+from ascriptica_plugin.tables.ledger import CanvasRow, Claim, Match, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.tables.requests import Request
 

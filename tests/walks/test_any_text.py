@@ -18,8 +18,9 @@ from sqlalchemy import select
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.header import COLUMNS
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Seat
-from ascriptica_plugin.tables.office import Import, LogEntry, Participant, Registration
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.ledger import Seat
+from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
 
 from ..office_at_work import Office, sign_in
 from ..pages import all_of

@@ -11,7 +11,7 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import Unreachable
 from ascriptica_plugin.ledger import due
 from ascriptica_plugin.office import privacy
-from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Participant
 
 from ..office_at_work import connection_of, policy

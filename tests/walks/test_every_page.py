@@ -13,7 +13,8 @@ from werkzeug.routing import Rule
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords
-from ascriptica_plugin.tables.office import Import, LogEntry, Participant, Registration
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
 
 from ..office_at_work import PASSWORD, Office, in_use, make_app, sign_in
 from ..pages import all_of, everything, rules_of, words

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.office import answers
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course, Participant
 
 from ..office_at_work import Office, connection_of, policy

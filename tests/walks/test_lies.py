@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import create_engine, delete, select
 
 from ascriptica_plugin.sync import checking, connecting
-from ascriptica_plugin.tables.canvas import Connection, Match, load_settings
+from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
 from ..office_at_work import Office, sign_in

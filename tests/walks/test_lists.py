@@ -2,7 +2,7 @@
 
 from sqlalchemy import update
 
-from ascriptica_plugin.tables.canvas import Seat
+from ascriptica_plugin.tables.ledger import Seat
 
 from ..office_at_work import Office, many
 from ..pages import queries

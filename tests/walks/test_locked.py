@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
 from ascriptica_plugin.sync import drain
-from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 
 from ..office_at_work import many
 

@@ -26,8 +26,9 @@ from sqlalchemy import inspect, select, text, update
 
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Connection, Seat, load_settings
+from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Sealed
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.worker import redis_bell
 
 from ..disguises import disguises

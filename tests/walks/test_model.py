@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.shared import retry
 from ascriptica_plugin.sync import drain, erasing, flight
-from ascriptica_plugin.tables.canvas import Connection, Seat
+from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Course, Registration
 
 from .model_client import Elsewhere, Endless, Killed, ModelClient

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 import pytest
 import requests
 
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.worker import rounds
 
 from ..inbox import Inbox

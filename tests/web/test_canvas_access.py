@@ -8,7 +8,7 @@ from flask import g
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
-from ascriptica_plugin.tables.canvas import CanvasRow
+from ascriptica_plugin.tables.ledger import CanvasRow
 
 from ..office_at_work import Office, policy, sign_in
 from ..pages import words

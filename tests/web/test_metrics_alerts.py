@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from ascriptica_plugin.ledger import measures
-from ascriptica_plugin.tables.canvas import Seat
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.ledger import Seat
+from ascriptica_plugin.tables.mails import Mail
 
 from .test_metrics import samples_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Association
 
 from ..office_at_work import Office, connection_of, policy

@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from ...tables.columns import begin_writing, change
-from ...tables.office import Import
+from ...tables.imports import Import
 from ..brake import Brake
 from . import braking, file
 from .file import Row

@@ -16,7 +16,8 @@ from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
 from ...shared.said import Said
 from ...tables.columns import begin_writing, change
-from ...tables.office import Mail, Participant
+from ...tables.mails import Mail
+from ...tables.office import Participant
 from . import passwords
 from .links import LinkIsOver, end_links, find_link, use_up
 from .sessions import SESSION_LASTS, end_sessions, hold

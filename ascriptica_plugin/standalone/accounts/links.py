@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload
 
 from ...tables.columns import change
-from ...tables.office import Mail
+from ...tables.mails import Mail
 from .tables import Account, OneTimeLink, SignUp
 
 LINK_LASTS = timedelta(hours=24)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ...tables.office import Mail
+from ...tables.mails import Mail
 from . import accounts, links
 from .tables import Account, SignUp
 

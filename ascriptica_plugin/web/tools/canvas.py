@@ -8,8 +8,9 @@ from ...ledger.causes import CAUSES
 from ...office import activity, answers
 from ...shared import clock
 from ...shared.said import Said
-from ...tables.canvas import Connection, Seat
+from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
+from ...tables.ledger import Seat
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation
 from ..spreadsheet import csv_file

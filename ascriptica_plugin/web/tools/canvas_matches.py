@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from ...office import answers, odd_matches
 from ...shared import clock
-from ...tables.canvas import Match
 from ...tables.columns import begin_writing
+from ...tables.ledger import Match
 from ...tables.office import Participant
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation

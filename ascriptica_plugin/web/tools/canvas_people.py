@@ -14,8 +14,9 @@ from ...canvas.shapes import HIGHEST_ID
 from ...ledger import access, due, standing
 from ...ledger.causes import CAUSES
 from ...office.people import matching
-from ...tables.canvas import Claim, Match, Seat, Settings
+from ...tables.canvas import Settings
 from ...tables.columns import one_of_few
+from ...tables.ledger import Claim, Match, Seat
 from ...tables.office import Course, Participant, Registration
 from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
 from ..base import file_time, session, settings

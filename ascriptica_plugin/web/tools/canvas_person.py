@@ -15,7 +15,8 @@ from ...ledger.causes import CAUSES, remedy
 from ...office import activity
 from ...shared import clock
 from ...sync import looking
-from ...tables.canvas import Connection, Seat
+from ...tables.canvas import Connection
+from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
 from ..asking import ask
 from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search

@@ -10,8 +10,9 @@ from ...office import activity
 from ...shared import clock
 from ...shared.said import Said
 from ...sync import lookups
-from ...tables.canvas import Connection, Seat
+from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
+from ...tables.ledger import Seat
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings
 from .canvas_people import Wanted, conditions
 

@@ -15,8 +15,9 @@ from ...ledger.rows import LIVE
 from ...office import answers
 from ...shared import clock
 from ...sync import checking
-from ...tables.canvas import Connection, Match, Seat
+from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
+from ...tables.ledger import Match, Seat
 from ...tables.office import Association, Participant
 from ..asking import ask
 from ..base import blueprint, for_administrators, person, session, settings

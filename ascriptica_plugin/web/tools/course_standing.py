@@ -12,8 +12,9 @@ from ...ledger import due, reads, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...shared import clock
-from ...tables.canvas import Claim, Connection, Seat
+from ...tables.canvas import Connection
 from ...tables.columns import begin_writing, one_of_few
+from ...tables.ledger import Claim, Seat
 from ...tables.office import Course, Registration
 from ...tables.requests import CourseRead
 from ..base import blueprint, for_administrators, person, session, settings

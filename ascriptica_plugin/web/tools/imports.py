@@ -12,7 +12,7 @@ from ...office import activity, people
 from ...office.imports import file as files
 from ...office.imports import header, uploads
 from ...shared import clock
-from ...tables.office import Import
+from ...tables.imports import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm

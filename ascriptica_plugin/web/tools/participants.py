@@ -9,8 +9,8 @@ from sqlalchemy.orm import joinedload
 
 from ...office import activity, people, privacy, sis_ids, sis_questions, waitlist
 from ...shared import clock
-from ...tables.canvas import Match, Seat
 from ...tables.columns import begin_writing
+from ...tables.ledger import Match, Seat
 from ...tables.office import Course, Participant, Registration
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..canvas_access import canvas_access

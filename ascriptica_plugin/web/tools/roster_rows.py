@@ -7,7 +7,7 @@ from ...ledger import access
 from ...office import registrations
 from ...office.places import NotPossible
 from ...shared import clock
-from ...tables.canvas import Seat
+from ...tables.ledger import Seat
 from ..base import blueprint, for_administrators, person, session
 from ..registering import course_or_404
 from .canvas_people import of_course

@@ -12,8 +12,9 @@ from ...office import activity
 from ...shared import clock
 from ...shared.said import Said, change_of
 from ...sync import asking, checking, connecting
-from ...tables.canvas import Seat, Settings
+from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
+from ...tables.ledger import Seat
 from ...tables.mass import MassImport
 from ...tables.office import Association
 from ..base import blueprint, for_administrators, person, plugin, session, settings

@@ -2,7 +2,7 @@
 
 import re
 
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 
 from ...pages import all_of

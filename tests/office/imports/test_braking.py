@@ -3,7 +3,8 @@
 import pytest
 
 from ascriptica_plugin.office.imports import run, uploads
-from ascriptica_plugin.tables.office import Association, Import
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.office import Association
 
 from ...office_at_work import many
 from ...pages import all_of, upload, words

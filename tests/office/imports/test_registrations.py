@@ -1,7 +1,8 @@
 """Rows of registrations: into Canvas and out again, withdrawals first."""
 
 from ascriptica_plugin.office import notices, registrations
-from ascriptica_plugin.tables.office import Course, Mail
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Course
 
 from ...office_at_work import Office, someone
 from ...pages import all_of

@@ -6,7 +6,8 @@ from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.participants import Participants
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.tables.office import Course, Import, Participant, Registration
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.office import Course, Participant, Registration
 
 from ...office_at_work import Office
 from ...pages import all_of, upload, words

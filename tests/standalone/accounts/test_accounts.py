@@ -10,7 +10,8 @@ from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, sessions, tries
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp
-from ascriptica_plugin.tables.office import LogEntry, Mail, Participant, Tries
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import LogEntry, Participant, Tries
 from ascriptica_plugin.worker import rounds
 
 from ...office_at_work import PASSWORD, Office

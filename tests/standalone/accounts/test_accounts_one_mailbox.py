@@ -7,7 +7,7 @@ from sqlalchemy import text
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 
 from ...office_at_work import PASSWORD
 from ...pages import all_of

@@ -7,7 +7,7 @@ from aiosmtpd.controller import Controller
 
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.worker import rounds
 
 from ...office_at_work import PASSWORD

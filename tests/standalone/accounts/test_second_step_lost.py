@@ -13,7 +13,8 @@ from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins,
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, FirstStep, SecondStep
 from ascriptica_plugin.standalone.accounts.tries import WRONG_CODES
 from ascriptica_plugin.tables.columns import Sealed
-from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import LogEntry, Participant
 from ascriptica_plugin.worker import rounds
 
 from ...disguises import disguises

@@ -5,7 +5,7 @@ import pytest
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import links, passwords, tries
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession
-from ascriptica_plugin.tables.office import Mail
+from ascriptica_plugin.tables.mails import Mail
 
 from ...office_at_work import PASSWORD
 from ...pages import all_of, words

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select, update
 
-from ascriptica_plugin.tables.canvas import Match, Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.web.tools import canvas_people
 
 from ...office_at_work import logged, many

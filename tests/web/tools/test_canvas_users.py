@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 
 from ...office_at_work import Office, logged
 from ...pages import all_of, words

@@ -12,7 +12,9 @@ from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.tables.office import Course, Import, LogEntry, Mail, Participant
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds
 

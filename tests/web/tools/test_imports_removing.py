@@ -1,6 +1,7 @@
 """A file that takes people out of courses is shown line by line before it does."""
 
-from ascriptica_plugin.tables.office import Import, Registration
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.office import Registration
 
 from ...office_at_work import many
 from ...pages import all_of, upload, words

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from ascriptica_plugin.office import previews
 from ascriptica_plugin.office.brake import Brake
 from ascriptica_plugin.tables.asking import Preview
-from ascriptica_plugin.tables.canvas import Claim, Seat
+from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...office_at_work import logged, many, statuses, wait_for

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.canvas import Seat, load_settings
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Course
 from ascriptica_plugin.web.base import starts
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.tables.canvas import Match
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
 from ...office_at_work import PASSWORD, Office, sign_in

@@ -10,7 +10,8 @@ import pytest
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts, tries
 from ascriptica_plugin.standalone.accounts.tables import SignUp
-from ascriptica_plugin.tables.office import Mail, Tries
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Tries
 
 from ....office_at_work import PASSWORD, Office, sign_in
 from ....pages import all_of, words

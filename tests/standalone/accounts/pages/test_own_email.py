@@ -7,7 +7,8 @@ import pytest
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
-from ascriptica_plugin.tables.office import LogEntry, Mail, Participant
+from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import LogEntry, Participant
 from ascriptica_plugin.worker import rounds
 
 from ....office_at_work import PASSWORD
