@@ -5,7 +5,7 @@ Each event is an `Alert`, whose key says what it is about, so that two workers s
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from .. import mail
@@ -83,11 +83,22 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
         _tell(session, settings, connection, "attention", before, waiting, now)
 
 
+def people_waiting(session: Session, connection: Connection) -> dict[str, int]:
+    """How many people wait for an administrator, by cause: somebody who waits in two courses counts once."""
+    people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
+    found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
+    return {str(cause): number for cause, number in found}
+
+
+def _waits(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    stuck = or_(Seat.held, Seat.parked_at.is_not(None))
+    return due.unsettled(connection.id), stuck, Seat.cause.is_not(None), Seat.cause.not_in(NOBODY_ACTS)
+
+
 def _waiting(session: Session, connection: Connection) -> Waiting:
     found = session.execute(
         select(Seat.cause, Seat.cause_scope, func.count(Seat.participant_id.distinct()))
-        .where(due.unsettled(connection.id), or_(Seat.held, Seat.parked_at.is_not(None)))
-        .where(Seat.cause.is_not(None), Seat.cause.not_in(NOBODY_ACTS))
+        .where(*_waits(connection))
         .group_by(Seat.cause, Seat.cause_scope)
         .order_by(Seat.cause, Seat.cause_scope)
     )

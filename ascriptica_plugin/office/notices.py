@@ -6,7 +6,7 @@ Nobody is mailed about a registration without `notify`, such as one that an impo
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import mail
@@ -76,26 +76,30 @@ def tell_again(session: Session, course: Course) -> None:
     change(session, told.values(in_mailed_at=None))
 
 
-def queue_who_is_in(session: Session, now: datetime) -> int:
-    """Queue a mail to everybody who was seen in a Canvas course that they can enter, and has not been told. Returns how
-    many; commits. Each is told once for a registration, whatever happens to their enrollment later."""
+def note_who_is_in(session: Session, now: datetime, *, by_mail: bool) -> int:
+    """Note who was seen in a Canvas course that they can enter, and with `by_mail` queue a mail to each of them.
+
+    Returns how many were new; commits. Each is noted once for a registration, whatever happens to their enrollment
+    later, so nobody is mailed late because mails were set up only then.
+    """
     connection = load_settings(session).connection
     if connection is None or not load_settings(session).display_canvas:
         return 0
-    ids = _who_is_in(session, connection)
+    ids = _who_is_in(session, connection, now)
     session.rollback()
     if not ids:
         return 0
     begin_writing(session)
-    untold = update(Registration).where(Registration.in_mailed_at.is_(None))
-    # One by one, so that two workers never mail the same person.
-    told = [one for one in ids if change(session, untold.where(Registration.id == one).values(in_mailed_at=now))]
-    queue(session, "in", told, now)
+    # Of two workers that found the same person, one changes the row.
+    unnoted = update(Registration).where(Registration.id.in_(ids), Registration.in_mailed_at.is_(None))
+    noted = session.scalars(unnoted.values(in_mailed_at=now).returning(Registration.id)).all()
+    if by_mail:
+        queue(session, "in", noted, now)
     session.commit()
-    return len(told)
+    return len(noted)
 
 
-def _who_is_in(session: Session, connection: Connection) -> list[int]:
+def _who_is_in(session: Session, connection: Connection, now: datetime) -> list[int]:
     newer = aliased(Claim)
     newest = ~exists().where(newer.registration_id == Claim.registration_id, newer.id > Claim.id)
     found = session.scalars(
@@ -108,6 +112,8 @@ def _who_is_in(session: Session, connection: Connection) -> list[int]:
         .join(CanvasRow, IS_POINTED_TO)
         .where(Registration.status == "registered", Registration.notify, Registration.in_mailed_at.is_(None))
         .where(Association.published, ~Association.concluded, Association.connection_id == connection.id)
+        .where(or_(Association.opens_at.is_(None), Association.opens_at <= now))
+        .where(or_(Association.closes_at.is_(None), Association.closes_at > now))
         .where(Claim.ended_at.is_(None), newest, Seat.connection_id == connection.id)
         .where(Seat.settled_version >= Seat.version, CanvasRow.state == "active", IS_SURE, ~IS_BEING_ENDED)
         .where(CanvasRow.canvas_user_id == Match.canvas_user_id)

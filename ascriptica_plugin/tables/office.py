@@ -183,8 +183,8 @@ class Registration(Base):
     """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history.
 
     Until `undo_until_at` the person may take their own withdrawal back. `withdrawn_from` is the status that it had when
-    its course was cancelled. `notify`: the person is mailed about it; `in_mailed_at` is when they were told that they
-    can enter the Canvas course.
+    its course was cancelled. `notify`: the person is mailed about it; `in_mailed_at` is when they were first seen to
+    be able to enter the Canvas course, and so were mailed.
     """
 
     __tablename__ = "ascriptica_registration"

@@ -75,7 +75,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
             words[registration.id] = _not_looked_up(association, current.connection_id)
         if is_registered and registration.id in words:
             its = words[registration.id]
-            steps = tracker.steps(registration.registered_at, access, its.tone)
+            steps = tracker.steps(registration.registered_at, access, its.tone, registration.in_mailed_at)
             words[registration.id] = replace(its, steps=steps)
     return words
 

@@ -97,11 +97,9 @@ class Writer:
         connection = session.get_one(Connection, alert.connection_id)
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
-            people_of: dict[str, int] = {}
-            for cause, _, people in alert.detail:
-                if cause in CAUSES:
-                    people_of[cause] = people_of.get(cause, 0) + people
-            about["waiting"] = [{"title": CAUSES[cause].title, "people": n} for cause, n in people_of.items()]
+            # What still waits when the mail leaves.
+            waiting = alerts.people_waiting(session, connection).items()
+            about["waiting"] = [{"title": CAUSES[cause].title, "people": n} for cause, n in waiting if cause in CAUSES]
             about["page"] = self._page("canvas_access")
             return about if about["waiting"] else None
         if alert.kind == "token_ends":

@@ -31,10 +31,10 @@ class Step:
     at: datetime | None = None
 
 
-def steps(registered_at: datetime, access: Access | None, tone: str) -> tuple[Step, ...]:
+def steps(registered_at: datetime, access: Access | None, tone: str, entered_at: datetime | None) -> tuple[Step, ...]:
     """Registered → Canvas account → place in the course → can enter.
 
-    `tone` is how it stands as a whole; see `CanvasAccess`.
+    `tone` is how it stands as a whole; see `CanvasAccess`. `entered_at` is since when they can enter, if known.
     """
     known = access is not None and access.wanted and access.is_sure and access.canvas_user_id is not None
     there = access.there if access is not None and access.wanted else None
@@ -43,7 +43,7 @@ def steps(registered_at: datetime, access: Access | None, tone: str) -> tuple[St
         ("Registered", True, registered_at),
         ("Canvas account", known or there is not None, access.matched_at if access else None),
         ("Place in the course", there is not None, access.settled_at if access and access.is_settled else None),
-        ("You can enter", is_in, None),
+        ("You can enter", is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
     here = "stuck" if tone == "stuck" else "now"

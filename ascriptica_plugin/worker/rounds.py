@@ -126,17 +126,15 @@ def take_files_in(app: Flask) -> float:
 
 
 def send_mails(app: Flask) -> float:
-    """Queue what is new to participants and administrators, and send the mails that are due.
+    """Note who can enter their Canvas courses, queue what is new to people, and send the mails that are due.
 
     It has a thread of its own, so that a slow mail server delays only mails.
     """
     plugin = app.extensions["ascriptica"]
     session = app.extensions["sqlalchemy"].session
+    notices.note_who_is_in(session, clock.utc_now(), by_mail=plugin.mailer is not None)
     if plugin.mailer is None:
-        mail.forget_unsent(session, clock.utc_now())
-        session.commit()
-        return retry.FORGET_SECONDS
-    notices.queue_who_is_in(session, clock.utc_now())
+        return retry.PAUSE_SECONDS
     alerts.look(session, clock.utc_now())
     sent = mail.send_due(session, plugin.mailer, clock.utc_now)
     plugin.canvases.tally.count(measures.MAILS, sent)
@@ -151,13 +149,16 @@ def erase(app: Flask) -> float:
 
 
 def forget(app: Flask) -> float:
-    """Delete old entries of the activity log, old imports, allowances and previews, and leftovers of erased people."""
+    """Delete old entries of the activity log, old imports, allowances, previews and mails that nobody sends, and
+    leftovers of erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
     uploads.forget_old(session, now)
     allowances.forget_old(session, now)
     previews.forget_old(session, now)
+    if app.extensions["ascriptica"].mailer is None:
+        mail.forget_unsent(session, now)
     session.commit()
     privacy.forget_leftovers(session, now)
     return retry.FORGET_SECONDS

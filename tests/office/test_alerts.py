@@ -10,6 +10,7 @@ from ascriptica_plugin.office import alerts
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, connection_of, policy
 from ..pages import all_of, words
@@ -165,6 +166,28 @@ def test_what_one_reads(mailing, inbox, canvas):
     )
     assert any(subject.endswith("works again") for subject in read)
     assert any(subject.startswith("The token for") for subject in read)
+
+
+def test_the_digest_counts_each_person_once_a_cause_and_leaves_out_what_is_settled(mailing, inbox, canvas):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    for code in ("art", "bio"):
+        office.register(office.course(code.upper(), code))
+    office.deliver()
+    office.session.execute(update(Seat).values(held=True, cause="course_missing", version=Seat.version + 1))
+    for number, seat in enumerate(office.seats()):
+        seat.cause_scope = str(number)
+    office.session.commit()
+    rounds.send_mails(mailing)
+    assert "* The Canvas course does not exist: 1 person" in inbox.mails[-1].get_content()
+    office.later(hours=2)
+    waits(office, "kim", "who_is_it", "1")
+    alerts.look(office.session, office.now)
+    office.session.execute(update(Seat).values(held=False, cause=None))
+    office.session.commit()
+    mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
+    assert len(inbox.mails) == 1
 
 
 def test_course_settings_say_who_gets_which_mail(here, admin):

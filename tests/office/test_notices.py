@@ -1,5 +1,7 @@
 """Mails to participants: once for each thing that happens, and never to those whom an import brought in."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import delete, select, update
 
@@ -8,6 +10,7 @@ from ascriptica_plugin import office as facade
 from ascriptica_plugin.office import notices, plan, privacy, registrations, undoing
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import Association, LogEntry, Participant, Registration
+from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, policy, someone, wait_for
 from ..pages import all_of
@@ -17,7 +20,7 @@ BOSS = "boss@example.org"
 
 def queued(office: Office) -> list[tuple[str, str]]:
     """Kind and address of each mail that waits."""
-    notices.queue_who_is_in(office.session, office.now)
+    notices.note_who_is_in(office.session, office.now, by_mail=True)
     return [(one.kind, one.email) for one in all_of(office.app, Mail)]
 
 
@@ -42,6 +45,26 @@ def test_who_is_in_a_course_that_is_not_open_is_told_when_it_opens(office, canva
     office.session.execute(update(Association).values(published=True))
     office.session.commit()
     assert queued(office) == [("in", "kim@example.org")]
+
+
+def test_who_can_t_enter_before_a_date_is_told_then(office, canvas):
+    office.register(office.course("ART", "art"))
+    office.session.execute(update(Association).values(opens_at=office.now + timedelta(days=1)))
+    office.session.commit()
+    office.deliver()
+    assert queued(office) == []
+    office.later(days=2)
+    assert queued(office) == [("in", "kim@example.org")]
+
+
+def test_who_was_in_before_mails_were_set_up_is_not_told_later(office, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    rounds.send_mails(office.app)
+    assert queued(office) == []
+    office.register(office.course("BIO", "bio"), "lou")
+    office.deliver()
+    assert queued(office) == [("in", "lou@example.org")]
 
 
 def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_not(here):
@@ -163,7 +186,7 @@ def test_what_one_reads(mailing, inbox, canvas):
     office.register(art, "kim")
     office.deliver()
     wait_for(office, art, "max")
-    notices.queue_who_is_in(office.session, office.now)
+    notices.note_who_is_in(office.session, office.now, by_mail=True)
     registrations.withdraw(office.session, art, someone("kim"), office.now, "boss@example.org")
     office.session.commit()
     mailer = mailing.extensions["ascriptica"].mailer
@@ -183,7 +206,7 @@ def test_what_one_reads(mailing, inbox, canvas):
     facade.move(office.session, "BIO", "ART", someone("max"), office.now)
     office.session.commit()
     office.deliver()
-    notices.queue_who_is_in(office.session, office.now)
+    notices.note_who_is_in(office.session, office.now, by_mail=True)
     mail.send_due(office.session, mailer, lambda: office.now)
     text = inbox.mails[-1].get_content()
     assert inbox.mails[-1]["Subject"] == "You are in: ART here"

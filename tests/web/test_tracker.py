@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Association
+from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, connection_of, policy
 from ..pages import words
@@ -38,6 +39,14 @@ def test_from_registered_to_open_in_canvas(office, kim, canvas, steps):
     assert re.search(r'<a href="[^"]+" class="button button-main button-wide"[^>]*>Open in Canvas</a>', page.text)
     assert "Sign in there as kim@example.org" in words(page)
     assert len(re.findall("button-main", page.text)) == 1
+
+
+def test_every_step_has_its_time(office, kim, steps):
+    office.deliver()
+    rounds.send_mails(office.app)
+    page = kim.get("/courses/ART").text
+    tracker = page[page.index('class="tracker"') :]
+    assert len(re.findall("<time ", tracker[: tracker.index("</ol>")])) == 4
 
 
 def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, kim, canvas, steps):

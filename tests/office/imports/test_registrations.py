@@ -34,7 +34,7 @@ def test_an_import_mails_nobody_unless_the_importer_wants_it(office, command, ca
 
     def mails() -> list[tuple[str, str]]:
         office.settle(2)
-        notices.queue_who_is_in(office.session, office.now)
+        notices.note_who_is_in(office.session, office.now, by_mail=True)
         return [(one.kind, one.email) for one in all_of(office.app, Mail)]
 
     command("registrations", "email,course,status\nkim@example.org,ART,registered\n")

@@ -60,7 +60,7 @@ def test_whom_an_upload_registers_is_mailed_if_it_is_ticked(app, office, canvas,
     now = re.search(r'action="(/tools/import/\d+/now)"', tried.text)[1]
     assert "The file is imported." in words(admin.post(now, follow_redirects=True))
     office.settle(2)
-    notices.queue_who_is_in(office.session, office.now)
+    notices.note_who_is_in(office.session, office.now, by_mail=True)
     assert [one.kind for one in all_of(app, Mail)] == (["in"] if tick else [])
 
 
