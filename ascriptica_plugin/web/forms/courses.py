@@ -5,6 +5,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from ...canvas import addresses
+from ...shared.language import mark
 from ..base import settings
 from .fields import NO_CONTROLS, ON_WITHDRAWAL, OfficeTimeField, PlacesField, can_be_seen, read, strip
 from .form import Form
@@ -17,88 +18,92 @@ def _canvas_in_use() -> str | None:
 
 class CourseForm(Form):
     code = StringField(
-        "Code",
+        mark("Code"),
         filters=[strip],
-        description="Short and unique; it becomes part of the course's address.",
+        description=mark("Short and unique; it becomes part of the course's address."),
         validators=[
-            InputRequired("Give the course a code."),
-            Length(max=40, message="Keep the code to 40 characters."),
-            Regexp(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", message="Use letters, digits, dots, dashes and underscores only."),
+            InputRequired(mark("Give the course a code.")),
+            Length(max=40, message=mark("Keep the code to 40 characters.")),
+            Regexp(
+                r"^[A-Za-z0-9][A-Za-z0-9._-]*$", message=mark("Use letters, digits, dots, dashes and underscores only.")
+            ),
         ],
     )
     title = StringField(
-        "Title",
+        mark("Title"),
         filters=[strip],
         validators=[
-            InputRequired("Give the course a title."),
-            Length(max=255, message="Keep the title to 255 characters."),
+            InputRequired(mark("Give the course a title.")),
+            Length(max=255, message=mark("Keep the title to 255 characters.")),
             NO_CONTROLS,
-            can_be_seen("Give the course a visible title."),
+            can_be_seen(mark("Give the course a visible title.")),
         ],
     )
     description = TextAreaField(
-        "Description",
+        mark("Description"),
         filters=[lambda value: (value or "").replace("\x00", "")],
-        validators=[Length(max=20_000, message="Keep the description to 20,000 characters.")],
+        validators=[Length(max=20_000, message=mark("Keep the description to 20,000 characters."))],
     )
-    starts_at = OfficeTimeField("Starts")
-    ends_at = OfficeTimeField("Ends")
-    registration_opens_at = OfficeTimeField("Registration opens")
-    registration_closes_at = OfficeTimeField("Registration closes")
+    starts_at = OfficeTimeField(mark("Starts"))
+    ends_at = OfficeTimeField(mark("Ends"))
+    registration_opens_at = OfficeTimeField(mark("Registration opens"))
+    registration_closes_at = OfficeTimeField(mark("Registration closes"))
     capacity = PlacesField(
-        "Places",
-        description="Leave blank for no limit.",
+        mark("Places"),
+        description=mark("Leave blank for no limit."),
         validators=[
             Optional(),
-            NumberRange(0, 1_000_000, message="Enter how many people fit, or leave it blank for no limit."),
+            NumberRange(0, 1_000_000, message=mark("Enter how many people fit, or leave it blank for no limit.")),
         ],
     )
     canvas_course = StringField(
-        "Associated Canvas course",
+        mark("Associated Canvas course"),
         filters=[strip],
-        description="The Canvas course's ID, its address, or sis_course_id: and its SIS ID. Blank: not in Canvas.",
+        description=mark(
+            "The Canvas course's ID, its address, or sis_course_id: and its SIS ID. Blank: not in Canvas."
+        ),
     )
     canvas_section = StringField(
-        "Canvas section",
+        mark("Canvas section"),
         filters=[strip],
-        description="A section's ID, or sis_section_id: and its SIS ID. Blank: the course's default section.",
+        description=mark("A section's ID, or sis_section_id: and its SIS ID. Blank: the course's default section."),
     )
 
     canvas_shown = HiddenField()
     withdrawal = SelectField(
-        "When somebody withdraws",
-        choices=[SelectChoice("", "As in Course Settings"), *ON_WITHDRAWAL],
+        mark("When somebody withdraws"),
+        choices=[SelectChoice("", mark("As in Course Settings")), *ON_WITHDRAWAL],
         default="",
     )
 
     def validate_ends_at(self, field: Field) -> None:
         if field.data and self.starts_at.data and field.data < self.starts_at.data:
-            raise ValidationError("The course can't end before it starts.")
+            raise ValidationError(mark("The course can't end before it starts."))
 
     def validate_registration_closes_at(self, field: Field) -> None:
         if field.data and self.registration_opens_at.data and field.data < self.registration_opens_at.data:
-            raise ValidationError("Registration can't close before it opens.")
+            raise ValidationError(mark("Registration can't close before it opens."))
 
     def validate_canvas_course(self, field: Field) -> None:
         if field.data:
             field.data = read(addresses.canvas_course, field.data, _canvas_in_use())
             if len(field.data) > 300:
-                raise ValidationError("That is too long for a Canvas course's ID.")
+                raise ValidationError(mark("That is too long for a Canvas course's ID."))
 
     def validate_canvas_section(self, field: Field) -> None:
         if field.data and not self.canvas_course.data:
-            raise ValidationError("Name the Canvas course that the section belongs to.")
+            raise ValidationError(mark("Name the Canvas course that the section belongs to."))
         if field.data:
             field.data = read(addresses.canvas_section, field.data, _canvas_in_use())
             if len(field.data) > 300:
-                raise ValidationError("That is too long for a Canvas section's ID.")
+                raise ValidationError(mark("That is too long for a Canvas section's ID."))
 
 
 class NumberForm(Form):
     """Confirms an act; where it removes many people, with their number."""
 
     seen = HiddenField()
-    number = StringField("Type the number", filters=[strip])
+    number = StringField(mark("Type the number"), filters=[strip])
 
     def is_right(self, number: int) -> bool:
         """Whether this number was typed; otherwise it becomes an error of the field."""
@@ -112,12 +117,15 @@ class FindCanvasCourseForm(Form):
     """Searches Canvas's courses. Its names are none of `CourseForm`'s, whose fields come along."""
 
     find = StringField(
-        "Find",
+        mark("Find"),
         filters=[strip],
-        validators=[Length(2, 100, message="Type 2 to 100 characters to look for."), NO_CONTROLS],
+        validators=[Length(2, 100, message=mark("Type 2 to 100 characters to look for.")), NO_CONTROLS],
     )
     find_by = SelectField(
-        "In",
-        choices=[SelectChoice("course", "Name, code or SIS ID"), SelectChoice("teacher", "Names of teachers")],
+        mark("In"),
+        choices=[
+            SelectChoice("course", mark("Name, code or SIS ID")),
+            SelectChoice("teacher", mark("Names of teachers")),
+        ],
         default="course",
     )

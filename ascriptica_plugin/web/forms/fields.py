@@ -12,6 +12,7 @@ from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import Optional, Regexp, ValidationError
 
 from ...office import people
+from ...shared.language import mark
 from .form import Form
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 NO_CONTROLS = Regexp(
     re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
-    message="Remove the line breaks and control characters.",
+    message=mark("Remove the line breaks and control characters."),
 )
 
 
@@ -46,10 +47,10 @@ def strip(value: str | None) -> str | None:
 
 
 ON_WITHDRAWAL = [
-    SelectChoice("delete", "Delete the enrollment: off the roster"),
-    SelectChoice("deactivate", "Deactivate it: on the roster, no access"),
-    SelectChoice("conclude", "Conclude it: they can still read"),
-    SelectChoice("by_activity", "What fits: delete it where nothing was done yet"),
+    SelectChoice("delete", mark("Delete the enrollment: off the roster")),
+    SelectChoice("deactivate", mark("Deactivate it: on the roster, no access")),
+    SelectChoice("conclude", mark("Conclude it: they can still read")),
+    SelectChoice("by_activity", mark("What fits: delete it where nothing was done yet")),
 ]
 
 
@@ -77,7 +78,7 @@ class OfficeTimeField(DateTimeLocalField):
                 self.data = self.data.replace(tzinfo=self._clock).astimezone(UTC)
         except (ValueError, OverflowError):
             self.data = None
-            raise ValueError("Enter a date and a time, such as 2027-03-01T09:00.") from None
+            raise ValueError(mark("Enter a date and a time, such as 2027-03-01T09:00.")) from None
 
 
 class PlacesField(IntegerField):
@@ -89,11 +90,11 @@ class PlacesField(IntegerField):
         try:
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError:
-            raise ValueError("Enter a whole number of places, or leave it blank for no limit.") from None
+            raise ValueError(mark("Enter a whole number of places, or leave it blank for no limit.")) from None
         if self.data is not None and abs(self.data) >= 2**31:
             # NumberRange would turn it into a float, which can overflow.
             self.data = None
-            raise ValueError("Enter how many people fit, or leave it blank for no limit.")
+            raise ValueError(mark("Enter how many people fit, or leave it blank for no limit."))
 
 
 class Confirmation(Form):

@@ -8,6 +8,7 @@ from wtforms.validators import ValidationError
 
 from ...office import people, sis_ids
 from ...office.pasted_list import PastedLine, TooMany, lines_of, read_people
+from ...shared.language import mark
 from .fields import read, strip
 from .form import Form
 
@@ -21,13 +22,13 @@ class PeopleListField(TextAreaField):
     def pre_validate(self, form: Form) -> None:
         typed = lines_of(self.data or "")
         if not typed:
-            raise ValidationError("Paste at least one email address.")
+            raise ValidationError(mark("Paste at least one email address."))
         try:
             self.lines = read_people(typed)
         except TooMany as reason:
             raise ValidationError(str(reason)) from None
         if not self.lines:
-            raise ValidationError("Paste at least one email address.")
+            raise ValidationError(mark("Paste at least one email address."))
 
     def keep_only(self, lines: list[PastedLine]) -> None:
         """Leave only these people in the box as they were typed, under the line that names the columns, if one does."""
@@ -45,21 +46,23 @@ class OnBehalfListForm(Form):
     """A pasted list of people whom the office registers."""
 
     people = PeopleListField(
-        "One person per line",
-        description="An email, a comma and a name; or a name and the email in <angle brackets>. Columns of a "
-        "spreadsheet and the recipients of a mail work, too. An email alone is enough for people who are here already.",
+        mark("One person per line"),
+        description=mark(
+            "An email, a comma and a name; or a name and the email in <angle brackets>. Columns of a spreadsheet and "
+            "the recipients of a mail work, too. An email alone is enough for people who are here already."
+        ),
     )
 
 
 class ParticipantForm(Form):
     """A participant's data. An unchanged value is not validated, since it may come from the host."""
 
-    name = StringField("Name", filters=[strip])
-    email = StringField("Email", filters=[strip])
+    name = StringField(mark("Name"), filters=[strip])
+    email = StringField(mark("Email"), filters=[strip])
     sis_user_id = StringField(
-        "SIS ID",
+        mark("SIS ID"),
         filters=[lambda value: (value or "").strip() or None],
-        description="The person's ID in Canvas's SIS data. With it, Canvas finds them whatever their email is.",
+        description=mark("The person's ID in Canvas's SIS data. With it, Canvas finds them whatever their email is."),
     )
 
     def validate_name(self, field: Field) -> None:
@@ -79,5 +82,5 @@ class ParticipantForm(Form):
 class EraseForm(Form):
     """Asks for the name before a participant is erased."""
 
-    end_access = BooleanField("End their access to Canvas", default=True)
-    name = StringField("Type the participant's name", filters=[strip])
+    end_access = BooleanField(mark("End their access to Canvas"), default=True)
+    name = StringField(mark("Type the participant's name"), filters=[strip])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from ...office import activity, acts, people
 from ...shared import clock
+from ...shared.language import tn
 from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
@@ -214,7 +215,7 @@ def _linked(entry: LogEntry) -> dict[str, Markup | None]:
 
 
 def _so_many(entry: LogEntry) -> str | None:
-    return f"{entry.people:,} {'person' if entry.people == 1 else 'people'}" if entry.people else None
+    return tn("{count} person", "{count} people", entry.people) if entry.people else None
 
 
 def _names(entries: Iterable[LogEntry]) -> dict[str, str]:

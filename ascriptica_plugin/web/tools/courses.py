@@ -15,6 +15,8 @@ from ...office import cancelling, previews, waitlist
 from ...office.courses import save, to_look_up
 from ...office.places import NotPossible
 from ...shared import clock
+from ...shared.formats import listed
+from ...shared.language import t, tn
 from ...sync import checking
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
@@ -145,7 +147,7 @@ def _cancel(course: Course) -> ResponseReturnValue:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(f"{course.title} is cancelled.", "success")
+        flash(t("{course} is cancelled.", course=course.title), "success")
     return redirect(url_for(".roster", code=course.code))
 
 
@@ -165,8 +167,11 @@ def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
     if moves and association is not None and association.canvas_course_id is None:
         session().rollback()
         form.canvas_course.errors = [
-            f"Canvas could not be asked, so we can't show you what this does to the people of {course.title}. "
-            "Nothing is saved yet. Try again in a moment."
+            t(
+                "Canvas could not be asked, so we can't show you what this does to the people of "
+                "{course}. Nothing is saved yet. Try again in a moment.",
+                course=course.title,
+            )
         ]
         return _page(form, course, 422)
     if changes and not moves:
@@ -180,9 +185,15 @@ def _save(form: CourseForm, course: Course) -> ResponseReturnValue:
         session().rollback()
         _explain(form, str(error.orig))
         return _page(form, course if course.id else None, 422)
-    flash(f"{course.title} is saved{', except for its Canvas course' if moves else ''}.", "success")
+    if moves:
+        flash(t("{course} is saved, except for its Canvas course.", course=course.title), "success")
+    else:
+        flash(t("{course} is saved.", course=course.title), "success")
     if moved_up:
-        flash(f"{moved_up} {'person' if moved_up == 1 else 'people'} moved up from the waitlist.", "success")
+        flash(
+            tn("{count} person moved up from the waitlist.", "{count} people moved up from the waitlist.", moved_up),
+            "success",
+        )
     if moves:
         return redirect(url_for(".preview", code=course.code), 303)
     if association is not None and course.association is not None:
@@ -219,8 +230,9 @@ def _meanwhile(form: CourseForm, course: Course) -> bool:
     form.canvas_shown.data = now
     form.canvas_shown.raw_data = None
     form.canvas_course.errors = [
-        f"A colleague has changed this meanwhile: it is now {now.split(SEPARATOR)[0] or 'not in Canvas'}. "
-        "Save again if yours is right."
+        t("A colleague has changed this meanwhile: it is now {course}. Save again if yours is right.", course=theirs)
+        if (theirs := now.split(SEPARATOR)[0])
+        else t("A colleague has changed this meanwhile: it is now not in Canvas. Save again if yours is right.")
     ]
     return True
 
@@ -246,29 +258,46 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
 def _warn_about(association: Association) -> None:
     if association.canvas_course_id is None:
         flash(
-            f"{association.canvas_course} could not be looked up in Canvas yet. "
-            "We look it up automatically as soon as Canvas answers.",
+            t(
+                "{course} could not be looked up in Canvas yet. We look it up automatically as soon as Canvas answers.",
+                course=association.canvas_course,
+            ),
             "warning",
         )
     elif association.missing_permissions:
-        lacks = " and ".join(PERMISSIONS.get(name, name) for name in association.missing_permissions.split(","))
+        lacks = listed([t(PERMISSIONS.get(name, name)) for name in association.missing_permissions.split(",")])
         flash(
-            f"The token's owner lacks a permission in {association.canvas_course_name}: {lacks}. "
-            "People wait there until Canvas grants it.",
+            t(
+                "The token's owner lacks a permission in {course}: {lacks}. People wait there until Canvas grants it.",
+                course=association.canvas_course_name,
+                lacks=lacks,
+            ),
             "warning",
         )
     elif association.concluded:
-        flash(f"{association.canvas_course_name} is concluded in Canvas, so nobody can be enrolled in it.", "warning")
+        flash(
+            t(
+                "{course} is concluded in Canvas, so nobody can be enrolled in it.",
+                course=association.canvas_course_name,
+            ),
+            "warning",
+        )
     elif not association.published:
-        flash(f"{association.canvas_course_name} is not published in Canvas: people can't enter it yet.", "warning")
+        flash(
+            t(
+                "{course} is not published in Canvas: people can't enter it yet.",
+                course=association.canvas_course_name,
+            ),
+            "warning",
+        )
 
 
 def _explain(form: CourseForm, refusal: str) -> None:
     """Add the error for the constraint that the database names to its field."""
     if "uq_ascriptica_course_code" in refusal:
-        form.code.errors = [f"There is a course {form.code.data} already. Choose another code."]
+        form.code.errors = [t("There is a course {code} already. Choose another code.", code=form.code.data)]
     elif "places_within_capacity" in refusal:
-        form.capacity.errors = ["More people than that are registered. Enter at least as many places as are taken."]
+        form.capacity.errors = [t("More people than that are registered. Enter at least as many places as are taken.")]
     else:
         raise AssertionError(f"unexpected refusal by the database: {refusal}")
 

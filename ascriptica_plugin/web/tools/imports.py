@@ -12,6 +12,7 @@ from ...office import activity, people
 from ...office.imports import file as files
 from ...office.imports import header, uploads
 from ...shared import clock
+from ...shared.language import Marked, t
 from ...tables.imports import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
@@ -25,7 +26,7 @@ MOST_ROWS = 20_000
 AT_ONCE_SECONDS = 2
 """How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
-OUTCOMES = {"made": "New", "changed": "Changed", "unchanged": "Unchanged"}
+OUTCOMES: Marked[dict[str, str]] = {"made": "New", "changed": "Changed", "unchanged": "Unchanged"}
 SHOWN = 200
 LAST = 10
 
@@ -88,7 +89,10 @@ def _read(stream: IO[bytes]) -> bytes:
     data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise header.Unusable(
-            f"The file is larger than {LARGEST // 1_000_000} MB. Split it, or use the command flask ascriptica import."
+            t(
+                "The file is larger than {size} MB. Split it, or use the command flask ascriptica import.",
+                size=LARGEST // 1_000_000,
+            )
         )
     return data
 
@@ -112,7 +116,9 @@ def _line_by_line(found: Import) -> list[tuple[int, str]]:
     rows, told = uploads.rows_of(found), []
     for line, outcome in sorted(found.outcomes or [])[:SHOWN]:
         if line in rows:
-            told.append((line, f"{OUTCOMES[outcome]}: {', '.join(cell for cell in rows[line].cells.values() if cell)}"))
+            told.append(
+                (line, f"{t(OUTCOMES[outcome])}: {', '.join(cell for cell in rows[line].cells.values() if cell)}")
+            )
     return told
 
 
@@ -130,7 +136,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
     """Import a file that was only tried out, without sending it again."""
     found = session().get(Import, import_id) or abort(404)
     if not found.dry_run or found.finished_at is None or found.file is None:
-        flash("That file is not here any more. Send it again.", "warning")
+        flash(t("That file is not here any more. Send it again."), "warning")
         return redirect(url_for(".import_report", import_id=import_id))
     now, columns = clock.utc_now(), found.columns
     made = uploads.start(

@@ -10,6 +10,8 @@ from ...office import previews
 from ...office.places import NotPossible
 from ...office.previews import Numbers
 from ...shared import clock
+from ...shared.formats import listed
+from ...shared.language import t
 from ...tables.asking import Preview
 from ...tables.locks import lock_course
 from ...tables.office import Course
@@ -46,7 +48,7 @@ def confirm_preview(code: str) -> ResponseReturnValue:
         previews.ask_again(session(), its, now)
         session().commit()
         if "again" not in request.form:
-            flash("What we knew of Canvas was too old by now, so it is read again. Then confirm once more.")
+            flash(t("What we knew of Canvas was too old by now, so it is read again. Then confirm once more."))
         return redirect(url_for(".preview", code=code))
     form, numbers = NumberForm(), previews.numbers(session(), its, found)
     if form.seen.data != numbers.fingerprint(its):
@@ -63,7 +65,10 @@ def confirm_preview(code: str) -> ResponseReturnValue:
         session().rollback()
         flash(str(reason), "warning")
         return redirect(url_for(".edit_course", code=code))
-    flash(f"{found.title} is {'open again' if reopens else 'saved'}.", "success")
+    if reopens:
+        flash(t("{course} is open again.", course=found.title), "success")
+    else:
+        flash(t("{course} is saved.", course=found.title), "success")
     return redirect(url_for(".roster", code=code))
 
 
@@ -97,7 +102,7 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
     current, connection = settings(), settings().connection
     ready = previews.is_ready(its)
     numbers = previews.numbers(session(), its, course) if ready else Numbers()
-    lacks = [PERMISSIONS.get(name, name) for name in its.missing_permissions.split(",") if name]
+    lacks = [t(PERMISSIONS.get(name, name)) for name in its.missing_permissions.split(",") if name]
     status = 409 if changed else 422 if form.errors else 200
     return render_template(
         "ascriptica/preview.html",
@@ -109,8 +114,8 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         brakes=_brakes(numbers),
         ready=ready,
         changed=changed,
-        lacks=" and ".join(lacks),
+        lacks=listed(lacks),
         hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",
         late=its.asked_at < clock.utc_now() - LATE,
-        unknown_then="and then enrolled." if current.create_users else "and enrolled if Canvas knows them.",
+        unknown_then=t("and then enrolled.") if current.create_users else t("and enrolled if Canvas knows them."),
     ), status

@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from ...office import activity, people, privacy, sis_ids, sis_questions, waitlist
 from ...shared import clock
+from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match, Seat
 from ...tables.office import Course, Participant, Registration
@@ -94,7 +95,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
         return _page(found, form, 422)
     if not changed:
         session().rollback()
-        flash("You changed nothing, so nothing was saved.")
+        flash(t("You changed nothing, so nothing was saved."))
         return redirect(url_for(".participant", participant_id=participant_id))
     try:
         remark = undoing.correct_sign_in(found)
@@ -103,7 +104,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
         form.email.errors = [str(reason)]
         return _page(found, form, 422)
     session().commit()
-    flash(f"{found.name} is saved.", "success")
+    flash(t("{name} is saved.", name=found.name), "success")
     if remark:
         flash(remark, "warning")
     return redirect(url_for(".participant", participant_id=participant_id, done=undoing.done_to(participant_id)))
@@ -143,9 +144,9 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
     form = EraseForm()
     if form.validate_on_submit():
         if found.key is not None and found.key == person().key:
-            form.name.errors = ["This is you. Ask another administrator to erase you."]
+            form.name.errors = [t("This is you. Ask another administrator to erase you.")]
         elif (form.name.data or "").casefold() != found.name.strip().casefold():
-            form.name.errors = [f"To erase the participant, type {found.name} here."]
+            form.name.errors = [t("To erase the participant, type {name} here.", name=found.name)]
         else:
             try:
                 return _erase(found, form.end_access.data)
@@ -179,7 +180,7 @@ def _erase(found: Participant, end_access: bool) -> ResponseReturnValue:
     if sign_ins := plugin().sign_ins:
         sign_ins.forget(session(), people.emails_of(session(), found))
     session().commit()
-    flash(f"{name} is being erased.", "success")
+    flash(t("{name} is being erased.", name=name), "success")
     return redirect(url_for(".participants"))
 
 

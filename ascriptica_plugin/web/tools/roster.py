@@ -15,6 +15,7 @@ from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName
 from ...shared import clock
+from ...shared.language import t, tn
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults
@@ -89,9 +90,17 @@ def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
     session().commit()
     name = result.participant.name
     if position := waitlist.positions(session(), [result]).get(result.id):
-        flash(f"{course.title} is full. {name} is number {position} on the waitlist.", "success")
+        flash(
+            t(
+                "{course} is full. {name} is number {position} on the waitlist.",
+                course=course.title,
+                name=name,
+                position=position,
+            ),
+            "success",
+        )
     else:
-        flash(f"{name} is registered for {course.title}.", "success")
+        flash(t("{name} is registered for {course}.", name=name, course=course.title), "success")
     # An administrator who has registered one person often registers the next one.
     return redirect(url_for(".roster", code=course.code, another=1, done=undoing.done_to(result.participant_id)))
 
@@ -116,9 +125,7 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
         return _page(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
-    done_words = [f"{_so_many(len(done) - waiting)} registered for {course.title}."] if len(done) > waiting else []
-    done_words += [f"{_so_many(waiting)} on the waitlist, since all places are taken."] if waiting else []
-    flash(" ".join(done_words), "success")
+    flash(_how_many_are_in(len(done) - waiting, waiting, course), "success")
     if not bad:
         return redirect(url_for(".roster", code=course.code))
     form.people.keep_only([one.line for one in bad])
@@ -154,8 +161,19 @@ def _entry(line: PastedLine) -> Entry:
     return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
 
 
-def _so_many(n: int) -> str:
-    return f"{n} {'person is' if n == 1 else 'people are'}"
+def _how_many_are_in(registered: int, waiting: int, course: Course) -> str:
+    is_in = tn(
+        "{count} person is registered for {course}.",
+        "{count} people are registered for {course}.",
+        registered,
+        course=course.title,
+    )
+    waits = tn(
+        "{count} person is on the waitlist, since all places are taken.",
+        "{count} people are on the waitlist, since all places are taken.",
+        waiting,
+    )
+    return " ".join(said for said, number in ((is_in, registered), (waits, waiting)) if number)
 
 
 @blueprint.post("/tools/courses/<code>/roster.csv")

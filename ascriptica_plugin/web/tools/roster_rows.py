@@ -7,6 +7,7 @@ from ...ledger import access
 from ...office import registrations
 from ...office.places import NotPossible
 from ...shared import clock
+from ...shared.language import t
 from ...tables.ledger import Seat
 from ..base import blueprint, for_administrators, person, session
 from ..registering import course_or_404
@@ -24,14 +25,14 @@ def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
     name = registration.participant.name
     try:
         if registration.status == "withdrawn":
-            raise NotPossible(f"{name} has withdrawn already.")
+            raise NotPossible(t("{name} has withdrawn already.", name=name))
         registrations.withdraw(session(), found, registration.participant, clock.utc_now(), person().email)
         session().commit()
     except NotPossible as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(f"{name} is withdrawn from {found.title}.", "success")
+        flash(t("{name} is withdrawn from {course}.", name=name, course=found.title), "success")
     return back_to_the_roster(found, registration.participant_id)
 
 
@@ -43,15 +44,19 @@ def put_back(code: str, registration_id: int) -> ResponseReturnValue:
     participant = registration_or_404(found, registration_id).participant
     try:
         if participant.erase_at or participant.erased_at:
-            raise NotPossible("This person is being erased.")
+            raise NotPossible(t("This person is being erased."))
         made = registrations.register(session(), found, participant, clock.utc_now(), person().email, wait=True)
         session().commit()
     except NotPossible as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        again = "registered again" if made.status == "registered" else "on the waitlist: the place is taken meanwhile"
-        flash(f"{participant.name} is {again}.", "success")
+        done = (
+            t("{name} is registered again.", name=participant.name)
+            if made.status == "registered"
+            else t("{name} is on the waitlist: the place is taken meanwhile.", name=participant.name)
+        )
+        flash(done, "success")
     return back_to_the_roster(found, participant.id)
 
 

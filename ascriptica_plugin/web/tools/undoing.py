@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from ...office import sis_ids, undoing
 from ...office.places import NotPossible
 from ...shared import clock
+from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.office import LogEntry, Participant
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session
@@ -42,7 +43,7 @@ def undo(entry_id: int) -> ResponseReturnValue:
     begin_writing(session())
     act = session().get(LogEntry, entry_id)
     if act is None or act.participant is None:
-        flash("This can't be undone any more.", "warning")
+        flash(t("This can't be undone any more."), "warning")
         return redirect(url_for(".log_entries"))
     code, participant, remark = act.course.code if act.course else None, act.participant, None
     try:
@@ -54,7 +55,7 @@ def undo(entry_id: int) -> ResponseReturnValue:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(f"That is undone for {participant.name}.", "success")
+        flash(t("That is undone for {name}.", name=participant.name), "success")
         if remark:
             flash(remark, "warning")
     if code is not None:
