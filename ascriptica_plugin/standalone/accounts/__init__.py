@@ -19,6 +19,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...shared import clock, config, retry
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables.columns import begin_writing
 from ...web import mails as of_office
@@ -129,8 +130,9 @@ def correct_person(key: str, name: str, email: str) -> str | None:
     before, now = account.email, clock.utc_now()
     if before != email.lower():
         if account.id == current_user.id:
-            there = "Change its email on the page Your sign-in." if by_mail() else ""
-            raise ValueError(f"This is your own sign-in. {there or 'Ask another administrator to change its email.'}")
+            if by_mail():
+                raise ValueError(t("This is your own sign-in. Change its email on the page Your sign-in."))
+            raise ValueError(t("This is your own sign-in. Ask another administrator to change its email."))
         demand_confirmation()
     if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
         return None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from ...mail import send
 from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import begin_writing, change
 from ...tables.mails import Mail
@@ -51,7 +52,7 @@ def correct_account(session: Session, account: Account, name: str, email: str, n
         with session.begin_nested():
             account.name, account.email = name, email.lower()
     except IntegrityError:
-        raise ValueError(f"There is already a sign-in for {email}.") from None
+        raise ValueError(t("There is already a sign-in for {email}.", email=email)) from None
     if account.email == before:
         return False
     end_sessions(session, account)
@@ -100,7 +101,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
 
 # -- the administrator's role -----------------------------------------------------------------------------------------
 
-LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else an administrator first."
+LAST_ADMINISTRATOR = mark("This is the last administrator. Make somebody else an administrator first.")
 
 
 def _hold_with_administrators(session: Session, account_id: int) -> tuple[Account | None, bool]:
@@ -128,7 +129,7 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
     if account.is_admin == is_admin:
         return False
     if is_last:
-        raise ValueError(LAST_ADMINISTRATOR)
+        raise ValueError(t(LAST_ADMINISTRATOR))
     account.is_admin = is_admin
     session.flush()
     end_sessions(session, account)
@@ -147,7 +148,7 @@ def _add_account(session: Session, email: str, name: str, password_hash: str, ad
         with session.begin_nested():
             session.add(account)
     except IntegrityError:
-        raise ValueError(f"There is already a sign-in for {email}.") from None
+        raise ValueError(t("There is already a sign-in for {email}.", email=email)) from None
     return account
 
 
@@ -171,7 +172,7 @@ def close_account(session: Session, account: Account) -> None:
     """
     _, is_last = _hold_with_administrators(session, account.id)
     if is_last:
-        raise ValueError(LAST_ADMINISTRATOR)
+        raise ValueError(t(LAST_ADMINISTRATOR))
     end_sessions(session, account)
     end_links(session, account)
     email = account.email

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from ...shared.language import Marked, t
 from ...tables.mails import Mail
 from . import accounts, links
 from .tables import Account, SignUp
 
-TEXTS = {
+TEXTS: Marked[dict[str, tuple[str, str]]] = {
     "sign_up": (
         "Confirm your sign-up",
         "Somebody signed up at {address} with this email address. If it was you, open this page within a day and enter "
@@ -103,7 +104,7 @@ class Writer:
         if link is None:
             return None
         pages = {"sign_in": self.page("sign_in"), "forgotten": self.page("forgotten_password")}
-        return subject, text.format(address=self.address, link=link, **pages)
+        return t(subject), t(text, address=self.address, link=link, **pages)
 
     def _link(self, session: Session, mail: Mail, now: datetime) -> str | None:
         about: SignUp | Account | None

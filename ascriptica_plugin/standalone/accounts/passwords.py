@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from werkzeug.security import check_password_hash, gen_salt
 from zxcvbn import zxcvbn
 
+from ...shared.language import t
+
 SHORTEST, LONGEST = 10, 200
 
 GUESSES = 10**9
@@ -74,11 +76,15 @@ def check(password: str, *own_words: str) -> None:
     """
     password = _normal(password)
     if not SHORTEST <= len(password) <= LONGEST:
-        raise ValueError(f"Choose a password of {SHORTEST} to {LONGEST} characters.")
+        raise ValueError(
+            t("Choose a password of {shortest} to {longest} characters.", shortest=SHORTEST, longest=LONGEST)
+        )
     rest = _beyond(password, own_words)[:JUDGED]
     few = len(set(password.casefold())) < SHORTEST // 2
     if few or not rest or zxcvbn(rest)["guesses"] < GUESSES:
-        raise ValueError("That password is too easy to guess. Choose another, for example four words that don't match.")
+        raise ValueError(
+            t("That password is too easy to guess. Choose another, for example four words that don't match.")
+        )
 
 
 def _beyond(password: str, own_words: tuple[str, ...]) -> str:

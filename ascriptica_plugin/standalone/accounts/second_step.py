@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ...keys import Secrets
 from ...mail import send
 from ...office import activity
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables.columns import Sealed, change
 from . import accounts, sessions
@@ -28,7 +29,9 @@ class Unreadable(Exception):
     """No key opens the secret any more, so no code can be checked; the text is a sentence for the person."""
 
     def __init__(self) -> None:
-        super().__init__("Your second step can't be read any more. Ask the office to remove it, then set it up again.")
+        super().__init__(
+            t("Your second step can't be read any more. Ask the office to remove it, then set it up again.")
+        )
 
 
 def new_secret() -> str:

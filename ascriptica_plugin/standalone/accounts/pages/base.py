@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from wtforms import Field
 
 from ....office import allowances
+from ....shared.language import mark, t
 from ....tables.columns import begin_writing
 from ....web import base, errors, renewing, speaking, way_back
 from ....web.forms.form import Form
@@ -38,7 +39,7 @@ blueprint.after_request(base.log_refusals)
 blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
 
-WRONG_CODE = (
+WRONG_CODE = mark(
     "That code is wrong, or was used already. Wait for the next one. If no code works, correct the clock of your "
     "device."
 )
@@ -217,8 +218,13 @@ def wait_for(now: datetime, *wanted: Try) -> float:
 def too_many(form: Form, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
     """Show the page again, and how long to wait."""
     minutes = math.ceil(wait / 60)
-    time = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
-    form.form_errors.append(f"That was tried too often. Wait {time}, then try again. {remedy}".rstrip())
+    if minutes == 1:
+        told = t("That was tried too often. Wait a minute, then try again.")
+    elif minutes < 120:
+        told = t("That was tried too often. Wait {minutes} minutes, then try again.", minutes=minutes)
+    else:
+        told = t("That was tried too often. Wait {hours} hours, then try again.", hours=math.ceil(minutes / 60))
+    form.form_errors.append(f"{told} {t(remedy)}".rstrip())
     return render_template(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
@@ -243,9 +249,9 @@ def unless_right(
     if right:
         # The other one of a double click has renewed the session meanwhile: its cookie must stay as it is.
         g.ascriptica_keeps_cookie = True
-        password.errors = ["This was sent twice, and the first one counted. Check whether it is done."]
+        password.errors = [t("This was sent twice, and the first one counted. Check whether it is done.")]
     else:
-        password.errors = ["That is not your password. Try again."]
+        password.errors = [t("That is not your password. Try again.")]
     return render_template(template, form=form, **values), 422
 
 
@@ -266,7 +272,7 @@ def code_fits(form: CodeForm, account: Account, now: datetime) -> bool:
         if second_step.accept(session(), account, form.code.data, base.plugin().canvases.keys, now):
             return True
         log.warning("A wrong code for account %d from %s.", account.id, visitor())
-        form.code.errors = [WRONG_CODE]
+        form.code.errors = [t(WRONG_CODE)]
     except second_step.Unreadable as trouble:
         log.error("The second step of account %d can't be read with any of the keys.", account.id)
         form.code.errors = [str(trouble)]

@@ -12,6 +12,7 @@ from itsdangerous import Signer
 from .... import mail
 from ....office import allowances, people
 from ....shared import clock
+from ....shared.language import mark, t
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from .. import accounts, links, passwords, second_step, sessions
@@ -46,7 +47,7 @@ from .base import (
 )
 from .forms import CodeForm, ConfirmForm, EmailForm, NewPasswordForm, SignInForm, SignUpForm
 
-WORKS_AT_ONCE = "Or choose a new password, which works at once."
+WORKS_AT_ONCE = mark("Or choose a new password, which works at once.")
 
 # -- signing in and out -----------------------------------------------------------------------------------------------
 
@@ -76,7 +77,7 @@ def sign_in() -> ResponseReturnValue:
         session().rollback()
         log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
         form.password.errors = [
-            "Email and password don't match. Try again. If you have just signed up, open your link first."
+            t("Email and password don't match. Try again. If you have just signed up, open your link first.")
         ]
     return render_template(template, form=form), 422 if form.errors else 200
 
@@ -125,7 +126,7 @@ def sign_out() -> ResponseReturnValue:
     if number:
         log.info("Account %d signed out from %s.", number, visitor())
     logout_user()
-    flash("You are signed out.")
+    flash(t("You are signed out."))
     return redirect(url_for("ascriptica.catalogue"))
 
 
@@ -176,7 +177,7 @@ def forgotten_password() -> ResponseReturnValue:
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), people.as_compared(form.email.data)
         if wait := wait_for(now, (RESETS_FROM_ADDRESS, visitor()), (RESET_MAILS, email)):
-            remedy = "If you already have a mail from us, its link still works."
+            remedy = t("If you already have a mail from us, its link still works.")
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
         # The worker looks for the account: done here, the response's time would show whether there is one.
@@ -230,9 +231,9 @@ def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
         if kept := passwords.fitting(form.password.data, pages):
             account = accounts.confirm(session(), token, kept, now)
             begin(account, now)
-            flash(f"Welcome, {account.name}.", "success")
+            flash(t("Welcome, {name}.", name=account.name), "success")
             return redirect(own_path(pages[kept]))
-        form.password.errors = ["That is not the password of this sign-up. Try again, or sign up again."]
+        form.password.errors = [t("That is not the password of this sign-up. Try again, or sign up again.")]
     return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 
@@ -242,7 +243,7 @@ def _choose_password(account: Account, token: str) -> ResponseReturnValue:
         now, kept = clock.utc_now(), passwords.hash_of(form.password.data)
         owner = accounts.new_password_by_link(session(), token, kept, now, by_mail=by_mail())
         answer = _let_in(owner, now, own_path(cookie.get("wanted"), first_page(owner)))
-        flash("Your new password is saved.", "success")
+        flash(t("Your new password is saved."), "success")
         return answer
     page = render_template("ascriptica/new_password.html", form=form, account=account)
     return page, 422 if form.errors else 200

@@ -6,6 +6,7 @@ from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from ....office import people
+from ....shared.language import mark, t
 from ....web.forms.fields import NO_CONTROLS, can_be_seen
 from ....web.forms.form import Form
 from .. import passwords
@@ -19,8 +20,8 @@ class NewPasswordField(PasswordField):
     """A new password; it must not be made of the form's `own_words`."""
 
     def __init__(self, label: str, **kwargs: Any) -> None:
-        kwargs.setdefault("description", f"At least {passwords.SHORTEST} characters. Spaces are fine.")
-        super().__init__(label, validators=[InputRequired("Choose a password.")], **kwargs)
+        kwargs.setdefault("description", t("At least {number} characters. Spaces are fine.", number=passwords.SHORTEST))
+        super().__init__(label, validators=[InputRequired(mark("Choose a password."))], **kwargs)
 
     def post_validate(self, form: Form, validation_stopped: bool) -> None:
         if self.data and not validation_stopped:
@@ -32,7 +33,7 @@ class NewPasswordField(PasswordField):
 
 def _email_field() -> EmailField:
     return EmailField(
-        "Email", filters=[people.without_invisible], validators=[InputRequired("Enter your email address.")]
+        mark("Email"), filters=[people.without_invisible], validators=[InputRequired(mark("Enter your email address."))]
     )
 
 
@@ -48,39 +49,39 @@ class EmailForm(Form):
 
 class SignInForm(Form):
     email = EmailField(
-        "Email",
+        mark("Email"),
         filters=[people.without_invisible],
-        validators=[InputRequired("Enter your email address."), NO_CONTROLS],
+        validators=[InputRequired(mark("Enter your email address.")), NO_CONTROLS],
     )
-    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+    password = PasswordField(mark("Password"), validators=[InputRequired(mark("Enter your password."))])
 
 
 class SignUpForm(EmailForm):
     """Its fields stand in the order of the page, as the list of errors at its top does."""
 
     name = StringField(
-        "Name",
+        mark("Name"),
         filters=[_strip],
         validators=[
-            InputRequired("Enter your name."),
-            Length(max=255, message="Keep the name to 255 characters."),
+            InputRequired(mark("Enter your name.")),
+            Length(max=255, message=mark("Keep the name to 255 characters.")),
             NO_CONTROLS,
-            can_be_seen("Enter your name, with letters that can be seen."),
+            can_be_seen(mark("Enter your name, with letters that can be seen.")),
         ],
     )
     email = _email_field()
-    password = NewPasswordField("Password")
+    password = NewPasswordField(mark("Password"))
 
     def own_words(self) -> list[str]:
         return [self.name.data or "", self.email.data or ""]
 
 
 class ConfirmForm(Form):
-    password = PasswordField("Password", validators=[InputRequired("Enter the password that you chose.")])
+    password = PasswordField(mark("Password"), validators=[InputRequired(mark("Enter the password that you chose."))])
 
 
 class NewPasswordForm(Form):
-    password = NewPasswordField("New password")
+    password = NewPasswordField(mark("New password"))
 
     def __init__(self, *own_words: str, **kwargs: Any) -> None:
         """`own_words` are the person's name and email."""
@@ -94,26 +95,28 @@ class NewPasswordForm(Form):
 class ChangePasswordForm(NewPasswordForm):
     """Its fields stand in the order of the page, as the list of errors at its top does."""
 
-    old_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
-    password = NewPasswordField("New password")
+    old_password = PasswordField(
+        mark("Current password"), validators=[InputRequired(mark("Enter your current password."))]
+    )
+    password = NewPasswordField(mark("New password"))
 
 
 class OwnPasswordForm(Form):
     """The password of somebody who is signed in and has to confirm that it is them."""
 
-    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+    password = PasswordField(mark("Your password"), validators=[InputRequired(mark("Enter your password."))])
 
 
 class CodeForm(Form):
     code = StringField(
-        "Code",
+        mark("Code"),
         # Apps show it in two halves.
         filters=[lambda typed: "".join((typed or "").split())],
         validators=[
-            InputRequired("Enter the code that your app shows."),
-            Regexp("^[0-9]{6}$", message="The code has six digits. Enter what your app shows now."),
+            InputRequired(mark("Enter the code that your app shows.")),
+            Regexp("^[0-9]{6}$", message=mark("The code has six digits. Enter what your app shows now.")),
         ],
-        description="The six digits that your app shows now.",
+        description=mark("The six digits that your app shows now."),
     )
 
 

@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from ....office import activity
 from ....shared import clock
+from ....shared.language import t
 from ....shared.said import Said
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
@@ -61,7 +62,7 @@ def end_sessions(account_id: int) -> ResponseReturnValue:
     number = accounts.participant_id_of(session(), account)
     words = Said("whose", email=account.email)
     activity.note(session(), clock.utc_now(), current_user.email, "ended all sessions", words, participant_id=number)
-    return _done(account, f"{account.name} is signed out everywhere.")
+    return _done(account, t("{name} is signed out everywhere.", name=account.name))
 
 
 @blueprint.post("/tools/accounts/<int:account_id>/make-administrator")
@@ -94,9 +95,11 @@ def _set_role(account_id: int, is_admin: bool) -> ResponseReturnValue:
         return _done(session().get_one(Account, account_id), str(reason), "danger")
     account = session().get_one(Account, account_id)
     if not changed:
-        return _done(account, f"{account.name} is {'already' if is_admin else 'not'} an administrator.", "info")
-    role = "an administrator now" if is_admin else "no longer an administrator"
-    words = f"{account.name} is {role}, and is signed out everywhere."
+        already = t("{name} is already an administrator.", name=account.name)
+        return _done(account, already if is_admin else t("{name} is not an administrator.", name=account.name), "info")
+    given = t("{name} is an administrator now, and is signed out everywhere.", name=account.name)
+    taken = t("{name} is no longer an administrator, and is signed out everywhere.", name=account.name)
+    words = given if is_admin else taken
     return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
 
 
@@ -107,9 +110,9 @@ def remove_second_step_of(account_id: int) -> ResponseReturnValue:
     """Remove the second step of somebody else who has lost the device with the app."""
     account = _somebody_else(account_id)
     if not second_step.has_one(session(), account):
-        return _done(account, f"{account.name} has no second step.")
+        return _done(account, t("{name} has no second step.", name=account.name))
     second_step.turn_off(session(), account, clock.utc_now(), current_user.email, by_mail=by_mail())
-    words = f"{account.name} now signs in with the password alone, and is signed out everywhere."
+    words = t("{name} now signs in with the password alone, and is signed out everywhere.", name=account.name)
     return _done(account, words + ("" if by_mail() else f" {without_mail(account.email)}"))
 
 
@@ -124,7 +127,7 @@ def _somebody_else(account_id: int) -> Account:
 
 def without_mail(email: str) -> str:
     """The sentence for the office where no mail goes out."""
-    return f"Mails are not set up, so no mail about this went to {email}. Let them know yourself."
+    return t("Mails are not set up, so no mail about this went to {email}. Let them know yourself.", email=email)
 
 
 def _done(account: Account, words: str, tone: str = "success") -> ResponseReturnValue:

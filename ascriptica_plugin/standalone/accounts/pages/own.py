@@ -11,6 +11,7 @@ from flask_login import current_user
 from ....office import allowances
 from ....office.people import Person
 from ....shared import clock
+from ....shared.language import t
 from ....tables.columns import Sealed
 from ....web import base
 from ....web.base import for_participants
@@ -64,7 +65,7 @@ def change_password(person: Person) -> ResponseReturnValue:
         account = _own_account(now)
         accounts.change_password(session(), account, kept, now, by_mail=by_mail())
         begin(account, now)
-        flash("Your password is changed, and you are signed out everywhere else.", "success")
+        flash(t("Your password is changed, and you are signed out everywhere else."), "success")
         return redirect(url_for(".own_sign_in"))
     return render_template(template, form=form), 422 if form.errors else 200
 
@@ -88,9 +89,9 @@ def own_sessions(person: Person) -> ResponseReturnValue:
         ended = end_other_sessions(session(), current_user.id, current_user.token, only)
         renew()
         if ended:
-            flash("You are signed out there.", "success")
+            flash(t("You are signed out there."), "success")
         else:
-            flash("That session has changed or ended. Look at the list again.", "warning")
+            flash(t("That session has changed or ended. Look at the list again."), "warning")
         return redirect(url_for(".own_sessions"))
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
@@ -141,10 +142,10 @@ def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             begin(account, now)
-            flash("Signing in now also takes a code. You are signed out everywhere else.", "success")
+            flash(t("Signing in now also takes a code. You are signed out everywhere else."), "success")
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
         session().rollback()
-        form.code.errors = [WRONG_CODE]
+        form.code.errors = [t(WRONG_CODE)]
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
 
@@ -163,7 +164,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             second_step.turn_off(session(), account, now, account.email, by_mail=by_mail())
             begin(account, now)
-            flash("You now sign in with the password alone. You are signed out everywhere else.", "success")
+            flash(t("You now sign in with the password alone. You are signed out everywhere else."), "success")
             return redirect(url_for(".own_sign_in"))
         renew()
     return render_template(template, form=form, **values), 422 if form.errors else 200

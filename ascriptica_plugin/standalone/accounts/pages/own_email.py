@@ -9,6 +9,7 @@ from wtforms import EmailField, ValidationError
 
 from ....office.people import Person
 from ....shared import clock
+from ....shared.language import t
 from ....web.base import for_participants
 from ....web.forms.fields import Confirmation
 from .. import accounts, links
@@ -24,7 +25,7 @@ class ChangeEmailForm(OwnPasswordForm, EmailForm):
     def validate_email(self, field: EmailField) -> None:
         super().validate_email(field)
         if field.data.lower() == current_user.email:
-            raise ValidationError("That is your email already.")
+            raise ValidationError(t("That is your email already."))
 
 
 @blueprint.route("/my/email", methods=["GET", "POST"])
@@ -41,7 +42,10 @@ def change_email(person: Person) -> ResponseReturnValue:
             return too_many(form, template, wait, **values)
         accounts.ask_for_email(session(), _own_account(now), email, now)
         session().commit()
-        flash(f"We have sent a link to {email}. Open it within an hour: until then nothing changes.", "success")
+        flash(
+            t("We have sent a link to {email}. Open it within an hour: until then nothing changes.", email=email),
+            "success",
+        )
         return redirect(url_for(".own_sign_in"))
     return render_template(template, form=form, **values), 422 if form.errors else 200
 
@@ -70,5 +74,5 @@ def _confirm(token: str) -> ResponseReturnValue:
         session().rollback()
         return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     begin(account, now)
-    flash(f"You now sign in as {account.email}. You are signed out everywhere else.", "success")
+    flash(t("You now sign in as {email}. You are signed out everywhere else.", email=account.email), "success")
     return redirect(url_for(".own_sign_in"))
