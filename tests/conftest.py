@@ -31,6 +31,7 @@ LONGEST_FIRST = [
     "walks/test_marked",
     "faults/test_worker",
     "browser/test_looks",
+    "browser/test_stylesheet",
     "browser/test_walks",
     "tools/test_roster",
     "hosts/test_migrations",

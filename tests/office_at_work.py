@@ -347,9 +347,3 @@ def during_the_first_call(office, monkeypatch, act, method: str = "enroll", *, o
                 happen()
 
     monkeypatch.setattr(CanvasClient, method, interrupted)
-
-
-def seats_settings(office):
-    from ascriptica_plugin.tables.canvas import load_settings
-
-    return load_settings(office.session)

@@ -1,105 +1,31 @@
 """In a real browser: how every page looks, by day and by night, at a desk and on a phone."""
 
-import re
-import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import flask
 import pyotp
-import pytest
 from selenium import webdriver
 from selenium_axe_python import Axe
 from sqlalchemy import select, update
 
 import ascriptica_plugin
-from ascriptica_plugin.office import odd_matches, registrations
-from ascriptica_plugin.standalone.accounts import accounts, second_step
+from ascriptica_plugin.office import odd_matches
+from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
-from ascriptica_plugin.tables.ledger import Match, Seat
+from ascriptica_plugin.tables.ledger import Match
 
-from ..office_at_work import PASSWORD, Office, in_use, make_app, policy, someone
-from .visitor import NEEDS_CHROMIUM, Walk, served
+from ..office_at_work import PASSWORD, Office
+from .visitor import NEEDS_CHROMIUM, SECRET, Walk, prefer, served
 
 pytestmark = NEEDS_CHROMIUM
 
-STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
 TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
 PARTS = {"base.html", "forms.html", "macros.html", "questions.html", "layout.html", "tools_menu.html"}
 """What other templates are made of."""
 
 PAGES = {path.name for path in TEMPLATES if not path.name.startswith("_")} - PARTS
-SECRET = second_step.new_secret()
-
-
-@pytest.fixture
-def furnished(empty_sqlite, tmp_path, canvas) -> Iterator[Office]:
-    """An office with something to show on every page. No worker is there, so nothing moves by itself."""
-    canvas.seed(
-        users={
-            "one": {"name": "Kim One", "login": "one@example.org", "email": "kim@example.org"},
-            "two": {"name": "Kim Two", "login": "two@example.org", "email": "kim@example.org"},
-        },
-        courses={"art": {"name": "Art"}, "bio": {"name": "Biology"}},
-    )
-    path = shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
-    with in_use(make_app(f"sqlite:///{path}", WTF_CSRF_ENABLED=True)) as app:
-        office = Office(app, canvas)
-        office.connect()
-        session, now = office.session, office.now
-        ann, sam, _ = (
-            accounts.add_account(session, now, f"{name}@example.org", name.title(), PASSWORD, admin=name == "boss")
-            for name in ("ann", "sam", "boss")
-        )
-        # An hour ago, since a code works only once.
-        then = now - timedelta(hours=1)
-        keys = app.extensions["ascriptica"].canvases.keys
-        assert second_step.turn_on(session, sam, SECRET, pyotp.TOTP(SECRET).at(then), keys, then, by_mail=False)
-        session.commit()
-        people = {who: someone(who) for who in ("kim", "lou", "max")} | {"ann": accounts.person_of(ann)}
-
-        dates = {"starts_at": now + timedelta(weeks=2), "ends_at": now + timedelta(weeks=4)}
-        art = office.course("ART", "art", description="Brushes and paper are there.", capacity=9, **dates)
-        full, left = office.course("FULL", capacity=1, **dates), office.course("LEFT", "bio")
-        office.course("LATE", registration_opens_at=now + timedelta(days=2))
-        office.course("OPEN")
-        for who, person in people.items():
-            registrations.register(session, art, person, now)
-            registrations.register(session, full, person, now, wait=who != "kim")
-        registrations.register(session, left, people["ann"], now)
-        session.commit()
-        for name, cause in (("Lou", "found_there"), ("Max", "refused")):
-            waits = {"cause": cause, "cause_detail": "Canvas said no.", "held": True}
-            session.execute(update(Seat).where(Seat.participant.has(name=name)).values(**waits))
-        session.commit()
-        office.deliver()
-        # Whom a hand removed in Canvas, who is invited, and whom two participants lead to.
-        policy(office, by_invitation=True)
-        bio = office.course("BIO", "bio", **dates)
-        for who in ("ina", "rob", "ron"):
-            registrations.register(session, bio, someone(who), now)
-        session.commit()
-        office.deliver()
-        for name, cause in (("Rob", "changed_in_canvas"), ("Ron", "same_user")):
-            waits = {"cause": cause, "cause_scope": "deleted", "held": True, "version": Seat.version + 1}
-            session.execute(update(Seat).where(Seat.participant.has(name=name)).values(**waits))
-        rob, ron = session.scalars(
-            select(Match).where(Match.canvas_name.in_(("Rob", "Ron"))).order_by(Match.canvas_name)
-        )
-        ron.question, ron.candidates = "same_user", [{"id": rob.canvas_user_id, "name": "Rob", "login_id": "rob"}]
-        session.commit()
-        registrations.withdraw(session, left, people["ann"], now)
-        accounts.sign_up(session, now, "new@example.org", "Nora New", "hash", by_mail=False)
-        session.commit()
-        yield office
-
-
-def prefer(browser: webdriver.Chrome, scheme: str) -> None:
-    """Light or dark, as somebody has set it on their machine."""
-    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
 
 
 class Looks(Walk):
@@ -301,78 +227,3 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.fill(file=str(folder / "other.csv"))
     looks.press("Import")
     looks.sees("E-Mail")
-
-
-def contrast(one: str, other: str) -> float:
-    """Between two colours as a browser tells them, rgb(…), by WCAG's formula."""
-
-    def light(colour: str) -> float:
-        parts = [int(part) / 255 for part in re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]
-        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    dark, bright = sorted((light(one), light(other)))
-    return (bright + 0.05) / (dark + 0.05)
-
-
-def styles(browser: webdriver.Chrome, css: str) -> dict[str, str]:
-    """What the first such element looks like."""
-    return browser.execute_script(
-        "const all = getComputedStyle(document.querySelector(arguments[0]));"
-        "return Object.fromEntries([...all].map(name => [name, all.getPropertyValue(name)]))",
-        css,
-    )
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_one_fills_in_is_seen_and_so_is_where_one_is(browser, furnished, scheme):
-    with served(furnished.app) as address:
-        browser.delete_all_cookies()
-        walk = Walk(browser, address)
-        walk.go("/sign-in?next=/tools/import")
-        walk.fill(email="boss@example.org", password=PASSWORD)
-        walk.press("Sign in")
-        prefer(browser, scheme)
-        sheet = styles(browser, ".sheet")["background-color"]
-        seen = {}
-        for css in ("select", "[type=file]", "[type=checkbox]", "main form button"):
-            browser.execute_script("document.activeElement.blur()")
-            seen[css] = styles(browser, css)
-            assert seen[css]["outline-style"] == "none", css
-            # As by the keyboard, whose focus is always shown.
-            browser.execute_script("document.querySelector(arguments[0]).focus({focusVisible: true})", css)
-            focused = styles(browser, css)
-            assert (focused["outline-style"], focused["outline-width"]) == ("solid", "3px"), css
-            assert contrast(focused["outline-color"], sheet) >= 3, css
-        alike = ("border-top-color", "border-top-width", "border-top-left-radius", "background-color", "color")
-        assert [seen["select"][name] for name in alike] == [seen["[type=file]"][name] for name in alike]
-        assert contrast(seen["select"]["border-top-color"], sheet) >= 3
-        assert contrast(seen["select"]["color"], sheet) >= 7
-
-
-HOST = """<!doctype html><html><head><title>A host</title></head><body class="page">
-<h1 class="sheet">Host</h1><p class="quiet">Words, <a class="button" href="/">a link</a>, <code>code</code></p>
-<form class="field"><label>A<input></label><select><option>One</select><textarea></textarea><button>Go</button></form>
-<table class="table-sheet"><tr><th>A</th><td>B</td></tr></table><ul class="rows"><li class="notice">C</li></ul>
-<div class="ascriptica"><h2>Ours</h2><button class="button-main">Register</button></div>
-<p class="notice">After it</p></body></html>"""
-
-ALL_AROUND = """return [...document.querySelectorAll("*")]
-  .filter((one) => !one.closest(".ascriptica, style"))
-  .map((one) => [one.tagName, ...["", "::before", "::after", "::marker"].map((part) => {
-    const all = getComputedStyle(one, part);
-    return [...all].map((name) => `${name}: ${all.getPropertyValue(name)}`);
-  })])"""
-
-
-def test_a_host_s_page_around_ours_looks_as_before(browser, tmp_path):
-    page = tmp_path / "host.html"
-    page.write_text(HOST, encoding="utf-8")
-    browser.get(page.as_uri())
-    # How tall ours is moves what stands below it, which is no look of the host's.
-    browser.execute_script("document.querySelector('.ascriptica').style = 'height: 5rem; overflow: hidden'")
-    around, ours = browser.execute_script(ALL_AROUND), styles(browser, ".button-main")
-    add = "document.head.append(Object.assign(document.createElement('style'), {textContent: arguments[0]}))"
-    browser.execute_script(add, STYLESHEET.read_text(encoding="utf-8"))
-    assert styles(browser, ".button-main")["background-color"] != ours["background-color"]
-    assert browser.execute_script(ALL_AROUND) == around

@@ -15,6 +15,11 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
+from ascriptica_plugin.standalone.accounts import second_step
+
+SECRET = second_step.new_secret()
+"""What an account's second step rests on."""
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -85,3 +90,9 @@ class Walk:
 
     def sign_out(self) -> None:
         self.browser.delete_all_cookies()
+
+
+def prefer(browser: webdriver.Chrome, scheme: str) -> None:
+    """Light or dark, as somebody has set it on their machine."""
+    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)

@@ -2,11 +2,8 @@
 
 import logging
 import socket
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from collections.abc import Callable
 
 import pytest
 
@@ -25,13 +22,6 @@ from ascriptica_plugin.canvas.errors import (
 
 from ..practice_canvas import Practice
 from ..servers import ROW, SELF, SOMEBODY, TOKEN, Connect, Raw, path_of, reply, within
-
-
-@pytest.fixture
-def client(canvas: Practice, connect: Connect) -> CanvasClient:
-    """A client of the practice Canvas, with the admin's token."""
-    return connect(canvas.api, canvas.token)
-
 
 # -- errors say who acts ----------------------------------------------------------------------------------------------
 
@@ -305,65 +295,3 @@ def test_a_token_that_canvas_gives_back_is_left_out(
 
 
 # -- clocks -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ahead", [-3600, 0, 86400])
-def test_canvas_time_is_told_by_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
-    assert client.time() is None
-    canvas.options(clock_offset_seconds=ahead)
-    client.myself()
-    assert abs(seconds_ahead(client) - ahead) < 2
-    canvas.options(clock_offset_seconds=ahead + 600)
-    with pytest.raises(NotFound):
-        client.user(10**12)
-    assert abs(seconds_ahead(client) - ahead - 600) < 2
-
-
-def seconds_ahead(client: CanvasClient) -> float:
-    return (client.time() - datetime.now(UTC)).total_seconds()
-
-
-@pytest.mark.parametrize(
-    "date",
-    [
-        "",
-        "soon",
-        "Mon, 05 Jan 2026 10:00:00",
-        "Mon, 05 Jan 2026 10:00:00 -0000",
-        "Mon, 32 Jan 2026 10:00:00 GMT",
-        "Mon, 05 Jan 99999 10:00:00 GMT",
-        "Mon, 05 Jan 2026 10:00:00 +99999999999999999999",
-    ],
-)
-def test_a_clock_that_can_not_be_read_changes_nothing(raw: Raw, connect: Connect, date: str) -> None:
-    good = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    dates = iter([good, date])
-    client = connect(raw(lambda request: reply(Date=next(dates))).url)
-    client.myself()
-    before = seconds_ahead(client)
-    client.myself()
-    assert abs(seconds_ahead(client) - before) < 0.5
-
-
-def test_a_slow_answer_does_not_set_the_clock_back(raw: Raw, connect: Connect) -> None:
-    date = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
-    sent: list[datetime] = []
-
-    def answer(request: bytes) -> Iterator[bytes]:
-        whole = reply(Date=format_datetime(date, usegmt=True))
-        sent.append(datetime.now(UTC))
-        yield whole[:-5]
-        time.sleep(0.5)
-        yield whole[-5:]
-
-    client = connect(raw(answer).url)
-    client.myself()
-    assert abs(seconds_ahead(client) - (date - sent[0]).total_seconds()) < 0.25
-
-
-@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday"])
-def test_a_clock_that_can_t_be_right_is_not_kept(raw: Raw, connect: Connect, date: str) -> None:
-    """Its time could neither be stored nor counted on."""
-    client = connect(raw(reply(Date=date)).url)
-    client.myself()
-    assert client.time() is None

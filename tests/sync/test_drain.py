@@ -10,9 +10,10 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.office import courses
 from ascriptica_plugin.shared import retry
+from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 
-from ..office_at_work import during_the_first_call, seats_settings
+from ..office_at_work import during_the_first_call
 
 
 def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_have_ended(office, canvas, monkeypatch):
@@ -52,7 +53,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
 
 def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(office, canvas):
     course = office.course("ART", "art")
-    settings = seats_settings(office)
+    settings = load_settings(office.session)
     settings.display_canvas = False
     office.session.commit()
     office.register(course)
@@ -73,7 +74,7 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
         office.register(course, f"p{number}")
 
     def switch_off():
-        seats_settings(office).display_canvas = False
+        load_settings(office.session).display_canvas = False
         office.session.commit()
 
     during_the_first_call(office, monkeypatch, switch_off)
@@ -91,7 +92,7 @@ def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, m
         office.register(course, f"p{number}")
 
     def create_nobody():
-        seats_settings(office).create_users = False
+        load_settings(office.session).create_users = False
         office.session.commit()
 
     during_the_first_call(office, monkeypatch, create_nobody)

@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office import courses
 from ascriptica_plugin.sync import checking, connecting
+from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course
 
-from ..office_at_work import connection_of, during_the_first_call, seats_settings
+from ..office_at_work import connection_of, during_the_first_call
 
 
 def associate_as_typed(office, session, course_id: int, **more) -> None:
@@ -22,7 +23,7 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
     office.session.commit()
 
     def move_to_another_canvas():
-        settings, url = seats_settings(office), canvas.api.replace("127.0.0.1", "localhost")
+        settings, url = load_settings(office.session), canvas.api.replace("127.0.0.1", "localhost")
         connecting.keep_draft(settings, office.canvases, url, canvas.ids["account.root"], canvas.token)
         found = checking.Findings("Practice Admin", "Another University", ())
         other = connecting.adopt(office.session, settings, office.canvases, found, office.now)
