@@ -5,7 +5,7 @@ writes nothing. Never commits.
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -13,14 +13,12 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..ledger import claims
+from ..shared import retry
 from ..shared.said import Said
 from ..tables.office import Course, Participant, Registration
 from . import activity, notices, places
 from .announcing import announce
 from .places import NotPossible
-
-UNDO = timedelta(minutes=10)
-"""How long people may take their own withdrawal back."""
 
 FEW = 1000
 """Up to this many registrations are claimed by their ids; for more, the whole course is read."""
@@ -159,7 +157,7 @@ class Plan:
         gave_back = [one.id for one in leaving if one.status == "registered"]
         for one in leaving:
             if one.status == "registered" and self.by is None:
-                one.undo_until_at = self.now + UNDO
+                one.undo_until_at = self.now + retry.WITHDRAWAL_UNDONE
             one.status, one.withdrawn_at = "withdrawn", self.now
             if self.in_bulk and self.notify:
                 # They were brought in without a mail, and this time mails were wanted.

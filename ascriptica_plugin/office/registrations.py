@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from ..shared import retry
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
 from . import notices, people, places, plan, sis_ids
@@ -84,7 +85,7 @@ def withdraw(
 def take_back(session: Session, course: Course, who: Person, now: datetime) -> Registration:
     """Undo somebody's own withdrawal: the same registration has its place again.
 
-    Raises NotPossible after `plan.UNDO`, and where somebody else has the place or waits for one.
+    Raises NotPossible after `retry.WITHDRAWAL_UNDONE`, and where somebody else has the place or waits for one.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, None)
@@ -92,7 +93,7 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
         raise NotPossible(f"You are already registered for {course.title}, or on its waitlist.")
     left = latest(session, course, participant, Registration.undo_until_at > now)
     if left is None:
-        minutes = int(plan.UNDO.total_seconds() // 60)
+        minutes = int(retry.WITHDRAWAL_UNDONE.total_seconds() // 60)
         raise NotPossible(f"A withdrawal can be undone for {minutes} minutes only. You can register again.")
     its.take_back(left)
     its.write()

@@ -1,4 +1,4 @@
-"""Every pause, back-off and number of tries, in one table.
+"""Every pause, back-off, limit of time and number of tries, in one table.
 
 Read them as `retry.NAME`, so that a test can change one for everybody.
 """
@@ -8,6 +8,11 @@ from datetime import timedelta
 
 stretch = random.SystemRandom().uniform
 """Stretches a pause by a random factor, so that not everything that waits for the same thing returns at once."""
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+WITHDRAWAL_UNDONE = timedelta(minutes=10)
+"""How long people may undo their own withdrawal."""
 
 # -- one seat ---------------------------------------------------------------------------------------------------------
 

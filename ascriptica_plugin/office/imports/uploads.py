@@ -21,6 +21,10 @@ from .file import Row
 from .kind import Now
 from .run import Report, Run
 
+LARGEST_UPLOAD = 5_000_000
+MOST_ROWS = 20_000
+"""How many bytes and rows of a file the database keeps. The command takes longer files."""
+
 TAKEN = timedelta(seconds=30)
 """A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
 

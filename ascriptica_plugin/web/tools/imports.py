@@ -19,10 +19,6 @@ from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm
 from ..spreadsheet import csv_file, csv_line
 
-LARGEST = 5_000_000
-MOST_ROWS = 20_000
-"""Limits on what the database stores. The command takes longer files."""
-
 AT_ONCE_SECONDS = 2
 """How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
@@ -63,7 +59,7 @@ def import_file() -> ResponseReturnValue:
             now,
             person().email,
             dry_run=form.dry_run.data,
-            most_rows=MOST_ROWS,
+            most_rows=uploads.MOST_ROWS,
             rename=form.rename.data,
             notify=form.notify.data,
             brake=plugin().brake,
@@ -86,12 +82,12 @@ def _go_on(import_id: int) -> ResponseReturnValue:
 
 
 def _read(stream: IO[bytes]) -> bytes:
-    data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
+    data = stream.read(uploads.LARGEST_UPLOAD + 1)
+    if len(data) > uploads.LARGEST_UPLOAD:
         raise header.Unusable(
             t(
                 "The file is larger than {size} MB. Split it, or use the command flask ascriptica import.",
-                size=LARGEST // 1_000_000,
+                size=uploads.LARGEST_UPLOAD // 1_000_000,
             )
         )
     return data
@@ -147,13 +143,13 @@ def import_now(import_id: int) -> ResponseReturnValue:
         now,
         person().email,
         dry_run=False,
-        most_rows=MOST_ROWS,
+        most_rows=uploads.MOST_ROWS,
         rename=found.rename,
         notify=found.notify,
         brake=plugin().brake,
     )
     if made.to_confirm and not made.removes and columns:
-        uploads.confirm(session(), made, columns, MOST_ROWS, plugin().brake, now)
+        uploads.confirm(session(), made, columns, uploads.MOST_ROWS, plugin().brake, now)
     made_id = made.id
     session().commit()
     return _go_on(made_id)
@@ -183,7 +179,7 @@ def confirm_columns(import_id: int) -> ResponseReturnValue:
     if found.to_confirm and not found.removes:
         chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
         try:
-            uploads.confirm(session(), found, chosen, MOST_ROWS, plugin().brake, clock.utc_now(), preview=True)
+            uploads.confirm(session(), found, chosen, uploads.MOST_ROWS, plugin().brake, clock.utc_now(), preview=True)
         except header.Unusable as reason:
             return _columns(found, chosen, str(reason))
         session().commit()

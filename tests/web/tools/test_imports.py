@@ -88,12 +88,12 @@ def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, mon
     assert upload_bytes(admin, data).status_code == 200
     assert admin.post("/tools/participants", data={"x": "y" * 1_500_000}).status_code in (405, 413)
     assert admin.post("/tools/courses/new", data={"title": "y" * 1_500_000}).status_code == 413
-    answer = upload_bytes(admin, "email,name\n" + row + "\n" * page.LARGEST)
+    answer = upload_bytes(admin, "email,name\n" + row + "\n" * uploads.LARGEST_UPLOAD)
     assert answer.status_code == 422
     assert "larger than 5 MB" in words(answer)
-    monkeypatch.setattr(csvfile, "LARGEST_FILE", page.LARGEST)
+    monkeypatch.setattr(csvfile, "LARGEST_FILE", uploads.LARGEST_UPLOAD)
     assert upload_bytes(admin, "email,name\n" + row + "\n" * 7_000_000).status_code == 413
-    monkeypatch.setattr(page, "MOST_ROWS", 3)
+    monkeypatch.setattr(uploads, "MOST_ROWS", 3)
     answer = upload(admin, "participants", "email,name\n" + row * 4)
     assert "more than 3 rows" in words(answer)
 

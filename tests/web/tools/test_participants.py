@@ -240,6 +240,21 @@ def test_a_canvas_user_that_we_created_follows_a_correction(office, admin):
     assert all_of(office.app, Match)[0].follow_at is None
 
 
+def test_a_name_that_canvas_does_not_take_is_shown_with_its_reason(office, admin, canvas):
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    number = all_of(office.app, Match)[0].participant_id
+    corrected(admin, number, name="Nora Newer", email="new@example.org")
+    canvas.faults({"match": "PUT /users/", "times": 1, "fault": "denied", "when": "before"})
+    office.deliver()
+    page = words(admin.get(f"/tools/participants/{number}"))
+    assert "Canvas did not take a new name or email yet." in page
+    assert all_of(office.app, Match)[0].follow_problem in page
+    office.later(minutes=16)
+    office.deliver()
+    assert "did not take" not in words(admin.get(f"/tools/participants/{number}"))
+
+
 def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, canvas):
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
