@@ -71,6 +71,18 @@ def files_of_the_database(office: Office) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
+def content_of(file: Path) -> bytes:
+    """In lower case; nothing if PostgreSQL has removed the file meanwhile, as it does with what it keeps for itself.
+
+    Another process reads it: if this one closed a file of SQLite's, its locks on it would be gone, and other processes
+    would damage the file.
+    """
+    while (done := subprocess.run(["cat", file], capture_output=True)).returncode:
+        if not file.exists():
+            return b""
+    return done.stdout.lower()
+
+
 def commands(database_url: str, *all_arguments: list[str]) -> list[bytes]:
     """What our commands say, at once."""
     told = {**Process([], **environment(database_url)).environment}
