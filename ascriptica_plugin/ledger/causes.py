@@ -5,6 +5,7 @@ Text and policy only: `sync` names the cause, the ledger stores it, pages show i
 
 from dataclasses import dataclass
 
+from ..shared.language import Marked, t
 from ..shared.said import SENTENCES
 
 
@@ -18,20 +19,35 @@ class Cause:
     words), `participant` is for participants.
     """
 
-    title: str
-    short: str
-    remedy: str
-    participant: str
+    _title: str
+    _short: str
+    _remedy: str
+    _participant: str
     by_office: bool = True
     heals_itself: bool = True
     of_one: bool = False
     asks: bool = False
 
+    @property
+    def title(self) -> str:
+        return t(self._title)
 
-SOON = "Your place is safe. We are adding you to Canvas, and we keep trying automatically."
-OFFICE = "Your place is safe. The office has to sort something out in Canvas before you can get in."
+    @property
+    def short(self) -> str:
+        return t(self._short)
 
-CAUSES: dict[str, Cause] = {
+    @property
+    def participant(self) -> str:
+        return t(self._participant)
+
+    def remedy(self, scope: str = "", detail: str | None = None) -> str:
+        return t(self._remedy, scope=_in_words(scope), detail=detail or "").strip()
+
+
+SOON: Marked[str] = "Your place is safe. We are adding you to Canvas, and we keep trying automatically."
+OFFICE: Marked[str] = "Your place is safe. The office has to sort something out in Canvas before you can get in."
+
+CAUSES: Marked[dict[str, Cause]] = {
     "canvas_down": Cause(
         "Canvas is not answering",
         "Canvas not answering",
@@ -249,10 +265,10 @@ CAUSES: dict[str, Cause] = {
     ),
 }
 
-SENTENCES |= {f"cause_{name}": cause.title for name, cause in CAUSES.items()}
+SENTENCES |= {f"cause_{name}": cause._title for name, cause in CAUSES.items()}
 """What is stored in other places names a cause by its code."""
 
-PERMISSIONS = {
+PERMISSIONS: Marked[dict[str, str]] = {
     "add_student_to_course": "“Users - Students”, add",
     "remove_student_from_course": "“Users - Students”, remove",
     "allow_course_admin_actions": "“Users - allow administrative actions in courses”",
@@ -267,7 +283,12 @@ PERMISSIONS = {
 
 def remedy(cause: str, scope: str = "", detail: str | None = None) -> str:
     """The remedy of a cause, filled in, for administrators."""
-    return CAUSES[cause].remedy.format(scope=_in_words(scope), detail=detail or "").strip()
+    return CAUSES[cause].remedy(scope, detail)
+
+
+def permission(name: str) -> str:
+    """The permission in Canvas's own words, as far as we know them."""
+    return t(PERMISSIONS.get(name, name))
 
 
 def permission_in(name: str, canvas_course_id: int) -> str:
@@ -278,5 +299,7 @@ def permission_in(name: str, canvas_course_id: int) -> str:
 def _in_words(scope: str) -> str:
     name, _, course = scope.partition(" ")
     if name not in PERMISSIONS:
-        return scope
-    return f"{PERMISSIONS[name]}, in Canvas course {course}" if course else PERMISSIONS[name]
+        return t(scope)
+    if not course:
+        return permission(name)
+    return t("{permission}, in Canvas course {course}", permission=permission(name), course=course)

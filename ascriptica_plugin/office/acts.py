@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
+from ..shared.language import Marked, mark, t
 from ..tables.office import LogEntry
 
 Text = TypeVar("Text", bound=str)
 
-GROUPS = {
-    "Registrations": {
+GROUPS: Marked[dict[str, dict[str, str]]] = {
+    mark("Registrations"): {
         "registered": "registered[ {whom}] for {course}",
         "joined the waitlist": "joined the waitlist of {course}",
         "withdrew": "withdrew[ {whom}] from {course}",
@@ -19,19 +20,19 @@ GROUPS = {
         "undid": "undid the last change[ of {whom}][ in {course}]",
         "put back": "put[ {whom}] back[ into {course}]",
     },
-    "Courses": {
+    mark("Courses"): {
         "made a course": "made the course {course}",
         "changed a course": "changed the course {course}",
         "cancelled": "cancelled {course}",
         "reopened": "reopened {course}",
     },
-    "Participants": {
+    mark("Participants"): {
         "added": "added {whom}",
         "corrected": "corrected {whom}",
         "asked to erase": "asked to erase[ {whom}]",
         "erased": "erased[ {whom}]",
     },
-    "Canvas access": {
+    mark("Canvas access"): {
         "enrolled in Canvas": "enrolled {whom} in Canvas",
         "ended in Canvas": "ended the access of {whom} in Canvas",
         "waits": "let {whom} wait",
@@ -47,13 +48,13 @@ GROUPS = {
         "mailed no link": "could not have Canvas mail {whom} a link to choose a password",
         "followed": "gave {whom} the new name and email in Canvas",
     },
-    "Files": {
+    mark("Files"): {
         "imported": "imported a file",
         "exported": "exported[ the data of {whom}][ the roster of {course}]",
         "exported refused rows": "exported the refused rows of a file",
         "exported the log": "exported the activity log",
     },
-    "Course Settings": {
+    mark("Course Settings"): {
         "connected": "connected Canvas",
         "disconnected": "disconnected Canvas",
         "ended the key": "ended the key in Canvas",
@@ -65,10 +66,11 @@ GROUPS = {
     },
 }
 """The verbs of entries by group, and the sentence after the name of who did it. What stands in brackets is left out
-where the entry has nothing for it. Verbs that are not here, such as those of sign-ins, are said as they are."""
+where the entry has nothing for it; what stands in them behind a | is said instead. Verbs that are not here, such as
+those of sign-ins, are texts themselves."""
 
 SENTENCES = {what: sentence for group in GROUPS.values() for what, sentence in group.items()}
-OTHER = "Sign-ins and others"
+OTHER = mark("Sign-ins and others")
 KINDS = (*GROUPS, OTHER)
 
 
@@ -77,11 +79,12 @@ def sentence(entry: LogEntry, parts: Mapping[str, Text | None], made_of: type[Te
 
     They are put in as texts of the type `made_of`, for example with links.
     """
-    template = SENTENCES.get(entry.what, entry.what + "[: {whom}][ in {course}]")
+    known = SENTENCES.get(entry.what)
+    template = t(known) if known else t(entry.what) + t("[: {whom}][ in {course}]")
 
     def without(optional: re.Match[str]) -> str:
-        names = re.findall(r"{(\w+)}", optional[1])
-        return optional[1] if all(parts.get(name) for name in names) else ""
+        said, _, otherwise = optional[1].partition("|")
+        return said if all(parts.get(name) for name in re.findall(r"{(\w+)}", said)) else otherwise
 
-    shown = {name: part or made_of("somebody") for name, part in parts.items()}
+    shown = {name: part or made_of(t("somebody")) for name, part in parts.items()}
     return made_of(made_of(re.sub(r"\[([^]]*)\]", without, template)).format(**shown))

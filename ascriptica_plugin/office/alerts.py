@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from .. import mail
 from ..ledger import due
+from ..shared.language import Marked
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
 from ..tables.ledger import Seat
 from ..tables.mails import Alert
 
-KINDS = {
+KINDS: Marked[dict[str, str]] = {
     "attention": "To administrators: something waits for you, at most once an hour",
     "token_dead": "To administrators: Canvas no longer accepts the token",
     "canvas_away": "To administrators: Canvas has been away for an hour",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User, address_of
 from ..ledger import claims, due, matches, rows
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.ledger import CanvasRow, Match, Seat
@@ -57,7 +58,7 @@ def doubt(session: Session, connection_id: int, participant: Participant, now: d
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None:
-        raise ValueError(f"We don't know yet who {participant.name} is in Canvas.")
+        raise ValueError(t("We don't know yet who {name} is in Canvas.", name=participant.name))
     known.candidates = [_candidate(known)]
     known.question = "who"
     session.flush()
@@ -74,7 +75,7 @@ def confirm(session: Session, connection_id: int, participant: Participant, now:
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None or known.question is not None or known.doubted:
-        raise ValueError(f"We don't know for certain who {participant.name} is in Canvas.")
+        raise ValueError(t("We don't know for certain who {name} is in Canvas.", name=participant.name))
     known.how, known.matched_at = "admin", now
     known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
     session.flush()
@@ -103,7 +104,7 @@ def choose(
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question is None:
-        raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
+        raise ValueError(t("The Canvas user of {name} is already known. Nothing was changed.", name=participant.name))
     if user is not None or canvas_user_id is not None:
         chosen = _shown(user) if user is not None else _among(known, canvas_user_id)
         _share_or_take(session, connection_id, participant, chosen, same_person, now, by)
@@ -115,12 +116,12 @@ def choose(
         words = Said("is_canvas_user", user=chosen["id"])
     elif new_login:
         if not new_login.isprintable():
-            raise ValueError("Take the line breaks and control characters out of the login.")
+            raise ValueError(t("Take the line breaks and control characters out of the login."))
         known.canvas_user_id, known.address, known.login_sent, known.create_new = None, None, new_login, True
         known.how, known.created_by_us = None, False
         words = Said("is_new", login=new_login)
     else:
-        raise ValueError("Choose who it is, or enter the login of a new Canvas user.")
+        raise ValueError(t("Choose who it is, or enter the login of a new Canvas user."))
     known.from_sis_user_id, known.from_email = participant.sis_user_id, participant.email
     known.question, known.candidates, known.doubted = None, None, False
     session.flush()
@@ -135,7 +136,7 @@ def leave_to_other(session: Session, connection_id: int, participant: Participan
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question != "same_user":
-        raise ValueError(f"The Canvas user of {participant.name} is already known. Nothing was changed.")
+        raise ValueError(t("The Canvas user of {name} is already known. Nothing was changed.", name=participant.name))
     asked = known.candidates
     words = Said("is_not_canvas_user", user=asked[0]["id"]) if asked else Said("is_somebody_else")
     known.question, known.candidates = "who", []
@@ -148,7 +149,7 @@ def _among(known: Match, canvas_user_id: int | None) -> dict[str, Any]:
     for candidate in known.candidates or []:
         if candidate["id"] == canvas_user_id:
             return candidate
-    raise ValueError("Choose one of the Canvas users that are shown.")
+    raise ValueError(t("Choose one of the Canvas users that are shown."))
 
 
 def _share_or_take(

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import signals
 from ..ledger import claims
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.locks import lock_course
@@ -24,7 +25,7 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
     """
     lock_course(session, course)
     if course.cancelled_at:
-        raise NotPossible(f"{course.title} is already cancelled.")
+        raise NotPossible(t("{course} is already cancelled.", course=course.title))
     live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
     registered, waited = course.places_taken, waiting(session, course)
     words = Said("all_withdrawn", registered=registered, waiting=waited)
@@ -66,13 +67,18 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     """
     lock_course(session, course)
     if course.cancelled_at is None:
-        raise NotPossible(f"{course.title} is not cancelled.")
+        raise NotPossible(t("{course} is not cancelled.", course=course.title))
     counts = {status: how_many_were(session, course, status) for status in ("registered", "waitlisted")}
     registered = counts["registered"]
     if course.capacity is not None and registered > course.capacity:
         raise NotPossible(
-            f"{registered} people were registered, and {course.title} has {course.capacity} places now. "
-            f"Edit the course and enter at least {registered} places first."
+            t(
+                "{registered} people were registered, and {course} has {capacity} places now. Edit the "
+                "course and enter at least {registered} places first.",
+                registered=registered,
+                course=course.title,
+                capacity=course.capacity,
+            )
         )
     words = Said("all_put_back", registered=registered, waiting=counts["waitlisted"])
     act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ..canvas import addresses
 from ..ledger import access as known
 from ..shared import clock
+from ..shared.language import mark, t
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Course, Participant, Registration
@@ -21,7 +22,7 @@ from .people import Person
 from .places import NotPossible
 from .results import Known as Result
 
-BY_HOST = "the host"
+BY_HOST = mark("the host")
 """Who did it, in the activity log."""
 
 
@@ -65,7 +66,8 @@ def move(
     found = courses.by_code(session, [code, to_code], lock=False)
     here, there = (found.get(one.lower()) for one in (code, to_code))
     if here is None or there is None or here is there:
-        raise NotPossible(f"There is no course {code if here is None else to_code} to move {person.name} to or from.")
+        lacks = code if here is None else to_code
+        raise NotPossible(t("There is no course {code} to move {name} to or from.", code=lacks, name=person.name))
     to_another_course.move(session, here, there, person, now or clock.utc_now(), by)
 
 
@@ -185,7 +187,7 @@ def _course(session: Session, code: str | Course) -> Course:
         return code
     found = courses.by_code(session, [code], lock=False).get(code.lower())
     if found is None:
-        raise NotPossible(f"There is no course {code}.")
+        raise NotPossible(t("There is no course {code}.", code=code))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from ..shared.language import mark
 from ..tables.columns import begin_writing
 from ..tables.ledger import Match
 from ..tables.office import LogEntry, Participant
@@ -16,7 +17,7 @@ from . import activity, people, traces
 ENTRIES = 20_000
 """So many entries are read in one unit of work."""
 
-SOMEBODY = "an erased participant"
+SOMEBODY = mark("an erased participant")
 
 
 @dataclass

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import mail
 from ..ledger.access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
+from ..shared.language import Marked
 from ..tables.canvas import Connection, load_settings
 from ..tables.columns import begin_writing, change
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.mails import Mail
 from ..tables.office import Association, Course, Participant, Registration
 
-KINDS = {
+KINDS: Marked[dict[str, str]] = {
     "in": "To participants: you are in the Canvas course",
     "moved_up": "To participants: you have a place, from the waitlist",
     "moved": "To participants: the office has moved you to another course",

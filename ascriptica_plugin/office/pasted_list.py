@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ..shared.language import Marked, number, t
 from . import people, recipients
 from .imports import header
 from .imports.header import Header
@@ -17,15 +18,23 @@ LONGEST = 1000
 IN_FRONT = re.compile(r"(?:\d{1,4}[.)]|[•*–-])\s+")
 """The number or the bullet of a line."""
 
-MORE_THAN_ONE = "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
-MORE_THAN_A_NAME = "More than an email and a name. Put a name with a comma in it in double quotes."
+MORE_THAN_ONE: Marked[str] = (
+    "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
+)
+MORE_THAN_A_NAME: Marked[str] = "More than an email and a name. Put a name with a comma in it in double quotes."
 
 
 class TooMany(Exception):
     """More people than a list may have; the text is a sentence."""
 
-    def __init__(self, number: int):
-        super().__init__(f"That is {number:,} people. Paste at most {MOST_LINES} at a time.")
+    def __init__(self, count: int):
+        super().__init__(
+            t(
+                "That is {count} people. Paste at most {most} at a time.",
+                count=number(count),
+                most=MOST_LINES,
+            )
+        )
 
 
 @dataclass
@@ -72,9 +81,13 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     for line in lines:
         before = first_at.setdefault(people.as_compared(line.email), line) if line.problem is None else line
         if before is not line and before.name and line.name and not people.same_name(before.name, line.name):
-            line.problem = f"Line {before.number} has this email too, for another name. {people.EACH_THEIR_OWN}"
+            line.problem = t(
+                "Line {number} has this email too, for another name. {hint}",
+                number=before.number,
+                hint=t(people.EACH_THEIR_OWN),
+            )
         elif before is not line:
-            line.problem = f"The same email as in line {before.number}."
+            line.problem = t("The same email as in line {number}.", number=before.number)
     return lines
 
 
@@ -105,7 +118,7 @@ def _split(line: str, heading: _Heading | None) -> Iterator[_Part]:
         elif "<" in line:
             for part in recipients.people_in(line):
                 if len(part) > LONGEST:
-                    raise ValueError("Too long for one person.")
+                    raise ValueError(t("Too long for one person."))
                 yield recipients.read(part)
         else:
             yield _by_cells(line)
@@ -129,17 +142,17 @@ def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
 def _by_cells(line: str) -> tuple[str, str]:
     """The name and the email of a line with one person. Raises ValueError with a sentence."""
     if len(line) > LONGEST:
-        raise ValueError("Too long for one person.")
+        raise ValueError(t("Too long for one person."))
     sign = next((sign for sign in "\t;" if sign in line), ",")
     cells = [cell for cell in _cells(line, sign) if cell]
     if len(cells) > 1 and re.fullmatch(r"\d+[.)]?", cells[0]):
         del cells[0]
     emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if "@" not in cell]
     if len(emails) > 1:
-        raise ValueError(MORE_THAN_ONE)
+        raise ValueError(t(MORE_THAN_ONE))
     # In columns of a spreadsheet, two names are a first and a last one.
     if len(names) > (2 if sign == "\t" else 1):
-        raise ValueError(MORE_THAN_A_NAME)
+        raise ValueError(t(MORE_THAN_A_NAME))
     name, email = recipients.read(emails[0]) if emails else ("", "")
     return " ".join(names) or name, email
 
@@ -148,7 +161,7 @@ def _cells(line: str, sign: str) -> list[str]:
     try:
         read = next(csv.reader([line], delimiter=sign, skipinitialspace=True, strict=True))
     except csv.Error:
-        raise ValueError("The quotation marks don't go together.") from None
+        raise ValueError(t("The quotation marks don't go together.")) from None
     return [cell.strip() for cell in read]
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, matches
+from ..shared.language import Marked, t
 from ..shared.said import Said, change_of
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold
@@ -57,11 +58,11 @@ def read_name(typed: str) -> str:
     """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
     name = AROUND.sub("", unicodedata.normalize("NFC", typed))
     if not shows(name):
-        raise ValueError("Enter a name.")
+        raise ValueError(t("Enter a name."))
     if len(name) > 255:
-        raise ValueError("Keep the name to 255 characters.")
+        raise ValueError(t("Keep the name to 255 characters."))
     if CONTROLS.search(name):
-        raise ValueError("Take the line breaks and control characters out of the name.")
+        raise ValueError(t("Take the line breaks and control characters out of the name."))
     return name
 
 
@@ -72,15 +73,20 @@ def read_email(typed: str) -> str:
     """
     email = without_invisible(typed)
     if not email:
-        raise ValueError("Enter an email address.")
+        raise ValueError(t("Enter an email address."))
     # First the length: reading an address takes time with the square of it.
     if len(email) <= LONGEST_EMAIL:
         normal = _normal(email)
         if normal is None:
-            raise ValueError("That is not an email address. It looks like ann@example.org.")
+            raise ValueError(t("That is not an email address. It looks like ann@example.org."))
         email = normal
     if len(email) > LONGEST_EMAIL:
-        raise ValueError(f"Canvas takes logins of {LONGEST_EMAIL} characters at most. Use a shorter address.")
+        raise ValueError(
+            t(
+                "Canvas takes logins of {most} characters at most. Use a shorter address.",
+                most=LONGEST_EMAIL,
+            )
+        )
     return email
 
 
@@ -149,7 +155,7 @@ def _as_pronounced(email: str) -> str:
         return email
 
 
-EACH_THEIR_OWN = (
+EACH_THEIR_OWN: Marked[str] = (
     "If these are two people, such as a family, each needs an email of their own: Canvas tells people apart by it."
 )
 
@@ -168,8 +174,13 @@ def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
     """Raise ValueError where the participant with the email that was given has another name than this."""
     if is_named(participant) and not same_name(participant.name, name):
         raise ValueError(
-            f"{participant.name} has the email {participant.email} here, and no other name. If their name has changed, "
-            f"{how_to_rename}. {EACH_THEIR_OWN}"
+            t(
+                "{name} has the email {email} here, and no other name. If their name has changed, {how_to}. {hint}",
+                name=participant.name,
+                email=participant.email,
+                how_to=t(how_to_rename),
+                hint=t(EACH_THEIR_OWN),
+            )
         )
 
 

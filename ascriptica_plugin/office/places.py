@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ..shared.language import t
 from ..tables.office import Course
 
 
@@ -15,15 +16,15 @@ def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) ->
     The office may register people outside the registration dates.
     """
     if course.cancelled_at:
-        return "This course is cancelled."
+        return t("This course is cancelled.")
     if course.ends_at and now >= course.ends_at:
-        return "This course has ended."
+        return t("This course has ended.")
     if to_the_office:
         return None
     if course.registration_opens_at and now < course.registration_opens_at:
-        return "Registration for this course has not opened yet."
+        return t("Registration for this course has not opened yet.")
     if course.registration_closes_at and now >= course.registration_closes_at:
-        return "Registration for this course has closed."
+        return t("Registration for this course has closed.")
     return None
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from .. import signals
 from ..ledger import claims
 from ..shared import retry
+from ..shared.language import mark, t
 from ..shared.said import Said
 from ..tables.office import Course, Participant, Registration
 from . import activity, notices, places
@@ -77,7 +78,7 @@ class Plan:
         # Newcomers queue behind those who wait, even where a place seems free.
         waits = places.free(self.course, self.taken) == 0 or self.waiting > 0
         if waits and not wait:
-            raise NotPossible(f"{self.course.title} is full.")
+            raise NotPossible(t("{course} is full.", course=self.course.title))
         who = _known(participant)
         self._entering[who] = "waitlisted" if waits else "registered"
         self._log.append((self.by or participant.email, "joined the waitlist" if waits else "registered", who))
@@ -115,10 +116,14 @@ class Plan:
             raise NotPossible(reason)
         is_full = places.free(self.course, self.taken) == 0 or self.waiting > 0
         if is_full and not waits:
-            whose = f"The place of {left.participant.name}" if self.by else "Your place"
-            raise NotPossible(f"{whose} in {self.course.title} has gone to somebody else.")
+            if self.by:
+                name, course = left.participant.name, self.course.title
+                raise NotPossible(
+                    t("The place of {name} in {course} has gone to somebody else.", name=name, course=course)
+                )
+            raise NotPossible(t("Your place in {course} has gone to somebody else.", course=self.course.title))
         self._returning[left] = "waitlisted" if is_full else "registered"
-        who, what = (self.by, "put back") if self.by else (left.participant.email, "took the withdrawal back")
+        who, what = (self.by, "put back") if self.by else (left.participant.email, mark("took the withdrawal back"))
         self._log.append((who, what, left.participant_id))
         if is_full:
             self.waiting += 1

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from ..ledger import claims, mass, matches
 from ..ledger.causes import CAUSES
+from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing, change
@@ -26,9 +27,9 @@ from ..tables.results import Result
 from . import activity, log_traces, people, registrations, traces
 from .log_traces import SOMEBODY, LogTraces
 
-NOBODY = "Erased participant"
+NOBODY = mark("Erased participant")
 NOWHERE = "erased@ascriptica.invalid"
-REASON_ABOUT_SOMEBODY = "The reason named somebody who was erased since."
+REASON_ABOUT_SOMEBODY = mark("The reason named somebody who was erased since.")
 
 
 def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:

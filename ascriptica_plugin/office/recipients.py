@@ -6,12 +6,14 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import parseaddr, quote
 
+from ..shared.language import Marked, t
+
 HEADING = re.compile(r"^\s*(?:to|cc|bcc|an|kopie|à|para|кому|копия)\s*:", re.IGNORECASE)
 """What stands before the recipients of a mail."""
 
 A_PERSON = re.compile(r'(?P<name>(?:"(?:\\.|[^"\\])*"|[^<>"])*)<(?P<email>[^<>]*)>')
 
-PUT_IN_QUOTES = "Put names with a comma in double quotes, or people on lines of their own."
+PUT_IN_QUOTES: Marked[str] = "Put names with a comma in double quotes, or people on lines of their own."
 
 
 def split(text: str, signs: str) -> list[str]:
@@ -30,7 +32,7 @@ def split(text: str, signs: str) -> list[str]:
             parts.append(text[start:at].strip())
             start = at + 1
     if closes:
-        raise ValueError(f"A {closes} is missing.")
+        raise ValueError(t("A {sign} is missing.", sign=closes))
     return [part for part in [*parts, text[start:].strip()] if part]
 
 
@@ -42,7 +44,7 @@ def people_in(text: str) -> list[str]:
         # Some programs write names with a comma without quotes: then only semicolons stand between people.
         found += [part] if one and "@" not in _outside_quotes(one["name"]) else split(part, ",")
     if len(found) > 1 and any("@" not in part for part in found):
-        raise ValueError(f"It is not clear who is who. {PUT_IN_QUOTES}")
+        raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     return found
 
 
@@ -50,14 +52,14 @@ def read(part: str) -> tuple[str, str]:
     """The name and the email of one person, the name blank where there is none. Raises ValueError with a sentence."""
     one = A_PERSON.fullmatch(part)
     if one is None and re.search("[<>]", part):
-        raise ValueError(f"It is not clear who is who. {PUT_IN_QUOTES}")
+        raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     if one is None:
         name, email = parseaddr(part) if "(" in part else ("", part)
         return name.strip(), email.strip()
     email = one["email"].strip().removeprefix("mailto:")
     name = one["name"].strip()
     if ":" in _outside_quotes(name):
-        raise ValueError("Take what stands before the colon off.")
+        raise ValueError(t("Take what stands before the colon off."))
     # The parser takes a comma without quotes for the end of an address.
     name = name if '"' in name else f'"{quote(name)}"'
     name, _ = parseaddr(f"{name} <x@example.org>")

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ..shared import retry
+from ..shared.language import mark, t
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
 from . import notices, people, places, plan, sis_ids
@@ -53,7 +54,7 @@ def _refuse_at_once(session: Session, course: Course, who: Person | Participant,
     them = Participant.key == who.key if isinstance(who, Person) else Participant.id == who.id
     theirs = (Registration.course_id == course.id, Registration.status != "withdrawn")
     if session.scalar(select(Registration.id).join(Participant).where(them, *theirs)) is None:
-        raise NotPossible(f"{course.title} is full.")
+        raise NotPossible(t("{course} is full.", course=course.title))
 
 
 def withdraw(
@@ -73,7 +74,7 @@ def withdraw(
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)
     if its.status(participant) is None:
-        raise NotPossible(f"{subject(participant, by)} not registered for {course.title}.")
+        raise not_registered(participant, course, by)
     if undoes:
         its.notify = notices.was_told(session, its.registration_of(participant))
     its.withdraw(participant)
@@ -90,11 +91,13 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, None)
     if its.status(participant):
-        raise NotPossible(f"You are already registered for {course.title}, or on its waitlist.")
+        raise NotPossible(t("You are already registered for {course}, or on its waitlist.", course=course.title))
     left = latest(session, course, participant, Registration.undo_until_at > now)
     if left is None:
         minutes = int(retry.WITHDRAWAL_UNDONE.total_seconds() // 60)
-        raise NotPossible(f"A withdrawal can be undone for {minutes} minutes only. You can register again.")
+        raise NotPossible(
+            t("A withdrawal can be undone for {minutes} minutes only. You can register again.", minutes=minutes)
+        )
     its.take_back(left)
     its.write()
     return left
@@ -110,10 +113,16 @@ def put_back(
     locks.lock_course(session, course)
     its, participant = _plan(session, course, participant, now, by)
     if its.status(participant):
-        raise NotPossible(f"{participant.name} is already registered for {course.title}, or on its waitlist.")
+        raise NotPossible(
+            t(
+                "{name} is already registered for {course}, or on its waitlist.",
+                name=participant.name,
+                course=course.title,
+            )
+        )
     left = latest(session, course, participant)
     if left is None or participant.erase_at or participant.erased_at:
-        raise NotPossible(f"{participant.name} is being erased.")
+        raise NotPossible(t("{name} is being erased.", name=participant.name))
     its.take_back(left, waits=waits)
     its.write()
     if not notices.take_back(session, "removed", left):
@@ -147,13 +156,24 @@ def _register(its: Plan, participant: Participant, *, wait: bool) -> None:
 def refuse_twice(its: Plan, participant: Participant) -> None:
     """Raise NotPossible where the participant is registered there already, or waits."""
     if status := its.status(participant):
-        already = "already registered" if status == "registered" else "already on the waitlist"
-        raise NotPossible(f"{subject(participant, its.by)} {already} for {its.course.title}.")
+        raise already(status, participant, its.course, its.by)
 
 
-def subject(participant: Participant, by: str | None) -> str:
-    """How a sentence about a participant begins, for the administrator who acts or for the participant."""
-    return f"{participant.name} is" if by else "You are"
+def not_registered(participant: Participant, course: Course, by: str | None) -> NotPossible:
+    """Said to the administrator who acts, or where nobody does, to the participant."""
+    if by:
+        return NotPossible(t("{name} is not registered for {course}.", name=participant.name, course=course.title))
+    return NotPossible(t("You are not registered for {course}.", course=course.title))
+
+
+def already(status: str, participant: Participant, course: Course, by: str | None) -> NotPossible:
+    """The same of somebody who is registered, or on the waitlist."""
+    name, title = participant.name, course.title
+    if status == "registered":
+        said = t("{name} is already registered for {course}.", name=name, course=title) if by else None
+        return NotPossible(said or t("You are already registered for {course}.", course=title))
+    said = t("{name} is already on the waitlist for {course}.", name=name, course=title) if by else None
+    return NotPossible(said or t("You are already on the waitlist for {course}.", course=title))
 
 
 def can_be_put_back(session: Session, course: Course, shown: list[Registration], now: datetime) -> set[int]:
@@ -170,7 +190,7 @@ def can_be_put_back(session: Session, course: Course, shown: list[Registration],
     return {one.id for one in gone if one.participant_id not in here and not one.participant.erased_at}
 
 
-HOW_TO_RENAME = "correct it at Participants first; if it has not, enter the name as it is here"
+HOW_TO_RENAME = mark("correct it at Participants first; if it has not, enter the name as it is here")
 
 
 @dataclass(frozen=True)
@@ -246,10 +266,17 @@ def _register_with_sis_id(session: Session, its: Plan, participant: Participant,
 def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
     """The participant who has the email, or a new one that is not in the session yet. Raises NotPossible."""
     if len(found) > 1:
-        who = ", ".join(f"{one.name} ({'signed up' if one.key else 'entered by the office'})" for one in found)
-        raise NotPossible(f"{len(found)} participants have the email {entry.email}: {who}. Correct one of them first.")
+        who = ", ".join(f"{one.name} ({t('signed up') if one.key else t('entered by the office')})" for one in found)
+        raise NotPossible(
+            t(
+                "{count} participants have the email {email}: {who}. Correct one of them first.",
+                count=len(found),
+                email=entry.email,
+                who=who,
+            )
+        )
     if not found and not entry.name:
-        raise NameNeeded(f"Nobody here has the email {entry.email} yet. Enter their name too.")
+        raise NameNeeded(t("Nobody here has the email {email} yet. Enter their name too.", email=entry.email))
     if not found:
         return Participant(email=entry.email, name=entry.name)
     [participant] = found
@@ -261,6 +288,8 @@ def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
     # For people with a sign-in the host supplies the SIS ID, and would overwrite this one.
     stays = participant.key is not None or participant.sis_user_id
     if stays and entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
-        known = f"the SIS ID {participant.sis_user_id}" if participant.sis_user_id else "no SIS ID"
-        raise NotPossible(f"{participant.name} has {known} here. Leave it blank, or correct the participant first.")
+        name, known = participant.name, participant.sis_user_id
+        has = t("{name} has the SIS ID {sis_user_id} here.", name=name, sis_user_id=known) if known else ""
+        has = has or t("{name} has no SIS ID here.", name=name)
+        raise NotPossible(f"{has} {t('Leave it blank, or correct the participant first.')}")
     return participant

@@ -16,6 +16,7 @@ from .. import signals
 from ..canvas.shapes import Enrollment, Progress
 from ..ledger import claims, rows
 from ..shared import retry
+from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.columns import change, upsert_into
 from ..tables.ledger import Match
@@ -194,7 +195,7 @@ def done(
     wishes = session.get_one(CourseResults, course_id, populate_existing=True)
     for problem in problems:
         if problem not in wishes.problems:
-            activity.note(session, now, activity.US, "missed results", in_words(problem), course_id=course_id)
+            activity.note(session, now, activity.US, mark("missed results"), in_words(problem), course_id=course_id)
     wishes.fetched_at, wishes.problems, wishes.problem, wishes.due_at = since, problems, None, None
     if wishes.owed_at is not None and (wishes.owed_at <= since or wishes.owed_at == owed_at):
         wishes.owed_at = None
@@ -234,7 +235,7 @@ def decide_by_hand(session: Session, registration: Registration, passed: bool, n
     """The office says who has passed, whatever Canvas says."""
     values = {"registration_id": registration.id, "passed": passed, "passed_how": "hand", "passed_at": now}
     _upsert(session, [values])
-    what = "said passed" if passed else "said not passed"
+    what = mark("said passed") if passed else mark("said not passed")
     person_id, course_id = registration.participant_id, registration.course_id
     activity.note(session, now, by, what, participant_id=person_id, course_id=course_id)
 

@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..shared.language import t
 from ..tables.columns import begin_writing
 from ..tables.office import Participant
 
@@ -36,20 +37,28 @@ def read_sis_user_id(typed: str) -> str | None:
     """A SIS ID, or None for a blank one. Raises ValueError with a sentence."""
     sis_user_id = typed.strip()
     if len(sis_user_id) > LONGEST:
-        raise ValueError(f"Keep the SIS ID to {LONGEST} characters.")
+        raise ValueError(t("Keep the SIS ID to {most} characters.", most=LONGEST))
     if not sis_user_id.isprintable():
-        raise ValueError("Take the line breaks and control characters out of the SIS ID.")
+        raise ValueError(t("Take the line breaks and control characters out of the SIS ID."))
     if not sis_user_id:
         return None
     if ERROR_OF_A_SPREADSHEET.fullmatch(sis_user_id):
-        raise ValueError(f"“{sis_user_id}” is an error of a spreadsheet, not a SIS ID. Look at its cell.")
+        raise ValueError(
+            t("“{sis_user_id}” is an error of a spreadsheet, not a SIS ID. Look at its cell.", sis_user_id=sis_user_id)
+        )
     if SHORTENED.fullmatch(sis_user_id) or (WITH_DECIMALS.fullmatch(sis_user_id) and not NOUGHT.fullmatch(sis_user_id)):
         raise ValueError(
-            f"“{sis_user_id}” is what a spreadsheet makes of a number. Format the column as text, and enter it again."
+            t(
+                "“{sis_user_id}” is what a spreadsheet makes of a number. Format the column as text, and "
+                "enter it again.",
+                sis_user_id=sis_user_id,
+            )
         )
     says_none = sis_user_id.lower() in NO_ID or NOUGHT.fullmatch(sis_user_id)
     if says_none or not any(sign.isalnum() for sign in sis_user_id):
-        raise ValueError(f"“{sis_user_id}” is no SIS ID. Leave it blank for a person without one.")
+        raise ValueError(
+            t("“{sis_user_id}” is no SIS ID. Leave it blank for a person without one.", sis_user_id=sis_user_id)
+        )
     return sis_user_id
 
 
@@ -67,11 +76,19 @@ def others_with(session: Session, sis_user_ids: Collection[str]) -> dict[str, li
 
 def sentence(sis_user_id: str, other: Participant | None) -> str:
     """Says who has the SIS ID or may have it; `other` is None for somebody who has given it up since."""
-    who = f"{other.name} ({other.email})" if other else "Somebody else"
+    who = f"{other.name} ({other.email})" if other else t("Somebody else")
     if other and other.sis_user_id != sis_user_id:
-        return f"The SIS ID {sis_user_id} was left out for {who} too. Say on the participant's page whose it is."
-    waits = ", and is being erased" if other and other.erase_at else ""
-    return f"{who} has the SIS ID {sis_user_id}{waits}. Two people can't have the same one."
+        return t(
+            "The SIS ID {sis_user_id} was left out for {who} too. Say on the participant's page whose it is.",
+            sis_user_id=sis_user_id,
+            who=who,
+        )
+    if other and other.erase_at:
+        has = t("{who} has the SIS ID {sis_user_id}, and is being erased.", who=who, sis_user_id=sis_user_id)
+    else:
+        has = t("{who} has the SIS ID {sis_user_id}.", who=who, sis_user_id=sis_user_id)
+    two = t("Two people can't have the same one.")
+    return f"{has} {two}"
 
 
 def give(session: Session, participant: Participant, sis_user_id: str | None) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
@@ -50,7 +51,7 @@ def about(session: Session, participant: Participant) -> tuple[str, bool] | None
     except ValueError as reason:
         return str(reason), False
     others = [one for one in sis_ids.others_with(session, [left_out]).get(left_out, []) if one is not participant]
-    return sis_ids.sentence(left_out, others[0]) if others else "Nobody has it now.", True
+    return sis_ids.sentence(left_out, others[0]) if others else t("Nobody has it now."), True
 
 
 def decide(session: Session, participant: Participant, is_theirs: bool, now: datetime, by: str) -> None:
@@ -63,7 +64,7 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
     locks.lock_participants(session, [participant.id, *(one.id for one in others)])
     sis_user_id = participant.sis_user_id_refused
     if sis_user_id is None:
-        raise ValueError(f"There is nothing to decide about the SIS ID of {participant.name} any more.")
+        raise ValueError(t("There is nothing to decide about the SIS ID of {name} any more.", name=participant.name))
     if not is_theirs:
         participant.sis_user_id_decided = True
         activity.note(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
@@ -12,7 +13,7 @@ from . import activity, notices, plan, waitlist
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
-from .registrations import latest, refuse_twice, subject
+from .registrations import latest, not_registered, refuse_twice
 
 
 def move(
@@ -41,7 +42,7 @@ def move_back(
     its = _begin_move(session, there, here, participant, now, by)
     left = latest(session, here, participant)
     if left is None or participant.erase_at or participant.erased_at:
-        raise NotPossible(f"{participant.name} is being erased.")
+        raise NotPossible(t("{name} is being erased.", name=participant.name))
     its.entering.take_back(left, waits=waits)
     moved = its.leaving.registration_of(participant)
     its.write(session)
@@ -88,6 +89,6 @@ def _begin_move(
     plan.look_up(session, plans.values(), [participant])
     its = _Move(participant, plans[here.id], plans[there.id])
     if its.leaving.status(participant) is None:
-        raise NotPossible(f"{subject(participant, by)} not registered for {here.title}.")
+        raise not_registered(participant, here, by)
     refuse_twice(its.entering, participant)
     return its

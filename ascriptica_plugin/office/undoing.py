@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import LogEntry
@@ -47,7 +48,7 @@ def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:
     for one in sorted({one for one in (course, left and left.course) if one}, key=lambda one: one.id):
         locks.lock_course(session, one)
     if participant is None or last_act(session, participant.id, by) is not act:
-        raise NotPossible("This can't be undone any more, since something else has happened since.")
+        raise NotPossible(t("This can't be undone any more, since something else has happened since."))
     if course is None:
         people.correct(session, participant, now, by, **_before(act))
     elif left is not None and left.course is not None:

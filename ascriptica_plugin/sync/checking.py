@@ -23,10 +23,12 @@ from ..canvas.errors import (
 )
 from ..canvas.shapes import Account, Course, Section, SignIn, TokenEnd, User
 from ..shared import retry
+from ..shared.formats import listed
+from ..shared.language import Marked, t
 from ..shared.said import Said
 from ..tables.office import Association
 
-PERMISSIONS = {
+PERMISSIONS: Marked[dict[str, str]] = {
     "manage_user_logins": "can't create users: participants without a Canvas account will wait",
     "read_roster": "can't find users: participants whose Canvas account we don't know yet will wait",
     "view_user_logins": "can't see logins: participants whose Canvas account we don't know yet will wait",
@@ -255,8 +257,15 @@ def look_up_user(canvas: CanvasClient, typed: str) -> User:
             continue
         found[user.id] = user
     if not found:
-        raise ValueError(f"Canvas has no user with the ID, login or SIS ID {typed}, or the token may not see them.")
+        raise ValueError(
+            t("Canvas has no user with the ID, login or SIS ID {typed}, or the token may not see them.", typed=typed)
+        )
     if len(found) > 1:
-        names = " and ".join(f"{user.name} (ID {user.id}, login {user.login_id})" for user in found.values())
-        raise ValueError(f"{typed} leads to {names}. Type the login of the right one.")
+        users = [
+            t("{name} (ID {id}, login {login})", name=user.name, id=user.id, login=user.login_id)
+            for user in found.values()
+        ]
+        raise ValueError(
+            t("{typed} leads to {names}. Type the login of the right one.", typed=typed, names=listed(users))
+        )
     return next(iter(found.values()))

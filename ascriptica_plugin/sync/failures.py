@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, ScopeMissing, TokenRefused
 from ..shared import retry
+from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from .tasks import Stuck
@@ -57,7 +58,7 @@ def of_seat(error: BaseException, attempts: int) -> Failure:
     if isinstance(error, Stuck):
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):
-        return Failure("permission_missing", "to see courses and people", error.said)
+        return Failure("permission_missing", mark("to see courses and people"), error.said)
     if isinstance(error, ScopeMissing):
         return Failure("scope_missing", error.scope, error.said)
     if not isinstance(error, CanvasError):

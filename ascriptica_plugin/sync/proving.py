@@ -17,9 +17,10 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment, User
 from ..ledger import claims
-from ..ledger.causes import PERMISSIONS
+from ..ledger.causes import permission
 from ..ledger.rows import LIVE
 from ..shared import retry
+from ..shared.formats import listed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
@@ -197,7 +198,7 @@ class _Trip:
         if failed is not None:
             return False
         if missing:
-            names = " and ".join(PERMISSIONS.get(name, name) for name in missing)
+            names = listed([permission(name) for name in missing])
             return self._say("proof_may_not", False, permissions=names)
         self._say("proof_may", True)
         found, failed = yield from self._ask("person", self._owner)

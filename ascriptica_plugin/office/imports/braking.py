@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ...ledger import moves
+from ...shared.language import number, t
 from ...tables.office import Course, Registration
 from .. import courses, people
 from ..brake import Brake
@@ -26,7 +27,13 @@ class Removing:
     of: int
 
     def __str__(self) -> str:
-        return f"The file would remove {self.removed:,} of {self.of:,} people of {self.title} ({self.code})."
+        return t(
+            "The file would remove {removed} of {of} people of {course} ({code}).",
+            removed=number(self.removed),
+            of=number(self.of),
+            course=self.title,
+            code=self.code,
+        )
 
 
 def stopped(session: Session, kind: str, rows: list[Row], brake: Brake, now: Now) -> list[Removing]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from ...canvas import addresses
+from ...shared.language import Marked, t
 from ...tables.canvas import load_settings
 from ...tables.office import Course
 from .. import courses, people
@@ -61,11 +62,11 @@ class Courses(Kind):
         if typed:
             typed = addresses.canvas_course(typed, canvas_url)
         elif section and now is None:
-            raise NotPossible("Name the Canvas course that the section belongs to.")
+            raise NotPossible(t("Name the Canvas course that the section belongs to."))
         if section:
             section = addresses.canvas_section(section, canvas_url)
         if max(len(typed), len(section)) > 300:
-            raise NotPossible("That is too long for a Canvas course or section.")
+            raise NotPossible(t("That is too long for a Canvas course or section."))
         if now is None:
             return (typed, section) if typed else None
         wanted = typed or now.canvas_course
@@ -80,24 +81,30 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
     """The columns of Course that the row gives. Raises NotPossible."""
     code, title, capacity = cells["code"], cells.get("title", ""), cells.get("capacity", "")
     if len(code) > 40 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", code):
-        raise NotPossible("A code has 1 to 40 letters, digits, dots, dashes and underscores.")
+        raise NotPossible(t("A code has 1 to 40 letters, digits, dots, dashes and underscores."))
     if course is None and not title:
-        raise NotPossible("A new course needs a title.")
+        raise NotPossible(t("A new course needs a title."))
     if len(title) > 255:
-        raise NotPossible("Keep the title to 255 characters.")
+        raise NotPossible(t("Keep the title to 255 characters."))
     if title and not people.shows(title):
-        raise NotPossible("Give the course a title that can be seen.")
+        raise NotPossible(t("Give the course a title that can be seen."))
     facts: dict[str, Any] = {"title": title} if title else {}
     if capacity:
         if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:
-            raise NotPossible("The capacity has to be a whole number, or blank.")
+            raise NotPossible(t("The capacity has to be a whole number, or blank."))
         facts["capacity"] = int(capacity)
         if course is not None and facts["capacity"] < course.places_taken:
-            raise NotPossible(f"{course.places_taken} people are registered, more than {capacity}.")
+            raise NotPossible(
+                t(
+                    "{registered} people are registered, more than {capacity}.",
+                    registered=course.places_taken,
+                    capacity=capacity,
+                )
+            )
     return facts
 
 
-TIMES = {
+TIMES: Marked[dict[str, str]] = {
     "starts_at": "the first day",
     "ends_at": "the last day",
     "registration_opens_at": "when registration opens",
@@ -114,10 +121,12 @@ def _times(cells: dict[str, str], course: Course | None, timezone: tzinfo) -> di
                 read = datetime.fromisoformat(typed)
                 given[name] = (read if read.tzinfo else read.replace(tzinfo=timezone)).astimezone(UTC)
             except (ValueError, OverflowError):
-                raise NotPossible(f"Write {words} like 2027-03-01 18:00 ({name}).") from None
+                raise NotPossible(
+                    t("Write {words} like 2027-03-01 18:00 ({name}).", words=t(words), name=name)
+                ) from None
     for first, last, problem in (
-        ("starts_at", "ends_at", "The course can't end before it starts."),
-        ("registration_opens_at", "registration_closes_at", "Registration can't close before it opens."),
+        ("starts_at", "ends_at", t("The course can't end before it starts.")),
+        ("registration_opens_at", "registration_closes_at", t("Registration can't close before it opens.")),
     ):
         begins, ends = (given.get(name) or getattr(course, name, None) for name in (first, last))
         if begins and ends and ends < begins and {first, last} & given.keys():

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from ...shared.language import Marked, number, t, tn
 from . import header
 from .header import Header, ToConfirm, Unusable
 
@@ -16,7 +17,7 @@ LARGEST_FILE = 20_000_000
 MOST_ROWS = 100_000
 LONGEST_CELL = 1000
 
-AS_UTF_8 = (
+AS_UTF_8: Marked[str] = (
     "This file is not in UTF-8, so its letters could be misread. Save it again: in Excel as “CSV UTF-8 "
     "(Comma delimited)”, in LibreOffice with the character set Unicode (UTF-8)."
 )
@@ -61,15 +62,15 @@ def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[s
         if not any(line.cells) and not line.problem:
             continue
         if found is None and line.problem:
-            raise Unusable(f"Line {line.first} can't be read. {line.problem}")
+            raise Unusable(t("Line {first} can't be read. {problem}", first=line.first, problem=line.problem))
         if found is None:
             found = header.read(kind, line.cells) if columns is None else _confirmed(kind, line.cells, columns)
         elif len(rows) == most_rows:
-            raise Unusable(f"The file has more than {most_rows:,} rows. Split it.")
+            raise Unusable(t("The file has more than {most} rows. Split it.", most=number(most_rows)))
         else:
             rows.append(_row(line, found))
     if found is None or not rows:
-        raise Unusable("The file has a header and no rows.")
+        raise Unusable(t("The file has a header and no rows."))
     if not found.certain:
         raise ToConfirm(found)
     return Table(found, rows)
@@ -83,17 +84,17 @@ def _confirmed(kind: str, cells: list[str], columns: Sequence[str | None]) -> He
 
 def _lines(kind: str, data: bytes) -> Iterator[_Line]:
     if len(data) > LARGEST_FILE:
-        raise Unusable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Split it.")
+        raise Unusable(t("The file is larger than {most} MB. Split it.", most=LARGEST_FILE // 1_000_000))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unusable(AS_UTF_8) from None
+        raise Unusable(t(AS_UTF_8)) from None
     told = DELIMITER.match(text)
     # What is left of that line is blank, so that lines are still counted as an editor does.
     text = text[told.end() :] if told else text
     first = re.search(r"\S.*", text)
     if first is None:
-        raise Unusable("The file is empty.")
+        raise Unusable(t("The file is empty."))
     return _split(text, told[1] if told else _delimiter(kind, first[0]))
 
 
@@ -124,13 +125,22 @@ def _split(text: str, delimiter: str) -> Iterator[_Line]:
 def _unreadable(error: csv.Error, first: int, last: int) -> str:
     """Why a row can't be read. Raises Unusable where others may be lost with it."""
     if "field limit" in str(error):
-        raise Unusable(f"Line {first} can't be read. A cell is far too long: perhaps a quotation mark is not closed.")
+        raise Unusable(
+            t(
+                "Line {first} can't be read. A cell is far too long: perhaps a quotation mark is not closed.",
+                first=first,
+            )
+        )
     if last > first:
         raise Unusable(
-            f"Line {first} can't be read: a quotation mark opens there and is not closed, so lines {first} to "
-            f"{last} were not read, and nothing was imported. Close it, or take it out."
+            t(
+                "Line {first} can't be read: a quotation mark opens there and is not closed, so lines "
+                "{first} to {last} were not read, and nothing was imported. Close it, or take it out.",
+                first=first,
+                last=last,
+            )
         )
-    return "The quotation marks in this row don't go together: a mark within quotes has to be written twice."
+    return t("The quotation marks in this row don't go together: a mark within quotes has to be written twice.")
 
 
 def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width: int) -> str | None:
@@ -139,9 +149,13 @@ def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width:
     if width < 2 or not any(line.count(delimiter) >= width - 1 for line in within):
         return None
     lines = reader.line_num - first
-    return (
-        f"A quotation mark opens in this row and is closed only in line {reader.line_num}, so the "
-        f"{'line' if lines == 1 else f'{lines} lines'} after it {'was' if lines == 1 else 'were'} not read. Close it."
+    return tn(
+        "A quotation mark opens in this row and is closed only in line {line}, so the line after it was not read. "
+        "Close it.",
+        "A quotation mark opens in this row and is closed only in line {line}, so the {count} lines after it were not "
+        "read. Close it.",
+        lines,
+        line=reader.line_num,
     )
 
 
@@ -152,13 +166,21 @@ def _row(line: _Line, found: Header) -> Row:
     given = zip_longest(found.columns, line.cells[:width], fillvalue="")
     cells = {column: cell for column, cell in given if column}
     if any(line.cells[width:]):
-        return Row(line.first, _ours(cells), "This row has more cells than the first line has columns.")
+        return Row(line.first, _ours(cells), t("This row has more cells than the first line has columns."))
     for name, cell in cells.items():
         shown = name.replace("_", " ") if name in ("first_name", "last_name") else name
         if len(cell) > LONGEST_CELL:
-            return Row(line.first, _ours(cells), f"The cell {shown} is longer than {LONGEST_CELL:,} characters.")
+            return Row(
+                line.first,
+                _ours(cells),
+                t(
+                    "The cell {name} is longer than {most} characters.",
+                    name=shown,
+                    most=number(LONGEST_CELL),
+                ),
+            )
         if any(ord(character) < 32 or ord(character) == 127 for character in cell):
-            problem = f"Take the line breaks and control characters out of the cell {shown}."
+            problem = t("Take the line breaks and control characters out of the cell {name}.", name=shown)
             return Row(line.first, _ours(cells), problem)
     return Row(line.first, _ours(cells))
 

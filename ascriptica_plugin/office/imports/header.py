@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from ...shared.formats import listed
+from ...shared.language import mark, t
 from ...tables.folding import fold
 
 COLUMNS = {
@@ -28,23 +30,23 @@ COLUMNS = {
 NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
 
 EXPLAINED = {
-    "code": ("short and unique; it is part of the course's address", "FOOD-101"),
-    "title": ("needed for a new course", "Food Safety Basics"),
-    "capacity": ("how many places there are", "20"),
-    "starts_at": ("the first day, with a time if it is known, in the office's time zone", "2027-03-01 18:00"),
-    "ends_at": ("the last day", "2027-04-26 20:00"),
-    "registration_opens_at": ("from when people can register", "2027-01-15"),
-    "registration_closes_at": ("until when people can register", "2027-02-28 12:00"),
+    "code": (mark("short and unique; it is part of the course's address"), "FOOD-101"),
+    "title": (mark("needed for a new course"), "Food Safety Basics"),
+    "capacity": (mark("how many places there are"), "20"),
+    "starts_at": (mark("the first day, with a time if it is known, in the office's time zone"), "2027-03-01 18:00"),
+    "ends_at": (mark("the last day"), "2027-04-26 20:00"),
+    "registration_opens_at": (mark("from when people can register"), "2027-01-15"),
+    "registration_closes_at": (mark("until when people can register"), "2027-02-28 12:00"),
     "canvas_course": (
-        "the Canvas course's ID, its address, or sis_course_id: and its SIS ID",
+        mark("the Canvas course's ID, its address, or sis_course_id: and its SIS ID"),
         "sis_course_id:FOOD-101",
     ),
-    "canvas_section": ("a section's ID, or sis_section_id: and its SIS ID", "sis_section_id:FOOD-101-M"),
-    "email": ("how Canvas and we know the person", "ann@example.org"),
-    "name": ("needed for somebody new; also first_name and last_name", "Ann Lee"),
-    "sis_user_id": ("the person's ID in the school's information system", "S-1001"),
-    "course": ("the code of one of our courses", "FOOD-101"),
-    "status": ("registered or withdrawn", "registered"),
+    "canvas_section": (mark("a section's ID, or sis_section_id: and its SIS ID"), "sis_section_id:FOOD-101-M"),
+    "email": (mark("how Canvas and we know the person"), "ann@example.org"),
+    "name": (mark("needed for somebody new; also first_name and last_name"), "Ann Lee"),
+    "sis_user_id": (mark("the person's ID in the school's information system"), "S-1001"),
+    "course": (mark("the code of one of our courses"), "FOOD-101"),
+    "status": (mark("registered or withdrawn"), "registered"),
 }
 """What each column has, and an example."""
 
@@ -113,7 +115,7 @@ class Header:
 
     def shown(self, at: int) -> str:
         """What to call a column of the file; one without a name by its number."""
-        return self.names[at][:60] or f"column {at + 1}"
+        return self.names[at][:60] or t("column {number}", number=at + 1)
 
     @property
     def ignored(self) -> list[str]:
@@ -151,13 +153,15 @@ def read(kind: str, cells: Sequence[str]) -> Header:
     names = [ours(cell) for cell in cells]
     found = {name: names.index(name) for name in COLUMNS[kind] if name in names}
     guessed = _guessed(kind, cells, found)
-    expected = f"The first line has to name the columns: {', '.join(COLUMNS[kind])}."
+    expected = t("The first line has to name the columns: {columns}.", columns=", ".join(COLUMNS[kind]))
     if doubled := [name for name in found if names.count(name) > 1]:
-        raise Unusable(f"The column {' and the column '.join(doubled)} is there twice. {expected}")
+        twice = t("The column {names} is there twice.", names=f" {t('and the column')} ".join(doubled))
+        raise Unusable(f"{twice} {expected}")
     if missing := NEEDED[kind] - guessed.keys():
         there = ", ".join(f"“{cell[:40]}”" for at, cell in enumerate(cells) if cell and at not in guessed.values())
-        has = f" These are none of ours: {there}." if there else ""
-        raise Unusable(f"There is no column {' and no column '.join(sorted(missing))}. {expected}{has}")
+        lacks = t("There is no column {names}.", names=f" {t('and no column')} ".join(sorted(missing)))
+        has = t("These are none of ours: {there}.", there=there) if there else ""
+        raise Unusable(f"{lacks} {expected} {has}".rstrip())
     by_place = {at: column for column, at in guessed.items()}
     columns = tuple(by_place.get(at) for at in range(len(cells)))
     return Header(tuple(cells), columns, certain=guessed == found)
@@ -196,11 +200,12 @@ def confirmed(kind: str, names: Sequence[str], columns: Sequence[str | None]) ->
     """The header as a person said that it is. Raises Unusable with a sentence."""
     given = [column for column in columns if column]
     if len(columns) != len(names) or not set(given) <= set(fields(kind)):
-        raise Unusable("Choose for each column of the file what it is.")
+        raise Unusable(t("Choose for each column of the file what it is."))
     if doubled := sorted({column for column in given if given.count(column) > 1}):
-        raise Unusable(f"Choose only one column for {' and '.join(doubled).replace('_', ' ')}.")
+        names = listed([name.replace("_", " ") for name in doubled])
+        raise Unusable(t("Choose only one column for {names}.", names=names))
     if missing := sorted(NEEDED[kind] - set(given)):
-        raise Unusable(f"Choose which column is the {' and the '.join(missing)}.")
+        raise Unusable(t("Choose which column is the {names}.", names=f" {t('and the')} ".join(missing)))
     if "name" in given and {"first_name", "last_name"} & set(given):
-        raise Unusable("Choose either a name, or a first and a last name.")
+        raise Unusable(t("Choose either a name, or a first and a last name."))
     return Header(tuple(names), tuple(columns), certain=True)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, tzinfo
 
 from sqlalchemy.orm import Session
 
+from ...shared.formats import listed
+from ...shared.language import t
 from ...tables.office import Course, Participant
 from .. import people
 from ..places import NotPossible
@@ -67,7 +69,8 @@ class Kind(ABC):
     def again(self, row: Row, before: Row) -> str:
         """Decide on a row with the same key as an earlier one."""
         if any(row.cells[name] != before.cells.get(name) for name in row.cells if name not in self.about):
-            raise NotPossible(f"Line {before.line} has other values for the same {' and '.join(self.about)}.")
+            same = listed([t(name) for name in self.about])
+            raise NotPossible(t("Line {line} has other values for the same {columns}.", line=before.line, columns=same))
         return "unchanged"
 
     def key(self, row: Row) -> tuple:
@@ -95,5 +98,7 @@ class Kind(ABC):
 def the_one(found: list[Participant]) -> Participant | None:
     """The participant with a row's email, if any. Raises NotPossible where there are several."""
     if len(found) > 1:
-        raise NotPossible(f"{len(found)} participants have this email. Correct them on the page Participants.")
+        raise NotPossible(
+            t("{count} participants have this email. Correct them on the page Participants.", count=len(found))
+        )
     return found[0] if found else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
@@ -11,7 +12,7 @@ from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one
 
-HOW_TO_RENAME = "import it with “Rename people” (--rename)"
+HOW_TO_RENAME = mark("import it with “Rename people” (--rename)")
 
 
 @dataclass
@@ -67,7 +68,11 @@ class Participants(Kind):
         name, other = row.cells.get("name", ""), before.cells.get("name", "")
         if name and other and not people.same_name(name, other):
             raise NotPossible(
-                f"Line {before.line} has other values for the same email: a name. {people.EACH_THEIR_OWN}"
+                t(
+                    "Line {line} has other values for the same email: a name. {hint}",
+                    line=before.line,
+                    hint=t(people.EACH_THEIR_OWN),
+                )
             )
         return super().again(row, before)
 
@@ -80,21 +85,23 @@ class Participants(Kind):
         if others:
             reason = sis_ids.sentence(sis_user_id, others[0])
         elif self.key(before) != self.key(row):
-            reason = f"Line {before.line} has the SIS ID {sis_user_id} too."
+            reason = t("Line {line} has the SIS ID {sis_user_id} too.", line=before.line, sis_user_id=sis_user_id)
         elif participant and participant.sis_user_id_refused == sis_user_id and participant.sis_user_id_decided:
-            reason = f"An administrator has decided that the SIS ID {sis_user_id} is not theirs."
+            reason = t(
+                "An administrator has decided that the SIS ID {sis_user_id} is not theirs.", sis_user_id=sis_user_id
+            )
         else:
             return False
-        self.remarks.append((row.line, f"Taken without the SIS ID. {reason}"))
+        self.remarks.append((row.line, t("Taken without the SIS ID. {reason}", reason=reason)))
         return True
 
     def _new(self, email: str, facts: dict[str, Any]) -> Participant:
         if people.as_compared(email) in self.leaving:
             # The file may be older than the request to erase.
-            raise NotPossible("Somebody with this email is being erased. Send this row again when that is done.")
+            raise NotPossible(t("Somebody with this email is being erased. Send this row again when that is done."))
         email = people.read_email(email)
         if "name" not in facts:
-            raise NotPossible("A new participant needs a name.")
+            raise NotPossible(t("A new participant needs a name."))
         return Participant(email=email, **facts)
 
     def write(self) -> None:

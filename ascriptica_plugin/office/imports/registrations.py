@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
@@ -39,13 +40,13 @@ class Registrations(Kind):
     def take(self, row: Row) -> str:
         status = _status(row)
         if status not in ("registered", "withdrawn"):
-            raise NotPossible("The status has to be registered or withdrawn.")
+            raise NotPossible(t("The status has to be registered or withdrawn."))
         course = self.courses.get(row.cells["course"].lower())
         if course is None:
-            raise NotPossible("There is no course with this code.")
+            raise NotPossible(t("There is no course with this code."))
         participant = the_one(self.people.get(people.as_compared(row.cells["email"]), []))
         if participant is None:
-            raise NotPossible("There is no participant with this email. Import participants first.")
+            raise NotPossible(t("There is no participant with this email. Import participants first."))
         its = self.plans[course.id]
         return self._withdraw(its, participant) if status == "withdrawn" else self._register(its, participant)
 
@@ -62,7 +63,7 @@ class Registrations(Kind):
         its.move_up()
         status = its.status(participant)
         if status == "waitlisted":
-            raise NotPossible(f"This person is on the waitlist of {its.course.title}.")
+            raise NotPossible(t("This person is on the waitlist of {course}.", course=its.course.title))
         if status is not None:
             return "unchanged"
         its.register(participant, wait=False)

@@ -12,6 +12,7 @@ from datetime import UTC, tzinfo
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables import locks
 from .. import activity
@@ -62,6 +63,11 @@ class Report:
             else [],
         )
 
+    @property
+    def said(self) -> Said:
+        numbers = {"made": self.made, "changed": self.changed, "unchanged": self.unchanged}
+        return Said("import_done", **numbers, refused=len(self.refused))
+
     def __str__(self) -> str:
         return f"{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
 
@@ -90,7 +96,7 @@ class Run:
         self.kind.timezone, self.kind.notify = timezone, notify
         if brake is not None:
             stopped = braking.stopped(session, kind, rows, brake, now)
-            self.kind.stopped = {one.code.lower(): f"{one} So nobody is removed." for one in stopped}
+            self.kind.stopped = {one.code.lower(): t("{stopped} So nobody is removed.", stopped=one) for one in stopped}
             session.rollback()
         self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()
@@ -144,7 +150,9 @@ class Run:
             return
         if self.act_id is None:
             self.act_id = activity.begin_act(self.session, self.kind.now, self.kind.by, "imported")
-        with activity.within(self.session, self.act_id, Said("import", file=self.name, done=str(report))):
+        with activity.within(
+            self.session, self.act_id, Said("import", file=Said(f"file_{self.name}"), done=report.said)
+        ):
             yield
 
     def _remember(self, taken: list[Row]) -> None:

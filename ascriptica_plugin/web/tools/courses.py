@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from ...canvas.errors import CanvasError
 from ...ledger import entering
-from ...ledger.causes import PERMISSIONS
+from ...ledger.causes import permission
 from ...office import cancelling, previews, waitlist
 from ...office.courses import save, to_look_up
 from ...office.places import NotPossible
@@ -265,7 +265,7 @@ def _warn_about(association: Association) -> None:
             "warning",
         )
     elif association.missing_permissions:
-        lacks = listed([t(PERMISSIONS.get(name, name)) for name in association.missing_permissions.split(",")])
+        lacks = listed([permission(name) for name in association.missing_permissions.split(",")])
         flash(
             t(
                 "The token's owner lacks a permission in {course}: {lacks}. People wait there until Canvas grants it.",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ...ledger.causes import CAUSES, PERMISSIONS
+from ...ledger.causes import CAUSES, permission
 from ...office import previews
 from ...office.places import NotPossible
 from ...office.previews import Numbers
@@ -102,7 +102,7 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
     current, connection = settings(), settings().connection
     ready = previews.is_ready(its)
     numbers = previews.numbers(session(), its, course) if ready else Numbers()
-    lacks = [t(PERMISSIONS.get(name, name)) for name in its.missing_permissions.split(",") if name]
+    lacks = [permission(name) for name in its.missing_permissions.split(",") if name]
     status = 409 if changed else 422 if form.errors else 200
     return render_template(
         "ascriptica/preview.html",

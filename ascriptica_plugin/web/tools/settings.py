@@ -10,6 +10,7 @@ from ...ledger import due, token_end
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...shared.said import Said, change_of
 from ...sync import asking, checking, connecting
 from ...tables.canvas import Settings
@@ -235,7 +236,7 @@ def _page(
         in_use=in_use,
         hold=hold,
         hold_remedy=hold_remedy,
-        missing=[(name, checking.PERMISSIONS[name]) for name in missing],
+        missing=[(name, t(checking.PERMISSIONS[name])) for name in missing],
         token_kept=bool(
             form.canvas_url.data and connecting.kept_token(current, plugin().canvases, form.canvas_url.data)
         ),
