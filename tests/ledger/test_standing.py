@@ -1,0 +1,42 @@
+"""How everything stands, for `status`: every seat is counted once, in the state that it is in."""
+
+from datetime import timedelta
+
+import pytest
+
+from ascriptica_plugin.ledger import standing
+from ascriptica_plugin.tables.canvas import load_settings
+
+from ..office_at_work import policy
+
+COUNTS = ("due", "held", "parked", "enrolled", "removed")
+
+
+def counted(office) -> dict[str, int]:
+    seats = office.status()["seats"]
+    assert sum(seats.values()) == len(office.seats())
+    return {name: seats[name] for name in COUNTS if seats[name]}
+
+
+def test_every_seat_is_counted_once_in_its_state(office, canvas):
+    art, gone = office.course("ART", "art"), office.course("BIO", "bio")
+    for who in ("kim", "lou", "ann"):
+        office.register(art, who)
+    office.deliver()
+    office.withdraw(art, "lou")
+    office.deliver()
+    policy(office, create_users=False)
+    office.register(gone, "nobody")
+    office.deliver()
+    office.register(gone, "kim")
+    assert counted(office) == {"due": 1, "held": 1, "enrolled": 2, "removed": 1}
+    policy(office, display_canvas=False)
+    assert counted(office) == {"held": 2, "enrolled": 2, "removed": 1}
+    assert office.status()["connection"] == "off"
+
+
+@pytest.mark.parametrize(("minutes", "delays"), [(0, None), (2, "worker")])
+def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, minutes, delays):
+    office.register(office.course("ART", "art"))
+    later = office.now + timedelta(minutes=minutes)
+    assert standing.what_delays(office.session, load_settings(office.session), later) == delays
