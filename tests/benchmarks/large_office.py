@@ -18,15 +18,19 @@ COURSES = 500
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is in the office; so many people are registered for its first course."""
+    """How much there is in the office; so many people are registered for its first course.
+
+    `held`: of so many seats, one waits for an administrator.
+    """
 
     participants: int
     seats: int
     entries: int
     largest_course: int
+    held: int | None = None
 
 
-LARGE, LARGEST = Size(40_000, 100_000, 300_000, 5000), Size(200_000, 1_000_000, 300_000, 20_000)
+LARGE, LARGEST = Size(40_000, 100_000, 300_000, 5000), Size(200_000, 1_000_000, 300_000, 20_000, held=14)
 
 FIRST = ("Ada", "Ben", "Cleo", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jan", "Kim", "Lou", "Mia", "Nils", "Olga", "Pia")
 LAST = ("Abel", "Berg", "Cruz", "Dorn", "Engel", "Falk", "Gold", "Hahn", "Jung", "Kern", "Lenz", "Moor", "Otto", "Pohl")
@@ -225,6 +229,11 @@ def _entry(age: int, number: int, place: tuple[int, int]) -> dict:
 def _let_some_wait(session, size: Size, chance: random.Random) -> None:
     seats = iter(chance.sample(range(1, size.seats + 1), 1000))
     session.execute(text("UPDATE ascriptica_seat SET settled_version = 0 WHERE id % 1001 = 0"))
+    if size.held:
+        session.execute(text(
+            "UPDATE ascriptica_seat SET settled_version = 0, held = true, cause = 'no_account', was_in = false,"
+            " cause_scope = CAST(participant_id AS varchar), canvas_enrollment_id = NULL WHERE id % :held = 5"
+        ), {"held": size.held})  # fmt: skip
     for cause, (scope, many, given_up) in WAITING.items():
         for seat_id in (next(seats) for _ in range(many)):
             seat = session.get(Seat, seat_id)

@@ -6,8 +6,8 @@
 Fills SQLite and PostgreSQL, asks for each page as a browser would, and prints the median and the longest time and
 how many statements it took. Ends with 1 where a page takes longer than 200 ms.
 
-`largest` fills PostgreSQL only, with 200,000 participants, 1,000,000 seats and 20,000 people in one course. In FOLDER
-the database is kept, and measured again as it is the next time.
+`largest` fills PostgreSQL only, with 200,000 participants, 1,000,000 seats (72,000 of them held) and 20,000 people in
+one course. In FOLDER the database is kept, and measured again as it is the next time.
 """
 
 import statistics

@@ -42,7 +42,13 @@ class CanvasRootIDField(StringField):
         self.data = read(addresses.canvas_account, str(self.data or ""), there)
 
 
+FIRST, LAST = ("display_canvas", "canvas_url"), ("way_in", "sign_in", "mass_by_sis")
+"""Where the page has them; the fields of `KeyFields` and `WayInFields` would come before all others."""
+
+
 class CourseSettingsForm(WayInFields, KeyFields):
+    _fields: dict[str, Field]
+
     display_canvas = BooleanField("Display Canvas")
     canvas_url = CanvasURLField("Canvas web service URL")
     canvas_token = PasswordField("Canvas web service token", filters=[strip])
@@ -67,6 +73,12 @@ class CourseSettingsForm(WayInFields, KeyFields):
     )
     on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
     mass_by_sis = BooleanField("Many people at once go by SIS import")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        # The list of errors goes through the fields as the page does.
+        on_the_page = sorted(self._fields, key=lambda name: (name not in FIRST, name in LAST))
+        self._fields = {name: self._fields[name] for name in on_the_page}
 
     def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""

@@ -1,6 +1,7 @@
 """Tools → Settings → Course Settings, as an administrator meets it."""
 
 import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -122,6 +123,16 @@ def test_bad_input_is_named_and_what_was_typed_is_kept(app, admin, canvas, field
         assert html.escape(value) in answer.text
     assert canvas.token not in answer.text
     assert connections_of(app) == []
+
+
+@pytest.mark.parametrize("key", ["token", "developer_key"])
+def test_with_everything_blank_each_mistake_is_listed_in_the_order_of_the_page(here, admin, key):
+    blank = {"canvas_url": "", "canvas_token": "", "canvas_root_id": "", "canvas_client_id": "", "sign_in": "x"}
+    page = admin.post(COURSE_SETTINGS, data={"display_canvas": "y", "canvas_key": key, **blank}).text
+    listed = re.findall(r'<li><a href="#(\w+)"', page)
+    of_the_key = ["canvas_token", "canvas_root_id"] if key == "token" else ["canvas_client_id", "canvas_root_id"]
+    assert listed == ["canvas_url", *of_the_key, "sign_in"]
+    assert listed == sorted(listed, key=lambda name: page.index(f'id="{name}"'))
 
 
 def test_switched_off_what_was_saved_stays(app, admin, canvas):
