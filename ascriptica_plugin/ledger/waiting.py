@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select, union
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, exists, func, literal, not_, or_, select, union
 from sqlalchemy.orm import Session
 
 from ..tables.canvas import Connection
@@ -118,20 +118,38 @@ def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[st
     name: ColumnElement[Any] = Seat.cause.expression
     if connection.hold_cause is not None:
         waiting, name = [due.unsettled(connection.id)], func.coalesce(Seat.cause, connection.hold_cause)
-    of, how_many = (name.label("name"), cause_scope.label("scope")), func.count(Seat.participant_id.distinct())
-    given_up = func.sum(case((Seat.parked_at.is_not(None), 1), else_=0))
-    found = session.execute(
-        select(*of, how_many, func.max(Seat.cause_detail), given_up).where(*waiting).group_by("name", "scope")
+    of = (name.label("name"), cause_scope.label("scope"))
+    given_up = func.sum(case((Seat.parked_at.is_not(None), 1), else_=0)).label("given_up")
+    # Each person once first, which a hash does; counting different people sorts all of them.
+    person = (
+        select(*of, func.max(Seat.cause_detail).label("detail"), given_up)
+        .where(*waiting)
+        .group_by("name", "scope", Seat.participant_id)
+        .subquery()
     )
+    group = (person.c.name, person.c.scope)
+    all_given_up = cast(func.sum(person.c.given_up), Integer)
+    found = session.execute(select(*group, func.count(), func.max(person.c.detail), all_given_up).group_by(*group))
     groups = {(row[0], row[1]): Group(*row) for row in found}
     newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
-    places = (
-        select(*of, *_OF_COURSE, func.max(Seat.canvas_course_id), how_many)
+    person_there = (
+        select(*of, Registration.course_id, func.max(Seat.canvas_course_id).label("canvas_course_id"))
         .join(Claim, Claim.seat_id == Seat.id)
         .join(Registration, Registration.id == Claim.registration_id)
-        .join(Course, Course.id == Registration.course_id)
         .where(*waiting, or_(Claim.ended_at.is_(None), Claim.id == newest))
-        .group_by("name", "scope", Course.id)
+        .group_by("name", "scope", Registration.course_id, Seat.participant_id)
+        .subquery()
+    )
+    place = (person_there.c.name, person_there.c.scope, person_there.c.course_id)
+    counted = (
+        select(
+            *place, func.max(person_there.c.canvas_course_id).label("canvas_course_id"), func.count().label("people")
+        )
+        .group_by(*place)
+        .subquery()
+    )
+    places = select(counted.c.name, counted.c.scope, *_OF_COURSE, counted.c.canvas_course_id, counted.c.people).join(
+        Course, Course.id == counted.c.course_id
     )
     for cause, scope, *where in session.execute(places):
         groups[cause, scope].courses.append(Where(*where))
