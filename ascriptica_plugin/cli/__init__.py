@@ -190,7 +190,7 @@ def status(as_json: bool) -> None:
 @click.pass_context
 @with_appcontext
 def recheck(context: click.Context, code: str | None, everything: bool) -> None:
-    """Read the Canvas courses in use again, and note what is there; reads by itself, with or without a worker.
+    """Read the Canvas courses in use again, and note what is there, with or without a worker.
 
     Exit code 0: each was read, or Canvas said why not; 1: not in time, or nothing can be read.
     """
@@ -211,7 +211,7 @@ def recheck(context: click.Context, code: str | None, everything: bool) -> None:
 @click.pass_context
 @with_appcontext
 def fetch_results(context: click.Context, code: str | None) -> None:
-    """Fetch completions and scores of the courses that want them; fetches by itself, with or without a worker.
+    """Fetch completions and scores of the courses that want them, with or without a worker.
 
     Exit code 0: each was fetched, or Canvas said why not; 1: not in time, or nothing can be fetched.
     """

@@ -1,4 +1,4 @@
-"""`flask ascriptica` where flask finds it by itself, once the package is installed: the commands of the app in use."""
+"""`flask ascriptica` where flask finds it, once the package is installed: the commands of the app in use."""
 
 from typing import Any
 

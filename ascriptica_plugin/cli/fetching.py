@@ -19,7 +19,7 @@ from .waiting import Waiting, connection_in_use, drain_until_over
 def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: str | None) -> Iterator[str]:
     """Have the results of one course, or of all that want them, fetched; yields a line for each course.
 
-    Fetches by itself if no other worker drains, else waits for that one. Raises ValueError with a sentence if nothing
+    Fetches if no worker drains, else waits for that one. Raises ValueError with a sentence if nothing
     can be fetched, and TimeoutError if not everything was.
     """
     connection = connection_in_use(session)
@@ -40,7 +40,7 @@ def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: st
         state = "not fetched yet" if number in run.waiting else "fetched"
         yield f"{its_code}: {said or state}"
     if run.waiting:
-        raise TimeoutError("Not everything was fetched in time. The worker goes on with it.")
+        raise TimeoutError("Not everything was fetched in time. The worker continues.")
 
 
 def _asked(session: Session, connection: Connection, code: str | None) -> dict[int, str]:

@@ -35,7 +35,7 @@ def recheck(
 ) -> Iterator[str]:
     """Have one course, everything in use, or everything that we ever used read; yields a line for each Canvas course.
 
-    Reads by itself if no other worker drains, else waits for that one. Raises ValueError with a sentence if nothing can
+    Reads if no worker drains, else waits for that one. Raises ValueError with a sentence if nothing can
     be read, and TimeoutError if not everything was.
     """
     connection = connection_in_use(session)
@@ -53,7 +53,7 @@ def recheck(
         state = run.problems.get(canvas_course_id, "not read yet" if canvas_course_id in run.waiting else "read")
         yield f"Canvas course {canvas_course_id}{names.get(canvas_course_id, '')}: {state}"
     if run.waiting:
-        raise TimeoutError("Not everything was read in time. The worker goes on with it.")
+        raise TimeoutError("Not everything was read in time. The worker continues.")
 
 
 def _ask(session: Session, connection: Connection, code: str | None, *, everything: bool, now: datetime) -> set[int]:

@@ -53,7 +53,7 @@ def connection_in_use(session: Session) -> Connection:
 
 
 def drain_until_over(session: Session, canvases: Canvases, connection: Connection, run: Waiting, left: str) -> None:
-    """Drain until it is over, or wait for whoever drains. Raises TimeoutError, with `left` in it, if Canvas is away."""
+    """Drain until it is over, or wait for the worker. Raises TimeoutError, with `left` in it, if Canvas is away."""
     with drain.session_of_its_own(run.engine) as own:
         while not run.is_over():
             drain.drain(own, canvases, run.is_over)

@@ -133,7 +133,7 @@ def canaries(
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:
-    """Whether a seat will be due by itself, now or later."""
+    """Whether a seat will be due without anybody's doing, now or later."""
     which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
     return session.scalar(select(Seat.id).where(*which).order_by(*IN_TURN).limit(1)) is not None
 

@@ -134,7 +134,7 @@ def forget(session: Session, connection_id: int, participant_id: int) -> None:
 
 
 def let_go(session: Session, participant_id: int) -> None:
-    """The participant is about to be erased: whoever was asked about because of their Canvas user is looked up anew."""
+    """The participant is about to be erased: people asked about because of their Canvas user are looked up anew."""
     for theirs in session.scalars(select(Match).where(Match.participant_id == participant_id)).all():
         asked = select(Match).where(Match.connection_id == theirs.connection_id, Match.question == "same_user")
         for other in session.scalars(asked).all():

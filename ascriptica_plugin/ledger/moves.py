@@ -57,7 +57,7 @@ def people(session: Session, connection_id: int, registrations: ColumnElement[bo
 def found_in(someone: Collection[Someone], place: Place, roster: Collection[Enrollment]) -> tuple[list[int], list[int]]:
     """Those who are in the place as students already, and those who teach that course: their ids.
 
-    `roster` are the live enrollments of the Canvas course. Whoever is not matched yet is found by SIS ID or login.
+    `roster` are the live enrollments of the Canvas course. People who are not matched yet are found by SIS ID or login.
     """
     students = [row for row in roster if row.type == "StudentEnrollment"]
     if place.canvas_section_id is not None:

@@ -108,7 +108,7 @@ def done(
 
     With the last course, a Canvas that came back from a backup is known again. `problem`: there is nothing to read.
     `has_others`: people are there whom no participant is.
-    `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours, and without this the
+    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead, and without this the
     course would be read again and again until ours is there.
     """
     values = {"tried_at": now, "read_at": since, "problem": problem, "due_at": None, "has_others": has_others}

@@ -72,7 +72,7 @@ def as_known(told: Told, was: Known | None, now: datetime) -> Known:
         row.section_id,
         row.state[:20],
         now,
-        # Whoever ended it: who lets the person in again is the one who grants it.
+        # No matter who ended it: the one who lets the person in again grants it.
         is_live and (told.granted or (same is not None and same.granted)),
         is_live and same is not None and same.kept,
         told.seat_id or (same.seat_id if same is not None else None),

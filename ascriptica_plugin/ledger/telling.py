@@ -24,7 +24,7 @@ def store(
 ) -> bool:
     """Store what Canvas told, and unsettle what no longer fits. Returns whether Canvas came back from a backup.
 
-    A live row of nobody that we know is kept, too: whoever registers is not enrolled over it. Where a list is older
+    A live row of nobody that we know is kept, too: people who register are not enrolled over it. Where a list is older
     than what we know since, or something about the person is out, the person's enrollments are owed a look instead.
     `concluded`: Canvas courses that are.
     """

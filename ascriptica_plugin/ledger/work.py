@@ -209,7 +209,7 @@ class Work:
 
     @property
     def names(self) -> set[int | str]:
-        """What names the person to Canvas: number, addresses, email. Whoever shares one may be the same person."""
+        """What names the person to Canvas: number, addresses, email. Somebody who shares one may be the same person."""
         names = {self.who.canvas_user_id, self.who.address, sis_address(self), self.email.lower()}
         return {name for name in names if name is not None}
 

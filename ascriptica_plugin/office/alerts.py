@@ -27,7 +27,7 @@ KINDS: Marked[dict[str, str]] = {
 
 TOKEN = ("token_dead", "key_refused", "token_unreadable")
 NOBODY_ACTS = ("canvas_down", "takes_no_changes", "throttled", "canvas_restored", "no_answer", "our_fault")
-"""Causes that go away by themselves, or that are ours."""
+"""Causes that end without anybody's doing, or that are ours."""
 
 AWAY = timedelta(hours=1)
 BETWEEN_DIGESTS = timedelta(hours=1)

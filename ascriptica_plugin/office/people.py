@@ -186,7 +186,7 @@ def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
 
 def matching(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID, accents ignored."""
-    # While an upgrade goes on, the release before makes participants without it.
+    # During an upgrade, the release before makes participants without it.
     plain = func.lower(Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, ""))
     text = func.coalesce(func.nullif(Participant.found_by, ""), plain)
     return and_(*(text.contains(word, autoescape=True) for word in fold(words).split()), true())

@@ -308,7 +308,7 @@ def _take_out_of_imports(session: Session, free: set[str], name: str, emails: se
 
 
 def _without(lines: list, texts: set[str]) -> list:
-    """The lines of a report; what names one of these is replaced. Whoever is named is named with their email."""
+    """The lines of a report; what names one of these is replaced. People are named with their email."""
     return [
         [line, REASON_ABOUT_SOMEBODY if "@" in words and traces.says(words, texts) else words] for line, words in lines
     ]

@@ -254,7 +254,7 @@ def register_many(
 def _register_with_sis_id(session: Session, its: Plan, participant: Participant, sis_user_id: str) -> None:
     """Give the participant the SIS ID and register them: both, or neither. Raises NotPossible."""
     try:
-        # Whoever can't be registered is not made either, nor gets the SIS ID.
+        # Somebody who can't be registered is not made either, and doesn't get the SIS ID.
         with session.begin_nested():
             session.add(participant)
             sis_ids.give(session, participant, sis_user_id)

@@ -190,7 +190,7 @@ def done(
 ) -> None:
     """The results were fetched by a fetch that began at `since`; what was asked for later is still owed.
 
-    `owed_at` is what was owed when it began: the clock of whoever asked may be ahead of ours.
+    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours.
     """
     wishes = session.get_one(CourseResults, course_id, populate_existing=True)
     for problem in problems:

@@ -114,7 +114,7 @@ def remove(world: World, caller: Token, row: Enrollment, task: str | None) -> No
 
 
 def answer_invitation(world: World, caller: Token, row: Enrollment, state: str) -> None:
-    """The person accepts ("active") or rejects ("rejected"), nobody else; whoever rejected may still accept."""
+    """The person accepts ("active") or rejects ("rejected"), nobody else; a person who rejected may still accept."""
     if row.user_id != caller.user_id:
         raise Denied
     if row.workflow_state == state:

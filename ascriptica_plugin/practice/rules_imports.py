@@ -137,7 +137,7 @@ def _place(world: World, course_id: str | None, section_id: str | None, user: st
 
 
 def _enroll(world: World, its: SISImport, user: User, course: Course, section: Section, line: dict[str, str]) -> None:
-    """One row for section, user, type and role, whoever made it; the line's dates replace the row's, also by none."""
+    """One row for section, user, type and role, made by anybody; the line's dates replace the row's, also by none."""
     kind, now = ROLES[line["role"].lower()], world.now()
     row = world.enrollment_by_key.get((course.id, user.id, kind, None, section.id))
     state = STATES[line["status"].lower()]

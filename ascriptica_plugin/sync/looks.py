@@ -134,7 +134,7 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
     meant_at = out.row_created_at or (known.created_at if known is not None else None)
     is_another = meant_at not in (None, row.created_at)
     if is_another and row.state not in rows.LIVE and out.may_have_made(row.updated_at):
-        # Canvas came back from a backup, and our request ended whoever has the number now.
+        # Canvas came back from a backup, and our request ended the enrollment that has the number now.
         begin_writing(session)
         reads.note_restored(session, connection_id, now())
         requests.put_back_instead(session, out.id, row)

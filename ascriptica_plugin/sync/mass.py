@@ -130,7 +130,7 @@ def _carry(
 
 
 def _rest(seconds: float, canvas: CanvasClient) -> None:
-    """A moment in which the drain goes on with others."""
+    """A moment in which the drain works on others."""
     time.sleep(seconds)
 
 

@@ -1,5 +1,5 @@
-"""What becomes of a SIS import that was sent. It is believed only as far as the roster shows it afterwards: whoever is
-not there as wanted goes the ordinary road.
+"""What becomes of a SIS import that was sent. It is believed only as far as the roster shows it afterwards: people who
+are not there as wanted go the ordinary road.
 """
 
 from collections import defaultdict
@@ -62,7 +62,7 @@ def look(session: Session, its: MassImport, root_id: int, now: Callable[[], date
 
 
 def others(canvas: CanvasClient) -> None:
-    """No call: whoever else is due has their turn."""
+    """No call: others who are due have their turn."""
 
 
 def _abort(root_id: int, import_id: int, canvas: CanvasClient) -> None:

@@ -24,7 +24,7 @@ AT_ONCE = 20
 def store(session: Session, connection_id: int, works: Iterable[Work], now: datetime) -> None:
     """Queue a mail with each link that Canvas gave us, and note whose link was lost; never commits.
 
-    Once for a user, whoever comes first: after another worker has found the user by a look-up, a late answer with the
+    Once for a user: after another worker has found the user by a look-up, a late answer with the
     link is of no use any more.
     """
     for work in works:

@@ -1,7 +1,8 @@
 """A round trip that proves the connection: enrolls the token's owner in a Canvas course as a student, and removes them.
 
-What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. Whoever goes on with
-a proof that was cut off only cleans up. Canvas may carry a request out for `retry.LATE`, so until then it isn't over.
+What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. The process that
+resumes a proof that was cut off only cleans up. Canvas may carry a request out for `retry.LATE`, so until then it isn't
+over.
 """
 
 import time
@@ -205,7 +206,7 @@ class _Trip:
         if failed is not None:
             return False
         owner, is_found = found
-        # Whoever can't be found can still be enrolled by number.
+        # Somebody who can't be found can still be enrolled by number.
         self._say("proof_found" if is_found else "proof_not_found", is_found, name=owner.name)
         proof.user_id = owner.id
         rows, failed = yield from self._ask("free", self._theirs)

@@ -96,7 +96,7 @@ def _is_gone(
     owed_at: datetime | None,
     now: Callable[[], datetime],
 ) -> Walk:
-    """A 404 of the list: is it the course? Then nobody is in there, and whoever should be is held for that."""
+    """A 404 of the list: is it the course? Then nobody is in there, and the people who should be are held for that."""
     try:
         yield lambda canvas: canvas.course(canvas_course_id)
         gone = False

@@ -1,6 +1,6 @@
 """Our transactions are READ COMMITTED, whatever the host's engine says: our rules rest on locks, which wait their turn.
 
-At REPEATABLE READ or SERIALIZABLE, PostgreSQL refuses whoever waited for a lock instead of letting them go on.
+At REPEATABLE READ or SERIALIZABLE, PostgreSQL refuses a transaction that waited for a lock instead of continuing it.
 """
 
 import weakref

@@ -107,7 +107,7 @@ class Seat(Base):
 
     Whether the place is wanted is derived from the live claims, never stored. The seat is settled when
     `settled_version` equals `version`; until then it is held (`held` set), parked (`parked_at` set) or due (`due_at`
-    passed or NULL). `in_bulk`: the wish came with many others, so whoever acts alone goes first.
+    passed or NULL). `in_bulk`: the wish came with many others, so people who act alone go first.
     `canvas_enrollment_id` points to the row that fulfills the wish. `was_in`: the wish was fulfilled since it last
     changed. A settled seat that has a cause was changed by hand in Canvas, and an administrator left it.
     """

@@ -38,7 +38,7 @@ def lock_course(session: Session, course: Course) -> None:
 def lock_participants(session: Session, ids: Collection[int]) -> None:
     """Let only this transaction change these participants until it ends; their values are read anew.
 
-    For whoever changes several of them: a SIS ID that one is given may be waited for by another's own request.
+    For code that changes several of them: a SIS ID that one is given may be waited for by another's own request.
     """
     begin_writing(session)
     which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id)
@@ -53,7 +53,7 @@ def lock_seats(session: Session, which: ColumnElement[bool]) -> int:
 
 
 def lock_seats_of(session: Session, participant_ids: Collection[int]) -> None:
-    """Lock all seats of these participants at once, for whoever changes them one after another in another order."""
+    """Lock all seats of these participants at once, for code that changes them one after another in another order."""
     lock_seats(session, Seat.participant_id.in_(participant_ids))
 
 

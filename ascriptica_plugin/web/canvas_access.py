@@ -29,7 +29,7 @@ class CanvasAccess:
     """One registration's access in words: `text` for the participant, `office` for administrators.
 
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
-    to be done; waiting: it goes on automatically; stuck: somebody has to act. `moving`: the page updates itself.
+    to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself.
     `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
     Canvas course, and says `link_says`. `login` is what they sign in with there, `way_in` how somebody new to Canvas
     does. `waits_for` is what the office can do: answer, try again, or nothing. `steps` are those from the registration

@@ -36,6 +36,6 @@ def _end(error: BaseException | None) -> None:
 
 
 def _say_so(response: Response) -> Response:
-    """Whoever keeps the answer keeps one for each language."""
+    """A cache that keeps the answer keeps one for each language."""
     response.vary.add("Accept-Language")
     return response

@@ -21,7 +21,7 @@ WAYS_IN = {
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: done, now (it goes on, or waits for the participant), stuck (the office acts) or later.
+    """`state`: done, now (under way, or waits for the participant), stuck (the office acts) or later.
 
     `at` is when it was done, where that is known.
     """

@@ -87,7 +87,7 @@ def test_it_does_not_wait_for_ever(at_desk, canvas, monkeypatch):
     at_desk.session.commit()
     code, lines = recheck(at_desk)
     assert (code, lines[0]) == (1, f"Canvas course {canvas.ids['course.art']} (ART): not read yet")
-    assert lines[1] == "Error: Not everything was read in time. The worker goes on with it."
+    assert lines[1] == "Error: Not everything was read in time. The worker continues."
 
 
 def test_a_canvas_course_that_is_gone_is_told(at_desk, canvas):

@@ -24,7 +24,7 @@ class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
 
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
-    that contradict it. `rename`: whoever is here under another name gets the file's. `remarks` are lines of the batch
+    that contradict it. `rename`: people here under another name get the file's. `remarks` are lines of the batch
     that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses that
     the file may take nobody out of, by their codes in small letters, each with the reason.
     """

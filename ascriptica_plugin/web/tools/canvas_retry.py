@@ -75,7 +75,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     if connection is None or not current.display_canvas:
         flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")
     elif hold:
-        # It stays on the page, which goes on by itself once Canvas answers; so it says nothing that is over then.
+        # It stays on the page, which updates itself once Canvas answers; so it says nothing that is untrue then.
         flash("Canvas is asked again now. This page shows whether it answers.")
     elif count:
         flash(f"Trying again for {whom}.", "success")

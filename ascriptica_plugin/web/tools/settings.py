@@ -144,7 +144,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
 
 
 def _to_approve(form: CourseSettingsForm, url: str, root_id: int, key: connecting.DeveloperKey) -> ResponseReturnValue:
-    """Keep a developer key that somebody has to approve in Canvas. The connection in use goes on until then."""
+    """Keep a developer key that somebody has to approve in Canvas. The connection in use stays until then."""
     current = settings_to_change()
     _keep_policy(form, current)
     connecting.keep_draft(current, plugin().canvases, url, root_id, None, key)
