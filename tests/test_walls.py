@@ -169,8 +169,8 @@ TESTED_ELSEWHERE = {
         "test_migrations; hosts/test_isolation; walks/test_locked",
     ),
     "web": (
-        "asking csrf headers look mails pages",
-        "hosts/test_look, test_mounting; sync/test_asking; office/test_notices",
+        "asking csrf headers look pages",
+        "hosts/test_look, test_mounting; sync/test_asking",
     ),
     "web/forms": (
         "courses developer_key fields form imports office people results settings way_in",

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import idna
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -291,6 +291,12 @@ def participant_for(session: Session, person: Person) -> Participant:
         session.flush()
         matches.revise(session, found.id)
     return found
+
+
+def remember_language(session: Session, key: str, language: str) -> None:
+    """Mail the participant with this key in this language from now on."""
+    differs = or_(Participant.language.is_(None), Participant.language != language)
+    change(session, update(Participant).where(Participant.key == key, differs).values(language=language))
 
 
 def _bring_up_to_date(participant: Participant, person: Person) -> Participant:

@@ -120,6 +120,7 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
             "sis_user_id_left_out": participant.sis_user_id_refused,
             "former_emails": sorted(people.emails_of(session, participant) - {participant.email.lower()}),
             "key": participant.key,
+            "language": participant.language,
             "to_be_erased_since": iso(participant.erase_at),
         },
         "sign_in": sign_in,

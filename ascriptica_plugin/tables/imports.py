@@ -22,6 +22,7 @@ class Import(Base):
     withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
     how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes
     people out of courses, they are those. `may_remove`: they are removed. `act_id` is its entry in the activity log.
+    Its reasons are in the `language` of the page that uploaded it.
     """
 
     __tablename__ = "ascriptica_import"
@@ -31,6 +32,7 @@ class Import(Base):
     name: Mapped[str]
     dry_run: Mapped[bool] = mapped_column(default=False)
     who: Mapped[str] = mapped_column(String(320))
+    language: Mapped[str | None] = mapped_column(String(20))
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     broken: Mapped[bool] = mapped_column(default=False)

@@ -13,7 +13,7 @@ class Mail(Base):
 
     `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
     `registration_id`: it is about this registration. `event` is the alert that it carries, or the number of the course
-    that the office moved the participant out of.
+    that the office moved the participant out of. `language` is the one of the page that queued it.
     """
 
     __tablename__ = "ascriptica_mail"
@@ -25,6 +25,7 @@ class Mail(Base):
     account_id: Mapped[int | None]
     registration_id: Mapped[int | None] = mapped_column(index=True)
     event: Mapped[str | None] = mapped_column(String(120))
+    language: Mapped[str | None] = mapped_column(String(20))
     link: Mapped[Sealed | None] = mapped_column(SealedColumn)
     made_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)

@@ -44,6 +44,8 @@ class Participant(Base):
     `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
     registrations remain.
 
+    `language` is the code of the one in which they last changed a registration; None where they never did themselves.
+
     `sorted_by` and `found_by` are made of the other columns, for lists and for searching.
     """
 
@@ -79,6 +81,7 @@ class Participant(Base):
     sis_user_id: Mapped[str | None]
     sis_user_id_refused: Mapped[str | None]
     sis_user_id_decided: Mapped[bool] = mapped_column(default=False, server_default=false())
+    language: Mapped[str | None] = mapped_column(String(20))
     erase_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
     sorted_by: Mapped[str] = mapped_column(default=_sorted_by, server_default="")

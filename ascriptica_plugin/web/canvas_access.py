@@ -12,16 +12,17 @@ from ..ledger import standing
 from ..ledger.access import Access, Row
 from ..ledger.causes import CAUSES, OFFICE, SOON
 from ..shared import clock
+from ..shared.language import Marked, mark, t
 from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
 from . import tracker
 from .base import session, settings
 from .tracker import Step
 
-WITHDRAWN = "You have withdrawn."
-NOT_THERE = "This course is not in Canvas any more."
-ANOTHER = "You are still in the Canvas course through another registration."
-READ_ONLY = "You can still read the Canvas course, and can't take part any more."
+WITHDRAWN: Marked[str] = "You have withdrawn."
+NOT_THERE: Marked[str] = "This course is not in Canvas any more."
+ANOTHER: Marked[str] = "You are still in the Canvas course through another registration."
+READ_ONLY: Marked[str] = "You can still read the Canvas course, and can't take part any more."
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CanvasAccess:
     held: bool = False
     seen_at: datetime | None = None
     link: str | None = None
-    link_says: str = "Open in Canvas"
+    link_says: str = mark("Open in Canvas")
     login: str | None = None
     way_in: str = ""
     waits_for: str = ""
@@ -98,7 +99,7 @@ def in_words(
     words = _in_words(access, connection, association, is_registered)
     if not (words.link and access.is_sure):
         return replace(words, waits_for=waits_for)
-    way_in = tracker.WAYS_IN[access.way_in] if access.way_in and is_registered else ""
+    way_in = t(tracker.WAYS_IN[access.way_in]) if access.way_in and is_registered else ""
     return replace(words, waits_for=waits_for, login=access.login, way_in=way_in)
 
 
@@ -109,7 +110,7 @@ def _in_words(
         return _let_go(access, connection)
     if not access.wanted:
         words = _let_go(access, connection)
-        return replace(words, text=words.text.replace(WITHDRAWN, NOT_THERE))
+        return replace(words, text=words.text.replace(t(WITHDRAWN), t(NOT_THERE)))
     there = access.there
     if there is not None and connection.restored_at is not None and there.seen_at < connection.restored_at:
         return _being_checked(there)
@@ -124,7 +125,7 @@ def _in_words(
     if access.standing == "due" or access.cause is None:
         return replace(words, moving=not connection.hold_cause)
     if access.cause == "changed_in_canvas":
-        text = f"{words.text} Somebody changed that in Canvas; the office decides about it."
+        text = _both(words.text, t("Somebody changed that in Canvas; the office decides about it."))
         return replace(words, text=text, office=_by_hand(access.scope), office_tone="stuck")
     # They are in the new place; what waits is something else, such as the end of an older enrollment.
     return replace(words, office=f"{words.office}; {CAUSES[access.cause].title}", office_tone="stuck")
@@ -133,7 +134,7 @@ def _in_words(
 def _being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
     """Canvas came back from a backup, and what was seen before may be otherwise now."""
     cause, seen_at = CAUSES["canvas_restored"], row.seen_at if row is not None else None
-    text = f"{begins} We are checking everything with Canvas." if begins else cause.participant
+    text = _both(begins, t("We are checking everything with Canvas.")) if begins else cause.participant
     return CanvasAccess(text, cause.title, "waiting", moving=True, seen_at=seen_at)
 
 
@@ -145,31 +146,31 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
     link = course_address(connection, there.canvas_course_id)
     if there.state != "active":
         return CanvasAccess(
-            "You are invited: accept the invitation in Canvas.",
-            "Invited, has to accept the invitation",
+            t("You are invited: accept the invitation in Canvas."),
+            t("Invited, has to accept the invitation"),
             "quiet",
             seen_at=there.seen_at,
             link=link,
-            link_says="Accept it in Canvas",
+            link_says=t("Accept it in Canvas"),
         )
     if association is not None and association.concluded:
         return _concluded(there, connection)
     if association is not None and not association.published:
         text = CAUSES["course_unpublished"].participant
-        return CanvasAccess(text, "In Canvas, in a course not published yet", "quiet", seen_at=there.seen_at)
+        return CanvasAccess(text, t("In Canvas, in a course not published yet"), "quiet", seen_at=there.seen_at)
     if association is not None and association.is_shut(clock.utc_now()):
         text = CAUSES["outside_dates"].participant
-        return CanvasAccess(text, "In Canvas, outside the course's dates", "quiet", seen_at=there.seen_at, link=link)
-    office = "In Canvas"
+        return CanvasAccess(text, t("In Canvas, outside the course's dates"), "quiet", seen_at=there.seen_at, link=link)
+    office = t("In Canvas")
     if there.canvas_course_id != access.canvas_course_id:
-        office = f"In Canvas course {there.canvas_course_id}, moved there by hand"
-    return CanvasAccess("You are in the Canvas course.", office, "settled", seen_at=there.seen_at, link=link)
+        office = t("In Canvas course {course}, moved there by hand", course=there.canvas_course_id)
+    return CanvasAccess(t("You are in the Canvas course."), office, "settled", seen_at=there.seen_at, link=link)
 
 
 def _concluded(row: Row, connection: Connection) -> CanvasAccess:
     link = course_address(connection, row.canvas_course_id)
-    text = f"The Canvas course is concluded. {READ_ONLY}"
-    return CanvasAccess(text, "In Canvas, in a concluded course", "quiet", seen_at=row.seen_at, link=link)
+    text = _both(t("The Canvas course is concluded."), t(READ_ONLY))
+    return CanvasAccess(text, t("In Canvas, in a concluded course"), "quiet", seen_at=row.seen_at, link=link)
 
 
 def _not_in(access: Access, connection: Connection) -> CanvasAccess:
@@ -180,26 +181,29 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
     if by_hand and (access.is_settled or access.standing == "held"):
         return _ended_by_hand(access, connection)
     if access.is_settled:
-        return CanvasAccess(SOON, "Not seen in Canvas yet", "waiting")
+        return CanvasAccess(t(SOON), t("Not seen in Canvas yet"), "waiting")
     if access.standing != "due":
         cause = CAUSES.get(access.cause or "")
-        text = cause.participant if cause and access.cause != "found_there" else OFFICE
-        return CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
+        text = cause.participant if cause and access.cause != "found_there" else t(OFFICE)
+        return CanvasAccess(text, cause.title if cause else t("Waits for the office"), "stuck")
     if connection.hold_cause:
         hold = CAUSES[connection.hold_cause]
         return CanvasAccess(hold.participant, hold.title, "waiting", moving=True, held=True)
     if access.cause:
         # Tried, and not done yet. The office acts only on what was given up.
         title = CAUSES[access.cause].title
-        return CanvasAccess(SOON, f"{title}; trying again automatically", "waiting", moving=True)
+        return CanvasAccess(t(SOON), t("{cause}; trying again automatically", cause=title), "waiting", moving=True)
     throttled = standing.is_throttled(connection, clock.utc_now())
-    text = CAUSES["throttled"].participant if throttled else "Adding you to the Canvas course …"
-    return CanvasAccess(text, "Being added to Canvas …", "waiting", moving=True)
+    text = CAUSES["throttled"].participant if throttled else t("Adding you to the Canvas course …")
+    return CanvasAccess(text, t("Being added to Canvas …"), "waiting", moving=True)
 
 
-HANDS = {
+HANDS: Marked[dict[str, tuple[str, str]]] = {
     "deleted": ("Removed in Canvas by hand", "You were removed from the Canvas course, in Canvas itself."),
-    "completed": ("Concluded in Canvas by hand: can still read", f"Your enrollment was concluded. {READ_ONLY}"),
+    "completed": (
+        "Concluded in Canvas by hand: can still read",
+        "Your enrollment was concluded. You can still read the Canvas course, and can't take part any more.",
+    ),
     "inactive": ("Deactivated in Canvas by hand", "Your access to the Canvas course was switched off in Canvas."),
     "rejected": ("Said no to the invitation", "You said no to the invitation in Canvas."),
     "moved": ("Moved in Canvas by hand", "You were moved in Canvas itself."),
@@ -208,18 +212,23 @@ HANDS = {
 
 
 def _by_hand(scope: str) -> str:
-    return HANDS[scope][0] if scope in HANDS else "Changed in Canvas by hand"
+    return t(HANDS[scope][0]) if scope in HANDS else t("Changed in Canvas by hand")
 
 
 def _ended_by_hand(access: Access, connection: Connection) -> CanvasAccess:
-    office, text = _by_hand(access.scope), HANDS.get(access.scope, ("", "Your access was changed in Canvas itself."))[1]
+    office = _by_hand(access.scope)
+    text = t(HANDS[access.scope][1]) if access.scope in HANDS else t("Your access was changed in Canvas itself.")
     seen_at = access.row.seen_at if access.row is not None else None
     link = course_address(connection, access.canvas_course_id) if access.scope == "completed" else None
     if access.is_settled:
-        left = f"{office}; left as in Canvas"
-        return CanvasAccess(f"{text} The office left it so.", left, "quiet", seen_at=seen_at, link=link)
+        left = t("{what}; left as in Canvas", what=office)
+        return CanvasAccess(_both(text, t("The office left it so.")), left, "quiet", seen_at=seen_at, link=link)
     return CanvasAccess(
-        f"Your place is safe. {text} The office decides about it.", office, "stuck", seen_at=seen_at, link=link
+        _both(t("Your place is safe."), text, t("The office decides about it.")),
+        office,
+        "stuck",
+        seen_at=seen_at,
+        link=link,
     )
 
 
@@ -230,7 +239,7 @@ def _not_looked_up(association: Association, connection_id: int | None) -> Canva
     if association.problem is not None:
         cause = CAUSES["not_looked_up"]
         return CanvasAccess(cause.participant, cause.title, "waiting")
-    return CanvasAccess(SOON, "The Canvas course is being looked up …", "waiting", moving=True)
+    return CanvasAccess(t(SOON), t("The Canvas course is being looked up …"), "waiting", moving=True)
 
 
 # -- withdrawn, or moved elsewhere ------------------------------------------------------------------------------------
@@ -249,17 +258,17 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
         return _still_there(_best(access.still), connection)
     state, seen_at = (access.row.state, access.row.seen_at) if access.row is not None else (None, None)
     if seen_at is not None and connection.restored_at is not None and seen_at < connection.restored_at:
-        return _being_checked(access.row, WITHDRAWN)
+        return _being_checked(access.row, t(WITHDRAWN))
     if state == "completed":
         link = course_address(connection, access.canvas_course_id)
-        text = f"{WITHDRAWN} {READ_ONLY}"
-        return CanvasAccess(text, "Concluded in Canvas: can still read", "quiet", seen_at=seen_at, link=link)
+        text = _both(t(WITHDRAWN), t(READ_ONLY))
+        return CanvasAccess(text, t("Concluded in Canvas: can still read"), "quiet", seen_at=seen_at, link=link)
     if state in ("deleted", "inactive"):
-        office = "Removed from Canvas" if state == "deleted" else "Deactivated in Canvas"
-        return CanvasAccess("Your access to the Canvas course has ended.", office, "quiet", seen_at=seen_at)
+        office = t("Removed from Canvas") if state == "deleted" else t("Deactivated in Canvas")
+        return CanvasAccess(t("Your access to the Canvas course has ended."), office, "quiet", seen_at=seen_at)
     if state == "rejected":
-        return CanvasAccess(WITHDRAWN, _by_hand(state), "quiet", seen_at=seen_at)
-    return CanvasAccess(WITHDRAWN, "No enrollment known in Canvas", "quiet")
+        return CanvasAccess(t(WITHDRAWN), _by_hand(state), "quiet", seen_at=seen_at)
+    return CanvasAccess(t(WITHDRAWN), t("No enrollment known in Canvas"), "quiet")
 
 
 def _best(rows: list[Row]) -> Row:
@@ -268,54 +277,60 @@ def _best(rows: list[Row]) -> Row:
 
 def _through_another(row: Row | None, connection: Connection) -> CanvasAccess:
     if row is None:
-        text = f"{WITHDRAWN} Another registration still keeps your place in the same Canvas course."
-        return CanvasAccess(text, "Waits with another registration", "quiet")
+        text = _both(t(WITHDRAWN), t("Another registration still keeps your place in the same Canvas course."))
+        return CanvasAccess(text, t("Waits with another registration"), "quiet")
     link = course_address(connection, row.canvas_course_id)
     if row.state != "active":
-        office = "Invited through another registration"
-        text = f"{WITHDRAWN} You are still invited to the Canvas course through another registration."
+        office = t("Invited through another registration")
+        text = _both(t(WITHDRAWN), t("You are still invited to the Canvas course through another registration."))
         return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
-    office = "In Canvas through another registration"
-    return CanvasAccess(ANOTHER, office, "quiet", seen_at=row.seen_at, link=link)
+    office = t("In Canvas through another registration")
+    return CanvasAccess(t(ANOTHER), office, "quiet", seen_at=row.seen_at, link=link)
 
 
 def _still_there(row: Row, connection: Connection) -> CanvasAccess:
     """A live enrollment that is not ours to end."""
     link, is_in = course_address(connection, row.canvas_course_id), row.state == "active"
     if row.kept:
-        text = f"{WITHDRAWN} You were in the Canvas course before, and stay in it."
-        office = "Kept in Canvas" if is_in else "Kept in Canvas: invited, has to accept the invitation"
+        text = _both(t(WITHDRAWN), t("You were in the Canvas course before, and stay in it."))
+        office = t("Kept in Canvas") if is_in else t("Kept in Canvas: invited, has to accept the invitation")
     else:
-        text = f"{WITHDRAWN} Somebody enrolled you in Canvas itself, and you are still in the Canvas course."
-        office = "In Canvas by hand, not through us"
+        text = _both(t(WITHDRAWN), t("Somebody enrolled you in Canvas itself, and you are still in the Canvas course."))
+        office = t("In Canvas by hand, not through us")
         if not is_in:
-            text = f"{WITHDRAWN} Somebody invited you in Canvas itself; that invitation still stands."
-            office = "Invited in Canvas by hand, not through us"
+            text = _both(t(WITHDRAWN), t("Somebody invited you in Canvas itself; that invitation still stands."))
+            office = t("Invited in Canvas by hand, not through us")
     return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
 
 
 def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
     if access.cause == "canvas_restored":
-        return _being_checked(access.row, WITHDRAWN)
+        return _being_checked(access.row, t(WITHDRAWN))
     if access.standing != "due":
         cause = CAUSES.get(access.cause or "")
-        text = f"{WITHDRAWN} The office still has to end your access to the Canvas course."
+        text = _both(t(WITHDRAWN), t("The office still has to end your access to the Canvas course."))
         if cause and access.cause == "found_there":
             text = cause.participant
-        return CanvasAccess(text, cause.title if cause else "Waits for the office", "stuck")
-    automatically = f"{WITHDRAWN} Your access to the Canvas course ends automatically."
+        return CanvasAccess(text, cause.title if cause else t("Waits for the office"), "stuck")
+    automatically = _both(t(WITHDRAWN), t("Your access to the Canvas course ends automatically."))
     if access.row is None and not access.still:
-        automatically = f"{WITHDRAWN} We make sure that you are not in the Canvas course."
+        automatically = _both(t(WITHDRAWN), t("We make sure that you are not in the Canvas course."))
     if connection.hold_cause:
         title = CAUSES[connection.hold_cause].title
         return CanvasAccess(automatically, title, "waiting", moving=True, held=True)
     if access.cause:
         title = CAUSES[access.cause].title
-        return CanvasAccess(automatically, f"{title}; trying again automatically", "waiting", moving=True)
+        return CanvasAccess(
+            automatically, t("{cause}; trying again automatically", cause=title), "waiting", moving=True
+        )
     if access.row is None and not access.still:
-        return CanvasAccess(automatically, "Being checked with Canvas …", "waiting", moving=True)
-    text, office = "Ending your access to the Canvas course …", "Being removed from Canvas …"
+        return CanvasAccess(automatically, t("Being checked with Canvas …"), "waiting", moving=True)
+    text, office = t("Ending your access to the Canvas course …"), t("Being removed from Canvas …")
     return CanvasAccess(text, office, "waiting", moving=True)
+
+
+def _both(*sentences: str) -> str:
+    return " ".join(sentences)
 
 
 def course_address(connection: Connection, canvas_course_id: int) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..ledger import access as known
 from ..ledger.causes import CAUSES
 from ..office import alerts, notices
-from ..shared.language import in_language, t, tn
+from ..shared.language import in_language, nearest, t, tn
 from ..tables.canvas import Connection, load_settings
 from ..tables.mails import Alert, Mail
 from ..tables.office import Course, Registration
@@ -33,7 +33,9 @@ class Writer:
     address: str
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
-        with in_language(self._plugin.language):
+        registration = session.get(Registration, mail.registration_id) if mail.registration_id else None
+        theirs = registration.participant.language if registration is not None else None
+        with in_language(nearest(theirs) or self._plugin.language):
             return self._write(session, mail)
 
     def _write(self, session: Session, mail: Mail) -> tuple[str, str] | None:
@@ -72,7 +74,7 @@ class Writer:
             "page": page,
             "canvas": canvas,
             "login": login,
-            "way_in": WAYS_IN.get(access.way_in or "") if access is not None else None,
+            "way_in": t(WAYS_IN.get(access.way_in or "", "")) if access is not None else None,
         }
 
     def _of_link(self, session: Session, mail: Mail) -> dict[str, Any] | None:
@@ -103,7 +105,7 @@ class Writer:
             about["page"] = self._page("canvas_access")
             return about if about["waiting"] else None
         if alert.kind == "token_ends":
-            about["ends_at"] = datetime.fromisoformat(alert.detail[0]).astimezone(self._plugin.timezone)
+            about["ends_at"] = datetime.fromisoformat(alert.detail[0])
         elif alert.detail:
             about["title"] = CAUSES[alert.detail[0]].title
         about["page"] = self._page("course_settings")

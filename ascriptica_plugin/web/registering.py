@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from .. import office
-from ..office import allowances, places, results, waitlist
+from ..office import allowances, people, places, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
-from ..shared.language import Marked, t
+from ..shared.language import Marked, present, t
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
 from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
@@ -151,6 +151,7 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
     try:
         status = change(session(), found, person, now)
         _count_change(person, now)
+        people.remember_language(session(), person.key, present())
         session().commit()
     except NotPossible as reason:
         session().rollback()

@@ -5,9 +5,12 @@ from datetime import datetime
 
 from ..ledger import ways_in
 from ..ledger.access import Access
+from ..shared.language import Marked, t
 
-_CANVAS = "New to Canvas? It mails you a link to choose a password. If none arrives, choose “Forgot password” there."
-WAYS_IN = {
+_CANVAS: Marked[str] = (
+    "New to Canvas? It mails you a link to choose a password. If none arrives, choose “Forgot password” there."
+)
+WAYS_IN: Marked[dict[str, str]] = {
     ways_in.OUR_MAIL: "New to Canvas? We mail you a link to choose a password. If none arrives, choose “Forgot "
     "password” there.",
     ways_in.CANVAS_MAIL: _CANVAS,
@@ -40,10 +43,10 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
     there = access.there if access is not None and access.wanted else None
     is_in = tone == "settled"
     reached = [
-        ("Registered", True, registered_at),
-        ("Canvas account", known or there is not None, access.matched_at if access else None),
-        ("Place in the course", there is not None, access.settled_at if access and access.is_settled else None),
-        ("You can enter", is_in, entered_at),
+        (t("Registered"), True, registered_at),
+        (t("Canvas account"), known or there is not None, access.matched_at if access else None),
+        (t("Place in the course"), there is not None, access.settled_at if access and access.is_settled else None),
+        (t("You can enter"), is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
     here = "stuck" if tone == "stuck" else "now"

@@ -47,6 +47,7 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
         "sis_user_id_left_out": None,
         "former_emails": [],
         "key": "kim",
+        "language": None,
         "to_be_erased_since": None,
     }
     assert held["sign_in"] is None, "the host's own"

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from ...shared.language import t
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
@@ -14,7 +14,7 @@ from .kind import Kind, Now, the_one
 
 
 class Registrations(Kind):
-    about = ("email", "course")
+    about = ("email", mark("course"))
 
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False) -> None:
         super().__init__(session, now, by, dry_run, rename)

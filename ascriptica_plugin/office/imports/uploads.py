@@ -13,6 +13,7 @@ from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from ...shared.language import SOURCE, in_language, nearest, present
 from ...tables.columns import begin_writing, change
 from ...tables.imports import Import
 from ..brake import Brake
@@ -60,7 +61,7 @@ def start(
     `release`. `preview`: one that withdraws or moves people is only tried out, whatever `dry_run` says.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
-    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, refused=[], **how)
+    made = Import(kind=kind, name=name, file=data, started_at=now, who=by, language=present(), refused=[], **how)
     try:
         table = file.read(kind, data, most_rows)
     except file.ToConfirm as asked:
@@ -142,7 +143,8 @@ def go_on(
         return False
     import_id = found.id
     try:
-        _go_on(session, found, now, stop, brake, timezone)
+        with in_language(nearest(found.language) or SOURCE):
+            _go_on(session, found, now, stop, brake, timezone)
     except _Overtaken:
         session.rollback()
     except (OperationalError, InterfaceError):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ...shared.language import Marked, t
+from ...shared.language import SOURCE, Marked, in_language, nearest, t
 from ...tables.mails import Mail
 from . import accounts, links
 from .tables import Account, SignUp
@@ -93,9 +93,13 @@ class Writer:
 
     def __call__(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
         """Subject and text, with a new link; None where the account or sign-up is no longer there."""
-        kind = mail.kind
-        if kind not in TEXTS:
+        if mail.kind not in TEXTS:
             return self.of_office(session, mail, now)
+        with in_language(nearest(mail.language) or SOURCE):
+            return self._write(session, mail, now)
+
+    def _write(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
+        kind = mail.kind
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]
