@@ -114,7 +114,7 @@ def _send(session: Session, ended: SessionTransaction) -> None:
                 receiver(app, **note.what)
             except Exception:
                 host_s.rollback()
-                log.exception("A receiver of the signal %s failed; everything else goes on.", note.signal.name)
+                log.exception("A receiver of the signal %s failed; everything else continues.", note.signal.name)
     if host_s() is not session:
         # The worker has sessions of its own, so nobody else ends what a receiver began.
         host_s.remove()

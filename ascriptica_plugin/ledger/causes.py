@@ -202,7 +202,7 @@ CAUSES: Marked[dict[str, Cause]] = {
     "canvas_restored": Cause(
         "Canvas came back from a backup",
         "being checked again",
-        "We are reading all Canvas courses again. Nobody is removed until that is done; it then goes on automatically.",
+        "We are reading all Canvas courses again, automatically. Nobody is removed until that is done.",
         "Your place is safe. We are checking everything with Canvas, and add you if you are missing.",
         by_office=False,
     ),

@@ -113,7 +113,7 @@ def test_nobody_is_removed_from_a_restored_canvas_before_it_was_read(office, can
     scene.withdraw()
     office.deliver()
     assert title in scene.causes()
-    assert "Nobody is removed until that is done; it then goes on automatically." in scene.causes()
+    assert "Nobody is removed until that is done." in scene.causes()
     assert "You have withdrawn. We are checking everything with Canvas." in scene.get(scene.lou, "/courses/ART")
     assert title in scene.get(scene.admin, "/tools/courses/ART")
     assert canvas.who_is_in("art") == {"lou@example.org"}

@@ -36,6 +36,6 @@ class ImportForm(Form):
         ),
     )
     rename = BooleanField(
-        mark("Rename people: whoever is here under another name gets the file's"),
+        mark("Rename people: those who are here under another name get the file's"),
         description=mark("Without it, such rows are listed and left out."),
     )

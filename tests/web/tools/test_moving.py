@@ -66,7 +66,7 @@ def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, ap
     assert lines(page) == [
         "3 people are enrolled in Art.",
         "1 person is in it already, and stays as they are.",
-        "1 person teaches it, and goes on doing so.",
+        "1 person teaches it, and stays a teacher there.",
         "1 person needs you: say who they are in Canvas.",
         "4 people are removed from bio.",
     ]
