@@ -36,8 +36,8 @@ class Access:
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
     `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
     sign in there with, `way_in` what was done so that they can, while they are new to Canvas, `settled_at` when Canvas
-    last agreed with the seat. `still`: live enrollments of theirs in that Canvas course, looked up only for a seat that
-    nobody wants.
+    last agreed with the seat. `still`: live enrollments of theirs in that Canvas course, and those elsewhere that
+    the seat left, looked up only for a seat that nobody wants.
     """
 
     registration_id: int
@@ -201,7 +201,9 @@ def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
         row = Row(state, seen_at, course_id, kept, is_wanted)
         in_that_course = places.get((connection_id, user_id, row.canvas_course_id), []) if user_id is not None else []
         for access in [*in_that_course, *seats.get(seat_id, [])]:
-            if row not in access.still:
+            # What they had as another Canvas user is that user's now.
+            is_theirs = access.canvas_user_id in (None, user_id)
+            if is_theirs and row not in access.still:
                 access.still.append(row)
 
 

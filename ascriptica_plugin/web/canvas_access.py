@@ -255,7 +255,8 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
     if not access.is_settled:
         return _being_ended(access, connection)
     if access.still:
-        return _still_there(_best(access.still), connection)
+        here = [row for row in access.still if row.canvas_course_id == access.canvas_course_id]
+        return _still_there(_best(here), connection) if here else _kept_elsewhere(_best(access.still), connection)
     state, seen_at = (access.row.state, access.row.seen_at) if access.row is not None else (None, None)
     if seen_at is not None and connection.restored_at is not None and seen_at < connection.restored_at:
         return _being_checked(access.row, t(WITHDRAWN))
@@ -300,6 +301,16 @@ def _still_there(row: Row, connection: Connection) -> CanvasAccess:
         if not is_in:
             text = _both(t(WITHDRAWN), t("Somebody invited you in Canvas itself; that invitation still stands."))
             office = t("Invited in Canvas by hand, not through us")
+    return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
+
+
+def _kept_elsewhere(row: Row, connection: Connection) -> CanvasAccess:
+    """What we were to end was found in another Canvas course: its section was moved, or a hand enrolled them there
+    while a request of ours was not answered."""
+    link, office = course_address(connection, row.canvas_course_id), f"Kept in Canvas course {row.canvas_course_id}"
+    if row.state != "active":
+        office = f"{office}: invited, has to accept the invitation"
+    text = f"{WITHDRAWN} You are in another Canvas course, and stay in it."
     return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
 
 

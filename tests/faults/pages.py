@@ -20,7 +20,7 @@ IS_IN = re.compile("In Canvas|Invited|Kept in Canvas")
 """How the office's words begin for somebody who is in."""
 
 IS_OUT = re.compile("Removed|Concluded|Deactivated|Moved in Canvas by hand|Said no|No enrollment known|Not seen")
-ELSEWHERE = re.compile(r"In Canvas course (\d+), moved there by hand")
+ELSEWHERE = re.compile(r"(?:In|Kept in) Canvas course (\d+)")
 
 IN_WORDS = "You are in the Canvas course."
 """What a participant reads who can enter."""
@@ -35,6 +35,12 @@ class Said:
     status: str
     access: str
     cause: str
+
+    @property
+    def where(self) -> int:
+        """The Canvas course that the words are about."""
+        elsewhere = ELSEWHERE.match(self.access)
+        return int(elsewhere[1]) if elsewhere else self.canvas_course_id
 
 
 def said(stage: Stage) -> list[Said]:
@@ -62,7 +68,7 @@ def said(stage: Stage) -> list[Said]:
 
 def as_in(lines: list[Said]) -> Pairs:
     """The people and Canvas courses of whom it is said that they are in."""
-    return frozenset((line.who, line.canvas_course_id) for line in lines if IS_IN.match(line.access))
+    return frozenset((line.who, line.where) for line in lines if IS_IN.match(line.access))
 
 
 def asked(lines: list[Said]) -> Pairs:
@@ -87,10 +93,8 @@ def _about_rows(stage: Stage, lines: list[Said]) -> Iterator[str]:
     of: dict[tuple[str, int], list[Said]] = {}
     for line in lines:
         of.setdefault((line.who, line.canvas_course_id), []).append(line)
-        elsewhere = ELSEWHERE.match(line.access)
-        course_id = int(elsewhere[1]) if elsewhere else line.canvas_course_id
-        if IS_IN.match(line.access) and (line.who, course_id) not in inside:
-            yield f"{line.who} is said to be in Canvas course {course_id}: {line.access!r}."
+        if IS_IN.match(line.access) and (line.who, line.where) not in inside:
+            yield f"{line.who} is said to be in Canvas course {line.where}: {line.access!r}."
         if not (IS_IN.match(line.access) or IS_OUT.match(line.access) or line.cause or line.status == "due"):
             yield f"{line.who}, Canvas course {line.canvas_course_id}: what does {line.access!r} mean?"
     unsure = {who for who, _ in asked(lines)}

@@ -259,6 +259,44 @@ def test_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(reader, c
     assert reader.office_reads()[1].startswith("In Canvas")
 
 
+def test_an_enrollment_in_another_canvas_course_that_stays_is_not_said_to_be_in_this_one(reader, canvas):
+    """A hand made it while a request of ours was out, so the office is asked about it."""
+    reader.office.course("BIO", "bio")
+    path = f"POST /courses/{canvas.ids['course.bio']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+    reader.register("BIO")
+    canvas.by_hand("kim", "art")
+    reader.open(reader.kim, "/courses/BIO/withdraw", x="1")
+    reader.office.later(minutes=3)
+    reader.office.deliver()
+    [seat] = reader.office.seats()
+    elsewhere = f"Canvas course {canvas.ids['course.art']}"
+    assert f"keep the enrollment in {elsewhere} that was there before us?" in reader.page("/tools/canvas")
+    reader.open(reader.boss, f"/tools/canvas/{seat.id}/decide", answer="keep")
+    reader.office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    assert reader.participant("BIO")[1] == "You have withdrawn. You are in another Canvas course, and stay in it."
+    assert reader.office_reads("BIO")[1].startswith(f"Kept in {elsewhere}")
+
+
+def test_what_stays_of_another_canvas_user_is_not_said_of_this_participant(reader, canvas):
+    """Who is called Kim in Canvas, and has an enrollment by hand there, is somebody else."""
+    canvas.by_hand("kim", "art")
+    reader.read()
+    reader.register()
+    [seat] = reader.office.seats()
+    reader.open(reader.boss, f"/tools/participants/{seat.participant_id}/doubt", x="1")
+    reader.open(reader.boss, f"/tools/canvas/{seat.id}/choose", other=str(canvas.ids["user.lou"]))
+    reader.office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org", "lou@example.org"}
+    reader.open(reader.boss, f"/tools/canvas/{seat.id}/decide", answer="keep")
+    reader.office.deliver()
+    reader.withdraw()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    assert reader.participant()[1] == "Your access to the Canvas course has ended."
+    assert reader.office_reads()[1].startswith("Removed from Canvas")
+
+
 def test_held_is_neither_moving_nor_ended(reader, canvas):
     reader.register()
     canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})

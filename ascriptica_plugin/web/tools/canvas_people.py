@@ -181,6 +181,8 @@ class Line:
     match: Match | None
     question: str | None
     holders: list[Holder]
+    elsewhere: int | None = None
+    """The Canvas course of the enrollment that is asked about, if it is another one than the seat's."""
 
     @property
     def since(self) -> datetime:
@@ -204,12 +206,13 @@ def _rows(ids: list[int], current: Settings) -> list[Line]:
         known = found.get(seat.id)
         course = courses.get(known.registration_id) if known is not None else None
         match = theirs.get(seat.participant_id)
-        its = question = None
+        its = question = elsewhere = None
         if known is not None:
             its = in_words(known, connection, course.association if course else None, known.wanted)
             question = None if known.is_settled else _asked(seat, known, match)
+            elsewhere = _elsewhere(known) if question == "found_there" else None
         title, others = course.title if course else None, holders.get(seat.participant_id, [])
-        lines.append(Line(seat, where, title, its, match, question, others))
+        lines.append(Line(seat, where, title, its, match, question, others, elsewhere))
     return lines
 
 
@@ -217,6 +220,11 @@ def _asked(seat: Seat, known: access.Access, match: Match | None) -> str | None:
     if match is not None and match.question is not None and not match.doubted and known.wanted:
         return match.question
     return seat.cause if seat.cause in ("found_there", "changed_in_canvas") else None
+
+
+def _elsewhere(known: access.Access) -> int | None:
+    asked = {row.canvas_course_id for row in known.still if not (row.kept or row.wanted)}
+    return min(asked) if asked and known.canvas_course_id not in asked else None
 
 
 def _courses(registration_ids: list[int]) -> dict[int, Course]:
