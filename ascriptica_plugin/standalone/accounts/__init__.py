@@ -19,7 +19,7 @@ from ...mail import Mailer
 from ...office import activity
 from ...office.people import Person
 from ...shared import clock, config, retry
-from ...shared.language import t
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import begin_writing
 from ...web import mails as of_office
@@ -138,7 +138,7 @@ def correct_person(key: str, name: str, email: str) -> str | None:
         return None
     number = accounts.participant_id_of(session(), account)
     words = Said("no_mail_to_old")
-    activity.note(session(), now, current_user.email, "sent no mail", words, participant_id=number)
+    activity.note(session(), now, current_user.email, mark("sent no mail"), words, participant_id=number)
     return office_pages.without_mail(before)
 
 

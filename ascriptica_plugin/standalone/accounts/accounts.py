@@ -36,7 +36,7 @@ def add_account(
     Raises ValueError with a sentence where the email already has one.
     """
     account = _add_account(session, email, name, passwords.hash_of(password), admin)
-    _adopt(session, account, now, activity.US, "made a sign-in")
+    _adopt(session, account, now, activity.US, mark("made a sign-in"))
     return account
 
 
@@ -72,7 +72,7 @@ def ask_for_email(session: Session, account: Account, email: str, now: datetime)
     send(session, now, "new_email", email.lower(), account_id=account.id)
     send(session, now, "email_asked", account.email)
     activity.note(
-        session, now, account.email, "asked for another email", participant_id=participant_id_of(session, account)
+        session, now, account.email, mark("asked for another email"), participant_id=participant_id_of(session, account)
     )
 
 
@@ -95,7 +95,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     if participant:
         people.correct(session, participant, now, before, email=email)
     else:
-        activity.note(session, now, before, "changed the email")
+        activity.note(session, now, before, mark("changed the email"))
     return account
 
 
@@ -135,7 +135,7 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
     end_sessions(session, account)
     if by_mail:
         send(session, now, "role_given" if is_admin else "role_taken", account.email)
-    what = f"{'gave' if is_admin else 'took'} the administrator's role"
+    what = mark("gave the administrator's role") if is_admin else mark("took the administrator's role")
     number = participant_id_of(session, account)
     activity.note(session, now, by, what, Said("whose", email=account.email), participant_id=number)
     return True
@@ -264,7 +264,7 @@ def confirm(session: Session, token: str, password_hash: str, now: datetime) -> 
     except ValueError:
         raise LinkIsOver from None
     _forget_sign_ups(session, SignUp.email == account.email)
-    _adopt(session, account, now, account.email, "confirmed")
+    _adopt(session, account, now, account.email, mark("confirmed"))
     return account
 
 
@@ -309,7 +309,7 @@ def change_password(session: Session, account: Account, password_hash: str, now:
     if by_mail:
         send(session, now, "password_changed", account.email)
     activity.note(
-        session, now, account.email, "changed the password", participant_id=participant_id_of(session, account)
+        session, now, account.email, mark("changed the password"), participant_id=participant_id_of(session, account)
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ...keys import Secrets
 from ...mail import send
 from ...office import activity
-from ...shared.language import t
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import Sealed, change
 from . import accounts, sessions
@@ -62,7 +62,9 @@ def turn_on(
     made = SecondStep(account_id=account.id, secret=Sealed.seal(secret, keys), used=step, made_at=now)
     session.add(made)
     session.flush()
-    _changed(session, account, now, account.email, "turned the second step on", "second_step_on" if by_mail else None)
+    _changed(
+        session, account, now, account.email, mark("turned the second step on"), "second_step_on" if by_mail else None
+    )
     return True
 
 
@@ -82,7 +84,7 @@ def accept(session: Session, account: Account, code: str, keys: MultiFernet, now
 def turn_off(session: Session, account: Account, now: datetime, by: str, *, by_mail: bool) -> None:
     """Remove the second step, and end all sessions. `by` is who did it, for the activity log."""
     change(session, delete(SecondStep).where(SecondStep.account_id == account.id))
-    what = "turned the second step off" if by == account.email else "removed the second step"
+    what = mark("turned the second step off") if by == account.email else mark("removed the second step")
     _changed(session, account, now, by, what, "second_step_off" if by_mail else None)
 
 

@@ -6,7 +6,7 @@ from flask_login import current_user
 
 from ....office import activity
 from ....shared import clock
-from ....shared.language import t
+from ....shared.language import mark, t
 from ....shared.said import Said
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
@@ -40,7 +40,7 @@ def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
     token = links.make_link(session(), now, links.LINK_LASTS, to=to)
     words = Said("link_for_sign_up" if isinstance(to, SignUp) else "link_for_password", email=to.email)
     number = accounts.participant_id_of(session(), to) if isinstance(to, Account) else None
-    activity.note(session(), now, current_user.email, "made a one-time link", words, participant_id=number)
+    activity.note(session(), now, current_user.email, mark("made a one-time link"), words, participant_id=number)
     session().commit()
     address = current_app.config["ASCRIPTICA_ADDRESS"] or request.host_url.rstrip("/")
     return render_template(
@@ -61,7 +61,9 @@ def end_sessions(account_id: int) -> ResponseReturnValue:
     sessions.end_sessions(session(), account)
     number = accounts.participant_id_of(session(), account)
     words = Said("whose", email=account.email)
-    activity.note(session(), clock.utc_now(), current_user.email, "ended all sessions", words, participant_id=number)
+    activity.note(
+        session(), clock.utc_now(), current_user.email, mark("ended all sessions"), words, participant_id=number
+    )
     return _done(account, t("{name} is signed out everywhere.", name=account.name))
 
 
