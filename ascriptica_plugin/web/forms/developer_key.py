@@ -4,18 +4,22 @@ from wtforms import BooleanField, Field, PasswordField, RadioField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
+from ...shared.language import mark, t
 from .fields import strip
 from .form import Form
 
 
 class KeyFields(Form):
     canvas_key = RadioField(
-        "The key to Canvas",
-        choices=[SelectChoice("token", "Paste a token"), SelectChoice("developer_key", "Use a developer key")],
+        mark("The key to Canvas"),
+        choices=[
+            SelectChoice("token", mark("Paste a token")),
+            SelectChoice("developer_key", mark("Use a developer key")),
+        ],
         default="token",
     )
-    canvas_client_id = StringField("Client ID", filters=[strip])
-    canvas_client_secret = PasswordField("Client secret", filters=[strip])
+    canvas_client_id = StringField(mark("Client ID"), filters=[strip])
+    canvas_client_secret = PasswordField(mark("Client secret"), filters=[strip])
 
     @property
     def has_developer_key(self) -> bool:
@@ -23,17 +27,20 @@ class KeyFields(Form):
 
     def validate_canvas_client_id(self, field: Field) -> None:
         if self.has_developer_key:
-            _check(field.data or "", 100, "Enter the client ID: the number in the key's column Details in Canvas.")
+            missing = t("Enter the client ID: the number in the key's column Details in Canvas.")
+            _check(field.data or "", 100, missing)
             if not field.data:
-                raise ValidationError("Enter the client ID: the number in the key's column Details in Canvas.")
+                raise ValidationError(missing)
 
     def validate_canvas_client_secret(self, field: Field) -> None:
         if self.has_developer_key:
-            _check(field.data or "", 512, "That is not a client secret. Choose Show Key in Canvas, and copy all of it.")
+            _check(
+                field.data or "", 512, t("That is not a client secret. Choose Show Key in Canvas, and copy all of it.")
+            )
 
 
 class DisconnectForm(Form):
-    end_token = BooleanField("End the token in Canvas, too")
+    end_token = BooleanField(mark("End the token in Canvas, too"))
 
 
 def _check(typed: str, longest: int, sentence: str) -> None:

@@ -8,26 +8,27 @@ from wtforms.validators import Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from ...office import people
+from ...shared.language import mark, t
 from ..mails import KINDS
 from .fields import NO_CONTROLS, read, strip
 from .form import Form
 
 MOST_ADDRESSES = 20
 
-SHORT = [NO_CONTROLS, Length(max=255, message="That is too long: 255 characters fit.")]
+SHORT = [NO_CONTROLS, Length(max=255, message=mark("That is too long: 255 characters fit."))]
 
 
 class OfficeForm(Form):
-    contact_text = StringField("Where and when", filters=[strip], validators=SHORT)
-    contact_email = StringField("Email", filters=[strip])
-    admin_mails = TextAreaField("Mails to administrators go to", render_kw={"rows": 3})
+    contact_text = StringField(mark("Where and when"), filters=[strip], validators=SHORT)
+    contact_email = StringField(mark("Email"), filters=[strip])
+    admin_mails = TextAreaField(mark("Mails to administrators go to"), render_kw={"rows": 3})
     mails = SelectMultipleField(
-        "Mails that are sent",
+        mark("Mails that are sent"),
         choices=[SelectChoice(kind, words) for kind, words in KINDS.items()],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    contact_phone = StringField("Phone", filters=[strip], validators=SHORT)
+    contact_phone = StringField(mark("Phone"), filters=[strip], validators=SHORT)
 
     def validate_contact_email(self, field: Field) -> None:
         if field.data:
@@ -36,10 +37,12 @@ class OfficeForm(Form):
     def validate_admin_mails(self, field: Field) -> None:
         typed = re.split(r"[\s,;]+", (field.data or "").strip())
         if len(typed) > MOST_ADDRESSES:
-            raise ValidationError(f"Enter {MOST_ADDRESSES} addresses at most. A mailing list is one address.")
+            raise ValidationError(
+                t("Enter {number} addresses at most. A mailing list is one address.", number=MOST_ADDRESSES)
+            )
         for address in filter(None, typed):
             try:
                 people.read_email(address)
             except ValueError:
-                raise ValidationError(f"{address} is not an email address.") from None
+                raise ValidationError(t("{address} is not an email address.", address=address)) from None
         field.data = "\n".join(dict.fromkeys(filter(None, typed)))

@@ -10,6 +10,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from ...canvas import addresses
+from ...shared.language import mark, t
 from .developer_key import KeyFields
 from .fields import ON_WITHDRAWAL, read, strip
 from .way_in import WayInFields
@@ -49,30 +50,30 @@ FIRST, LAST = ("display_canvas", "canvas_url"), ("way_in", "sign_in", "mass_by_s
 class CourseSettingsForm(WayInFields, KeyFields):
     _fields: dict[str, Field]
 
-    display_canvas = BooleanField("Display Canvas")
-    canvas_url = CanvasURLField("Canvas web service URL")
-    canvas_token = PasswordField("Canvas web service token", filters=[strip])
-    canvas_root_id = CanvasRootIDField("Canvas root ID")
+    display_canvas = BooleanField(mark("Display Canvas"))
+    canvas_url = CanvasURLField(mark("Canvas web service URL"))
+    canvas_token = PasswordField(mark("Canvas web service token"), filters=[strip])
+    canvas_root_id = CanvasRootIDField(mark("Canvas root ID"))
     missing_users = SelectField(
-        "People without a Canvas user",
+        mark("People without a Canvas user"),
         choices=[
-            SelectChoice("create", "Create a Canvas user for them"),
-            SelectChoice("wait", "Let them wait for the office"),
+            SelectChoice("create", mark("Create a Canvas user for them")),
+            SelectChoice("wait", mark("Let them wait for the office")),
         ],
     )
     enroll = SelectField(
-        "Enroll people",
+        mark("Enroll people"),
         choices=[
-            SelectChoice("active", "At once"),
-            SelectChoice("invited", "By invitation, which they accept in Canvas"),
+            SelectChoice("active", mark("At once")),
+            SelectChoice("invited", mark("By invitation, which they accept in Canvas")),
         ],
     )
     canvas_mail = SelectField(
-        "When somebody is enrolled, Canvas",
-        choices=[SelectChoice("silent", "Sends no mail"), SelectChoice("mail", "Sends them a mail")],
+        mark("When somebody is enrolled, Canvas"),
+        choices=[SelectChoice("silent", mark("Sends no mail")), SelectChoice("mail", mark("Sends them a mail"))],
     )
-    on_withdrawal = SelectField("When somebody withdraws", choices=ON_WITHDRAWAL)
-    mass_by_sis = BooleanField("Many people at once go by SIS import")
+    on_withdrawal = SelectField(mark("When somebody withdraws"), choices=ON_WITHDRAWAL)
+    mass_by_sis = BooleanField(mark("Many people at once go by SIS import"))
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
@@ -83,4 +84,4 @@ class CourseSettingsForm(WayInFields, KeyFields):
     def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
-            raise ValidationError("That is not a Canvas token. A token has letters, digits and a ~, and no spaces.")
+            raise ValidationError(t("That is not a Canvas token. A token has letters, digits and a ~, and no spaces."))

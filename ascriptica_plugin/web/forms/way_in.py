@@ -7,6 +7,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from ...ledger import ways_in
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.canvas import Connection, Settings
 from .form import Form
@@ -29,14 +30,14 @@ NAMES = {
 
 class WayInFields(Form):
     way_in = SelectField(
-        "How people new to Canvas sign in",
+        mark("How people new to Canvas sign in"),
         choices=[
-            SelectChoice(ways_in.OUR_MAIL, "We mail them a link to choose a password"),
-            SelectChoice(ways_in.CANVAS_MAIL, "Canvas mails them a link to choose a password"),
-            SelectChoice(ways_in.SSO, "Through the school's single sign-on"),
+            SelectChoice(ways_in.OUR_MAIL, mark("We mail them a link to choose a password")),
+            SelectChoice(ways_in.CANVAS_MAIL, mark("Canvas mails them a link to choose a password")),
+            SelectChoice(ways_in.SSO, mark("Through the school's single sign-on")),
         ],
     )
-    sign_in = SelectField("Which single sign-on")
+    sign_in = SelectField(mark("Which single sign-on"))
 
     def offer(self, current: Settings, by_mail: bool) -> None:
         """Say what is set, and offer the ways to sign in that Canvas named when the connection was last checked.
@@ -53,7 +54,7 @@ class WayInFields(Form):
 
     def validate_way_in(self, field: Field) -> None:
         if field.data == ways_in.OUR_MAIL and not self.by_mail:
-            raise ValidationError("Mails are not set up on this server. Let Canvas mail it, or ask your operator.")
+            raise ValidationError(t("Mails are not set up on this server. Let Canvas mail it, or ask your operator."))
 
     def keep_way_in(self, current: Settings) -> None:
         """Save them. A default that nobody changed stays the default, also when mails are set up later."""
@@ -75,11 +76,12 @@ def _choices(connection: Connection | None) -> list[SelectChoice]:
     # Canvas's own sign-in takes a password, so it is none of them.
     known = [(number, name) for number, name in known if name != "canvas"]
     times = Counter(name for _, name in known)
-    choices = [SelectChoice("", "LDAP, CAS or SAML, whichever it is")]
+    choices = [SelectChoice("", t("LDAP, CAS or SAML, whichever it is"))]
     choices += [
-        SelectChoice(str(number), f"{name}, number {number}" if times[name] > 1 else name) for number, name in known
+        SelectChoice(str(number), t("{name}, number {number}", name=name, number=number) if times[name] > 1 else name)
+        for number, name in known
     ]
     chosen = connection.sign_in_id if connection else None
     if chosen is not None and chosen not in [number for number, _ in known]:
-        choices.append(SelectChoice(str(chosen), f"Number {chosen}, which Canvas does not show us"))
+        choices.append(SelectChoice(str(chosen), t("Number {number}, which Canvas does not show us", number=chosen)))
     return choices

@@ -7,6 +7,7 @@ from ...ledger import standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity, answers
 from ...shared import clock
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
@@ -74,7 +75,10 @@ def decide_enrollment(seat_id: int) -> ResponseReturnValue:
         answers.decide(session(), seat, stays, clock.utc_now(), person().email)
         name = seat.participant.name
         session().commit()
-        flash(f"{name} {'stays in' if stays else 'is removed from'} the Canvas course.", "success")
+        if stays:
+            flash(t("{name} stays in the Canvas course.", name=name), "success")
+        else:
+            flash(t("{name} is removed from the Canvas course.", name=name), "success")
     return redirect(url_for(".canvas_access"))
 
 
@@ -89,11 +93,13 @@ def answer_about_a_hand(seat_id: int) -> ResponseReturnValue:
         put_back = request.form["answer"] == "put_back"
         answers.about_a_hand(session(), seat, put_back, clock.utc_now(), person().email)
         session().commit()
-        done = f"{name} is being put back as registered here." if put_back else f"{name} is left as in Canvas."
-        flash(done, "success")
+        if put_back:
+            flash(t("{name} is being put back as registered here.", name=name), "success")
+        else:
+            flash(t("{name} is left as in Canvas.", name=name), "success")
     else:
         session().rollback()
-        flash(f"That is answered already. Nothing was changed for {name}.", "warning")
+        flash(t("That is answered already. Nothing was changed for {name}.", name=name), "warning")
     return redirect(url_for(".canvas_access"))
 
 

@@ -9,6 +9,7 @@ from ...canvas import addresses
 from ...canvas.errors import CanvasError
 from ...canvas.shapes import Course as CanvasCourse
 from ...canvas.shapes import ListedCourse
+from ...shared.language import t
 from ...tables.canvas import Connection
 from ...tables.office import Association, Course
 from ..asking import ask
@@ -65,7 +66,7 @@ def search_courses(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool
     """The first courses that Canvas finds, and whether there are more. Raises CanvasError, with a sentence."""
     connection = settings().connection
     if connection is None or not settings().display_canvas:
-        raise CanvasError("Canvas is switched off in Course Settings.")
+        raise CanvasError(t("Canvas is switched off in Course Settings."))
     root_id = connection.canvas_root_id
     with ask(connection) as canvas:
         return canvas.search_courses(root_id, form.find.data, by_teacher=form.find_by.data == "teacher")
@@ -117,12 +118,12 @@ def place_of(form: CourseForm, association: Association | None) -> Place:
     listed = [(str(one.id), one.name) for one in sections]
     if section and section not in dict(listed):
         listed.append((section, section_name or section))
-    place.sections = [("", "The default section"), *listed]
+    place.sections = [("", t("The default section")), *listed]
     return place
 
 
 def _warning(published: bool, concluded: bool) -> str:
-    return "Concluded" if concluded else "" if published else "Not published"
+    return t("Concluded") if concluded else "" if published else t("Not published")
 
 
 def _address(typed: str, connection: Connection) -> str | None:

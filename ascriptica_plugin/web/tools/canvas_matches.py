@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ...office import answers, odd_matches
 from ...shared import clock
+from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match
 from ...tables.office import Participant
@@ -45,5 +46,5 @@ def confirm_canvas_user(participant_id: int) -> ResponseReturnValue:
             session().rollback()
             flash(str(reason), "warning")
         else:
-            flash(f"Thank you. That is noted of {found.name}.", "success")
+            flash(t("Thank you. That is noted of {name}.", name=found.name), "success")
     return redirect(url_for(".canvas_matches"))

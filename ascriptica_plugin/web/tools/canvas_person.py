@@ -14,6 +14,7 @@ from ...ledger import access, entering, last_activity
 from ...ledger.causes import CAUSES, remedy
 from ...office import activity
 from ...shared import clock
+from ...shared.language import Marked, t
 from ...sync import looking
 from ...tables.canvas import Connection
 from ...tables.ledger import Seat
@@ -31,7 +32,7 @@ from .remedies import Place
 MOST = 20
 """How many people a search shows, and how many registrations of one person."""
 
-NO = {
+NO: Marked[dict[str, str]] = {
     "who_is_it": "we don't know which Canvas user they are.",
     "same_user": "another participant leads to the same Canvas user.",
     "changed_in_canvas": "somebody changed their enrollment by hand in Canvas.",
@@ -47,7 +48,7 @@ NO = {
 }
 """What keeps somebody out, after "No:" or "Not yet:"; any other cause has its title."""
 
-NEXT = {
+NEXT: Marked[dict[str, str]] = {
     entering.INVITED: "The invitation is in their mail from Canvas, and in Canvas on their list of courses.",
     entering.ON_THE_WAY: "There is nothing to do: it is sent automatically, mostly within seconds.",
     entering.NO_CANVAS_COURSE: "Associate it with a Canvas course.",
@@ -119,7 +120,7 @@ def look_at_person() -> ResponseReturnValue:
     who = (session().get(Participant, number) if 0 < number <= HIGHEST_ID else None) or abort(404)
     number, name, connection = who.id, who.name, settings().connection
     if connection is None or not settings().display_canvas:
-        flash("Canvas is switched off, so it is not asked.", "warning")
+        flash(t("Canvas is switched off, so it is not asked."), "warning")
     else:
         associations = [one.registration.course.association for one in _standings(who) if one.its is not None]
         here = [one for one in associations if one is not None and one.connection_id == connection.id]
@@ -127,10 +128,12 @@ def look_at_person() -> ResponseReturnValue:
             is_known = looking.look(session(), ask, connection, number, here, clock.utc_now)
         except CanvasError as reason:
             session().rollback()
-            flash(f"{reason} What you see below is what we knew before.", "warning")
+            flash(t("{reason} What you see below is what we knew before.", reason=reason), "warning")
         else:
-            unknown = "" if is_known else f" We know no Canvas user for {name}."
-            flash(f"Looked at Canvas just now.{unknown}", "success")
+            done = t("Looked at Canvas just now.")
+            if not is_known:
+                done = f"{done} {t('We know no Canvas user for {name}.', name=name)}"
+            flash(done, "success")
     return redirect(url_for(".canvas_person", participant=number))
 
 
@@ -177,27 +180,33 @@ def _standing(
         return Standing(one, verdict, reason == entering.CAN_ENTER, next_step, place, words, seat, active_at)
 
     if one.status != "registered":
-        return stands("No: they are on the waitlist." if one.status == "waitlisted" else "No: they have withdrawn.")
+        return stands(
+            t("No: they are on the waitlist.") if one.status == "waitlisted" else t("No: they have withdrawn.")
+        )
     if reason is None or connection is None:
-        return stands("Nothing is known: Canvas is switched off.")
+        return stands(t("Nothing is known: Canvas is switched off."))
     if reason == entering.CAN_ENTER:
-        return stands("Yes.")
+        return stands(t("Yes."))
     cause = CAUSES.get(reason)
-    begins = "Not yet" if reason in LATER or (cause and not cause.by_office) else "No"
-    what = NO.get(reason) or f"{in_a_sentence(cause.title)}." if cause else NO[reason]
+    why = f"{in_a_sentence(cause.title)}." if cause and reason not in NO else t(NO[reason])
+    is_later = reason in LATER or (cause and not cause.by_office)
+    verdict = t("Not yet: {why}", why=why) if is_later else t("No: {why}", why=why)
     said = (seat.cause_scope, seat.cause_detail) if seat is not None and seat.cause == reason else ("", None)
     if reason == connection.hold_cause:
         said = ("", connection.hold_detail)
-    next_step = remedy(reason, said[0], said[1]) if cause else NEXT[reason]
+    next_step = remedy(reason, said[0], said[1]) if cause else t(NEXT[reason])
     if reason == "outside_dates" and one.course.association is not None:
         next_step = f"{_dates(one.course.association)} {next_step}"
-    return stands(f"{begins}: {what}", next_step, _place(one, reason, connection))
+    return stands(verdict, next_step, _place(one, reason, connection))
 
 
 def _dates(association: Association) -> str:
-    begins = f"from {office_time(association.opens_at)}" if association.opens_at else ""
-    ends = f"until {office_time(association.closes_at)}" if association.closes_at else ""
-    return f"Canvas lets students in {' '.join(filter(None, (begins, ends)))}."
+    begin, end = office_time(association.opens_at), office_time(association.closes_at)
+    if not end:
+        return t("Canvas lets students in from {begin}.", begin=begin)
+    if not begin:
+        return t("Canvas lets students in until {end}.", end=end)
+    return t("Canvas lets students in from {begin} until {end}.", begin=begin, end=end)
 
 
 def _place(one: Registration, reason: str, connection: Connection) -> Place | None:
@@ -206,11 +215,13 @@ def _place(one: Registration, reason: str, connection: Connection) -> Place | No
         return remedies.OF_CANVAS[reason](connection)
     association, code = one.course.association, one.course.code
     if reason == entering.NO_CANVAS_COURSE:
-        return Place("Choose a Canvas course", url_for(".edit_course", code=code, _anchor="canvas_course"))
+        return Place(t("Choose a Canvas course"), url_for(".edit_course", code=code, _anchor="canvas_course"))
     if reason in remedies.OF_A_COURSE and association is not None:
         return remedies.OF_A_COURSE[reason](connection, code, association.canvas_course_id)
     if reason in CAUSES and CAUSES[reason].asks:
-        return Place("Answer", url_for(".canvas_access", search=one.participant.email, course=code, _anchor="people"))
+        return Place(
+            t("Answer"), url_for(".canvas_access", search=one.participant.email, course=code, _anchor="people")
+        )
     return None
 
 

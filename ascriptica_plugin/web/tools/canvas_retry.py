@@ -8,6 +8,7 @@ from ...ledger import due, standing, waiting
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...shared import clock
+from ...shared.language import SOURCE, present, t, tn
 from ...shared.said import Said
 from ...sync import lookups
 from ...tables.canvas import Connection
@@ -48,7 +49,7 @@ def _look_up_again(connection: Connection, cause: str) -> None:
     count = lookups.look_up_again(session(), connection.id, now)
     due.try_again(session(), connection, now, Seat.cause == cause)
     session().commit()
-    flash(f"Looking again at {count} Canvas {'course' if count == 1 else 'courses'}.", "success")
+    flash(tn("Looking again at {count} Canvas course.", "Looking again at {count} Canvas courses.", count), "success")
 
 
 def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
@@ -67,22 +68,25 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
         count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked)) or 0
         words = Said("for_one") if count == 1 else Said("for_people", people=count)
         words = Said("for_somebody", name=whom) if whom else words
-        whom = whom or f"{count:,} {'person' if count == 1 else 'people'}"
         hold = connection.hold_cause
         if due.try_again(session(), connection, now, *which):
             activity.note(session(), now, person().email, "tried again", words, **about)
         session().commit()
     if connection is None or not current.display_canvas:
-        flash("Canvas is switched off. What waits is sent when it is switched on again.", "warning")
+        flash(t("Canvas is switched off. What waits is sent when it is switched on again."), "warning")
     elif hold:
         # It stays on the page, which updates itself once Canvas answers; so it says nothing that is untrue then.
-        flash("Canvas is asked again now. This page shows whether it answers.")
+        flash(t("Canvas is asked again now. This page shows whether it answers."))
+    elif count and whom:
+        flash(t("Trying again for {name}.", name=whom), "success")
     elif count:
-        flash(f"Trying again for {whom}.", "success")
+        flash(tn("Trying again for {count} person.", "Trying again for {count} people.", count), "success")
+    elif whom:
+        flash(t("There is nothing to try again for {name}.", name=whom), "warning")
     else:
-        flash(f"There is nothing to try again for {whom}.", "warning")
+        flash(t("There is nothing to try again for 0 people."), "warning")
 
 
 def in_a_sentence(title: str) -> str:
-    """A cause's title as it stands after a colon."""
-    return title if title.startswith("Canvas") else title[0].lower() + title[1:]
+    """A cause's title as it stands after a colon. Only English begins it with a small letter."""
+    return title if title.startswith("Canvas") or present() != SOURCE else title[0].lower() + title[1:]

@@ -14,6 +14,7 @@ from ...canvas.shapes import Enrollment, User
 from ...ledger.rows import LIVE
 from ...office import answers
 from ...shared import clock
+from ...shared.language import Marked, t
 from ...sync import checking
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
@@ -25,14 +26,15 @@ from ..base import blueprint, for_administrators, person, session, settings
 COMPARED = 5
 """How many candidates are looked at in Canvas."""
 
-HOW = {
+HOW: Marked[dict[str, str]] = {
+    "": "known since an older version",
     "sis": "found by the SIS ID",
     "login": "found by the login",
     "email": "found by the email",
     "created": "created by us",
     "admin": "chosen by an administrator",
 }
-"""How a match was made, in words; an older release did not note it."""
+"""How a match was made, in words; an older release did not note it, so that it is blank or missing."""
 
 
 class Holder(NamedTuple):
@@ -91,7 +93,7 @@ def doubt_canvas_user(participant_id: int) -> ResponseReturnValue:
             session().rollback()
             flash(str(reason), "warning")
         else:
-            flash(f"Say below who {found.name} is in Canvas. Until then nothing is sent about them.")
+            flash(t("Say below who {name} is in Canvas. Until then nothing is sent about them.", name=found.name))
     return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
 
 
@@ -138,11 +140,17 @@ def _seen(connection: Connection, rows: dict[int, list[Enrollment]]) -> dict[int
     names = dict(session().execute(named).all())
     return {
         number: Seen(
-            list(dict.fromkeys(names.get(row.course_id) or f"Canvas course {row.course_id}" for row in theirs)),
+            list(
+                dict.fromkeys(names.get(row.course_id) or t("Canvas course {id}", id=row.course_id) for row in theirs)
+            ),
             max((row.last_activity_at for row in theirs if row.last_activity_at), default=None),
         )
         for number, theirs in rows.items()
     }
+
+
+def _course(canvas_course_id: int, names: dict[int, str]) -> str:
+    return names.get(canvas_course_id) or t("Canvas course {id}", id=canvas_course_id)
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/canvas-user")
@@ -169,7 +177,7 @@ def answer_who(connection: Connection, participant: Participant) -> None:
         begin_writing(session())
         if typed.get("answer") == "theirs":
             answers.leave_to_other(session(), *about, clock.utc_now(), person().email)
-            done = f"Thank you. Now say who {name} is in Canvas."
+            done = t("Thank you. Now say who {name} is in Canvas.", name=name)
         else:
             answers.choose(
                 session(),
@@ -181,9 +189,10 @@ def answer_who(connection: Connection, participant: Participant) -> None:
                 same_person=typed.get("same_person") == "1",
                 user=user,
             )
-            done = (
-                f"Thank you. {name} is being enrolled." if _has_work(*about) else f"Thank you. That is noted of {name}."
-            )
+            if _has_work(*about):
+                done = t("Thank you. {name} is being enrolled.", name=name)
+            else:
+                done = t("Thank you. That is noted of {name}.", name=name)
         session().commit()
     except (ValueError, CanvasError) as reason:
         session().rollback()

@@ -12,6 +12,7 @@ from ...ledger import due, reads, standing
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing, one_of_few
 from ...tables.ledger import Claim, Seat
@@ -119,13 +120,16 @@ def recheck_course(code: str) -> ResponseReturnValue:
     association, connection = found.association, current.connection
     at = association.canvas_course_id if association is not None else None
     if connection is None or not current.display_canvas:
-        flash("Canvas is switched off, so it is not read.", "warning")
+        flash(t("Canvas is switched off, so it is not read."), "warning")
     elif association is None or at is None or association.connection_id != connection.id:
-        flash(f"{found.title} has no Canvas course that could be read.", "warning")
+        flash(t("{course} has no Canvas course that could be read.", course=found.title), "warning")
     else:
         begin_writing(session())
         reads.owe(session(), connection.id, at, now)
         activity.note(session(), now, person().email, "asked to read", course_id=found.id)
         session().commit()
-        flash(f"{found.title} is being read from Canvas. What is different there then shows here.", "success")
+        title = found.title
+        flash(
+            t("{course} is being read from Canvas. What is different there then shows here.", course=title), "success"
+        )
     return redirect(url_for(".roster", code=code))

@@ -12,6 +12,7 @@ from ...canvas.errors import CanvasError
 from ...canvas.oauth import KeyRefused, approval_address
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...shared.said import SENTENCES, Said
 from ...sync import asking, checking, connecting, keeper
 from ..base import blueprint, for_administrators, person, plugin, session, settings
@@ -31,7 +32,7 @@ def approve_key() -> ResponseReturnValue:
     found = connecting.key_to_approve(current, plugin().canvases)
     if found is None:
         session().rollback()
-        flash("There is no developer key to approve. Enter its client ID and secret, and choose Save.", "warning")
+        flash(t("There is no developer key to approve. Enter its client ID and secret, and choose Save."), "warning")
         return redirect(url_for(".course_settings"))
     url, _, key = found
     flask.session[STATE] = state = secrets.token_urlsafe(32)
@@ -103,7 +104,7 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
         activity.note(
             session(), now, person().email, "connected", Said("connected", account=account, url=url, owner=owner)
         )
-        flash(f"Connected to {account} as {owner}.", "success")
+        flash(t("Connected to {account} as {owner}.", account=account, owner=owner), "success")
     session().commit()
     return redirect(url_for(".course_settings"))
 
@@ -122,7 +123,7 @@ def _why(error: str, words: str) -> Said:
 
 
 def _say(sentence: Said) -> ResponseReturnValue:
-    flash(f"The developer key was not approved. {sentence}", "warning")
+    flash(t("The developer key was not approved. {reason}", reason=sentence), "warning")
     return redirect(url_for(".course_settings"))
 
 

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from ...canvas.errors import CanvasError
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...shared.said import Said
 from ...sync import disconnecting
 from ..base import blueprint, for_administrators, person, plugin, session, settings
@@ -19,7 +20,7 @@ def disconnect() -> ResponseReturnValue:
     """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, whatever that answers."""
     form = DisconnectForm()
     if settings().connection is None:
-        flash("No Canvas is connected.")
+        flash(t("No Canvas is connected."))
         return redirect(url_for(".course_settings"))
     if not form.validate_on_submit():
         return render_template("ascriptica/disconnect.html", form=form, connection=settings().connection)
@@ -32,20 +33,29 @@ def disconnect() -> ResponseReturnValue:
     key = disconnecting.forget(session(), current, connection, canvases)
     activity.note(session(), clock.utc_now(), who, "disconnected", Said("key", account=name, url=key.url))
     session().commit()
-    done, what = f"Disconnected from {name}.", "approval" if is_developer_key else "token"
+    done = t("Disconnected from {account}.", account=name)
     if not (is_developer_key or form.end_token.data):
-        flash(f"{done} The token is forgotten here. It still works in Canvas.", "success")
+        flash(f"{done} {t('The token is forgotten here. It still works in Canvas.')}", "success")
         return redirect(url_for(".course_settings"))
     try:
         disconnecting.end_in_canvas(key, canvases)
     except CanvasError as error:
-        flash(
-            f"{done} The {what} is forgotten here, but Canvas did not end it: {error.said} End it there: sign in to "
-            f"Canvas as {owner}, choose Account, Settings, and delete it under Approved Integrations.",
-            "warning",
+        if is_developer_key:
+            left = t("The approval is forgotten here, but Canvas did not end it: {answer}", answer=error.said)
+        else:
+            left = t("The token is forgotten here, but Canvas did not end it: {answer}", answer=error.said)
+        remedy = t(
+            "End it there: sign in to Canvas as {owner}, choose Account, Settings, and delete it under Approved "
+            "Integrations.",
+            owner=owner,
         )
+        flash(f"{done} {left} {remedy}", "warning")
         return redirect(url_for(".course_settings"))
     activity.note(session(), clock.utc_now(), who, "ended the key", Said("key", account=name, url=key.url))
     session().commit()
-    flash(f"{done} The {what} is forgotten here, and ended in Canvas.", "success")
+    if is_developer_key:
+        ended = t("The approval is forgotten here, and ended in Canvas.")
+    else:
+        ended = t("The token is forgotten here, and ended in Canvas.")
+    flash(f"{done} {ended}", "success")
     return redirect(url_for(".course_settings"))

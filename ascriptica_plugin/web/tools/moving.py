@@ -117,5 +117,5 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         lacks=listed(lacks),
         hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",
         late=its.asked_at < clock.utc_now() - LATE,
-        unknown_then=t("and then enrolled.") if current.create_users else t("and enrolled if Canvas knows them."),
+        creates_users=current.create_users,
     ), status

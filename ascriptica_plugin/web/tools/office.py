@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, plugin, session, settings
@@ -35,5 +36,5 @@ def office_settings() -> ResponseReturnValue:
     current.mails_off = ",".join(kind for kind in KINDS if kind not in (form.mails.data or []))
     activity.note(session(), clock.utc_now(), person().email, "changed contact and mails")
     session().commit()
-    flash("Saved.", "success")
+    flash(t("Saved."), "success")
     return redirect(url_for(".office_settings"))

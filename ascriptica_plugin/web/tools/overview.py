@@ -14,6 +14,7 @@ from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
 from ...shared import clock
+from ...shared.language import Marked, t
 from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings
@@ -24,7 +25,7 @@ WEEK = timedelta(days=7)
 LINES = 50
 """How many courses are shown; the counts are of all."""
 
-IN_WORDS = {
+IN_WORDS: Marked[dict[str, str]] = {
     entering.ON_THE_WAY: "on the way",
     entering.INVITED: "invitation not accepted",
     entering.NO_CANVAS_COURSE: "no Canvas course",
@@ -108,7 +109,7 @@ def _line(course: Course, its: Entering, connection: Connection | None) -> Line:
     reasons = []
     for name, people in its.kept_out.items():
         cause = CAUSES.get(name)
-        words = cause.short if cause else IN_WORDS[name]
+        words = cause.short if cause else t(IN_WORDS[name])
         by_office = cause.by_office if cause else name == entering.NO_CANVAS_COURSE
         reasons.append(Reason(people, words, _address(course, name, connection), by_office))
     return Line(course, its, reasons)

@@ -10,6 +10,7 @@ from ...canvas.shapes import HIGHEST_ID, ListedCourse
 from ...ledger.causes import CAUSES
 from ...office import activity
 from ...shared import clock
+from ...shared.language import t
 from ...shared.said import Said
 from ...sync import proving
 from ...tables.canvas import Connection
@@ -28,7 +29,7 @@ def prove() -> ResponseReturnValue:
     """The latest proof, step by step, and a search for the Canvas course of the next one."""
     connection = settings().connection if settings().display_canvas else None
     if connection is None:
-        flash("No Canvas is connected.")
+        flash(t("No Canvas is connected."))
         return redirect(url_for(".course_settings"))
     form = FindCanvasCourseForm()
     if "canvas_course" in request.form:
@@ -63,11 +64,11 @@ def _begin(connection: Connection, typed: str) -> ResponseReturnValue:
     begin_writing(session())
     if not 0 < number <= HIGHEST_ID:
         session().rollback()
-        flash("Choose a Canvas course.", "warning")
+        flash(t("Choose a Canvas course."), "warning")
     elif proving.ask(session(), connection.id, number, now := clock.utc_now()):
         activity.note(session(), now, person().email, "asked for a proof", Said("there", course=number))
         session().commit()
     else:
         session().rollback()
-        flash("A proof is under way. You can begin another one when it is over.", "warning")
+        flash(t("A proof is under way. You can begin another one when it is over."), "warning")
     return redirect(url_for(".prove"))

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import url_for
 
 from ...ledger.waiting import Group, Where
+from ...shared.language import mark, t
 from ...tables.canvas import Connection
 
 
@@ -24,23 +25,23 @@ def canvas_host(connection: Connection) -> str:
 
 
 def _setting(field: str, words: str) -> Callable[[Connection], Place]:
-    return lambda connection: Place(words, url_for("ascriptica.course_settings", _anchor=field))
+    return lambda connection: Place(t(words), url_for("ascriptica.course_settings", _anchor=field))
 
 
 def _permissions(connection: Connection) -> Place:
     address = f"{canvas_host(connection)}/accounts/{connection.canvas_root_id}/permissions"
-    return Place("Open permissions in Canvas", address)
+    return Place(t("Open permissions in Canvas"), address)
 
 
 OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
-    "token_dead": _setting("canvas_token", "Paste a new token"),
-    "key_refused": _setting("approve", "Approve the developer key again"),
-    "scope_missing": _setting("approve-again", "Approve the developer key again"),
-    "token_unreadable": _setting("canvas_token", "Paste the token again"),
-    "address_refused": _setting("canvas_url", "Check the Canvas address"),
-    "root_id_wrong": _setting("canvas_root_id", "Check the root ID"),
-    "no_account": _setting("missing_users", "Let us create users"),
-    "sign_in_missing": _setting("way_in", "Choose another sign-in"),
+    "token_dead": _setting("canvas_token", mark("Paste a new token")),
+    "key_refused": _setting("approve", mark("Approve the developer key again")),
+    "scope_missing": _setting("approve-again", mark("Approve the developer key again")),
+    "token_unreadable": _setting("canvas_token", mark("Paste the token again")),
+    "address_refused": _setting("canvas_url", mark("Check the Canvas address")),
+    "root_id_wrong": _setting("canvas_root_id", mark("Check the root ID")),
+    "no_account": _setting("missing_users", mark("Let us create users")),
+    "sign_in_missing": _setting("way_in", mark("Choose another sign-in")),
     "permission_missing": _permissions,
 }
 """Causes with one place for everybody."""
@@ -51,27 +52,27 @@ OfACourse = Callable[[Connection, str, int | None], Place]
 
 
 def _edit(field: str, words: str) -> OfACourse:
-    return lambda connection, code, _: Place(words, url_for("ascriptica.edit_course", code=code, _anchor=field))
+    return lambda connection, code, _: Place(t(words), url_for("ascriptica.edit_course", code=code, _anchor=field))
 
 
 def _in_canvas(page: str, words: str) -> OfACourse:
     def place(connection: Connection, code: str, canvas_course_id: int | None) -> Place:
-        return Place(words, f"{canvas_host(connection)}/courses/{canvas_course_id}{page}")
+        return Place(t(words), f"{canvas_host(connection)}/courses/{canvas_course_id}{page}")
 
     return place
 
 
-_CHOOSE = _edit("canvas_course", "Choose another Canvas course")
+_CHOOSE = _edit("canvas_course", mark("Choose another Canvas course"))
 
 OF_A_COURSE: dict[str, OfACourse] = {
     "course_missing": _CHOOSE,
     "course_closed_to_students": _CHOOSE,
     "not_looked_up": _CHOOSE,
-    "other_canvas": _edit("canvas_course", "Associate it again"),
-    "section_missing": _edit("canvas_section", "Choose another section"),
-    "course_concluded": _in_canvas("/settings", "Open its settings in Canvas"),
-    "outside_dates": _in_canvas("/settings", "Change its dates in Canvas"),
-    "course_unpublished": _in_canvas("", "Publish it in Canvas"),
+    "other_canvas": _edit("canvas_course", mark("Associate it again")),
+    "section_missing": _edit("canvas_section", mark("Choose another section")),
+    "course_concluded": _in_canvas("/settings", mark("Open its settings in Canvas")),
+    "outside_dates": _in_canvas("/settings", mark("Change its dates in Canvas")),
+    "course_unpublished": _in_canvas("", mark("Publish it in Canvas")),
 }
 """Causes with a place for each course."""
 
@@ -81,7 +82,7 @@ def place_of(group: Group, connection: Connection) -> Place | None:
     if group.name in OF_CANVAS:
         return OF_CANVAS[group.name](connection)
     if group.cause.asks:
-        return Place("Answer", url_for("ascriptica.canvas_access", standing=group.name, _anchor="people"))
+        return Place(t("Answer"), url_for("ascriptica.canvas_access", standing=group.name, _anchor="people"))
     return place_in(group, group.courses[0], connection) if len(group.courses) == 1 else None
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from ...office import activity, results
 from ...shared import clock
+from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Registration
 from ...tables.results import CourseResults, Result
@@ -35,7 +36,7 @@ def course_results(code: str) -> ResponseReturnValue:
     results.decide(session(), found.id, now)
     activity.note(session(), now, person().email, "changed results", course_id=found.id)
     session().commit()
-    flash("Saved.", "success")
+    flash(t("Saved."), "success")
     return redirect(url_for(".course_results", code=found.code))
 
 
@@ -45,14 +46,17 @@ def fetch_results(code: str) -> ResponseReturnValue:
     """Have the course's results fetched by the worker now."""
     found = course_or_404(code)
     if not _can_fetch(found):
-        flash(f"{found.title} has no Canvas course in the Canvas in use, so there is nothing to fetch.", "warning")
+        flash(
+            t("{course} has no Canvas course in the Canvas in use, so there is nothing to fetch.", course=found.title),
+            "warning",
+        )
     else:
         now = clock.utc_now()
         begin_writing(session())
         results.owe(session(), found.id, now)
         activity.note(session(), now, person().email, "asked for results", course_id=found.id)
         session().commit()
-        flash("The results are being fetched from Canvas.", "success")
+        flash(t("The results are being fetched from Canvas."), "success")
     return redirect(url_for(".course_results", code=found.code))
 
 
@@ -67,7 +71,10 @@ def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
     begin_writing(session())
     results.decide_by_hand(session(), registration, passed, clock.utc_now(), person().email)
     session().commit()
-    flash(f"{name} {'has passed' if passed else 'has not passed'} {found.title}.", "success")
+    if passed:
+        flash(t("{name} has passed {course}.", name=name, course=found.title), "success")
+    else:
+        flash(t("{name} has not passed {course}.", name=name, course=found.title), "success")
     return back_to_the_roster(found)
 
 

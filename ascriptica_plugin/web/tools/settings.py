@@ -52,7 +52,7 @@ def course_settings() -> ResponseReturnValue:
         form.canvas_root_id.data = right_root_id
     if not form.validate():
         if form.canvas_token.data:
-            again = "Paste the token again: it is only kept together with a valid address and root ID."
+            again = t("Paste the token again: it is only kept together with a valid address and root ID.")
             form.canvas_token.errors = [*form.canvas_token.errors, again]
         elif not form.has_developer_key and now.draft_token is None and in_use is None:
             form.canvas_token.errors = [*form.canvas_token.errors, checking.TOKEN_MISSING.sentence]
@@ -64,9 +64,8 @@ def _switch_off() -> ResponseReturnValue:
     settings_to_change().display_canvas = False
     activity.note(session(), clock.utc_now(), person().email, "switched Canvas off")
     session().commit()
-    flash(
-        "Canvas is switched off. What you saved is kept. Changes made meanwhile are sent when you switch it on again."
-    )
+    kept = t("What you saved is kept. Changes made meanwhile are sent when you switch it on again.")
+    flash(f"{t('Canvas is switched off.')} {kept}")
     return redirect(url_for(".course_settings"))
 
 
@@ -119,7 +118,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         _switch_on(current)
         session().commit()
         if current.draft_check_at is None:
-            flash(f"Nothing has changed, and it could not be checked: {outcome.sentence}", "warning")
+            flash(t("Nothing has changed, and it could not be checked: {reason}", reason=outcome.sentence), "warning")
         return redirect(url_for(".course_settings"))
     connecting.keep_draft(current, canvases, url, root_id, token, key)
     if connecting.is_another(current, url, root_id) and request.form.get("confirm") != f"{url} {root_id}":
@@ -137,9 +136,10 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         words = Said("connected", account=found.account_name, url=url, owner=found.owner)
         activity.note(session(), now, person().email, "connected", words)
     session().commit()
-    flash(f"Connected to {found.account_name} as {found.owner}.", "success")
+    flash(t("Connected to {account} as {owner}.", account=found.account_name, owner=found.owner), "success")
     if form.canvas_url.tidied_from:
-        flash(f"We tidied the web service URL: {form.canvas_url.tidied_from} became {url}.", "info")
+        typed = form.canvas_url.tidied_from
+        flash(t("We tidied the web service URL: {typed} became {url}.", typed=typed, url=url), "info")
     return redirect(url_for(".course_settings"))
 
 

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from ...office import sis_questions
 from ...shared import clock
+from ...shared.language import t
 from ...tables.office import Participant
 from ..base import blueprint, for_administrators, person, session
 
@@ -25,5 +26,8 @@ def decide_sis_id(participant_id: int) -> ResponseReturnValue:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(f"The SIS ID {sis_user_id} {'now belongs to' if is_theirs else 'stays left out for'} {name}.", "success")
+        if is_theirs:
+            flash(t("The SIS ID {sis_id} now belongs to {name}.", sis_id=sis_user_id, name=name), "success")
+        else:
+            flash(t("The SIS ID {sis_id} stays left out for {name}.", sis_id=sis_user_id, name=name), "success")
     return redirect(url_for(".participant", participant_id=participant_id))
