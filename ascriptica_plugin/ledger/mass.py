@@ -16,11 +16,11 @@ from ..shared import retry
 from ..shared.said import Said
 from ..tables.canvas import Settings
 from ..tables.columns import change
-from ..tables.ledger import Claim, Match, Seat
+from ..tables.ledger import Match, Seat
 from ..tables.locks import lock_seats
 from ..tables.mass import MassImport, MassSeat
-from ..tables.office import Participant, Registration
-from . import claims, mass_candidates
+from ..tables.office import Participant
+from . import claims, mass_candidates, ways_in
 from .mass_candidates import AT_ONCE, Candidate
 
 
@@ -159,12 +159,7 @@ def make_users(session: Session, import_id: int, another_id: int) -> None:
 
 def people_to_make(session: Session, import_id: int) -> dict[int, NewUser]:
     """The participants of whom the import makes users. A login is the email, as where we create one user."""
-    told = exists().where(
-        Claim.seat_id == MassSeat.seat_id,
-        Claim.ended_at.is_(None),
-        Registration.id == Claim.registration_id,
-        Registration.notify,
-    )
+    told = ways_in.is_told(MassSeat.seat_id)
     found = (
         select(Participant.id, MassSeat.sis_user_id, Participant.email, Participant.name, Participant.email, told)
         .join(MassSeat, MassSeat.participant_id == Participant.id)

@@ -3,11 +3,13 @@
 Course Settings say one of the first three; a `Match` has any of them.
 """
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ..tables.canvas import Settings
-from ..tables.ledger import Claim
+from ..tables.ledger import Claim, Seat
 from ..tables.office import Registration
 
 OUR_MAIL = "our_mail"
@@ -41,3 +43,18 @@ def to_be_told(session: Session, seat_id: int) -> int | None:
         .order_by(Registration.id)
         .limit(1)
     )
+
+
+def is_told(seat_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """SQL: a mail may go to the person of this seat."""
+    return exists().where(
+        Claim.seat_id == seat_id,
+        Claim.ended_at.is_(None),
+        Registration.id == Claim.registration_id,
+        Registration.notify,
+    )
+
+
+def may_be_told(session: Session, seat_ids: Collection[int]) -> set[int]:
+    """Those of these seats to whose people a mail may go."""
+    return set(session.scalars(select(Seat.id).where(Seat.id.in_(seat_ids), is_told(Seat.id))))

@@ -1,11 +1,12 @@
 """Many people at once go by one SIS import: written down before it is sent, believed as far as the roster shows it."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.tables.ledger import CanvasRow
 from ascriptica_plugin.tables.mass import MassSeat
+from ascriptica_plugin.tables.office import Registration
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted
 from ..office_at_work import policy
@@ -32,6 +33,17 @@ def test_what_it_let_in_is_ours_to_end(school, canvas):
         school.withdraw(course, who, sis_user_id=who.upper())
     school.settle()
     assert canvas.who_is_in("art") == emails(PEOPLE[3:])
+
+
+def test_canvas_mails_only_those_who_may_be_told(school, canvas):
+    policy(school, canvas_mail=True)
+    everybody(school, school.course("ART", "art"))
+    quiet = school.session.scalars(select(Registration.id).limit(7)).all()
+    school.session.execute(update(Registration).where(Registration.id.in_(quiet)).values(notify=False))
+    school.session.commit()
+    assert posted(in_steps(school, until_minutes=4), "/sis_imports") == 1
+    assert canvas.who_is_in("art") == emails()
+    assert canvas.read("seed")["mails"] == len(PEOPLE) - 7
 
 
 def test_few_people_and_a_school_that_does_not_want_it_go_the_ordinary_road(school, canvas):

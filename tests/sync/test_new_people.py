@@ -1,9 +1,10 @@
 """People new to Canvas get users by an import, but nobody who is a user already, by whatever name."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from ascriptica_plugin.tables.ledger import Match
+from ascriptica_plugin.tables.office import Registration
 
 from ..masses import emails, everybody, imports, in_steps, posted
 from ..office_at_work import policy
@@ -33,6 +34,16 @@ def test_people_new_to_canvas_get_users_by_an_import(school, canvas):
     known = school.session.scalars(select(Match)).all()
     assert {(one.how, one.created_by_us, one.name_sent.startswith("New")) for one in known} == {("created", True, True)}
     assert [its.seats for its in imports(school)] == [8, 8]
+
+
+def test_only_those_who_may_be_told_get_a_link(school, canvas):
+    everybody(school, school.course("ART", "art"), NEW)
+    quiet = school.session.scalars(select(Registration.id).limit(3)).all()
+    school.session.execute(update(Registration).where(Registration.id.in_(quiet)).values(notify=False))
+    school.session.commit()
+    in_steps(school, until_minutes=6)
+    assert canvas.who_is_in("art") == emails(NEW)
+    assert canvas.read("seed")["mails"] == len(NEW) - 3
 
 
 def test_the_name_of_somebody_who_was_made_a_user_follows(school, canvas):
