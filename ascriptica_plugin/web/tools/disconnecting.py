@@ -9,6 +9,7 @@ from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said
 from ...sync import disconnecting
+from ...sync.proving import Proof
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.developer_key import DisconnectForm
 from .settings import settings_to_change
@@ -19,11 +20,13 @@ from .settings import settings_to_change
 def disconnect() -> ResponseReturnValue:
     """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, whatever that answers."""
     form = DisconnectForm()
-    if settings().connection is None:
+    connection = settings().connection
+    if connection is None:
         flash(t("No Canvas is connected."))
         return redirect(url_for(".course_settings"))
     if not form.validate_on_submit():
-        return render_template("ascriptica/disconnect.html", form=form, connection=settings().connection)
+        proof = Proof.of(connection)
+        return render_template("ascriptica/disconnect.html", form=form, connection=connection, proof=proof)
     current, canvases, who = settings_to_change(), plugin().canvases, person().email
     connection = current.connection
     if connection is None:

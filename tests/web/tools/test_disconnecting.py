@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ascriptica_plugin.sync import proving
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ...developer_keys import connect_with_key, later
@@ -130,6 +131,24 @@ def test_a_drain_that_is_running_stops_and_holds_nothing(office, admin, canvas, 
     office.later(minutes=5)
     office.settle(rounds=3, minutes=3)
     assert len(canvas.who_is_in("art")) == 24
+
+
+def test_a_proof_that_is_not_over_is_said_and_cleaned_up_when_it_is_connected_again(office, admin, canvas):
+    assert "Prove it" not in words(admin.get(DISCONNECT))
+    proving.ask(office.session, connection_of(office).id, canvas.ids["course.art"], office.now)
+    office.session.commit()
+    canvas.faults({"match": "DELETE /courses/*", "fault": "html", "status": 503, "when": "before"})
+    office.deliver()
+    assert "somebody may still be enrolled in Art because of it" in words(admin.get(DISCONNECT))
+    disconnect(admin)
+    [(_, _, _, _, state)] = canvas.rows()
+    assert state == "active"
+    save(admin, typed(canvas))
+    office.later(minutes=6)
+    office.settle(2)
+    [(_, _, _, _, state)] = canvas.rows()
+    assert state == "deleted"
+    assert "Prove it" not in words(admin.get(DISCONNECT))
 
 
 def test_what_is_typed_and_not_in_use_is_forgotten_too(office, admin, canvas):
