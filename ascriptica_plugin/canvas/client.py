@@ -139,7 +139,8 @@ class CanvasClient(Caller):
 
     def mail_password_link(self, email: str) -> None:
         """POST users/reset_password: Canvas mails the user with this login or email a link to choose a password, also
-        one who has not registered yet; NotFound if there is none [pseudonyms_controller.rb forgot_password]."""
+        one who has not registered yet; NotFound if there is none, PermissionMissing without the right to manage logins
+        [pseudonyms_controller.rb forgot_password and confirm_change_password]."""
         self._call("POST", "users/reset_password", {"email": email})
 
     def sign_ins(self, account_id: int) -> list[SignIn]:
