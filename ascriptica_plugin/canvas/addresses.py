@@ -10,11 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 import idna
 
+from ..shared.language import Marked, t
 from .transport import is_public
 
 API_PATH = "/api/v1"
 LONGEST = 2000
-NO_ADDRESS = "That is not an address. It looks like https://school.instructure.com/api/v1."
+NO_ADDRESS: Marked[str] = "That is not an address. It looks like https://school.instructure.com/api/v1."
+COURSE_ELSEWHERE: Marked[str] = "That course is on {there}, but this office is connected to {ours}."
+SECTION_ELSEWHERE: Marked[str] = "That section is on {there}, but this office is connected to {ours}."
+ACCOUNT_ELSEWHERE: Marked[str] = "That account is on {there}, but the web service URL leads to {ours}."
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -37,12 +41,14 @@ def canvas_url(typed: str, *, allow_private: bool = False) -> str:
     """
     text = typed.strip()
     if not text:
-        raise ValueError("Enter your Canvas address, for example https://school.instructure.com/api/v1.")
+        raise ValueError(t("Enter your Canvas address, for example https://school.instructure.com/api/v1."))
     site = _site(text)
     if not allow_private and _is_inside(site.host):
-        raise ValueError("That address is inside a private network. Enter the address that Canvas has on the internet.")
+        raise ValueError(
+            t("That address is inside a private network. Enter the address that Canvas has on the internet.")
+        )
     if site.scheme == "http" and not (allow_private and _is_loopback(site.host)):
-        raise ValueError("Plain http would send the token unprotected. Enter the address with https://.")
+        raise ValueError(t("Plain http would send the token unprotected. Enter the address with https://."))
     return f"{site.scheme}://{site}{API_PATH}"
 
 
@@ -52,11 +58,13 @@ def canvas_course(typed: str, canvas_url: str | None) -> str:
     if found := _id(text, "sis_course_id"):
         return found
     if found := _id_in_address(text, "courses", "sis_course_id"):
-        _refuse_elsewhere(text, canvas_url, "course", "this office is connected to")
+        _refuse_elsewhere(text, canvas_url, COURSE_ELSEWHERE)
         return found
     raise ValueError(
-        "Enter the Canvas course's ID (the number after /courses/ in its address), its address, or sis_course_id: "
-        "followed by its SIS ID."
+        t(
+            "Enter the Canvas course's ID (the number after /courses/ in its address), its address, or sis_course_id: "
+            "followed by its SIS ID."
+        )
     )
 
 
@@ -66,9 +74,9 @@ def canvas_section(typed: str, canvas_url: str | None = None) -> str:
     if found := _id(text, "sis_section_id"):
         return found
     if found := _id_in_address(text, "sections", "sis_section_id"):
-        _refuse_elsewhere(text, canvas_url, "section", "this office is connected to")
+        _refuse_elsewhere(text, canvas_url, SECTION_ELSEWHERE)
         return found
-    raise ValueError("Enter the Canvas section's ID, or sis_section_id: followed by its SIS ID.")
+    raise ValueError(t("Enter the Canvas section's ID, or sis_section_id: followed by its SIS ID."))
 
 
 def canvas_account(typed: str, canvas_url: str | None = None) -> int:
@@ -77,9 +85,9 @@ def canvas_account(typed: str, canvas_url: str | None = None) -> int:
     if found := _id(text):
         return int(found)
     if found := _id_in_address(text, "accounts"):
-        _refuse_elsewhere(text, canvas_url, "account", "the web service URL leads to")
+        _refuse_elsewhere(text, canvas_url, ACCOUNT_ELSEWHERE)
         return int(found)
-    raise ValueError("The Canvas root ID is the number after /accounts/ in Canvas's address bar.")
+    raise ValueError(t("The Canvas root ID is the number after /accounts/ in Canvas's address bar."))
 
 
 # -- ids --------------------------------------------------------------------------------------------------------------
@@ -107,13 +115,13 @@ def _id_in_address(text: str, kind: str, sis_form: str = "") -> str | None:
     return _id(unquote(match[1]).strip(), sis_form) if match else None
 
 
-def _refuse_elsewhere(text: str, canvas_url: str | None, what: str, ours_is: str) -> None:
-    """Raise ValueError if a pasted address names a host other than this Canvas's."""
+def _refuse_elsewhere(text: str, canvas_url: str | None, sentence: str) -> None:
+    """Raise ValueError with the sentence if a pasted address names a host other than this Canvas's."""
     is_path_alone = re.match("/(?!/)", text)
     if canvas_url and not is_path_alone:
         there, ours = str(_site(text)), str(_site(canvas_url))
         if there != ours:
-            raise ValueError(f"That {what} is on {there}, but {ours_is} {ours}.")
+            raise ValueError(t(sentence, there=there, ours=ours))
 
 
 # -- hosts ------------------------------------------------------------------------------------------------------------
@@ -122,25 +130,29 @@ def _refuse_elsewhere(text: str, canvas_url: str | None, what: str, ours_is: str
 def _site(text: str) -> _Site:
     """Where an address leads. Raises ValueError if it is not a plain http or https address."""
     if re.search(r"[\s\x00-\x1f\x7f\\]", text):
-        raise ValueError("The address has a space or a line break in it. Copy it again from Canvas's address bar.")
+        raise ValueError(t("The address has a space or a line break in it. Copy it again from Canvas's address bar."))
     if len(text) > LONGEST:
-        raise ValueError("That address is too long. Its beginning is enough, as in https://school.instructure.com.")
+        raise ValueError(t("That address is too long. Its beginning is enough, as in https://school.instructure.com."))
     # Pasting into a field that holds https:// already gives it twice.
     text = re.sub("^(https?://)+(?=https?://)", "", text, flags=re.IGNORECASE)
     match = re.match(r"([a-z][a-z0-9+.-]{0,30})://", text, re.IGNORECASE)
     scheme, rest = (match[1].lower(), text[match.end() :]) if match else ("https", text.lstrip("/"))
     netloc = re.split("[/?#]", rest, maxsplit=1)[0]
     if scheme not in _PORTS:
-        raise ValueError(f"An address that begins with {scheme}:// can't be Canvas's. It must begin with https://.")
+        raise ValueError(
+            t("An address that begins with {scheme}:// can't be Canvas's. It must begin with https://.", scheme=scheme)
+        )
     if "@" in netloc:
-        raise ValueError("Take the user name and password out of the address. The token below is all that is needed.")
+        raise ValueError(
+            t("Take the user name and password out of the address. The token below is all that is needed.")
+        )
     if not match and re.match(r"[a-z][a-z0-9+-]*:(?![0-9])", text, re.IGNORECASE):
-        raise ValueError("The address must begin with https://.")
+        raise ValueError(t("The address must begin with https://."))
     match = re.fullmatch(r"(\[.*\]|[^\[\]:]+)(?::([0-9]{0,5}))?", netloc)
     host = _host(match[1]) if match else None
     port = int(match[2] or _PORTS[scheme]) if match else 0
     if host is None or not 0 < port < 2**16:
-        raise ValueError(NO_ADDRESS)
+        raise ValueError(t(NO_ADDRESS))
     return _Site(scheme, host, port)
 
 

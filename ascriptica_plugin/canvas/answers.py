@@ -47,8 +47,8 @@ class Answers:
         if status == 429 or (status == 403 and b"Rate Limit Exceeded" in body):
             raise Throttled(Said("slow_down"), status, pause_seconds(response))
         if 300 <= status < 400:
-            there = _host(response.headers.get("Location", "")) or "another page"
-            where = self.clean(there)[:LONGEST_TEXT]
+            there = self.clean(_host(response.headers.get("Location", "")) or "")[:LONGEST_TEXT]
+            where = there or Said("another_page")
             raise Redirected(Said("redirected", where=where), status)
         if status >= 500 or status == 408:
             raise CanvasDown(Said("http_error", status=status), status)
@@ -139,7 +139,7 @@ def pause_seconds(response: requests.Response) -> float:
 
 def _words(answer: Any) -> str:
     """Canvas's own sentences in an error body, whatever its shape."""
-    return ("; ".join(dict.fromkeys(_sentences(answer))) or "no reason given")[:300]
+    return "; ".join(dict.fromkeys(_sentences(answer)))[:300] or Said("no_reason")
 
 
 def _sentences(answer: Any) -> Iterator[str]:

@@ -13,6 +13,8 @@ from .language import Marked, t
 SENTENCES: Marked[dict[str, str]] = {
     "words": "{words}",
     "canvas_said": "Canvas said: {words}",
+    "no_reason": "no reason given",
+    "another_page": "another page",
     "token_refused": "Canvas refused the token: {words}",
     "slow_down": "Canvas asked us to slow down.",
     "redirected": "The address redirects to {where}. Enter Canvas's own address.",

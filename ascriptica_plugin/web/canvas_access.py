@@ -307,10 +307,11 @@ def _still_there(row: Row, connection: Connection) -> CanvasAccess:
 def _kept_elsewhere(row: Row, connection: Connection) -> CanvasAccess:
     """What we were to end was found in another Canvas course: its section was moved, or a hand enrolled them there
     while a request of ours was not answered."""
-    link, office = course_address(connection, row.canvas_course_id), f"Kept in Canvas course {row.canvas_course_id}"
+    link, there = course_address(connection, row.canvas_course_id), row.canvas_course_id
+    office = t("Kept in Canvas course {course}", course=there)
     if row.state != "active":
-        office = f"{office}: invited, has to accept the invitation"
-    text = f"{WITHDRAWN} You are in another Canvas course, and stay in it."
+        office = t("Kept in Canvas course {course}: invited, has to accept the invitation", course=there)
+    text = _both(t(WITHDRAWN), t("You are in another Canvas course, and stay in it."))
     return CanvasAccess(text, office, "quiet", seen_at=row.seen_at, link=link)
 
 
