@@ -9,7 +9,8 @@ from jinja2 import Environment, nodes
 
 from ascriptica_plugin.shared import formats
 
-from ..translations import FOREIGN, FORMS, PACKAGE, misfilled, read, templates
+from ..translations import FOREIGN, FORMS, PACKAGE, messages, misfilled, read, templates
+from ..translations import untranslated as without_translation
 
 ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "value", "content", "label"}
 """Those that people see or hear."""
@@ -123,3 +124,11 @@ def test_what_a_template_imports_can_speak(path):
 @pytest.mark.parametrize("language", FOREIGN)
 def test_translations_have_the_braces_of_their_texts(language):
     assert misfilled(read(language)) == []
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_every_text_is_translated_and_no_other(language):
+    catalogue = read(language)
+    assert {(one.id,) if isinstance(one.id, str) else tuple(one.id) for one in catalogue if one.id} == messages()
+    assert not [one.id for one in catalogue if one.id and one.fuzzy]
+    assert without_translation(catalogue) == []
