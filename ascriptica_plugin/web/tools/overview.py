@@ -80,6 +80,7 @@ def overview() -> ResponseReturnValue:
         place_in=remedies.place_in,
         looked_up=waiting.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
+        sign_ups=_sign_ups(),
         worker_seen_at=standing.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
         warned=connection is not None and token_end.warned_of(connection, now) is not None,
@@ -87,6 +88,12 @@ def overview() -> ResponseReturnValue:
         now=now,
         form=Confirmation(),
     )
+
+
+def _sign_ups() -> int:
+    """How many sign-ups wait for the office, which confirms them where no mail does."""
+    its = plugin()
+    return len(its.sign_ins.waiting(session())) if its.sign_ins and its.mailer is None else 0
 
 
 def _starting_soon(now: datetime) -> Sequence[Course]:

@@ -27,6 +27,7 @@ def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, a
     assert ann.sign_in().status_code == 422
     assert len(all_of(site, Account)) == 1, "only the administrator's"
 
+    assert "1 sign-up waits to be confirmed" in words(boss.get("/tools/"))
     assert "A sign-up waits" in words(boss.get("/tools/participants?q=ANN@"))
     assert "sign-up waits" not in words(boss.get("/tools/participants?q=lou"))
     link = handed_out(boss, "/tools/participants")
@@ -40,6 +41,7 @@ def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, a
     assert answer.location == "/courses/ART"
     assert ann.is_signed_in()
     assert ann.sign_in().status_code == 302
+    assert "to be confirmed" not in words(boss.get("/tools/"))
 
     stranger = visitor(site)
     assert stranger.get(link).status_code == 410
