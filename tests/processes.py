@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parent.parent
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi", "ascriptica"]
 
 
-def until(true: Callable[[], object], seconds: float = 60) -> None:
+def until(true: Callable[[], object], seconds: float = 180) -> None:
     """Wait for something to become true; fails the test when it doesn't within a generous bound."""
     end = time.monotonic() + seconds
     while not true():

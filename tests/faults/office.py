@@ -219,7 +219,7 @@ class Office:
         return is_so
 
     def move_for_sure(self, code: str, canvas_course: str, section: str | None) -> None:
-        until(lambda: self.move(code, canvas_course, section), 90)
+        until(lambda: self.move(code, canvas_course, section))
 
     def _confirm(self, code: str) -> None:
         """The office confirms what the move would do to people, once the worker has read the Canvas course.
@@ -255,14 +255,14 @@ class Office:
         self.newcomers.append(made := Participant(f"new{number}@example.org", f"Newcomer {number:04}"))
         person = {"name": made.name, "email": made.email}
         with self._at_the_door():
-            until(lambda: self.post(self.desk, self.itself, "/tools/courses/ALONE", **person) in (302, 422), 30)
+            until(lambda: self.post(self.desk, self.itself, "/tools/courses/ALONE", **person) in (302, 422))
         return made
 
     def register_crowd(self, people: list[Participant]) -> None:
         """The office pastes a list of people into the course that only crowds register for."""
         form = {"people": "\n".join(f"{one.name} <{one.email}>" for one in people), "anyway": "1"}
         with self._at_the_door():
-            until(lambda: self.post(self.desk, self.itself, "/tools/courses/CROWD", **form) in (302, 422), 30)
+            until(lambda: self.post(self.desk, self.itself, "/tools/courses/CROWD", **form) in (302, 422))
             for one in people:
                 one.told["CROWD"] = True
 

@@ -39,8 +39,9 @@ def run_quickly(folder: Path, database_url: str, seed: int, kinds: list[str]) ->
     report = quick(folder, database_url, seed, kinds)
     assert report.is_right, str(report)
     assert report.verdict.people_in_canvas > PEOPLE, str(report)
-    # On a busy machine a worker may not come to the point where it is to die.
-    assert len(report.shown) >= 0.75 * len(kinds), str(report)
+    # A worker comes to the point where it is to die only if there is work of that kind just then.
+    sure = {name for name in kinds if not name.startswith("worker killed")}
+    assert len(sure & report.shown.keys()) >= 0.75 * len(sure), str(report)
 
 
 def main() -> int:

@@ -111,8 +111,12 @@ class Stage:
         while len(self.living_workers()) < self.wanted_workers:
             self.start_worker()
         for process in self.living_workers():
-            began = self.folder / f"began-{process.child.pid}"
-            until(lambda began=began, process=process: began.exists() or not process.runs())
+            self.wait_for(process)
+
+    def wait_for(self, worker: Process) -> None:
+        """Until a worker is at work, or has died."""
+        began = self.folder / f"began-{worker.child.pid}"
+        until(lambda: began.exists() or not worker.runs())
 
     def command(self, *arguments: str) -> str:
         """Run `flask ascriptica ...`; what it printed."""
@@ -120,7 +124,7 @@ class Stage:
         command = Process([*FLASK, *arguments], self.folder / f"{arguments[0]}.log", **where)
         command.log_file.write_text("")
         command.start()
-        code = command.child.wait(timeout=120)
+        code = command.child.wait(timeout=300)
         said = command.log_file.read_text()
         assert code == 0, said
         return said

@@ -18,7 +18,7 @@ def email_corrected_meanwhile(stage: Stage, rng: random.Random, seconds: float) 
     name = person.email.partition("@")[0]
     for number in range(2):
         time.sleep(rng.uniform(0, seconds / 2))
-        until(lambda number=number: office.correct(person, email=f"{name}.{number}@example.org"), 30)
+        until(lambda number=number: office.correct(person, email=f"{name}.{number}@example.org"))
 
 
 @PEOPLE
@@ -28,8 +28,8 @@ def sis_id_of_somebody_else_meanwhile(stage: Stage, rng: random.Random, seconds:
     with new_browser() as browser:
         for _ in range(3):
             office.change(browser, rng, [person], rng.choice(CODES))
-        until(lambda: office.correct(person, sis_user_id=f"X-{rng.randrange(20, 30)}"), 30)
+        until(lambda: office.correct(person, sis_user_id=f"X-{rng.randrange(20, 30)}"))
         for _ in range(3):
             office.change(browser, rng, [person], rng.choice(CODES))
             time.sleep(rng.uniform(0, seconds / 2))
-        until(lambda: office.correct(person), 30)
+        until(lambda: office.correct(person))
