@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from ...canvas.errors import CanvasError
 from ...ledger import access, entering, last_activity
 from ...ledger.causes import CAUSES, remedy
-from ...office import activity
+from ...office import activity, acts
 from ...shared import clock
 from ...shared.language import Marked, t
 from ...sync import looking
@@ -106,7 +106,8 @@ def canvas_person() -> ResponseReturnValue:
         standings=_standings(who) if who else [],
         match=matches_of([who.id]).get(who.id) if who else None,
         how=HOW,
-        said=_latest_entry(who) if who else None,
+        said=(said := _latest_entry(who) if who else None),
+        done=acts.sentence(said, {"whom": who.name, "course": None}, str) if who and said else "",
         hold=CAUSES[hold] if current.connection and (hold := current.connection.hold_cause) else None,
         form=Confirmation(),
     )
