@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.processes",
     "tests.inbox",
     "tests.masses",
+    "tests.furnished",
 ]
 
 # The same orders each time, and no files left behind; --hypothesis-profile=long tries others.

@@ -16,8 +16,9 @@ from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
 from ascriptica_plugin.tables.ledger import Match
 
+from ..furnished import SECRET
 from ..office_at_work import PASSWORD, Office
-from .visitor import NEEDS_CHROMIUM, SECRET, Walk, prefer, served
+from .visitor import NEEDS_CHROMIUM, Walk, prefer, served
 
 pytestmark = NEEDS_CHROMIUM
 

@@ -15,11 +15,6 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
-from ascriptica_plugin.standalone.accounts import second_step
-
-SECRET = second_step.new_secret()
-"""What an account's second step rests on."""
-
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 NEEDS_CHROMIUM = pytest.mark.skipif(

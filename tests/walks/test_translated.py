@@ -9,8 +9,8 @@ from jinja2 import Environment, nodes
 
 from ascriptica_plugin.shared import formats
 
-from ..translations import FOREIGN, FORMS, PACKAGE, messages, misfilled, read, templates
-from ..translations import untranslated as without_translation
+from ..translations import FOREIGN, FORMS, PACKAGE, brought_up_to_date, misfilled, read, templates
+from ..translations import untranslated as untranslated_in
 
 ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "value", "content", "label"}
 """Those that people see or hear."""
@@ -122,13 +122,13 @@ def test_what_a_template_imports_can_speak(path):
 
 
 @pytest.mark.parametrize("language", FOREIGN)
-def test_translations_have_the_braces_of_their_texts(language):
-    assert misfilled(read(language)) == []
+def test_every_text_is_translated(language):
+    """`python -m tests.translations` brings the catalogue up to date; what is new has to be filled in."""
+    kept = read(language)
+    assert {one.id for one in kept} ^ {one.id for one in brought_up_to_date(language)} == set()
+    assert [one.id for one in untranslated_in(kept)] == []
 
 
 @pytest.mark.parametrize("language", FOREIGN)
-def test_every_text_is_translated_and_no_other(language):
-    catalogue = read(language)
-    assert {(one.id,) if isinstance(one.id, str) else tuple(one.id) for one in catalogue if one.id} == messages()
-    assert not [one.id for one in catalogue if one.id and one.fuzzy]
-    assert without_translation(catalogue) == []
+def test_translations_have_the_braces_of_their_texts(language):
+    assert misfilled(read(language)) == []

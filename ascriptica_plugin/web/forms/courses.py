@@ -1,11 +1,13 @@
 """The forms about courses."""
 
+import re
+
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from ...canvas import addresses
-from ...shared.language import mark
+from ...shared.language import mark, t
 from ..base import settings
 from .fields import NO_CONTROLS, ON_WITHDRAWAL, OfficeTimeField, PlacesField, can_be_seen, read, strip
 from .form import Form
@@ -107,9 +109,9 @@ class NumberForm(Form):
 
     def is_right(self, number: int) -> bool:
         """Whether this number was typed; otherwise it becomes an error of the field."""
-        right = (self.number.data or "").replace(",", "") == str(number)
+        right = re.sub(r"[.,\s]", "", self.number.data or "") == str(number)
         if not right:
-            self.number.errors = [f"To confirm, type {number} here."]
+            self.number.errors = [t("To confirm, type {number} here.", number=number)]
         return right
 
 
