@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import standing
-from ..ledger.causes import CAUSES, remedy
+from ..ledger.causes import CAUSES
 from ..shared import clock, retry
 from ..tables.canvas import load_settings
 from ..tables.mails import Mail
@@ -113,7 +113,7 @@ def canvas(app: Flask) -> str | None:
     if not settings.display_canvas or connection is None:
         return None
     if waits in CAUSES:
-        return f"{CAUSES[waits].title}. {remedy(waits, detail=connection.hold_detail)}"
+        return f"{CAUSES[waits].title}. {CAUSES[waits].remedy(detail=connection.hold_detail)}"
     if connection.missing_permissions:
         return f"The token's owner lacks {connection.missing_permissions.replace(',', ', ')}. See Course Settings."
     return None

@@ -41,6 +41,7 @@ class Cause:
         return t(self._participant)
 
     def remedy(self, scope: str = "", detail: str | None = None) -> str:
+        """What an administrator can do, filled in."""
         return t(self._remedy, scope=_in_words(scope), detail=detail or "").strip()
 
 
@@ -279,11 +280,6 @@ PERMISSIONS: Marked[dict[str, str]] = {
     "manage_user_details": "“Users - act on, edit”",
 }
 """Canvas's own words for the permissions that can be missing, as its page shows them."""
-
-
-def remedy(cause: str, scope: str = "", detail: str | None = None) -> str:
-    """The remedy of a cause, filled in, for administrators."""
-    return CAUSES[cause].remedy(scope, detail)
 
 
 def permission(name: str) -> str:

@@ -12,7 +12,7 @@ from ..tables.canvas import Connection
 from ..tables.ledger import Claim, Seat
 from ..tables.office import Association, Course, Participant, Registration
 from . import due
-from .causes import CAUSES, PERMISSIONS, Cause, remedy
+from .causes import CAUSES, PERMISSIONS, Cause
 
 _GONE = ("not_looked_up", "course_missing", "section_missing", "course_closed_to_students")
 _SHUT = ("course_unpublished", "course_concluded", "outside_dates")
@@ -68,7 +68,7 @@ class Group:
 
     @property
     def remedy(self) -> str:
-        return remedy(self.name, self.scope, self.detail)
+        return self.cause.remedy(self.scope, self.detail)
 
 
 def groups_of(session: Session, connection: Connection, now: datetime) -> list[Group]:

@@ -11,6 +11,12 @@ from ascriptica_plugin.sync import drain
 from ..office_at_work import connection_of, many
 
 
+@pytest.fixture(autouse=True)
+def no_call_is_silent(monkeypatch):
+    """On a busy machine each call may look like one that hangs, and others would get its place."""
+    monkeypatch.setattr(retry, "SILENT_SECONDS", 60)
+
+
 @pytest.mark.parametrize("status", [403, 429])
 def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.answers.pause_seconds", lambda response: 0.05)
@@ -38,8 +44,7 @@ def deliver_many(office, canvas, people: int = 60) -> dict:
 def test_ten_calls_are_in_flight_while_canvas_has_room_for_them(office, canvas):
     canvas.options(throttle={"enabled": True})
     seen = deliver_many(office, canvas)
-    # The practice Canvas counts a call until its thread has ended, which on a busy machine is after the answer.
-    assert retry.FLIGHT < seen["max_in_flight"] <= retry.FLIGHT + 3 * retry.SPARE
+    assert retry.FLIGHT < seen["max_in_flight"] <= retry.FLIGHT + retry.SPARE
     assert seen["throttled"] == 0
 
 
@@ -48,24 +53,23 @@ def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
     # The call itself is not made, so that all calls are the drain's.
     assert page_calls.take(office.session, connection_id, clock.utc_now() + timedelta(hours=1)) is not None
     office.session.commit()
-    assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT + retry.SPARE
+    assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT
 
 
 @pytest.mark.parametrize("calls", [2, 4, 7])
 def test_a_canvas_with_room_for_few_calls_need_not_refuse_any(office, canvas, calls):
-    """Each call reserves 50 of its bucket; from the high-water mark on it refuses. A call that has left and not
-    arrived is not in what Canvas says of its room, so on a busy machine one may be too many."""
+    """Each call reserves 50 of its bucket; from the high-water mark on it refuses."""
     canvas.options(throttle={"enabled": True, "hwm": calls * 50 + 40})
     seen = deliver_many(office, canvas, 40)
-    assert seen["throttled"] <= 1
-    assert seen["max_in_flight"] <= calls + 1
+    assert seen["throttled"] == 0
+    assert seen["max_in_flight"] <= calls
     # Others use the token no more.
     canvas.options(throttle={"enabled": True, "hwm": 600})
     many(office, office.course("BIO", "bio"), 60)
     canvas.options(latency_seconds=0.1)
     canvas.session.delete(f"{canvas.url}/practice/calls", timeout=10)
     drain.drain(office.session, office.canvases)
-    assert retry.FLIGHT < canvas.read("calls")["max_in_flight"] <= retry.FLIGHT + 3 * retry.SPARE
+    assert retry.FLIGHT < canvas.read("calls")["max_in_flight"] <= retry.FLIGHT + retry.SPARE
 
 
 def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):

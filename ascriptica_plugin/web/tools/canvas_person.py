@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from ...canvas.errors import CanvasError
 from ...ledger import access, entering, last_activity
-from ...ledger.causes import CAUSES, remedy
+from ...ledger.causes import CAUSES
 from ...office import activity, acts
 from ...shared import clock
 from ...shared.language import Marked, t
@@ -195,7 +195,7 @@ def _standing(
     said = (seat.cause_scope, seat.cause_detail) if seat is not None and seat.cause == reason else ("", None)
     if reason == connection.hold_cause:
         said = ("", connection.hold_detail)
-    next_step = remedy(reason, said[0], said[1]) if cause else t(NEXT[reason])
+    next_step = cause.remedy(said[0], said[1]) if cause else t(NEXT[reason])
     if reason == "outside_dates" and one.course.association is not None:
         next_step = f"{_dates(one.course.association)} {next_step}"
     return stands(verdict, next_step, _place(one, reason, connection))

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
 from ...ledger import due, token_end
-from ...ledger.causes import CAUSES, remedy
+from ...ledger.causes import CAUSES
 from ...office import activity
 from ...shared import clock
 from ...shared.language import t
@@ -224,7 +224,7 @@ def _page(
     hold = hold_remedy = None
     if in_use and in_use.hold_cause:
         hold = CAUSES[in_use.hold_cause].title
-        hold_remedy = remedy(in_use.hold_cause, detail=in_use.hold_detail)
+        hold_remedy = CAUSES[in_use.hold_cause].remedy(detail=in_use.hold_detail)
     missing = [name for name in (in_use.missing_permissions if in_use else "").split(",") if name]
     associated = session().scalar(
         select(func.count()).select_from(Association).where(Association.connection_id == current.connection_id)
