@@ -121,14 +121,14 @@ class Traffic:
 
     def __init__(self, app: Callable[..., Iterable[bytes]], world: World) -> None:
         self.app, self.world = app, world
-        self.faults, self.calls = Faults(), CallLog()
+        self.faults = Faults()
         self._bucket_lock = threading.Lock()
         self.settle()
 
     def settle(self) -> None:
-        """Reset everything: no faults, default options, empty buckets, no calls in the log."""
+        """Reset everything: no faults, default options, empty buckets, a new log without the calls that still hang."""
         self.faults.clear()
-        self.calls.clear()
+        self.calls = CallLog()
         self.options = Options()
         self._buckets: dict[str | None, Bucket] = defaultdict(Bucket)
 
@@ -144,14 +144,15 @@ class Traffic:
             environ["practice.hand"] = True
             return self._carried_out(environ)(environ, start_response)
         path, method = path.removeprefix(API), environ["REQUEST_METHOD"]
-        entry = self.calls.begin(method, path, environ.get("QUERY_STRING", ""))
+        calls = self.calls
+        entry = calls.begin(method, path, environ.get("QUERY_STRING", ""))
         try:
             if self.options.down:
                 reset(environ)
             response = self._throttled(environ, method, path)
             entry["status"] = response.status_code
         finally:
-            self.calls.end()
+            calls.end()
         response.headers["Date"] = http_date(self.world.clock())
         return response(environ, start_response)
 

@@ -72,6 +72,17 @@ def test_answers_that_do_not_come(practice: Practice, fault: str) -> None:
         practice.admin.get(f"{practice.api}/users/self", timeout=0.3)
 
 
+def test_a_call_that_hangs_is_none_of_a_new_world_s(practice: Practice) -> None:
+    practice.faults({"match": "GET /courses/1", "fault": "hang"})
+    with ThreadPoolExecutor(1) as pool, closing(requests.Session()) as hanging:
+        hanging.params = {"access_token": practice.token}
+        pool.submit(hanging.get, f"{practice.api}/courses/1", timeout=3)
+        until(lambda: practice.read("calls")["total"] == 1, 10)
+        practice.seed()
+        assert practice.admin.get(f"{practice.api}/users/self", timeout=5).status_code == 200
+        assert (practice.read("calls")["total"], practice.read("calls")["max_in_flight"]) == (1, 1)
+
+
 def test_trickling_body_outlives_a_read_timeout(practice: Practice) -> None:
     practice.faults({"match": "* *", "fault": "trickle"})
     started = time.monotonic()
