@@ -87,8 +87,8 @@ def test_however_many_pages_ask_two_at_a_time_do(office, app):
 
 def test_all_calls_of_a_page_together_have_an_end(office, canvas):
     canvas.calls()
-    canvas.options(latency_seconds=1.5)
-    until = time.monotonic() + 2.5
+    canvas.options(latency_seconds=3)
+    until = time.monotonic() + 5
     with asking(office.session, office.canvases, connection_of(office), until) as client:
         client.myself()
         with pytest.raises(CanvasDown, match="did not answer in time"):
