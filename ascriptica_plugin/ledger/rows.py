@@ -59,6 +59,11 @@ class Known(NamedTuple):
         """Whether Canvas means this row, and has not given its id to another one."""
         return self.created_at in (None, row.created_at)
 
+    def may_be_of(self, canvas_user_id: int | None, *, doubted: bool) -> bool:
+        """Whether it may be the row of somebody who is matched with this Canvas user; a doubted match, or a row whose
+        user we don't know, leaves that open."""
+        return doubted or self.canvas_user_id in (None, canvas_user_id)
+
 
 def as_known(told: Told, was: Known | None, now: datetime) -> Known:
     """A row as it will be stored, after what is known of it."""

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User, address_of
 from ..ledger import claims, due, matches, rows
+from ..ledger.rows import Known
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables.columns import change
@@ -16,11 +17,26 @@ from ..tables.office import Participant
 from . import activity
 
 
-def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
-    """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more."""
+def asked_about(session: Session, seat: Seat) -> list[Known]:
+    """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. What is
+    another Canvas user's than the participant's is nobody's business here."""
+    match = session.get(Match, (seat.connection_id, seat.participant_id))
+    user_id, doubted = (match.canvas_user_id, match.doubted) if match is not None else (None, False)
     left = rows.left_by(session, seat.connection_id, seat.id, seat.canvas_enrollment_id)
     wanted = rows.wanted_ids(session, seat.connection_id, left)
-    asked = [number for number, row in left.items() if row.is_live and not row.granted and number not in wanted]
+    of_nobody = [row for number, row in left.items() if row.is_live and not row.granted and number not in wanted]
+    return [row for row in of_nobody if not row.kept and row.may_be_of(user_id, doubted=doubted)]
+
+
+def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
+    """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more.
+
+    Raises ValueError with a sentence where none is asked about any more.
+    """
+    asked = [row.canvas_enrollment_id for row in asked_about(session, seat)]
+    if not asked:
+        claims.look_again(session, Seat.id == seat.id)
+        raise ValueError(t("Nothing is asked about {name} any more. Nothing was changed.", name=seat.participant.name))
     theirs = CanvasRow.canvas_enrollment_id.in_(asked)
     answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
     change(session, answer.values(kept=True) if stays else answer.values(granted=True))

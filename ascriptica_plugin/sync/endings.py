@@ -40,13 +40,18 @@ def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
 
 
 def _unwanted(context: Context, work: Work, left: dict[int, Known]) -> list[Known]:
-    """Those of the rows that let somebody in whom no seat wants there, and whom nobody has let stay."""
+    """Those of the rows that let somebody in whom no seat wants there, and whom nobody has let stay.
+
+    What we did not grant, and is not this person's, is none of our business: its user was only taken for them.
+    """
     wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
     # What this seat points to from now on may not be stored yet.
     own = left.get(work.points_to) if work.wanted and work.points_to is not None else None
     if own is not None and own.canvas_user_id in (None, work.who.canvas_user_id):
         wanted.add(own.canvas_enrollment_id)
-    return [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
+    unwanted = [row for number, row in left.items() if number not in wanted and row.is_live and not row.kept]
+    who = work.who
+    return [row for row in unwanted if row.granted or row.may_be_of(who.canvas_user_id, doubted=who.doubted)]
 
 
 def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool:
@@ -180,7 +185,7 @@ def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) ->
 
     Other live rows of theirs in that course that nobody registered here wants are asked about.
     """
-    at = work.who.address or ended.canvas_user_id
+    at = work.who.address or work.who.canvas_user_id or ended.canvas_user_id
     if at is None:
         return
     try:

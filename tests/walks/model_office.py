@@ -10,7 +10,6 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.canvas.shapes import User
-from ascriptica_plugin.ledger import rows
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.office import answers, courses, people, privacy, registrations
 from ascriptica_plugin.office.people import Person
@@ -219,13 +218,15 @@ class OfficeSteps(RuleBasedStateMachine):
         self.session.commit()
 
     def _decide(self, seat: Seat, stays: bool) -> None:
-        left = rows.left_by(self.session, self.home, seat.id, seat.canvas_enrollment_id)
-        wanted = rows.wanted_ids(self.session, self.home, left)
-        for one in [row for number, row in left.items() if number not in wanted]:
+        for one in answers.asked_about(self.session, seat):
             row = self.canvas.world.rows.get(one.canvas_enrollment_id)
-            if one.is_live and not one.granted and not stays and row is not None and row.created_at == one.created_at:
+            if not stays and row is not None and row.created_at == one.created_at:
                 row.by = "us"
-        answers.decide(self.session, seat, stays, self.now(), ADMIN)
+        try:
+            answers.decide(self.session, seat, stays, self.now(), ADMIN)
+        except ValueError:
+            # It was about the row of somebody whom the participant is not any more.
+            return
 
     @rule(who=WHO, gap=GAP)
     def doubt(self, who: str, gap: int) -> None:

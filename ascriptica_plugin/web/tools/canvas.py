@@ -71,14 +71,17 @@ def decide_enrollment(seat_id: int) -> ResponseReturnValue:
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     if seat.cause == "found_there" and request.form.get("answer") in ("keep", "remove"):
-        stays = request.form["answer"] == "keep"
-        answers.decide(session(), seat, stays, clock.utc_now(), person().email)
-        name = seat.participant.name
-        session().commit()
-        if stays:
-            flash(t("{name} stays in the Canvas course.", name=name), "success")
+        stays, name = request.form["answer"] == "keep", seat.participant.name
+        try:
+            answers.decide(session(), seat, stays, clock.utc_now(), person().email)
+        except ValueError as reason:
+            flash(str(reason), "warning")
         else:
-            flash(t("{name} is removed from the Canvas course.", name=name), "success")
+            if stays:
+                flash(t("{name} stays in the Canvas course.", name=name), "success")
+            else:
+                flash(t("{name} is removed from the Canvas course.", name=name), "success")
+        session().commit()
     return redirect(url_for(".canvas_access"))
 
 
