@@ -150,14 +150,14 @@ CAUSES: Marked[dict[str, Cause]] = {
     "course_unpublished": Cause(
         "Enrolled, but the Canvas course is not published",
         "not published yet",
-        "These people are in the Canvas course and can't enter it until somebody publishes it in Canvas.",
+        "Nobody can enter the Canvas course until somebody publishes it in Canvas.",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
     ),
     "outside_dates": Cause(
         "Enrolled, but the Canvas course's dates keep people out",
         "outside its dates",
-        "These people are in the Canvas course and can't enter it when our course begins, or now. Change the dates in "
-        "Canvas: the section's where it restricts people to them, else the course's, else the term's.",
+        "Nobody can enter the Canvas course when our course begins, or now. Change the dates in Canvas: the section's "
+        "where it restricts people to them, else the course's, else the term's.",
         "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
     ),
     "not_looked_up": Cause(
@@ -239,7 +239,7 @@ CAUSES: Marked[dict[str, Cause]] = {
         asks=True,
     ),
     "no_answer": Cause(
-        "Canvas does not answer about these people",
+        "No answer from Canvas yet",
         "no answer yet",
         "Canvas works, and fails at this: {detail} There is nothing to do, we keep trying. If it stays, ask the people "
         "who run Canvas.",

@@ -115,6 +115,7 @@ def associate(session: Session, course: Course, association: Association | None,
             session.delete(course.association)
         claims.end_for(session, Registration.course_id == course.id, now)
         return
+    at = course.association.canvas_course_id if course.association is not None else None
     if not _leads_to_the_same(course.association, association):
         notices.tell_again(session, course)
     association.course_id = course.id
@@ -128,6 +129,7 @@ def associate(session: Session, course: Course, association: Association | None,
         # The worker has to look it up.
         session.info[claims.RANG] = True
     elif association.connection_id is not None:
-        # What is there is known before anybody is enrolled.
-        reads.owe_first(session, association.connection_id, association.canvas_course_id, now)
+        # What is there is known before anybody is enrolled; what was read for another course of ours may have aged.
+        owe = reads.owe_first if at == association.canvas_course_id else reads.owe
+        owe(session, association.connection_id, association.canvas_course_id, now)
     claims.claim(session, course.id, now)

@@ -46,7 +46,7 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
         (t("Registered"), True, registered_at),
         (t("Canvas account"), known or there is not None, access.matched_at if access else None),
         (t("Place in the course"), there is not None, access.settled_at if access and access.is_settled else None),
-        (t("You can enter"), is_in, entered_at),
+        (t("You can enter") if is_in else t("Enter the course"), is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
     here = "stuck" if tone == "stuck" else "now"

@@ -159,7 +159,7 @@ CAUSES_OF_LIFE = [
     Life(
         "course_unpublished",
         troubles.unpublished,
-        "can't enter it until somebody publishes it in Canvas",
+        "can enter the Canvas course until somebody publishes it in Canvas",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
         lambda scene: scene.course("offer"),
     ),

@@ -72,6 +72,9 @@ def test_who_waits_for_the_office_reads_that_it_acts_and_how_to_reach_it(office,
     office.session.execute(update(Seat).values(held=True, cause="who_is_it"))
     policy(office, **CONTACT)
     assert steps() == ["done", "stuck", "later", "later"]
+    page = words(kim.get("/courses/ART"))
+    assert "Canvas account waits for the office Place in the course not yet Enter the course not yet" in page
+    assert "You can enter" not in page
     for path in ("/courses/ART", "/my/courses"):
         page = words(kim.get(path))
         assert "The office acts next. How to reach it: Room 12 · desk@example.org · +1 303 555 0100" in page

@@ -80,7 +80,7 @@ def log_entries() -> ResponseReturnValue:
     return render_template(
         "ascriptica/log.html",
         entries=entries,
-        said={one.id: acts.sentence(one, _linked(one), Markup) for one in entries},
+        said={one.id: in_words(one) for one in entries},
         names=_names(entries),
         older=older,
         searched_to=searched_to,
@@ -197,6 +197,11 @@ def _newest_before(number: int) -> datetime | None:
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------
+
+
+def in_words(entry: LogEntry) -> Markup:
+    """What was done, after the name of who did it, with links to whom and what it is about."""
+    return acts.sentence(entry, _linked(entry), Markup)
 
 
 def _linked(entry: LogEntry) -> dict[str, Markup | None]:

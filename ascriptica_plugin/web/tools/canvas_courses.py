@@ -28,12 +28,13 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
     course = None if code == "new" else course_or_404(code)
     typed = [pair for pair in request.form.items(multi=True) if pair[0] in _fields()]
     form = FindCanvasCourseForm()
-    if form.find.data is None:
-        # First look for what the course is called here.
-        form.find.data = request.form.get("title", "").replace("\x00", "").strip()[:100]
+    came = form.find.data is None
+    if came:
+        form.find.data = _looked_for(course)
     found: list[ListedCourse] = []
     more, problem = False, None
-    searched = bool(form.find.data) and form.validate()
+    # Nothing to look for is no mistake of somebody who only comes here.
+    searched = bool(form.find.data or not came) and form.validate()
     if searched:
         try:
             found, more = search_courses(form)
@@ -50,6 +51,14 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
         searched=searched,
         problem=problem,
     ), 422 if form.errors else 200
+
+
+def _looked_for(course: Course | None) -> str:
+    """What is looked for first: what was typed as the Canvas course, else what the course is called here."""
+    known = course.association.canvas_course if course is not None and course.association is not None else ""
+    typed = (request.form.get(name, "").replace("\x00", "").strip() for name in ("canvas_course", "title"))
+    named, title = typed
+    return (named if named and named != known else title)[:100]
 
 
 def _form_of(course: Course | None) -> str:

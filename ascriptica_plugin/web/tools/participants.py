@@ -107,7 +107,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
     flash(t("{name} is saved.", name=found.name), "success")
     if remark:
         flash(remark, "warning")
-    return redirect(url_for(".participant", participant_id=participant_id, done=undoing.done_to(participant_id)))
+    return redirect(url_for(".participant", participant_id=participant_id))
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/try-again")
@@ -211,7 +211,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         holders=holders_of([match]).get(found.id, []) if match else [],
         how=HOW,
         button=Confirmation(),
-        done=undoing.offered(),
+        done=undoing.last_act_on(found),
         unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
         sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],
         **(sign_ins.shown_with(session(), found) if sign_ins else {}),

@@ -2,6 +2,7 @@
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from ...office import sis_ids, undoing
 from ...office.places import NotPossible
@@ -10,6 +11,7 @@ from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.office import LogEntry, Participant
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session
+from .activity import in_words
 
 
 def offered() -> LogEntry | None:
@@ -19,6 +21,12 @@ def offered() -> LogEntry | None:
     if act is None or act.participant_id is None:
         return None
     return act if undoing.last_act(session(), act.participant_id, person().email) is act else None
+
+
+def last_act_on(participant: Participant) -> tuple[LogEntry, Markup] | None:
+    """What this administrator did last to the participant, with its sentence, as long as it can be undone."""
+    act = undoing.last_act(session(), participant.id, person().email)
+    return (act, in_words(act)) if act is not None else None
 
 
 def done_to(participant_id: int) -> int | None:

@@ -68,6 +68,26 @@ def test_a_course_is_found_by_its_teacher_and_shows_who_is_there(office, admin, 
     assert results(admin.post("/tools/courses/new/find", data=new_course(find="tea"))) == {}
 
 
+def test_what_was_typed_as_the_canvas_course_is_looked_for(office, admin, canvas):
+    found = results(admin.post("/tools/courses/new/find", data=new_course(canvas_course="biol", title="Art")))
+    assert list(found) == ["Biology"]
+    # What is saved already is no search: one comes here to find another one.
+    office.course("ART", "art")
+    [saved] = all_of(office.app, Association)
+    typed = new_course(canvas_course=saved.canvas_course, title="Biology")
+    assert list(results(admin.post("/tools/courses/ART/find", data=typed))) == ["Biology"]
+
+
+def test_a_search_for_nothing_asks_for_words(office, admin):
+    page = admin.post("/tools/courses/new/find", data=new_course(find=" "))
+    assert page.status_code == 422
+    assert "Type 2 to 100 characters to look for." in words(page)
+    # Who comes with an empty form has not searched yet.
+    page = admin.post("/tools/courses/new/find", data=new_course(title="", canvas_course=""))
+    assert page.status_code == 200
+    assert "Type 2 to 100 characters to look for." not in words(page)
+
+
 def test_what_was_typed_comes_back_with_the_choice_and_is_saved_with_its_section(office, admin, app, canvas):
     typed = new_course(title="Kept & title", description="Kept <words>", capacity="7", starts_at="2030-01-02T03:04")
     page = admin.post("/tools/courses/new/find", data=typed)

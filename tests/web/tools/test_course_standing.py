@@ -62,6 +62,20 @@ def test_a_read_that_fails_is_told_and_no_agreement_is(office, admin, canvas):
     assert "agrees" not in page
 
 
+def test_what_was_read_for_another_course_before_is_no_agreement_with_this_one(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    before = office.now
+    office.later(minutes=30)
+    office.associate(office.course("LATER"), "art", read=False)
+    page = words(admin.get("/tools/courses/LATER"))
+    assert "agrees" not in page
+    office.deliver()
+    page = words(admin.get("/tools/courses/LATER?q=none"))
+    assert f"Canvas agrees with this list. Last read from Canvas: {office.now:%d %b %Y, %H:%M}" in page
+    assert before < office.now
+
+
 def test_a_course_without_a_canvas_course_is_not_read(office, admin):
     office.course("ART")
     page = words(admin.post("/tools/courses/ART/recheck", follow_redirects=True))

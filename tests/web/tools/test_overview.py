@@ -38,7 +38,7 @@ def test_the_first_line_counts_and_each_course_says_why(office, admin, canvas):
     assert page.index("ART here") < page.index("BIO here") < page.index("EMPTY here")
     assert "FAR here" not in page
     assert "OFF here" not in page
-    assert "Nothing waits. There is nothing to do." in page
+    assert "Nothing waits for you." in page
     assert number(page) is None
 
     session = office.session

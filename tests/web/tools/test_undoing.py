@@ -111,6 +111,19 @@ def test_after_anything_else_nothing_is_offered_and_nothing_is_undone(here, admi
     assert states(here) == before
 
 
+def test_undo_is_offered_on_the_participants_page_until_something_else_happens(here, admin):
+    art = here.course("ART")
+    register(admin)
+    page = admin.get("/tools/participants/1")
+    assert "Boss registered Kim for ART here" in words(page)
+    assert undo_on(page)
+    assert undo_on(admin.get("/tools/courses/ART")) is None
+    [kim] = here.session.query(Participant).all()
+    registrations.withdraw(here.session, art, kim, here.now)
+    here.session.commit()
+    assert undo_on(admin.get("/tools/participants/1")) is None
+
+
 def test_what_somebody_else_did_is_not_offered(here, admin):
     registrations.register(here.session, here.course("ART"), someone("ina"), here.now, "other@example.org")
     here.session.commit()
