@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from .shared import retry
-from .shared.language import present
+from .shared.language import spoken
 from .tables.columns import Sealed, begin_writing, change
 from .tables.mails import Mail
 
@@ -42,7 +42,7 @@ def send(
 ) -> None:
     """Queue a mail of this kind for the worker; it is sent only if the caller commits."""
     about = {"sign_up_id": sign_up_id, "account_id": account_id, "registration_id": registration_id, "event": event}
-    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, link=link, language=present(), **about))
+    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, link=link, language=spoken(), **about))
 
 
 def forget_unsent(session: Session, now: datetime) -> None:

@@ -42,7 +42,13 @@ def inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def mailing(empty_sqlite, tmp_path, inbox) -> Iterator[Flask]:
+def languages() -> dict[str, str]:
+    """Settings about languages of the host that sends mail."""
+    return {}
+
+
+@pytest.fixture
+def mailing(empty_sqlite, tmp_path, inbox, languages) -> Iterator[Flask]:
     """A host that sends mail."""
     shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
     app = make_app(
@@ -50,6 +56,7 @@ def mailing(empty_sqlite, tmp_path, inbox) -> Iterator[Flask]:
         SMTP_URL=f"smtp://127.0.0.1:{inbox.port}",
         MAIL_FROM="Course office <office@example.org>",
         ASCRIPTICA_ADDRESS="http://register.example.org",
+        **languages,
     )
     with in_use(app):
         yield app

@@ -54,7 +54,10 @@ def test_two_workers_send_a_mail_once(app, inbox):
         "office@example.org",
         "http://register.example.org",
         mails.Writer(
-            "http://register.example.org", lambda name, **values: f"http://register.example.org/{name}", lambda *_: None
+            "http://register.example.org",
+            "en",
+            lambda name, **values: f"http://register.example.org/{name}",
+            lambda *_: None,
         ),
     )
     has_account(app)

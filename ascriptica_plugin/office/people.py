@@ -13,7 +13,7 @@ from datetime import datetime
 
 import idna
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -256,12 +256,16 @@ def _let_canvas_follow(session: Session, participant_id: int) -> None:
 
 @dataclass(frozen=True)
 class Person:
-    """The signed-in person, given by the host. `key` is the host's own lasting identifier of that person."""
+    """The signed-in person, given by the host. `key` is the host's own lasting identifier of that person.
+
+    `language` is set by our pages: the code of the one that they speak to the person, who is mailed in it from now on.
+    """
 
     key: str
     email: str
     name: str
     sis_user_id: str | None = None
+    language: str | None = None
 
 
 def participant_for(session: Session, person: Person) -> Participant:
@@ -293,15 +297,10 @@ def participant_for(session: Session, person: Person) -> Participant:
     return found
 
 
-def remember_language(session: Session, key: str, language: str) -> None:
-    """Mail the participant with this key in this language from now on."""
-    differs = or_(Participant.language.is_(None), Participant.language != language)
-    change(session, update(Participant).where(Participant.key == key, differs).values(language=language))
-
-
 def _bring_up_to_date(participant: Participant, person: Person) -> Participant:
     for name, longest in (("email", 320), ("name", 255)):
         value = getattr(person, name).replace("\x00", "")[:longest]
         if getattr(participant, name) != value:
             setattr(participant, name, value)
+    participant.language = person.language or participant.language
     return participant

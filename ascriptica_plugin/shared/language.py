@@ -27,16 +27,21 @@ LOCALE = importlib.resources.files(__package__.rpartition(".")[0]) / "locale"
 LANGUAGES = (SOURCE, *sorted(file.name.removesuffix(".po") for file in LOCALE.iterdir() if file.name.endswith(".po")))
 """The codes of all languages: English, and one for each file in `locale/`."""
 
-_present: ContextVar[str] = ContextVar("ascriptica_language", default=SOURCE)
+_present: ContextVar[str | None] = ContextVar("ascriptica_language", default=None)
 
 
 def present() -> str:
     """The code of the language that is spoken now, one of `LANGUAGES`."""
+    return _present.get() or SOURCE
+
+
+def spoken() -> str | None:
+    """The code of the language that somebody is spoken to in; None in a command, and in the worker between mails."""
     return _present.get()
 
 
-def speak(language: str) -> str:
-    """Speak this one of `LANGUAGES` from now on. Returns the code of the one before."""
+def speak(language: str | None) -> str | None:
+    """Speak this one of `LANGUAGES` from now on. Returns what `spoken` was before."""
     before = _present.get()
     _present.set(language)
     return before

@@ -225,6 +225,10 @@ class Said(str):
         """The text as it is, or as the words of somebody else."""
         return text if isinstance(text, cls) else cls("words", words=text)
 
+    def again(self) -> "Said":
+        """The same in the present language, where it was said in another."""
+        return self._from_dict(self._as_dict())
+
     def to_json(self) -> str:
         return json.dumps(self._as_dict(), ensure_ascii=False)
 

@@ -1,4 +1,4 @@
-// Buttons that copy a field, named by its id in data-copies. Without scripts they stay hidden.
+// Buttons that copy a field, named by its id in data-copies; what they then say is in data-copied and data-press. Without scripts they stay hidden.
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -7,9 +7,9 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
-      status.textContent = "Copied.";
+      status.textContent = button.dataset.copied;
     } catch {
-      status.textContent = "Press Ctrl-C to copy it.";
+      status.textContent = button.dataset.press;
     }
   });
 }

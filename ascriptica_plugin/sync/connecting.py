@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from ..ledger import claims, due, reads
 from ..ledger.causes import CAUSES
 from ..shared import clock, retry
+from ..shared.language import SOURCE, in_language
+from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.ledger import Seat
@@ -188,7 +190,8 @@ def put_on_hold(session: Session, connection: Connection, cause: str, detail: st
     """Make all calls wait for the cause, a little longer each time it is found again."""
     if connection.hold_cause != cause:
         connection.hold_since_at, connection.hold_tries = now, 0
-        log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, detail)
+        with in_language(SOURCE):
+            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, Said.of(detail).again())
         announce_hold(session, cause)
     connection.hold_cause, connection.hold_detail = cause, detail
     connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)

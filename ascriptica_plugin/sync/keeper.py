@@ -16,6 +16,7 @@ from ..canvas.errors import CanvasError, Throttled
 from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
 from ..shared import retry
+from ..shared.language import SOURCE, in_language
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
@@ -141,7 +142,9 @@ def _store(
         if isinstance(answer, Throttled):
             pause = max(pause, timedelta(seconds=answer.pause_seconds))
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
-        log.warning("Canvas gave no new access token; it is asked again in %.0f s. %s", pause.total_seconds(), answer)
+        with in_language(SOURCE):
+            why = answer.said.again()
+        log.warning("Canvas gave no new access token; it is asked again in %.0f s. %s", pause.total_seconds(), why)
 
 
 def _why(refused: KeyRefused) -> Said:

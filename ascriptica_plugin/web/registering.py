@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from .. import office
-from ..office import allowances, people, places, results, waitlist
+from ..office import allowances, places, results, waitlist
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
@@ -149,9 +150,8 @@ def shown_results(registrations: list[Registration]) -> dict[int, results.Known]
 def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseReturnValue:
     found, now = course_or_404(code), clock.utc_now()
     try:
-        status = change(session(), found, person, now)
+        status = change(session(), found, replace(person, language=present()), now)
         _count_change(person, now)
-        people.remember_language(session(), person.key, present())
         session().commit()
     except NotPossible as reason:
         session().rollback()

@@ -31,8 +31,8 @@ def _begin(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 def _end(error: BaseException | None) -> None:
     """One thread serves several requests, also those of the host."""
-    if before := g.pop("ascriptica_spoke", None):
-        language.speak(before)
+    if "ascriptica_spoke" in g:
+        language.speak(g.pop("ascriptica_spoke"))
 
 
 def _say_so(response: Response) -> Response:

@@ -4,6 +4,8 @@ import socket
 from datetime import timedelta
 
 from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared.language import in_language
+from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.canvas import load_settings
 
@@ -192,3 +194,13 @@ def test_what_is_adopted_after_a_long_hold_has_every_course_in_use_read(office, 
     office.session.commit()
     office.connect()
     assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]
+
+
+def test_what_is_logged_of_a_hold_is_english_in_any_request(office, canvas, caplog):
+    connection = connection_of(office)
+    with in_language("de"):
+        detail = Said("not_in_time")
+        assert detail != "Canvas did not answer in time."
+        connecting.put_on_hold(office.session, connection, "canvas_down", detail, clock.utc_now())
+    office.session.rollback()
+    assert "All Canvas calls wait: Canvas is not answering. Canvas did not answer in time." in caplog.text

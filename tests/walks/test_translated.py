@@ -121,6 +121,13 @@ def test_what_a_template_imports_can_speak(path):
     assert all(one.with_context for one in imports)
 
 
+def test_a_script_has_no_text():
+    """What it shows comes from the page, in `data-` attributes."""
+    for script in (PACKAGE / "static").glob("*.js"):
+        texts = re.findall(r"""["'`]([A-Z][a-z]+\b[^"'`\n]*)["'`]""", script.read_text(encoding="utf-8"))
+        assert texts == [], script
+
+
 @pytest.mark.parametrize("language", FOREIGN)
 def test_every_text_is_translated(language):
     """`python -m tests.translations` brings the catalogue up to date; what is new has to be filled in."""

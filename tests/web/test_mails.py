@@ -1,5 +1,7 @@
 """Our mails speak the language of who reads them."""
 
+from sqlalchemy import event
+
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.shared.language import present
 from ascriptica_plugin.tables.mails import Mail
@@ -28,6 +30,22 @@ def test_a_mail_speaks_the_language_in_which_the_person_registered(app, kim):
     subject, text = written(app, office, course)
     assert subject == "Sie sind nicht mehr angemeldet: ART here"
     assert text.startswith("Guten Tag Kim,\n\ndie Kursverwaltung hat Sie")
+
+
+def test_to_remember_the_language_costs_a_statement_only_where_it_is_another(app, kim):
+    office = Office(app, None)
+    office.course("ART")
+    statements = []
+    engine = app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    def updates(path: str, language: str) -> int:
+        statements.clear()
+        kim.post(f"/courses/ART/{path}", headers={"Accept-Language": language})
+        return sum(one.startswith("UPDATE ascriptica_participant") for one in statements)
+
+    assert [updates(path, "de") for path in ("register", "withdraw", "register")] == [0, 0, 0], "with the new row"
+    assert [updates(path, "en") for path in ("withdraw", "register")] == [1, 0]
 
 
 def test_who_never_said_it_is_mailed_in_the_site_s(app):

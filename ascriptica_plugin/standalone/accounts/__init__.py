@@ -69,11 +69,11 @@ def init_app(app: Flask) -> None:
     plugin.owns_database = True
     plugin.rounds.append(forget_old_sign_ins)
     plugin.secrets.append(second_step.SECRETS)
-    if mailer := _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"]):
+    if mailer := _mailer(app, values["SMTP_URL"], values["MAIL_FROM"], values["ASCRIPTICA_ADDRESS"], plugin.language):
         plugin.mail_by(mailer)
 
 
-def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Mailer | None:
+def _mailer(app: Flask, url: str | None, sender: str | None, address: str, language: str) -> Mailer | None:
     if not url:
         return None
     if not sender or not address:
@@ -85,7 +85,7 @@ def _mailer(app: Flask, url: str | None, sender: str | None, address: str) -> Ma
     def page(name: str, **values: str) -> str:
         return pages.build(f"{blueprint.name}.{name}", values, force_external=True)
 
-    return Mailer(url, sender, address, mails.Writer(address, page, of_office=of_office.Writer(app, address)))
+    return Mailer(url, sender, address, mails.Writer(address, language, page, of_office=of_office.Writer(app, address)))
 
 
 def forget_old_sign_ins(app: Flask) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ...shared.language import SOURCE, Marked, in_language, nearest, t
+from ...shared.language import Marked, in_language, nearest, t
 from ...tables.mails import Mail
 from . import accounts, links
 from .tables import Account, SignUp
@@ -85,9 +85,10 @@ TEXTS: Marked[dict[str, tuple[str, str]]] = {
 @dataclass(frozen=True)
 class Writer:
     """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values,
-    `of_office` writes all other mails."""
+    `of_office` writes all other mails, `language` is that of mails that no page has queued."""
 
     address: str
+    language: str
     page: Callable[..., str]
     of_office: Callable[[Session, Mail, datetime], tuple[str, str] | None]
 
@@ -95,7 +96,7 @@ class Writer:
         """Subject and text, with a new link; None where the account or sign-up is no longer there."""
         if mail.kind not in TEXTS:
             return self.of_office(session, mail, now)
-        with in_language(nearest(mail.language) or SOURCE):
+        with in_language(nearest(mail.language) or self.language):
             return self._write(session, mail, now)
 
     def _write(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:

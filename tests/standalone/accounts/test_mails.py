@@ -92,3 +92,16 @@ def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(m
     assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
     assert "refuses the recipient" in caplog.text
     assert all_of(mailing, Mail) == []
+
+
+@pytest.mark.parametrize("languages", [{"ASCRIPTICA_LANGUAGE": "de"}])
+def test_a_mail_that_a_command_queues_speaks_the_language_of_the_site(mailing, inbox):
+    has_account(mailing)
+    command = ["ascriptica", "set-role", "ann@example.org", "administrator"]
+    assert mailing.test_cli_runner().invoke(args=command).output == "ann@example.org is an administrator.\n"
+    rounds.send_mails(mailing)
+    assert inbox.mails[0]["Subject"] == "Sie sind jetzt Administrator"
+    # Who asks on a page is answered in the page's language.
+    visitor(mailing).post("/forgotten-password", data={"email": "ann@example.org"}, headers={"Accept-Language": "en"})
+    rounds.send_mails(mailing)
+    assert inbox.mails[1]["Subject"] == "Choose a new password"
