@@ -22,17 +22,24 @@ LIVE = ("active", *NOT_YET)
 _row = cast(Table, CanvasRow.__table__)
 
 
+class Ended(NamedTuple):
+    """How we ended a row (delete, deactivate or conclude), and why so: see `sync.endings`."""
+
+    how: str
+    why: str = "policy"
+
+
 @dataclass(frozen=True)
 class Told:
     """A row as Canvas told it.
 
-    `granted`: we let the person in. `ended_by_us`: this is the answer to our own request to end it. `seat_id`: the seat
-    that it may be the place of. `asked_at`: when we asked, for a list that may be older than what we know since.
+    `granted`: we let the person in. `ended`: this is what came of our own request to end it. `seat_id`: the seat that
+    it may be the place of. `asked_at`: when we asked, for a list that may be older than what we know since.
     """
 
     row: Enrollment
     granted: bool = False
-    ended_by_us: bool = False
+    ended: Ended | None = None
     seat_id: int | None = None
     asked_at: datetime | None = None
 

@@ -65,7 +65,7 @@ def store(
         upsert = upsert_into(session, CanvasRow)
         fresh = {name: upsert.excluded[name] for name in values[0] if name not in ("connection_id", *_ID)}
         session.execute(upsert.on_conflict_do_update(index_elements=["connection_id", *_ID], set_=fresh), values)
-    judging.judge(session, connection_id, unsettled, now, {n for n in unsettled if latest[n].ended_by_us}, concluded)
+    judging.judge(session, connection_id, unsettled, now, {n for n in unsettled if latest[n].ended}, concluded)
     _doubt_those_who_were_merged(session, connection_id, before, latest)
     return bool(others)
 

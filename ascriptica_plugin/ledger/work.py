@@ -129,8 +129,6 @@ class Work:
     """Rows that Canvas told us about."""
     takes: list[int] = field(default_factory=list)
     """Known rows that this seat points to from now on."""
-    endings: list[tuple[str, str]] = field(default_factory=list)
-    """How rows were ended, and why so: see `sync.endings`."""
     gone: list[int] = field(default_factory=list)
     """Rows that Canvas does not know."""
     sent_at: datetime | None = None

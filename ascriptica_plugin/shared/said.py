@@ -195,6 +195,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "since_work_done": "they were active there",
     "since_course_over": "they were active there and the course is over",
     "since_course_gone": "the course is gone",
+    "since_not_theirs": "it was another Canvas user's",
     "whose": "Of {email}.",
     "sign_in_given": "The participant whom the office entered with this email now has this sign-in.",
     "participant_made": "A new participant was made. Others with this email: {others}; none was taken over.",

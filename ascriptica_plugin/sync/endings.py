@@ -5,7 +5,7 @@ from ..canvas.errors import NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
 from ..ledger import matches, reads, rows
 from ..ledger.causes import permission_in
-from ..ledger.rows import LIVE, Known, Told
+from ..ledger.rows import LIVE, Ended, Known, Told
 from ..ledger.work import Pointed, Work
 from ..shared.said import Said
 from .tasks import Context, Stuck, Walk, send
@@ -61,7 +61,8 @@ def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool
         found = rows.known_of_user(context.session, context.connection_id, row.canvas_user_id)
         theirs = {other.canvas_enrollment_id: other for other in found}
     others = [other for number, other in (theirs | left).items() if number != row.canvas_enrollment_id]
-    return any(other.is_live and other.canvas_course_id == row.canvas_course_id for other in others)
+    there = [other for other in others if other.is_live and other.canvas_course_id == row.canvas_course_id]
+    return any(row.canvas_user_id is None or other.canvas_user_id in (None, row.canvas_user_id) for other in there)
 
 
 def _left(context: Context, work: Work) -> dict[int, Known]:
@@ -89,6 +90,8 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         "row_created_at": row.created_at,
     }
 
+    is_repeat = work.request is not None
+
     def request(canvas: CanvasClient) -> Enrollment:
         return canvas.unenroll(row.canvas_course_id, row.canvas_enrollment_id, task)
 
@@ -96,6 +99,9 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         ended = yield from send(context, work, "end", request, **place)
     except NotFound:
         found = yield from look_where_it_is(context, work, row)
+        if is_repeat and found is not None and found.state not in LIVE:
+            # The first try was carried out, and its answer lost.
+            work.told.append(Told(found, ended=Ended(task, why)))
         yield from _end_where_it_is(context, work, row, found)
         return
     except PermissionMissing as error:
@@ -103,8 +109,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
         raise Stuck("permission_missing", permission_in(needed, row.canvas_course_id), error.said) from None
     if row.is_same(ended):
-        work.told.append(Told(ended, ended_by_us=True))
-        work.endings.append((task, why))
+        work.told.append(Told(ended, ended=Ended(task, why)))
         return
     # Canvas came back from a backup, and gave the number to another row: that one is put back at once.
     work.restored = True
@@ -120,6 +125,9 @@ def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     """
     if also_there:
         return "delete", "also_there"
+    if not row.may_be_of(work.who.canvas_user_id, doubted=work.who.doubted):
+        # Nobody withdrew: whom we let in by mistake has no business there.
+        return "delete", "not_theirs"
     policy = work.on_withdrawal or context.on_withdrawal
     if policy != "by_activity":
         return policy, "policy"

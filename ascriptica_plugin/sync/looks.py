@@ -12,7 +12,7 @@ from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
 from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, windows
 from ..ledger.requests import Out
-from ..ledger.rows import Told
+from ..ledger.rows import Ended, Told
 from ..shared import retry
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Match, Seat
@@ -79,7 +79,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
             told.append(Told(row, seat_id=out.seat_id))
         elif was is not None:
             told.append(Told(row))
-    storing.store_told(session, connection_id, told, now(), out.id, concluded)
+    storing.store_told(session, connection_id, told, now(), out, concluded)
     if gone_for is not None:
         windows.keep(session, connection_id, out, gone_for)
 
@@ -140,10 +140,15 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
         requests.put_back_instead(session, out.id, row)
         yield from _put_back_again(session, connection_id, root_id, cast(Out, requests.get(session, out.id)), now)
         return
-    told = Told(row, ended_by_us=known is not None and known.is_same(row) and not is_another)
-    storing.store_told(session, connection_id, [told], now(), out.id)
+    is_ours = known is not None and known.is_same(row) and not is_another and row.state in _ENDS
+    told = Told(row, ended=Ended(_ENDS[row.state]) if is_ours else None)
+    storing.store_told(session, connection_id, [told], now(), out)
     if is_another:
         reads.note_restored(session, connection_id, now())
+
+
+_ENDS = {"deleted": "delete", "inactive": "deactivate", "completed": "conclude"}
+"""How a row in this state was ended."""
 
 
 def _is_lost(session: Session, connection_id: int, number: int, now: Clock, *, in_a_course: bool = False) -> Walk:

@@ -16,7 +16,7 @@ from ..canvas.sis import SISImport
 from ..ledger import mass, mass_candidates, matches, rows, ways_in
 from ..ledger.loading import load
 from ..ledger.mass_candidates import AT_ONCE, Candidate
-from ..ledger.rows import Known, Told
+from ..ledger.rows import Ended, Known, Told
 from ..ledger.work import Work
 from ..shared import retry
 from ..shared.said import Said
@@ -182,8 +182,7 @@ def _store(
         was = known.get(row.id)
         if one.canvas_enrollment_id is not None:
             as_sent = was is not None and was.is_same(row) and not work.wanted
-            work.told.append(Told(row, ended_by_us=True))
-            work.endings.append((_ENDS[one.status], "policy"))
+            work.told.append(Told(row, ended=Ended(_ENDS[one.status])))
         elif taken.setdefault(row.user_id, work.participant_id) != work.participant_id:
             # Another participant is this Canvas user: the ordinary road asks about it.
             continue

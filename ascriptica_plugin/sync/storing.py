@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from ..ledger import matches, reads, requests, rows, settling, telling
 from ..ledger.causes import CAUSES
-from ..ledger.rows import Told
+from ..ledger.requests import Out
+from ..ledger.rows import Ended, Told
 from ..ledger.work import Work
 from ..office import activity
 from ..shared import retry
@@ -45,7 +46,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
         was_in = {work.seat_id: work.row is not None and work.row.state in rows.LIVE for work in settled}
         changed = [work for work in settled if work.cause or work.wanted != was_in[work.seat_id]]
         announce(session, [Change(work, "enrolled" if work.wanted else "removed") for work in changed])
-        activity.write(session, [_settled_entry(work, now) for work in settled])
+        activity.write(session, [_enrolled_entry(work, now) for work in settled if work.wanted])
     else:
         settling.make_due_again(session, settled)
     for task in tasks:
@@ -82,6 +83,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     # First what is not out any more, so that what was told can be judged.
     requests.cross_out_answered(session, works)
     told = [one for work in works for one in work.told]
+    _log_ends(session, [(work.participant_id, one) for work in works for one in work.told], now)
     restored = telling.store(session, connection_id, told, now) or any(work.restored for work in works)
     if restored:
         log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
@@ -97,17 +99,21 @@ def store_told(
     connection_id: int,
     told: list[Told],
     now: datetime,
-    request_id: int | None = None,
+    request: Out | None = None,
     concluded: Collection[int] = (),
 ) -> None:
     """Store what a look or a read was told; never commits.
 
-    `request_id` is the request whose end it is: it is crossed out first, so that nothing about the person is out, and
-    what was told can be judged. `concluded`: Canvas courses that are.
+    `request` is the one whose end it is: it is crossed out first, so that nothing about the person is out, and what was
+    told can be judged. `concluded`: Canvas courses that are.
     """
     begin_writing(session)
-    if request_id is not None:
-        requests.cross_out(session, request_id)
+    if request is not None:
+        requests.cross_out(session, request.id)
+        before = rows.known(session, connection_id, [one.row.id for one in told if one.ended])
+        # Of a repeat that was answered it is known already.
+        new = [one for one in told if one.row.id not in before or before[one.row.id].state != one.row.state]
+        _log_ends(session, [(request.participant_id, one) for one in new], now)
     if telling.store(session, connection_id, told, now, concluded):
         reads.note_restored(session, connection_id, now)
 
@@ -144,19 +150,23 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
             activity.write(session, [_failed_entry(work, now, "waits", its)])
 
 
-def _settled_entry(work: Work, now: datetime) -> dict[str, Any]:
-    course = work.canvas_course_id
-    if work.wanted or not work.endings:
-        what = "enrolled in Canvas" if work.wanted else "ended in Canvas"
-        return _entry(work, now, what, Said("there", course=course))
-    how = [_ended(task, why) for task, why in work.endings]
-    return _entry(work, now, "ended in Canvas", Said("there_ended", course=course, how=how))
+def _enrolled_entry(work: Work, now: datetime) -> dict[str, Any]:
+    return _entry(work.participant_id, now, "enrolled in Canvas", Said("there", course=work.canvas_course_id))
 
 
-def _ended(task: str, why: str) -> Said:
-    how = Said(f"ended_{task}")
-    # The policy of Course Settings or of the course needs no reason.
-    return how if why == "policy" else Said("ended_since", how=how, why=Said(f"since_{why}"))
+def _log_ends(session: Session, told: Iterable[tuple[int | None, Told]], now: datetime) -> None:
+    """Log what we ended, and of which participants."""
+    activity.write(
+        session, [_ended_entry(whose, one.row.course_id, one.ended, now) for whose, one in told if one.ended]
+    )
+
+
+def _ended_entry(participant_id: int | None, course: int, ended: Ended, now: datetime) -> dict[str, Any]:
+    how = Said(f"ended_{ended.how}")
+    if ended.why != "policy":
+        # The policy of Course Settings or of the course needs no reason.
+        how = Said("ended_since", how=how, why=Said(f"since_{ended.why}"))
+    return _entry(participant_id, now, "ended in Canvas", Said("there_ended", course=course, how=[how]))
 
 
 def _failed_entry(work: Work, now: datetime, what: str, its: Failure) -> dict[str, Any]:
@@ -166,8 +176,8 @@ def _failed_entry(work: Work, now: datetime, what: str, its: Failure) -> dict[st
         code, about["cause"] = "there_waits", Said(f"cause_{its.cause}")
     if its.detail:
         code, about["why"] = f"{code}_because", Said.of(its.detail)
-    return _entry(work, now, what, Said(code, **about))
+    return _entry(work.participant_id, now, what, Said(code, **about))
 
 
-def _entry(work: Work, now: datetime, what: str, words: Said) -> dict[str, Any]:
-    return activity.entry(now, activity.US, what, words, participant_id=work.participant_id)
+def _entry(participant_id: int | None, now: datetime, what: str, words: Said) -> dict[str, Any]:
+    return activity.entry(now, activity.US, what, words, participant_id=participant_id)
