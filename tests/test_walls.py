@@ -160,8 +160,7 @@ TESTED_ELSEWHERE = {
     "standalone/accounts/pages": ("base forms", "the tests of the pages"),
     "standalone/one_machine": ("children example instance", "test_one_machine, by real processes"),
     "sync": (
-        "announcing clients disconnecting erasing looking passwords previewing results run small_tasks starting "
-        "storing tasks",
+        "announcing clients disconnecting erasing looking passwords previewing results run small_tasks starting tasks",
         "test_drain and the walks; test_users_way_in; test_signals; office/test_privacy, test_results",
     ),
     "tables": (
