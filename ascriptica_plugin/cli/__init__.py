@@ -100,12 +100,12 @@ def import_file(
     """Import courses, participants or registrations from a CSV file in UTF-8.
 
     The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
-    email,name,sis_user_id for participants; email,course,status for registrations, the status being registered or
-    withdrawn. Where it has other names for these, the command says how it would read them, and does so with
-    --accept-columns; further columns are ignored and named. A blank cell changes nothing. Rows that can't be imported
-    are listed with line and reason; the others are imported. Exit code 0: all were imported; 1: some were not, or not
-    with their SIS ID; 2: the file can't be used. Rows that would withdraw or move many of a course's people are
-    refused without --yes. Nobody is mailed without --notify.
+    email,name,sis_user_id for participants; email,name,sis_user_id,course,status for registrations, the status being
+    registered or withdrawn; somebody new needs a name. Where it has other names for these, the command says how it
+    would read them, and does so with --accept-columns; further columns are ignored and named. A blank cell changes
+    nothing. Rows that can't be imported are listed with line and reason; the others are imported. Exit code 0: all
+    were imported; 1: some were not, or not with their SIS ID; 2: the file can't be used. Rows that would withdraw or
+    move many of a course's people are refused without --yes. Nobody is mailed without --notify.
     """
     try:
         table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)

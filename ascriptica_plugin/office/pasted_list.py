@@ -174,7 +174,8 @@ def _read(number: int, typed: str, parts: list[_Part]) -> list[PastedLine]:
             if isinstance(part, ValueError):
                 raise part
             name, email = part
-            lines.append(replace(line, email=people.read_email(email), name=people.read_name(name) if name else ""))
+            name = people.read_listed_name(name) if name else ""
+            lines.append(replace(line, email=people.read_email(email), name=name))
         except ValueError as problem:
             which = f"“{part[1][:60]}”: " if len(parts) > 1 and isinstance(part, tuple) else ""
             return [replace(line, problem=f"{which}{problem}")]

@@ -66,6 +66,31 @@ def read_name(typed: str) -> str:
     return name
 
 
+LAST_FIRST = re.compile(r"((?:[^\W\d_]|[ .'’-])+), *((?:[^\W\d_]|[ .'’-])+)")
+
+NO_LAST_NAME = re.compile(r"\b(?:and|dipl|dr|et|ing|mrs?|ms|prof|und|y)\b")
+NO_FIRST_NAME = re.compile(
+    rf"{NO_LAST_NAME.pattern}|\b(?:ba|bsc|cpa|dds|dvm|edd|esq|gmbh|i[iv]|iii|inc|jd|jr|junior|ll[bcm]|ltd|ma|mag|mba|md"
+    r"|mph|msc|msw|phd|rn|sc|sen|sr)\b"
+)
+"""Words beside a comma that does not stand between a last name and a first name."""
+
+
+def read_listed_name(typed: str) -> str:
+    """As `read_name`, for lists and files, which have Alt, Ines: that is Ines Alt, unless it may be anything else."""
+    name = read_name(typed)
+    if (parts := LAST_FIRST.fullmatch(name)) is None:
+        return name
+    last, first = (part.strip() for part in parts.groups())
+    is_a_name = not NO_LAST_NAME.search(_words(last)) and not NO_FIRST_NAME.search(_words(first))
+    # With more words it may be a department.
+    return f"{first} {last}" if is_a_name and len(last.split()) <= 4 and len(first.split()) <= 3 else name
+
+
+def _words(part: str) -> str:
+    return fold(part).replace(".", "")
+
+
 def read_email(typed: str) -> str:
     """An email address that can become a Canvas login: the domain in ASCII, without invisible characters.
 

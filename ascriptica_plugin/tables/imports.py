@@ -21,7 +21,8 @@ class Import(Base):
     those. `rename`: the file's names replace those of people who are here. `notify`: people whom it registers or
     withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
     how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes
-    people out of courses, they are those. `may_remove`: they are removed. `act_id` is its entry in the activity log.
+    people out of courses, they are those. `may_remove`: they are removed. `new_people` are those whom its registrations
+    made. `act_id` is its entry in the activity log.
     Its reasons are in the `language` of the page that uploaded it.
     """
 
@@ -41,6 +42,7 @@ class Import(Base):
     total: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
     made: Mapped[int] = mapped_column(default=0)
+    new_people: Mapped[int] = mapped_column(default=0, server_default="0")
     changed: Mapped[int] = mapped_column(default=0)
     unchanged: Mapped[int] = mapped_column(default=0)
     refused: Mapped[list] = mapped_column(JSON)

@@ -22,16 +22,23 @@ AS_UTF_8: Marked[str] = (
     "(Comma delimited)”, in LibreOffice with the character set Unicode (UTF-8)."
 )
 
+REASON = "reason"
+"""The column that says why a row is refused."""
+
 DELIMITER = re.compile(r"\s*sep=([,;\t|])[\t ]*(?=[\r\n])", re.IGNORECASE)
 """Excel's own first line, which says how the others are split."""
 
 
 class Row(NamedTuple):
-    """A row's cells by column, stripped. `line` is where it begins in the file, `problem` why it can't be read."""
+    """A row's cells by column, stripped. `line` is where it begins in the file, `problem` why it can't be read.
+
+    `as_sent` are all cells of the file's row, as far as they can be told apart.
+    """
 
     line: int
     cells: dict[str, str]
     problem: str | None = None
+    as_sent: Sequence[str] = ()
 
 
 class Table(NamedTuple):
@@ -74,6 +81,23 @@ def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[s
     if not found.certain:
         raise ToConfirm(found)
     return Table(found, rows)
+
+
+def with_reasons(table: Table, reasons: Sequence[tuple[int, str]]) -> Iterator[list[str]]:
+    """The first line, then the rows with these reasons, all as they were sent, to be mended and sent again.
+
+    Columns have our names, so that nobody is asked again what they are.
+    """
+    names = [column or name for column, name in zip(table.header.columns, table.header.names, strict=True)]
+    if len({header.ours(name) for name in names}) < len(names):
+        # One that was to be ignored has a name of ours.
+        names = list(table.header.names)
+    kept = [at for at, column in enumerate(table.header.columns) if column or header.ours(names[at]) != REASON]
+    yield [*(names[at] for at in kept), REASON]
+    rows, width = {row.line: row.as_sent for row in table.rows}, len(names)
+    for line, reason in reasons:
+        cells = [*rows[line], *[""] * width]
+        yield [*(cells[at] for at in kept), reason, *rows[line][width:]]
 
 
 def _confirmed(kind: str, cells: list[str], columns: Sequence[str | None]) -> Header:
@@ -161,28 +185,25 @@ def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width:
 
 def _row(line: _Line, found: Header) -> Row:
     if line.problem:
-        return Row(line.first, {}, line.problem)
+        return Row(line.first, {}, line.problem, line.cells)
     width = len(found.columns)
     given = zip_longest(found.columns, line.cells[:width], fillvalue="")
     cells = {column: cell for column, cell in given if column}
     if any(line.cells[width:]):
-        return Row(line.first, _ours(cells), t("This row has more cells than the first line has columns."))
-    for name, cell in cells.items():
-        shown = name.replace("_", " ") if name in ("first_name", "last_name") else name
-        if len(cell) > LONGEST_CELL:
-            return Row(
-                line.first,
-                _ours(cells),
-                t(
-                    "The cell {name} is longer than {most} characters.",
-                    name=shown,
-                    most=number(LONGEST_CELL),
-                ),
-            )
-        if any(ord(character) < 32 or ord(character) == 127 for character in cell):
-            problem = t("Take the line breaks and control characters out of the cell {name}.", name=shown)
-            return Row(line.first, _ours(cells), problem)
-    return Row(line.first, _ours(cells))
+        problem: str | None = t("This row has more cells than the first line has columns.")
+    else:
+        problem = next(filter(None, (_wrong(name, cell) for name, cell in cells.items())), None)
+    return Row(line.first, _ours(cells), problem, line.cells)
+
+
+def _wrong(name: str, cell: str) -> str | None:
+    """Why a cell can't be taken."""
+    shown = name.replace("_", " ") if name in ("first_name", "last_name") else name
+    if len(cell) > LONGEST_CELL:
+        return t("The cell {name} is longer than {most} characters.", name=shown, most=number(LONGEST_CELL))
+    if any(ord(character) < 32 or ord(character) == 127 for character in cell):
+        return t("Take the line breaks and control characters out of the cell {name}.", name=shown)
+    return None
 
 
 def _ours(cells: dict[str, str]) -> dict[str, str]:

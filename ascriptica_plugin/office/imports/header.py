@@ -25,7 +25,7 @@ COLUMNS = {
         "canvas_section",
     ),
     "participants": ("email", "name", "sis_user_id"),
-    "registrations": ("email", "course", "status"),
+    "registrations": ("email", "name", "sis_user_id", "course", "status"),
 }
 NEEDED = {"courses": {"code"}, "participants": {"email"}, "registrations": {"email", "course", "status"}}
 
@@ -50,7 +50,7 @@ EXPLAINED = {
 }
 """What each column has, and an example."""
 
-PARTS = {"participants": ("first_name", "last_name")}
+PARTS = dict.fromkeys(("participants", "registrations"), ("first_name", "last_name"))
 """Columns that together are one of ours: a first and a last name are a name."""
 
 
@@ -63,12 +63,26 @@ def _any_of(*names: str) -> list[str]:
     return [plain(name) for several in names for name in several.split("|")]
 
 
-EMAIL = _any_of(
-    "E-Mail|Email Address|E-mail Address|Mail|Primary Email|E-mail 1 - Value|User Email|Attendee Email",
-    "E-Mail-Adresse|Emailadresse|Mailadresse|Courriel|Adresse e-mail|Adresse électronique|Adresse de courriel",
-    "Correo|Correo electrónico|Dirección de correo|Электронная почта|Адрес электронной почты|Почта",
-    "SIS Login ID|Login ID|Login|Username",
-)
+PERSON = {
+    "email": _any_of(
+        "E-Mail|Email Address|E-mail Address|Mail|Primary Email|E-mail 1 - Value|User Email|Attendee Email",
+        "E-Mail-Adresse|Emailadresse|Mailadresse|Courriel|Adresse e-mail|Adresse électronique|Adresse de courriel",
+        "Correo|Correo electrónico|Dirección de correo|Электронная почта|Адрес электронной почты|Почта",
+        "SIS Login ID|Login ID|Login|Username",
+    ),
+    "first_name": _any_of("First|Firstname|Given Name|Forename|Vorname|Prénom|Имя|Attendee first name"),
+    "last_name": _any_of(
+        "Last|Lastname|Surname|Family Name|Nachname|Familienname|Nom de famille|Apellido|Apellidos|Apellido(s)",
+        "Фамилия|Attendee last name|Attendee Surname",
+    ),
+    "name": _any_of(
+        "Full name|Fullname|Display Name|Student|Student name|Attendee name|Participant|Teilnehmer",
+        "Vor- und Nachname|Nom complet|Nom|Nombre completo|Nombre|ФИО",
+    ),
+    "sis_user_id": _any_of(
+        "SIS ID|Student ID|ID number|Student number|Matrikelnummer|Matrikel|Numéro d’étudiant|Matrícula"
+    ),
+}
 OTHER_NAMES = {
     "courses": {
         "code": _any_of("Course code|Course ID|Short name|Shortname|Course short name|Kurzname|Kurscode"),
@@ -77,23 +91,9 @@ OTHER_NAMES = {
         "canvas_course": _any_of("Canvas course ID|Canvas ID"),
         "canvas_section": _any_of("Canvas section ID"),
     },
-    "participants": {
-        "email": EMAIL,
-        "first_name": _any_of("First|Firstname|Given Name|Forename|Vorname|Prénom|Имя|Attendee first name"),
-        "last_name": _any_of(
-            "Last|Lastname|Surname|Family Name|Nachname|Familienname|Nom de famille|Apellido|Apellidos|Apellido(s)",
-            "Фамилия|Attendee last name|Attendee Surname",
-        ),
-        "name": _any_of(
-            "Full name|Fullname|Display Name|Student|Student name|Attendee name|Participant|Teilnehmer",
-            "Vor- und Nachname|Nom complet|Nom|Nombre completo|Nombre|ФИО",
-        ),
-        "sis_user_id": _any_of(
-            "SIS ID|Student ID|ID number|Student number|Matrikelnummer|Matrikel|Numéro d’étudiant|Matrícula"
-        ),
-    },
+    "participants": PERSON,
     "registrations": {
-        "email": EMAIL,
+        **PERSON,
         "course": _any_of("Course code|Course ID|Code|Kurs|Kurscode|Cours|Curso|Курс"),
         "status": _any_of("State|Registration status|Enrollment status|Enrolment status|Anmeldung|Statut|Estado"),
     },
@@ -181,14 +181,14 @@ def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str
     for at, cell in enumerate(cells):
         near = get_close_matches(ours(cell), set(COLUMNS[kind]) - guessed.keys(), n=1, cutoff=0.75)
         guessed |= {near[0]: at} if near and free(at) and len(cell) < 40 else {}
-    if kind == "participants":
-        _put_names_together(guessed)
+    if parts := PARTS.get(kind):
+        _put_names_together(guessed, parts)
     return guessed
 
 
-def _put_names_together(guessed: dict[str, int]) -> None:
+def _put_names_together(guessed: dict[str, int], parts: Sequence[str]) -> None:
     """Beside a first name alone, Name is the last one, as in German and French; beside a last name alone, the first."""
-    missing = [part for part in PARTS["participants"] if part not in guessed]
+    missing = [part for part in parts if part not in guessed]
     if "name" in guessed and len(missing) == 1:
         guessed[missing[0]] = guessed.pop("name")
     elif "name" in guessed:

@@ -19,6 +19,9 @@ from .file import Row
 
 Now = Callable[[], datetime]
 
+WITH_PERSON = "made with person"
+"""The outcome of a registration whose participant is made, too."""
+
 
 class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
@@ -46,7 +49,7 @@ class Kind(ABC):
         return rows
 
     def decide(self, batch: list[Row]) -> list[tuple[Row, "str | NotPossible"]]:
-        """Decide each row: `made`, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
+        """Decide each row: `made`, WITH_PERSON, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
 
         A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
         another participant, and `privacy` takes that out when they are erased.
@@ -68,7 +71,8 @@ class Kind(ABC):
 
     def again(self, row: Row, before: Row) -> str:
         """Decide on a row with the same key as an earlier one."""
-        if any(row.cells[name] != before.cells.get(name) for name in row.cells if name not in self.about):
+        given = [(name, cell) for name, cell in row.cells.items() if cell and name not in self.about]
+        if any(not _same(name, cell, before.cells.get(name, "")) for name, cell in given):
             same = listed([t(name) for name in self.about])
             raise NotPossible(t("Line {line} has other values for the same {columns}.", line=before.line, columns=same))
         return "unchanged"
@@ -93,6 +97,10 @@ class Kind(ABC):
     @abstractmethod
     def write(self) -> None:
         """Write the decisions on the last batch. A dry run leaves this out."""
+
+
+def _same(column: str, one: str, other: str) -> bool:
+    return one == other or (column == "name" and people.same_name(one, other))
 
 
 def the_one(found: list[Participant]) -> Participant | None:

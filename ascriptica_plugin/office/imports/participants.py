@@ -16,12 +16,17 @@ HOW_TO_RENAME = mark("import it with “Rename people” (--rename)")
 
 
 @dataclass
-class _Change:
-    """What a row changes about a participant; `left_out` is a SIS ID that can't be theirs."""
+class Decided:
+    """What a row is about: the `participant`, and whether it makes them, or changes these facts of theirs.
+
+    `left_out` is a SIS ID that can't be theirs, and `remark` says why.
+    """
 
     participant: Participant
+    outcome: str
     facts: dict[str, Any]
-    left_out: str | None
+    left_out: str | None = None
+    remark: str | None = None
 
 
 class Participants(Kind):
@@ -41,28 +46,40 @@ class Participants(Kind):
         self.with_sis_id = sis_ids.others_with(self.session, brought) if brought else {}
         self.given = getattr(self, "given", {})
         self.made: list[Participant] = []
-        self.correcting: list[_Change] = []
+        self.correcting: list[Decided] = []
 
     def take(self, row: Row) -> str:
+        decided = self.decide_on(row)
+        self.keep(row, decided)
+        return decided.outcome
+
+    def decide_on(self, row: Row) -> Decided:
+        """What the row says about a person. Nothing of it happens before `keep`."""
         participant = the_one(self.found.get(people.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), sis_ids.read_sis_user_id(row.cells.get("sis_user_id", ""))
-        facts: dict[str, Any] = {"name": people.read_name(name)} if name else {}
+        facts: dict[str, Any] = {"name": people.read_listed_name(name)} if name else {}
+        remark = self._left_out(row, participant, sis_user_id)
         if participant is None:
             new = self._new(row.cells["email"], facts)
-            left_out = self._left_out(row, None, sis_user_id)
-            new.sis_user_id, new.sis_user_id_refused = (None, sis_user_id) if left_out else (sis_user_id, None)
-            self.made.append(new)
-            return "made"
+            new.sis_user_id, new.sis_user_id_refused = (None, sis_user_id) if remark else (sis_user_id, None)
+            return Decided(new, "made", {}, remark=remark)
         if name and not self.rename and people.is_named(participant):
             people.check_name(participant, facts.pop("name"), HOW_TO_RENAME)
-        left_out = self._left_out(row, participant, sis_user_id)
-        facts |= {"sis_user_id": sis_user_id} if sis_user_id and not left_out else {}
+        facts |= {"sis_user_id": sis_user_id} if sis_user_id and not remark else {}
         facts = {fact: value for fact, value in facts.items() if getattr(participant, fact) != value}
-        is_new = left_out and participant.sis_user_id_refused != sis_user_id
-        if not facts and not is_new:
-            return "unchanged"
-        self.correcting.append(_Change(participant, facts, sis_user_id if is_new else None))
-        return "changed"
+        left_out = sis_user_id if remark and participant.sis_user_id_refused != sis_user_id else None
+        return Decided(participant, "changed" if facts or left_out else "unchanged", facts, left_out, remark)
+
+    def keep(self, row: Row, decided: Decided) -> None:
+        """Have `write` do what was decided on the row."""
+        if decided.remark:
+            self.remarks.append((row.line, decided.remark))
+        if sis_user_id := sis_ids.read_sis_user_id(row.cells.get("sis_user_id", "")):
+            self.given.setdefault(sis_user_id, row)
+        if decided.outcome == "made":
+            self.made.append(decided.participant)
+        elif decided.outcome == "changed":
+            self.correcting.append(decided)
 
     def again(self, row: Row, before: Row) -> str:
         name, other = row.cells.get("name", ""), before.cells.get("name", "")
@@ -76,12 +93,12 @@ class Participants(Kind):
             )
         return super().again(row, before)
 
-    def _left_out(self, row: Row, participant: Participant | None, sis_user_id: str | None) -> bool:
-        """Whether the row's SIS ID can't be this participant's; a remark says why."""
+    def _left_out(self, row: Row, participant: Participant | None, sis_user_id: str | None) -> str | None:
+        """Why the row's SIS ID can't be this participant's, if it can't."""
         if sis_user_id is None or (participant and participant.sis_user_id == sis_user_id):
-            return False
+            return None
         others = [one for one in self.with_sis_id.get(sis_user_id, []) if one is not participant]
-        before = self.given.setdefault(sis_user_id, row)
+        before = self.given.get(sis_user_id, row)
         if others:
             reason = sis_ids.sentence(sis_user_id, others[0])
         elif self.key(before) != self.key(row):
@@ -91,9 +108,8 @@ class Participants(Kind):
                 "An administrator has decided that the SIS ID {sis_user_id} is not theirs.", sis_user_id=sis_user_id
             )
         else:
-            return False
-        self.remarks.append((row.line, t("Taken without the SIS ID. {reason}", reason=reason)))
-        return True
+            return None
+        return t("Taken without the SIS ID. {reason}", reason=reason)
 
     def _new(self, email: str, facts: dict[str, Any]) -> Participant:
         if people.as_compared(email) in self.leaving:

@@ -1,16 +1,19 @@
-"""Rows of registrations, by the same rules as registering on a page."""
+"""Rows of registrations, by the same rules as registering on a page; new people as in a file of participants."""
+
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from ...shared.language import mark, t
 from ...shared.said import Said
-from ...tables import locks
 from ...tables.office import Participant
 from .. import courses, people, plan
 from ..places import NotPossible
 from ..plan import Plan
 from .file import Row
-from .kind import Kind, Now, the_one
+from .header import COLUMNS
+from .kind import WITH_PERSON, Kind, Now
+from .participants import Decided, Participants
 
 
 class Registrations(Kind):
@@ -19,6 +22,8 @@ class Registrations(Kind):
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False) -> None:
         super().__init__(session, now, by, dry_run, rename)
         self.plans: dict[int, Plan] = {}
+        self.participants = Participants(session, now, by, dry_run, rename)
+        self.decided: dict[str, tuple[Row, Decided]] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:
         """Withdrawals first, so that their places are free; then by course, so that few are locked at a time."""
@@ -26,16 +31,17 @@ class Registrations(Kind):
 
     def look_up(self, rows: list[Row]) -> None:
         self.courses = courses.by_code(self.session, [row.cells["course"] for row in rows], lock=not self.dry_run)
-        self.people = people.by_email(self.session, [row.cells["email"] for row in rows])
         how = {"in_bulk": True, "notify": self.notify}
         now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, Said("by_import"), **how)
         # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
-        participants = [one for found in self.people.values() for one in found]
-        if not self.dry_run:
-            locks.lock_seats_of(self.session, [one.id for one in participants])
+        self.participants.now, self.participants.remarks = self.now, self.remarks
+        self.participants.look_up(rows)
+        # New people of earlier batches are in the database, unless it is a dry run.
+        self.decided = {email: it for email, it in self.decided.items() if self.dry_run and it[1].outcome == "made"}
         self.gave_back: set[Plan] = set()
-        plan.look_up(self.session, [self.plans[course_id] for course_id in now_there], participants)
+        known = [one for found in self.participants.found.values() for one in found]
+        plan.look_up(self.session, [self.plans[course_id] for course_id in now_there], known)
 
     def take(self, row: Row) -> str:
         status = _status(row)
@@ -44,11 +50,32 @@ class Registrations(Kind):
         course = self.courses.get(row.cells["course"].lower())
         if course is None:
             raise NotPossible(t("There is no course with this code."))
-        participant = the_one(self.people.get(people.as_compared(row.cells["email"]), []))
-        if participant is None:
-            raise NotPossible(t("There is no participant with this email. Import participants first."))
-        its = self.plans[course.id]
-        return self._withdraw(its, participant) if status == "withdrawn" else self._register(its, participant)
+        person = _about_the_person(row)
+        decided = self._decided_on(person, status)
+        act = self._withdraw if status == "withdrawn" else self._register
+        outcome = act(self.plans[course.id], decided.participant)
+        # Only now, since a row that is refused changes nobody.
+        if len(person.cells) > 1:
+            self.decided.setdefault(people.as_compared(row.cells["email"]), (person, decided))
+        self.participants.keep(person, decided)
+        if decided.outcome == "made":
+            return WITH_PERSON
+        return decided.outcome if outcome == "unchanged" else outcome
+
+    def _decided_on(self, row: Row, status: str) -> Decided:
+        """What the row says about its person. Their other rows may only say the same, or nothing."""
+        email = row.cells["email"]
+        if before := self.decided.get(people.as_compared(email)):
+            self.participants.again(row, before[0])
+            return replace(before[1], outcome="unchanged", remark=None)
+        if people.as_compared(email) not in self.participants.found:
+            people.read_email(email)
+            if status == "withdrawn":
+                raise NotPossible(t("There is no participant with this email."))
+            if "name" not in row.cells:
+                unknown = t("There is no participant with this email. Write their name beside it, and they are added.")
+                raise NotPossible(unknown)
+        return self.participants.decide_on(row)
 
     def _withdraw(self, its: Plan, participant: Participant) -> str:
         status = its.status(participant)
@@ -76,8 +103,15 @@ class Registrations(Kind):
         return outcomes
 
     def write(self) -> None:
+        self.participants.write()
         for its in self.plans.values():
             its.write()
+
+
+def _about_the_person(row: Row) -> Row:
+    """What the row says about its person: the email, and their name and SIS ID where they are not blank."""
+    filled = {name: cell for name in COLUMNS["participants"] if (cell := row.cells.get(name))}
+    return Row(row.line, {"email": "", **filled})
 
 
 def _status(row: Row) -> str:

@@ -22,7 +22,7 @@ from ..sis_ids import Taken
 from . import braking
 from .courses import Courses
 from .file import Row
-from .kind import Kind, Now
+from .kind import WITH_PERSON, Kind, Now
 from .participants import Participants
 from .registrations import Registrations
 
@@ -36,7 +36,8 @@ class Report:
     """What happened to the rows or, in a dry run, would happen.
 
     `refused` are pairs of line and reason; `remarks` are pairs of line and what was left out of a row that was taken.
-    `outcomes` of a dry run are pairs of line and made, changed or unchanged.
+    `outcomes` of a dry run are pairs of line and outcome: see `Kind.decide`. `new_people` are those whom registrations
+    made.
     """
 
     made: int = 0
@@ -45,6 +46,7 @@ class Report:
     refused: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[tuple[int, str]] = field(default_factory=list)
     outcomes: list[tuple[int, str]] = field(default_factory=list, compare=False)
+    new_people: int = 0
 
     def with_outcomes(
         self, outcomes: list[tuple[Row, str | NotPossible]], remarks: list[tuple[int, str]], *, each: bool
@@ -53,7 +55,7 @@ class Report:
         results = [outcome for _, outcome in outcomes]
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
         return Report(
-            self.made + results.count("made"),
+            self.made + results.count("made") + results.count(WITH_PERSON),
             self.changed + results.count("changed"),
             self.unchanged + results.count("unchanged"),
             sorted([*self.refused, *refused]),
@@ -61,6 +63,7 @@ class Report:
             [*self.outcomes, *((row.line, str(it)) for row, it in outcomes if not isinstance(it, NotPossible))]
             if each
             else [],
+            self.new_people + results.count(WITH_PERSON),
         )
 
     @property
@@ -69,7 +72,8 @@ class Report:
         return Said("import_done", **numbers, refused=len(self.refused))
 
     def __str__(self) -> str:
-        return f"{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
+        new = f"{self.new_people} new people; " if self.new_people else ""
+        return f"{new}{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
 
 
 class Run:

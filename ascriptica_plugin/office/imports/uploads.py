@@ -194,7 +194,8 @@ def _go_on(
     else:
         refused, remarks = ([(line, words) for line, words in those or []] for those in (found.refused, found.remarks))
         through.act_id = found.act_id
-        through.go_on_from(found.done, Report(found.made, found.changed, found.unchanged, refused, remarks))
+        before = Report(found.made, found.changed, found.unchanged, refused, remarks, new_people=found.new_people)
+        through.go_on_from(found.done, before)
     session.commit()
 
     def keep(done: int, report: Report) -> None:
@@ -226,8 +227,6 @@ def forget_old(session: Session, now: datetime) -> None:
     change(session, update(Import).where(Import.finished_at < now - WAITS, Import.file.is_not(None)).values(file=None))
 
 
-def rows_of(found: Import) -> dict[int, Row]:
-    """The rows of a file that is still kept, by the line where each begins; none where it was deleted."""
-    if found.file is None:
-        return {}
-    return {row.line: row for row in file.read(found.kind, found.file, columns=found.columns).rows}
+def table_of(found: Import) -> file.Table | None:
+    """What is in a file that is still kept."""
+    return file.read(found.kind, found.file, columns=found.columns) if found.file is not None else None

@@ -22,7 +22,12 @@ from ..spreadsheet import csv_file, csv_line
 AT_ONCE_SECONDS = 2
 """How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
-OUTCOMES: Marked[dict[str, str]] = {"made": "New", "changed": "Changed", "unchanged": "Unchanged"}
+OUTCOMES: Marked[dict[str, str]] = {
+    "made": "New",
+    "made with person": "New, with a new participant",
+    "changed": "Changed",
+    "unchanged": "Unchanged",
+}
 SHOWN = 200
 LAST = 10
 
@@ -109,7 +114,8 @@ def import_report(import_id: int) -> ResponseReturnValue:
 
 def _line_by_line(found: Import) -> list[tuple[int, str]]:
     """What would happen to each of the first rows that can be imported: its line, and the outcome with the row."""
-    rows, told = uploads.rows_of(found), []
+    table, told = uploads.table_of(found), []
+    rows = {row.line: row for row in table.rows} if table else {}
     for line, outcome in sorted(found.outcomes or [])[:SHOWN]:
         if line in rows:
             told.append(
@@ -160,15 +166,14 @@ def import_now(import_id: int) -> ResponseReturnValue:
 def refused_rows(import_id: int) -> ResponseReturnValue:
     """The rows that could not be imported, each with the reason, to be mended and sent again."""
     found = session().get(Import, import_id) or abort(404)
-    rows, columns = uploads.rows_of(found), header.COLUMNS[found.kind]
+    table = uploads.table_of(found)
+    if table is None:
+        flash(t("That file is not here any more. Send it again."), "warning")
+        return redirect(url_for(".import_report", import_id=import_id))
+    columns, *rows = files.with_reasons(table, found.refused)
     activity.note(session(), clock.utc_now(), person().email, "exported refused rows")
-    lines = [
-        csv_line([*(rows[line].cells.get(name, "") for name in columns), reason])
-        for line, reason in found.refused
-        if line in rows
-    ]
     session().commit()
-    return csv_file(f"{found.kind}-refused.csv", [*columns, "reason"], iter(lines))
+    return csv_file(f"{found.kind}-refused.csv", columns, map(csv_line, rows))
 
 
 @blueprint.post("/tools/import/<int:import_id>/columns")

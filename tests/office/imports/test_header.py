@@ -27,7 +27,7 @@ def test_all_that_is_wrong_is_said_at_once():
         header.read("registrations", ["Phone", "", "Street"])
     assert str(refused.value) == (
         "There is no column course and no column email and no column status. The first line has to name the columns: "
-        "email, course, status. These are none of ours: “Phone”, “Street”."
+        "email, name, sis_user_id, course, status. These are none of ours: “Phone”, “Street”."
     )
 
 

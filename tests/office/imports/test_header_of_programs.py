@@ -19,7 +19,7 @@ TAKEN = {
         '"Alt, Ines",101,S-1,ines@example.org,Autumn,9,90\n'
         '"Berg, Juri",102,S-2,juri@example.org,"Autumn and Evening",,\n',
         "Student: name; SIS User ID: sis user id; SIS Login ID: email",
-        [("ines@example.org", "Alt, Ines", "S-1"), ("juri@example.org", "Berg, Juri", "S-2")],
+        [("ines@example.org", "Ines Alt", "S-1"), ("juri@example.org", "Juri Berg", "S-2")],
         ["line 2: Enter an email address.", "line 3: Enter an email address."],
     ),
     "moodle participants": (

@@ -1,8 +1,11 @@
-"""Rows of registrations: into Canvas and out again, withdrawals first."""
+"""Rows of registrations: into Canvas and out again, withdrawals first, and of people who are new."""
+
+import pytest
 
 from ascriptica_plugin.office import notices, registrations
+from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.tables.mails import Mail
-from ascriptica_plugin.tables.office import Course
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 
 from ...office_at_work import Office, someone
 from ...pages import all_of
@@ -73,3 +76,76 @@ def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):
     before = everything(app)
     assert counts(command("registrations", data)[1]) == (0, 0, 3, 1)
     assert everything(app) == before
+
+
+def test_a_file_with_names_registers_people_who_are_new(office, command, canvas):
+    office.course("ART", "art")
+    office.course("BIO")
+    people_of(office.app, "kim")
+    data = (
+        "email,name,sis_user_id,course,status\n"
+        'ines@example.org,"Alt, Ines",S-1,ART,registered\nINES@example.org,Ines Alt,S-1,BIO,registered\n'
+        "kim@example.org,Kim,,ART,registered\nines@example.org,,,BIO,registered\n"
+    )
+    _, tried = command("registrations", data, "--dry-run")
+    assert "1 new people; 3 new, 0 changed, 1 unchanged, 0 refused" in tried
+    assert [one.name for one in all_of(office.app, Participant)] == ["Kim"]
+    code, output = command("registrations", data)
+    assert code == 0
+    assert tried.startswith(output.strip().rstrip("."))
+    new = next(one for one in all_of(office.app, Participant) if one.name != "Kim")
+    assert (new.name, new.email, new.sis_user_id) == ("Ines Alt", "ines@example.org", "S-1")
+    assert ("added", new.id) in {(one.what, one.participant_id) for one in all_of(office.app, LogEntry)}
+    office.settle(2)
+    assert canvas.roster("art") == {"ines@example.org": "active", "kim@example.org": "active"}
+    before = everything(office.app)
+    assert counts(command("registrations", data)[1]) == (0, 0, 4, 0)
+    assert everything(office.app) == before
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("nobody,No,ART,registered", "That is not an email address. It looks like ann@example.org."),
+        (",No,ART,registered", "Enter an email address."),
+        ("new@example.org,,ART,registered", "Write their name beside it, and they are added."),
+        ("new@example.org,New,ART,withdrawn", "There is no participant with this email."),
+        ("new@example.org,New,FULL,registered", "FULL here is full."),
+        ("new@example.org,New,NONE,registered", "There is no course with this code."),
+        ("kim@example.org,Lou,ART,registered", "Kim has the email kim@example.org here, and no other name."),
+        ("kim@example.org,Lou,ART,withdrawn", "Kim has the email kim@example.org here, and no other name."),
+    ],
+)
+def test_a_row_that_is_refused_makes_nobody(app, command, row, reason):
+    office = Office(app, None)
+    office.course("ART")
+    office.register(office.course("FULL", capacity=1), "ann")
+    people_of(app, "kim")
+    before = everything(app)
+    for options in (["--dry-run"], []):
+        code, output = command("registrations", f"email,name,course,status\n{row}\n", *options)
+        assert code == 1
+        assert f"line 2: {reason}" in output.replace("There is no participant with this email. Write", "Write")
+    assert everything(app) == before
+
+
+def test_two_people_with_one_email_are_not_mixed_up(app, command):
+    office = Office(app, None)
+    office.course("ART")
+    office.course("BIO")
+    data = "email,name,course,status\nlee@example.org,Ann,ART,registered\nlee@example.org,Mia,BIO,registered\n"
+    for options in (["--dry-run"], []):
+        output = command("registrations", data, *options)[1]
+        assert "line 3: Line 2 has other values for the same email: a name. If these are two people" in output
+    assert statuses(app) == {("lee@example.org", "ART", "registered")}
+
+
+def test_somebody_new_is_counted_once_in_a_long_file(app, command, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 1)
+    office = Office(app, None)
+    office.course("ART")
+    office.course("BIO")
+    data = "email,name,course,status\nlee@example.org,Ann,ART,registered\nlee@example.org,Ann,BIO,registered\n"
+    for options in (["--dry-run"], []):
+        assert "1 new people; 2 new, 0 changed, 0 unchanged, 0 refused" in command("registrations", data, *options)[1]
+    assert len(all_of(app, Participant)) == 1

@@ -1,5 +1,6 @@
 """Tools → Import: an upload and its report."""
 
+import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
@@ -249,11 +250,41 @@ def test_columns_that_were_confirmed_need_not_be_confirmed_again(app, admin):
 def test_refused_rows_come_back_with_reasons_and_go_in_once_mended(app, admin):
     answer = upload(admin, "participants", "email,name\nkim@example.org,Kim\nnobody,Lou\n")
     file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
-    assert file.splitlines()[1] == '"nobody","Lou","","That is not an email address. It looks like ann@example.org."'
+    assert file.splitlines()[1] == '"nobody","Lou","That is not an email address. It looks like ann@example.org."'
     mended = upload(admin, "participants", file.replace("nobody", "lou@example.org"))
     assert "The file is imported." in words(mended)
     assert "Ignored columns: reason" in words(mended)
     assert len(all_of(app, Participant)) == 2
+
+
+def test_the_page_says_how_many_people_are_new(office, admin):
+    office.course("ART")
+    tried = upload(
+        admin, "registrations", "email,name,course,status\nkim@example.org,Kim,ART,registered\n", dry_run="y"
+    )
+    assert "1 new participant." in words(tried)
+    assert "Line 2 New, with a new participant: kim@example.org, Kim, ART, registered" in words(tried)
+    assert "1 new participant." in words(pressed(admin, tried, "Import these now", follow_redirects=True))
+
+
+def test_refused_rows_keep_every_column_of_the_file(office, admin):
+    office.course("ART")
+    data = "Notes,email,Last name,First name,,course,status\nVIP,nobody,Alt,Ines,+1,ART,registered,more\n"
+    asked = upload(admin, "registrations", data)
+    path = re.search(r'action="([^"]+/columns)"', asked.text)[1]
+    columns = ["", "email", "last_name", "first_name", "", "course", "status"]
+    answer = admin.post(path, data={f"column-{at}": it for at, it in enumerate(columns)}, follow_redirects=True)
+    file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
+    reason = "This row has more cells than the first line has columns."
+    assert list(csv.reader(io.StringIO(file.removeprefix("\ufeff")))) == [
+        ["Notes", "email", "last_name", "first_name", "", "course", "status", "reason"],
+        ["VIP", "nobody", "Alt", "Ines", "'+1", "ART", "registered", reason, "more"],
+    ]
+    mended = upload(admin, "registrations", file.replace(',"more"', "").replace("nobody", "ines@example.org"))
+    path = re.search(r'action="([^"]+/columns)"', mended.text)[1]
+    columns = [*columns, ""]
+    answer = admin.post(path, data={f"column-{at}": it for at, it in enumerate(columns)}, follow_redirects=True)
+    assert "1 new participant." in words(answer)
 
 
 def test_a_file_that_was_tried_out_is_deleted_after_an_hour(app, admin, session):

@@ -210,8 +210,8 @@ def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here,
     page = words(admin.post("/tools/courses/ART", data={"people": text}, follow_redirects=True))
     assert "4 people are registered for ART here." in page
     assert {(one.name, one.email) for one in here.session.scalars(select(Participant))} == {
-        ("Alt, Ines", "ines@example.org"),
-        ("Berg, Juri", "juri@example.org"),
+        ("Ines Alt", "ines@example.org"),
+        ("Juri Berg", "juri@example.org"),
         ("Ann", "ann@example.org"),
         ("Bob", "bob@example.org"),
     }
