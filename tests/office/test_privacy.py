@@ -332,8 +332,6 @@ def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office
     office.session.commit()
     office.register(course)
     # Until the first is erased, Canvas has one user for two participants.
-    office.deliver()
-    office.later(minutes=1)
-    office.deliver()
+    office.settle(minutes=1)
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["questions"] == 0
