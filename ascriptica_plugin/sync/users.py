@@ -10,6 +10,7 @@ from ..canvas.shapes import User
 from ..ledger import ways_in
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
+from ..office.odd_matches import share_a_word
 from ..shared.said import Said
 from ..tables.columns import Sealed
 from .tasks import Context, Stuck, Walk, send
@@ -133,6 +134,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
     for holder in holders:
         if not (holder.may_yield(user) and (yield from _yields(context, holder, user))):
             raise _ask(work, "same_user", [user])
+    yield from _stop_if_exchanged(work, user)
     work.yields.extend(holder.participant_id for holder in holders)
     who = work.who
     ours = who.created_by_us and user.id == who.canvas_user_id
@@ -142,6 +144,18 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
         work.hear()
     sent = {"name_sent": work.name, "email_sent": who.login_sent} if ours and who.canvas_user_id is None else {}
     work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours, **sent)
+
+
+def _stop_if_exchanged(work: Work, user: User) -> Walk:
+    """Raise Stuck if a correction leads from a Canvas user whom we know to one with quite another name: it may be a
+    slip, so nobody is put out or let in before somebody has looked at it."""
+    who = work.who
+    if who.canvas_user_id in (None, user.id) or who.doubted or share_a_word(user.name, work.name):
+        return
+    known = yield from _user(who.address or who.canvas_user_id)
+    # Their user may be gone, or merged into that one.
+    if known is not None and known.id != user.id:
+        raise _ask(work, "still", [known, user])
 
 
 def _was_out(work: Work) -> bool:

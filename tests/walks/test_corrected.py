@@ -1,8 +1,10 @@
 """A correction leads to somebody else in Canvas, and another one back: what the other one has there is theirs."""
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from ascriptica_plugin.office import people
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
 
@@ -72,3 +74,63 @@ def test_an_answer_that_comes_too_late_leaves_the_others_enrollment_alone(two_an
     two_annas.settle()
     assert canvas.who_is_in("art") == {PARK}
     assert two_annas.causes() == [(PARK, None, None)]
+
+
+# -- to somebody with quite another name ------------------------------------------------------------------------------
+
+JUNE = "june.park@example.org"
+
+
+@pytest.fixture(params=["page", "import", "host"])
+def exchanged(request: pytest.FixtureRequest, office: Office, canvas: Practice, admin: FlaskClient) -> Office:
+    """Anna Test is in ART; then her email becomes June Park's, who is nobody that we know."""
+    canvas.seed(
+        users={"test": {"name": "Anna Test", "login": TEST}, "june": {"name": "June Park", "login": JUNE}},
+        courses={"art": {"name": "Art"}, "bio": {"name": "Bio"}},
+    )
+    office.connect()
+    office.register(office.course("ART", "art"), "anna", email=TEST, name="Anna Test")
+    office.deliver()
+    number = office.participant(TEST).id
+    if request.param == "page":
+        corrected = {"name": "Anna Test", "email": JUNE, "sis_user_id": ""}
+        admin.post(f"/tools/participants/{number}", data=corrected, follow_redirects=True)
+    elif request.param == "import":
+        people.correct(office.session, office.participant(TEST), office.now, "an import", leave_out=True, email=JUNE)
+        office.session.commit()
+    else:
+        office.register(office.course("BIO", "bio"), "anna", email=JUNE, name="Anna Test")
+    office.settle()
+    assert office.participant(JUNE).id == number
+    return office
+
+
+def test_a_correction_to_somebody_with_another_name_is_asked_about_before_anything_is_done(exchanged, admin, canvas):
+    assert canvas.roster("art") == {TEST: "active"}
+    assert canvas.who_is_in("bio") == set()
+    assert {cause for _, cause, _ in exchanged.causes()} == {"who_is_it"}
+    page = words(admin.get("/tools/canvas"))
+    assert f"Until now Anna Test ({JUNE}) was the first of these in Canvas." in page
+    assert page.index("Anna Test Login anna.test@example.org") < page.index("June Park Login june.park@example.org")
+
+
+@pytest.mark.parametrize(("answer", "login"), [("test", TEST), ("june", JUNE)])
+def test_the_answer_to_an_exchange_works_both_ways(exchanged, admin, canvas, answer, login):
+    number = exchanged.participant(JUNE).id
+    data = {"canvas_user_id": str(canvas.ids[f"user.{answer}"])}
+    admin.post(f"/tools/participants/{number}/canvas-user", data=data)
+    exchanged.settle()
+    assert canvas.who_is_in("art") == {login}
+    assert {cause for _, cause, _ in exchanged.causes()} == {None}
+    exchanged.register(exchanged.course("CHE", "bio"), "anna", email=JUNE, name="Anna Test")
+    exchanged.settle()
+    assert canvas.who_is_in("bio") == {login}
+
+
+def test_a_correction_back_withdraws_the_question(exchanged, canvas):
+    exchanged.correct(exchanged.participant(JUNE), email=TEST)
+    calls = [call for _ in range(3) for call in exchanged.deliver() if call.startswith(("POST", "DELETE"))]
+    assert canvas.roster("art") == {TEST: "active"}
+    assert {cause for _, cause, _ in exchanged.causes()} == {None}
+    assert [call for call in calls if str(canvas.ids["course.art"]) in call] == []
+    assert exchanged.status()["questions"] == 0
