@@ -20,7 +20,7 @@ from . import activity
 def asked_about(session: Session, seat: Seat) -> list[Known]:
     """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. What is
     another Canvas user's than the participant's is nobody's business here."""
-    match = session.get(Match, (seat.connection_id, seat.participant_id))
+    match = _match(session, seat)
     user_id, doubted = (match.canvas_user_id, match.doubted) if match is not None else (None, False)
     left = rows.left_by(session, seat.connection_id, seat.id, seat.canvas_enrollment_id)
     wanted = rows.wanted_ids(session, seat.connection_id, left)
@@ -28,10 +28,15 @@ def asked_about(session: Session, seat: Seat) -> list[Known]:
     return [row for row in of_nobody if not row.kept and row.may_be_of(user_id, doubted=doubted)]
 
 
-def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> None:
+def _match(session: Session, seat: Seat) -> Match | None:
+    return session.get(Match, (seat.connection_id, seat.participant_id))
+
+
+def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> str | None:
     """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more.
 
-    Raises ValueError with a sentence where none is asked about any more.
+    Returns whose it is, by the name in Canvas; None where we don't know that. Raises ValueError with a sentence where
+    none is asked about any more.
     """
     asked = [row.canvas_enrollment_id for row in asked_about(session, seat)]
     if not asked:
@@ -41,9 +46,13 @@ def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) ->
     answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
     change(session, answer.values(kept=True) if stays else answer.values(granted=True))
     claims.look_again(session, Seat.id == seat.id)
-    words = Said("was_there", course=seat.canvas_course_id)
+    words, match = Said("was_there", course=seat.canvas_course_id), _match(session, seat)
+    if match is not None and match.canvas_name and not match.doubted:
+        whose = {"user": match.canvas_name, "login": match.canvas_login or "–"}
+        words = Said("was_there_of", course=seat.canvas_course_id, **whose)
     activity.note(session, now, by, "kept" if stays else "removed", words, participant_id=seat.participant_id)
     session.flush()
+    return words.about.get("user")
 
 
 def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by: str) -> None:

@@ -173,6 +173,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "enrollments_stay": "Enrollments in Canvas stay.",
     "not_this_sis_id": "SIS ID: not {sis_user_id}",
     "was_there": "Canvas course {course}: the enrollment that was there before us",
+    "was_there_of": "Canvas course {course}: the enrollment of {user}, login {login}, that was there before us",
     "by_hand": "Canvas course {course}: {state} by hand",
     "canvas_user": "Canvas user {user}",
     "is_canvas_user": "is Canvas user {user}",

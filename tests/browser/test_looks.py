@@ -162,7 +162,14 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         "/tools/settings/office",
         "/tools/canvas",
     )
-    for words in ("None of them", "Let it stay", "Canvas said no.", "They are one person", "Put back", "Invited"):
+    for words in (
+        "None of them",
+        "that was there before us",
+        "Canvas said no.",
+        "They are one person",
+        "Put back",
+        "Invited",
+    ):
         looks.sees(words)
 
     looks.go("/tools/participants")

@@ -134,3 +134,19 @@ def test_a_correction_back_withdraws_the_question(exchanged, canvas):
     assert {cause for _, cause, _ in exchanged.causes()} == {None}
     assert [call for call in calls if str(canvas.ids["course.art"]) in call] == []
     assert exchanged.status()["questions"] == 0
+
+
+def test_page_button_and_log_name_whose_enrollment_is_asked_about(two_annas, admin, canvas):
+    """Anna Test was taken for the other one, and withdraws before that is put right: the question is about her."""
+    two_annas.correct(two_annas.participant(TEST), email=PARK)
+    two_annas.settle()
+    art = two_annas.session.scalars(select(Course)).one()
+    two_annas.withdraw(art, "anna", email=PARK, name="Anna Test")
+    two_annas.settle()
+    page = words(admin.get("/tools/canvas"))
+    assert f"In Canvas it is the enrollment of Anna Park, login {PARK}." in page
+    assert "Let Anna Park stay Remove Anna Park" in page
+    [seat] = two_annas.seats()
+    page = admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": "keep"}, follow_redirects=True)
+    assert "Anna Park stays in the Canvas course." in words(page)
+    assert f"the enrollment of Anna Park, login {PARK}, that was there before us" in words(admin.get("/tools/log"))

@@ -73,7 +73,7 @@ def decide_enrollment(seat_id: int) -> ResponseReturnValue:
     if seat.cause == "found_there" and request.form.get("answer") in ("keep", "remove"):
         stays, name = request.form["answer"] == "keep", seat.participant.name
         try:
-            answers.decide(session(), seat, stays, clock.utc_now(), person().email)
+            name = answers.decide(session(), seat, stays, clock.utc_now(), person().email) or name
         except ValueError as reason:
             flash(str(reason), "warning")
         else:
