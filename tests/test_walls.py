@@ -137,7 +137,10 @@ def test_tests_mirror_what_they_test():
 
 
 TESTED_ELSEWHERE = {
-    "canvas": ("errors line shapes sis", "the client's tests, through its answers; sync/test_keeper, test_mass"),
+    "canvas": (
+        "errors line shapes sis",
+        "the client's tests, through its answers; sync/test_keeper, test_mass",
+    ),
     "cli": ("anywhere host_migrations waiting", "hosts/test_migrations, test_mounting; test_rechecking, test_fetching"),
     "ledger": (
         "access causes judging last_activity loading matches measures moves page_calls reads rows waiting ways_in "

@@ -27,7 +27,7 @@ from .errors import (
     Throttled,
     TokenRefused,
 )
-from .shapes import LONGEST_TEXT, NOT_STORABLE, storable
+from .reading import LONGEST_TEXT, NOT_STORABLE, storable
 
 MAX_ANSWER_BYTES = 5_000_000
 

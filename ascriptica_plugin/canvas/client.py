@@ -10,16 +10,7 @@ from urllib.parse import quote
 from .calling import Caller
 from .errors import NotFound, PermissionMissing, Refused, ScopeMissing
 from .line import File
-from .shapes import (
-    Account,
-    Course,
-    Enrollment,
-    ListedCourse,
-    Progress,
-    Section,
-    SignIn,
-    TokenEnd,
-    User,
+from .reading import (
     read_account,
     read_course,
     read_enrollment,
@@ -30,6 +21,7 @@ from .shapes import (
     read_token_end,
     read_user,
 )
+from .shapes import Account, Course, Enrollment, ListedCourse, Progress, Section, SignIn, TokenEnd, User
 from .sis import SISImport, read_import
 
 EVERY_STATE = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")

@@ -17,6 +17,9 @@ from .test_metrics import samples_of
 OPERATOR = Path(__file__).parents[2] / "docs" / "operator.md"
 METRICS = OPERATOR.read_text().partition("### Metrics")[2]
 RULES = dict(re.findall(r"- alert: (\w+)\n +expr: (.+)\n", METRICS))
+SITE_DOWN = RULES.pop("SiteDown")
+"""`up` is Prometheus's own: whether it could read the page."""
+
 SECONDS = 300
 """So long is what lies between two scrapes, as far as `rate` is concerned."""
 
@@ -128,6 +131,11 @@ LIFE = {
 
 def test_every_alert_is_lived_through():
     assert RULES.keys() == LIFE.keys()
+
+
+def test_a_site_that_does_not_answer_is_the_job_that_prometheus_reads():
+    [job] = re.findall(r"job_name: (\w+)", METRICS)
+    assert f'up{{job="{job}"}} == 0' == SITE_DOWN
 
 
 @pytest.mark.parametrize("alert", LIFE)
