@@ -14,17 +14,16 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ..ledger import waiting
 from ..office.people import Person
-from ..shared import clock, formats, language
-from ..shared.language import number, t, tn
+from ..shared import clock, formats
+from ..shared.language import number, tn
 from ..tables import isolation
 from ..tables.canvas import Settings
 from . import csrf, speaking
 from .headers import HEADERS, IN_A_HOST_S_LAYOUT, Answer
 from .look import colors_css
 from .pages import Pages
-from .way_back import sign_in_address, this_page
+from .way_back import sign_in_address
 
 log = logging.getLogger(__name__)
 
@@ -248,54 +247,9 @@ def starts(value: datetime, now: datetime) -> str:
     return tn("started {count} minute ago", "started {count} minutes ago", n)
 
 
-@blueprint.context_processor
-def for_every_page() -> dict:
-    """`ascriptica`, what the frame of every page needs, as one name: a host's layout has names of its own. And `t` and
-    `tn`, with which our templates speak.
-
-    After a failure nothing is queried, since a query may have failed.
-    """
-    its, look = plugin(), plugin().look
-    shown = {"timezone": its.timezone.key.replace("_", " "), "look": look, "places": look.places, "pages": its.pages}
-    shown |= {"sign_in_address": sign_in_address(), "this_page": this_page(), "language": language.present()}
-    if g.get("ascriptica_bare"):
-        shown |= {
-            "signed_in": None,
-            "is_administrator": False,
-            "waiting": 0,
-            "display_canvas": False,
-            "has_accounts": False,
-            "contact": {},
-        }
-        return {"ascriptica": shown, "t": t, "tn": tn}
-    administers = "tools" in plugin().pages and is_administrator()
-    shown |= {
-        "signed_in": signed_in(),
-        "is_administrator": administers,
-        "waiting": _waiting() if administers else 0,
-        "display_canvas": settings().display_canvas,
-        "has_accounts": has_accounts(),
-        "contact": contact(),
-    }
-    return {"ascriptica": shown, "t": t, "tn": tn}
-
-
-def _waiting() -> int:
-    """How many things wait for an administrator."""
-    current = settings()
-    if current.connection is None or not current.display_canvas:
-        return 0
-    return waiting.number(session(), current.connection, clock.utc_now())
-
-
 def typed_search(name: str) -> str:
     """The search words in a field of the query string, cut to a length that any database can handle."""
     return request.args.get(name, "").replace("\x00", "").strip()[:200]
-
-
-def has_accounts() -> bool:
-    """Whether this site has its own sign-in pages, rather than the host's."""
-    return plugin().sign_ins is not None
 
 
 def settings() -> Settings:
@@ -303,11 +257,6 @@ def settings() -> Settings:
     # A session forgets objects that nothing refers to, so the request keeps a reference. The session refreshes it.
     g.ascriptica_settings = session().get_one(Settings, 1)
     return g.ascriptica_settings
-
-
-def contact() -> dict[str, str]:
-    """How participants reach the office, as Course Settings say: text, email, phone; blank where nothing is said."""
-    return {name: getattr(settings(), f"contact_{name}") for name in ("text", "email", "phone")}
 
 
 @blueprint.before_request

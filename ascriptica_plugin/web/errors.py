@@ -3,7 +3,7 @@ ours alone: a sentence and a next step, never a stack trace."""
 
 from contextlib import suppress
 
-from flask import Blueprint, Flask, current_app, g, make_response, render_template, request
+from flask import Blueprint, Flask, current_app, g, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
 from ..shared import language
 from ..shared.language import Marked, t
-from .base import blueprint, for_every_page, session, shut_doors
+from .base import blueprint, session, shut_doors
+from .showing import show
 from .speaking import asked_for
 from .way_back import page_before
 
@@ -39,6 +40,7 @@ WORDS: Marked[dict[int, tuple[str, str]]] = {
         "your last step was saved before you repeat it.",
     ),
 }
+TEMPLATE = "ascriptica/error.html"
 AGAIN_SECONDS = 30
 """When to request a page again whose database was down, full or too busy."""
 
@@ -59,14 +61,14 @@ def page(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(error: HTTPException, code: int) -> ResponseReturnValue:
+    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[code]
+    words = {"title": t(title), "text": t(text), "back": page_before()}
     try:
-        context = for_every_page()
+        shown = show(TEMPLATE, **words)
     except SQLAlchemyError:
         _leave_the_database_out()
-        context = for_every_page()
-    title, text = OPEN_TOO_LONG if isinstance(error, CSRFError) else WORDS[code]
-    context |= {"title": t(title), "text": t(text), "back": page_before()}
-    response = make_response(render_template("ascriptica/error.html", **context), code)
+        shown = show(TEMPLATE, **words)
+    response = make_response(shown, code)
     if code == 503:
         response.headers["Retry-After"] = AGAIN_SECONDS
     return shut_doors(response)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
@@ -22,6 +22,7 @@ from ..tables.results import CourseResults
 from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
 from .canvas_access import canvas_access
 from .forms.fields import Confirmation
+from .showing import show
 
 CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
 """Far more than anybody needs, and too few to fill the activity log or to keep Canvas busy."""
@@ -48,7 +49,7 @@ def catalogue() -> ResponseReturnValue:
         .where((Course.ends_at.is_(None)) | (Course.ends_at > now), Course.cancelled_at.is_(None))
         .order_by(Course.starts_at.nulls_last(), Course.title)
     )
-    return render_template("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
+    return show("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
 
 
 @blueprint.get("/courses/<code>")
@@ -58,7 +59,7 @@ def course(code: str) -> ResponseReturnValue:
     found = course_or_404(code)
     person = signed_in()
     registration = _latest_registration(found, person) if person else None
-    return render_template(
+    return show(
         "ascriptica/course.html",
         course=found,
         registration=registration,
@@ -87,7 +88,7 @@ def ask_to_withdraw(person: Person, code: str) -> ResponseReturnValue:
     registration = _latest_registration(found, person)
     if registration is None or registration.status == "withdrawn":
         return redirect(url_for(".course", code=found.code))
-    return render_template(
+    return show(
         "ascriptica/withdraw.html",
         course=found,
         registration=registration,
@@ -125,7 +126,7 @@ def my_courses(person: Person) -> ResponseReturnValue:
             .order_by(Registration.id.desc())
         )
     )
-    return render_template(
+    return show(
         "ascriptica/my_courses.html",
         registrations=mine,
         access=canvas_access(mine),

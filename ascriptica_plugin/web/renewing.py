@@ -2,12 +2,13 @@
 
 import re
 
-from flask import make_response, render_template, request
+from flask import make_response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
 from . import csrf
 from .base import blueprint, shut_doors
+from .showing import show
 from .way_back import page_before
 
 SECRET = re.compile("password|token|secret")
@@ -27,7 +28,7 @@ def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
         # Without its file a form would do something else. Another site may not have its own text sent from here.
         if not kept or request.files or page_before() is None:
             raise
-        page = render_template("ascriptica/renewed.html", kept=kept, is_all=kept == sent)
+        page = show("ascriptica/renewed.html", kept=kept, is_all=kept == sent)
         return shut_doors(make_response(page, 400))
     return None
 

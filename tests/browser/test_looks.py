@@ -23,7 +23,7 @@ from .visitor import NEEDS_CHROMIUM, Walk, prefer, served
 pytestmark = NEEDS_CHROMIUM
 
 TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
-PARTS = {"base.html", "forms.html", "macros.html", "questions.html", "layout.html", "tools_menu.html"}
+PARTS = {"base.html", "forms.html", "macros.html", "questions.html", "layout.html", "frame.html", "tools_menu.html"}
 """What other templates are made of."""
 
 PAGES = {path.name for path in TEMPLATES if not path.name.startswith("_")} - PARTS

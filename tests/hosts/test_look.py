@@ -177,7 +177,7 @@ def test_pages_that_the_host_has_itself_are_left_out(site, tmp_path):
 def test_every_page_stands_in_the_layout():
     for path in Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html"):
         text = path.read_text()
-        if "{% extends" in text and path.name != "layout.html":
+        if "{% extends" in text and path.name != "frame.html":
             assert '{% extends "ascriptica/layout.html" %}' in text, path
             assert set(re.findall(r"block (\w+)", text)) <= {
                 "ascriptica_title",

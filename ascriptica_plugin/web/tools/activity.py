@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from flask import render_template, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
@@ -18,6 +18,7 @@ from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
 from ..base import blueprint, file_time, for_administrators, person, plugin, session, typed_search
+from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 
 A_PAGE = 100
@@ -77,7 +78,7 @@ def log_entries() -> ResponseReturnValue:
     if older is None and (searched_to := _newest_before(start)):
         older = start
     entries = entries[:A_PAGE]
-    return render_template(
+    return show(
         "ascriptica/log.html",
         entries=entries,
         said={one.id: in_words(one) for one in entries},

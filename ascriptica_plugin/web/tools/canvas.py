@@ -1,6 +1,6 @@
 """/tools/canvas: everybody's Canvas access, and the answers to what is asked about it."""
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...ledger import standing, waiting
@@ -14,6 +14,7 @@ from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation
+from ..showing import show
 from ..spreadsheet import csv_file
 from .canvas_people import COLUMNS, STANDINGS, Wanted, lines_of_csv, people
 from .canvas_users import HOW, answer_who
@@ -26,7 +27,7 @@ def canvas_access() -> ResponseReturnValue:
     current, now = settings(), clock.utc_now()
     connection = current.connection
     status = standing.status(session(), current, now)
-    return render_template(
+    return show(
         "ascriptica/canvas_access.html",
         status=status,
         removed=status["seats"]["removed"] - (standing.never_in(session(), connection.id) if connection else 0),

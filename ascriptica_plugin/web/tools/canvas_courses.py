@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from flask import render_template, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...canvas import addresses
@@ -16,6 +16,7 @@ from ..asking import ask
 from ..base import blueprint, for_administrators, settings
 from ..forms.courses import CourseForm, FindCanvasCourseForm
 from ..registering import course_or_404
+from ..showing import show
 
 CHOSEN = "chosen"
 """The button that leads back from the search: the ID of a Canvas course, or blank for none."""
@@ -40,7 +41,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
             found, more = search_courses(form)
         except CanvasError as error:
             searched, problem = False, str(error)
-    return render_template(
+    return show(
         "ascriptica/find_course.html",
         form=form,
         course=course,

@@ -1,6 +1,6 @@
 """/tools/canvas/matches: people whose Canvas user shares no word of their name, and the answer that it is right."""
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -13,6 +13,7 @@ from ...tables.office import Participant
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation
 from ..paging import Key, page_by_keys
+from ..showing import show
 from .canvas_users import HOW
 
 
@@ -23,7 +24,7 @@ def canvas_matches() -> ResponseReturnValue:
     connection_id = settings().connection_id or 0
     found = select(Match, Participant).join(Participant, Participant.id == Match.participant_id)
     keys = (Key(Participant.sorted_by), Key(Participant.id))
-    return render_template(
+    return show(
         "ascriptica/canvas_matches.html",
         page=page_by_keys(session(), found.where(*odd_matches.odd(connection_id)), keys),
         total=odd_matches.number(session(), connection_id),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -23,6 +23,7 @@ from ..asking import ask
 from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
+from ..showing import show
 from . import remedies
 from .canvas_people import people_found
 from .canvas_retry import in_a_sentence
@@ -97,7 +98,7 @@ def canvas_person() -> ResponseReturnValue:
         )
         found = [one for one in found if q and one.email.lower() == q.lower()] or found
     who = found[0] if len(found) == 1 else None
-    return render_template(
+    return show(
         "ascriptica/canvas_person.html",
         q=q or (who.email if who else ""),
         asked=bool(q or number is not None),

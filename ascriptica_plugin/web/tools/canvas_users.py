@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -22,6 +22,7 @@ from ...tables.ledger import Match, Seat
 from ...tables.office import Association, Participant
 from ..asking import ask
 from ..base import blueprint, for_administrators, person, session, settings
+from ..showing import show
 
 COMPARED = 5
 """How many candidates are looked at in Canvas."""
@@ -121,9 +122,7 @@ def compare_candidates(participant_id: int) -> ResponseReturnValue:
                 rows[number] = _enrollments(canvas, number)
     except CanvasError as reason:
         problem = str(reason)
-    return render_template(
-        "ascriptica/who.html", participant=found, match=match, problem=problem, seen=_seen(connection, rows)
-    )
+    return show("ascriptica/who.html", participant=found, match=match, problem=problem, seen=_seen(connection, rows))
 
 
 def _enrollments(canvas: CanvasClient, number: int) -> list[Enrollment]:

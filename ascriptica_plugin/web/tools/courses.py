@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, String, case, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +25,7 @@ from ..base import blueprint, for_administrators, person, plugin, session, setti
 from ..forms.courses import CourseForm, NumberForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
+from ..showing import show
 from . import canvas_courses
 
 NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
@@ -64,7 +65,7 @@ def courses() -> ResponseReturnValue:
         one.id: one
         for one in session().scalars(select(Course).where(Course.id.in_(ids)).options(joinedload(Course.association)))
     }
-    return render_template(
+    return show(
         "ascriptica/courses.html",
         courses=[found[number] for number in ids],
         waiting=waitlist.lengths(session(), ids),
@@ -126,7 +127,7 @@ def cancel_course(code: str) -> ResponseReturnValue:
         return _cancel(found)
     if found.cancelled_at:
         return redirect(url_for(".roster", code=found.code))
-    page = render_template(
+    page = show(
         "ascriptica/cancel.html",
         course=found,
         form=form,
@@ -307,4 +308,4 @@ def _page(form: CourseForm, course: Course | None, status: int) -> ResponseRetur
     if course is not None:
         taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))
     place = canvas_courses.place_of(form, course.association if course is not None else None)
-    return render_template("ascriptica/course_form.html", form=form, course=course, taken=taken, place=place), status
+    return show("ascriptica/course_form.html", form=form, course=course, taken=taken, place=place), status

@@ -1,6 +1,6 @@
 """Disconnect, on Course Settings: asks first, and then forgets the key to Canvas."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from ...canvas.errors import CanvasError
@@ -12,6 +12,7 @@ from ...sync import disconnecting
 from ...sync.proving import Proof
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.developer_key import DisconnectForm
+from ..showing import show
 from .settings import settings_to_change
 
 
@@ -26,7 +27,7 @@ def disconnect() -> ResponseReturnValue:
         return redirect(url_for(".course_settings"))
     if not form.validate_on_submit():
         proof = Proof.of(connection)
-        return render_template("ascriptica/disconnect.html", form=form, connection=connection, proof=proof)
+        return show("ascriptica/disconnect.html", form=form, connection=connection, proof=proof)
     current, canvases, who = settings_to_change(), plugin().canvases, person().email
     connection = current.connection
     if connection is None:

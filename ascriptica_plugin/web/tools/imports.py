@@ -3,7 +3,7 @@
 import time
 from typing import IO
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
@@ -17,6 +17,7 @@ from ...tables.imports import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm
+from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 
 AT_ONCE_SECONDS = 2
@@ -107,7 +108,7 @@ def import_report(import_id: int) -> ResponseReturnValue:
         return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
     kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
     lines = _line_by_line(found) if kept and found.dry_run and found.finished_at else []
-    return render_template(
+    return show(
         "ascriptica/import_report.html", its=found, kept=kept, lines_tried=lines, shown=SHOWN, days=uploads.KEPT.days
     )
 
@@ -211,12 +212,12 @@ def _removed(found: Import) -> int:
 
 
 def _brake(found: Import, form: NumberForm) -> ResponseReturnValue:
-    page = render_template("ascriptica/import_brake.html", its=found, form=form, removed=_removed(found))
+    page = show("ascriptica/import_brake.html", its=found, form=form, removed=_removed(found))
     return page, 422 if form.number.errors else 200
 
 
 def _columns(found: Import, chosen: list[str | None], problem: str | None = None) -> ResponseReturnValue:
-    return render_template(
+    return show(
         "ascriptica/import_columns.html",
         its=found,
         header=uploads.offered(found),
@@ -228,7 +229,7 @@ def _columns(found: Import, chosen: list[str | None], problem: str | None = None
 
 def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
     last = select(Import).options(defer(Import.file), defer(Import.refused)).order_by(Import.id.desc()).limit(LAST)
-    return render_template(
+    return show(
         "ascriptica/import.html",
         form=form,
         last=session().scalars(last).all(),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...ledger.causes import CAUSES, permission
@@ -18,6 +18,7 @@ from ...tables.office import Course
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.courses import NumberForm
 from ..registering import course_or_404
+from ..showing import show
 
 LATE = timedelta(minutes=1)
 """A worker that runs has read the Canvas course by then."""
@@ -104,7 +105,7 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
     numbers = previews.numbers(session(), its, course) if ready else Numbers()
     lacks = [permission(name) for name in its.missing_permissions.split(",") if name]
     status = 409 if changed else 422 if form.errors else 200
-    return render_template(
+    return show(
         "ascriptica/preview.html",
         course=course,
         its=its,

@@ -1,6 +1,6 @@
 """Tools → Settings → The office: how participants reach it, and which mails are sent."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...office import activity
@@ -11,6 +11,7 @@ from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.office import OfficeForm
 from ..mails import KINDS
+from ..showing import show
 
 FIELDS = ("contact_text", "contact_email", "contact_phone")
 
@@ -27,7 +28,7 @@ def office_settings() -> ResponseReturnValue:
     )
     if request.method == "GET" or not form.validate():
         by_mail, status = plugin().mailer is not None, 422 if form.errors else 200
-        return render_template("ascriptica/office_settings.html", form=form, by_mail=by_mail), status
+        return show("ascriptica/office_settings.html", form=form, by_mail=by_mail), status
     begin_writing(session())
     current = session().get_one(Settings, 1, populate_existing=True)
     for name in FIELDS:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import render_template, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
@@ -19,6 +19,7 @@ from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings
 from ..forms.fields import Confirmation
+from ..showing import show
 from . import remedies
 
 WEEK = timedelta(days=7)
@@ -65,7 +66,7 @@ def overview() -> ResponseReturnValue:
     connection = current.connection if current.display_canvas else None
     soon = _starting_soon(now)
     found = entering.of_courses(session(), connection, [course.id for course in soon], now) if connection else {}
-    return render_template(
+    return show(
         "ascriptica/overview.html",
         state=standing.connection_state(current),
         soon=len(soon),

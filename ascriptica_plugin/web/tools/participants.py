@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
@@ -18,6 +18,7 @@ from ..canvas_access import canvas_access
 from ..forms.fields import Confirmation
 from ..forms.people import EraseForm, ParticipantForm
 from ..paging import Key, page_by_keys
+from ..showing import show
 from . import undoing
 from .canvas_retry import release_and_report
 from .canvas_users import HOW, holders_of, matches_of
@@ -51,7 +52,7 @@ def participants() -> ResponseReturnValue:
     ids = [number for (number,) in page.rows]
     by_id = {one.id: one for one in session().scalars(select(Participant).where(Participant.id.in_(ids)))}
     shown = [by_id[number] for number in ids]
-    return render_template(
+    return show(
         "ascriptica/participants.html",
         participants=shown,
         courses=_courses_of(shown),
@@ -161,7 +162,7 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
     )
     there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
     known = session().get(Match, (current.connection_id, found.id)) if current.connection_id else None
-    return render_template(
+    return show(
         "ascriptica/erase.html",
         participant=found,
         form=form,
@@ -199,7 +200,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         )
     )
     match = matches_of([found.id]).get(found.id)
-    return render_template(
+    return show(
         "ascriptica/participant.html",
         participant=found,
         form=form,

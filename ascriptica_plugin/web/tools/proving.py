@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...canvas.errors import CanvasError
@@ -17,6 +17,7 @@ from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.courses import FindCanvasCourseForm
+from ..showing import show
 from .canvas_courses import search_courses
 
 LATE = timedelta(minutes=1)
@@ -43,7 +44,7 @@ def prove() -> ResponseReturnValue:
         except CanvasError as error:
             searched, problem = False, str(error)
     proof, now = proving.Proof.of(connection), clock.utc_now()
-    return render_template(
+    return show(
         "ascriptica/prove.html",
         form=form,
         connection=connection,

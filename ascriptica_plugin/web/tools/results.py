@@ -1,6 +1,6 @@
 """/tools/courses/<code>/results: what of a course's results is fetched from Canvas, and who has passed."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
@@ -13,6 +13,7 @@ from ...tables.results import CourseResults, Result
 from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.results import ResultsForm
 from ..registering import course_or_404
+from ..showing import show
 from .roster import back_to_the_roster, registration_or_404
 
 
@@ -89,7 +90,7 @@ def _page(course: Course, wishes: CourseResults, form: ResultsForm) -> str:
     theirs = select(func.count()).join(Registration, Registration.id == Result.registration_id).where(*registered)
     counts = (theirs.where(Result.passed.is_(True)), theirs.where(Result.completed_at.is_not(None)))
     passed, completed = (session().scalar(one.select_from(Result)) or 0 for one in counts)
-    return render_template(
+    return show(
         "ascriptica/results.html",
         course=course,
         wishes=wishes,

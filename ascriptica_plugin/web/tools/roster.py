@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
@@ -24,6 +24,7 @@ from ..canvas_access import CanvasAccess, canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
+from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 from . import undoing
 from .canvas_users import HOW, matches_of
@@ -280,7 +281,7 @@ def _page(
     shown = [by_id[number] for number in ids]
     words = canvas_access(shown)
     now = clock.utc_now()
-    return render_template(
+    return show(
         "ascriptica/roster.html",
         course=course,
         registrations=shown,

@@ -1,6 +1,6 @@
 """Tools → Settings → Course Settings."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
@@ -21,6 +21,7 @@ from ...tables.office import Association
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms import way_in
 from ..forms.settings import CourseSettingsForm
+from ..showing import show
 
 
 @blueprint.route("/tools/settings/course-settings", methods=["GET", "POST"])
@@ -229,7 +230,7 @@ def _page(
     associated = session().scalar(
         select(func.count()).select_from(Association).where(Association.connection_id == current.connection_id)
     )
-    return render_template(
+    return show(
         "ascriptica/settings.html",
         form=form,
         settings=current,

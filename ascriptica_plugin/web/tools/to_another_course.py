@@ -1,6 +1,6 @@
 """Move one participant to another course: choose it, see what happens, confirm."""
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
@@ -12,6 +12,7 @@ from ...shared.language import t
 from ...tables.office import Course, Registration
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..registering import course_or_404
+from ..showing import show
 from . import undoing
 from .courses import found_by
 from .roster import registration_or_404
@@ -43,7 +44,7 @@ def move(code: str, registration_id: int) -> ResponseReturnValue:
     found = session().scalars(open_courses.limit(MOST_SHOWN + 1)).all()
     shown = found[:MOST_SHOWN]
     waiting = waitlist.lengths(session(), [one.id for one in shown])
-    return render_template(
+    return show(
         "ascriptica/to_another_course.html",
         registration=registration,
         course=here,
@@ -89,7 +90,7 @@ def _page(registration: Registration, there: Course) -> ResponseReturnValue:
         .one()
     )
     wait = waitlist.lengths(session(), [here.id, there.id])
-    return render_template(
+    return show(
         "ascriptica/to_another_course.html",
         registration=registration,
         course=here,

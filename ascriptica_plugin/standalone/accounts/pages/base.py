@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user
@@ -20,6 +20,7 @@ from ....shared.language import mark, t
 from ....tables.columns import begin_writing
 from ....web import base, errors, renewing, speaking, way_back
 from ....web.forms.form import Form
+from ....web.showing import show
 from .. import passwords, second_step, sessions
 from ..tables import Account
 from ..tries import WRONG_FROM_ADDRESS, WRONG_FROM_EVERYWHERE, WRONG_PASSWORDS
@@ -36,7 +37,6 @@ speaking.register(blueprint)
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
 blueprint.before_request(functools.partial(renewing.protect, SECRET))
 blueprint.after_request(base.log_refusals)
-blueprint.context_processor(base.for_every_page)
 errors.register(blueprint)
 
 WRONG_CODE = mark(
@@ -225,7 +225,7 @@ def too_many(form: Form, template: str, wait: float, remedy: str = "", **values:
     else:
         told = t("That was tried too often. Wait {hours} hours, then try again.", hours=math.ceil(minutes / 60))
     form.form_errors.append(f"{told} {t(remedy)}".rstrip())
-    return render_template(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
+    return show(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
 def unless_right(
@@ -252,7 +252,7 @@ def unless_right(
         password.errors = [t("This was sent twice, and the first one counted. Check whether it is done.")]
     else:
         password.errors = [t("That is not your password. Try again.")]
-    return render_template(template, form=form, **values), 422
+    return show(template, form=form, **values), 422
 
 
 def still_with(account_id: int, password_hash: str | None) -> Account | None:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, make_response, redirect, render_template, request
+from flask import abort, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
@@ -16,6 +16,7 @@ from ....office import allowances
 from ....office.people import Person
 from ....shared import clock
 from ....web.base import for_participants
+from ....web.showing import show
 from ....web.way_back import page_before, this_page
 from .. import sessions
 from ..tables import Account
@@ -83,7 +84,7 @@ def _form(typed: MultiDict[str, str] | None) -> OwnPasswordForm:
 
 
 def _page(form: OwnPasswordForm, to: str) -> str:
-    return render_template(TEMPLATE, form=form, **_values(to))
+    return show(TEMPLATE, form=form, **_values(to))
 
 
 def _values(to: str) -> dict:

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
@@ -15,6 +15,7 @@ from ....shared import clock
 from ....shared.language import mark, t
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
+from ....web.showing import show
 from .. import accounts, links, passwords, second_step, sessions
 from ..tables import Account, SignUp
 from ..tries import (
@@ -79,7 +80,7 @@ def sign_in() -> ResponseReturnValue:
         form.password.errors = [
             t("Email and password don't match. Try again. If you have just signed up, open your link first.")
         ]
-    return render_template(template, form=form), 422 if form.errors else 200
+    return show(template, form=form), 422 if form.errors else 200
 
 
 def _let_in(account: Account, now: datetime, wanted: str) -> ResponseReturnValue:
@@ -112,8 +113,8 @@ def give_code() -> ResponseReturnValue:
             return redirect(own_path(request.args.get("next"), first_page(account)))
         session().rollback()
     if account is None:
-        return render_template("ascriptica/code_is_late.html"), 410
-    return render_template("ascriptica/code.html", form=form, email=email), 422 if form.errors else 200
+        return show("ascriptica/code_is_late.html"), 410
+    return show("ascriptica/code.html", form=form, email=email), 422 if form.errors else 200
 
 
 @blueprint.post("/sign-out")
@@ -148,7 +149,7 @@ def sign_up() -> ResponseReturnValue:
         session().commit()
         _come_back_later(next_page)
         return redirect(url_for(".signed_up", next=request.args.get("next")))
-    return render_template("ascriptica/sign_up.html", form=form), 422 if form.errors else 200
+    return show("ascriptica/sign_up.html", form=form), 422 if form.errors else 200
 
 
 def _salt_of(email: str) -> str:
@@ -166,7 +167,7 @@ def _salt_of(email: str) -> str:
 @for_everybody
 def signed_up() -> ResponseReturnValue:
     """What happens after a sign-up; the same for everybody."""
-    return render_template("ascriptica/one_more_step.html", after="sign_up", by_mail=by_mail())
+    return show("ascriptica/one_more_step.html", after="sign_up", by_mail=by_mail())
 
 
 @blueprint.route("/forgotten-password", methods=["GET", "POST"])
@@ -185,7 +186,7 @@ def forgotten_password() -> ResponseReturnValue:
         session().commit()
         _come_back_later(own_path(request.args.get("next")))
         return redirect(url_for(".password_asked", next=request.args.get("next")))
-    page = render_template("ascriptica/forgotten_password.html", form=form, by_mail=by_mail())
+    page = show("ascriptica/forgotten_password.html", form=form, by_mail=by_mail())
     return page, 422 if form.errors else 200
 
 
@@ -193,7 +194,7 @@ def forgotten_password() -> ResponseReturnValue:
 @for_everybody
 def password_asked() -> ResponseReturnValue:
     """What happens after asking for a new password; the same for everybody."""
-    return render_template("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
+    return show("ascriptica/one_more_step.html", after="password", by_mail=by_mail())
 
 
 def _come_back_later(wanted: str) -> None:
@@ -213,7 +214,7 @@ def use_link(token: str) -> ResponseReturnValue:
             answer = _choose_password(session().get_one(Account, link.account_id), token)
     except links.LinkIsOver:
         session().rollback()
-        answer = render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
+        answer = show("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     response = current_app.make_response(answer)
     # No Referer may carry the token. Not no-referrer: over https Flask-WTF asks where a form comes from.
     response.headers["Referrer-Policy"] = "strict-origin"
@@ -234,7 +235,7 @@ def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
             flash(t("Welcome, {name}.", name=account.name), "success")
             return redirect(own_path(pages[kept]))
         form.password.errors = [t("That is not the password of this sign-up. Try again, or sign up again.")]
-    return render_template("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
+    return show("ascriptica/confirm.html", form=form, email=email), 422 if form.errors else 200
 
 
 def _choose_password(account: Account, token: str) -> ResponseReturnValue:
@@ -245,5 +246,5 @@ def _choose_password(account: Account, token: str) -> ResponseReturnValue:
         answer = _let_in(owner, now, own_path(cookie.get("wanted"), first_page(owner)))
         flash(t("Your new password is saved."), "success")
         return answer
-    page = render_template("ascriptica/new_password.html", form=form, account=account)
+    page = show("ascriptica/new_password.html", form=form, account=account)
     return page, 422 if form.errors else 200

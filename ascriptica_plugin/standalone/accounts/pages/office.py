@@ -1,6 +1,6 @@
 """The office's buttons for the sign-ins of others. All of them need the password given within ten minutes."""
 
-from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -10,6 +10,7 @@ from ....shared.language import mark, t
 from ....shared.said import Said
 from ....tables.columns import begin_writing
 from ....web.base import for_administrators
+from ....web.showing import show
 from .. import accounts, links, second_step, sessions
 from ..tables import Account, SignUp
 from .base import blueprint, by_mail, session
@@ -43,7 +44,7 @@ def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
     activity.note(session(), now, current_user.email, mark("made a one-time link"), words, participant_id=number)
     session().commit()
     address = current_app.config["ASCRIPTICA_ADDRESS"] or request.host_url.rstrip("/")
-    return render_template(
+    return show(
         "ascriptica/hand_out.html",
         to=to,
         confirms=isinstance(to, SignUp),

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import segno
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -15,6 +15,7 @@ from ....shared.language import t
 from ....tables.columns import Sealed
 from ....web import base
 from ....web.base import for_participants
+from ....web.showing import show
 from .. import accounts, passwords, second_step
 from ..sessions import end_other_sessions, hold, is_with, owner_of_session, sessions_of
 from ..tables import Account
@@ -47,7 +48,7 @@ OFFER = "second_step_offer"
 def own_sign_in(person: Person) -> ResponseReturnValue:
     """The parts of one's own sign-in, with links to change them."""
     sessions = sessions_of(session(), current_user.id, clock.utc_now())
-    return render_template("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
+    return show("ascriptica/own_sign_in.html", account=current_user, sessions=len(sessions))
 
 
 @blueprint.route("/my/password", methods=["GET", "POST"])
@@ -67,7 +68,7 @@ def change_password(person: Person) -> ResponseReturnValue:
         begin(account, now)
         flash(t("Your password is changed, and you are signed out everywhere else."), "success")
         return redirect(url_for(".own_sign_in"))
-    return render_template(template, form=form), 422 if form.errors else 200
+    return show(template, form=form), 422 if form.errors else 200
 
 
 @blueprint.route("/my/sessions", methods=["GET", "POST"])
@@ -93,7 +94,7 @@ def own_sessions(person: Person) -> ResponseReturnValue:
         else:
             flash(t("That session has changed or ended. Look at the list again."), "warning")
         return redirect(url_for(".own_sessions"))
-    return render_template(template, form=form, **values), 422 if form.errors else 200
+    return show(template, form=form, **values), 422 if form.errors else 200
 
 
 # -- the second step --------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def own_second_step(person: Person) -> ResponseReturnValue:
         sealed = Sealed.seal(second_step.new_secret(), base.plugin().canvases.keys)
         cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
         return redirect(url_for(".own_second_step", next=request.args.get("next")))
-    return render_template(template, form=form, needed=needed), 422 if form.errors else 200
+    return show(template, form=form, needed=needed), 422 if form.errors else 200
 
 
 def _offered(now: datetime) -> str | None:
@@ -146,7 +147,7 @@ def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
             return redirect(own_path(request.args.get("next"), ".own_sign_in"))
         session().rollback()
         form.code.errors = [t(WRONG_CODE)]
-    return render_template(template, form=form, **values), 422 if form.errors else 200
+    return show(template, form=form, **values), 422 if form.errors else 200
 
 
 def _turn_off(now: datetime) -> ResponseReturnValue:
@@ -167,7 +168,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
             flash(t("You now sign in with the password alone. You are signed out everywhere else."), "success")
             return redirect(url_for(".own_sign_in"))
         renew()
-    return render_template(template, form=form, **values), 422 if form.errors else 200
+    return show(template, form=form, **values), 422 if form.errors else 200
 
 
 def _own_account(now: datetime) -> Account:

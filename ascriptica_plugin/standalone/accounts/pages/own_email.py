@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, url_for
+from flask import current_app, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import EmailField, ValidationError
@@ -12,6 +12,7 @@ from ....shared import clock
 from ....shared.language import t
 from ....web.base import for_participants
 from ....web.forms.fields import Confirmation
+from ....web.showing import show
 from .. import accounts, links
 from ..tries import EMAIL_MAILS
 from .base import begin, blueprint, by_mail, renew, session, too_many, unless_right, wait_for
@@ -47,7 +48,7 @@ def change_email(person: Person) -> ResponseReturnValue:
             "success",
         )
         return redirect(url_for(".own_sign_in"))
-    return render_template(template, form=form, **values), 422 if form.errors else 200
+    return show(template, form=form, **values), 422 if form.errors else 200
 
 
 @blueprint.route("/my/email/<token>", methods=["GET", "POST"])
@@ -67,12 +68,12 @@ def _confirm(token: str) -> ResponseReturnValue:
         if link.account_id != current_user.id:
             raise links.LinkIsOver
         if not form.validate_on_submit():
-            return render_template("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
+            return show("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
         account = accounts.new_email_by_link(session(), token, current_user.id, now)
     except (links.LinkIsOver, ValueError):
         # ValueError: that email got a sign-in meanwhile. Those who read its mail may know that.
         session().rollback()
-        return render_template("ascriptica/link_is_over.html", by_mail=by_mail()), 410
+        return show("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     begin(account, now)
     flash(t("You now sign in as {email}. You are signed out everywhere else.", email=account.email), "success")
     return redirect(url_for(".own_sign_in"))

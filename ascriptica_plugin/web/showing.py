@@ -1,0 +1,71 @@
+"""A page of ours: our templates make its parts, then the layout is put around them.
+
+These are two steps, so that our names and the layout's never meet. Our templates get what the view gives them; the
+layout, which may be a host's with a `t` or a `form` of its own, gets `ascriptica` alone.
+"""
+
+from functools import partial
+from typing import Any
+
+from flask import g, render_template
+
+from ..ledger import waiting
+from ..shared import clock, language
+from ..shared.language import t, tn
+from .base import is_administrator, plugin, session, settings, signed_in
+from .way_back import sign_in_address, this_page
+
+
+def show(template: str, **values: Any) -> str:
+    """The page of this template, which extends `ascriptica/layout.html`, in the layout that our pages stand in."""
+    its = _for_every_page()
+    return render_template(template, ascriptica=its | {"in_layout": partial(_in_layout, its)}, t=t, tn=tn, **values)
+
+
+def _in_layout(its: dict[str, Any], **parts: str) -> str:
+    """The layout around the parts of a page: `title`, `head` and `content`."""
+    # Our own layout speaks, too.
+    words = {"t": t, "tn": tn} if its["look"].is_own else {}
+    return render_template("ascriptica/frame.html", ascriptica=its | parts, **words)
+
+
+def _for_every_page() -> dict[str, Any]:
+    """What the frame of every page needs. After a failure nothing is queried, since a query may have failed."""
+    its, look = plugin(), plugin().look
+    shown = {
+        "timezone": its.timezone.key.replace("_", " "),
+        "look": look,
+        "places": look.places,
+        "pages": its.pages,
+        "sign_in_address": sign_in_address(),
+        "this_page": this_page(),
+        "language": language.present(),
+    }
+    if g.get("ascriptica_bare"):
+        return shown | {
+            "signed_in": None,
+            "is_administrator": False,
+            "waiting": 0,
+            "display_canvas": False,
+            "has_accounts": False,
+            "contact": {},
+        }
+    administers = "tools" in its.pages and is_administrator()
+    return shown | {
+        "signed_in": signed_in(),
+        "is_administrator": administers,
+        "waiting": _waiting() if administers else 0,
+        "display_canvas": settings().display_canvas,
+        # Sign-in pages of its own, rather than the host's.
+        "has_accounts": its.sign_ins is not None,
+        # How participants reach the office; blank where nothing is said.
+        "contact": {name: getattr(settings(), f"contact_{name}") for name in ("text", "email", "phone")},
+    }
+
+
+def _waiting() -> int:
+    """How many things wait for an administrator."""
+    current = settings()
+    if current.connection is None or not current.display_canvas:
+        return 0
+    return waiting.number(session(), current.connection, clock.utc_now())
