@@ -4,6 +4,7 @@ import pytest
 from flask import render_template
 
 from ascriptica_plugin.office import sis_questions
+from ascriptica_plugin.shared.language import t, tn
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
 from ...office_at_work import sign_in
@@ -27,7 +28,7 @@ def listed(app) -> str:
     """The list as /tools/canvas shows it."""
     with app.test_request_context():
         session = app.extensions["sqlalchemy"].session
-        return render_template("ascriptica/_sis_ids.html", sis_ids=sis_questions.undecided(session))
+        return render_template("ascriptica/_sis_ids.html", sis_ids=sis_questions.undecided(session), t=t, tn=tn)
 
 
 def answer(admin, number: int, what: str):
