@@ -40,6 +40,11 @@ class Cause:
     def participant(self) -> str:
         return t(self._participant)
 
+    @property
+    def has_detail(self) -> bool:
+        """Whether the remedy repeats what Canvas answered."""
+        return "{detail}" in self._remedy
+
     def remedy(self, scope: str = "", detail: str | None = None) -> str:
         """What an administrator can do, filled in."""
         return t(self._remedy, scope=_in_words(scope), detail=detail or "").strip()

@@ -6,7 +6,21 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, exists, false, func, not_, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import Connection
@@ -41,14 +55,7 @@ def of_courses(
     dates as far as we know them, can enter. Looked at one by one are only those about whom something is open, which
     indexes find; everybody else is in.
     """
-    what = _what_keeps_out(connection, now).label("what")
-    open_ones = (
-        _registered(connection, Registration.course_id, what, func.count().label("people"))
-        .where(one_of_few(session, Registration.id.expression, _open(session, connection, course_ids)))
-        .where(Registration.course_id.in_(course_ids))
-        .group_by(Registration.course_id, "what")
-        .subquery()
-    )
+    open_ones = _open_ones(session, connection, course_ids, now).subquery()
     otherwise = case(*_nowhere(connection), else_=_once_in(now))
     counted = session.execute(
         select(Course.id, Course.places_taken, otherwise, open_ones.c.what, open_ones.c.people)
@@ -68,16 +75,56 @@ def of_courses(
     return found
 
 
+_NEVER_IN = and_(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.is_(None))
+"""The wish is open, and Canvas has not answered with an enrollment yet."""
+
+
+def _open_ones(session: Session, connection: Connection, course_ids: Collection[int], now: datetime) -> CompoundSelect:
+    """SQL: course, what keeps people out, how many people; of those about whom something is open.
+
+    Most of them were never in Canvas, and then nothing that is known of Canvas need be looked at.
+    """
+    of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
+    waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")
+    # PostgreSQL takes them for none or for many; by themselves they are read first, then looked up one by one.
+    seats = _seats(connection, course_ids).add_columns(waits).where(_NEVER_IN).cte("never_in")
+    seats = seats.prefix_with("MATERIALIZED", dialect="postgresql")
+    never_in = (
+        select(
+            Registration.course_id,
+            case(*_nowhere(connection), else_=seats.c.waits).label("what"),
+            func.count().label("people"),
+        )
+        .select_from(seats)
+        .join(Claim, Claim.seat_id == seats.c.id)
+        .join(Registration, _IS_NEWEST)
+        .outerjoin(Association, Association.course_id == Registration.course_id)
+        .where(*of_them)
+        .group_by(Registration.course_id, "what")
+    )
+    what = _what_keeps_out(connection, now).label("what")
+    others = (
+        _registered(connection, Registration.course_id, what, func.count().label("people"))
+        .where(one_of_few(session, Registration.id.expression, _open(session, connection, course_ids)))
+        .where(Registration.course_id.in_(course_ids), or_(Seat.id.is_(None), not_(_NEVER_IN)))
+        .group_by(Registration.course_id, "what")
+    )
+    return union_all(never_in, others)
+
+
+def _seats(connection: Connection, course_ids: Collection[int]) -> Select:
+    here = select(Association.canvas_course_id).where(Association.course_id.in_(course_ids))
+    return select(Seat.id).where(Seat.connection_id == connection.id, Seat.canvas_course_id.in_(here))
+
+
 def _open(session: Session, connection: Connection, course_ids: Collection[int]) -> CompoundSelect:
     """The ids of the registrations for these courses about which something is open; a few others may be among them.
 
     Whose seat is settled, with nothing else open, was seen in Canvas: `judge` and `doubt` unsettle it otherwise.
     """
-    here = select(Association.canvas_course_id).where(Association.course_id.in_(course_ids))
-    seats = select(Seat.id).where(Seat.connection_id == connection.id, Seat.canvas_course_id.in_(here))
-    settled = Seat.settled_version >= Seat.version
+    seats, settled = _seats(connection, course_ids), Seat.settled_version >= Seat.version
     of_seats = [
-        seats.where(Seat.settled_version < Seat.version),
+        seats.where(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.is_not(None)),
         seats.where(settled, Seat.cause.is_not(None)),
         seats.join(CanvasRow, IS_POINTED_TO).where(CanvasRow.state.in_(NOT_YET)),
         seats.join(Match, IS_THEIRS).where(or_(Match.doubted, Match.question.is_not(None))),
@@ -136,9 +183,16 @@ def _what_keeps_out(connection: Connection, now: datetime) -> ColumnElement[str]
         (and_(is_seen, ~IS_BEING_ENDED, before), "canvas_restored"),
         (and_(is_seen, ~IS_BEING_ENDED, CanvasRow.state != "active"), INVITED),
         (and_(is_seen, ~IS_BEING_ENDED), _once_in(now)),
-        (or_(Seat.held, Seat.parked_at.is_not(None), Seat.cause == "changed_in_canvas"), Seat.cause),
-        else_=connection.hold_cause or ON_THE_WAY,
+        *_WAITS,
+        else_=_on_the_way(connection),
     )
+
+
+_WAITS = [(or_(Seat.held, Seat.parked_at.is_not(None), Seat.cause == "changed_in_canvas"), Seat.cause)]
+
+
+def _on_the_way(connection: Connection) -> str:
+    return connection.hold_cause or ON_THE_WAY
 
 
 def _nowhere(connection: Connection) -> list[tuple[ColumnElement[bool], str]]:

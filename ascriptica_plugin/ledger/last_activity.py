@@ -54,9 +54,10 @@ def _pointed(connection_id: int) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def never_opened(connection_id: int) -> ColumnElement[bool]:
-    """SQL for the registrations of people who are in the Canvas course and have never opened it, as Canvas told."""
-    never = exists().where(*_pointed(connection_id), CanvasRow.last_activity_at.is_(None))
+def never_opened(connection_id: int, canvas_course_id: int) -> ColumnElement[bool]:
+    """SQL for the registrations of people who are in this Canvas course and have never opened it, as Canvas told."""
+    there = CanvasRow.canvas_course_id == canvas_course_id
+    never = exists().where(*_pointed(connection_id), there, CanvasRow.last_activity_at.is_(None))
     return and_(Registration.status == "registered", never)
 
 

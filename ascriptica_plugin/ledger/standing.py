@@ -63,9 +63,9 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     if connection is not None:
         of_connection = select(func.count()).where(Seat.connection_id == connection.id)
         # Two queries: each has an index of its own, which one query for both would not use.
-        settled = of_connection.add_columns(Seat.was_in).where(Seat.settled_version >= Seat.version)
-        for count, is_in in session.execute(settled.group_by(Seat.was_in)):
-            counts["enrolled" if is_in else "removed"] = count
+        settled = select(func.count().filter(Seat.was_in), func.count().filter(~Seat.was_in))
+        settled = settled.where(Seat.connection_id == connection.id, Seat.settled_version >= Seat.version)
+        counts["enrolled"], counts["removed"] = session.execute(settled).one()
         unsettled = of_connection.add_columns(standing(state == "ok").label("standing"))
         unsettled = unsettled.where(Seat.settled_version < Seat.version).group_by("standing")
         counts |= {where: count for count, where in session.execute(unsettled)}

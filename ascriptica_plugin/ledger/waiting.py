@@ -1,14 +1,31 @@
 """What waits for Canvas or for a person: one group for each thing that has to be done, worst first. Only reads."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, exists, func, literal, not_, or_, select, union
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from ..tables.canvas import Connection
+from ..tables.columns import one_of_few
 from ..tables.ledger import Claim, Seat
 from ..tables.office import Association, Course, Participant, Registration
 from . import due
@@ -19,10 +36,10 @@ _SHUT = ("course_unpublished", "course_concluded", "outside_dates")
 LOOKED_UP = (*_GONE, *_SHUT)
 """Causes of courses that a look-up of the Canvas course may find gone: nobody can be enrolled; nobody can enter."""
 
+_SCOPED = ("permission_missing", "scope_missing", "root_id_wrong")
+_permission = case(*((Seat.cause_scope.startswith(name), name) for name in PERMISSIONS), else_=Seat.cause_scope)
 cause_scope = case(
-    *((and_(Seat.cause == "permission_missing", Seat.cause_scope.startswith(name)), name) for name in PERMISSIONS),
-    (Seat.cause.in_(("permission_missing", "scope_missing", "root_id_wrong")), Seat.cause_scope),
-    else_="",
+    (Seat.cause == "permission_missing", _permission), (Seat.cause.in_(_SCOPED), Seat.cause_scope), else_=""
 )
 """Splits a cause into groups that need different remedies. Canvas courses need none: we list ours."""
 
@@ -90,9 +107,11 @@ def groups_of(session: Session, connection: Connection, now: datetime) -> list[G
 def number(session: Session, connection: Connection, now: datetime) -> int:
     """How many groups wait for an administrator, with SIS IDs to decide about as one: one query of what waits."""
     by_office = [name for name, cause in CAUSES.items() if cause.by_office]
+    causes = _causes(connection)
     found = union(
-        select(Seat.cause.label("name"), cause_scope.label("scope")).where(
-            Seat.connection_id == connection.id, due.waits(), Seat.cause.in_(by_office)
+        select(causes.c.cause, literal("")).where(causes.c.cause.in_(by_office), causes.c.cause.not_in(_SCOPED)),
+        select(Seat.cause, cause_scope).where(
+            Seat.connection_id == connection.id, due.waits(), Seat.cause.in_(_SCOPED)
         ),
         _troubled(connection, now, _name(connection, now), literal("")).where(_is_shown(connection, now)),
         *([select(literal(connection.hold_cause), literal(""))] if connection.hold_cause in by_office else []),
@@ -105,58 +124,125 @@ def number(session: Session, connection: Connection, now: datetime) -> int:
 
 def names(session: Session, connection: Connection) -> list[str]:
     """The causes that people wait for now, in the order of `CAUSES`."""
-    found = set(session.scalars(select(Seat.cause).distinct().where(Seat.connection_id == connection.id, due.waits())))
+    found = set(session.scalars(select(_causes(connection).c.cause)))
     return [name for name in CAUSES if name in found]
+
+
+def _causes(connection: Connection) -> CTE:
+    """SQL: the causes that people wait for, and a last NULL. Each is found by one look into an index of those who wait,
+    so that it doesn't matter how many wait for it."""
+
+    def first(*which: ColumnElement[bool]) -> ScalarSelect:
+        waiting = select(Seat.cause).where(Seat.connection_id == connection.id, due.waits(), *which)
+        return waiting.order_by(Seat.cause).limit(1).scalar_subquery()
+
+    found = select(first().label("cause")).cte("waits_for", recursive=True)
+    return found.union_all(select(first(Seat.cause > found.c.cause)).where(found.c.cause.is_not(None)))
 
 
 # -- by people --------------------------------------------------------------------------------------------------------
 
 
-def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[str, str], Group]:
+_OF_COURSE = (Course.code, Course.title, Course.starts_at, Course.ends_at, Course.places_taken)
+
+_PEOPLE = func.count(Seat.participant_id.distinct()).label("people")
+
+Kind = tuple[ColumnElement[Any], ColumnElement[Any], tuple[ColumnElement[bool], ...]]
+"""SQL for a part of the seats that wait: a group's name, its scope, and conditions on Seat. Each part is counted by
+itself, so that an index of those who wait for a cause brings them in order."""
+
+
+def _kinds(connection: Connection) -> list[Kind]:
     """While all of Canvas is on hold, what is due waits for that too."""
-    waiting = [Seat.connection_id == connection.id, due.waits()]
-    name: ColumnElement[Any] = Seat.cause.expression
+    here, cause = Seat.connection_id == connection.id, Seat.cause.expression
+    kinds: list[Kind] = [
+        (cause, literal(""), (here, due.waits(), cause.not_in(_SCOPED))),
+        (cause, cause_scope, (here, due.waits(), cause.in_(_SCOPED))),
+    ]
     if connection.hold_cause is not None:
-        waiting, name = [due.unsettled(connection.id)], func.coalesce(Seat.cause, connection.hold_cause)
-    of = (name.label("name"), cause_scope.label("scope"))
-    given_up = func.sum(case((Seat.parked_at.is_not(None), 1), else_=0)).label("given_up")
-    # Each person once first, which a hash does; counting different people sorts all of them.
-    person = (
-        select(*of, func.max(Seat.cause_detail).label("detail"), given_up)
-        .where(*waiting)
-        .group_by("name", "scope", Seat.participant_id)
-        .subquery()
-    )
-    group = (person.c.name, person.c.scope)
-    all_given_up = cast(func.sum(person.c.given_up), Integer)
-    found = session.execute(select(*group, func.count(), func.max(person.c.detail), all_given_up).group_by(*group))
-    groups = {(row[0], row[1]): Group(*row) for row in found}
-    newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
-    person_there = (
-        select(*of, Registration.course_id, func.max(Seat.canvas_course_id).label("canvas_course_id"))
-        .join(Claim, Claim.seat_id == Seat.id)
-        .join(Registration, Registration.id == Claim.registration_id)
-        .where(*waiting, or_(Claim.ended_at.is_(None), Claim.id == newest))
-        .group_by("name", "scope", Registration.course_id, Seat.participant_id)
-        .subquery()
-    )
-    place = (person_there.c.name, person_there.c.scope, person_there.c.course_id)
-    counted = (
-        select(
-            *place, func.max(person_there.c.canvas_course_id).label("canvas_course_id"), func.count().label("people")
-        )
-        .group_by(*place)
-        .subquery()
-    )
-    places = select(counted.c.name, counted.c.scope, *_OF_COURSE, counted.c.canvas_course_id, counted.c.people).join(
-        Course, Course.id == counted.c.course_id
-    )
-    for cause, scope, *where in session.execute(places):
-        groups[cause, scope].courses.append(Where(*where))
+        kinds.append((literal(connection.hold_cause), literal(""), (due.unsettled(connection.id), cause.is_(None))))
+    return kinds
+
+
+def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[str, str], Group]:
+    kinds = _kinds(connection)
+    groups: dict[tuple[str, str], Group] = {}
+    for name, scope, people in session.execute(_counted(kinds)).tuples():
+        groups.setdefault((name, scope), Group(name, scope, 0)).people += people
+    for name, scope, detail, given_up in session.execute(_details(connection)):
+        if group := groups.get((name, scope)):
+            group.detail, group.given_up = detail, given_up
+    for key, where in _places(session, connection, kinds):
+        if group := groups.get(key):
+            group.courses.append(where)
     return groups
 
 
-_OF_COURSE = (Course.code, Course.title, Course.starts_at, Course.ends_at, Course.places_taken)
+def _counted(kinds: list[Kind], *by: Any) -> CompoundSelect:
+    """SQL: name, scope, the columns, how many different people."""
+    return union_all(
+        *(
+            select(name.label("name"), scope.label("scope"), *by, _PEOPLE).where(*which).group_by("name", *by, "scope")
+            for name, scope, which in kinds
+        )
+    )
+
+
+def _details(connection: Connection) -> Select:
+    """SQL: name, scope, what Canvas answered, and how many are given up, of the groups that show any of it."""
+    shown = or_(Seat.parked_at.is_not(None), Seat.cause.in_([name for name, one in CAUSES.items() if one.has_detail]))
+    return (
+        select(Seat.cause, cause_scope, func.max(Seat.cause_detail), func.count(Seat.parked_at))
+        .where(Seat.connection_id == connection.id, due.waits(), shown)
+        .group_by(Seat.cause, cause_scope)
+    )
+
+
+def _places(session: Session, connection: Connection, kinds: list[Kind]) -> Iterator[tuple[tuple[str, str], Where]]:
+    """The courses of each group, with how many of its people wait there.
+
+    Where a Canvas course belongs to one course of ours, it says which one. Only elsewhere the registrations are asked.
+    """
+    places = session.execute(_counted(kinds, Seat.canvas_course_id)).all()
+    used = {canvas_course_id for _, _, canvas_course_id, _ in places}
+    ours: dict[int | None, list[Where]] = {}
+    associated = select(Association.canvas_course_id, *_OF_COURSE).join(Course, Course.id == Association.course_id)
+    here = (Association.connection_id == connection.id, Association.canvas_course_id.in_(used))
+    for canvas_course_id, *course in session.execute(associated.where(*here)).all():
+        ours.setdefault(canvas_course_id, []).append(_where(course, canvas_course_id, 0))
+    unclear = {number for number in used if len(ours.get(number, [])) != 1}
+    for name, scope, canvas_course_id, people in places:
+        if canvas_course_id not in unclear:
+            yield (name, scope), replace(ours[canvas_course_id][0], people=people)
+    for name, scope, *course, canvas_course_id, people in session.execute(_asked_for(session, kinds, unclear)).all():
+        yield (name, scope), _where(course, canvas_course_id, people)
+
+
+def _where(course: Sequence[Any], canvas_course_id: int | None, people: int) -> Where:
+    code, title, starts_at, ends_at, registered = course
+    return Where(code, title, starts_at, ends_at, registered, canvas_course_id, people)
+
+
+def _asked_for(session: Session, kinds: list[Kind], canvas_course_ids: Collection[int]) -> CompoundSelect:
+    """SQL: the same by the registrations that ask, or asked last, for places in these Canvas courses."""
+    newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
+    return union_all(
+        *(
+            select(name.label("name"), scope.label("scope"), *_OF_COURSE, func.max(Seat.canvas_course_id), _PEOPLE)
+            .select_from(Seat)
+            .join(Claim, Claim.seat_id == Seat.id)
+            .join(Registration, Registration.id == Claim.registration_id)
+            .join(Course, Course.id == Registration.course_id)
+            .where(one_of_few(session, Seat.id.expression, _in(which, canvas_course_ids)))
+            .where(or_(Claim.ended_at.is_(None), Claim.id == newest))
+            .group_by("name", "scope", Course.id)
+            for name, scope, which in kinds
+        )
+    )
+
+
+def _in(which: tuple[ColumnElement[bool], ...], canvas_course_ids: Collection[int]) -> Select:
+    return select(Seat.id).where(*which, Seat.canvas_course_id.in_(canvas_course_ids))
 
 
 # -- by courses: their people have no seat yet, or are enrolled and can't enter ---------------------------------------

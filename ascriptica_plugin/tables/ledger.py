@@ -155,6 +155,15 @@ class Seat(Base):
             sqlite_where=text("settled_version >= version AND cause IS NOT NULL"),
             postgresql_where=text("settled_version >= version AND cause IS NOT NULL"),
         ),
+        Index(
+            "ix_ascriptica_seat_waits",
+            "connection_id",
+            "cause",
+            "canvas_course_id",
+            "participant_id",
+            sqlite_where=text("settled_version < version AND cause IS NOT NULL"),
+            postgresql_where=text("settled_version < version AND cause IS NOT NULL"),
+        ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
         # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
         {"sqlite_autoincrement": True},
@@ -207,6 +216,13 @@ class CanvasRow(Base):
             sqlite_where=text("state IN ('invited', 'creation_pending')"),
             postgresql_where=text("state IN ('invited', 'creation_pending')"),
         ),
+        Index(
+            "ix_ascriptica_row_unopened",
+            "connection_id",
+            "canvas_course_id",
+            sqlite_where=text("activity_told_at IS NOT NULL AND last_activity_at IS NULL"),
+            postgresql_where=text("activity_told_at IS NOT NULL AND last_activity_at IS NULL"),
+        ),
     )
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
@@ -237,8 +253,9 @@ class Claim(Base):
             unique=True,
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
+            postgresql_include=["id"],
         ),
-        Index("ix_ascriptica_claim_registration", "registration_id"),
+        Index("ix_ascriptica_claim_registration", "registration_id", "ended_at", "id"),
         Index("ix_ascriptica_claim_seat", "seat_id"),
     )
 

@@ -23,7 +23,7 @@ from ..spreadsheet import csv_file, csv_line
 
 A_PAGE = 100
 A_CHUNK = 1000
-A_LOOK = 100_000
+A_LOOK = 50_000
 """One request searches this many entries, so that it takes no longer when the log is long."""
 
 COLUMNS = ("time", "who", "what", "whom", "email", "course", "details")

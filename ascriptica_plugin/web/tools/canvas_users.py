@@ -41,8 +41,10 @@ HOW: Marked[dict[str, str]] = {
 class Holder(NamedTuple):
     """Another participant who is matched with the Canvas user that a question is about."""
 
-    participant_id: int
+    id: int
     name: str
+    email: str
+    sis_user_id: str | None
 
 
 def matches_of(participant_ids: Collection[int]) -> dict[int, Match]:
@@ -65,16 +67,16 @@ def holders_of(asked: Iterable[Match]) -> dict[int, list[Holder]]:
         return {}
     theirs = (Match.connection_id == settings().connection_id, Match.canvas_user_id.in_(set(users.values())))
     found = session().execute(
-        select(Match.canvas_user_id, Match.participant_id, Participant.name)
+        select(Match.canvas_user_id, Participant.id, Participant.name, Participant.email, Participant.sis_user_id)
         .join(Participant, Participant.id == Match.participant_id)
         .where(*theirs)
         .order_by(Participant.name, Match.participant_id)
     )
     by_user: dict[int | None, list[Holder]] = {}
-    for user_id, participant_id, name in found:
-        by_user.setdefault(user_id, []).append(Holder(participant_id, name))
+    for user_id, number, name, email, sis_user_id in found:
+        by_user.setdefault(user_id, []).append(Holder(number, name, email, sis_user_id))
     return {
-        number: [holder for holder in by_user.get(user_id, []) if holder.participant_id != number]
+        number: [holder for holder in by_user.get(user_id, []) if holder.id != number]
         for number, user_id in users.items()
     }
 
@@ -95,6 +97,7 @@ def doubt_canvas_user(participant_id: int) -> ResponseReturnValue:
             flash(str(reason), "warning")
         else:
             flash(t("Say below who {name} is in Canvas. Until then nothing is sent about them.", name=found.name))
+            return redirect(url_for(".compare_candidates", participant_id=participant_id))
     return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
 
 
@@ -112,16 +115,17 @@ def compare_candidates(participant_id: int) -> ResponseReturnValue:
     found = session().get(Participant, participant_id) or abort(404)
     connection = settings().connection
     match = matches_of([found.id]).get(found.id)
-    if connection is None or match is None or match.question not in ("who", "still") or not match.candidates:
+    if connection is None or match is None or match.question not in ("who", "still"):
         return redirect(url_for(".participant", participant_id=participant_id, _anchor="canvas-user"))
     rows: dict[int, list[Enrollment]] = {}
-    problem, numbers = "", [candidate["id"] for candidate in match.candidates[:COMPARED]]
-    try:
-        with ask(connection) as canvas:
-            for number in numbers:
-                rows[number] = _enrollments(canvas, number)
-    except CanvasError as reason:
-        problem = str(reason)
+    problem, numbers = "", [candidate["id"] for candidate in (match.candidates or [])[:COMPARED]]
+    if numbers:
+        try:
+            with ask(connection) as canvas:
+                for number in numbers:
+                    rows[number] = _enrollments(canvas, number)
+        except CanvasError as reason:
+            problem = str(reason)
     return show("ascriptica/who.html", participant=found, match=match, problem=problem, seen=_seen(connection, rows))
 
 
@@ -146,10 +150,6 @@ def _seen(connection: Connection, rows: dict[int, list[Enrollment]]) -> dict[int
         )
         for number, theirs in rows.items()
     }
-
-
-def _course(canvas_course_id: int, names: dict[int, str]) -> str:
-    return names.get(canvas_course_id) or t("Canvas course {id}", id=canvas_course_id)
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/canvas-user")

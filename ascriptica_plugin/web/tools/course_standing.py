@@ -16,7 +16,7 @@ from ...shared.language import t
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing, one_of_few
 from ...tables.ledger import Claim, Seat
-from ...tables.office import Course, Registration
+from ...tables.office import Association, Course, Registration
 from ...tables.requests import CourseRead
 from ..base import blueprint, for_administrators, person, session, settings
 from ..canvas_access import CanvasAccess
@@ -90,7 +90,11 @@ def _counts(course: Course, connection: Connection) -> dict[str, int]:
         (and_(Seat.held, Seat.cause.in_(standing.ASKS)), "asked"),
         else_=standing.standing(),
     )
-    unsettled = select(Seat.id).where(due.unsettled(connection.id))
+    # In the course's own Canvas course, and in those that belong to no course of ours any more.
+    its = course.association.canvas_course_id if course.association is not None else None
+    here = (Association.connection_id == connection.id, Association.canvas_course_id.is_not(None))
+    of_others = select(Association.canvas_course_id).where(*here, Association.canvas_course_id.is_distinct_from(its))
+    unsettled = select(Seat.id).where(due.unsettled(connection.id), Seat.canvas_course_id.not_in(of_others))
     rows = session().execute(
         select(stands.label("standing"), func.count(Seat.id.distinct()))
         .join(Claim, Claim.seat_id == Seat.id)

@@ -260,7 +260,8 @@ def _page(
     which = [Registration.course_id == course.id]
     if q:
         which.append(people.matching(q))
-    never_opened = last_activity.never_opened(settings().connection_id or 0)
+    at = course.association.canvas_course_id if course.association is not None else None
+    never_opened = last_activity.never_opened(settings().connection_id or 0, at or 0)
     unopened = session().scalar(
         select(func.count()).select_from(Registration).join(Registration.participant).where(*which, never_opened)
     )
