@@ -167,7 +167,7 @@ def _kinds(connection: Connection) -> list[Kind]:
 def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[str, str], Group]:
     kinds = _kinds(connection)
     groups: dict[tuple[str, str], Group] = {}
-    for name, scope, people in session.execute(_counted(kinds)).tuples():
+    for name, scope, people in session.execute(_counted(kinds)).all():
         groups.setdefault((name, scope), Group(name, scope, 0)).people += people
     for name, scope, detail, given_up in session.execute(_details(connection)):
         if group := groups.get((name, scope)):

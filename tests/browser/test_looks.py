@@ -149,6 +149,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     odd_matches.compare(office.session)
     office.session.commit()
     looks.go(f"/tools/participants/{kim}/who")
+    looks.sees("None of them")
     looks.go(
         "/tools/",
         "/tools/canvas/person?q=ron",
@@ -163,7 +164,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
         "/tools/canvas",
     )
     for words in (
-        "None of them",
+        "Compare and choose",
         "that was there before us",
         "Canvas said no.",
         "They are one person",

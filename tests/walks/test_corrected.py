@@ -109,8 +109,8 @@ def test_a_correction_to_somebody_with_another_name_is_asked_about_before_anythi
     assert canvas.roster("art") == {TEST: "active"}
     assert canvas.who_is_in("bio") == set()
     assert {cause for _, cause, _ in exchanged.causes()} == {"who_is_it"}
-    page = words(admin.get("/tools/canvas"))
-    assert f"Until now Anna Test ({JUNE}) was the first of these in Canvas." in page
+    assert f"Until now Anna Test ({JUNE}) was the first of these in Canvas." in words(admin.get("/tools/canvas"))
+    page = words(admin.get(f"/tools/participants/{exchanged.participant(JUNE).id}/who"))
     assert page.index("Anna Test Login anna.test@example.org") < page.index("June Park Login june.park@example.org")
 
 

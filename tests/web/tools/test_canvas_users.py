@@ -175,7 +175,8 @@ def test_a_corrected_person_who_leads_to_nobody_is_asked_about_by_name(office, a
     form = {"name": "Lou", "email": "elsewhere@example.org", "sis_user_id": ""}
     admin.post(f"/tools/participants/{number}", data=form)
     office.deliver()
-    page = words(admin.get("/tools/canvas"))
+    assert "Is this still Lou (elsewhere@example.org)? 1 candidate: Lou Berg." in words(admin.get("/tools/canvas"))
+    page = words(admin.get(f"/tools/participants/{number}/who"))
     assert "Is this still Lou (elsewhere@example.org)? Lou Berg Login lou@example.org" in page
     [seat] = office.seats()
     admin.post(f"/tools/canvas/{seat.id}/choose", data={"canvas_user_id": str(canvas.ids["user.lou"])})

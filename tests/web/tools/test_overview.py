@@ -212,3 +212,24 @@ def test_a_course_is_not_counted_twice(office, admin):
     office.deliver()
     assert office.session.scalars(select(Course.places_taken)).all() == [1, 1]
     assert "not published 1 person" in words(admin.get("/tools/"))
+
+
+def test_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admin):
+    """Two of our courses in one Canvas course, and one that is in another by now, with a place to be ended there."""
+    one, two, gone = office.course("ONE", "art"), office.course("TWO", "art"), office.course("GONE", "bio")
+    many(office, one, 2)
+    many(office, gone, 1)
+    registrations.register_many(
+        office.session, two, [registrations.Entry("zoe@example.org", "Zoe")], office.now, "boss@example.org"
+    )
+    office.session.commit()
+    office.deliver()
+    office.associate(gone, None)
+    seats = update(Seat).values(cause="permission_missing", cause_scope="add_student_to_course 7", held=True)
+    office.session.execute(seats.values(settled_version=Seat.version - 1))
+    office.session.execute(update(Seat).where(Seat.participant.has(name="Zoe")).values(cause="no_account"))
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert "Has no Canvas user 1 person TWO here : 1 of 1 can't get in" in page
+    assert "ONE here : 2 of 2 can't get in" in page
+    assert "GONE here : 1 of 1 can't get in" in page
