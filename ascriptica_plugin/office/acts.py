@@ -69,6 +69,9 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
 where the entry has nothing for it; what stands in them behind a | is said instead. Verbs that are not here, such as
 those of sign-ins, are texts themselves."""
 
+BY_THE_WORKER = frozenset(GROUPS["Canvas access"])
+"""Acts that the worker does for one person after another."""
+
 SENTENCES = {what: sentence for group in GROUPS.values() for what, sentence in group.items()}
 OTHER = mark("Sign-ins and others")
 KINDS = (*GROUPS, OTHER)

@@ -82,12 +82,10 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
         before = first_at.setdefault(people.as_compared(line.email), line) if line.problem is None else line
         if before is not line and before.name and line.name and not people.same_name(before.name, line.name):
             line.problem = t(
-                "Line {number} has this email too, for another name. {hint}",
-                number=before.number,
-                hint=t(people.EACH_THEIR_OWN),
+                "This email is in the list already, for {name}. {hint}", name=before.name, hint=t(people.EACH_THEIR_OWN)
             )
         elif before is not line:
-            line.problem = t("The same email as in line {number}.", number=before.number)
+            line.problem = t("This email is in the list already.")
     return lines
 
 

@@ -13,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
-from .pages import recent_calls, rosters
+from .pages import COURSE_STATES, recent_calls, rosters
 from .records import Token
+from .rules_courses import change_course
 from .traffic import Options, Throttle, Traffic
 from .world import ADMIN_USER_ID, World
 
@@ -26,6 +27,10 @@ MOODS = {
     "slow": Options(latency_seconds=3),
     "throttling": Options(throttle=Throttle(enabled=True, hwm=100)),
 }
+
+
+CHANGED_BY = {"offer": "unpublished", "claim": "published"}
+"""Canvas's events by which a course in this state changes to the other."""
 
 
 def password_of(admin_token: str) -> str:
@@ -51,9 +56,9 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             return None
         return redirect(url_for("rehearsing.page"))
 
-    @rehearsing.context_processor
+    @rehearsing.app_context_processor
     def for_forms() -> dict[str, object]:
-        return {"csrf_token": generate_csrf}
+        return {"csrf_token": generate_csrf, "is_admin": "admin" in session}
 
     @rehearsing.get("")
     def page() -> str:
@@ -78,6 +83,19 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         mood = MOODS.get(request.form.get("mood", "")) or abort(400)
         traffic.options = replace(mood)
         return redirect(url_for("rehearsing.page"))
+
+    @rehearsing.post("/courses/<int:course_id>")
+    def publish(course_id: int) -> ResponseReturnValue:
+        """As a teacher publishes a course by the button on its page, or takes it back."""
+        event = request.form.get("event")
+        with world.lock:
+            course = world.courses.get(course_id) or abort(404)
+            # Canvas has no such button on a course that is concluded or deleted.
+            if CHANGED_BY.get(event or "") != COURSE_STATES[course.workflow_state]:
+                abort(400)
+            change_course(world, course, str(event))
+        world.keep()
+        return redirect(url_for("pages.course", course_id=course_id))
 
     @rehearsing.post("/tokens")
     def make_token() -> str:

@@ -201,7 +201,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.go("/tools/courses/ART?another=1")
     looks.fill(people="x@example.org\nnobody")
     looks.press("Register them all")
-    looks.sees("Line 2, nobody")
+    looks.sees("nobody: Enter an email address.")
     looks.go("/tools/courses/ART?another=1")
     looks.fill(people="Xi Yu, x@example.org")
     looks.browser.execute_script("document.getElementsByName('csrf_token').forEach((one) => { one.value = 'old' })")

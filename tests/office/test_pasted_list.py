@@ -113,9 +113,9 @@ def test_a_line_that_can_t_be_read_says_why_and_nobody_of_it_is_taken(typed, pro
 def test_the_same_person_twice_and_a_family_with_one_address_are_told_apart():
     text = "Ann Alt <fam@example.org>\nALT, Ann <FAM@example.org>\nfam@example.org\nBen Alt <fam@example.org>"
     problems = [line.problem for line in read_people(lines_of(text))]
-    assert problems[:3] == [None, *["The same email as in line 1."] * 2]
+    assert problems[:3] == [None, *["This email is in the list already."] * 2]
     assert problems[3].startswith(
-        "Line 1 has this email too, for another name. If these are two people, such as a family"
+        "This email is in the list already, for Ann Alt. If these are two people, such as a family"
     )
 
 

@@ -72,7 +72,8 @@ class Report:
         return Said("import_done", **numbers, refused=len(self.refused))
 
     def __str__(self) -> str:
-        new = f"{self.new_people} new people; " if self.new_people else ""
+        people = "person" if self.new_people == 1 else "people"
+        new = f"{self.new_people} new {people}; " if self.new_people else ""
         return f"{new}{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
 
 

@@ -20,6 +20,7 @@ from ...tables.office import Course, LogEntry, Participant
 from ..base import blueprint, file_time, for_administrators, person, plugin, session, typed_search
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
+from . import log_lines
 
 A_PAGE = 100
 A_CHUNK = 1000
@@ -32,7 +33,8 @@ COLUMNS = ("time", "who", "what", "whom", "email", "course", "details")
 @dataclass(frozen=True)
 class Filters:
     """What is looked for: words in who did it, in whom it was done to and in what was noted; a course's code; a day in
-    the office's time zone; a group of acts; the parts of one act."""
+    the office's time zone; a group of acts; the parts of one act, or what one line of the worker stands for, from the
+    entry `since` to the entry `line`."""
 
     q: str
     who: str
@@ -41,10 +43,15 @@ class Filters:
     day: date | None
     kind: str
     act: int | None
+    line: int | None
+    since: int | None
 
     @property
     def for_links(self) -> dict[str, str | int | None]:
-        return {name: getattr(self, name) or None for name in ("q", "who", "whom", "course", "day", "kind", "act")}
+        return {
+            name: getattr(self, name) or None
+            for name in ("q", "who", "whom", "course", "day", "kind", "act", "line", "since")
+        }
 
 
 def _asked_for() -> Filters:
@@ -57,6 +64,8 @@ def _asked_for() -> Filters:
         day=request.args.get("day", type=date.fromisoformat),
         kind=kind if kind in acts.KINDS else "",
         act=request.args.get("act", type=_number),
+        line=request.args.get("line", type=_number),
+        since=request.args.get("since", type=_number),
     )
 
 
@@ -73,15 +82,18 @@ def log_entries() -> ResponseReturnValue:
     end = max(0, min(before, end)) if before is not None else end
     start = end - A_LOOK
     which = [*_which(filters), LogEntry.id < end, LogEntry.id >= start]
-    entries = _entries(which, A_PAGE + 1)
-    older, searched_to = entries[A_PAGE - 1].id if len(entries) > A_PAGE else None, None
+    # What is looked for about one person, or by a word, is shown one by one.
+    together = not (filters.q or filters.whom or filters.line or filters.act)
+    lines, older = log_lines.read(session(), which, end, A_PAGE, plugin().timezone, together=together)
+    searched_to = None
     if older is None and (searched_to := _newest_before(start)):
         older = start
-    entries = entries[:A_PAGE]
+    entries = [line.entry for line in lines]
     return show(
         "ascriptica/log.html",
-        entries=entries,
-        said={one.id: in_words(one) for one in entries},
+        lines=lines,
+        said={line.entry.id: in_words(line.entry, line) for line in lines},
+        added=log_lines.with_names(session(), entries),
         names=_names(entries),
         older=older,
         searched_to=searched_to,
@@ -107,12 +119,12 @@ def _rows(which: list[ColumnElement[bool]]) -> Iterator[str]:
     end = _newest() + 1
     while chunk := _entries([*which, LogEntry.id < end], A_CHUNK):
         end = chunk[-1].id
-        names = _names(chunk)
-        yield "".join(csv_line(_cells(one, names)) for one in chunk)
+        names, added = _names(chunk), log_lines.with_names(session(), chunk)
+        yield "".join(csv_line(_cells(one, names, added.get(one.id, ""))) for one in chunk)
         session().expunge_all()
 
 
-def _cells(entry: LogEntry, names: dict[str, str]) -> tuple[str, ...]:
+def _cells(entry: LogEntry, names: dict[str, str], added: str) -> tuple[str, ...]:
     whom, course = entry.participant, entry.course
     parts = {"whom": whom.name if whom else _so_many(entry), "course": course.title if course else None}
     done = acts.sentence(entry, parts, str)
@@ -123,7 +135,7 @@ def _cells(entry: LogEntry, names: dict[str, str]) -> tuple[str, ...]:
         whom.name if whom else "",
         whom.email if whom else "",
         course.code if course else "",
-        entry.words,
+        added,
     )
 
 
@@ -144,7 +156,8 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
     if filters.whom:
         which.append(LogEntry.participant_id.in_(select(Participant.id).where(people.matching(filters.whom))))
     if filters.course:
-        which.append(LogEntry.course_id.in_(_courses(filters.course)))
+        ours = LogEntry.course_id.in_(_courses(filters.course))
+        which.append(or_(ours, *log_lines.in_canvas(session(), _courses(filters.course))))
     if filters.day is not None:
         starts = datetime.combine(filters.day, time(), plugin().timezone)
         which += [LogEntry.at >= starts.astimezone(UTC), LogEntry.at < (starts + timedelta(days=1)).astimezone(UTC)]
@@ -152,6 +165,8 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
         which.append(LogEntry.what.not_in(acts.SENTENCES))
     elif filters.kind:
         which.append(LogEntry.what.in_(acts.GROUPS[filters.kind]))
+    if filters.line is not None:
+        which += log_lines.like(filters.line, filters.since or 0)
     if filters.act is not None:
         which.append(LogEntry.part_of == filters.act)
     elif not (filters.q or with_parts):
@@ -200,16 +215,19 @@ def _newest_before(number: int) -> datetime | None:
 # -- in words ---------------------------------------------------------------------------------------------------------
 
 
-def in_words(entry: LogEntry) -> Markup:
+def in_words(entry: LogEntry, line: log_lines.Line | None = None) -> Markup:
     """What was done, after the name of who did it, with links to whom and what it is about."""
-    return acts.sentence(entry, _linked(entry), Markup)
+    return acts.sentence(entry, _linked(entry, line), Markup)
 
 
-def _linked(entry: LogEntry) -> dict[str, Markup | None]:
+def _linked(entry: LogEntry, line: log_lines.Line | None) -> dict[str, Markup | None]:
     """Whom and which course an entry is about, as links; several people lead to the list of them."""
     link = Markup('<a href="{}">{}</a>')
     whom = course = None
-    if entry.participant is not None:
+    if line is not None and line.people > 1:
+        number = tn("{count} person", "{count} people", line.people)
+        whom = link.format(url_for(".log_entries", line=entry.id, since=line.first), number)
+    elif entry.participant is not None:
         address = url_for(".participant", participant_id=entry.participant_id)
         is_self = people.as_compared(entry.who) == people.as_compared(entry.participant.email)
         whom = None if is_self else link.format(address, entry.participant.name)

@@ -24,7 +24,7 @@ from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, sessi
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
 from ..showing import show
-from . import remedies
+from . import log_lines, remedies
 from .canvas_people import people_found
 from .canvas_retry import in_a_sentence
 from .canvas_users import HOW, matches_of
@@ -108,6 +108,7 @@ def canvas_person() -> ResponseReturnValue:
         match=matches_of([who.id]).get(who.id) if who else None,
         how=HOW,
         said=(said := _latest_entry(who) if who else None),
+        added=log_lines.with_names(session(), [said])[said.id] if said and said.words else "",
         done=acts.sentence(said, {"whom": who.name, "course": None}, str) if who and said else "",
         hold=CAUSES[hold] if current.connection and (hold := current.connection.hold_cause) else None,
         form=Confirmation(),

@@ -88,7 +88,7 @@ def test_a_file_with_names_registers_people_who_are_new(office, command, canvas)
         "kim@example.org,Kim,,ART,registered\nines@example.org,,,BIO,registered\n"
     )
     _, tried = command("registrations", data, "--dry-run")
-    assert "1 new people; 3 new, 0 changed, 1 unchanged, 0 refused" in tried
+    assert "1 new person; 3 new, 0 changed, 1 unchanged, 0 refused" in tried
     assert [one.name for one in all_of(office.app, Participant)] == ["Kim"]
     code, output = command("registrations", data)
     assert code == 0
@@ -147,5 +147,5 @@ def test_somebody_new_is_counted_once_in_a_long_file(app, command, monkeypatch):
     office.course("BIO")
     data = "email,name,course,status\nlee@example.org,Ann,ART,registered\nlee@example.org,Ann,BIO,registered\n"
     for options in (["--dry-run"], []):
-        assert "1 new people; 2 new, 0 changed, 0 unchanged, 0 refused" in command("registrations", data, *options)[1]
+        assert "1 new person; 2 new, 0 changed, 0 unchanged, 0 refused" in command("registrations", data, *options)[1]
     assert len(all_of(app, Participant)) == 1

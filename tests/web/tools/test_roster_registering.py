@@ -121,16 +121,16 @@ def test_bad_lines_are_named_and_the_good_ones_wait_for_a_yes(here, admin):
     assert answer.status_code == 422
     assert "3 lines need another look; nobody is registered yet" in page
     assert answer.text.count("autofocus") == 1
-    assert "Line 2, nobody: Enter an email address." in page
-    assert "Line 4, max@example.org: Max is already registered for ART here." in page
-    assert "Line 5, KIM@example.org: The same email as in line 1." in page
+    assert "Line 2 nobody: Enter an email address." in page
+    assert "Line 4 max@example.org: Max is already registered for ART here." in page
+    assert "Line 5 KIM@example.org: This email is in the list already." in page
     assert "KIM@example.org\nlou@example.org, Lou" in html.unescape(answer.text)
     assert "Register the 2 good ones" in page
     assert count(here, Participant) == 1
     answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
     assert "2 people are registered for ART here." in words(answer)
     assert box(answer) == "nobody\nmax@example.org\nKIM@example.org"
-    assert "Line 1, nobody: Enter an email address." in words(answer)
+    assert "Line 1 nobody: Enter an email address." in words(answer)
     assert count(here, Registration) == 3
 
 
@@ -140,7 +140,7 @@ def test_another_name_is_shown_and_asked_about(here, admin):
         here.register(here.course(who.upper()), who, name=f"{who.title()} Lee")
     text = "mum@example.org, Mia Lee\ndad@example.org, Don Lee"
     page = words(admin.post("/tools/courses/ART", data={"people": text}))
-    assert "Line 1: mum@example.org is Mum Lee here; you typed Mia Lee" in page
+    assert "Line 1 mum@example.org is Mum Lee here; you typed Mia Lee" in page
     answers = {"is-mum@example.org": "here", "is-dad@example.org": "typed"}
     admin.post("/tools/courses/ART", data={"people": text, **answers})
     assert {one.name for one in all_of(here.app, Participant)} == {"Mum Lee", "Don Lee"}
@@ -153,7 +153,7 @@ def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
     here.register(here.course("BIO"), "kim")
     text = "new@example.org\nkim@example.org"
     answer = admin.post("/tools/courses/ART", data={"people": text})
-    assert "Line 1: what is the name of new@example.org?" in words(answer)
+    assert "Line 1 What is the name of new@example.org?" in words(answer)
     assert 'name="name-new@example.org"' in answer.text
     answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1", "name-new@example.org": " "})
     assert box(answer) == "new@example.org"
@@ -162,12 +162,23 @@ def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
     assert count(here, Registration) == 3
 
 
+def test_what_is_asked_about_several_people_of_one_line_names_the_line_once(here, admin):
+    here.register(here.course("ART"), "max")
+    answer = admin.post("/tools/courses/ART", data={"people": "new@example.org, max@example.org\nann@example.org, Ann"})
+    page = words(answer)
+    assert "Line 1 What is the name of new@example.org? max@example.org: Max is already registered for ART" in page
+    assert page.count("Line 1") == 1
+    # What goes on when everything is answered stands out.
+    assert '<button class="button-main">Register them all</button>' in answer.text
+    assert '<button class="button-accent" name="anyway" value="1">Register the good one</button>' in answer.text
+
+
 def test_the_columns_name_stays_over_the_lines_that_stay(here, admin):
     here.course("ART")
     text = "Name;Email\nKim Lee;kim@example.org\nLou;nobody\nMax <max@example.org>, ina@example.org"
     answer = admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
     assert box(answer) == "Name;Email\nLou;nobody\n<ina@example.org>"
-    assert "Line 3: what is the name of ina@example.org?" in words(answer)
+    assert "Line 3 What is the name of ina@example.org?" in words(answer)
 
 
 def test_a_form_that_was_open_for_hours_still_counts(here, admin, monkeypatch):
@@ -221,7 +232,7 @@ def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(
     here.course("ART")
     text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org, Ann\n"
     page = words(admin.post("/tools/courses/ART", data={"people": text}))
-    assert "Line 1, Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>: It is not clear who is who." in page
+    assert "Line 1 Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>: It is not clear who is who." in page
     admin.post("/tools/courses/ART", data={"people": text, "anyway": "1"})
     assert statuses(here) == {"ann@example.org": "registered"}
 

@@ -1,0 +1,76 @@
+"""The lines of the activity log: what the worker does one by one is one line a day and Canvas course, by name."""
+
+import html
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ascriptica_plugin.office import activity
+from ascriptica_plugin.shared.said import Said
+from ascriptica_plugin.tables.office import Association, Participant
+from ascriptica_plugin.web.tools import log_lines
+
+from ...office_at_work import many
+from ...pages import all_of, words
+
+
+def enrolled(session, *whom: Participant, course: int = 4711, at=datetime(2026, 5, 4, 13, tzinfo=UTC)) -> None:
+    for one in whom:
+        said = Said("there", course=course)
+        activity.note(session, at, activity.US, "enrolled in Canvas", said, participant_id=one.id)
+    session.commit()
+
+
+@pytest.fixture
+def people(session) -> list[Participant]:
+    made = [Participant(email=f"p{n}@example.org", name=f"P {n}") for n in range(6)]
+    session.add_all(made)
+    session.commit()
+    return made
+
+
+def test_enrollments_of_a_day_are_one_line_that_opens_and_names_the_canvas_course(office, admin, canvas):
+    many(office, office.course("FOOD", "art", title="Food Safety"), 12)
+    office.settle(3)
+    answer = admin.get("/tools/log")
+    page = words(answer)
+    number = canvas.ids["course.art"]
+    [name] = {one.canvas_course_name for one in all_of(office.app, Association)}
+    assert page.count("in Canvas") == 1
+    assert f"Ascriptica enrolled 12 people in Canvas Canvas course {name} ({number})." in page
+    opened = admin.get(html.unescape(re.search(r'href="(/tools/log\?line=[^"]+)"', answer.text)[1]))
+    assert words(opened).count(f"in Canvas Canvas course {name} ({number}).") == 12
+    assert "enrolled P 7 in Canvas" in words(opened)
+    assert "enrolled P 7 in Canvas" in words(admin.get("/tools/log?whom=p7@example.org"))
+    assert "enrolled 12 people in Canvas" in words(admin.get("/tools/log?course=food"))
+    assert admin.post("/tools/log.csv").get_data(as_text=True).count(f"Canvas course {name} ({number}).") == 12
+
+
+def test_days_courses_and_acts_stay_apart(app, session, admin, people):
+    app.extensions["ascriptica"].timezone = ZoneInfo("Pacific/Auckland")
+    noon = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    enrolled(session, *people[:2], at=noon - timedelta(minutes=2))
+    enrolled(session, *people[2:4], at=noon)
+    enrolled(session, people[4], course=5, at=noon)
+    activity.note(session, noon, "boss@example.org", "chose", participant_id=people[4].id)
+    enrolled(session, people[2], people[5], at=noon + timedelta(hours=1))
+    page = words(admin.get("/tools/log"))
+    assert re.findall(r"enrolled (.{2,8}) in Canvas", page) == ["3 people", "P 4", "2 people"]
+    assert "Canvas course 4711." in page
+    assert words(admin.get("/tools/log?q=4711")).count("Canvas course 4711.") == 6
+
+
+def test_a_page_goes_on_where_its_last_line_ends_and_nothing_is_lost(session, admin, people, monkeypatch):
+    monkeypatch.setattr(log_lines, "READ", (4, 9))
+    for n in range(3):
+        enrolled(session, *people, course=n + 1)
+    seen, path = [], "/tools/log"
+    while path:
+        text = admin.get(path).text
+        seen += [html.unescape(one) for one in re.findall(r'href="(/tools/log\?line=[^"]+)"', text)]
+        older = re.search(r'rel="next" href="([^"]+)"', text)
+        path = html.unescape(older[1]) if older else None
+    shown = [words(admin.get(line)).count("Canvas course ") for line in seen]
+    assert sum(shown) == 18
