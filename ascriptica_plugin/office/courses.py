@@ -5,13 +5,14 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, String, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from ..ledger import claims, reads
 from ..shared.said import Said, change_of
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
+from ..tables.folding import fold
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
 from . import activity, notices
@@ -32,6 +33,17 @@ def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str
     if lock:
         statement = statement.with_for_update(of=Course).execution_options(populate_existing=True)
     return {course.code.lower(): course for course in session.scalars(statement)}
+
+
+def by_title() -> ColumnElement[str]:
+    """What courses are sorted by, and searched for in: the title without case and accents."""
+    # During an upgrade, the release before makes courses without it.
+    return func.coalesce(func.nullif(Course.sorted_by, ""), func.lower(Course.title), type_=String())
+
+
+def called(words: str) -> ColumnElement[bool]:
+    """Condition on Course: its code or its title has this, whatever the case and accents."""
+    return or_(Course.code.icontains(words, autoescape=True), by_title().contains(fold(words), autoescape=True))
 
 
 def changes(course: Course, facts: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,10 @@ def _found_by(context: DefaultExecutionContext) -> str:
     return found_by(given["name"], given["email"], given.get("sis_user_id"))
 
 
+def _course_sorted_by(context: DefaultExecutionContext) -> str:
+    return sorted_by(context.get_current_parameters()["title"])
+
+
 class Participant(Base):
     """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
@@ -107,6 +111,7 @@ class Course(Base):
     """One of our courses. `capacity` None: no limit. `places_taken` counts the `registered` registrations.
 
     `on_withdrawal` overrides the setting of that name for this course. Nobody can register for a cancelled course.
+    `sorted_by` is made of the title, for lists and for searching.
 
     An update of `places_taken` is also the lock that makes register, withdraw and associate of one course take turns.
     """
@@ -133,8 +138,14 @@ class Course(Base):
     places_taken: Mapped[int] = mapped_column(default=0, server_default="0")
     on_withdrawal: Mapped[str | None] = mapped_column(String(20))
     cancelled_at: Mapped[datetime | None]
+    sorted_by: Mapped[str] = mapped_column(default=_course_sorted_by, server_default="")
 
     association: Mapped["Association | None"] = relationship(back_populates="course")
+
+
+@event.listens_for(Course, "before_update")
+def _fold_title_anew(mapper: object, connection: object, course: Course) -> None:
+    course.sorted_by = sorted_by(course.title)
 
 
 class InCanvas:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from .. import office
 from ..office import allowances, places, results, waitlist
+from ..office.courses import by_title
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
@@ -47,7 +48,7 @@ def catalogue() -> ResponseReturnValue:
     courses = session().scalars(
         select(Course)
         .where((Course.ends_at.is_(None)) | (Course.ends_at > now), Course.cancelled_at.is_(None))
-        .order_by(Course.starts_at.nulls_last(), Course.title)
+        .order_by(Course.starts_at.nulls_last(), by_title(), Course.id)
     )
     return show("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
 

@@ -75,7 +75,6 @@ def test_it_can_be_down_and_well_again(practice: Practice, admin: Administrator)
 def test_a_course_is_published_by_hand_on_its_page(practice: Practice, admin: Administrator) -> None:
     art = practice.seed(courses={"art": {"name": "Art"}})["course.art"]
     page = f"{practice.url}/courses/{art}"
-    assert "Sign in as its administrator</a> to publish it" in practice.session.get(page, timeout=5).text
     client = CanvasClient(practice.api, practice.token, allow_private=True)
     for event, label, published in (("claim", "Unpublish", False), ("offer", "Publish", True)):
         shown = admin.browser.get(page, timeout=5).text
@@ -83,6 +82,8 @@ def test_a_course_is_published_by_hand_on_its_page(practice: Practice, admin: Ad
         answer = admin.browser.post(f"{admin.where}/courses/{art}", data=form(shown, event=event), timeout=5)
         assert answer.url == page
         assert client.course(art).published == published
+        asked = "Sign in as its administrator</a> to publish it" in practice.session.get(page, timeout=5).text
+        assert asked != published
     wrong = {"offer": 400, "delete": 400, "": 400}
     assert {event: admin.press(f"courses/{art}", event=event).status_code for event in wrong} == wrong
     assert admin.press("courses/999999", event="offer").status_code == 404

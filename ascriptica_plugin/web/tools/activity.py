@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from ...office import activity, acts, people
+from ...office.courses import called
 from ...shared import clock
 from ...shared.language import tn
 from ...shared.said import codes_saying
@@ -198,8 +199,7 @@ def _about(q: str) -> ColumnElement[bool]:
 
 
 def _courses(typed: str) -> Select:
-    found = or_(Course.code.icontains(typed, autoescape=True), Course.title.icontains(typed, autoescape=True))
-    return select(Course.id).where(found)
+    return select(Course.id).where(called(typed))
 
 
 def _newest() -> int:

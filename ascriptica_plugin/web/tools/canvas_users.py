@@ -70,7 +70,7 @@ def holders_of(asked: Iterable[Match]) -> dict[int, list[Holder]]:
         select(Match.canvas_user_id, Participant.id, Participant.name, Participant.email, Participant.sis_user_id)
         .join(Participant, Participant.id == Match.participant_id)
         .where(*theirs)
-        .order_by(Participant.name, Match.participant_id)
+        .order_by(Participant.sorted_by, Match.participant_id)
     )
     by_user: dict[int | None, list[Holder]] = {}
     for user_id, number, name, email, sis_user_id in found:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, String, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, case, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -12,7 +12,7 @@ from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import permission
 from ...office import cancelling, previews, waitlist
-from ...office.courses import save, to_look_up
+from ...office.courses import by_title, called, save, to_look_up
 from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.formats import listed
@@ -54,7 +54,7 @@ def courses() -> ResponseReturnValue:
     is_over = case((or_(Course.cancelled_at.is_not(None), Course.ends_at <= now), 1), else_=0)
     starts = func.coalesce(Course.starts_at, literal(NO_DATE, UTCDateTime()))
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
-    its_keys = {"name": func.lower(Course.title, type_=String()), "time": starts}[sort or "time"]
+    its_keys = {"name": by_title(), "time": starts}[sort or "time"]
     keys = [*([] if sort else [Key(is_over)]), Key(its_keys), Key(Course.id)]
     which = [found_by(word) for word in q.split()]
     page = page_by_keys(session(), select(Course.id).where(*which), keys)
@@ -82,9 +82,7 @@ def courses() -> ResponseReturnValue:
 def found_by(word: str) -> ColumnElement[bool]:
     """Condition on Course: the word is in its code, its title, or what its Canvas course is called."""
     in_canvas = select(Association.course_id).where(Association.canvas_course_name.icontains(word, autoescape=True))
-    # SQLite knows small and capital letters of ASCII only, so others are also looked for as they were typed.
-    own = (Course.code.icontains(word, autoescape=True), Course.title.icontains(word, autoescape=True))
-    return or_(*own, Course.title.contains(word, autoescape=True), Course.id.in_(in_canvas))
+    return or_(called(word), Course.id.in_(in_canvas))
 
 
 @blueprint.route("/tools/courses/new", methods=["GET", "POST"])

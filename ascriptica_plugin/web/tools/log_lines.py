@@ -117,7 +117,8 @@ def with_names(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
     named = select(Association.canvas_course_id, Association.canvas_course_name).where(
         Association.canvas_course_id.in_(numbers), Association.canvas_course_name != ""
     )
-    names = dict(session.execute(named).tuples().all()) if numbers else {}
+    found = session.execute(named).all() if numbers else []
+    names: dict[int | None, str] = {one.canvas_course_id: one.canvas_course_name for one in found}
     return {number: _named(words, names) for number, words in said.items()}
 
 

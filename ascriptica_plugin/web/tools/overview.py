@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import entering, standing, token_end, waiting
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
+from ...office.courses import by_title
 from ...shared import clock
 from ...shared.language import Marked, t
 from ...tables.canvas import Connection
@@ -107,7 +108,7 @@ def _starting_soon(now: datetime) -> Sequence[Course]:
             .where(Course.starts_at >= today, Course.starts_at < now + WEEK, Course.cancelled_at.is_(None))
             .where(or_(Course.ends_at.is_(None), Course.ends_at > now))
             .options(joinedload(Course.association))
-            .order_by(Course.starts_at, func.lower(Course.title), Course.id)
+            .order_by(Course.starts_at, by_title(), Course.id)
         )
         .all()
     )

@@ -2,10 +2,11 @@
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from ...office import notices, places, to_another_course, waitlist
+from ...office.courses import by_title
 from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.language import t
@@ -39,7 +40,7 @@ def move(code: str, registration_id: int) -> ResponseReturnValue:
         select(Course)
         .where(Course.id.not_in(theirs), Course.cancelled_at.is_(None))
         .where(or_(Course.ends_at.is_(None), Course.ends_at > now), *(found_by(word) for word in q.split()))
-        .order_by(Course.starts_at.nulls_last(), func.lower(Course.title), Course.id)
+        .order_by(Course.starts_at.nulls_last(), by_title(), Course.id)
     )
     found = session().scalars(open_courses.limit(MOST_SHOWN + 1)).all()
     shown = found[:MOST_SHOWN]

@@ -242,6 +242,21 @@ def test_courses_are_found_paged_and_sorted(office, admin):
     assert "No course matches “%”" in words(admin.get("/tools/courses", query_string={"q": "%"}))
 
 
+@pytest.mark.parametrize("typed", ["ÉCOLE", "ecole", "éco", "e\u0301cole", "École d’été"])
+def test_courses_are_found_and_sorted_without_case_and_accents_on_every_database(office, admin, typed):
+    for code, title in (("Z-1", "Zoo"), ("E-1", "École d’été"), ("F-1", "feu"), ("D-1", "Danse")):
+        office.course(code, title=title)
+    page = words(admin.get("/tools/courses", query_string={"q": typed}))
+    assert "E-1" in page
+    assert "Z-1" not in page
+    for path in ("/tools/courses?sort=name", "/"):
+        listed = words(admin.get(path))
+        assert sorted(("Danse", "École", "feu", "Zoo"), key=listed.index) == ["Danse", "École", "feu", "Zoo"]
+    admin.post("/tools/courses/E-1/edit", data={"code": "E-1", "title": "Atelier"})
+    assert "E-1" in words(admin.get("/tools/courses?q=atelier"))
+    assert "No course matches" in words(admin.get("/tools/courses?q=ecole"))
+
+
 def test_courses_that_are_over_come_last_and_the_waitlist_is_counted(office, admin):
     over = office.course("OLD", starts_at=office.now - timedelta(days=9), ends_at=office.now - timedelta(days=1))
     office.course("NEW", starts_at=office.now + timedelta(days=9))
