@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing
@@ -21,6 +21,11 @@ from .tasks import Walk
 AT_ONCE = 20
 """How many are updated at once, so that seats never wait for all."""
 
+FOUND = 1000
+
+
+_DIFFERS = or_(Match.name_sent != Participant.name, Match.email_sent != Participant.email)
+
 
 def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
     """Participants whose Canvas user was created by us, has an older name or email, and is due for an update.
@@ -34,11 +39,33 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
             select(Match.participant_id)
             .join(Participant, Participant.id == Match.participant_id)
             .where(Match.connection_id == connection_id, Match.created_by_us, Match.canvas_user_id.is_not(None))
-            .where(or_(Match.name_sent != Participant.name, Match.email_sent != Participant.email))
-            .where(or_(Match.follow_at.is_(None), Match.follow_at <= now), looked_up, ~about)
+            .where(Match.follow_at <= now, _DIFFERS, looked_up, ~about)
+            .order_by(Match.follow_at)
             .limit(AT_ONCE)
         )
     )
+
+
+def find(session: Session, now: datetime) -> int:
+    """Make due who has another name or email in Canvas without being due, and nobody else: at most `FOUND` of each.
+
+    Who corrects a person says so; this finds what nobody said, by comparing everybody. Returns how many it found.
+    """
+    differs = exists().where(Participant.id == Match.participant_id, _DIFFERS)
+    missed = and_(Match.follow_at.is_(None), Match.created_by_us, Match.canvas_user_id.is_not(None), differs)
+    too_many = and_(Match.follow_at.is_not(None), ~differs)
+    return _set(session, missed, now) + _set(session, too_many, None)
+
+
+def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | None) -> int:
+    some = select(Match.connection_id, Match.participant_id).where(which).limit(FOUND)
+    # In the order of the drain's own updates, and never waiting for them.
+    found = session.execute(some.order_by(Match.participant_id).with_for_update(skip_locked=True)).all()
+    for connection_id in {row[0] for row in found}:
+        theirs = [row[1] for row in found if row[0] == connection_id]
+        these = (Match.connection_id == connection_id, Match.participant_id.in_(theirs))
+        change(session, update(Match).where(*these).values(follow_at=follow_at))
+    return len(found)
 
 
 def follow_walk(
@@ -86,8 +113,7 @@ def follow_walk(
 
 def _let_all_wait(session: Session, connection_id: int, now: datetime) -> None:
     """The token may not do this, so trying the others is pointless until it is time to try one again."""
-    due = or_(Match.follow_at.is_(None), Match.follow_at <= now)
-    all_due = update(Match).where(Match.connection_id == connection_id, Match.created_by_us, due)
+    all_due = update(Match).where(Match.connection_id == connection_id, Match.created_by_us, Match.follow_at <= now)
     change(session, all_due.values(follow_at=now + retry.FOLLOW_AGAIN))
 
 

@@ -188,6 +188,7 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
         # The login was sent as the email too, unless an administrator chose it.
         email_sent = user.email or (participant.email if known.create_new else known.login_sent)
         known.name_sent, known.email_sent, known.matched_at = user.name, email_sent, now()
+        known.follow_at = now()
         known.create_new, known.question, known.candidates = False, None, None
         session.flush()
 

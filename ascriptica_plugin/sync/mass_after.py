@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -204,7 +205,9 @@ def _store(
 def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: bool) -> None:
     """Note who the participant's SIS ID led to; `made`: the import made them a user, with the email as login."""
     if made and (user.login_id or "").casefold() == work.email.casefold():
-        sent = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
+        sent: dict[str, Any] = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
+        if sent["name_sent"] != work.name:
+            sent["follow_at"] = now
         told = ways_in.to_be_told(session, work.seat_id) is not None
         sent["way_in"] = ways_in.CANVAS_MAIL if told else ways_in.UNTOLD
         work.is_user(user, "created", now, created_by_us=True, **sent)

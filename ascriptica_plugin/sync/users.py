@@ -4,6 +4,8 @@ One look-up for all occasions: by SIS ID, else by email. A match that rests on s
 have any more is looked up anew, and one that Canvas contradicts as well.
 """
 
+from typing import Any
+
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
@@ -71,7 +73,7 @@ def identify(context: Context, work: Work) -> Walk:
         yield from _create(context, work)
     elif who.created_by_us:
         # Nobody else has the new email, so our user gets it: see `following`.
-        work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=None)
+        work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=context.now())
     else:
         # The SIS ID or the email is another one, and leads to nobody.
         known = yield from _user(who.address or who.canvas_user_id)
@@ -142,7 +144,9 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
         # Our request to create the user was carried out, and its answer lost. A repeat would be refused as taken.
         ours = work.was_created = True
         work.hear()
-    sent = {"name_sent": work.name, "email_sent": who.login_sent} if ours and who.canvas_user_id is None else {}
+    sent: dict[str, Any] = {}
+    if ours and who.canvas_user_id is None:
+        sent = {"name_sent": work.name, "email_sent": who.login_sent, "follow_at": context.now()}
     work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours, **sent)
 
 

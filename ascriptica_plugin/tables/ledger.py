@@ -26,8 +26,9 @@ class Match(Base):
     `names_compared` are Canvas's name and ours as they were compared last, a line each; `names_differ`: they have no
     word in common.
 
-    `login_sent` is stored before we ask Canvas to create the user; `name_sent` and `email_sent` are what a user created
-    by us has in Canvas, and `way_in` is what was done so that they can sign in there, a code of `ledger.ways_in`.
+    `login_sent` is stored before we ask Canvas to create the user. `name_sent` and `email_sent` are what a user created
+    by us has in Canvas; from `follow_at` on, it is to follow the participant's, unless they are the same. `way_in` is
+    what was done so that they can sign in there, a code of `ledger.ways_in`.
     """
 
     __tablename__ = "ascriptica_canvas_user"
@@ -60,6 +61,13 @@ class Match(Base):
             "look_at",
             sqlite_where=text("look_at IS NOT NULL"),
             postgresql_where=text("look_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_ascriptica_canvas_user_follow",
+            "connection_id",
+            "follow_at",
+            sqlite_where=text("follow_at IS NOT NULL"),
+            postgresql_where=text("follow_at IS NOT NULL"),
         ),
         Index(
             "ix_ascriptica_canvas_user_lost",

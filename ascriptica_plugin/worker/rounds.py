@@ -16,7 +16,7 @@ from ..office import alerts, allowances, notices, odd_matches, previews, privacy
 from ..office.activity import forget_old
 from ..office.imports import uploads
 from ..shared import clock, process_log, retry
-from ..sync import erasing
+from ..sync import erasing, following
 from ..tables import isolation
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener, systemd
@@ -165,12 +165,16 @@ def forget(app: Flask) -> float:
 
 
 def compare_names(app: Flask) -> float:
-    """Find the people whose Canvas user has another name."""
+    """Find the people whose Canvas user has another name, and those whom it has to follow."""
     session = app.extensions["sqlalchemy"].session
     begin_writing(session)
     compared = odd_matches.compare(session)
     session.commit()
-    return retry.COMPARE_SECONDS if compared < odd_matches.AT_ONCE else retry.PAUSE_SECONDS
+    begin_writing(session)
+    found = following.find(session, clock.utc_now())
+    session.commit()
+    is_all = compared < odd_matches.AT_ONCE and found < following.FOUND
+    return retry.COMPARE_SECONDS if is_all else retry.PAUSE_SECONDS
 
 
 ROUNDS = (sweep, count, take_files_in, send_mails, compare_names, erase, forget)

@@ -1,5 +1,9 @@
 """The Canvas users that we created follow a corrected name."""
 
+from datetime import timedelta
+
+from ascriptica_plugin.office import people
+from ascriptica_plugin.sync import following
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Participant
 
@@ -7,8 +11,7 @@ from ..office_at_work import Office
 
 
 def rename(office: Office, name: str) -> None:
-    participant = office.session.query(Participant).one()
-    participant.name = name
+    people.correct(office.session, office.session.query(Participant).one(), office.now, "admin", name=name)
     office.session.commit()
 
 
@@ -45,3 +48,26 @@ def test_what_could_not_follow_is_told_and_tried_again(office, canvas):
     office.later(minutes=16)
     office.deliver()
     assert name_in_canvas(canvas, "new@example.org") == "Nora Newer"
+
+
+def test_a_name_that_was_changed_without_a_word_is_found_and_follows(office, canvas):
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    office.session.query(Participant).one().name = "Nora Newer"
+    office.session.commit()
+    assert following.find(office.session, office.now) == 1
+    office.session.commit()
+    office.deliver()
+    assert name_in_canvas(canvas, "new@example.org") == "Nora Newer"
+    assert following.find(office.session, office.now) == 0
+
+
+def test_who_is_due_and_has_the_right_name_is_due_no_more(office):
+    office.register(office.course("ART", "art"), "new")
+    office.deliver()
+    office.session.query(Match).one().follow_at = office.now - timedelta(minutes=1)
+    office.session.commit()
+    assert following.to_follow(office.session, 1, office.now) == []
+    following.find(office.session, office.now)
+    office.session.commit()
+    assert office.session.query(Match).one().follow_at is None

@@ -11,7 +11,7 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.shared import retry
-from ascriptica_plugin.sync import drain, line, small_tasks
+from ascriptica_plugin.sync import drain, following, line, small_tasks
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
@@ -92,11 +92,16 @@ def test_a_newcomer_does_not_wait_behind_all_who_are_released_at_once(office, ca
     assert office.status()["seats"]["enrolled"] == 61
 
 
+def rename_all(office) -> None:
+    office.session.execute(update(Participant).values(name=Participant.name + " jr"))
+    following.find(office.session, office.now)
+    office.session.commit()
+
+
 def test_a_newcomer_does_not_wait_behind_the_names_of_all_to_follow(office, canvas):
     many(office, office.course("ART", "art"), 150)
     office.deliver()
-    office.session.execute(update(Participant).values(name=Participant.name + " jr"))
-    office.session.commit()
+    rename_all(office)
     office.course("BIO", "bio")
     calls = deliver_while(office, canvas, registering(office, "BIO"))
     assert_next(calls)
@@ -228,8 +233,7 @@ def test_names_that_cannot_follow_cost_one_call_each_quarter_of_an_hour(office, 
     many(office, office.course("ART", "art"), 30)
     office.deliver()
     canvas.faults({"match": "PUT /users/", "times": None, "fault": "denied"})
-    office.session.execute(update(Participant).values(name=Participant.name + " jr"))
-    office.session.commit()
+    rename_all(office)
     calls = []
     for _ in range(4):
         calls += office.deliver()
