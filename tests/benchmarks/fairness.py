@@ -87,7 +87,7 @@ def waits(office: Office, canvas: QuickCanvas) -> list[float]:
     thread.join()
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        enrolled = canvas.session.get(f"{canvas.url}/enrolled", timeout=10).json()
+        enrolled = canvas.enrolled()
         if all(str(number) in enrolled for number in committed):
             break
         time.sleep(0.5)

@@ -59,12 +59,13 @@ def databases() -> Iterator[dict[str, str]]:
         for url in urls.values():
             with in_use(make_app(url)) as app:
                 # The tests' server does without what makes a commit last; here it counts.
-                _keep_what_is_committed(app.extensions["sqlalchemy"].engine)
+                keep_what_is_committed(app.extensions["sqlalchemy"].engine)
                 upgrade_tables(app)
         yield urls
 
 
-def _keep_what_is_committed(engine: Engine) -> None:
+def keep_what_is_committed(engine: Engine) -> None:
+    """Have the tests' PostgreSQL keep what was committed through a power cut, as one in life does."""
     if engine.dialect.name != "postgresql":
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -115,6 +116,10 @@ class QuickCanvas(Practice):
     def counts(self) -> dict[str, int]:
         """How many calls came since the last look, and how many were in flight at once."""
         return self.session.get(f"{self.url}/calls", timeout=10).json()
+
+    def enrolled(self) -> dict[str, float]:
+        """When each person was first enrolled, by their numbers."""
+        return self.session.get(f"{self.url}/enrolled", timeout=10).json()
 
 
 @contextmanager
@@ -241,9 +246,8 @@ def an_office(url: str, canvas: Practice, seats: int = 0, **config: object) -> I
 def add_due_seats(office: Office, count: int) -> None:
     """Register people, whom Canvas knows by their SIS IDs, by the thousand."""
     session = office.session
-    [course_id, canvas_course_id, connection_id] = session.execute(
-        select(Association.course_id, Association.canvas_course_id, Association.connection_id)
-    ).one()
+    places = select(Association.course_id, Association.canvas_course_id, Association.connection_id)
+    [course_id, canvas_course_id, connection_id] = session.execute(places.order_by(Association.course_id)).first()
     first = (session.scalar(select(func.max(Seat.id))) or 0) + 1
     for start in range(first, first + count, 10_000):
         numbers = range(start, min(start + 10_000, first + count))
@@ -261,7 +265,8 @@ def add_due_seats(office: Office, count: int) -> None:
         _put(session, Claim, [
             {"registration_id": n, "seat_id": n, "made_at": office.now} for n in numbers
         ])  # fmt: skip
-    session.execute(update(Course).values(places_taken=Course.places_taken + count))
+    more = {"places_taken": Course.places_taken + count, "capacity": None}
+    session.execute(update(Course).where(Course.id == course_id).values(**more))
     session.commit()
 
 

@@ -64,7 +64,9 @@ class Quick:
             self.enrolled.setdefault(number, time.time())
         if line.startswith("GET"):
             return {"id": number + 1, "name": "Somebody", "login_id": f"p{number}@example.org"}
-        return {"id": next(self.ids), "user_id": number + 1, "created_at": "2999-01-01T00:00:00Z", **ENROLLMENT}
+        course = re.search(r"/courses/(\d+)/", line)
+        place = {**ENROLLMENT, "course_id": int(course[1]) if course else 42}
+        return {"id": next(self.ids), "user_id": number + 1, "created_at": "2999-01-01T00:00:00Z", **place}
 
     def roster_row(self, course_id: int) -> dict:
         number = next(self.ids)
