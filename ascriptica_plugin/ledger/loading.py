@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, case, exi
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
+from ..tables.mass import MassImport, MassSeat
 from ..tables.office import Course, Participant, Registration
 from ..tables.requests import CourseRead, Request
 from .rows import LIVE
@@ -30,6 +31,17 @@ def policy_of_course() -> ScalarSelect:
         .where(Claim.seat_id == Seat.id)
         .order_by(Claim.ended_at.desc(), Claim.id.desc())
         .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _in_import() -> ScalarSelect:
+    """SQL for when the import is looked at again that the participant is in, in the seat's Canvas course."""
+    return (
+        select(func.max(MassImport.next_at))
+        .join(MassSeat, MassSeat.import_id == MassImport.id)
+        .where(MassImport.connection_id == Seat.connection_id, MassImport.over_at.is_(None))
+        .where(MassSeat.participant_id == Seat.participant_id, MassSeat.canvas_course_id == Seat.canvas_course_id)
         .scalar_subquery()
     )
 
@@ -81,6 +93,7 @@ def _load_statement() -> Select:
             leaves,
             _or_false(CourseRead.has_others),
             case((CourseRead.tried_at.is_(None), CourseRead.owed_at)),
+            _in_import(),
             *(_or_false(getattr(Match, name)) for name in OF_WHO),
             *(getattr(Request, name) for name in OF_REQUEST),
             *(getattr(CanvasRow, name) for name in OF_ROW),
@@ -96,7 +109,7 @@ def _load_statement() -> Select:
 
 # A statement that runs for every seat is built once, because building it costs more than running it.
 _LOAD = _load_statement()
-_OWN = 19
+_OWN = 20
 _WHO_ENDS = _OWN + len(OF_WHO)
 _REQUEST_ENDS = _WHO_ENDS + len(OF_REQUEST)
 

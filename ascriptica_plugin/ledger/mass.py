@@ -4,7 +4,7 @@ From the moment when a seat is put into an import until the import is over, noth
 in its Canvas course.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -110,15 +110,17 @@ def is_in_one(connection_id: int | None, participant_id: Any, *which: ColumnElem
     )
 
 
-def waiting(session: Session, connection_id: int, participant_ids: Iterable[int]) -> dict[tuple[int, int], datetime]:
-    """Which of these participants are in an import into which Canvas courses, and when that is looked at again."""
+def waiting(session: Session, connection_id: int, participant_ids: Collection[int]) -> set[tuple[int, int]]:
+    """Which of these participants are in an import into which Canvas courses."""
+    if not participant_ids:
+        return set()
     found = (
-        select(MassSeat.participant_id, MassSeat.canvas_course_id, MassImport.next_at)
+        select(MassSeat.participant_id, MassSeat.canvas_course_id)
         .join(MassImport, MassImport.id == MassSeat.import_id)
         .where(MassImport.connection_id == connection_id, MassImport.over_at.is_(None))
-        .where(MassSeat.participant_id.in_(list(participant_ids)))
+        .where(MassSeat.participant_id.in_(participant_ids))
     )
-    return {(row[0], row[1]): row[2] for row in session.execute(found)}
+    return {(row[0], row[1]) for row in session.execute(found)}
 
 
 def leave_out(session: Session, import_id: int, seat_ids: Collection[int]) -> None:

@@ -22,8 +22,9 @@ from .work import Work
 _request = cast(Table, Request.__table__)
 
 _THIS = _request.c.id == bindparam("request_id")
-_CROSS_OUT = delete(_request).where(_THIS)
-_REMEMBER_ANSWER = update(_request).where(_THIS).values(answered=True)
+_THESE = _request.c.id.in_(bindparam("request_ids", expanding=True))
+_CROSS_OUT = delete(_request).where(_THESE)
+_REMEMBER_ANSWER = update(_request).where(_THESE).values(answered=True)
 _REPEAT = update(_request).where(_THIS).values(tries=_request.c.tries + 1, until_at=bindparam("until"))
 _WRITE_DOWN = insert(_request)
 
@@ -33,15 +34,15 @@ def cross_out_answered(session: Session, works: Iterable[Work]) -> None:
 
     An answer to a repeat says nothing about the tries before it, so such a request stays out until it is looked up.
     """
-    over: list[dict[str, Any]] = []
-    answered: list[dict[str, Any]] = []
+    over: list[int] = []
+    answered: list[int] = []
     for work in works:
         if work.answered is not None:
-            (over if work.is_over else answered).append({"request_id": work.answered})
+            (over if work.is_over else answered).append(work.answered)
     if over:
-        session.execute(_CROSS_OUT, over)
+        session.execute(_CROSS_OUT, {"request_ids": over})
     if answered:
-        session.execute(_REMEMBER_ANSWER, answered)
+        session.execute(_REMEMBER_ANSWER, {"request_ids": answered})
 
 
 def write_down(session: Session, connection_id: int, works: Iterable[Work]) -> None:

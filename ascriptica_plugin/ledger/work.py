@@ -117,6 +117,8 @@ class Work:
     """The last read of the Canvas course showed people whom no participant is: this person may be one of them."""
     unread_since: datetime | None
     """Since when the first read of the Canvas course is owed, if it was not tried yet."""
+    import_at: datetime | None
+    """When the import is looked at again that the participant is in, in this Canvas course; None: in none."""
     who: Who
     request: OpenRequest | None
     row: Pointed | None

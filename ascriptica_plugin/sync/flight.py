@@ -84,11 +84,12 @@ class Flight:
         task.make_call(self.canvas)
         self._answered.put(task)
 
-    def gather(self) -> list[Task]:
-        """The tasks that were answered: waits up to a second for the first, and shortly for others after it."""
+    def gather(self, timeout: float) -> list[Task]:
+        """The tasks that were answered: waits so many seconds for the first, then shortly for what left with it."""
         found: list[Task] = []
-        timeout = 1.0
         while len(found) < len(self.flying):
+            if found and not self._left_with(found):
+                timeout = 0.0
             try:
                 found.append(self._answered.get(timeout=timeout))
             except Empty:
@@ -100,6 +101,12 @@ class Flight:
         for task in found:
             del self.flying[task]
         return found
+
+    def _left_with(self, found: list[Task]) -> bool:
+        """Whether another call left together with one of these, so that its answer may come together with theirs."""
+        first, last = (which(self.flying[task] for task in found) for which in (min, max))
+        together = (first - retry.GATHER_SECONDS, last + retry.GATHER_SECONDS)
+        return sum(together[0] <= left_at <= together[1] for left_at in self.flying.values()) > len(found)
 
     def _learn(self, answered: int) -> None:
         """Go by what Canvas says of its bucket, so that it need not refuse."""

@@ -45,18 +45,23 @@ class _Lane:
         self.waiting: deque[Due] = deque()
         self.read_at: datetime | None = None
         self._has_all = False
-        self._again_at = 0.0
+        self._began_at = self._again_at = 0.0
 
     @property
     def is_to_be_read(self) -> bool:
         return time.monotonic() >= self._again_at or not (self.waiting or self._has_all)
 
+    @property
+    def is_soon_to_be_read(self) -> bool:
+        """Whether half of the time has passed until it is read again; a lane that was never asked for is not."""
+        return self.read_at is not None and 2 * time.monotonic() >= self._began_at + self._again_at
+
     def read(self, now: datetime, seconds: float, found: Callable[[], list[Due]]) -> None:
         """Read the lane anew; again after so many seconds, or when all that was found has gone."""
-        began_at = time.monotonic()
+        self._began_at = time.monotonic()
         self.waiting, self.read_at = deque(found()), now
         self._has_all = len(self.waiting) < BATCH
-        self._again_at = began_at + max(seconds, SELDOM * (time.monotonic() - began_at))
+        self._again_at = self._began_at + max(seconds, SELDOM * (time.monotonic() - self._began_at))
 
     def let_in(self, newcomers: Iterable[Due]) -> None:
         """Give newcomers their place among those who wait."""
@@ -94,16 +99,28 @@ class Line:
         """
         if places <= 0:
             return []
-        people, of_courses = people_of(in_hand), Counter(_courses_of(in_hand))
-        sick = set(_courses_of(silent))
-        ids = {task.work.seat_id for task in [*in_hand, *ended] if isinstance(task, SeatTask)}
-        room = _Room(self._answering - sick, of_courses, self.changes.resting(self.now()), size)
+        people, ids = people_of(in_hand), _seats_of([*in_hand, *ended])
+        room = self._room(size, in_hand, silent)
         self._look(ids, room)
         chosen = self._choose(places, people, room)
         if len(chosen) < places and self._bulk.is_to_be_read:
             self._read(self._bulk, True, ids | set(chosen), room)
             chosen += self._choose(places - len(chosen), people, room)
         return chosen
+
+    def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
+        """Read while calls are on their way what would be read soon, so that no call waits for it."""
+        ids, room = _seats_of(in_hand), self._room(size, in_hand, silent)
+        if self._people.is_soon_to_be_read:
+            self._read(self._people, False, ids, room)
+        if self._bulk.is_soon_to_be_read:
+            self._read(self._bulk, True, ids, room)
+        if self._canaries.is_soon_to_be_read:
+            self._read_canaries(ids, room)
+
+    def _room(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Room":
+        answering = self._answering - set(_courses_of(silent))
+        return _Room(answering, Counter(_courses_of(in_hand)), self.changes.resting(self.now()), size)
 
     def _look(self, ids: set[int], room: "_Room") -> None:
         """Read who is next, look for newcomers, and for canaries whose time has come."""
@@ -114,12 +131,15 @@ class Line:
             self._people.let_in(self._due(False, ids, room, since=self._people.read_at - WRITES))
             self._look_at = time.monotonic() + LOOK_SECONDS
         if self._canaries.is_to_be_read:
-            self._canaries.read(self.now(), READ_SECONDS, partial(self._find_canaries, ids, room))
+            self._read_canaries(ids, room)
 
     def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], room: "_Room") -> None:
         # What a course that is full leaves out is read soon again.
         seconds = LOOK_SECONDS if room.full() else READ_SECONDS
         lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, room))
+
+    def _read_canaries(self, ids: set[int], room: "_Room") -> None:
+        self._canaries.read(self.now(), READ_SECONDS, partial(self._find_canaries, ids, room))
 
     def _due(self, in_bulk: bool, ids: set[int], room: "_Room", since: datetime | None = None) -> list[Due]:
         where = (self.session, self.connection_id, self.now(), BATCH)
@@ -168,6 +188,10 @@ class _Room:
 def people_of(tasks: Collection[Task]) -> set[int]:
     """The participants whom the seats' tasks are about."""
     return {task.work.participant_id for task in tasks if isinstance(task, SeatTask)}
+
+
+def _seats_of(tasks: Collection[Task]) -> set[int]:
+    return {task.work.seat_id for task in tasks if isinstance(task, SeatTask)}
 
 
 def _courses_of(tasks: Collection[Task]) -> list[int]:

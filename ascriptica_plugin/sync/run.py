@@ -32,6 +32,9 @@ from .units import Units
 RELEASED = 500
 """So many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
+LOOK_SECONDS = 0.5
+"""What can be done while Canvas works is done this often, also if answers come all the time."""
+
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +72,7 @@ class Run:
         self.line = Line(session, connection.id, self.changes, now)
         self.units = Units(self.context, self.line, term)
         self.over = self.lost = self.did_something = False
-        self.renewed_at = self.key_seen_at = time.monotonic()
+        self.renewed_at = self.key_seen_at = self.looked_at = time.monotonic()
         self.refresh_at = connection.refresh_at
         self.last_resort: CanvasClient | None = None
         """The client whose token replaced one that Canvas refused before its time."""
@@ -99,17 +102,13 @@ class Run:
     def _loop(self) -> None:
         stopping_since = None
         while True:
-            self._keep_lease()
-            self._keep_key()
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
-            self._turn(self.flight.gather())
-            carried: list[Task] = []
-            while self.ready and not self.over and self.flight.room > 0:
-                carried.append(self.ready.popleft())
-                self.flight.carry(carried[-1])
-                self.did_something = True
-            self.small.store_during(carried)
+            answered = self.flight.gather(retry.GATHER_SECONDS)
+            if not answered or time.monotonic() >= self.looked_at + LOOK_SECONDS:
+                self._look_ahead()
+            self._turn(answered or self.flight.gather(1.0))
+            self._carry_what_is_ready()
             if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:
@@ -117,6 +116,14 @@ class Run:
             if not self.flight.flying:
                 pause = 0.1 if self.units.late else 0.0
                 time.sleep(min(1.0, max(pause, self.flight.quiet_until - time.monotonic())))
+
+    def _carry_what_is_ready(self) -> None:
+        carried: list[Task] = []
+        while self.ready and not self.over and self.flight.room > 0:
+            carried.append(self.ready.popleft())
+            self.flight.carry(carried[-1])
+            self.did_something = True
+        self.small.store_during(carried)
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < retry.RENEW_SECONDS:
@@ -175,7 +182,6 @@ class Run:
         """Handle the answers, store what they said, and take up the next seats."""
         self.context.hear([task.answer for task in answered])
         heard = [*self.units.late_again(), *(task for one in answered for task in self._hear(one))]
-        self._start_small_tasks(heard)
         self._release_some()
         next_ids = self._next_ids(heard)
         if not heard and not next_ids:
@@ -240,21 +246,26 @@ class Run:
         people = {("person", number) for number in people_of(tasks)}
         return people | {task.key for task in tasks if isinstance(task, SmallTask)}
 
-    def _start_small_tasks(self, heard: list[SeatTask]) -> None:
-        """Start small tasks, behind the people who wait."""
-        tasks = [*self.flight.flying, *self.ready]
+    def _look_ahead(self) -> None:
+        """While Canvas works, do what would keep the next calls waiting once it has answered."""
+        self._keep_lease()
+        self._keep_key()
+        self._start_small_tasks()
+        self._carry_what_is_ready()
+        if not self.over and self.flight.flying:
+            self.line.look_ahead(self.flight.size, self._tasks([]), self.flight.silent)
+        # End the transaction that the reading began.
+        self.session.commit()
+        self.looked_at = time.monotonic()
+
+    def _start_small_tasks(self) -> None:
+        tasks = self._tasks([])
         if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in tasks):
             return
         room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
-        if started := self.small.start(self._in_hand(heard), room):
+        if started := self.small.start(self._in_hand([]), room):
             self.ready.extend(started)
             self._look_whether_restored()
-
-    def _small_step(self, task: SmallTask) -> None:
-        if self.small.step(task):
-            self.ready.append(task)
-        self.did_something = True
-        self._look_whether_restored()
 
     def _look_whether_restored(self) -> None:
         """A small task may have shown that Canvas came back from a backup, or been the last read after that."""
@@ -325,7 +336,10 @@ class Run:
 
     def _go_on(self, task: Task) -> list[SeatTask]:
         if isinstance(task, SmallTask):
-            self._small_step(task)
+            if self.small.step(task):
+                self.ready.append(task)
+            self.did_something = True
+            self._look_whether_restored()
             return []
         task.go_on()
         if isinstance(task.error, SQLAlchemyError):

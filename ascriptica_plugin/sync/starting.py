@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from ..ledger import mass, requests, settling
+from ..ledger import requests, settling
 from ..ledger.loading import load
 from ..ledger.work import Work
 from ..shared import retry
@@ -19,16 +19,14 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
     works = load(context.session, seat_ids) if seat_ids else []
     if not works:
         return [], []
-    here = (context.session, context.connection_id)
-    out = requests.out_about(*here, works)
-    in_import = mass.waiting(*here, {work.participant_id for work in works})
+    out = requests.out_about(context.session, context.connection_id, works)
     started: list[SeatTask] = []
     aside: list[int] = []
     for work in works:
         if work.wanted and work.canvas_course_id in being_read and _awaits_first_read(context, work):
             aside.append(work.seat_id)
-        elif (looked_at := in_import.get((work.participant_id, work.canvas_course_id))) is not None:
-            settling.put_off(context.session, work, max(looked_at, context.now() + retry.PUT_OFF))
+        elif work.import_at is not None:
+            settling.put_off(context.session, work, max(work.import_at, context.now() + retry.PUT_OFF))
         elif (until := _waits_until(context, work, out)) is not None:
             settling.put_off(context.session, work, until)
         else:
