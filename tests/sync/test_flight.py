@@ -1,5 +1,7 @@
 """How many calls are on their way at once, and what throttling does."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from ascriptica_plugin.ledger import page_calls
 from ascriptica_plugin.shared import clock, retry
 from ascriptica_plugin.sync import drain
+from ascriptica_plugin.sync.flight import Flight
+from ascriptica_plugin.sync.tasks import Task
 
 from ..office_at_work import connection_of, many
 
@@ -77,3 +81,32 @@ def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas,
 def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.calling.left_in_bucket", lambda response: None)
     assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT
+
+
+class Silent:
+    """A Canvas that says nothing of its room."""
+
+    def least_left(self):
+        return None
+
+
+def leaving(flight: Flight, answered: threading.Event | None = None) -> Task:
+    """A task that has left, whose call is answered at once, or once the event is set."""
+    task = Task(iter(()), lambda canvas: answered is None or answered.wait(60))
+    flight.carry(task)
+    return task
+
+
+def test_an_answer_waits_for_what_left_with_it_and_for_nothing_else(monkeypatch):
+    monkeypatch.setattr(retry, "GATHER_SECONDS", 20)
+    flight, over, began_at = Flight(Silent()), threading.Event(), time.monotonic()
+    long_ago = leaving(flight, over)
+    flight.flying[long_ago] -= 60
+    one = leaving(flight)
+    assert flight.gather(20) == [one]
+    assert time.monotonic() < began_at + 20
+    together = {leaving(flight), leaving(flight)}
+    assert set(flight.gather(20)) == together
+    over.set()
+    assert flight.gather(20) == [long_ago]
+    flight.end(wait=True)
