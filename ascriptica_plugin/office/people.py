@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, matches
+from ..shared.clock import LONG_AGO
 from ..shared.language import Marked, t
 from ..shared.said import Said, change_of
 from ..tables.columns import begin_writing, change, upsert_into
@@ -248,7 +249,7 @@ def correct(
     if changed.keys() & {"email", "sis_user_id"}:
         matches.revise(session, participant.id)
     if changed.keys() & {"name", "email"}:
-        _let_canvas_follow(session, participant.id, now)
+        _let_canvas_follow(session, participant.id)
     words = Said("changes", changes=[change_of(name, before[name], value) for name, value in changed.items()])
     activity.note(session, now, by, "corrected", words, participant_id=participant.id)
     return True
@@ -272,10 +273,10 @@ def of_others(session: Session, participant: Participant, emails: Collection[str
     return spellings(session.scalars(others).all())
 
 
-def _let_canvas_follow(session: Session, participant_id: int, now: datetime) -> None:
+def _let_canvas_follow(session: Session, participant_id: int) -> None:
     """Have the worker change the Canvas user at once, even where an earlier try failed."""
     ours = update(Match).where(Match.participant_id == participant_id, Match.created_by_us)
-    if change(session, ours.values(follow_at=now)):
+    if change(session, ours.values(follow_at=LONG_AGO)):
         session.info[claims.RANG] = True
 
 

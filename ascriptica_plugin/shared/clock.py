@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Due since then: at once, whatever the clocks of those who say so and of those who look for it show."""
+
 
 def utc_now() -> datetime:
     """The time now, with the zone UTC."""

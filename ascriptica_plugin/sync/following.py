@@ -11,6 +11,7 @@ from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..ledger import matches
 from ..office import activity
 from ..shared import retry
+from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.ledger import Match
@@ -46,7 +47,7 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
     )
 
 
-def find(session: Session, now: datetime) -> int:
+def find(session: Session) -> int:
     """Make due who has another name or email in Canvas without being due, and nobody else: at most `FOUND` of each.
 
     Who corrects a person says so; this finds what nobody said, by comparing everybody. Returns how many it found.
@@ -54,7 +55,7 @@ def find(session: Session, now: datetime) -> int:
     differs = exists().where(Participant.id == Match.participant_id, _DIFFERS)
     missed = and_(Match.follow_at.is_(None), Match.created_by_us, Match.canvas_user_id.is_not(None), differs)
     too_many = and_(Match.follow_at.is_not(None), ~differs)
-    return _set(session, missed, now) + _set(session, too_many, None)
+    return _set(session, missed, LONG_AGO) + _set(session, too_many, None)
 
 
 def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | None) -> int:

@@ -14,6 +14,7 @@ from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, w
 from ..ledger.requests import Out
 from ..ledger.rows import Ended, Told
 from ..shared import retry
+from ..shared.clock import LONG_AGO
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Match, Seat
 from . import storing
@@ -188,7 +189,7 @@ def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, n
         # The login was sent as the email too, unless an administrator chose it.
         email_sent = user.email or (participant.email if known.create_new else known.login_sent)
         known.name_sent, known.email_sent, known.matched_at = user.name, email_sent, now()
-        known.follow_at = now()
+        known.follow_at = LONG_AGO
         known.create_new, known.question, known.candidates = False, None, None
         session.flush()
 

@@ -20,6 +20,7 @@ from ..ledger.mass_candidates import AT_ONCE, Candidate
 from ..ledger.rows import Ended, Known, Told
 from ..ledger.work import Work
 from ..shared import retry
+from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Seat
@@ -207,7 +208,7 @@ def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: b
     if made and (user.login_id or "").casefold() == work.email.casefold():
         sent: dict[str, Any] = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
         if sent["name_sent"] != work.name:
-            sent["follow_at"] = now
+            sent["follow_at"] = LONG_AGO
         told = ways_in.to_be_told(session, work.seat_id) is not None
         sent["way_in"] = ways_in.CANVAS_MAIL if told else ways_in.UNTOLD
         work.is_user(user, "created", now, created_by_us=True, **sent)

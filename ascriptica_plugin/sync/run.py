@@ -105,10 +105,13 @@ class Run:
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
             answered = self.flight.gather(retry.GATHER_SECONDS)
-            if not answered or time.monotonic() >= self.looked_at + LOOK_SECONDS:
+            if not answered:
                 self._look_ahead()
-            self._turn(answered or self.flight.gather(1.0))
+                answered = self.flight.gather(1.0)
+            self._turn(answered)
             self._carry_what_is_ready()
+            if time.monotonic() >= self.looked_at + LOOK_SECONDS:
+                self._look_ahead()
             if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:
@@ -232,7 +235,7 @@ class Run:
         if self.outage.takes_no_changes:
             # One of the changes shows whether Canvas takes them again.
             free = min(free, 1 - len(people_of(in_hand)))
-        if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in in_hand):
+        if not self._may_start(in_hand):
             return []
         return self.line.next(free, self.flight.size, in_hand, self.flight.silent, heard)
 
@@ -247,25 +250,27 @@ class Run:
         return people | {task.key for task in tasks if isinstance(task, SmallTask)}
 
     def _look_ahead(self) -> None:
-        """While Canvas works, do what would keep the next calls waiting once it has answered."""
+        """While Canvas works, do what would keep the next calls waiting once it has answered.
+
+        Not between an answer and its turn: what the answer is about would count as in nobody's hands.
+        """
         self._keep_lease()
         self._keep_key()
-        self._start_small_tasks()
-        self._carry_what_is_ready()
-        if not self.over and self.flight.flying:
+        tasks = self._tasks([])
+        if self._may_start(tasks):
+            room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
+            if started := self.small.start(self._in_hand([]), room):
+                self.ready.extend(started)
+                self._look_whether_restored()
+            self._carry_what_is_ready()
             self.line.look_ahead(self.flight.size, self._tasks([]), self.flight.silent)
         # End the transaction that the reading began.
         self.session.commit()
         self.looked_at = time.monotonic()
 
-    def _start_small_tasks(self) -> None:
-        tasks = self._tasks([])
-        if self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in tasks):
-            return
-        room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
-        if started := self.small.start(self._in_hand([]), room):
-            self.ready.extend(started)
-            self._look_whether_restored()
+    def _may_start(self, in_hand: list[Task]) -> bool:
+        """Whether something new may begin: not while it is found out whether Canvas answers at all."""
+        return not (self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in in_hand))
 
     def _look_whether_restored(self) -> None:
         """A small task may have shown that Canvas came back from a backup, or been the last read after that."""

@@ -13,6 +13,7 @@ from ..ledger import ways_in
 from ..ledger.matches import Holder
 from ..ledger.work import Work, sis_address
 from ..office.odd_matches import share_a_word
+from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import Sealed
 from .tasks import Context, Stuck, Walk, send
@@ -73,7 +74,7 @@ def identify(context: Context, work: Work) -> Walk:
         yield from _create(context, work)
     elif who.created_by_us:
         # Nobody else has the new email, so our user gets it: see `following`.
-        work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=context.now())
+        work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=LONG_AGO)
     else:
         # The SIS ID or the email is another one, and leads to nobody.
         known = yield from _user(who.address or who.canvas_user_id)
@@ -146,7 +147,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
         work.hear()
     sent: dict[str, Any] = {}
     if ours and who.canvas_user_id is None:
-        sent = {"name_sent": work.name, "email_sent": who.login_sent, "follow_at": context.now()}
+        sent = {"name_sent": work.name, "email_sent": who.login_sent, "follow_at": LONG_AGO}
     work.is_user(user, "created" if ours else how, context.now(), created_by_us=ours, **sent)
 
 

@@ -171,7 +171,7 @@ def compare_names(app: Flask) -> float:
     compared = odd_matches.compare(session)
     session.commit()
     begin_writing(session)
-    found = following.find(session, clock.utc_now())
+    found = following.find(session)
     session.commit()
     is_all = compared < odd_matches.AT_ONCE and found < following.FOUND
     return retry.COMPARE_SECONDS if is_all else retry.PAUSE_SECONDS

@@ -55,11 +55,11 @@ def test_a_name_that_was_changed_without_a_word_is_found_and_follows(office, can
     office.deliver()
     office.session.query(Participant).one().name = "Nora Newer"
     office.session.commit()
-    assert following.find(office.session, office.now) == 1
+    assert following.find(office.session) == 1
     office.session.commit()
     office.deliver()
     assert name_in_canvas(canvas, "new@example.org") == "Nora Newer"
-    assert following.find(office.session, office.now) == 0
+    assert following.find(office.session) == 0
 
 
 def test_who_is_due_and_has_the_right_name_is_due_no_more(office):
@@ -68,6 +68,6 @@ def test_who_is_due_and_has_the_right_name_is_due_no_more(office):
     office.session.query(Match).one().follow_at = office.now - timedelta(minutes=1)
     office.session.commit()
     assert following.to_follow(office.session, 1, office.now) == []
-    following.find(office.session, office.now)
+    following.find(office.session)
     office.session.commit()
     assert office.session.query(Match).one().follow_at is None

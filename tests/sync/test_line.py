@@ -94,7 +94,7 @@ def test_a_newcomer_does_not_wait_behind_all_who_are_released_at_once(office, ca
 
 def rename_all(office) -> None:
     office.session.execute(update(Participant).values(name=Participant.name + " jr"))
-    following.find(office.session, office.now)
+    following.find(office.session)
     office.session.commit()
 
 
