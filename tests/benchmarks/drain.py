@@ -1,7 +1,7 @@
 """How fast a drain delivers at 200 ms a call, beside what somebody would write with canvasapi, alone and as RQ jobs.
 
     python -m tests.benchmarks.drain                      # about three minutes
-    python -m tests.benchmarks.drain largest [FOLDER]     # about eight minutes to fill the tables, then two
+    python -m tests.benchmarks.drain largest [FOLDER]     # about six minutes; where it is kept, two
 
 One worker, ten calls in flight, people whom Canvas knows by their SIS IDs. The bound is flight / latency; "calls alone"
 is what ten threads reach that do nothing but call. CPU is the client's own, for one seat.

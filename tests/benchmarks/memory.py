@@ -3,9 +3,9 @@
     python -m tests.benchmarks.memory           # about six minutes, both databases
     python -m tests.benchmarks.memory 2000      # fewer
 
-People register through one web process while the worker delivers them; resident memory in MB, and for each registration
-since the first step ms of CPU of either process and what the database grew by. On SQLite each connection of a process
-keeps up to 2 MB of the file, which fill up with it.
+People register through one web process while the worker delivers them; resident memory in MB, for each registration
+since the first step ms of CPU of either process and what the database grew by, and at last what Redis holds. On SQLite
+each connection of a process keeps up to 2 MB of the file, which fill up with it.
 """
 
 import os
@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import redis
 from sqlalchemy import text
 
 from ..office_at_work import Office
@@ -73,6 +74,9 @@ def main(count: int) -> None:
                         f"{name:10}  for each registration: web {each[0] * 1000:.1f} ms, worker {each[1] * 1000:.1f} "
                         f"ms of CPU, {each[2] / 1024:.1f} kB of database"
                     )
+                    with redis.Redis.from_url(valkey.url) as connection:
+                        held = connection.info("memory")["used_memory"] / 1024**2
+                        tell(f"{name:10}  Redis: {held:.1f} MB, {connection.dbsize()} keys")
 
 
 def _register(address: str, people: list[dict]) -> None:
