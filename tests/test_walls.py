@@ -136,71 +136,44 @@ def test_tests_mirror_what_they_test():
             assert any(name == module or name.startswith(f"{module}_") for module in modules), path
 
 
+RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
+"""Packages of rules. What the others do shows from outside, in pages and commands, where their tests look at it."""
+
 TESTED_ELSEWHERE = {
-    "canvas": (
-        "errors line shapes sis",
-        "the client's tests, through its answers; sync/test_keeper, test_mass",
-    ),
-    "cli": ("anywhere host_migrations waiting", "hosts/test_migrations, test_mounting; test_rechecking, test_fetching"),
+    "canvas": ("errors line shapes sis", "the client's tests, through its answers; sync/test_keeper, test_mass"),
     "ledger": (
-        "access causes judging last_activity loading matches measures moves page_calls reads rows waiting ways_in "
-        "windows work",
-        "sync and walks, by what Canvas has in the end",
+        "access causes last_activity loading matches measures waiting ways_in windows work",
+        "sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
     ),
     "office": (
         "office acts announcing plan previews recipients sis_questions to_another_course undoing",
         "test_registrations, test_waitlist, test_alerts, test_signals; web/tools/test_moving, test_undoing",
     ),
-    "practice": (
-        "calls course_list front_door ids records routes_courses routes_enrollments routes_imports routes_results "
-        "routes_tokens routes_users rules_courses rules_enrollments rules_imports rules_sign_in rules_tokens "
-        "rules_users seed server shapes traffic wire",
-        "test_api_cases, test_api_canvasapi, test_rules, over HTTP as by any client of Canvas",
-    ),
     "shared": ("formats", "web/test_speaking, walks/test_translated"),
-    "standalone": ("site", "test_front, one_machine/test_one_machine"),
-    "standalone/accounts": ("about tables", "office/test_privacy; every test of accounts"),
-    "standalone/accounts/pages": ("base forms", "the tests of the pages"),
-    "standalone/one_machine": ("children example instance", "test_one_machine, by real processes"),
     "sync": (
         "announcing clients disconnecting erasing looking passwords previewing results run small_tasks starting tasks",
         "test_drain and the walks; test_users_way_in; test_signals; office/test_privacy, test_results",
     ),
-    "tables": (
-        "asking canvas imports isolation ledger locks mails mass measures office requests results upgrade",
-        "test_migrations; hosts/test_isolation; walks/test_locked",
-    ),
-    "web": (
-        "asking csrf headers look pages",
-        "hosts/test_look, test_mounting; sync/test_asking",
-    ),
-    "web/forms": (
-        "courses developer_key fields form imports office people results settings way_in",
-        "the tests of the pages that have them; walks/test_any_text",
-    ),
-    "web/tools": (
-        "tools canvas_matches canvas_people canvas_retry office remedies roster_rows",
-        "test_canvas, test_canvas_users, test_roster, test_settings; walks/test_trying_again, test_causes",
-    ),
     "worker": ("redis_listener", "test_jobs; faults/test_worker"),
 }
-"""Modules without a file of tests by their name, and where they are tested instead. A new module has one."""
+"""Modules of these without a file of tests by their name, and where they are tested instead. A new module has one."""
 
 SHORTEST = 13
 """Lines of a module that has something to test."""
 
 
-def test_every_module_is_tested_in_a_file_of_its_name_or_is_listed():
+def test_every_package_has_its_folder_of_tests():
+    folders = {path.parent.relative_to(PACKAGE) for path in PACKAGE.glob("*/**/*.py")} - {Path("web/forms")}
+    assert [folder for folder in sorted(folders) if not list((TESTS / folder).glob("test_*.py"))] == []
+
+
+def test_every_module_of_rules_is_tested_in_a_file_of_its_name_or_is_listed():
     found: dict[str, set[str]] = {}
-    for path in PACKAGE.rglob("*.py"):
+    for path in (one for package in RULES for one in (PACKAGE / package).rglob("*.py")):
         folder = path.parent.relative_to(PACKAGE)
         name = path.parent.name if path.stem == "__init__" else path.stem
         tests = TESTS / folder
         its = [*tests.glob(f"test_{name}.py"), *tests.glob(f"test_{name}_*.py")]
-        if (
-            path.parent / path.name != PACKAGE / "__init__.py"
-            and len(path.read_text().splitlines()) >= SHORTEST
-            and not its
-        ):
+        if len(path.read_text().splitlines()) >= SHORTEST and not its:
             found.setdefault(folder.as_posix(), set()).add(name)
     assert found == {folder: set(names.split()) for folder, (names, _) in TESTED_ELSEWHERE.items()}

@@ -86,10 +86,10 @@ class Visitor:
 
     def post(self, path: str, *, page: str | None = None, **form: str) -> requests.Response:
         url = self.where()
-        shown = self.session.get(f"{url}{page or path}", timeout=30)
+        shown = self.session.get(f"{url}{page or path}", timeout=120)
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
         form["csrf_token"] = token[1] if token else ""
-        return self.session.post(f"{url}{path}", data=form, timeout=30, headers={"Referer": url})
+        return self.session.post(f"{url}{path}", data=form, timeout=120, headers={"Referer": url})
 
 
 class Load:

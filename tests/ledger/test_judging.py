@@ -1,0 +1,65 @@
+"""What follows for seats from what is stored of their rows, however it came to be stored."""
+
+import pytest
+from sqlalchemy import update
+
+from ascriptica_plugin.ledger import judging
+from ascriptica_plugin.tables.ledger import CanvasRow, Seat
+
+from ..office_at_work import Office, connection_of
+
+
+@pytest.fixture
+def row(office) -> int:
+    """Kim is in, and her seat settled; the row's id."""
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    [seat] = office.seats()
+    return seat.canvas_enrollment_id
+
+
+def judged(office: Office, row: int, state: str = "active", **about) -> Seat:
+    """Kim's seat, once her row is stored with this state and judged."""
+    connection_id = connection_of(office).id
+    office.session.execute(update(CanvasRow).values(state=state))
+    judging.judge(office.session, connection_id, [row], office.now, **about)
+    office.session.commit()
+    [seat] = office.seats()
+    return seat
+
+
+def test_a_row_that_is_as_it_was_changes_nothing(office, row):
+    seat = judged(office, row)
+    assert (seat.settled_version, seat.cause) == (seat.version, None)
+
+
+@pytest.mark.parametrize("state", ["deleted", "inactive", "completed", "rejected"])
+def test_a_place_that_a_hand_took_away_is_a_question_and_not_fought(office, row, state):
+    seat = judged(office, row, state)
+    assert (seat.cause, seat.cause_scope, seat.held) == ("changed_in_canvas", state, True)
+    assert [call for call in office.deliver() if not call.startswith("GET")] == []
+
+
+def test_what_we_ended_ourselves_is_no_hand_s_and_the_seat_is_due_again(office, row):
+    seat = judged(office, row, "deleted", ended_by_us=[row])
+    assert (seat.cause, seat.held) == (None, False)
+    assert seat.settled_version < seat.version
+
+
+def test_nobody_is_asked_about_one_by_one_where_their_course_has_ended(office, canvas, row):
+    seat = judged(office, row, "completed", concluded=[canvas.ids["course.art"]])
+    assert (seat.cause, seat.held) == ("course_concluded", True)
+
+
+def test_a_row_that_nobody_wants_is_looked_at_when_it_is_live_again(office):
+    course = office.course("ART", "art")
+    office.register(course)
+    office.deliver()
+    [seat] = office.seats()
+    row = seat.canvas_enrollment_id
+    office.withdraw(course)
+    office.deliver()
+    settled = judged(office, row, "deleted")
+    assert settled.settled_version == settled.version
+    seat = judged(office, row, "active")
+    assert seat.settled_version < seat.version

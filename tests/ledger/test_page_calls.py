@@ -1,0 +1,30 @@
+"""The two places from which pages call Canvas."""
+
+from datetime import timedelta
+
+from ascriptica_plugin.ledger import page_calls
+from ascriptica_plugin.shared import retry
+
+from ..office_at_work import connection_of
+
+
+def test_two_pages_call_and_a_third_waits_until_one_gives_its_place_back(office):
+    session, number, now = office.session, connection_of(office).id, office.now
+    first, second = (page_calls.take(session, number, now) for _ in range(2))
+    assert None not in {first, second}
+    assert page_calls.take(session, number, now) is None
+    page_calls.give_back(session, number, first)
+    third = page_calls.take(session, number, now)
+    assert third not in {None, first, second}
+    page_calls.give_back(session, number, first)
+    assert page_calls.take(session, number, now) is None, "a place is given back by its holder only"
+    session.rollback()
+
+
+def test_the_place_of_a_page_that_died_is_free_after_a_while_also_for_a_clock_that_stepped_back(office):
+    session, number, now = office.session, connection_of(office).id, office.now
+    for _ in page_calls.PLACES:
+        page_calls.take(session, number, now)
+    assert page_calls.take(session, number, now + retry.PAGE_CALL) is not None
+    assert page_calls.take(session, number, now - 2 * retry.PAGE_CALL - timedelta(seconds=1)) is not None
+    session.rollback()

@@ -1,0 +1,57 @@
+"""Which Canvas courses are read next, and what a read answers."""
+
+from datetime import timedelta
+
+import pytest
+
+from ascriptica_plugin.ledger import reads
+from ascriptica_plugin.shared import retry
+
+from ..office_at_work import connection_of
+
+NEVER, LONG_AGO, LATELY = 11, 12, 13
+"""Canvas courses by when they were read."""
+
+
+@pytest.fixture
+def number(office) -> int:
+    return connection_of(office).id
+
+
+def read(office, number: int, course: int, ago: timedelta) -> None:
+    reads.owe(office.session, number, course, office.now - ago)
+    reads.done(office.session, number, course, office.now - ago, office.now)
+
+
+def test_first_what_was_never_read_then_what_was_owed_longest(office, number):
+    read(office, number, LATELY, timedelta(minutes=1))
+    read(office, number, LONG_AGO, timedelta(days=9))
+    assert reads.to_read(office.session, number, office.now, 9) == [], "no course of ours is there"
+    for course, minutes in ((LATELY, 2), (LONG_AGO, 1), (NEVER, 0)):
+        reads.owe(office.session, number, course, office.now - timedelta(minutes=minutes))
+    assert reads.to_read(office.session, number, office.now, 9) == [NEVER, LATELY, LONG_AGO]
+    assert reads.to_read(office.session, number, office.now, 1) == [NEVER]
+
+
+def test_a_read_answers_what_was_owed_when_it_began_and_nothing_later(office, number):
+    began = office.now
+    reads.owe(office.session, number, NEVER, began - timedelta(seconds=1))
+    reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3))
+    assert reads.owed(office.session, number, NEVER) is None
+    later = began + timedelta(seconds=1)
+    reads.owe(office.session, number, NEVER, later)
+    reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3))
+    assert reads.owed(office.session, number, NEVER) == later
+    # Who asked has a clock that is ahead: it is what the read began with.
+    reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3), owed_at=later)
+    assert reads.owed(office.session, number, NEVER) is None
+
+
+def test_what_could_not_be_read_waits_is_not_fresh_and_is_tried_again(office, number):
+    reads.owe(office.session, number, NEVER, office.now)
+    reads.tried(office.session, number, NEVER, office.now, "Canvas did not answer in time.")
+    assert reads.to_read(office.session, number, office.now, 9) == []
+    assert not reads.is_fresh(office.session, number, NEVER, office.now - timedelta(hours=1))
+    assert reads.to_read(office.session, number, office.now + retry.LOOK_UP_AGAIN, 9) == [NEVER]
+    reads.done(office.session, number, NEVER, office.now, office.now)
+    assert reads.is_fresh(office.session, number, NEVER, office.now - timedelta(hours=1))
