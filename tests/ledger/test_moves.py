@@ -11,7 +11,9 @@ MATCHED = Someone(1, "Kim", "kim@example.org", "K-1", 7, False)
 NEW = Someone(2, "Lou", "Lou@example.org", "L-1", None, False)
 
 
-def row(user_id: int, login: str, sis: str | None = None, kind: str = "StudentEnrollment", section: int = 4) -> Enrollment:
+def row(
+    user_id: int, login: str, sis: str | None = None, kind: str = "StudentEnrollment", section: int = 4
+) -> Enrollment:
     user = User(user_id, "", login, None, sis, True)
     return Enrollment(
         id=user_id,

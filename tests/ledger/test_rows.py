@@ -12,7 +12,14 @@ WAS = Known(9, NOW - timedelta(days=1), 7, 3, 4, "active", NOW - timedelta(hours
 def told(state: str = "active", born: timedelta = timedelta(days=-1), **about) -> Told:
     kim = User(7, "Kim", "kim", None, None, True)
     row = Enrollment(
-        id=9, user_id=7, course_id=3, section_id=4, type="StudentEnrollment", state=state, created_at=NOW + born, user=kim
+        id=9,
+        user_id=7,
+        course_id=3,
+        section_id=4,
+        type="StudentEnrollment",
+        state=state,
+        created_at=NOW + born,
+        user=kim,
     )
     return Told(row, **about)
 
