@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from flask import Response, stream_with_context
 from werkzeug.datastructures import Headers
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+from ..office.imports.file import FORMULA
 
 
 def csv_file(name: str, columns: Sequence[str], lines: Iterator[str]) -> Response:

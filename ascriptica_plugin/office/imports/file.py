@@ -25,6 +25,9 @@ AS_UTF_8: Marked[str] = (
 REASON = "reason"
 """The column that says why a row is refused."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""A spreadsheet takes a cell that begins with one of these for a formula."""
+
 DELIMITER = re.compile(r"\s*sep=([,;\t|])[\t ]*(?=[\r\n])", re.IGNORECASE)
 """Excel's own first line, which says how the others are split."""
 
@@ -142,8 +145,14 @@ def _split(text: str, delimiter: str) -> Iterator[_Line]:
             continue
         width = width or len(cells)
         yield _Line(
-            first, reader.line_num, [cell.strip() for cell in cells], _swallowed(reader, first, cells, delimiter, width)
+            first, reader.line_num, [_typed(cell) for cell in cells], _swallowed(reader, first, cells, delimiter, width)
         )
+
+
+def _typed(cell: str) -> str:
+    """The cell without spaces around it, and without the mark that our own lists put before what may be a formula."""
+    cell = cell.strip()
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _unreadable(error: csv.Error, first: int, last: int) -> str:

@@ -287,6 +287,17 @@ def test_refused_rows_keep_every_column_of_the_file(office, admin):
     assert "1 new participant." in words(answer)
 
 
+def test_what_our_own_files_mark_against_formulas_is_read_as_it_was(app, admin):
+    answer = upload(admin, "participants", "email,name\n+kim@example.org,=Kim\n+lou,O'Neil\n")
+    file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
+    assert '"\'+lou"' in file
+    upload(admin, "participants", file.replace("+lou", "+lou@example.org"))
+    assert {(one.email, one.name) for one in all_of(app, Participant)} == {
+        ("+kim@example.org", "=Kim"),
+        ("+lou@example.org", "O'Neil"),
+    }
+
+
 def test_a_file_that_was_tried_out_is_deleted_after_an_hour(app, admin, session):
     tried = upload(admin, "participants", PARTICIPANTS, dry_run="y")
     uploads.forget_old(session, clock.utc_now() + timedelta(minutes=61))
