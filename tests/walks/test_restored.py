@@ -197,3 +197,42 @@ def test_whom_a_hand_removed_is_not_put_back_though_their_number_was_another_s(o
     office.later(minutes=3)
     office.settle()
     assert canvas.who_is_in("art") == set()
+
+
+def test_a_course_that_can_t_be_read_keeps_its_own_people_and_nobody_else_s(office, canvas):
+    """Nobody is put out of a restored Canvas before it was read; but one course is closed to us."""
+    art, bio = office.course("ART", "art"), office.course("BIO", "bio")
+    office.register(art, "lou")
+    office.register(bio, "lou")
+    office.deliver()
+    canvas.snapshot()
+    office.register(bio, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    path = f"GET /courses/{canvas.ids['course.art']}/enrollments"
+    canvas.faults({"match": path, "times": None, "fault": "denied"})
+    office.recheck("bio")
+    office.deliver()
+    office.withdraw(art, "lou")
+    office.withdraw(bio, "lou")
+    office.settle()
+    assert canvas.who_is_in("bio") == {"kim@example.org"}, office.causes()
+    assert canvas.who_is_in("art") == {"lou@example.org"}, office.causes()
+
+
+def test_whom_we_put_out_by_mistake_is_put_back_until_canvas_has_answered(office, canvas):
+    """A restored Canvas gave Kim's number to Lou's enrollment; the first request to let Lou in again fails."""
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    office.register(art, **KIM)
+    office.deliver()
+    day_later(office, canvas)
+    canvas.restore()
+    canvas.by_hand("lou", "art")
+    office.withdraw(art, **KIM)
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "before"})
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    office.settle()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
