@@ -56,9 +56,9 @@ def _load_statement() -> Select:
         older.id < here.id,
     )
     left = aliased(CanvasRow)
+    # By the seat alone: where the connection is named too, SQLite goes through all rows of the connection.
     leaves = exists().where(
         left.seat_id == Seat.id,
-        left.connection_id == Seat.connection_id,
         left.state.in_(LIVE),
         left.canvas_enrollment_id.is_distinct_from(Seat.canvas_enrollment_id),
     )

@@ -131,13 +131,15 @@ def _to_end(connection_id: int, seat_ids: Sequence[int], on_withdrawal: str, now
     """
     row, other, another = aliased(CanvasRow), aliased(CanvasRow), aliased(Seat)
     policy = func.coalesce(policy_of_course(), on_withdrawal)
-    of_user = and_(other.canvas_user_id == row.canvas_user_id, other.canvas_course_id == row.canvas_course_id)
-    not_the_only_one = exists().where(
+    is_other = (other.canvas_enrollment_id != row.canvas_enrollment_id, other.state.in_(rows.LIVE))
+    # Asked one by one, since SQLite goes through all rows of the connection for both at once.
+    of_user = exists().where(
         other.connection_id == connection_id,
-        other.canvas_enrollment_id != row.canvas_enrollment_id,
-        other.state.in_(rows.LIVE),
-        or_(of_user, other.seat_id == Seat.id),
+        other.canvas_user_id == row.canvas_user_id,
+        other.canvas_course_id == row.canvas_course_id,
+        *is_other,
     )
+    of_seat = exists().where(other.seat_id == Seat.id, *is_other)
     of_another = exists().where(
         another.connection_id == connection_id,
         another.canvas_enrollment_id == row.canvas_enrollment_id,
@@ -155,5 +157,5 @@ def _to_end(connection_id: int, seat_ids: Sequence[int], on_withdrawal: str, now
         .where(row.seen_at > now - retry.READ_FRESH, row.seat_id == Seat.id)
         .where(row.canvas_user_id == Match.canvas_user_id, row.canvas_course_id == Seat.canvas_course_id)
         .where(or_(Seat.canvas_section_id == DEFAULT_SECTION, Seat.canvas_section_id == row.canvas_section_id))
-        .where(~not_the_only_one, ~of_another)
+        .where(~of_user, ~of_seat, ~of_another)
     )

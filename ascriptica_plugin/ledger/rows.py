@@ -1,9 +1,9 @@
 """Rows: what Canvas last told us about each enrollment. `telling` stores it, `judging` draws the conclusions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, and_, bindparam, exists, select, update
 from sqlalchemy.orm import Session
@@ -91,10 +91,12 @@ def as_known(told: Told, was: Known | None, now: datetime) -> Known:
     )
 
 
-_KNOWN = select(*(_row.c[name] for name in Known._fields)).where(_row.c.connection_id == bindparam("connection_id"))
+_ROW = select(*(_row.c[name] for name in Known._fields))
+_KNOWN = _ROW.where(_row.c.connection_id == bindparam("connection_id"))
 _KNOWN_BY_ID = _KNOWN.where(_row.c.canvas_enrollment_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_OF_USER = _KNOWN.where(_row.c.canvas_user_id == bindparam("user_id"))
-_LEFT_BY = _KNOWN.where(_row.c.seat_id == bindparam("seat_id"))
+# Where the connection is named too, SQLite goes through all of its rows.
+_LEFT_BY = _ROW.where(_row.c.seat_id == bindparam("seat_id"))
 
 
 def known(session: Session, connection_id: int, ids: Collection[int]) -> dict[int, Known]:
@@ -108,14 +110,17 @@ def known(session: Session, connection_id: int, ids: Collection[int]) -> dict[in
 def known_of_user(session: Session, connection_id: int, canvas_user_id: int) -> list[Known]:
     """The stored rows of a Canvas user, the oldest first."""
     values = {"connection_id": connection_id, "user_id": canvas_user_id}
-    return [Known(*row) for row in session.execute(_KNOWN_OF_USER.order_by(_row.c.canvas_enrollment_id), values)]
+    return _in_order(session.execute(_KNOWN_OF_USER, values))
+
+
+def _in_order(found: Iterable[Any]) -> list[Known]:
+    """The oldest first. Not by the database: to spare the sort, SQLite would go through all rows of the connection."""
+    return sorted((Known(*row) for row in found), key=lambda row: row.canvas_enrollment_id)
 
 
 def left_by(session: Session, connection_id: int, seat_id: int, points_to: int | None) -> dict[int, Known]:
     """The stored rows that the seat points to, or pointed to, or may have, by their ids."""
-    values = {"connection_id": connection_id, "seat_id": seat_id}
-    found = [Known(*row) for row in session.execute(_LEFT_BY.order_by(_row.c.canvas_enrollment_id), values)]
-    left = {row.canvas_enrollment_id: row for row in found}
+    left = {row.canvas_enrollment_id: row for row in _in_order(session.execute(_LEFT_BY, {"seat_id": seat_id}))}
     if points_to is not None and points_to not in left:
         # Another seat pointed to it last.
         left |= known(session, connection_id, [points_to])

@@ -41,6 +41,7 @@ class Match(Base):
             sqlite_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
             postgresql_where=text("canvas_user_id IS NOT NULL AND NOT shared"),
         ),
+        Index("ix_ascriptica_canvas_user_user", "connection_id", "canvas_user_id"),
         Index(
             "ix_ascriptica_canvas_user_odd",
             "connection_id",
@@ -215,7 +216,7 @@ class CanvasRow(Base):
     __tablename__ = "ascriptica_row"
     __table_args__ = (
         Index("ix_ascriptica_row_seat", "seat_id"),
-        Index("ix_ascriptica_row_user", "connection_id", "canvas_user_id"),
+        Index("ix_ascriptica_row_user", "connection_id", "canvas_user_id", "canvas_course_id"),
         Index("ix_ascriptica_row_course", "connection_id", "canvas_course_id"),
         Index(
             "ix_ascriptica_row_not_yet",
