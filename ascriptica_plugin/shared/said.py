@@ -94,11 +94,13 @@ SENTENCES: Marked[dict[str, str]] = {
     "proof_found": "A search finds {name}.",
     "proof_not_found": "A search does not find {name}, so it may not find participants either. See that the token's "
     "owner may see the list of users and their logins.",
+    "proof_no_test_user": "Not exactly one user in Canvas has the login ID or SIS ID {name}. See how it is "
+    "written there.",
     "proof_free": "{name} is not in it.",
     "proof_in_already": "{name} has an enrollment there already ({role}, {state}), which the proof could change. "
     "Choose a course that they have nothing to do with.",
-    "proof_participant": "{name} is a participant here too, and the proof could change their Canvas access. Give "
-    "Ascriptica a Canvas account of its own.",
+    "proof_participant": "{name} is a participant here too, and the proof could change their Canvas access. Name "
+    "a test user who is none.",
     "proof_enrolled": "Enrollment {id} is {state}.",
     "proof_read": "Enrollment {id} is {state}.",
     "proof_removed": "Enrollment {id} is {state}.",

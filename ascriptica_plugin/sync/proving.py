@@ -1,4 +1,5 @@
-"""A round trip that proves the connection: enrolls the token's owner in a Canvas course as a student, and removes them.
+"""A round trip that proves the connection: enrolls the token's owner, or a test user, in a Canvas course as a student,
+and removes them.
 
 What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. The process that
 resumes a proof that was cut off only cleans up. Canvas may carry a request out for `retry.LATE`, so until then it isn't
@@ -46,11 +47,14 @@ class Step:
 
 @dataclass
 class Proof:
-    """A proof as far as it got. `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing
+    """A proof as far as it got. `test_user` is the login ID or SIS ID of whom to enroll; blank: the token's owner.
+
+    `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing
     of this proof is in Canvas. `canvas_enrollment_id` is what it answered."""
 
     canvas_course_id: int
     asked_at: datetime
+    test_user: str = ""
     course: str = ""
     user_id: int | None = None
     until: datetime | None = None
@@ -89,8 +93,10 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def ask(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> bool:
+def ask(session: Session, connection_id: int, canvas_course_id: int, now: datetime, test_user: str = "") -> bool:
     """Have the worker prove the connection in this Canvas course; takes effect when the caller commits.
+
+    `test_user`: the login ID or SIS ID of whom to enroll instead of the token's owner.
 
     False: the proof before isn't over, and nothing is changed.
     """
@@ -98,7 +104,7 @@ def ask(session: Session, connection_id: int, canvas_course_id: int, now: dateti
     before = Proof.of(connection)
     if before is not None and before.over_at is None:
         return False
-    connection.proof = Proof(canvas_course_id, now).to_json()
+    connection.proof = Proof(canvas_course_id, now, test_user).to_json()
     session.info[claims.RANG] = True
     return True
 
@@ -202,23 +208,25 @@ class _Trip:
             names = listed([permission(name) for name in missing])
             return self._say("proof_may_not", False, permissions=names)
         self._say("proof_may", True)
-        found, failed = yield from self._ask("person", self._owner)
+        found, failed = yield from self._ask("person", self._test_user if proof.test_user else self._owner)
         if failed is not None:
             return False
-        owner, is_found = found
-        # Somebody who can't be found can still be enrolled by number.
-        self._say("proof_found" if is_found else "proof_not_found", is_found, name=owner.name)
-        proof.user_id = owner.id
+        who, is_found = found
+        if who is None:
+            return self._say("proof_no_test_user", False, name=proof.test_user)
+        # An owner who can't be found can still be enrolled by number.
+        self._say("proof_found" if is_found else "proof_not_found", is_found, name=who.name)
+        proof.user_id = who.id
         rows, failed = yield from self._ask("free", self._theirs)
         if failed is not None:
             return False
         if rows:
             role = rows[0].type.removesuffix("Enrollment").lower()
-            return self._say("proof_in_already", False, name=owner.name, role=role, state=rows[0].state)
-        same_user = (Match.connection_id == self.connection_id, Match.canvas_user_id == owner.id)
+            return self._say("proof_in_already", False, name=who.name, role=role, state=rows[0].state)
+        same_user = (Match.connection_id == self.connection_id, Match.canvas_user_id == who.id)
         if self.session.scalar(select(Match.participant_id).where(*same_user).limit(1)) is not None:
-            return self._say("proof_participant", False, name=owner.name)
-        return self._say("proof_free", True, name=owner.name)
+            return self._say("proof_participant", False, name=who.name)
+        return self._say("proof_free", True, name=who.name)
 
     def _owner(self, canvas: CanvasClient) -> tuple[User, bool]:
         """The token's owner, and whether a search finds them, as it has to find people."""
@@ -226,11 +234,20 @@ class _Trip:
         listed = canvas.search_users(self.root_id, owner.login_id or owner.name)
         return owner, any(user.id == owner.id for user in listed)
 
+    def _test_user(self, canvas: CanvasClient) -> tuple[User | None, bool]:
+        """The user whom a search finds by exactly that login ID or SIS ID; None where it is not one."""
+        wanted = self.proof.test_user.casefold()
+        listed = canvas.search_users(self.root_id, self.proof.test_user)
+        known_by = [
+            user for user in listed if wanted in {(one or "").casefold() for one in (user.login_id, user.sis_user_id)}
+        ]
+        return (known_by[0], True) if len(known_by) == 1 else (None, False)
+
     def _enroll(self, canvas: CanvasClient) -> Enrollment:
         return canvas.enroll(self.proof.canvas_course_id, self.proof.user_id or 0)
 
     def _theirs(self, canvas: CanvasClient) -> list[Enrollment]:
-        """What the owner has in the course now, or had and may come back to."""
+        """What the person has in the course now, or had and may come back to."""
         return canvas.enrollments_in(self.proof.canvas_course_id, self.proof.user_id or 0)
 
     def _read(self, name: str, code: str, states: tuple[str, ...]) -> Walk:

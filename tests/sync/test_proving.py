@@ -13,8 +13,9 @@ from ..office_at_work import Office, connection_of
 from ..processes import until, worker
 
 
-def begin(office: Office, course: str = "art") -> None:
-    assert proving.ask(office.session, connection_of(office).id, office.canvas.ids[f"course.{course}"], office.now)
+def begin(office: Office, course: str = "art", test_user: str = "") -> None:
+    where = connection_of(office).id, office.canvas.ids[f"course.{course}"]
+    assert proving.ask(office.session, *where, office.now, test_user)
     office.session.commit()
 
 
@@ -132,6 +133,59 @@ def test_an_owner_who_is_a_participant_is_left_alone(office, canvas):
     office.deliver()
     assert "is a participant here too" in proof_of(office).steps[-1].said
     assert canvas.rows() == rows
+
+
+TEST_USER = {"name": "Test Student", "login": "test.student", "sis_user_id": "TEST-1"}
+
+
+@pytest.mark.parametrize("known_by", ["test.student", "TEST.student", "TEST-1"])
+def test_a_test_user_goes_the_round_instead_of_the_owner(office, canvas, known_by):
+    canvas.seed(
+        users={"test": TEST_USER, "other": {"name": "test.student", "login": "test.student2"}},
+        courses={"art": {"name": "Art"}},
+    )
+    begin(office, test_user=known_by)
+    office.deliver()
+    proof = proof_of(office)
+    assert proof.is_well, said(proof)
+    assert dict(said(proof))["person"] == "A search finds Test Student."
+    assert [(login, course, state) for login, course, _, _, state in canvas.rows()] == [
+        ("test.student", "art", "deleted")
+    ]
+
+
+@pytest.mark.parametrize("typed", ["test.studen", "Test Student", "TEST-12"])
+def test_a_test_user_who_is_not_exactly_one_is_said_and_nobody_is_enrolled(office, canvas, typed):
+    canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}})
+    begin(office, test_user=typed)
+    office.deliver()
+    assert f"has the login ID or SIS ID {typed}." in proof_of(office).steps[-1].said
+    assert canvas.rows() == []
+
+
+def test_a_test_user_who_is_a_participant_is_left_alone(office, canvas):
+    canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}, "bio": {"name": "Biology"}})
+    office.register(office.course("BIO", "bio"), "test", sis_user_id="TEST-1")
+    office.deliver()
+    rows = canvas.rows()
+    begin(office, test_user="test.student")
+    office.deliver()
+    assert "Test Student is a participant here too" in proof_of(office).steps[-1].said
+    assert canvas.rows() == rows
+
+
+def test_a_lost_answer_about_a_test_user_leaves_nothing_live(office, canvas):
+    canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}})
+    begin(office, test_user="TEST-1")
+    canvas.faults({"match": ENROLL, "fault": "reset", "when": "after"})
+    office.deliver()
+    assert live(canvas) != []
+    office.later(seconds=retry.LOOK_AGAIN.total_seconds() + 1)
+    office.deliver()
+    assert live(canvas) == []
+    office.later(minutes=5)
+    office.deliver()
+    assert proof_of(office).over_at is not None
 
 
 def test_an_owner_whom_a_search_does_not_find_is_said_and_the_rest_is_proven(office, canvas):

@@ -131,3 +131,13 @@ class FindCanvasCourseForm(Form):
         ],
         default="course",
     )
+
+
+class ProveForm(FindCanvasCourseForm):
+    """Searches the Canvas course of a proof, and says whom to enroll there."""
+
+    test_user = StringField(
+        mark("Test user"),
+        filters=[strip],
+        validators=[Length(max=255), NO_CONTROLS],
+    )

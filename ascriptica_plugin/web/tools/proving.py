@@ -16,7 +16,7 @@ from ...sync import proving
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
-from ..forms.courses import FindCanvasCourseForm
+from ..forms.courses import ProveForm
 from ..showing import show
 from .canvas_courses import search_courses
 
@@ -32,9 +32,10 @@ def prove() -> ResponseReturnValue:
     if connection is None:
         flash(t("No Canvas is connected."))
         return redirect(url_for(".course_settings"))
-    form = FindCanvasCourseForm()
-    if "canvas_course" in request.form:
-        return _begin(connection, request.form["canvas_course"])
+    proof = proving.Proof.of(connection)
+    form = ProveForm(test_user=proof.test_user if proof is not None else "")
+    if "canvas_course" in request.form and form.test_user.validate(form):
+        return _begin(connection, request.form["canvas_course"], form.test_user.data)
     found: list[ListedCourse] = []
     more, problem = False, None
     searched = form.is_submitted() and form.validate()
@@ -43,7 +44,7 @@ def prove() -> ResponseReturnValue:
             found, more = search_courses(form)
         except CanvasError as error:
             searched, problem = False, str(error)
-    proof, now = proving.Proof.of(connection), clock.utc_now()
+    now = clock.utc_now()
     return show(
         "ascriptica/prove.html",
         form=form,
@@ -60,13 +61,13 @@ def prove() -> ResponseReturnValue:
     ), 422 if form.errors else 200
 
 
-def _begin(connection: Connection, typed: str) -> ResponseReturnValue:
+def _begin(connection: Connection, typed: str, test_user: str) -> ResponseReturnValue:
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 20 else 0
     begin_writing(session())
     if not 0 < number <= HIGHEST_ID:
         session().rollback()
         flash(t("Choose a Canvas course."), "warning")
-    elif proving.ask(session(), connection.id, number, now := clock.utc_now()):
+    elif proving.ask(session(), connection.id, number, now := clock.utc_now(), test_user):
         activity.note(session(), now, person().email, "asked for a proof", Said("there", course=number))
         session().commit()
     else:

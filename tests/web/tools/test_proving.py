@@ -1,5 +1,7 @@
 """Prove it on Course Settings, as an administrator meets it."""
 
+import re
+
 import pytest
 
 from ...office_at_work import connection_of, logged
@@ -15,7 +17,7 @@ def press(admin, **form) -> str:
 def test_a_course_is_found_and_the_steps_are_shown_with_their_times(office, admin, canvas):
     assert f'href="{PROVE}"' in admin.get(COURSE_SETTINGS).text
     page = words(admin.get(PROVE))
-    assert "we enroll Practice Admin , the token's owner, as a student" in page
+    assert "we enroll Practice Admin , the token's owner, or a test user as a student" in page
     assert "Prove it here : Art" in press(admin, find="art", find_by="course")
     page = press(admin, canvas_course=canvas.ids["course.art"])
     assert "Under way" in page
@@ -35,6 +37,24 @@ def test_what_can_t_be_proven_is_said(office, admin, canvas):
     assert "Blueprint Not proven" in page
     assert "those take no students" in page
     assert "not as it should be" in page
+
+
+def test_a_test_user_is_named_and_kept_for_the_next_time(office, admin, canvas):
+    canvas.seed(users={"test": {"name": "Test Student", "login": "test.student"}}, courses={"art": {"name": "Art"}})
+    form = {"find": "art", "find_by": "course", "test_user": " test.student "}
+    assert "Prove it here : Art" in press(admin, **form)
+    assert "Find the test user not yet" in press(admin, **form, canvas_course=canvas.ids["course.art"])
+    office.deliver()
+    page = admin.get(PROVE)
+    assert "A search finds Test Student." in words(page)
+    assert "Art Proven" in words(page)
+    assert re.search('name="test_user"[^>]* value="test.student"', page.text)
+
+
+def test_a_test_user_s_name_that_can_not_be_one_is_refused(office, admin, canvas):
+    page = press(admin, canvas_course=canvas.ids["course.art"], test_user="x" * 256)
+    assert "255" in page
+    assert connection_of(office).proof is None
 
 
 def test_only_one_at_a_time(office, admin, canvas):
