@@ -106,8 +106,10 @@ class Run:
                 stopping_since, self.over = time.monotonic(), True
             answered = self.flight.gather(retry.GATHER_SECONDS)
             if not answered:
+                was_under_way = bool(self.flight.flying)
                 self._look_ahead()
-                answered = self.flight.gather(1.0)
+                # Where nothing was, people go next: they wait for no answer to what was just begun.
+                answered = self.flight.gather(1.0) if was_under_way else []
             self._turn(answered)
             self._carry_what_is_ready()
             if time.monotonic() >= self.looked_at + LOOK_SECONDS:
