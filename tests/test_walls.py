@@ -140,7 +140,7 @@ RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
 """Packages of rules. What the others do shows from outside, in pages and commands, where their tests look at it."""
 
 TESTED_ELSEWHERE = {
-    "canvas": ("errors line shapes sis", "the client's tests, through its answers; sync/test_keeper, test_mass"),
+    "canvas": ("errors exchange shapes sis", "the client's tests, through its answers; sync/test_keeper, test_mass"),
     "ledger": (
         "access causes last_activity loading matches measures waiting ways_in windows work",
         "sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
@@ -151,7 +151,8 @@ TESTED_ELSEWHERE = {
     ),
     "shared": ("formats", "web/test_speaking, walks/test_translated"),
     "sync": (
-        "announcing clients disconnecting erasing looking passwords previewing results run small_tasks starting tasks",
+        "announcing clients disconnecting erasing one_person passwords previewing results run small_tasks starting "
+        "tasks",
         "test_drain and the walks; test_users_way_in; test_signals; office/test_privacy, test_results",
     ),
     "worker": ("redis_listener", "test_jobs; faults/test_worker"),

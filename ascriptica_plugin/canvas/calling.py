@@ -17,7 +17,7 @@ import requests
 from ..shared.said import Said
 from .answers import Answers, clock_of, left_in_bucket, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
-from .line import File, Line
+from .exchange import File, Line
 from .reading import LONGEST_TEXT
 from .scopes import scope_for
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from .calling import Caller
 from .errors import NotFound, PermissionMissing, Refused, ScopeMissing
-from .line import File
+from .exchange import File
 from .reading import (
     read_account,
     read_course,

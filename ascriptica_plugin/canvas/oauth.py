@@ -14,7 +14,7 @@ import requests
 from ..shared.said import Said
 from .answers import Answers
 from .errors import SOMETHING_ELSE, CanvasDown, CanvasError
-from .line import Line
+from .exchange import Line
 from .scopes import SCOPES
 
 LONGEST_SECONDS = 10 * 365 * 86400

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from .errors import SOMETHING_ELSE, CanvasDown
-from .line import File
+from .exchange import File
 
 OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", "aborted")
 """The states in which Canvas does nothing more; an import may be restored later, which is a person's doing."""

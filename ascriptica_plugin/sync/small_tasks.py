@@ -15,7 +15,7 @@ from ..office import previews
 from ..office import results as office_results
 from ..shared import retry
 from ..tables import locks
-from . import following, looks, lookups, mass, passwords, previewing, proving, reading, results
+from . import canvas_courses, following, mass, passwords, previewing, proving, reading, results, unanswered
 from .tasks import During, SmallTask, Task
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ LOOK_SECONDS, SELDOM = 0.5, 50
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
     """Whether there is something of that kind; takes no lock."""
     return bool(
-        lookups.to_look_up(session, connection_id, now)
+        canvas_courses.to_look_up(session, connection_id, now)
         or ledger_mass.anything_to_do(session, connection_id, now, mass_seats)
         or requests.to_look_up(session, connection_id, now, 1)
         or matches.to_look_at(session, connection_id, now, 1)
@@ -145,20 +145,23 @@ class SmallTasks:
             yield SmallTask(walk, put_off=partial(proving.put_off, *self._here), key=("proof", self.connection_id))
 
     def _lookups(self) -> Iterator[SmallTask]:
-        for number in lookups.to_look_up(*self._here, self.now()):
-            walk = lookups.look_up_walk(self.session, number, self.now)
-            yield SmallTask(walk, put_off=partial(lookups.put_off, *self._here, number), key=("our course", number))
+        for number in canvas_courses.to_look_up(*self._here, self.now()):
+            walk = canvas_courses.look_up_walk(self.session, number, self.now)
+            yield SmallTask(
+                walk, put_off=partial(canvas_courses.put_off, *self._here, number), key=("our course", number)
+            )
 
     def _requests(self) -> Iterator[SmallTask]:
-        for number, participant_id in requests.to_look_up(*self._here, self.now(), looks.AT_ONCE):
+        for number, participant_id in requests.to_look_up(*self._here, self.now(), unanswered.AT_ONCE):
             key = ("person", participant_id) if participant_id is not None else ("request", number)
-            walk = looks.request_walk(*self._here, self.root_id, number, self.now)
-            yield SmallTask(walk, put_off=partial(looks.put_off_request, self.session, number), key=key)
+            walk = unanswered.request_walk(*self._here, self.root_id, number, self.now)
+            yield SmallTask(walk, put_off=partial(unanswered.put_off_request, self.session, number), key=key)
 
     def _people(self) -> Iterator[SmallTask]:
-        for number in matches.to_look_at(*self._here, self.now(), looks.AT_ONCE):
-            walk = looks.person_walk(*self._here, self.root_id, number, self.now)
-            yield SmallTask(walk, put_off=partial(looks.put_off_person, *self._here, number), key=("person", number))
+        for number in matches.to_look_at(*self._here, self.now(), unanswered.AT_ONCE):
+            walk = unanswered.person_walk(*self._here, self.root_id, number, self.now)
+            put_off = partial(unanswered.put_off_person, *self._here, number)
+            yield SmallTask(walk, put_off=put_off, key=("person", number))
 
     def _passwords(self) -> Iterator[SmallTask]:
         for number in passwords.to_mail(*self._here):

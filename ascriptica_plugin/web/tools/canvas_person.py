@@ -15,7 +15,7 @@ from ...ledger.causes import CAUSES
 from ...office import activity, acts
 from ...shared import clock
 from ...shared.language import Marked, t
-from ...sync import looking
+from ...sync import one_person
 from ...tables.canvas import Connection
 from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
@@ -128,7 +128,7 @@ def look_at_person() -> ResponseReturnValue:
         associations = [one.registration.course.association for one in _standings(who) if one.its is not None]
         here = [one for one in associations if one is not None and one.connection_id == connection.id]
         try:
-            is_known = looking.look(session(), ask, connection, number, here, clock.utc_now)
+            is_known = one_person.look(session(), ask, connection, number, here, clock.utc_now)
         except CanvasError as reason:
             session().rollback()
             flash(t("{reason} What you see below is what we knew before.", reason=reason), "warning")

@@ -10,7 +10,7 @@ from ...office import activity
 from ...shared import clock
 from ...shared.language import SOURCE, present, t, tn
 from ...shared.said import Said
-from ...sync import lookups
+from ...sync import canvas_courses
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
@@ -46,7 +46,7 @@ def _look_up_again(connection: Connection, cause: str) -> None:
     """Look at Canvas courses that were not found or take nobody, and try those again who wait for it."""
     begin_writing(session())
     now = clock.utc_now()
-    count = lookups.look_up_again(session(), connection.id, now)
+    count = canvas_courses.look_up_again(session(), connection.id, now)
     due.try_again(session(), connection, now, Seat.cause == cause)
     session().commit()
     flash(tn("Looking again at {count} Canvas course.", "Looking again at {count} Canvas courses.", count), "success")

@@ -14,7 +14,7 @@ from ..ledger.rows import Told
 from ..tables.canvas import Connection
 from ..tables.ledger import Match
 from ..tables.office import Association
-from . import checking, lookups, storing
+from . import canvas_courses, checking, storing
 
 COURSES = 2
 """How many Canvas courses are looked at, in two calls each; one call reads the person's enrollments."""
@@ -59,6 +59,6 @@ def look(
         matches.look_later(session, connection_id, participant_id, now())
         session.info[claims.RANG] = True
     for (course_id, canvas_course_id, _), state in zip(places, states, strict=True):
-        lookups.keep(session, course_id, connection_id, canvas_course_id, state | {"looked_up_at": now()})
+        canvas_courses.keep(session, course_id, connection_id, canvas_course_id, state | {"looked_up_at": now()})
     session.commit()
     return theirs is not None
