@@ -181,8 +181,9 @@ class _Room:
         return self.size if canvas_course_id in self.answering else max(1, self.size // 4)
 
     def full(self) -> list[int]:
-        """The courses that have all that they may have."""
-        return [number for number in {*self.taken, *self.resting} if not self.takes(number)]
+        """The courses that have all that they may have, where that is less than the flight."""
+        numbers = {*self.taken, *self.resting}
+        return [number for number in numbers if self._most(number) < self.size and not self.takes(number)]
 
 
 def people_of(tasks: Collection[Task]) -> set[int]:
