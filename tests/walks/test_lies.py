@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import create_engine, delete, select
 
+from ascriptica_plugin.shared.clock import LONG_AGO
 from ascriptica_plugin.sync import checking, connecting
 from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.ledger import Match
@@ -155,6 +156,7 @@ def test_a_name_that_can_not_follow_is_written_down_and_holds_up_nobody(office, 
     office.session.flush()
     ours = Match(connection_id=connection_id, participant_id=new.id, canvas_user_id=77, created_by_us=True)
     ours.name_sent, ours.email_sent, ours.from_email = "Old Name", "new@example.org", "new@example.org"
+    ours.follow_at = LONG_AGO
     office.session.add(ours)
     office.session.commit()
     liar.lies["users/77"] = lie
