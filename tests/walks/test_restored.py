@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.sync import drain
 from ascriptica_plugin.tables.columns import Base
+from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office, connection_of
 from ..practice_canvas import Practice
@@ -24,8 +25,8 @@ def day_later(office: Office, canvas: Practice) -> None:
     canvas.options(clock_offset_seconds=24 * 60 * 60)
 
 
-def test_a_withdrawal_after_canvas_was_restored_removes_nobody_else(office, canvas):
-    """Yesterday's backup does not have Kim's enrollment, and its number is given to Lou, whom a teacher adds."""  # D1
+def give_lou_the_number_of_kim(office: Office, canvas: Practice) -> Course:
+    """Yesterday's backup does not have Kim's enrollment, and its number is given to Lou, whom a teacher adds."""
     art = office.course("ART", "art")
     canvas.snapshot()
     office.register(art, **KIM)
@@ -34,6 +35,11 @@ def test_a_withdrawal_after_canvas_was_restored_removes_nobody_else(office, canv
     canvas.restore()
     added = canvas.by_hand("lou", "art")
     assert [seat.canvas_enrollment_id for seat in office.seats()] == [added["id"]]
+    return art
+
+
+def test_a_withdrawal_after_canvas_was_restored_removes_nobody_else(office, canvas):  # D1
+    art = give_lou_the_number_of_kim(office, canvas)
     office.withdraw(art, **KIM)
     office.settle()
     assert canvas.who_is_in("art") == {"lou@example.org"}, f"Lou was removed: {canvas.rows()}"
@@ -222,14 +228,8 @@ def test_a_course_that_can_t_be_read_keeps_its_own_people_and_nobody_else_s(offi
 
 
 def test_whom_we_put_out_by_mistake_is_put_back_until_canvas_has_answered(office, canvas):
-    """A restored Canvas gave Kim's number to Lou's enrollment; the first request to let Lou in again fails."""
-    art = office.course("ART", "art")
-    canvas.snapshot()
-    office.register(art, **KIM)
-    office.deliver()
-    day_later(office, canvas)
-    canvas.restore()
-    canvas.by_hand("lou", "art")
+    """The first request to let Lou in again fails."""
+    art = give_lou_the_number_of_kim(office, canvas)
     office.withdraw(art, **KIM)
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "before"})
     office.deliver()
