@@ -120,3 +120,10 @@ def test_security_names_no_test_that_is_not_there():
     }
     assert len(named) > 80
     assert named - there == set()
+
+
+def test_no_page_names_a_file_of_tests_that_is_not_there():
+    pages = "\n".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    named = set(re.findall(r"`((?:[a-z_]+/)+test_\w+)`", pages))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / "tests" / f"{name}.py").exists()] == []

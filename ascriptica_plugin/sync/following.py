@@ -23,7 +23,7 @@ AT_ONCE = 20
 """How many are updated at once, so that seats never wait for all."""
 
 FOUND = 1000
-
+"""How many are made due, or not due any more, in one transaction."""
 
 _DIFFERS = or_(Match.name_sent != Participant.name, Match.email_sent != Participant.email)
 

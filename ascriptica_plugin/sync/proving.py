@@ -49,8 +49,9 @@ class Step:
 class Proof:
     """A proof as far as it got. `test_user` is the login ID or SIS ID of whom to enroll; blank: the token's owner.
 
-    `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing
-    of this proof is in Canvas. `canvas_enrollment_id` is what it answered."""
+    `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing of this proof is in Canvas.
+    `canvas_enrollment_id` is what it answered.
+    """
 
     canvas_course_id: int
     asked_at: datetime
@@ -96,9 +97,8 @@ def _plain(value: Any) -> Any:
 def ask(session: Session, connection_id: int, canvas_course_id: int, now: datetime, test_user: str = "") -> bool:
     """Have the worker prove the connection in this Canvas course; takes effect when the caller commits.
 
-    `test_user`: the login ID or SIS ID of whom to enroll instead of the token's owner.
-
-    False: the proof before isn't over, and nothing is changed.
+    `test_user`: the login ID or SIS ID of whom to enroll instead of the token's owner. False: the proof
+    before isn't over, and nothing is changed.
     """
     connection = session.get_one(Connection, connection_id, populate_existing=True, with_for_update=True)
     before = Proof.of(connection)
