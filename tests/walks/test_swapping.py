@@ -12,7 +12,8 @@ from ..office_at_work import connection_of, many
 from ..pages import COURSE_SETTINGS, connections_of, save, typed, words
 from ..processes import until, worker
 
-PEOPLE = 120
+PEOPLE = 150
+"""Their calls take 18 seconds, and fit into the practice Canvas's log of the last 500."""
 
 
 @pytest.fixture
@@ -53,13 +54,13 @@ def test_within_two_seconds_no_call_uses_the_key_before_and_nothing_waits(app, o
 
     keys = office.canvases.keys
     for number, exchange in enumerate((lambda: use(new), use_key, lambda: use(last)), 1):
-        until(lambda least=number * PEOPLE // 6: len(canvas.who_is_in("art")) >= least)
+        until(lambda least=number * PEOPLE // 10: len(canvas.who_is_in("art")) >= least)
         was = connection_of(office).token.open(keys)
         office.session.commit()
         exchange()
+        assert len(canvas.who_is_in("art")) < PEOPLE, "the drain was over before"
         time.sleep(2)
         end(was)
-        assert len(canvas.who_is_in("art")) < PEOPLE, "the drain was over before"
     until(lambda: len(canvas.who_is_in("art")) == PEOPLE)
     canvas.options(latency_seconds=0, token="active")
     calls = canvas.read("calls")["calls"]
