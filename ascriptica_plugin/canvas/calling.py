@@ -6,7 +6,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,7 +16,7 @@ import requests
 
 from ..shared.said import Said
 from .answers import Answers, clock_of, left_in_bucket, path_and_query
-from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, Unreachable
+from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, TokenRefused, Unreachable
 from .exchange import File, Line
 from .reading import LONGEST_TEXT
 from .scopes import scope_for
@@ -58,6 +58,7 @@ class Caller:
         self.deadline_seconds = deadline_seconds
         self._watcher = watcher
         self._until = math.inf
+        self._stored: Callable[[], Caller | None] = lambda: None
         self._clock: tuple[datetime, float] | None = None
         self._least_left: tuple[float, float] | None = None
         self._left_lock = threading.Lock()
@@ -71,10 +72,14 @@ class Caller:
     def close(self) -> None:
         self._line.close()
 
-    def within(self, seconds: float) -> Self:
-        """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once."""
+    def within(self, seconds: float, stored: Callable[[], "Caller | None"] = lambda: None) -> Self:
+        """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once.
+
+        `stored` is the client with the token that is stored by then: it is asked where Canvas refuses this one's, which
+        may have been replaced since.
+        """
         theirs = copy(self)
-        theirs._until = time.monotonic() + seconds
+        theirs._until, theirs._stored = time.monotonic() + seconds, stored
         return theirs
 
     def time(self) -> datetime | None:
@@ -128,6 +133,18 @@ class Caller:
         return body
 
     def _exchange(
+        self, method: str, path: str, values: dict[str, Any] | File | None, seconds: float
+    ) -> tuple[requests.Response, Any]:
+        try:
+            return self._watched(method, path, values, seconds)
+        except TokenRefused:
+            stored = self._stored()
+            if stored is None or stored._line is self._line:
+                raise
+            self._line, self._answers, self._token_start = stored._line, stored._answers, stored._token_start
+            return self._watched(method, path, values, seconds)
+
+    def _watched(
         self, method: str, path: str, values: dict[str, Any] | File | None, seconds: float
     ) -> tuple[requests.Response, Any]:
         seconds = min(seconds, self._until - time.monotonic())

@@ -55,7 +55,8 @@ def _wait_for_place(session: Session, connection_id: int) -> int:
 
 @contextmanager
 def asking(session: Session, canvases: Canvases, connection: Connection, until: float) -> Iterator[CanvasClient]:
-    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`.
+    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`. It goes on with
+    the stored token, if another one is stored meanwhile.
 
     Raises CanvasError, with a sentence, where Canvas can't be asked.
     """
@@ -64,5 +65,12 @@ def asking(session: Session, canvases: Canvases, connection: Connection, until: 
     client, connection_id = canvases.client(connection), connection.id
     if client is None:
         raise CanvasError(TOKEN_UNREADABLE.sentence)
+
+    def stored() -> CanvasClient | None:
+        session.refresh(connection)
+        found = canvases.client(connection)
+        session.commit()
+        return found
+
     with counted(session, canvases, connection_id):
-        yield client.within(until - time.monotonic())
+        yield client.within(until - time.monotonic(), stored)

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin.canvas.errors import CanvasDown
+from ascriptica_plugin.canvas.errors import CanvasDown, TokenRefused
 from ascriptica_plugin.ledger import page_calls
 from ascriptica_plugin.shared import clock, retry
 from ascriptica_plugin.sync.asking import Busy, asking, counted
+from ascriptica_plugin.tables.columns import Sealed
 
 from ..office_at_work import connection_of
 from ..pages import words
@@ -96,6 +97,26 @@ def test_all_calls_of_a_page_together_have_an_end(office, canvas):
         with pytest.raises(CanvasDown, match="did not answer in time"):
             client.myself()
     assert canvas.read("calls")["total"] == 2
+
+
+def test_a_page_whose_token_was_replaced_meanwhile_goes_on_with_the_stored_one(office, canvas):
+    new = canvas.hand("POST", "users/self/tokens", **{"token[purpose]": "new"})["visible_token"]
+    with asking(office.session, office.canvases, connection_of(office), time.monotonic() + 20) as client:
+        connection_of(office).token = Sealed.seal(new, office.canvases.keys)
+        office.session.commit()
+        canvas.options(token="revoked")
+        assert client.myself().name == client.myself().name == "Practice Admin"
+    assert [call["status"] for call in canvas.read("calls")["calls"]] == [401, 200, 200]
+    canvas.options(token="active")
+
+
+def test_a_page_whose_token_is_dead_asks_once(office, canvas):
+    canvas.options(token="revoked")
+    until = time.monotonic() + 20
+    with pytest.raises(TokenRefused), asking(office.session, office.canvases, connection_of(office), until) as client:
+        client.myself()
+    assert canvas.calls() == ["GET /users/self"]
+    canvas.options(token="active")
 
 
 def test_a_page_is_there_when_canvas_hangs(office, admin, canvas, monkeypatch):
