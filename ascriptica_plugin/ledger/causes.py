@@ -101,8 +101,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "token_unreadable": Cause(
         "The saved token can't be read any more",
         "token not readable",
-        "This server's secret key has changed since it was saved. Paste the token into Course Settings again. "
-        "Everything that waits is then sent.",
+        "This server's secret key has changed since it was saved. In Course Settings, paste the token again, or the "
+        "developer key's client secret. Everything that waits is then sent.",
         OFFICE,
     ),
     "permission_missing": Cause(

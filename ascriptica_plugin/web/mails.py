@@ -107,7 +107,7 @@ class Writer:
         if alert.kind == "token_ends":
             about["ends_at"] = datetime.fromisoformat(alert.detail[0])
         elif alert.detail:
-            about["title"] = CAUSES[alert.detail[0]].title
+            about["cause"], about["title"] = alert.detail[0], CAUSES[alert.detail[0]].title
         about["page"] = self._page("course_settings")
         return about
 

@@ -168,6 +168,26 @@ def test_what_one_reads(mailing, inbox, canvas):
     assert any(subject.startswith("The token for") for subject in read)
 
 
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("token_dead", "Paste a new token into Course Settings."),
+        ("key_refused", "Choose Approve in Canvas there."),
+        ("token_unreadable", "paste the token again, or the developer key's client secret."),
+    ],
+)
+def test_each_kind_of_dead_key_is_mailed_with_its_remedy(mailing, inbox, canvas, cause, remedy):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    hold(office, cause)
+    alerts.look(office.session, office.now)
+    mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
+    text = " ".join(inbox.mails[-1].get_content().split())
+    assert f"{remedy} http://register.example.org/tools/settings/course-settings Everything that waits" in text
+    assert ("token" in text) == (cause != "key_refused")
+
+
 def test_the_digest_counts_each_person_once_a_cause_and_leaves_out_what_is_settled(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()

@@ -101,7 +101,7 @@ CAUSES_OF_LIFE = [
     Life(
         "token_unreadable",
         troubles.key_is_gone,
-        "Paste the token into Course Settings again",
+        "paste the token again, or the developer key's client secret",
         OFFICE,
         lambda scene: scene.office.connect(),
         others=False,

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from ...canvas.errors import CanvasError
 from ...canvas.oauth import KeyRefused, approval_address
+from ...canvas.scopes import SCOPES
 from ...office import activity
 from ...shared import clock
 from ...shared.language import t
@@ -116,10 +117,18 @@ def _why(error: str, words: str) -> Said:
     """OAuth's word for an error, and Canvas's own, as a sentence with the remedy [oauth2_provider_controller.rb]."""
     if error == "invalid_client" and "invalid" in words:
         error = "invalid_client_secret"
+    if error == "invalid_scope" and 0 < len(lacking := _scopes_in(words)) < len(SCOPES):
+        return Said("scopes_missing", scopes=", ".join(lacking))
     code = "approval_signed_out" if error in _SIGNED_OUT else f"approval_{error}"
     if code not in SENTENCES:
         code = "approval_refused"
     return Said(code, words=(words or error)[:300])
+
+
+def _scopes_in(words: str) -> list[str]:
+    """Our scopes that newer Canvas names as missing [invalid_scope_error.rb]."""
+    named = {word.strip(",.") for word in words.split()}
+    return [scope for scope in SCOPES if scope in named]
 
 
 def _say(sentence: Said) -> ResponseReturnValue:

@@ -28,6 +28,12 @@ def _setting(field: str, words: str) -> Callable[[Connection], Place]:
     return lambda connection: Place(t(words), url_for("ascriptica.course_settings", _anchor=field))
 
 
+def _unreadable(connection: Connection) -> Place:
+    if connection.key_kind == "developer_key":
+        return _setting("canvas_client_secret", mark("Paste the client secret again"))(connection)
+    return _setting("canvas_token", mark("Paste the token again"))(connection)
+
+
 def _permissions(connection: Connection) -> Place:
     address = f"{canvas_host(connection)}/accounts/{connection.canvas_root_id}/permissions"
     return Place(t("Open permissions in Canvas"), address)
@@ -37,7 +43,7 @@ OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
     "token_dead": _setting("canvas_token", mark("Paste a new token")),
     "key_refused": _setting("approve", mark("Approve the developer key again")),
     "scope_missing": _setting("approve-again", mark("Approve the developer key again")),
-    "token_unreadable": _setting("canvas_token", mark("Paste the token again")),
+    "token_unreadable": _unreadable,
     "address_refused": _setting("canvas_url", mark("Check the Canvas address")),
     "root_id_wrong": _setting("canvas_root_id", mark("Check the root ID")),
     "no_account": _setting("missing_users", mark("Let us create users")),

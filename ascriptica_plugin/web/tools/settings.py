@@ -190,7 +190,7 @@ def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
 
 def _policy(current: Settings) -> dict[str, str]:
     """The settings about people, as the activity log says them."""
-    flags = ("create_users", "by_invitation", "canvas_mail")
+    flags = ("create_users", "by_invitation", "canvas_mail", "mass_by_sis")
     said: dict[str, str] = {name: Said(name if getattr(current, name) else f"{name}_off") for name in flags}
     said["way_in"] = way_in.in_words(current, by_mail=plugin().mailer is not None)
     return said | {"on_withdrawal": current.on_withdrawal}

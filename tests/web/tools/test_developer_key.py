@@ -6,10 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from cryptography.fernet import Fernet, MultiFernet
 
 from ascriptica_plugin.canvas.scopes import SCOPES
+from ascriptica_plugin.tables.columns import Sealed
 
 from ...developer_keys import TOKEN_CALL, connect_with_key, later, make_key
+from ...office_at_work import connection_of, sign_in
 from ...pages import COURSE_SETTINGS, connections_of, save, typed, words
 
 BACK = f"http://localhost{COURSE_SETTINGS}/approved"
@@ -38,9 +41,8 @@ def come_back(admin, **query):
 
 def approve(admin, canvas, key, **other):
     asked = go_to_canvas(admin, canvas)
-    return come_back(
-        admin, **canvas.approve(key, asked["redirect_uri"], state=asked["state"], scope=asked["scope"], **other)
-    )
+    query = {"state": asked["state"], "scope": asked["scope"]} | other
+    return come_back(admin, **canvas.approve(key, asked["redirect_uri"], **query))
 
 
 def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
@@ -55,6 +57,54 @@ def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
     [connection] = connections_of(app)
     assert (connection.key_kind, connection.token_owner) == ("developer_key", "Practice Admin")
     assert connection.refresh_at is not None
+
+
+def test_the_page_says_each_step_in_canvas_in_its_order(admin):
+    page = words(admin.get(COURSE_SETTINGS))
+    steps = [
+        "administrator of the root account",
+        "Developer Keys",
+        "+ API Key",
+        "As key name, enter Ascriptica",
+        "Under Redirect URIs , paste the redirect address",
+        "Turn on Enforce Scopes , and tick every scope of the list",
+        "Tick Allow Include Parameters , and choose Save",
+        "Switch the key ON : a new one is off",
+        "with Show Key , the secret. Then choose Save here.",
+    ]
+    places = [page.find(step, page.find("Scopes to tick in Canvas")) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_the_state_belongs_to_the_session_that_began(app, admin, canvas, key):
+    """What Canvas brings to another administrator's browser is refused there, and goes on in the first one."""
+    save(admin, with_key(canvas, key))
+    asked = go_to_canvas(admin, canvas)
+    back = canvas.approve(key, BACK, state=asked["state"], scope=asked["scope"])
+    other = app.test_client()
+    sign_in(other, app, "other@example.org", admin=True)
+    canvas.calls()
+    assert "not begun here" in words(come_back(other, **back))
+    assert canvas.calls() == []
+    assert "Connected to" in words(come_back(admin, **back))
+
+
+def test_the_token_goes_on_while_a_key_fails_in_every_way(office, admin, canvas, key):
+    """Not approved, then refused, lacking a right, and of nobody who may: people get in all the while."""
+    for number, fails in enumerate(
+        (
+            lambda: come_back(admin, error="access_denied", state=go_to_canvas(admin, canvas)["state"]),
+            lambda: come_back(admin, code="made up", state=go_to_canvas(admin, canvas)["state"]),
+            lambda: approve(admin, canvas, key, scope=" ".join(SCOPES[1:])),
+        )
+    ):
+        save(admin, with_key(canvas, key))
+        fails()
+        office.register(office.course(f"C{number}", "art"), f"p{number}")
+        office.deliver()
+        assert f"p{number}@example.org" in canvas.who_is_in("art")
+        assert (connection_of(office).key_kind, connection_of(office).hold_cause) == ("token", None)
 
 
 def test_the_token_goes_on_until_the_key_is_approved_and_both_ways_keep_the_connection(app, admin, canvas, key):
@@ -104,7 +154,12 @@ def at_canvas(admin, canvas, **changed) -> requests.Response:
     ("changed", "asked", "sentence"),
     [
         ({"state": "off"}, {}, "It is off in Canvas. Under Developer Keys, switch it ON"),
-        ({"scopes": SCOPES[1:]}, {}, "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope"),
+        ({"scopes": []}, {}, "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope"),
+        (
+            {"scopes": SCOPES[2:]},
+            {},
+            f"The developer key lacks these scopes: {SCOPES[0]}, {SCOPES[1]}. In Canvas, open the key, tick them",
+        ),
         ({}, {"response_type": "token"}, "Canvas says: unsupported_response_type. See that the key is as described"),
         ({}, {"prompt": "none"}, "Canvas wanted you to sign in first. Sign in to Canvas"),
         ({}, {"prompt": "maybe"}, "Canvas says: unsupported_prompt_type. See that the key is as described"),
@@ -226,6 +281,24 @@ def test_why_a_key_gives_no_token_any_more_is_said_and_leads_to_the_approval(off
     there = admin.get(COURSE_SETTINGS).text
     assert 'id="approve"' in there
     assert why in html.unescape(there)
+
+
+def test_a_key_that_can_t_be_read_any_more_leads_to_its_secret(office, admin, canvas, key):
+    """The server's secret key has changed. The secret is typed and the key approved again, and everybody gets in."""
+    connection, lost = connect_with_key(office, key), MultiFernet([Fernet(Fernet.generate_key())])
+    for name in ("token", "client_secret", "refresh_token"):
+        setattr(connection, name, Sealed.seal("secret", lost))
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert f'href="{COURSE_SETTINGS}#canvas_client_secret">Paste the client secret again' in admin.get("/tools/").text
+    assert "the developer key's client secret" in words(admin.get(COURSE_SETTINGS))
+    assert "Paste the client secret of this developer key" in words(
+        save(admin, with_key(canvas, key, canvas_client_secret=""))
+    )
+    assert "Approve the developer key in Canvas" in words(save(admin, with_key(canvas, key)))
+    assert "Connected to" in words(approve(admin, canvas, key))
+    office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
 def test_a_scope_that_is_missing_leads_to_approving_again(office, admin, canvas):

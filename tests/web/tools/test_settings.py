@@ -167,6 +167,17 @@ def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canv
     assert (settings.create_users, settings.on_withdrawal) == (False, "conclude")
 
 
+def test_the_road_for_masses_is_off_until_the_office_wants_it_and_says_what_it_means(office, admin, canvas):
+    page = words(save(admin, typed(canvas)))
+    assert not load_settings(office.session).mass_by_sis
+    assert "When 500 people or more are due, one file" in page
+    assert "where their imports run in batch mode, Canvas can remove enrollments that our import has touched" in page
+    save(admin, typed(canvas), mass_by_sis="y")
+    office.session.expire_all()
+    assert load_settings(office.session).mass_by_sis
+    assert "many people at once: one by one → by SIS import" in words(admin.get("/tools/log"))
+
+
 def test_how_people_new_to_canvas_get_in(office, admin, canvas):
     chosen = '<option selected value="{}">'
     # The default: without mails of ours Canvas mails the link.
