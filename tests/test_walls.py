@@ -140,7 +140,7 @@ RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
 """Packages of rules. What the others do shows from outside, in pages and commands, where their tests look at it."""
 
 TESTED_ELSEWHERE = {
-    "canvas": ("errors exchange shapes sis", "the client's tests, through its answers; sync/test_keeper, test_mass"),
+    "canvas": ("errors exchange shapes", "the client's tests, through its answers; sync/test_keeper"),
     "ledger": (
         "access causes last_activity loading matches measures waiting ways_in windows work",
         "sync, walks and web/test_metrics, by what Canvas and the pages have in the end",

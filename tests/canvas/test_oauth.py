@@ -1,6 +1,6 @@
 """What Canvas may answer to a call for tokens: an error as JSON, or as older Canvas says it, in a redirect."""
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
@@ -18,6 +18,16 @@ def key(url: str) -> OAuth:
 
 def redirect(status: str, **query: str) -> bytes:
     return reply(b"", status, Location=f"{ELSEWHERE}?{urlencode(query)}")
+
+
+def test_only_the_exchange_of_a_code_names_the_redirect_address(raw: Raw) -> None:
+    """To a refresh that names one older Canvas answers errors with a redirect."""
+    server = raw(reply({"access_token": "new", "refresh_token": "lasting", "expires_in": 3600}))
+    key(server.url).use_code("code", ELSEWHERE)
+    key(server.url).refresh("lasting")
+    exchange, refresh = ({*parse_qs(request.partition(b"\r\n\r\n")[2].decode())} for request in server.requests)
+    assert exchange == {"grant_type", "code", "redirect_uri", "client_id", "client_secret"}
+    assert refresh == {"grant_type", "refresh_token", "client_id", "client_secret"}
 
 
 @pytest.mark.parametrize("status", ["302 Found", "303 See Other"])

@@ -76,3 +76,11 @@ def test_a_login_that_is_hidden_is_not_one_that_is_missing():
 )
 def test_an_odd_name_is_read_as_it_can_be_stored(said, stored):
     assert reading.read_user(USER | {"name": said}).name == stored
+
+
+@pytest.mark.parametrize(("visible", "known"), [("7~abc...", True), ("7~abd...", False), (None, False), ("", False)])
+def test_the_end_of_a_token_is_believed_only_of_the_one_in_hand(visible, known):
+    """It is asked for by its first five characters, which may also be another one's id."""
+    row = {"visible_token": visible, "expires_at": "2027-03-01T10:00:00+01:00"}
+    found = reading.read_token_end(row, "7~abc")
+    assert (found.known, found.at) == (known, datetime(2027, 3, 1, 9, tzinfo=UTC) if known else None)

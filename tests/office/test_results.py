@@ -156,8 +156,22 @@ def test_what_canvas_said_of_somebody_who_is_gone_since_is_kept(office, canvas, 
     office.deliver()
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_of(canvas, 'kim')}", task="delete")
     fetch(office, course)
+    fetch(office, course)
     assert of(office, course, "kim").score == 70.0
     assert office.session.get(CourseResults, course.id).problems == ["people_gone"]
+    assert [what for _, what, _ in logged(office)].count("missed results") == 1
+
+
+def test_a_canvas_course_that_is_gone_is_said_once_and_what_was_fetched_stays(office, canvas, course):
+    work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
+    want(office, course, completed=True, score=True, passes_by="score", passes_from=60.0)
+    office.deliver()
+    canvas.hand("PUT", f"courses/{canvas.ids['course.art']}", **{"course[event]": "delete"})
+    for _ in range(2):
+        fetch(office, course)
+    assert (of(office, course, "kim").score, of(office, course, "kim").passed) == (70.0, True)
+    assert office.session.get(CourseResults, course.id).problems == ["course_gone"]
+    assert [what for _, what, _ in logged(office)].count("missed results") == 1
 
 
 def test_a_canvas_that_is_away_puts_it_off(office, canvas, course):

@@ -2,14 +2,17 @@
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from ascriptica_plugin.canvas.client import CanvasClient
+from ascriptica_plugin.ledger import mass
 from ascriptica_plugin.tables.ledger import CanvasRow
 from ascriptica_plugin.tables.mass import MassSeat
 from ascriptica_plugin.tables.office import Registration
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted
-from ..office_at_work import policy
+from ..office_at_work import connection_of, policy
+from ..pages import COURSE_SETTINGS, words
 
 
 def test_a_burst_is_one_import_and_no_call_a_person(school, canvas):
@@ -75,6 +78,42 @@ def test_a_chosen_section_is_named_by_its_sis_id(school, canvas):
     assert sections == {canvas.ids["section.art.late"]}
 
 
+@pytest.mark.parametrize("event", ["conclude", "claim"])
+def test_a_course_that_is_over_gets_nobody_by_import_either(school, canvas, event):
+    """Canvas's import would enroll into a concluded course, where its API refuses; one that is not published takes
+    people."""
+    course = school.course("ART", "art")
+    canvas.hand("PUT", f"courses/{canvas.ids['course.art']}", **{"course[event]": event})
+    everybody(school, course)
+    calls = in_steps(school)
+    assert posted(calls, "/sis_imports") == (0 if event == "conclude" else 1)
+    assert canvas.who_is_in("art") == (set() if event == "conclude" else emails())
+    assert {seat.cause for seat in school.seats()} <= {"course_concluded", None}
+    assert school.status()["connection"] == "ok"
+
+
+def test_people_who_come_while_an_import_runs_make_no_second_one(school, canvas):
+    canvas.options(import_seconds=60)
+    course = school.course("ART", "art")
+    everybody(school, course, PEOPLE[:6])
+    school.deliver()
+    everybody(school, course, PEOPLE[6:])
+    calls = in_steps(school, until_minutes=1)
+    assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (0, 6)
+    canvas.options(clock_offset_seconds=90)
+    in_steps(school)
+    assert canvas.who_is_in("art") == emails()
+    assert [its.seats for its in imports(school)] == [6]
+
+
+def test_two_workers_can_not_open_two_imports(school):
+    connection_id = connection_of(school).id
+    mass.begin(school.session, connection_id, school.now)
+    with pytest.raises(IntegrityError):
+        mass.begin(school.session, connection_id, school.now)
+    school.session.rollback()
+
+
 @pytest.mark.parametrize("read_first", [True, False])
 def test_who_was_there_before_stays_in_afterwards(school, canvas, read_first):
     course = school.course("ART", "art")
@@ -106,14 +145,14 @@ def test_a_withdrawal_during_an_import_is_carried_out_after_it(school, canvas):
 
 
 @pytest.mark.parametrize("change", [{"imports": "off"}, {"permissions": {"without": ["import_sis"]}}])
-def test_without_the_right_everybody_goes_the_ordinary_road_and_nothing_is_on_hold(school, canvas, change):
+def test_without_the_right_everybody_goes_the_ordinary_road_and_nothing_is_on_hold(school, admin, canvas, change):
     canvas.options(**change)
     course = school.course("ART", "art")
     everybody(school, course)
     calls = in_steps(school, until_minutes=4)
     assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (1, 12)
     assert canvas.who_is_in("art") == emails()
-    assert imports(school)[0].problem
+    assert imports(school)[0].problem in words(admin.get(COURSE_SETTINGS))
     assert school.status()["connection"] == "ok"
 
 
@@ -127,6 +166,7 @@ def test_an_import_that_is_stuck_is_aborted_and_everybody_goes_the_ordinary_road
     in_steps(school)
     assert canvas.who_is_in("art") == emails()
     assert "aborted" in imports(school)[0].problem
+    assert school.status()["connection"] == "ok"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -6,7 +6,6 @@ answer has room for it.
 """
 
 import base64
-import html
 import json
 import re
 import signal
@@ -14,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -28,7 +27,7 @@ from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.worker import redis_bell
 
-from ..disguises import disguises
+from ..disguises import around, disguises
 from ..faults.furnishing import signed_in
 from ..office_at_work import Office, in_use, make_app
 from ..pages import COURSE_SETTINGS, words
@@ -39,22 +38,6 @@ from .echo import FORWARDED, SHAPES, TOKEN, Echo
 from .searched import Desk, commands, content_of, files_of_the_database, of_the_system, tables
 
 MARKS = disguises(TOKEN)
-
-
-def plainly(data: bytes) -> bytes:
-    """The same in small letters, without escapes of addresses, of JSON and of HTML, and without NULs."""
-    data = re.sub(rb"\\+u00([0-9a-fA-F]{2})|\\+x([0-9a-fA-F]{2})", rb"%\1\2", data)
-    data = re.sub(rb"&#x?[0-9a-fA-F]+;?", lambda found: html.unescape(found[0].decode()).encode(), data)
-    return unquote_to_bytes(unquote_to_bytes(data)).replace(b"\x00", b"").lower()
-
-
-def marks_in(data: bytes) -> list[bytes]:
-    """What stands around each mark in it."""
-    found = []
-    for said in (data.lower(), plainly(data)):
-        places = [said.find(mark) for mark in MARKS]
-        found += [said[max(0, at - 150) : at + 100] for at in places if at >= 0]
-    return found
 
 
 @pytest.mark.parametrize(
@@ -77,8 +60,8 @@ def marks_in(data: bytes) -> list[bytes]:
     ],
 )
 def test_the_search_finds_the_token_in_every_disguise(said):
-    assert marks_in(f"before {said} after".encode())
-    assert not marks_in(b"before after")
+    assert around(MARKS, f"before {said} after".encode())
+    assert not around(MARKS, b"before after")
 
 
 @contextmanager
@@ -273,7 +256,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     for thing in (kept, kept.token, vars(kept), settings, vars(settings), office.canvases, client):
         told.append(repr(thing).encode())
 
-    assert [mark for said in told for mark in marks_in(said)] == []
+    assert [place for said in told for place in around(MARKS, said)] == []
     # Megabytes of what is free or old too; whatever is escaped in them was found in the tables.
     files = [(file, content_of(file)) for file in files_of_the_database(office)]
     assert sum(len(said) for _, said in files) > 100_000

@@ -55,6 +55,17 @@ def test_what_is_chosen_is_fetched_and_stands_on_the_roster_and_in_its_export(of
     assert "Registered 2 Completed 1 Passed 1" in words(admin.get(PAGE))
 
 
+def test_a_pass_stays_and_the_roster_says_that_a_requirement_was_added_since(office, admin, canvas, course):
+    chosen(office, admin, completed="y", passes_by="completed")
+    canvas._order(f"courses/{canvas.ids['course.art']}/modules", requirements=3)
+    admin.post(f"{PAGE}/fetch")
+    office.deliver()
+    roster = words(admin.get("/tools/courses/ART"))
+    assert re.search(r"Kim .* Passed 2 of 3 requirements met, some were added after it was completed", roster)
+    kim = exported(admin)["kim@example.org"]
+    assert (kim["passed"], kim["canvas_completed_at"]) == ("yes", "")
+
+
 def test_fetch_now_fetches_for_a_course_that_wants_nothing(office, admin, course):
     admin.post(f"{PAGE}/fetch")
     assert "Being fetched from Canvas" in words(admin.get(PAGE))
