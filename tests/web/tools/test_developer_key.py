@@ -143,6 +143,17 @@ def test_the_state_is_used_once(app, admin, canvas, key):
     assert canvas.calls() == []
 
 
+def test_the_state_is_used_once_also_where_canvas_sent_no_code(app, admin, canvas, key):
+    save(admin, with_key(canvas, key))
+    state = go_to_canvas(admin, canvas)["state"]
+    assert "It was refused in Canvas" in words(come_back(admin, error="access_denied", state=state))
+    code = canvas.approve(key, BACK, scope=" ".join(SCOPES))["code"]
+    canvas.calls()
+    assert "not begun here" in words(come_back(admin, code=code, state=state))
+    assert canvas.calls() == []
+    assert connections_of(app) == []
+
+
 def at_canvas(admin, canvas, **changed) -> requests.Response:
     """What Canvas answers the browser; `changed` is sent otherwise than we do."""
     asked = go_to_canvas(admin, canvas) | changed

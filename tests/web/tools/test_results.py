@@ -45,7 +45,7 @@ def test_what_is_chosen_is_fetched_and_stands_on_the_roster_and_in_its_export(of
     assert "canvas_score" not in exported(admin)["kim@example.org"]
     assert "Saved." in chosen(office, admin, completed="y", score="y", passes_by="completed")
     roster = words(admin.get("/tools/courses/ART"))
-    assert re.search(r"Kim kim@example.org .* Passed Completed \d\d \w+ \d{4} 82.5 % so far", roster)
+    assert re.search(r"Kim kim@example.org .* Passed Completed \d\d \w+ \d{4} · 82.5 % so far", roster)
     assert re.search(r"Lou lou@example.org .* 0 of 2 requirements met", roster)
     kim, lou = exported(admin)["kim@example.org"], exported(admin)["lou@example.org"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", kim["canvas_completed_at"])
