@@ -48,8 +48,8 @@ def speak(language: str | None) -> str | None:
 
 
 @contextmanager
-def in_language(language: str) -> Iterator[None]:
-    """Speak this one of `LANGUAGES` for a while."""
+def in_language(language: str | None) -> Iterator[None]:
+    """Speak this one of `LANGUAGES` for a while; None: as if nobody was spoken to."""
     before = speak(language)
     try:
         yield

@@ -134,7 +134,8 @@ def correct_person(key: str, name: str, email: str) -> str | None:
                 raise ValueError(t("This is your own sign-in. Change its email on the page Your sign-in."))
             raise ValueError(t("This is your own sign-in. Ask another administrator to change its email."))
         demand_confirmation()
-    if not accounts.correct_account(session(), account, name, email, now, by_mail=by_mail()) or by_mail():
+    by = current_user.email
+    if not accounts.correct_account(session(), account, name, email, now, by, by_mail=by_mail()) or by_mail():
         return None
     number = accounts.participant_id_of(session(), account)
     words = Said("no_mail_to_old")

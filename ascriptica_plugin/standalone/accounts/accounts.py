@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from ...mail import send
 from ...office import activity, allowances, people
 from ...office.people import Person, participant_for
-from ...shared.language import mark, t
+from ...shared.language import in_language, mark, spoken, t
 from ...shared.said import Said
 from ...tables.columns import begin_writing, change
 from ...tables.mails import Mail
@@ -40,11 +40,13 @@ def add_account(
     return account
 
 
-def correct_account(session: Session, account: Account, name: str, email: str, now: datetime, *, by_mail: bool) -> bool:
+def correct_account(
+    session: Session, account: Account, name: str, email: str, now: datetime, by: str, *, by_mail: bool
+) -> bool:
     """Give the account this name and email. Returns whether the email changed.
 
-    If so all its sessions and links end, and the old email gets a mail. Raises ValueError with a sentence where
-    another account has the email.
+    If so all its sessions and links end, and the old email gets a mail. `by` is the email of who does it. Raises
+    ValueError with a sentence where another account has the email.
     """
     hold(session, account.id)
     before = account.email
@@ -58,8 +60,20 @@ def correct_account(session: Session, account: Account, name: str, email: str, n
     end_sessions(session, account)
     end_links(session, account)
     if by_mail:
-        send(session, now, "email_changed", before)
+        notify_owner(session, account, before, now, by, "email_changed")
     return True
+
+
+def notify_owner(session: Session, account: Account, email: str, now: datetime, by: str, kind: str) -> None:
+    """Queue a mail to the owner's email about what `by` did with the account.
+
+    It speaks the language of the page if that was the owner, else the one in which the owner last registered; the
+    site's where they never did.
+    """
+    key = person_of(account).key
+    theirs = spoken() if by == email else session.scalar(select(Participant.language).where(Participant.key == key))
+    with in_language(theirs):
+        send(session, now, kind, email)
 
 
 def ask_for_email(session: Session, account: Account, email: str, now: datetime) -> None:
@@ -91,7 +105,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     if account is None or email is None or link.account_id != account_id:
         raise LinkIsOver
     before = account.email
-    correct_account(session, account, account.name, email, now, by_mail=True)
+    correct_account(session, account, account.name, email, now, before, by_mail=True)
     if participant:
         people.correct(session, participant, now, before, email=email)
     else:
@@ -134,7 +148,7 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
     session.flush()
     end_sessions(session, account)
     if by_mail:
-        send(session, now, "role_given" if is_admin else "role_taken", account.email)
+        notify_owner(session, account, account.email, now, by, "role_given" if is_admin else "role_taken")
     what = mark("gave the administrator's role") if is_admin else mark("took the administrator's role")
     number = participant_id_of(session, account)
     activity.note(session, now, by, what, Said("whose", email=account.email), participant_id=number)

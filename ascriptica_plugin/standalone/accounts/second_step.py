@@ -13,7 +13,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ...keys import Secrets
-from ...mail import send
 from ...office import activity
 from ...shared.language import mark, t
 from ...shared.said import Said
@@ -92,7 +91,7 @@ def _changed(session: Session, account: Account, now: datetime, by: str, what: s
     sessions.end_sessions(session, account)
     session.expire(account, ["second_step"])
     if mail:
-        send(session, now, mail, account.email)
+        accounts.notify_owner(session, account, account.email, now, by, mail)
     words = None if by == account.email else Said("whose", email=account.email)
     activity.note(session, now, by, what, words, participant_id=accounts.participant_id_of(session, account))
 

@@ -4,15 +4,19 @@ from datetime import timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import update
 
 from ascriptica_plugin.shared import clock
+from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
+from ascriptica_plugin.tables.columns import change
 from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Participant
 from ascriptica_plugin.worker import rounds
 
 from ...office_at_work import PASSWORD
 from ...pages import all_of, words
-from .visitors import ANOTHER, has_account, link_in, visitor
+from .visitors import ANOTHER, corrected, has_account, link_in, page_of, session_of, signed_in, visitor
 
 
 def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
@@ -92,6 +96,36 @@ def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(m
     assert [sent["To"] for sent in inbox.mails] == ["ann@example.org"]
     assert "refuses the recipient" in caplog.text
     assert all_of(mailing, Mail) == []
+
+
+OFFICE_DID = (
+    "You are an administrator now",
+    "You are no longer an administrator",
+    "Your sign-in no longer takes a code",
+    "Your email address was changed",
+)
+AUF_DEUTSCH = (
+    "Sie sind jetzt Administrator",
+    "Sie sind nicht mehr Administrator",
+    "Zum Einloggen brauchen Sie keinen Code mehr",
+    "Ihre E-Mail-Adresse wurde geändert",
+)
+
+
+@pytest.mark.parametrize(("own", "subjects"), [("de", AUF_DEUTSCH), ("en", OFFICE_DID), (None, OFFICE_DID)])
+def test_what_the_office_does_to_a_sign_in_is_mailed_in_its_owner_s_language(mailing, inbox, own, subjects):
+    """Never in the office's; the site's where the owner's is not known."""
+    ann, boss = (signed_in(mailing, f"{who}@example.org", admin=who == "boss") for who in ("ann", "boss"))
+    page, number = page_of(mailing), accounts.account_with(session_of(mailing), "ann@example.org").id
+    change(session_of(mailing), update(Participant).where(Participant.name == "Ann").values(language=own))
+    session_of(mailing).commit()
+    ann.set_up()
+    boss.environ_base["HTTP_ACCEPT_LANGUAGE"] = "fr" if own == "de" else "de"
+    for button in ("make-administrator", "make-participant", "remove-second-step"):
+        boss.post(f"/tools/accounts/{number}/{button}")
+    corrected(boss, page, name="Ann", email="new@example.org")
+    rounds.send_mails(mailing)
+    assert [sent["Subject"] for sent in inbox.mails] == ["Your sign-in now takes a code", *subjects]
 
 
 @pytest.mark.parametrize("languages", [{"ASCRIPTICA_LANGUAGE": "de"}])
