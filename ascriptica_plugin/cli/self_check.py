@@ -3,6 +3,8 @@
 Each check returns None, or a sentence that says what is wrong and what to do.
 """
 
+import difflib
+import os
 import smtplib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,7 +18,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import standing
 from ..ledger.causes import CAUSES
-from ..shared import clock, retry
+from ..shared import clock, config, retry
 from ..tables.canvas import load_settings
 from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
@@ -30,6 +32,9 @@ BACKUP_HOURS = 26
 SHORTEST_KEY = 32
 """How many characters a SECRET_KEY needs so that nobody can guess it: as many as `secrets.token_hex(16)` returns."""
 
+OF_COMMANDS = {"ASCRIPTICA_PASSWORD"}
+"""What `create-user` alone takes from the environment."""
+
 Check = Callable[[Flask], str | None]
 
 
@@ -40,8 +45,8 @@ def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
     """
     wrong = database(app)
     yield "Database", wrong
-    if config := host_migrations.config_of(app):
-        yield "Migrations", host_migrations.check(config)
+    if migrations := host_migrations.config_of(app):
+        yield "Migrations", host_migrations.check(migrations)
     for name, check in BESIDE.items():
         yield name, check(app)
     for name, check in {} if wrong else OF_DATABASE.items():
@@ -70,6 +75,16 @@ def database(app: Flask) -> str | None:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         return f"It can't be used: {reason}. Check DATABASE_URL, and that the database server is running."
     return "Its tables are not those of this version. Run: flask ascriptica upgrade"
+
+
+def configuration(app: Flask) -> str | None:
+    """Check that every setting with our prefix is one of ours. Those with a wrong value end any command before this."""
+    known = {one.name for one in (*config.PLUGIN, *config.SITE)} | OF_COMMANDS
+    unknown = sorted(name for name in {*os.environ, *app.config} if name.startswith(config.OURS) and name not in known)
+    if not unknown:
+        return None
+    meant = difflib.get_close_matches(unknown[0], known, 1, cutoff=0.9)
+    return f"There is no setting {', '.join(unknown)}." + (f" Is {meant[0]} meant?" if meant else " Take it out.")
 
 
 def files(app: Flask) -> str | None:
@@ -144,7 +159,7 @@ def mail(app: Flask) -> str | None:
     return "Mails have waited for more than ten minutes. Check SMTP_URL; the worker's log has the mail server's answer."
 
 
-BESIDE: dict[str, Check] = {"Files": files, "Redis": redis}
+BESIDE: dict[str, Check] = {"Configuration": configuration, "Files": files, "Redis": redis}
 OF_DATABASE: dict[str, Check] = {"Clocks": clocks, "Worker": worker, "Canvas": canvas, "Mail": mail}
 
 

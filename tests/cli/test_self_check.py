@@ -69,7 +69,9 @@ def private(database_url: str) -> None:
 def test_nothing_is_wrong(app, private):
     code, told = check(app)
     assert code == 0
-    assert told == dict.fromkeys(("Database", "Files", "Redis", "Clocks", "Worker", "Canvas", "Mail"), "OK")
+    assert told == dict.fromkeys(
+        ("Database", "Configuration", "Files", "Redis", "Clocks", "Worker", "Canvas", "Mail"), "OK"
+    )
 
 
 def test_tables_of_another_version_are_told(app, private):
@@ -81,6 +83,14 @@ def test_tables_of_another_version_are_told(app, private):
     finally:
         with app.extensions["sqlalchemy"].engine.begin() as connection:
             connection.execute(text(f"UPDATE ascriptica_alembic_version SET version_num = '{newest}'"))
+
+
+def test_a_setting_that_there_is_not_is_told(app, private, monkeypatch):
+    monkeypatch.setenv("ASCRIPTICA_PROXYS", "1")
+    assert wrong(app)["Configuration"] == "There is no setting ASCRIPTICA_PROXYS. Is ASCRIPTICA_PROXIES meant?"
+    monkeypatch.delenv("ASCRIPTICA_PROXYS")
+    app.config["ASCRIPTICA_X"] = "anything"
+    assert wrong(app) == {"Configuration": "There is no setting ASCRIPTICA_X. Take it out."}
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path):
