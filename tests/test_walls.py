@@ -122,7 +122,7 @@ def test_the_practice_canvas_stands_alone():
 ACROSS = {"benchmarks", "browser", "faults", "hosts", "walks"}
 """Folders of tests that go through several packages."""
 
-OF_THE_REPOSITORY = {"test_docs", "test_style", "test_walls", "tables/test_migrations"}
+OF_THE_REPOSITORY = {"test_deploy", "test_docs", "test_style", "test_walls", "tables/test_migrations"}
 
 
 def test_tests_mirror_what_they_test():

@@ -12,6 +12,8 @@ from ascriptica_plugin.ledger.measures import Tally
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.worker import rounds, systemd
 
+from ..processes import worker
+
 
 @pytest.fixture
 def heard(tmp_path, monkeypatch):
@@ -83,3 +85,12 @@ def test_a_worker_that_is_stuck_does_not_say_that_it_is_alive(heard, monkeypatch
     tally.looked_at = clock.utc_now() - timedelta(minutes=2)
     assert waits(until_heard=1) == []
     assert os.environ["WATCHDOG_USEC"]
+
+
+def test_a_worker_says_that_it_is_ready_and_that_it_ends(heard, sqlite_url):
+    heard.settimeout(120)
+    process = worker(sqlite_url)
+    process.start()
+    assert heard.recv(100) == b"READY=1"
+    assert process.end()[0] == 0
+    assert heard.recv(100) == b"STOPPING=1"
