@@ -4,9 +4,9 @@
     python -m tests.faults.upgrade --before COMMIT --database sqlite|postgresql --workers-stopped
 
 COMMIT is the release before, which gets an environment of its own; or a folder that has both, its environment in
-`.venv`. In a rolling upgrade people register and withdraw at its web process while the tables are upgraded, this
-release's processes start beside the old ones, in the order asked for, and the old ones end. In the end Canvas must have
-exactly who is registered.
+`.venv`. `test_upgrade.py` runs the first with this environment's packages. In a rolling upgrade people register and
+withdraw at its web process while the tables are upgraded, this release's processes start beside the old ones, in the
+order asked for, and the old ones end. In the end Canvas must have exactly who is registered.
 
 With the workers stopped, whom the old worker has enrolled is neither enrolled nor removed again by the new one: every
 change that it asks Canvas for is counted.
@@ -16,25 +16,42 @@ import argparse
 import json
 import os
 import random
-import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from ..databases import embedded_postgresql
+from ..office_at_work import PASSWORD
 from ..processes import REPOSITORY, PracticeCanvas, Process, environment, free_port, until
+from ..visitor import Visitor
 
-PEOPLE, PASSWORD, CODES = 24, "correct horse battery", ("ART", "BIO")
-PHASE_SECONDS = 4
+BEFORE = "b2a3a4b5cda943892091a5cc385581496a4433e5"
+"""The release before this one, for `test_upgrade.py`."""
+
+PEOPLE, CODES = 12, ("ART", "BIO")
+EMAILS = [f"p{number}@example.org" for number in range(PEOPLE)]
+PHASE_ANSWERS = 24
+"""So many changes are answered between two steps of an upgrade, at least."""
+
+MAKE_PEOPLE = """
+import sys
+from ascriptica_plugin.standalone import create_app
+run = create_app().test_cli_runner().invoke
+for name in sys.argv[1:]:
+    role = ["--admin"] if name == "boss" else []
+    done = run(args=["ascriptica", "create-user", name + "@example.org", "--name", name, *role])
+    assert done.exit_code == 0, done.output
+"""
+"""Each release has the command; one process for all of them takes a tenth of the time."""
 
 
 class Release:
@@ -42,15 +59,19 @@ class Release:
 
     def __init__(self, folder: Path, logs: Path, name: str, **its_environment: str):
         self.folder, self.logs, self.name = folder, logs, name
-        self.python = sys.executable if folder == REPOSITORY else folder / ".venv/bin/python"
+        own = folder / ".venv/bin/python"
+        self.python = own if folder != REPOSITORY and own.exists() else sys.executable
         self.environment = its_environment
         self.url = f"http://127.0.0.1:{free_port()}"
 
     def command(self, *arguments: str, **more: str) -> str:
         """What `flask ascriptica ...` says."""
-        command = [self.python, "-m", "flask", "--app", "wsgi", "ascriptica", *arguments]
-        how = {"cwd": self.folder, "env": os.environ | self.environment | more, "timeout": 120}
-        done = subprocess.run(command, capture_output=True, text=True, **how)
+        return self.run("-m", "flask", "--app", "wsgi", "ascriptica", *arguments, **more)
+
+    def run(self, *arguments: str, **more: str) -> str:
+        """What python says with these arguments."""
+        how = {"cwd": self.folder, "env": os.environ | self.environment | more, "timeout": 240}
+        done = subprocess.run([self.python, *arguments], capture_output=True, text=True, **how)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -77,41 +98,31 @@ def _answers(url: str) -> bool:
         return False
 
 
-class Visitor:
-    """Somebody at a browser, who goes to whatever web process is said to serve."""
-
-    def __init__(self, email: str, where: Callable[[], str]):
-        self.where, self.session = where, requests.Session()
-        self.post("/sign-in", email=email, password=PASSWORD)
-
-    def post(self, path: str, *, page: str | None = None, **form: str) -> requests.Response:
-        url = self.where()
-        shown = self.session.get(f"{url}{page or path}", timeout=120)
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
-        form["csrf_token"] = token[1] if token else ""
-        return self.session.post(f"{url}{path}", data=form, timeout=120, headers={"Referer": url})
-
-
 class Load:
     """People who register and withdraw all the time, each in a thread of their own."""
 
     def __init__(self, urls: list[str]):
         self.urls, self.stopped = urls, threading.Event()
         self.answers: list[int] = []
-        people = [f"p{number}@example.org" for number in range(PEOPLE)]
-        self.threads = [threading.Thread(target=self._person, args=(email,)) for email in people]
+        self.threads = [threading.Thread(target=self._person, args=(email,)) for email in EMAILS]
         for thread in self.threads:
             thread.start()
 
     def _person(self, email: str) -> None:
         chance = random.Random(email)
-        visitor = Visitor(email, lambda: chance.choice(self.urls))
+        visitor = Visitor(lambda: chance.choice(self.urls))
+        visitor.sign_in(email)
         while not self.stopped.wait(chance.uniform(0.1, 0.6)):
             code, what = chance.choice(CODES), chance.choice(("register", "register", "withdraw"))
             try:
                 self.answers.append(visitor.post(f"/courses/{code}/{what}", page=f"/courses/{code}").status_code)
             except requests.ConnectionError:
                 self.answers.append(0)
+
+    def go_on(self) -> None:
+        """Wait until more changes were answered."""
+        many = len(self.answers) + PHASE_ANSWERS
+        until(lambda: len(self.answers) >= many)
 
     def end(self) -> None:
         self.stopped.set()
@@ -126,19 +137,18 @@ def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
     ids = _connect(old, canvas)
     load = Load([old.url])
     try:
-        time.sleep(PHASE_SECONDS)
+        load.go_on()
         new.command("upgrade")
-        time.sleep(PHASE_SECONDS)
+        load.go_on()
         for kind in ("web", "worker") if first == "web" else ("worker", "web"):
             running[f"new {kind}"] = getattr(new, kind)()
             if kind == "web":
                 load.urls.append(new.url)
-            time.sleep(PHASE_SECONDS)
+            load.go_on()
             if kind == "web":
                 load.urls.remove(old.url)
-                time.sleep(1)
             running.pop(f"old {kind}").end()
-            time.sleep(PHASE_SECONDS)
+            load.go_on()
         load.end()
         until(lambda: '"due": 0' in new.command("status", "--json"), 120)
         return _verdict(database_url, canvas, ids, load.answers)
@@ -155,9 +165,8 @@ def _office_of(before: Path, database_url: str, logs: Path) -> tuple[PracticeCan
     canvas.start()
     old, new = Release(before, logs, "old", **shared), Release(REPOSITORY, logs, "new", **shared)
     old.command("upgrade")
-    for number in range(PEOPLE):
-        old.command("create-user", f"p{number}@example.org", "--name", f"P {number}", ASCRIPTICA_PASSWORD=PASSWORD)
-    old.command("create-user", "boss@example.org", "--name", "Boss", "--admin", ASCRIPTICA_PASSWORD=PASSWORD)
+    names = [email.partition("@")[0] for email in EMAILS]
+    old.run("-c", MAKE_PEOPLE, *names, "boss", ASCRIPTICA_PASSWORD=PASSWORD)
     return canvas, old, new
 
 
@@ -167,7 +176,9 @@ def stop_workers(before: Path, database_url: str, logs: Path) -> str | None:
     running = {"canvas": canvas, "web": old.web(), "worker": old.worker()}
     try:
         ids = _connect(old, canvas)
-        people = [Visitor(f"p{number}@example.org", lambda: old.url) for number in range(PEOPLE)]
+        people = [Visitor(lambda: old.url) for _ in EMAILS]
+        for one, email in zip(people, EMAILS, strict=True):
+            one.sign_in(email)
         _have_a_teacher_add("p0@example.org", canvas, ids)
         # Some were never enrolled, some are out again, and the last two do something while no worker runs.
         for number, one in enumerate(people[:-1]):
@@ -224,7 +235,8 @@ def _what_the_first_drain_did(calls: list[str], was: list[dict], new: Release, w
 def _connect(old: Release, canvas: PracticeCanvas) -> dict[str, int]:
     given = {"courses": {"art": {}, "bio": {}}}
     ids = requests.post(f"{canvas.url}/practice/seed", json={"given": given}, headers=canvas.headers, timeout=10).json()
-    boss = Visitor("boss@example.org", lambda: old.url)
+    boss = Visitor(lambda: old.url)
+    boss.sign_in("boss@example.org")
     boss.post(
         "/tools/settings/course-settings",
         display_canvas="y",
@@ -244,7 +256,7 @@ def _connect(old: Release, canvas: PracticeCanvas) -> dict[str, int]:
 
 
 def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], answers: list[int]) -> str | None:
-    with create_engine(database_url).connect() as database:
+    with create_engine(database_url, poolclass=NullPool).connect() as database:
         registered = {
             (email, code)
             for email, code in database.execute(
@@ -276,7 +288,8 @@ def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], ans
 
 
 @contextmanager
-def _empty_database(kind: str, folder: Path) -> Iterator[str]:
+def empty_database(kind: str, folder: Path) -> Iterator[str]:
+    """A database of this kind without our tables."""
     if kind == "sqlite":
         yield f"sqlite:///{folder}/office.sqlite3"
     else:
@@ -284,11 +297,18 @@ def _empty_database(kind: str, folder: Path) -> Iterator[str]:
             yield url
 
 
-def _installed(commit: str, folder: Path) -> Path:
-    """This commit of the repository in a folder of its own, with an environment of its own."""
+def unpacked(commit: str, folder: Path) -> Path:
+    """This commit of the repository in a folder of its own, with its migrations where its wheel has them."""
     folder.mkdir()
     archive = subprocess.run(["git", "archive", commit], cwd=REPOSITORY, capture_output=True, check=True).stdout
     subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+    shutil.copytree(folder / "migrations", folder / "ascriptica_plugin" / "migrations")
+    return folder
+
+
+def _installed(commit: str, folder: Path) -> Path:
+    """The same, with an environment of its own."""
+    unpacked(commit, folder)
     subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=folder, check=True)
     install = [".venv/bin/python", "-m", "pip", "install", "-q", "-e", ".[standalone,postgres]"]
     subprocess.run(install, cwd=folder, check=True, timeout=600)
@@ -304,7 +324,7 @@ def main() -> int:
     asked = parser.parse_args()
     logs = Path(tempfile.mkdtemp(prefix="upgrade-"))
     before = Path(asked.before).resolve() if Path(asked.before).is_dir() else _installed(asked.before, logs / "before")
-    with _empty_database(asked.database, logs) as url:
+    with empty_database(asked.database, logs) as url:
         stopped = asked.workers_stopped
         wrong = stop_workers(before, url, logs) if stopped else roll(before, url, logs, asked.first)
     print(f"Wrong: {wrong}. The logs are in {logs}." if wrong else "Nobody was lost, left in or doubled.")
