@@ -21,7 +21,12 @@ class Inbox:
         self.answer = "250 OK"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
+        self.start()
+
+    def start(self) -> None:
+        """Answer, for the first time or after `controller.stop()`."""
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller.start()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if self.answer.startswith("250"):
@@ -36,7 +41,6 @@ class Inbox:
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     inbox = Inbox()
-    inbox.controller.start()
     yield inbox
     inbox.controller.stop()
 

@@ -12,6 +12,7 @@ from ..ledger import claims, due, reads
 from ..ledger.causes import CAUSES
 from ..shared import clock, retry
 from ..shared.language import SOURCE, in_language
+from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
@@ -191,7 +192,7 @@ def put_on_hold(session: Session, connection: Connection, cause: str, detail: st
     if connection.hold_cause != cause:
         connection.hold_since_at, connection.hold_tries = now, 0
         with in_language(SOURCE):
-            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, Said.of(detail).again())
+            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, unnamed(Said.of(detail).again()))
         announce_hold(session, cause)
     connection.hold_cause, connection.hold_detail = cause, detail
     connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)

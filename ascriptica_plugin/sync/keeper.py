@@ -17,6 +17,7 @@ from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
 from ..shared import retry
 from ..shared.language import SOURCE, in_language
+from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
@@ -143,7 +144,7 @@ def _store(
             pause = max(pause, timedelta(seconds=answer.pause_seconds))
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
         with in_language(SOURCE):
-            why = answer.said.again()
+            why = unnamed(answer.said.again())
         log.warning("Canvas gave no new access token; it is asked again in %.0f s. %s", pause.total_seconds(), why)
 
 

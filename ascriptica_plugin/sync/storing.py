@@ -16,6 +16,7 @@ from ..ledger.rows import Ended, Told
 from ..ledger.work import Work
 from ..office import activity
 from ..shared import retry
+from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import Seat
@@ -129,7 +130,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
             "%s is parked after %d tries: %s An administrator can try again.",
             work,
             retry.TRIES,
-            its.detail,
+            unnamed(its.detail),
             extra=work.about,
         )
         activity.write(session, [_failed_entry(work, now, "parked", its)])
@@ -141,10 +142,10 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         if its.unforeseen:
             log.error("%s: unforeseen. We try again at %s.", work, at, exc_info=error, extra=work.about)
         else:
-            log.warning("%s: %s We try again at %s.", work, its.detail, at, extra=work.about)
+            log.warning("%s: %s We try again at %s.", work, unnamed(its.detail), at, extra=work.about)
     else:
         settling.hold(session, work, its.cause, its.scope, its.detail, now)
-        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, its.detail, extra=work.about)
+        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, unnamed(its.detail), extra=work.about)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             announce(session, [Change(work, "waiting", its.cause, its.scope)])
             activity.write(session, [_failed_entry(work, now, "waits", its)])

@@ -15,6 +15,7 @@ from ..ledger.requests import Out
 from ..ledger.rows import Ended, Told
 from ..shared import retry
 from ..shared.clock import LONG_AGO
+from ..shared.process_log import unnamed
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Match, Seat
 from . import storing
@@ -40,7 +41,8 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
     try:
         yield from looks[out.kind](session, connection_id, root_id, out, now)
     except CanvasError as error:
-        log.warning("What became of request %d is not known yet: %s We look again later.", request_id, error)
+        why = unnamed(str(error))
+        log.warning("What became of request %d is not known yet: %s We look again later.", request_id, why)
         requests.put_off(session, request_id, now() + retry.LOOK_AGAIN)
         return
     requests.cross_out(session, request_id)
@@ -199,7 +201,8 @@ def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out
     try:
         row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
     except (NotFound, Refused) as error:
-        log.error("Canvas user %s can't be put back into Canvas course %d: %s", at, course_id, error)
+        about = (out.canvas_enrollment_id, course_id, unnamed(str(error)))
+        log.error("Enrollment %s can't be put back into Canvas course %d: %s", *about)
         return
     storing.store_told(session, connection_id, [Told(row)], now())
 
@@ -219,7 +222,8 @@ def person_walk(session: Session, connection_id: int, root_id: int, participant_
         matches.look_later(session, connection_id, participant_id, None)
         return
     except CanvasError as error:
-        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, error)
+        why = unnamed(str(error))
+        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, why)
         matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_AGAIN)
         return
     stored = rows.known_of_user(session, connection_id, user_id)

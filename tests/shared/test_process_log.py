@@ -1,11 +1,14 @@
 """What our processes write to their logs: one event a line, in UTC, and no text in it can pass for another event."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
 
 import pytest
+
+from ascriptica_plugin.shared import process_log
 
 A_LINE = re.compile(
     r"time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(INFO|WARNING|ERROR) logger=[a-z_.]+ message=.*"
@@ -73,3 +76,22 @@ def test_another_shape_is_refused(tmp_path):
 
     with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG must be text or json"):
         make_app(f"sqlite:///{tmp_path}/x.sqlite3", ASCRIPTICA_LOG="xml")
+
+
+def test_an_email_in_foreign_words_is_left_out_of_message_trace_and_fields():
+    words = (
+        "Key (email)=(ann@example.org) exists. <Bob.O'Neil+x@müller.example>, sis_login_id:kim%40example.org?q=lou@b.c"
+    )
+    plain = "Key (email)=((email)) exists. <Bob.O'(email)>, sis_login_id:(email)?q=(email)"
+    assert process_log.unnamed(words) == plain
+    record = logging.makeLogRecord(
+        {"msg": "It said: %s", "args": (words,), "levelname": "ERROR", "about": {"who": words}}
+    )
+    try:
+        raise ValueError(words)
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    for formatter in (process_log._Lines(), process_log._JSON()):
+        line = formatter.format(record)
+        assert not re.search("@|%40", line)
+        assert line.count("sis_login_id:(email)") == 3

@@ -1,6 +1,7 @@
 """Every cause, end to end: how it comes about in Canvas, what the clerk and the participant read, and how it heals."""
 
 import html
+import logging
 import shutil
 
 import pytest
@@ -65,7 +66,8 @@ def follow_the_card(scene: Scene, cause: str) -> None:
 
 
 @pytest.mark.parametrize("life", CAUSES_OF_LIFE, ids=lambda life: life.cause)
-def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monkeypatch, life):
+def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monkeypatch, caplog, life):
+    caplog.set_level(logging.INFO, "ascriptica_plugin")
     scene, title = Scene(office, canvas, monkeypatch), CAUSES[life.cause].title
     life.reach(scene)
     if life.cause not in ("throttled", "our_fault"):
@@ -89,6 +91,9 @@ def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monk
     assert life.afterwards in scene.get(scene.lou, "/courses/ART")
     assert canvas.roster("bio")["kim@example.org"] == "active"
     assert {"active"} & {canvas.roster(name).get("lou@example.org") for name in ("art", "bio")}
+    # As a host's own log gets it.
+    assert "enrolled." in caplog.text
+    assert "@" not in caplog.text
 
 
 def test_every_cause_is_lived_through():
