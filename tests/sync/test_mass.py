@@ -181,6 +181,22 @@ def test_an_import_whose_answer_was_lost_is_never_sent_twice(school, canvas, whe
     assert {state for *_, state in canvas.rows()} == {"active"}
 
 
+def test_an_import_whose_answer_was_lost_is_found_again_and_waited_for(school, canvas):
+    """It takes longer than a request may still be on its way; meanwhile nobody in it is asked about."""
+    canvas.faults({"match": "POST *sis_imports", "fault": "reset", "when": "after"})
+    canvas.options(import_seconds=600)
+    course = school.course("ART", "art")
+    everybody(school, course)
+    calls = in_steps(school, until_minutes=8)
+    assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (1, 0)
+    assert imports(school)[0].canvas_import_id is not None
+    canvas.options(clock_offset_seconds=660)
+    calls = in_steps(school)
+    assert (posted(calls, "/sis_imports"), posted(calls, POST_ONE)) == (0, 0)
+    assert canvas.who_is_in("art") == emails()
+    assert [its.problem for its in imports(school)] == [None]
+
+
 def test_a_row_that_the_import_did_not_make_goes_the_ordinary_road(school, canvas):
     canvas.hand("DELETE", f"accounts/{canvas.ids['account.root']}/users/{canvas.ids['user.m5']}")
     course = school.course("ART", "art")

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from ...office import activity, people, privacy, sis_ids, sis_questions, waitlist
+from ...office import activity, people, privacy, results, sis_ids, sis_questions, waitlist
 from ...shared import clock
 from ...shared.language import t
 from ...tables.columns import begin_writing
@@ -208,6 +208,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         registrations=theirs,
         access=canvas_access(theirs),
         positions=waitlist.positions(session(), theirs),
+        results=results.of_registrations(session(), [one.id for one in theirs], clock.utc_now()),
         match=match,
         holders=holders_of([match]).get(found.id, []) if match else [],
         how=HOW,

@@ -47,6 +47,10 @@ def test_what_is_chosen_is_fetched_and_stands_on_the_roster_and_in_its_export(of
     roster = words(admin.get("/tools/courses/ART"))
     assert re.search(r"Kim kim@example.org .* Passed Completed \d\d \w+ \d{4} · 82.5 % so far", roster)
     assert re.search(r"Lou lou@example.org .* 0 of 2 requirements met", roster)
+    kims = admin.get(f"/tools/participants/{office.participant('kim@example.org').id}")
+    assert re.search(
+        r"Registered \d\d \w+ \d{4}, \d\d:\d\d Passed Completed \d\d \w+ \d{4} · 82.5 % so far", words(kims)
+    )
     kim, lou = exported(admin)["kim@example.org"], exported(admin)["lou@example.org"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", kim["canvas_completed_at"])
     assert (kim["canvas_score"], kim["canvas_score_kind"], kim["passed"]) == ("82.5", "current", "yes")
