@@ -129,6 +129,19 @@ def database_url(kept_app: Flask) -> str:
     return kept_app.config["SQLALCHEMY_DATABASE_URI"]
 
 
+@contextmanager
+def a_table_gone(app: Flask, name: str) -> Iterator[None]:
+    """Whatever needs this table fails in the database meanwhile."""
+    engine = app.extensions["sqlalchemy"].engine
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_elsewhere"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {name}_elsewhere RENAME TO {name}"))
+
+
 @pytest.fixture
 def postgresql(app_on_postgresql: Flask) -> str:
     """The PostgreSQL database with our tables, and nothing in them."""

@@ -11,14 +11,13 @@ import re
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import requests
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from ascriptica_plugin.standalone.accounts import sessions
 from ascriptica_plugin.standalone.accounts.tables import Account
@@ -27,6 +26,7 @@ from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.worker import redis_bell
 
+from ..databases import a_table_gone
 from ..disguises import around, disguises
 from ..faults.furnishing import signed_in
 from ..office_at_work import Office, in_use, make_app
@@ -62,18 +62,6 @@ MARKS = disguises(TOKEN)
 def test_the_search_finds_the_token_in_every_disguise(said):
     assert around(MARKS, f"before {said} after".encode())
     assert not around(MARKS, b"before after")
-
-
-@contextmanager
-def a_table_gone(office: Office, name: str) -> Iterator[None]:
-    engine = office.app.extensions["sqlalchemy"].engine
-    with engine.begin() as connection:
-        connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_elsewhere"))
-    try:
-        yield
-    finally:
-        with engine.begin() as connection:
-            connection.execute(text(f"ALTER TABLE {name}_elsewhere RENAME TO {name}"))
 
 
 def connection_of(office: Office) -> Connection:
@@ -228,7 +216,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     told += commands(database_url, ["rotate-keys"])
     # Something unforeseen happens to both processes while they have it in hand.
     in_use_again()
-    with a_table_gone(office, "ascriptica_log"):
+    with a_table_gone(office.app, "ascriptica_log"):
         # SQLite tells this as if all of the database were away.
         assert save(enroll="invited").status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
