@@ -6,6 +6,8 @@ import signal
 
 from sqlalchemy import create_engine, select, text
 
+from ascriptica_plugin.tables.canvas import Connection
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
 from ascriptica_plugin.tables.requests import Request
 
@@ -93,14 +95,32 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
 
 
+def test_told_to_end_a_worker_finishes_the_calls_that_are_under_way(ringing, canvas, at_work):
+    course_id = ringing.course("ART", "art").id
+    canvas.options(latency_seconds=2)
+    at_work.start()
+    for who in ("kim", "lou", "max"):
+        ringing.register(ringing.session.get(Course, course_id), who)
+        ringing.session.commit()
+    until(lambda: _enrolls(ringing))
+    assert at_work.end()[0] == 0
+    until(lambda: all(call["status"] is not None for call in canvas.read("calls")["calls"]))
+    ringing.session.rollback()
+    # Whatever Canvas did was heard.
+    live = {email for email, state in canvas.roster("art").items() if state == "active"}
+    assert live
+    assert {seat.participant.email for seat in ringing.seats() if seat.canvas_enrollment_id is not None} == live
+    made = {user["id"] for user in canvas.read("world")["users"] if user["login"] == "max@example.org"}
+    assert made <= set(ringing.session.scalars(select(Match.canvas_user_id)))
+    assert ringing.session.scalars(select(Connection.drain_until_at)).all() == [None]
+
+
 def _enrolls(office: Office) -> bool:
     office.session.expire_all()
     return office.session.scalar(select(Request.id).where(Request.kind == "enroll")) is not None
 
 
 def _wrote_user(office: Office) -> bool:
-    from ascriptica_plugin.tables.ledger import Match
-
     office.session.expire_all()
     known = office.session.query(Match).first()
     office.session.commit()
