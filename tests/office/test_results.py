@@ -109,6 +109,18 @@ def test_a_requirement_that_is_added_later_takes_no_pass_away_and_is_shown(offic
     assert (kim.passed, kim.completed_at, kim.undone, kim.requirements) == (True, None, True, 3)
 
 
+def test_an_enrollment_that_canvas_calls_completed_is_no_pass(office, canvas, course):
+    """It was concluded, by a hand or by the course's end, whatever the person had done."""
+    canvas.change_state(row_of(canvas, "kim"), "completed")
+    work(canvas, "kim", scores={"current": 95.0, "final": 10.0})
+    want(office, course, completed=True, score=True, passes_by="score", passes_from=60.0)
+    fetch(office, course)
+    assert (of(office, course, "kim").score, of(office, course, "kim").passed) == (95.0, None)
+    want(office, course, passes_by="completed")
+    fetch(office, course)
+    assert (of(office, course, "kim").completed_at, of(office, course, "kim").passed) == (None, None)
+
+
 def test_the_hand_that_decides_is_stronger_than_the_rule(office, canvas, course):
     modules(canvas, met={canvas.ids["user.kim"]: 2})
     want(office, course, completed=True, passes_by="completed")

@@ -7,7 +7,7 @@ import time
 from ...processes import until
 from ..child import POINTS
 from ..stage import Stage
-from .crowds import gather
+from .crowds import clear, gather
 from .kind import Kind, Kinds, NotShown
 
 WORKERS = Kinds()
@@ -17,6 +17,8 @@ def _killed_at(point: str) -> Kind:
     def killed(stage: Stage, rng: random.Random, seconds: float) -> None:
         if "refresh" in point and not stage.by_developer_key:
             raise NotShown
+        if "import" in point:
+            clear(stage, rng, seconds)
         stage.end_workers(signal.SIGTERM)
         if "import" in point:
             gather(stage, rng)
@@ -30,6 +32,8 @@ def _killed_at(point: str) -> Kind:
             raise NotShown from None
         finally:
             fatal.end(signal.SIGKILL)
+            if "import" in point:
+                stage.handle("options", latency_seconds=0)
             stage.full_strength()
 
     return killed
@@ -47,11 +51,13 @@ def workers_killed_anywhere(stage: Stage, rng: random.Random, seconds: float) ->
 
 @WORKERS
 def workers_killed_again_and_again_during_an_import(stage: Stage, rng: random.Random, seconds: float) -> None:
+    clear(stage, rng, seconds)
     gather(stage, rng)
     for _ in range(3):
         time.sleep(rng.uniform(0, seconds))
         stage.end_workers(signal.SIGKILL)
         stage.full_strength()
+    stage.handle("options", latency_seconds=0)
 
 
 @WORKERS
