@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ..canvas.errors import CanvasError, Throttled
 from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
+from ..ledger import measures
 from ..shared import retry
 from ..shared.language import SOURCE, in_language
 from ..shared.process_log import unnamed
@@ -120,6 +121,7 @@ def _store(
 ) -> None:
     connection.refreshing_until_at = None
     if isinstance(answer, Grant):
+        canvases.tally.count(measures.REFRESHES, 1)
         connection.token, connection.token_saved_at = Sealed.seal(answer.access_token, canvases.keys), now
         if answer.refresh_token is not None:
             connection.refresh_token = Sealed.seal(answer.refresh_token, canvases.keys)

@@ -5,8 +5,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from ascriptica_plugin.ledger import measures
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.worker import rounds
 
+from ..developer_keys import connect_with_key, later
 from ..office_at_work import Office
 from ..pages import save, typed
 
@@ -77,6 +80,26 @@ def test_failed_calls_are_counted_by_what_failed(office, canvas, scraped):
     office.deliver()
     found = scraped()
     assert sum(value for (name, *labels), value in found.items() if labels[1:] == ["CanvasDown"]) >= 1
+
+
+def test_a_token_that_is_refreshed_is_counted(office, canvas, scraped):
+    connect_with_key(office)
+    assert scraped()["ascriptica_key_refreshes_total",] == 0
+    later(office, 56 * 60)
+    office.deliver()
+    canvas.options(clock_offset_seconds=0)
+    assert scraped()["ascriptica_key_refreshes_total",] == 1
+
+
+def test_the_worker_says_how_many_calls_are_under_way_and_when_it_looked_for_work(office, scraped):
+    assert scraped()["ascriptica_worker_seen_seconds",] == -1
+    tally = office.canvases.tally
+    tally.looked_at = clock.utc_now()
+    tally.begin()
+    tally.begin()
+    rounds.count(office.app)
+    found = scraped()
+    assert (found["ascriptica_canvas_calls_in_flight",], found["ascriptica_worker_seen_seconds",] >= 0) == (2, True)
 
 
 def test_every_process_adds_to_the_same_counters(office, scraped):
