@@ -128,9 +128,10 @@ def make_due_again(session: Session, works: list[Work]) -> None:
         claims.look_again(session, Seat.id.in_([work.seat_id for work in works]))
 
 
-def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime) -> None:
-    """Count an attempt and try again at `due_at`; a change made meanwhile keeps its own, earlier time."""
-    counted = {"attempts": work.attempts + 1, "due_at": due_at, "held": False}
+def retry_later(session: Session, work: Work, cause: str, detail: str, due_at: datetime, attempts: int) -> None:
+    """Store how many attempts were counted, and try again at `due_at`; a change made meanwhile keeps its own, earlier
+    time."""
+    counted = {"attempts": attempts, "due_at": due_at, "held": False}
     _unless_changed(session, work, cause=cause, cause_scope="", cause_detail=detail, **counted)
 
 

@@ -76,7 +76,7 @@ SPARE = 2
 """So many more calls may be in flight while Canvas says that it has room for them and no page asks."""
 
 SILENT_SECONDS = 1
-"""Calls without an answer for so long keep a quarter of the flight at most; the spare ones make up for them."""
+"""Calls without an answer for so long keep a quarter of the flight at most."""
 
 GROW_SECONDS = 5
 """After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its

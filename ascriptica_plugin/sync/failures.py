@@ -29,6 +29,8 @@ class Failure:
     scope: str
     detail: str
     again_in: timedelta | None = None
+    attempts: int = 0
+    """How many were counted with this one."""
     parked: bool = False
     unforeseen: bool = False
 
@@ -53,20 +55,22 @@ def of_connection(error: CanvasError, connection: Connection) -> str:
     return "address_refused" if isinstance(error, AddressRefused) else "canvas_down"
 
 
-def of_seat(error: BaseException, attempts: int) -> Failure:
-    """What happens to a seat that failed with this error, after so many counted attempts."""
+def of_seat(error: BaseException, attempts: int, cause: str | None) -> Failure:
+    """What happens to a seat that failed with this error, after so many counted attempts, the last for this cause."""
     if isinstance(error, Stuck):
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):
         return Failure("permission_missing", mark("to see courses and people"), error.said)
     if isinstance(error, ScopeMissing):
         return Failure("scope_missing", error.scope, error.said)
+    counted = attempts + 1
+    again_in = retry.back_off(attempts)
     if not isinstance(error, CanvasError):
-        return Failure(
-            "our_fault", "", Said("unforeseen", name=type(error).__name__), retry.back_off(attempts), unforeseen=True
-        )
+        said = Said("unforeseen", name=type(error).__name__)
+        return Failure("our_fault", "", said, again_in, counted, unforeseen=True)
     if isinstance(error, CanvasDown):
-        return Failure("no_answer", "", error.said, retry.back_off(attempts))
-    if attempts + 1 >= retry.TRIES:
-        return Failure("refused", "", error.said, parked=True)
-    return Failure("refused", "", error.said, retry.back_off(attempts))
+        return Failure("no_answer", "", error.said, again_in, counted)
+    if cause != "refused":
+        # Only refusals count for giving up, not what Canvas left without an answer before.
+        counted = 1
+    return Failure("refused", "", error.said, again_in, counted, parked=counted >= retry.TRIES)

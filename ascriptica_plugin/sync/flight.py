@@ -39,13 +39,19 @@ class Flight:
         """How many it has not refused lately."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(retry.FLIGHT + 2 * retry.SPARE, thread_name_prefix="canvas")
+        self._most = retry.FLIGHT + 2 * retry.SPARE
+        self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="canvas")
 
     @property
     def size(self) -> int:
         """How many calls may be in flight at once."""
         most = retry.FLIGHT if self.pages_ask else retry.FLIGHT + retry.SPARE
-        return min(most, max((fits for _, fits in self._found), default=retry.FLIGHT), self._bearable)
+        return min(most, self._fits, self._bearable)
+
+    @property
+    def _fits(self) -> int:
+        """How many fit at once, whoever makes them; what Canvas said last counts for a second."""
+        return max((fits for _, fits in self._found), default=retry.FLIGHT)
 
     @property
     def is_quiet(self) -> bool:
@@ -62,18 +68,23 @@ class Flight:
     def room(self) -> int:
         """How many more calls may start now; room that was lost to throttling comes back bit by bit.
 
-        Calls that hang don't keep the flight from others: they count for a quarter of it at most.
+        Calls that hang don't keep the flight from others: they count for a quarter of it at most. For Canvas they may
+        all count, so others go one at a time beside them while it says that it has no room for more.
         """
         if self.is_quiet:
             return 0
         most = retry.FLIGHT + retry.SPARE
         if self._bearable < most and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
             self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
-        if not self._found:
-            # A few find out whether the others fit.
-            return max(0, max(1, self.size // 2) - len(self.flying))
-        spared = max(0, len(self.silent) - max(1, self.size // 4))
-        return max(0, self.size + min(retry.SPARE, spared) - len(self.flying))
+        # A few find out whether the others fit.
+        size = self.size if self._found else max(1, self.size // 2)
+        flying, silent = len(self.flying), len(self.silent)
+        spared = max(0, silent - size // 4)
+        room = size + spared - flying
+        if spared:
+            one_at_a_time = 1 - (flying - silent)
+            room = min(room, max(self._fits + 1 - flying, one_at_a_time), self._most - flying)
+        return max(0, room)
 
     def carry(self, task: Task) -> None:
         """Make the task's call in a thread; `gather` returns the task with its answer or error."""

@@ -123,7 +123,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
     if isinstance(error, Waits):
         settling.put_off(session, work, error.until)
         return
-    its = failures.of_seat(error, work.attempts)
+    its = failures.of_seat(error, work.attempts, work.cause)
     if its.parked:
         settling.park(session, work, its.cause, its.detail, now)
         log.error(
@@ -137,7 +137,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         announce(session, [Change(work, "waiting", its.cause, its.scope)])
     elif its.again_in is not None:
         due_at = now + its.again_in
-        settling.retry_later(session, work, its.cause, its.detail, due_at)
+        settling.retry_later(session, work, its.cause, its.detail, due_at, its.attempts)
         at = f"{due_at:%H:%M:%S} UTC"
         if its.unforeseen:
             log.error("%s: unforeseen. We try again at %s.", work, at, exc_info=error, extra=work.about)

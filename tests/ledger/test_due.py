@@ -74,6 +74,20 @@ def test_a_right_that_is_missing_in_one_canvas_course_holds_nobody_in_another(of
     assert canvas.who_is_in("bio") == {"lou@example.org"}
 
 
+def test_a_course_that_never_takes_anybody_does_not_hold_those_of_others(office, canvas):
+    blue, art = office.course("BLUE", "blue"), office.course("ART", "art")
+    office.register(blue, "kim", sis_user_id="K-100")
+    office.deliver()
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    office.register(art, "lou")
+    office.deliver()
+    assert len({(seat.cause, seat.cause_scope) for seat in office.seats() if seat.held}) == 2
+    canvas.options(permissions=None)
+    office.later(minutes=16)
+    office.deliver()
+    assert canvas.who_is_in("art") == {"lou@example.org"}
+
+
 def add_held(office, like: Seat, count: int) -> None:
     """So many people more who wait for the same as this seat."""
     session, numbers = office.session, range(1_000_000, 1_000_000 + count)

@@ -14,13 +14,9 @@ def well_again(canvas) -> None:
     canvas.session.delete(f"{canvas.url}/practice/faults", timeout=10)
 
 
-def no_changes(canvas, status: int = 503, where: str = "") -> None:
-    canvas.faults(
-        *(
-            {"match": f"{verb} /{where}", "times": None, "fault": "status", "status": status}
-            for verb in ("POST", "DELETE")
-        )
-    )
+def no_changes(canvas, fault: str = "status", where: str = "") -> None:
+    changes = ("POST", "DELETE")
+    canvas.faults(*({"match": f"{verb} /{where}", "times": None, "fault": fault, "status": 503} for verb in changes))
 
 
 def two_courses(office, people: int) -> None:
@@ -29,11 +25,11 @@ def two_courses(office, people: int) -> None:
         office.register(art if number % 2 else bio, f"p{number}")
 
 
-@pytest.mark.parametrize("people", [3, 12])
-def test_an_outage_in_which_canvas_can_be_read_parks_nobody(office, canvas, people):
+@pytest.mark.parametrize(("people", "fault"), [(3, "status"), (3, "reset"), (12, "status")])
+def test_an_outage_in_which_canvas_can_be_read_parks_nobody(office, canvas, people, fault):
     two_courses(office, people)
-    no_changes(canvas)
-    for _ in range(30):
+    no_changes(canvas, fault)
+    for _ in range(40):
         office.deliver()
         office.later(minutes=1)
     well_again(canvas)
