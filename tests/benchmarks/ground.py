@@ -121,6 +121,10 @@ class QuickCanvas(Practice):
         """When each person was first enrolled, by their numbers."""
         return self.session.get(f"{self.url}/enrolled", timeout=10).json()
 
+    def flight(self) -> list[tuple[float, int]]:
+        """How many calls were in flight since when, at the latest 10,000 changes."""
+        return self.session.get(f"{self.url}/flight", timeout=10).json()
+
 
 @contextmanager
 def quick_canvas() -> Iterator[QuickCanvas]:

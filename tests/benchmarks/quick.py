@@ -4,8 +4,9 @@
 
 The practice Canvas keeps a world, and its work for each call would count as ours where the time of a call is the
 measure. This one remembers nothing but how many calls came, how many were in flight at once, and when each person was
-first enrolled; `GET /calls` tells and forgets, `GET /enrolled` tells the latter by number, `POST /latency/SECONDS` sets
-the time, `POST /hang/COURSE` lets every call about this course wait for half a minute.
+first enrolled; `GET /calls` tells and forgets, `GET /enrolled` tells the latter by number, `GET /flight` how many calls
+were in flight since when, `POST /latency/SECONDS` sets the time, `POST /hang/COURSE` lets every call about this course
+wait for half a minute.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import json
 import re
 import sys
 import time
+from collections import deque
 from email.utils import formatdate
 
 ANSWERS = {
@@ -41,11 +43,18 @@ class Quick:
         self.ids = itertools.count(1)
         self.enrolled: dict[int, float] = {}
         self.hanging: set[str] = set()
-        self.forget()
+        self.flight: deque[tuple[float, int]] = deque(maxlen=10_000)
+        """How many calls were in flight since when; the latest times."""
         self.in_flight = 0
+        self.forget()
 
     def forget(self) -> None:
         self.total = self.most = 0
+
+    def count(self, more: int) -> None:
+        self.in_flight += more
+        self.most = max(self.most, self.in_flight)
+        self.flight.append((time.time(), self.in_flight))
 
     def answer(self, line: str, query: str, body: str) -> dict | list:
         """What Canvas would say: the person who is searched for by p7@example.org has the ID 8."""
@@ -85,6 +94,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, quick: Quick):
         self.quick, self.heard = quick, b""
+        self.under_way: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -108,19 +118,26 @@ class Caller(asyncio.Protocol):
             self.send({})
         elif line == "GET /enrolled":
             self.send({str(number): at for number, at in quick.enrolled.items()})
+        elif line == "GET /flight":
+            self.send(list(quick.flight))
         elif line.startswith("POST /hang/"):
             quick.hanging.add(line.rpartition("/")[2])
             self.send({})
         else:
             quick.total += 1
-            quick.in_flight += 1
-            quick.most = max(quick.most, quick.in_flight)
-            asyncio.get_running_loop().call_later(
-                quick.seconds(line), self.send_call, quick.answer(line, query, body.decode())
-            )
+            quick.count(1)
+            answer = quick.answer(line, query, body.decode())
+            self.under_way = asyncio.get_running_loop().call_later(quick.seconds(line), self.send_call, answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        # Whoever called waits no longer.
+        if self.under_way is not None:
+            self.under_way.cancel()
+            self.quick.count(-1)
 
     def send_call(self, answer: dict | list) -> None:
-        self.quick.in_flight -= 1
+        self.under_way = None
+        self.quick.count(-1)
         self.send(answer)
 
     def send(self, answer: dict | list) -> None:
