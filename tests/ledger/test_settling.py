@@ -58,6 +58,6 @@ def test_a_failure_that_comes_after_another_worker_has_settled_the_seat_is_no_ne
     office.register(office.course("ART", "art"))
     [work] = load(office.session, [office.seats()[0].id])
     office.deliver()
-    settling.retry_later(office.session, work, "no_answer", "No answer in time.", office.now)
+    settling.retry_later(office.session, work, "no_answer", "No answer in time.", office.now, 1)
     office.session.commit()
     assert [(seat.cause, seat.due_at) for seat in office.seats()] == [(None, None)]
