@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from .shared import retry
+from .shared import pauses
 from .shared.language import spoken
 from .tables.columns import Sealed, begin_writing, change
 from .tables.mails import Mail
@@ -47,7 +47,7 @@ def send(
 
 def forget_unsent(session: Session, now: datetime) -> None:
     """Delete mails that are too old to be sent, where nobody sends any."""
-    change(session, delete(Mail).where(Mail.made_at < now - retry.MAIL_GIVEN_UP))
+    change(session, delete(Mail).where(Mail.made_at < now - pauses.MAIL_GIVEN_UP))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
     if mail is None:
         session.rollback()
         return None
-    pause = min(retry.FIRST_MAIL_PAUSE * 2 ** min(mail.tries, 10), retry.LONGEST_MAIL_PAUSE)
+    pause = min(pauses.FIRST_MAIL_PAUSE * 2 ** min(mail.tries, 10), pauses.LONGEST_MAIL_PAUSE)
     mine = update(Mail).where(Mail.id == mail.id, Mail.tries == mail.tries)
     if change(session, mine.values(tries=Mail.tries + 1, try_at=now + pause)) != 1:
         session.rollback()
@@ -163,7 +163,7 @@ def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, Email
 
 def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage | None:
     """The mail as it is sent; None if it is too old or no longer needed."""
-    written = mailer.write(session, mail, now) if now - mail.made_at <= retry.MAIL_GIVEN_UP else None
+    written = mailer.write(session, mail, now) if now - mail.made_at <= pauses.MAIL_GIVEN_UP else None
     if written is None:
         log.warning("Mail %d (%s) is dropped: it is too old, or what it is about is gone.", mail.id, mail.kind)
         return None

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.tables.mass import MassImport
+from ascriptica_plugin.tables.sis_imports import MassImport
 
 from .office_at_work import policy, someone
 

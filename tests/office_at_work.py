@@ -20,13 +20,13 @@ os.environ.pop("REDIS_URL", None)
 import wsgi
 from ascriptica_plugin import Person
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.ledger import reads, standing
-from ascriptica_plugin.office import activity, answers, courses, people, registrations
+from ascriptica_plugin.ledger import activity, reads, seat_states
+from ascriptica_plugin.office import answers, courses, erasing, people, registrations
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import passwords, sessions
 from ascriptica_plugin.standalone.accounts.pages.base import SignedIn
 from ascriptica_plugin.standalone.accounts.tables import Account
-from ascriptica_plugin.sync import checking, connecting, drain, erasing
+from ascriptica_plugin.sync import checking, connecting, drain
 from ascriptica_plugin.sync.clients import Canvases
 from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.ledger import Match, Seat
@@ -221,7 +221,7 @@ class Office:
         return list(self.session.scalars(select(Seat).order_by(Seat.id)))
 
     def status(self) -> dict:
-        return standing.status(self.session, load_settings(self.session), self.now)
+        return seat_states.status(self.session, load_settings(self.session), self.now)
 
 
 def someone(who: str, **person) -> Person:

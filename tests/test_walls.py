@@ -15,8 +15,7 @@ FLOORS = [
     {"practice", "shared", "signals"},
     {"canvas", "tables"},
     {"keys", "ledger", "mail"},
-    {"office"},
-    {"sync"},
+    {"office", "sync"},
     {"cli", "web", "worker"},
     {"extension"},
     {"standalone"},
@@ -142,18 +141,20 @@ RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
 TESTED_ELSEWHERE = {
     "canvas": ("errors exchange shapes", "the client's tests, through its answers; sync/test_keeper"),
     "ledger": (
-        "access causes last_activity loading matches measures waiting ways_in windows work",
+        "access associations blocked causes last_activity loading matches metrics request_windows sis_imports ways_in "
+        "work",
         "sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
     ),
     "office": (
-        "office acts announcing plan previews recipients sis_questions to_another_course undoing",
-        "test_registrations, test_waitlist, test_alerts, test_signals; web/tools/test_moving, test_undoing",
+        "office acts personal_data plan previews recipients registration_signals sis_questions to_another_course "
+        "undoing",
+        "test_registrations, test_waitlist, test_mails_to_administrators, test_erasing; web/tools/test_moving, "
+        "test_undoing",
     ),
-    "shared": ("formats", "web/test_speaking, walks/test_translated"),
+    "shared": ("formats", "web/test_request_language, walks/test_translated"),
     "sync": (
-        "announcing clients disconnecting erasing one_person passwords previewing results run small_tasks starting "
-        "tasks",
-        "test_drain and the walks; test_users_way_in; test_signals; office/test_privacy, test_results",
+        "access_signals clients disconnecting one_person passwords previewing results run small_tasks starting tasks",
+        "test_drain and the walks; test_users_way_in; test_signals; ledger/test_results; web/tools/test_moving",
     ),
     "worker": ("redis_listener", "test_jobs; faults/test_worker"),
 }

@@ -15,10 +15,10 @@ from typing import Any, Protocol, Self
 import requests
 
 from ..shared.said import Said
-from .answers import Answers, clock_of, left_in_bucket, path_and_query
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, TokenRefused, Unreachable
 from .exchange import File, Line
 from .reading import LONGEST_TEXT
+from .responses import Answers, clock_of, left_in_bucket, path_and_query
 from .scopes import scope_for
 
 MAX_PAGES = 20
@@ -92,7 +92,7 @@ class Caller:
     def least_left(self) -> tuple[float, float] | None:
         """The least that Canvas said to be left in its bucket since this was asked last, and when it surely had all
         calls that had left: in the middle of the call, on the monotonic clock; None: it said nothing.
-        See `answers.left_in_bucket`."""
+        See `responses.left_in_bucket`."""
         with self._left_lock:
             least, self._least_left = self._least_left, None
         return least

@@ -8,8 +8,8 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .. import __version__
-from .answers import body_of
 from .errors import AddressRefused, CanvasDown, Unreachable
+from .responses import body_of
 from .transport import Deadline, GuardedAdapter, PrivateAddress, Session, cause_of, why_no_answer
 
 

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 
 from ..shared.said import Said
-from .answers import Answers
 from .errors import SOMETHING_ELSE, CanvasDown, CanvasError
 from .exchange import Line
+from .responses import Answers
 from .scopes import SCOPES
 
 LONGEST_SECONDS = 10 * 365 * 86400

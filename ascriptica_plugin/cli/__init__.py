@@ -11,11 +11,11 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from ..ledger import standing
+from ..ledger import seat_states
 from ..office.imports import run
 from ..office.imports.file import LARGEST_FILE, Table, read
 from ..office.imports.header import COLUMNS, Header, ToConfirm, Unusable
-from ..shared import clock, process_log, retry
+from ..shared import clock, pauses, process_log
 from ..tables import isolation
 from ..tables.canvas import load_settings
 from ..tables.upgrade import UnknownDatabase, upgrade_tables
@@ -168,7 +168,7 @@ def status(as_json: bool) -> None:
     """Show the state of the seats and of the connection to Canvas, and when a worker was last seen."""
     session = current_app.extensions["sqlalchemy"].session
     heard_at = current_app.extensions["ascriptica"].bell.heard_at()
-    found = standing.status(session, load_settings(session), clock.utc_now(), heard_at)
+    found = seat_states.status(session, load_settings(session), clock.utc_now(), heard_at)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -249,9 +249,9 @@ def worker_health(context: click.Context) -> None:
     """
     session = current_app.extensions["sqlalchemy"].session
     heard_at = current_app.extensions["ascriptica"].bell.heard_at()
-    seen_at = standing.worker_seen_at(session, load_settings(session), heard_at)
+    seen_at = seat_states.worker_seen_at(session, load_settings(session), heard_at)
     seconds = (clock.utc_now() - seen_at).total_seconds() if seen_at else None
-    if seconds is None or seconds > retry.ALIVE.total_seconds():
+    if seconds is None or seconds > pauses.ALIVE.total_seconds():
         when = "No worker was seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
         click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its log says what stops it.")
         context.exit(1)

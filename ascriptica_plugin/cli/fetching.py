@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
-from ..office import results
+from ..ledger import results
 from ..shared import clock
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection

@@ -16,9 +16,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
-from ..ledger import standing
+from ..ledger import seat_states
 from ..ledger.causes import CAUSES
-from ..shared import clock, config, retry
+from ..shared import clock, config, pauses
 from ..tables.canvas import load_settings
 from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
@@ -114,7 +114,7 @@ def worker(app: Flask) -> str | None:
     """Check that a worker was seen lately, or that nothing waits for one."""
     bell, found = app.extensions["ascriptica"].bell, _status(app)
     seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
-    if is_late or (bell.url and (seen is None or seen > retry.ALIVE.total_seconds())):
+    if is_late or (bell.url and (seen is None or seen > pauses.ALIVE.total_seconds())):
         return "No worker was seen. Start one: flask ascriptica worker. If one is running, its log says what stops it."
     return None
 
@@ -169,7 +169,7 @@ def _session(app: Flask) -> scoped_session[Session]:
 
 def _status(app: Flask) -> dict[str, Any]:
     heard_at, session = app.extensions["ascriptica"].bell.heard_at(), _session(app)()
-    return standing.status(session, load_settings(session), clock.utc_now(), heard_at)
+    return seat_states.status(session, load_settings(session), clock.utc_now(), heard_at)
 
 
 # -- only in production. The settings of the stand-alone site are checked only there ----------------------------------

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from ..ledger.causes import CAUSES
-from ..shared import retry
+from ..shared import pauses
 from ..sync import drain
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection, load_settings
@@ -32,7 +32,7 @@ class Waiting:
     moved_at: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
-        """Whether all was done or failed, or nothing happened for `retry.RECHECK_SECONDS`. Asks now and then."""
+        """Whether all was done or failed, or nothing happened for `pauses.RECHECK_SECONDS`. Asks now and then."""
         if time.monotonic() - self.looked_at >= LOOK_SECONDS:
             # A session of its own: the drain's is in the middle of something.
             with Session(self.engine) as session:
@@ -41,7 +41,7 @@ class Waiting:
             self.waiting -= found.keys()
             self.moved_at = time.monotonic() if found else self.moved_at
             self.looked_at = time.monotonic()
-        return not self.waiting or time.monotonic() - self.moved_at > retry.RECHECK_SECONDS
+        return not self.waiting or time.monotonic() - self.moved_at > pauses.RECHECK_SECONDS
 
 
 def connection_in_use(session: Session) -> Connection:

@@ -15,7 +15,7 @@ from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
 from .rows import LIVE
-from .standing import standing
+from .seat_states import standing
 
 
 class Row(NamedTuple):

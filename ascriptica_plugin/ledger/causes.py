@@ -271,6 +271,9 @@ CAUSES: Marked[dict[str, Cause]] = {
     ),
 }
 
+NOBODY_ACTS = tuple(name for name, cause in CAUSES.items() if not cause.by_office)
+"""Causes that end without anybody's doing, or that are ours."""
+
 SENTENCES |= {f"cause_{name}": cause._title for name, cause in CAUSES.items()}
 """What is stored in other places names a cause by its code."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exists, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection
 from ..tables.columns import change
 from ..tables.ledger import Claim, Seat
@@ -46,7 +46,7 @@ def unsettled(connection_id: int) -> ColumnElement[bool]:
 def due(connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> ColumnElement[bool]:
     """SQL for the seats that the drain takes up now, without canaries and without those in these Canvas courses."""
     # A time later than the longest back-off allows was set by a clock that has stepped back since: due.
-    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + retry.LONGEST_BACK_OFF * 1.5)
+    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + pauses.LONGEST_BACK_OFF * 1.5)
     is_due = and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
     return and_(is_due, Seat.canvas_course_id.not_in(without_courses)) if without_courses else is_due
 
@@ -123,7 +123,7 @@ def canaries(
         .subquery()
     )
     # A time later than that was set by a clock that has stepped back since.
-    time_has_come = or_(held.c.latest <= now, held.c.latest > now + retry.CANARY * 1.5)
+    time_has_come = or_(held.c.latest <= now, held.c.latest > now + pauses.CANARY * 1.5)
     its = held.c
     found = select(its.id, its.participant_id, its.canvas_course_id, its.attempts, its.from_start, its.changed_at)
     found = found.where(its.turn == 1, time_has_come).order_by(its.due_at, its.id).limit(limit)

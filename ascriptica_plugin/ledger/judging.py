@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from ..tables.columns import change
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
-from ..tables.mass import MassSeat
 from ..tables.requests import Request
-from . import claims, mass, matches, settling
+from ..tables.sis_imports import MassSeat
+from . import claims, matches, settling, sis_imports
 from .rows import Known, known, known_of_user
 
 
@@ -100,7 +100,9 @@ def judge(
 
 def _pointing(session: Session, connection_id: int, ids: Collection[int]) -> list[_Pointing]:
     same = or_(Request.participant_id == Seat.participant_id, Request.canvas_user_id == Match.canvas_user_id)
-    in_import = mass.is_in_one(connection_id, Seat.participant_id, MassSeat.canvas_course_id == Seat.canvas_course_id)
+    in_import = sis_imports.is_in_one(
+        connection_id, Seat.participant_id, MassSeat.canvas_course_id == Seat.canvas_course_id
+    )
     about = or_(exists().where(Request.connection_id == connection_id, same), in_import)
     found = (
         select(

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection
 from ..tables.columns import change
 
@@ -20,10 +20,10 @@ def take_lease(session: Session, connection_id: int, now: datetime) -> int | Non
                 Connection.drain_until_at.is_(None),
                 Connection.drain_until_at <= now,
                 # Set by a clock that has stepped back since.
-                Connection.drain_until_at > now + 2 * retry.LEASE,
+                Connection.drain_until_at > now + 2 * pauses.LEASE,
             )
         )
-        .values(drain_term=Connection.drain_term + 1, drain_until_at=now + retry.LEASE)
+        .values(drain_term=Connection.drain_term + 1, drain_until_at=now + pauses.LEASE)
         .returning(Connection.drain_term)
         .execution_options(synchronize_session=False)
     )
@@ -32,7 +32,7 @@ def take_lease(session: Session, connection_id: int, now: datetime) -> int | Non
 
 def renew_lease(session: Session, connection_id: int, term: int, now: datetime) -> bool:
     """Extend the lease from `now` on. Returns False if it is not ours any more."""
-    return _set_lease(session, connection_id, term, now + retry.LEASE)
+    return _set_lease(session, connection_id, term, now + pauses.LEASE)
 
 
 def give_lease_back(session: Session, connection_id: int, term: int) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import Boolean, ScalarSelect, Select, and_, bindparam, case, exi
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
-from ..tables.mass import MassImport, MassSeat
 from ..tables.office import Course, Participant, Registration
 from ..tables.requests import CourseRead, Request
+from ..tables.sis_imports import MassImport, MassSeat
 from .rows import LIVE
 from .work import OF_REQUEST, OF_ROW, OF_WHO, OpenRequest, Pointed, Who, Work
 

@@ -1,5 +1,6 @@
 """Matches: which Canvas user a participant is, and what to do when that is learned or changes. Never commits."""
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple, cast
@@ -8,12 +9,13 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, bindparam, exists
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User
-from ..shared import retry
+from ..shared import pauses
 from ..tables.columns import change, upsert_into
+from ..tables.folding import fold
 from ..tables.ledger import Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
-from . import claims, mass
+from . import claims, sis_imports
 from .work import Work
 
 
@@ -169,9 +171,9 @@ def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) 
     owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
     theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
     something_out = exists().where(Request.connection_id == connection_id, theirs)
-    nothing_out = ~or_(something_out, mass.is_in_one(connection_id, Match.participant_id))
+    nothing_out = ~or_(something_out, sis_imports.is_in_one(connection_id, Match.participant_id))
     found = select(Match.participant_id, Match.look_at).where(*owed, nothing_out).order_by(Match.look_at).limit(limit)
-    late = now + 2 * retry.LOOK_AGAIN
+    late = now + 2 * pauses.LOOK_AGAIN
     return [number for number, at in session.execute(found) if at is not None and (at <= now or at > late)]
 
 
@@ -194,3 +196,9 @@ def owe_look(session: Session, connection_id: int, canvas_user_id: int, now: dat
     """Have the enrollments of this Canvas user read, unless that is owed already."""
     theirs = (Match.connection_id == connection_id, Match.canvas_user_id == canvas_user_id, Match.look_at.is_(None))
     change(session, update(Match).where(*theirs).values(look_at=now))
+
+
+def share_a_word(one: str, other: str) -> bool:
+    """Whether the names have a word in common, whatever their accents and case."""
+    first, second = (set(re.findall(r"\w+", fold(name))) for name in (one, other))
+    return bool(first & second)

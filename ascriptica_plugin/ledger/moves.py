@@ -4,12 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy.orm import Session, aliased
 
 from ..canvas.shapes import Enrollment
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
-from ..tables.office import Participant, Registration
+from ..tables.office import Course, Participant, Registration
+from ..tables.previews import Preview
 from .access import IS_POINTED_TO
 from .rows import LIVE
 
@@ -52,6 +53,35 @@ def people(session: Session, connection_id: int, registrations: ColumnElement[bo
         .order_by(Participant.sorted_by, Participant.id)
     )
     return [Someone(*row[:5], bool(row[5])) for row in session.execute(found)]
+
+
+def people_of(session: Session, preview: Preview, course: Course) -> list[Someone]:
+    """The people whom a preview is about: those of the course now or, where it is reopened, those of before."""
+    which = were(course, "registered") if preview.reopen else registered(course)
+    return people(session, preview.connection_id or 0, which)
+
+
+def place_of(preview: Preview) -> Place:
+    """Where a preview would take people; only of one that has a Canvas course."""
+    return Place(preview.canvas_course_id or 0, preview.canvas_section_id)
+
+
+def registered(course: Course) -> ColumnElement[bool]:
+    """SQL: the registrations that have a place in the course."""
+    return and_(Registration.course_id == course.id, Registration.status == "registered")
+
+
+def were(course: Course, status: str) -> ColumnElement[bool]:
+    """SQL: the registrations that had this status when the course was cancelled, of people who are still known."""
+    person = aliased(Participant)
+    known = exists().where(person.id == Registration.participant_id, person.erase_at.is_(None))
+    return and_(
+        Registration.course_id == course.id,
+        Registration.status == "withdrawn",
+        Registration.withdrawn_at == course.cancelled_at,
+        Registration.withdrawn_from == status,
+        known.where(person.erased_at.is_(None)),
+    )
 
 
 def found_in(someone: Collection[Someone], place: Place, roster: Collection[Enrollment]) -> tuple[list[int], list[int]]:

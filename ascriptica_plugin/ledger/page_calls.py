@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
-from ..shared import retry
-from ..tables.asking import PageCall
+from ..shared import pauses
 from ..tables.columns import begin_writing, change, upsert_into
+from ..tables.page_calls import PageCall
 
 PLACES = (1, 2)
 
@@ -20,10 +20,10 @@ def take(session: Session, connection_id: int, now: datetime) -> int | None:
     """Take a free place. Returns its holder, or None where every place is taken."""
     begin_writing(session)
     # A time further off than a place is kept was set by a clock that has stepped back since.
-    free = or_(PageCall.until_at <= now, PageCall.until_at > now + 2 * retry.PAGE_CALL)
+    free = or_(PageCall.until_at <= now, PageCall.until_at > now + 2 * pauses.PAGE_CALL)
     for number in PLACES:
         holder = secrets.randbits(62)
-        mine = {"holder": holder, "until_at": now + retry.PAGE_CALL}
+        mine = {"holder": holder, "until_at": now + pauses.PAGE_CALL}
         upsert = upsert_into(session, PageCall).values(connection_id=connection_id, number=number, **mine)
         upsert = upsert.on_conflict_do_update(index_elements=["connection_id", "number"], set_=mine, where=free)
         if session.scalar(upsert.returning(PageCall.holder)) is not None:

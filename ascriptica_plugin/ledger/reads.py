@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection
 from ..tables.columns import change, upsert_into
 from ..tables.ledger import Seat
@@ -57,9 +57,9 @@ def _in_use(now: datetime) -> ColumnElement[bool]:
 
 def to_read(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
     """The courses to read now: those that are owed, first those never read, then those read long ago."""
-    late = now + 2 * retry.LOOK_UP_AGAIN
+    late = now + 2 * pauses.LOOK_UP_AGAIN
     time_has_come = or_(CourseRead.due_at.is_(None), CourseRead.due_at <= now, CourseRead.due_at > late)
-    aged = or_(CourseRead.read_at <= now - retry.READ_FRESH, CourseRead.read_at.is_(None))
+    aged = or_(CourseRead.read_at <= now - pauses.READ_FRESH, CourseRead.read_at.is_(None))
     owed = or_(CourseRead.owed_at.is_not(None), and_(aged, _in_use(now)))
     found = (
         select(CourseRead.canvas_course_id)
@@ -81,7 +81,7 @@ def is_fresh(session: Session, connection_id: int, canvas_course_id: int, since:
 
 def tried(session: Session, connection_id: int, canvas_course_id: int, now: datetime, problem: str) -> None:
     """The course could not be read; it is tried again later."""
-    values = {"tried_at": now, "problem": problem, "due_at": now + retry.LOOK_UP_AGAIN}
+    values = {"tried_at": now, "problem": problem, "due_at": now + pauses.LOOK_UP_AGAIN}
     change(session, _here(connection_id, canvas_course_id).values(**values))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment, address_of
-from ..shared import retry
+from ..shared import pauses
 from ..tables.columns import change
 from ..tables.ledger import Match
 from ..tables.office import Participant
@@ -121,7 +121,7 @@ def to_look_up(session: Session, connection_id: int, now: datetime, limit: int) 
     over = or_(
         Request.until_at <= now,
         # Set by a clock that has stepped back since.
-        Request.until_at > now + retry.LONGEST_BACK_OFF * 1.5,
+        Request.until_at > now + pauses.LONGEST_BACK_OFF * 1.5,
     )
     found = select(Request.id, Request.participant_id).where(Request.connection_id == connection_id, over)
     return [(row[0], row[1]) for row in session.execute(found.order_by(Request.until_at).limit(limit))]
@@ -146,14 +146,14 @@ class Out(NamedTuple):
     @property
     def carried_out_by(self) -> datetime:
         """On Canvas's clock: nothing that Canvas made later can come of it. A repeat is sent while it is out, so each
-        try adds `retry.LATE` at most."""
-        return self.first_sent_at + self.tries * retry.LATE
+        try adds `pauses.LATE` at most."""
+        return self.first_sent_at + self.tries * pauses.LATE
 
     def may_have_made(self, moment: datetime | None) -> bool:
         """Whether what happened in Canvas at that moment may be this request's doing."""
         if moment is None:
             return False
-        return self.first_sent_at - retry.CLOCK_TOLERANCE <= moment <= self.carried_out_by + retry.CLOCK_TOLERANCE
+        return self.first_sent_at - pauses.CLOCK_TOLERANCE <= moment <= self.carried_out_by + pauses.CLOCK_TOLERANCE
 
 
 def get(session: Session, request_id: int) -> Out | None:

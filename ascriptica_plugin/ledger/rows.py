@@ -1,4 +1,4 @@
-"""Rows: what Canvas last told us about each enrollment. `telling` stores it, `judging` draws the conclusions."""
+"""Rows: what Canvas last told us about each enrollment. `incoming_rows` stores it, `judging` draws the conclusions."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement, Table, bindparam, case, exists, select, union, update
 from sqlalchemy.orm import Session
 
-from ..shared import retry
-from ..tables.asking import PageCall
+from ..shared import pauses
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing, change
 from ..tables.ledger import CanvasRow, Claim, Seat
 from ..tables.locks import lock_free_seats, lock_seats, wait_briefly
+from ..tables.page_calls import PageCall
 from . import claims
 from .causes import CAUSES
 from .work import Work
@@ -145,7 +145,7 @@ def hold(session: Session, work: Work, cause: str, scope: str, detail: str, now:
 
     The next canary is another one: see `due.canaries`.
     """
-    again = now + retry.CANARY if CAUSES[cause].heals_itself else None
+    again = now + pauses.CANARY if CAUSES[cause].heals_itself else None
     why = {"cause": cause, "cause_scope": scope, "cause_detail": detail}
     _unless_changed(session, work, **why, held=True, due_at=again, attempts=0)
 
@@ -155,7 +155,7 @@ def hold_all(
 ) -> None:
     """Unsettle all these seats, and hold them for one cause."""
     lock_seats(session, which)
-    again = now + retry.CANARY if CAUSES[cause].heals_itself else None
+    again = now + pauses.CANARY if CAUSES[cause].heals_itself else None
     held = {"cause": cause, "cause_scope": str(scope), "cause_detail": detail, "held": True, "due_at": again}
     change(session, update(Seat).where(which).values(version=Seat.version + 1, was_in=False, attempts=0, **held))
 

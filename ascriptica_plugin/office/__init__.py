@@ -1,7 +1,7 @@
 """The office's rules: people, courses, registrations, answers to questions, and erasing.
 
-Uses the tables and the ledger; no Flask, no Canvas client, no RQ. Never commits, except for imports, which commit each
-batch.
+Uses the tables and the ledger; not `sync`, no Flask, no Canvas client, no RQ. The caller commits, except where a file
+is imported, or the worker erases people or looks for mails.
 
 What is named here is for hosts with code of their own. The first argument is the host's session. Nothing commits: it
 takes effect, and the worker is woken, when the host commits.

@@ -7,14 +7,13 @@ from sqlalchemy import ColumnElement, and_, update
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import User, address_of
-from ..ledger import claims, due, matches, rows
+from ..ledger import activity, claims, due, matches, rows
 from ..ledger.rows import Known
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.ledger import CanvasRow, Match, Seat
 from ..tables.office import Participant
-from . import activity
 
 
 def asked_about(session: Session, seat: Seat) -> list[Known]:

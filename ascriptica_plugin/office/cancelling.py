@@ -2,19 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, func, insert, literal, select, update
+from sqlalchemy.orm import Session
 
 from .. import signals
-from ..ledger import claims
+from ..ledger import activity, claims, moves
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.locks import lock_course
-from ..tables.office import Course, LogEntry, Participant, Registration
-from . import activity
-from .announcing import announce
+from ..tables.office import Course, LogEntry, Registration
 from .places import NotPossible
+from .registration_signals import announce
 from .waitlist import move_up, waiting
 
 
@@ -41,22 +40,9 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
     session.expire_all()
 
 
-def were(course: Course, status: str) -> ColumnElement[bool]:
-    """SQL: the registrations that had this status when the course was cancelled, of people who are still known."""
-    person = aliased(Participant)
-    known = exists().where(person.id == Registration.participant_id, person.erase_at.is_(None))
-    return and_(
-        Registration.course_id == course.id,
-        Registration.status == "withdrawn",
-        Registration.withdrawn_at == course.cancelled_at,
-        Registration.withdrawn_from == status,
-        known.where(person.erased_at.is_(None)),
-    )
-
-
 def how_many_were(session: Session, course: Course, status: str) -> int:
-    """How many people that is."""
-    return session.scalar(select(func.count()).select_from(Registration).where(were(course, status))) or 0
+    """How many people had this status when the course was cancelled, of those who are still known."""
+    return session.scalar(select(func.count()).select_from(Registration).where(moves.were(course, status))) or 0
 
 
 def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
@@ -83,7 +69,7 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     words = Said("all_put_back", registered=registered, waiting=counts["waitlisted"])
     act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
-        its = were(course, status)
+        its = moves.were(course, status)
         _note_for_all(session, now, by, what, Said("course_reopened"), its, act_id)
         again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
         change(session, update(Registration).where(its).values(**again))

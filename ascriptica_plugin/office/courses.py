@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from ..ledger import claims, reads
+from ..ledger import activity, associations, claims
 from ..shared.said import Said, change_of
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from ..tables.folding import fold
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
-from . import activity, notices
+from . import mails_to_participants
 from .waitlist import move_up
 
 
@@ -127,21 +127,6 @@ def associate(session: Session, course: Course, association: Association | None,
             session.delete(course.association)
         claims.end_for(session, Registration.course_id == course.id, now)
         return
-    at = course.association.canvas_course_id if course.association is not None else None
     if not _leads_to_the_same(course.association, association):
-        notices.tell_again(session, course)
-    association.course_id = course.id
-    for column in Association.__table__.columns:
-        # merge() copies only what is set, so facts of the old association would stay where the new one has none.
-        if column.key not in vars(association):
-            setattr(association, column.key, column.default.arg if column.default is not None else None)
-    session.merge(association)
-    session.flush()
-    if association.canvas_course_id is None:
-        # The worker has to look it up.
-        session.info[claims.RANG] = True
-    elif association.connection_id is not None:
-        # What is there is known before anybody is enrolled; what was read for another course of ours may have aged.
-        owe = reads.owe_first if at == association.canvas_course_id else reads.owe
-        owe(session, association.connection_id, association.canvas_course_id, now)
-    claims.claim(session, course.id, now)
+        mails_to_participants.tell_again(session, course)
+    associations.lead_to(session, course.id, association, now)

@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 
 from ..canvas import addresses
 from ..ledger import access as known
+from ..ledger import results
+from ..ledger.results import Known as Result
 from ..shared import clock
 from ..shared.language import mark, t
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Course, Participant, Registration
-from . import courses, people, privacy, registrations, results, to_another_course
+from . import courses, erasing, people, registrations, to_another_course
 from .people import Person
 from .places import NotPossible
-from .results import Known as Result
 
 BY_HOST = mark("the host")
 """Who did it, in the activity log."""
@@ -177,7 +178,7 @@ def erase_person(session: Session, key: str, now: datetime | None = None, *, end
     participant = _with_key(session, key)
     if participant is None:
         return False
-    privacy.ask_to_erase(session, participant, now or clock.utc_now(), BY_HOST, end_access=end_access)
+    erasing.ask_to_erase(session, participant, now or clock.utc_now(), BY_HOST, end_access=end_access)
     return True
 
 

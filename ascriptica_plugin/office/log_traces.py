@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from ..ledger import activity
 from ..shared.language import mark
 from ..tables.columns import begin_writing
 from ..tables.ledger import Match
 from ..tables.office import LogEntry, Participant
-from . import activity, people, traces
+from . import people, traces
 
 ENTRIES = 20_000
 """So many entries are read in one unit of work."""

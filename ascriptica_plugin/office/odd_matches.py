@@ -1,24 +1,17 @@
 """Matches to look at: people whose Canvas user shares no word of their name. Never commits."""
 
-import re
 from typing import cast
 
 from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..tables.folding import fold
+from ..ledger.matches import share_a_word
 from ..tables.ledger import Match
 from ..tables.office import Participant
 
 AT_ONCE = 1000
 
 _NAMES = Match.canvas_name + "\n" + Participant.name
-
-
-def share_a_word(one: str, other: str) -> bool:
-    """Whether the names have a word in common, whatever their accents and case."""
-    first, second = (set(re.findall(r"\w+", fold(name))) for name in (one, other))
-    return bool(first & second)
 
 
 def compare(session: Session) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..ledger import claims, matches
+from ..ledger import activity, claims, matches
 from ..shared.clock import LONG_AGO
 from ..shared.language import Marked, t
 from ..shared.said import Said, change_of
@@ -25,7 +25,7 @@ from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold
 from ..tables.ledger import Match
 from ..tables.office import FormerEmail, Participant
-from . import activity, sis_ids
+from . import sis_ids
 
 LONGEST_EMAIL = 100
 """Canvas takes logins of 100 characters at most, and the email becomes one."""

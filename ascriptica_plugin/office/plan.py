@@ -12,14 +12,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from .. import signals
-from ..ledger import claims
-from ..shared import retry
+from ..ledger import activity, claims
+from ..shared import pauses
 from ..shared.language import mark, t
 from ..shared.said import Said
 from ..tables.office import Course, Participant, Registration
-from . import activity, notices, places
-from .announcing import announce
+from . import mails_to_participants, places
 from .places import NotPossible
+from .registration_signals import announce
 
 FEW = 1000
 """Up to this many registrations are claimed by their ids; for more, the whole course is read."""
@@ -162,7 +162,7 @@ class Plan:
         gave_back = [one.id for one in leaving if one.status == "registered"]
         for one in leaving:
             if one.status == "registered" and self.by is None:
-                one.undo_until_at = self.now + retry.WITHDRAWAL_UNDONE
+                one.undo_until_at = self.now + pauses.WITHDRAWAL_UNDONE
             one.status, one.withdrawn_at = "withdrawn", self.now
             if self.in_bulk and self.notify:
                 # They were brought in without a mail, and this time mails were wanted.
@@ -193,10 +193,10 @@ class Plan:
         self._write_log()
         announce(self.session, signals.registered, self.course, [one.id for one in made])
         announce(self.session, signals.moved_up, self.course, self._moving)
-        notices.queue(self.session, "moved_up", self._moving, self.now)
+        mails_to_participants.queue(self.session, "moved_up", self._moving, self.now)
         if self.by is not None and self.notify:
             removed = [one.id for one in leaving if one.id not in self._for_another_course]
-            notices.queue(self.session, "removed", removed, self.now)
+            mails_to_participants.queue(self.session, "removed", removed, self.now)
         announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
 
     def _write_log(self) -> None:

@@ -4,20 +4,17 @@ Nothing of it is a promise: no claim and no seat is written before somebody conf
 """
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from ..canvas.shapes import Enrollment
 from ..ledger import claims, moves
 from ..ledger.moves import Place, Someone
-from ..shared.said import Said
-from ..tables.asking import Preview
 from ..tables.columns import begin_writing, change
-from ..tables.office import Association, Course, Registration
+from ..tables.office import Association, Course
+from ..tables.previews import Preview
 from . import cancelling, courses
 
 FRESH = timedelta(minutes=5)
@@ -87,37 +84,6 @@ def forget_old(session: Session, now: datetime) -> None:
     change(session, delete(Preview).where(Preview.asked_at < now - KEPT))
 
 
-# -- what the worker does ---------------------------------------------------------------------------------------------
-
-
-def to_read(session: Session, connection_id: int) -> list[int]:
-    """The courses whose previews wait for a Canvas course to be read."""
-    waiting = (Preview.connection_id == connection_id, Preview.canvas_course_id.is_not(None))
-    return list(session.scalars(select(Preview.course_id).where(*waiting, Preview.read_at.is_(None))))
-
-
-def heard(
-    session: Session,
-    course_id: int,
-    asked_at: datetime,
-    now: datetime,
-    roster: Collection[Enrollment],
-    problem: Said | None,
-) -> None:
-    """Store what the Canvas course's live enrollments say about the course's people, or the problem of reading them.
-
-    Nothing is kept of anybody else. What was asked for since is still to be read.
-    """
-    preview = session.get(Preview, course_id, populate_existing=True)
-    if preview is None or preview.asked_at != asked_at:
-        return
-    people = _people(session, preview, session.get_one(Course, course_id))
-    there, teaching = moves.found_in(people, _place(preview), roster)
-    mine = (Preview.course_id == course_id, Preview.asked_at == asked_at)
-    values = {"read_at": now, "problem": problem, "there": there, "teaching": teaching}
-    change(session, update(Preview).where(*mine).values(**values))
-
-
 # -- what a page shows and confirms -----------------------------------------------------------------------------------
 
 
@@ -151,12 +117,12 @@ class Numbers:
 
 def numbers(session: Session, preview: Preview, course: Course) -> Numbers:
     """What would happen now."""
-    everybody = _people(session, preview, course)
+    everybody = moves.people_of(session, preview, course)
     found = Numbers(people=len(everybody))
     if preview.reopen:
         found.waiting = cancelling.how_many_were(session, course, "waitlisted")
     else:
-        _leave(session, found, everybody, course, _place(preview) if preview.canvas_course_id else None)
+        _leave(session, found, everybody, course, moves.place_of(preview) if preview.canvas_course_id else None)
     if preview.canvas_course_id is None:
         return found
     there, teaching = set(preview.there or []), set(preview.teaching or [])
@@ -176,7 +142,7 @@ def numbers(session: Session, preview: Preview, course: Course) -> Numbers:
 def of_cancelling(session: Session, course: Course) -> Numbers:
     """What cancelling the course would do to people's enrollments in Canvas."""
     connection_id = course.association.connection_id if course.association else None
-    everybody = moves.people(session, connection_id or 0, _registered(course))
+    everybody = moves.people(session, connection_id or 0, moves.registered(course))
     found = Numbers(people=len(everybody))
     _leave(session, found, everybody, course, None)
     return found
@@ -203,16 +169,3 @@ def _leave(session: Session, found: Numbers, everybody: list[Someone], course: C
         (found.asked_there, leaving.asked),
     ):
         group += [one for one in everybody if one.participant_id in ids]
-
-
-def _people(session: Session, preview: Preview, course: Course) -> list[Someone]:
-    which = cancelling.were(course, "registered") if preview.reopen else _registered(course)
-    return moves.people(session, preview.connection_id or 0, which)
-
-
-def _registered(course: Course) -> ColumnElement[bool]:
-    return and_(Registration.course_id == course.id, Registration.status == "registered")
-
-
-def _place(preview: Preview) -> Place:
-    return Place(preview.canvas_course_id or 0, preview.canvas_section_id)

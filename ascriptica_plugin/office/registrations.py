@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..shared.language import mark, t
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import notices, people, places, plan, sis_ids
+from . import mails_to_participants, people, places, plan, sis_ids
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -76,7 +76,7 @@ def withdraw(
     if its.status(participant) is None:
         raise not_registered(participant, course, by)
     if undoes:
-        its.notify = notices.was_told(session, its.registration_of(participant))
+        its.notify = mails_to_participants.was_told(session, its.registration_of(participant))
     its.withdraw(participant)
     its.move_up()
     its.write()
@@ -86,7 +86,7 @@ def withdraw(
 def take_back(session: Session, course: Course, who: Person, now: datetime) -> Registration:
     """Undo somebody's own withdrawal: the same registration has its place again.
 
-    Raises NotPossible after `retry.WITHDRAWAL_UNDONE`, and where somebody else has the place or waits for one.
+    Raises NotPossible after `pauses.WITHDRAWAL_UNDONE`, and where somebody else has the place or waits for one.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, None)
@@ -94,7 +94,7 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
         raise NotPossible(t("You are already registered for {course}, or on its waitlist.", course=course.title))
     left = latest(session, course, participant, Registration.undo_until_at > now)
     if left is None:
-        minutes = int(retry.WITHDRAWAL_UNDONE.total_seconds() // 60)
+        minutes = int(pauses.WITHDRAWAL_UNDONE.total_seconds() // 60)
         raise NotPossible(
             t("A withdrawal can be undone for {minutes} minutes only. You can register again.", minutes=minutes)
         )
@@ -125,7 +125,7 @@ def put_back(
         raise NotPossible(t("{name} is being erased.", name=participant.name))
     its.take_back(left, waits=waits)
     its.write()
-    if not notices.take_back(session, "removed", left):
+    if not mails_to_participants.take_back(session, "removed", left):
         # They were told that they are out.
         left.in_mailed_at = None
     return left

@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from ..ledger import activity
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Participant
-from . import activity, people, sis_ids
+from . import people, sis_ids
 
 SHOWN = 50
 

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from ..ledger import activity
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import activity, notices, plan, waitlist
+from . import mails_to_participants, plan, waitlist
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -28,7 +29,7 @@ def move(
     its.entering.register(its.participant, wait=False)
     made = its.write(session)
     if by is not None:
-        notices.queue_moved(session, made, here, now)
+        mails_to_participants.queue_moved(session, made, here, now)
     return made
 
 
@@ -46,8 +47,8 @@ def move_back(
     its.entering.take_back(left, waits=waits)
     moved = its.leaving.registration_of(participant)
     its.write(session)
-    if not notices.take_back(session, "moved", moved):
-        notices.queue_moved(session, left, there, now)
+    if not mails_to_participants.take_back(session, "moved", moved):
+        mails_to_participants.queue_moved(session, left, there, now)
     return left
 
 

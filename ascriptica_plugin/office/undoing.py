@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ..ledger import activity
 from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import LogEntry
-from . import activity, people, registrations, to_another_course
+from . import people, registrations, to_another_course
 from .places import NotPossible
 
 REGISTERED, LEFT = ("registered", "joined the waitlist"), ("withdrew", "left the waitlist")

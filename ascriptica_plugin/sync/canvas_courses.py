@@ -9,9 +9,8 @@ from sqlalchemy import ColumnElement, and_, case, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError
-from ..ledger import claims
-from ..office import courses
-from ..shared import retry
+from ..ledger import associations, claims
+from ..shared import pauses
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
@@ -31,11 +30,11 @@ def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]
     """The courses whose association is due to be looked up: those not found yet, and those whose Canvas course may have
     been published, unpublished, concluded or renamed since."""
     looked_up_at, shut = Association.looked_up_at, _is_shut(now)
-    aged = or_(looked_up_at <= now - retry.LOOK_UP_FRESH, and_(shut, looked_up_at <= now - retry.LOOK_UP_AGAIN))
+    aged = or_(looked_up_at <= now - pauses.LOOK_UP_FRESH, and_(shut, looked_up_at <= now - pauses.LOOK_UP_AGAIN))
     asked = or_(
         Association.look_up_at <= now,
         # A time later than any pause allows was set by a clock that has stepped back since.
-        Association.look_up_at > now + 2 * retry.LOOK_UP_AGAIN,
+        Association.look_up_at > now + 2 * pauses.LOOK_UP_AGAIN,
         and_(Association.look_up_at.is_(None), aged),
     )
     still_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
@@ -98,17 +97,17 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
     if still is None or any(getattr(still, name) != getattr(found, name) for name in asked_for):
         return
     if problem:
-        still.problem, still.look_up_at = problem, now() + retry.LOOK_UP_AGAIN
+        still.problem, still.look_up_at = problem, now() + pauses.LOOK_UP_AGAIN
         session.flush()
     else:
-        courses.associate(session, course, found, now())
+        associations.lead_to(session, course_id, found, now())
 
 
 def put_off(session: Session, connection_id: int, course_id: int, now: datetime) -> None:
     """Store that a look-up failed on our side. What we know of the Canvas course stays."""
     typed = session.get(Association, course_id, populate_existing=True)
     if typed is not None and typed.connection_id == connection_id:
-        typed.look_up_at = now + retry.LOOK_UP_AGAIN
+        typed.look_up_at = now + pauses.LOOK_UP_AGAIN
         if typed.canvas_course_id is None:
             typed.problem = OUR_FAULT
 
@@ -124,7 +123,7 @@ def _refresh(session: Session, known: Association, now: Callable[[], datetime]) 
     except Exception as error:
         if not isinstance(error, CanvasError):
             log.exception("Refreshing Canvas course %s failed in an unforeseen way.", canvas_course_id)
-        values = {"look_up_at": now() + retry.LOOK_UP_AGAIN}
+        values = {"look_up_at": now() + pauses.LOOK_UP_AGAIN}
     keep(session, course_id, connection_id, canvas_course_id, values)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.requests import FailedChange
 
@@ -72,7 +72,7 @@ class Changes:
         self._session.commit()
         in_a_row = [key for key, one in self._failed.items() if one.in_a_row]
         where = {course_id for course_id, _ in in_a_row}
-        return len({number for _, number in in_a_row}) >= retry.FAILED_CHANGES and (len(where) > 1 or 0 in where)
+        return len({number for _, number in in_a_row}) >= pauses.FAILED_CHANGES and (len(where) > 1 or 0 in where)
 
     def _that_take_none(self) -> dict[int, datetime]:
         """The Canvas courses that take no changes, and when the latest of them failed."""
@@ -82,13 +82,13 @@ class Changes:
         return {
             course_id: max(times)
             for course_id, times in of_courses.items()
-            if course_id and len(times) >= retry.FAILED_CHANGES
+            if course_id and len(times) >= pauses.FAILED_CHANGES
         }
 
     def resting(self, now: datetime) -> dict[int, bool]:
         """The Canvas courses that take no changes; False: it is time for one of their people to try."""
         # A time later than now was set before the clock stepped back.
-        return {number: at <= now < at + retry.COURSE_PAUSE for number, at in self._that_take_none().items()}
+        return {number: at <= now < at + pauses.COURSE_PAUSE for number, at in self._that_take_none().items()}
 
     def at_rest(self, now: datetime) -> list[int]:
         """The Canvas courses that are left alone for now."""

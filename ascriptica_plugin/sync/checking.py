@@ -22,7 +22,7 @@ from ..canvas.errors import (
     TokenRefused,
 )
 from ..canvas.shapes import Account, Course, Section, SignIn, TokenEnd, User
-from ..shared import retry
+from ..shared import pauses
 from ..shared.formats import listed
 from ..shared.language import Marked, t
 from ..shared.said import Said
@@ -105,7 +105,7 @@ def check_connection(
     ca_file: str | None = None,
     watcher: Watcher | None = None,
     scoped: bool = False,
-    seconds: float = retry.PAGE_SECONDS,
+    seconds: float = pauses.PAGE_SECONDS,
 ) -> Outcome:
     """Ask Canvas, in at most five calls and so many seconds, whether URL, token and root ID belong together.
 

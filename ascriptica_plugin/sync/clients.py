@@ -6,8 +6,8 @@ from cryptography.fernet import MultiFernet
 
 from ..canvas.client import CanvasClient
 from ..canvas.oauth import OAuth, revoke
-from ..ledger.measures import Tally
-from ..shared import retry
+from ..ledger.metrics import Tally
+from ..shared import pauses
 from ..tables.canvas import Connection
 
 
@@ -57,9 +57,9 @@ class Canvases:
             client_secret,
             allow_private=self.allow_private,
             ca_file=self.ca_file,
-            seconds=retry.REFRESH_SECONDS,
+            seconds=pauses.REFRESH_SECONDS,
         )
 
     def revoke(self, url: str, token: str) -> None:
         """Ends a token in Canvas. Raises CanvasError where Canvas did not do so."""
-        revoke(url, token, allow_private=self.allow_private, ca_file=self.ca_file, seconds=retry.REFRESH_SECONDS)
+        revoke(url, token, allow_private=self.allow_private, ca_file=self.ca_file, seconds=pauses.REFRESH_SECONDS)

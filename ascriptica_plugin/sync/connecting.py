@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..ledger import claims, due, reads
 from ..ledger.causes import CAUSES
-from ..shared import clock, retry
+from ..shared import clock, pauses
 from ..shared.language import SOURCE, in_language
 from ..shared.process_log import unnamed
 from ..shared.said import Said
@@ -18,7 +18,7 @@ from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.ledger import Seat
 from ..tables.office import Association
-from .announcing import announce_hold
+from .access_signals import announce_hold
 from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection
 from .clients import Canvases
 
@@ -195,7 +195,7 @@ def put_on_hold(session: Session, connection: Connection, cause: str, detail: st
             log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, unnamed(Said.of(detail).again()))
         announce_hold(session, cause)
     connection.hold_cause, connection.hold_detail = cause, detail
-    connection.hold_until_at = now + retry.hold_pause(cause, connection.hold_tries)
+    connection.hold_until_at = now + pauses.hold_pause(cause, connection.hold_tries)
     connection.hold_tries += 1
 
 
@@ -204,7 +204,7 @@ def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
     since = connection.hold_since_at
     connection.hold_cause = connection.hold_detail = connection.hold_since_at = connection.hold_until_at = None
     connection.hold_tries = 0
-    if since is not None and now - since > retry.LONG_OUTAGE:
+    if since is not None and now - since > pauses.LONG_OUTAGE:
         # Much may have been done in Canvas meanwhile, or it was restored.
         reads.owe_everything(session, connection.id, now, in_use=True)
 
@@ -239,8 +239,8 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
     if settings.draft_check_at is None:
         return
     # A time later than any pause allows was set by a clock that has stepped back since.
-    is_time = or_(Settings.draft_check_at <= now, Settings.draft_check_at > now + 2 * retry.CHECK_AGAIN)
-    mine = update(Settings).where(Settings.id == 1, is_time).values(draft_check_at=now + retry.CHECK_AGAIN)
+    is_time = or_(Settings.draft_check_at <= now, Settings.draft_check_at > now + 2 * pauses.CHECK_AGAIN)
+    mine = update(Settings).where(Settings.id == 1, is_time).values(draft_check_at=now + pauses.CHECK_AGAIN)
     is_mine = change(session, mine) == 1
     session.commit()
     draft = _draft(settings) if is_mine else None
@@ -259,7 +259,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
                 watcher=canvases.tally,
                 ca_file=canvases.ca_file,
                 scoped=settings.draft_key_kind == "developer_key",
-                seconds=5 * retry.PAGE_SECONDS,
+                seconds=5 * pauses.PAGE_SECONDS,
             )
         except Exception:
             # It is checked again later, and no due seat waits for that.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..ledger import due, lease
-from ..shared import clock, retry
+from ..shared import clock, pauses
 from ..shared.said import Said
 from ..tables import isolation
 from ..tables.canvas import Connection, load_settings
@@ -93,7 +93,7 @@ def _anything_to_do(session: Session, connection: Connection, now: datetime, mas
     if connection.hold_cause:
         # A time later than any hold lasts was set by a clock that has stepped back since.
         until = connection.hold_until_at
-        return until is None or not now < until < now + 2 * retry.LONGEST_BACK_OFF
+        return until is None or not now < until < now + 2 * pauses.LONGEST_BACK_OFF
     without_courses = Changes(session, connection.id).at_rest(now)
     return due.anything_due(session, connection.id, now, without_courses) or small_tasks.anything_to_do(
         session, connection.id, now, mass_seats

@@ -6,7 +6,7 @@
 | CanvasDown, AddressRefused, TokenRefused | yes, until a probe says no | no | no | the connection is held |
 | Stuck, PermissionMissing, ScopeMissing | no | no | no | the seat is held for what it names |
 | CanvasDown of one seat | no | for the pause only | no | no_answer |
-| Refused and any other CanvasError | no | yes | after `retry.TRIES` | refused |
+| Refused and any other CanvasError | no | yes | after `pauses.TRIES` | refused |
 | anything else | no | for the pause only | no | our_fault |
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..canvas.errors import AddressRefused, CanvasDown, CanvasError, PermissionMissing, ScopeMissing, TokenRefused
-from ..shared import retry
+from ..shared import pauses
 from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.canvas import Connection
@@ -64,7 +64,7 @@ def of_seat(error: BaseException, attempts: int, cause: str | None) -> Failure:
     if isinstance(error, ScopeMissing):
         return Failure("scope_missing", error.scope, error.said)
     counted = attempts + 1
-    again_in = retry.back_off(attempts)
+    again_in = pauses.back_off(attempts)
     if not isinstance(error, CanvasError):
         said = Said("unforeseen", name=type(error).__name__)
         return Failure("our_fault", "", said, again_in, counted, unforeseen=True)
@@ -73,4 +73,4 @@ def of_seat(error: BaseException, attempts: int, cause: str | None) -> Failure:
     if cause != "refused":
         # Only refusals count for giving up, not what Canvas left without an answer before.
         counted = 1
-    return Failure("refused", "", error.said, again_in, counted, parked=counted >= retry.TRIES)
+    return Failure("refused", "", error.said, again_in, counted, parked=counted >= pauses.TRIES)

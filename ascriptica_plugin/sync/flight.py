@@ -6,9 +6,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from ..canvas.answers import RESERVED
 from ..canvas.client import CanvasClient
-from ..shared import retry
+from ..canvas.responses import RESERVED
+from ..shared import pauses
 from .tasks import Task
 
 KEPT = RESERVED + 10
@@ -35,23 +35,23 @@ class Flight:
         self.pages_ask = False
         self._found: deque[tuple[float, int]] = deque()
         """How many calls fit at least into Canvas's bucket at once, as its latest answers say, and when."""
-        self._bearable = retry.FLIGHT + retry.SPARE
+        self._bearable = pauses.FLIGHT + pauses.SPARE
         """How many it has not refused lately."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
-        self._most = retry.FLIGHT + 2 * retry.SPARE
+        self._most = pauses.FLIGHT + 2 * pauses.SPARE
         self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="canvas")
 
     @property
     def size(self) -> int:
         """How many calls may be in flight at once."""
-        most = retry.FLIGHT if self.pages_ask else retry.FLIGHT + retry.SPARE
+        most = pauses.FLIGHT if self.pages_ask else pauses.FLIGHT + pauses.SPARE
         return min(most, self._fits, self._bearable)
 
     @property
     def _fits(self) -> int:
         """How many fit at once, whoever makes them; what Canvas said last counts for a second."""
-        return max((fits for _, fits in self._found), default=retry.FLIGHT)
+        return max((fits for _, fits in self._found), default=pauses.FLIGHT)
 
     @property
     def is_quiet(self) -> bool:
@@ -61,7 +61,7 @@ class Flight:
     @property
     def silent(self) -> list[Task]:
         """The tasks that have waited long for an answer."""
-        since = time.monotonic() - retry.SILENT_SECONDS
+        since = time.monotonic() - pauses.SILENT_SECONDS
         return [task for task, left_at in self.flying.items() if left_at < since]
 
     @property
@@ -73,8 +73,8 @@ class Flight:
         """
         if self.is_quiet:
             return 0
-        most = retry.FLIGHT + retry.SPARE
-        if self._bearable < most and time.monotonic() >= self._grows_at + retry.GROW_SECONDS:
+        most = pauses.FLIGHT + pauses.SPARE
+        if self._bearable < most and time.monotonic() >= self._grows_at + pauses.GROW_SECONDS:
             self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
         # A few find out whether the others fit.
         size = self.size if self._found else max(1, self.size // 2)
@@ -106,7 +106,7 @@ class Flight:
             except Empty:
                 break
             if len(found) == 1:
-                until = time.monotonic() + retry.GATHER_SECONDS
+                until = time.monotonic() + pauses.GATHER_SECONDS
             timeout = max(0.0, until - time.monotonic())
         self._learn(len(found))
         for task in found:
@@ -116,7 +116,7 @@ class Flight:
     def _left_with(self, found: list[Task]) -> bool:
         """Whether another call left together with one of these, so that its answer may come together with theirs."""
         first, last = (which(self.flying[task] for task in found) for which in (min, max))
-        together = (first - retry.GATHER_SECONDS, last + retry.GATHER_SECONDS)
+        together = (first - pauses.GATHER_SECONDS, last + pauses.GATHER_SECONDS)
         return sum(together[0] <= left_at <= together[1] for left_at in self.flying.values()) > len(found)
 
     def _learn(self, answered: int) -> None:
@@ -130,7 +130,7 @@ class Flight:
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
         elif answered and not self._found:
             # It says nothing at all.
-            self._found.append((time.monotonic(), retry.FLIGHT))
+            self._found.append((time.monotonic(), pauses.FLIGHT))
         while len(self._found) > 1 and self._found[0][0] < time.monotonic() - REMEMBERED_SECONDS:
             self._found.popleft()
 
@@ -140,7 +140,7 @@ class Flight:
         is_new = now >= self.quiet_until
         if is_new:
             self._bearable = max(1, self.size // 2)
-        pause = seconds * retry.stretch(1, 1.5)
+        pause = seconds * pauses.stretch(1, 1.5)
         self.quiet_until = self._grows_at = max(self.quiet_until, now + pause)
         log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.size)
         return is_new

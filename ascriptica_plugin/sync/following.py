@@ -8,9 +8,8 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing
-from ..ledger import matches
-from ..office import activity
-from ..shared import retry
+from ..ledger import activity, matches
+from ..shared import pauses
 from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import change
@@ -72,7 +71,7 @@ def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | Non
 def follow_walk(
     session: Session, connection_id: int, root_id: int, participant_id: int, now: Callable[[], datetime]
 ) -> Walk:
-    """The walk that updates one Canvas user, and stores a failure, which is tried again after `retry.FOLLOW_AGAIN`.
+    """The walk that updates one Canvas user, and stores a failure, which is tried again after `pauses.FOLLOW_AGAIN`.
 
     With the email its login changes too, so that none is left behind under which somebody else would be found.
     """
@@ -99,7 +98,7 @@ def follow_walk(
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     known.follow_problem = problem
     if problem:
-        known.follow_at = now() + retry.FOLLOW_AGAIN
+        known.follow_at = now() + pauses.FOLLOW_AGAIN
     else:
         known.name_sent, known.email_sent, known.follow_at = name, email, None
         known.canvas_name = name
@@ -115,7 +114,7 @@ def follow_walk(
 def _let_all_wait(session: Session, connection_id: int, now: datetime) -> None:
     """The token may not do this, so trying the others is pointless until it is time to try one again."""
     all_due = update(Match).where(Match.connection_id == connection_id, Match.created_by_us, Match.follow_at <= now)
-    change(session, all_due.values(follow_at=now + retry.FOLLOW_AGAIN))
+    change(session, all_due.values(follow_at=now + pauses.FOLLOW_AGAIN))
 
 
 def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
@@ -123,5 +122,5 @@ def put_off(session: Session, connection_id: int, participant_id: int, now: date
     known = session.get(Match, (connection_id, participant_id), populate_existing=True)
     if known is not None:
         known.follow_problem = Said("our_side")
-        known.follow_at = now + retry.FOLLOW_AGAIN
+        known.follow_at = now + pauses.FOLLOW_AGAIN
         activity.note(session, now, activity.US, "followed", Said("our_side"), participant_id=participant_id)

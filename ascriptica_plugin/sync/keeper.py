@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from ..canvas.errors import CanvasError, Throttled
 from ..canvas.oauth import Grant, KeyRefused
 from ..canvas.shapes import TokenEnd
-from ..ledger import measures
-from ..shared import retry
+from ..ledger import metrics
+from ..shared import pauses
 from ..shared.language import SOURCE, in_language
 from ..shared.process_log import unnamed
 from ..shared.said import Said
@@ -49,7 +49,7 @@ def next_refresh(expires_in: float | None, now: datetime) -> datetime | None:
     if expires_in is None:
         return None
     life = timedelta(seconds=expires_in)
-    return now + life - min(retry.REFRESH_EARLY, life / 5)
+    return now + life - min(pauses.REFRESH_EARLY, life / 5)
 
 
 def renew(session: Session, connection: Connection, canvases: Canvases, now: Now) -> None:
@@ -90,12 +90,12 @@ def refused(session: Session, connection: Connection, canvases: Canvases, now: N
 
 def _take_lock(session: Session, connection_id: int, now: datetime) -> datetime | None:
     """Until when the lock is ours; None if nothing is due or another process has it."""
-    until = now + retry.REFRESHING
+    until = now + pauses.REFRESHING
     free = or_(
         Connection.refreshing_until_at.is_(None),
         Connection.refreshing_until_at <= now,
         # Set by a clock that has stepped back since.
-        Connection.refreshing_until_at > now + 2 * retry.REFRESHING,
+        Connection.refreshing_until_at > now + 2 * pauses.REFRESHING,
     )
     due = (Connection.key_kind == "developer_key", Connection.refresh_token.is_not(None), Connection.refresh_at <= now)
     mine = update(Connection).where(Connection.id == connection_id, *due, free).values(refreshing_until_at=until)
@@ -107,7 +107,7 @@ def _take_lock(session: Session, connection_id: int, now: datetime) -> datetime 
 
 def _wait_for_other(session: Session, connection: Connection, now: Now) -> None:
     """Wait until no process has the lock any more, as long as one call for a token may take."""
-    end = time.monotonic() + retry.REFRESH_SECONDS
+    end = time.monotonic() + pauses.REFRESH_SECONDS
     session.refresh(connection)
     while (until := connection.refreshing_until_at) is not None and until > now() and time.monotonic() < end:
         session.commit()
@@ -121,7 +121,7 @@ def _store(
 ) -> None:
     connection.refreshing_until_at = None
     if isinstance(answer, Grant):
-        canvases.tally.count(measures.REFRESHES, 1)
+        canvases.tally.count(metrics.REFRESHES, 1)
         connection.token, connection.token_saved_at = Sealed.seal(answer.access_token, canvases.keys), now
         if answer.refresh_token is not None:
             connection.refresh_token = Sealed.seal(answer.refresh_token, canvases.keys)
@@ -131,17 +131,17 @@ def _store(
         elif connection.hold_cause:
             connection.hold_until_at = None
     elif answer is None:
-        connection.refresh_at = now + retry.CANARY
+        connection.refresh_at = now + pauses.CANARY
         connecting.put_on_hold(session, connection, "token_unreadable", "", now)
     elif isinstance(answer, KeyRefused):
         if answer.error == "invalid_client":
             # The key may be switched on again, so we ask again, but seldom.
-            connection.refresh_at = now + retry.CANARY * retry.stretch(0.8, 1.2)
+            connection.refresh_at = now + pauses.CANARY * pauses.stretch(0.8, 1.2)
         else:
             connection.refresh_token = connection.refresh_at = None
         connecting.put_on_hold(session, connection, "key_refused", _why(answer), now)
     else:
-        pause = retry.back_off(connection.refresh_tries)
+        pause = pauses.back_off(connection.refresh_tries)
         if isinstance(answer, Throttled):
             pause = max(pause, timedelta(seconds=answer.pause_seconds))
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
@@ -162,7 +162,7 @@ def _why(refused: KeyRefused) -> Said:
 def _ask_for_end(session: Session, connection: Connection, canvases: Canvases, now: datetime) -> None:
     """Ask once a day when the pasted token ends. Only one process asks."""
     asked_at = connection.token_end_asked_at
-    if asked_at is not None and abs(now - asked_at) < retry.ASK_FOR_END:
+    if asked_at is not None and abs(now - asked_at) < pauses.ASK_FOR_END:
         return
     same = Connection.token_end_asked_at.is_(None) if asked_at is None else Connection.token_end_asked_at == asked_at
     mine = update(Connection).where(Connection.id == connection.id, same).values(token_end_asked_at=now)
@@ -173,7 +173,7 @@ def _ask_for_end(session: Session, connection: Connection, canvases: Canvases, n
         return
     session.commit()
     try:
-        found = client.within(retry.PAGE_SECONDS).token_end()
+        found = client.within(pauses.PAGE_SECONDS).token_end()
     except CanvasError:
         # The drain finds out what is wrong with Canvas; what we knew still holds.
         return

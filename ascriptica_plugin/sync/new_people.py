@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from ..canvas.client import CanvasClient
 from ..canvas.shapes import User
-from ..ledger import mass
-from ..ledger.mass_candidates import AT_ONCE
+from ..ledger import sis_imports
+from ..ledger.sis_import_candidates import AT_ONCE
 from ..tables.columns import begin_writing
-from .mass_after import others
+from .sis_imports_after import others
 from .tasks import Walk
 
 PEOPLE_A_PAGE = 10
@@ -23,7 +23,7 @@ PEOPLE_A_PAGE = 10
 def leave_out_whom_canvas_has(session: Session, root_id: int, number: int) -> Walk:
     """Leave out of the import whom Canvas has, so that they go the ordinary road; all of the new people, if Canvas has
     too many users to read for so few, or does not show their logins and emails."""
-    people = mass.people_to_make(session, number)
+    people = sis_imports.people_to_make(session, number)
     if not people:
         return
     of_name = {name.casefold(): number for number, one in people.items() for name in one[:2]}
@@ -46,7 +46,7 @@ def leave_out_whom_canvas_has(session: Session, root_id: int, number: int) -> Wa
     ids = sorted(found)
     for at in range(0, len(ids), AT_ONCE):
         begin_writing(session)
-        mass.leave_people_out(session, number, ids[at : at + AT_ONCE])
+        sis_imports.leave_people_out(session, number, ids[at : at + AT_ONCE])
         yield others
 
 

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from .. import mail
 from ..canvas.errors import CanvasError
-from ..ledger import ways_in
+from ..ledger import activity, ways_in
 from ..ledger.work import Work
-from ..office import activity
 from ..tables.columns import change
 from ..tables.ledger import Match
 from .tasks import Walk

@@ -2,8 +2,8 @@
 and removes them.
 
 What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. The process that
-resumes a proof that was cut off only cleans up. Canvas may carry a request out for `retry.LATE`, so until then it isn't
-over.
+resumes a proof that was cut off only cleans up. Canvas may carry a request out for `pauses.LATE`, so until then it
+isn't over.
 """
 
 import time
@@ -21,7 +21,7 @@ from ..canvas.shapes import Enrollment, User
 from ..ledger import claims
 from ..ledger.causes import permission
 from ..ledger.rows import LIVE
-from ..shared import retry
+from ..shared import pauses
 from ..shared.formats import listed
 from ..shared.said import Said
 from ..tables.canvas import Connection
@@ -115,7 +115,7 @@ def is_due(session: Session, connection_id: int, now: datetime) -> bool:
     if proof is None or proof.over_at is not None:
         return False
     # A time further off than any pause was set by a clock that has stepped back since.
-    return proof.again_at is None or not now < proof.again_at < now + 3 * retry.LATE
+    return proof.again_at is None or not now < proof.again_at < now + 3 * pauses.LATE
 
 
 def proof_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime]) -> Walk:
@@ -137,7 +137,7 @@ def put_off(session: Session, connection_id: int, now: datetime) -> None:
         proof.steps.append(Step(STEPS[0], now, 0, Said("our_side_once"), False))
         proof.over_at = now
     else:
-        proof.again_at = now + retry.LOOK_AGAIN
+        proof.again_at = now + pauses.LOOK_AGAIN
     connection.proof = proof.to_json()
 
 
@@ -169,11 +169,11 @@ class _Trip:
             self._keep(over_at=self.now())
             return
         # The call may wait its turn first, where Canvas is busy.
-        self._keep(until=self.now() + 2 * retry.LATE)
+        self._keep(until=self.now() + 2 * pauses.LATE)
         row, failed = yield from self._ask("enroll", self._enroll)
         if failed is not None:
             if failed.leaves_doubt:
-                self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+                self._keep(again_at=self.now() + pauses.LOOK_AGAIN)
             else:
                 self._keep(until=None, over_at=self.now())
             return
@@ -183,7 +183,7 @@ class _Trip:
         yield from self._read("read", "proof_read", LIVE)
         gone, failed = yield from self._ask("remove", self._removing(row.id))
         if failed is not None:
-            self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+            self._keep(again_at=self.now() + pauses.LOOK_AGAIN)
             return
         self._say("proof_removed", gone.state == "deleted", id=gone.id, state=gone.state)
         yield from self._read("gone", "proof_gone", ("deleted",))
@@ -264,7 +264,7 @@ class _Trip:
         so whatever is there as a student is ours."""
         proof = self.proof
         proof.steps = [step for step in proof.steps if step.name != "clean"]
-        self._keep(again_at=self.now() + retry.LOOK_AGAIN)
+        self._keep(again_at=self.now() + pauses.LOOK_AGAIN)
         rows, failed = yield from self._ask("clean", self._theirs)
         if failed is not None:
             if isinstance(failed, NotFound):

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
 from ..canvas.shapes import Enrollment, Progress
-from ..ledger import last_activity
-from ..office import results
+from ..ledger import activity, last_activity, results
+from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.office import Association
@@ -42,7 +42,9 @@ def fetch_walk(session: Session, connection_id: int, course_id: int, now: Callab
         results.tried(session, course_id, now(), error.said)
         return
     begin_writing(session)
-    results.done(session, course_id, since, owed_at, now(), problems)
+    for problem in results.done(session, course_id, since, owed_at, now(), problems):
+        words = results.in_words(problem)
+        activity.note(session, now(), activity.US, mark("missed results"), words, course_id=course_id)
 
 
 def put_off(session: Session, course_id: int, now: datetime) -> None:

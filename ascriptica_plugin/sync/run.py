@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
 from ..ledger import due, lease
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
 from . import failures, keeper, small_tasks
@@ -104,7 +104,7 @@ class Run:
         while True:
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
-            answered = self.flight.gather(retry.GATHER_SECONDS)
+            answered = self.flight.gather(pauses.GATHER_SECONDS)
             if not answered:
                 was_under_way = bool(self.flight.flying)
                 self._look_ahead()
@@ -116,7 +116,7 @@ class Run:
                 self._look_ahead()
             if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
                 return
-            if stopping_since is not None and time.monotonic() - stopping_since > retry.SHUTDOWN_SECONDS:
+            if stopping_since is not None and time.monotonic() - stopping_since > pauses.SHUTDOWN_SECONDS:
                 return
             if not self.flight.flying:
                 pause = 0.1 if self.units.late else 0.0
@@ -131,7 +131,7 @@ class Run:
         self.small.store_during(carried)
 
     def _keep_lease(self) -> None:
-        if self.over or time.monotonic() - self.renewed_at < retry.RENEW_SECONDS:
+        if self.over or time.monotonic() - self.renewed_at < pauses.RENEW_SECONDS:
             return
         if not lease.renew_lease(self.session, self.connection_id, self.term, self.now()):
             self._stand_back()
@@ -147,7 +147,7 @@ class Run:
     def _keep_key(self) -> None:
         """Go on with the key that is stored, which may be a new one, and renew a developer key's token in time."""
         due = self.refresh_at is not None and self.refresh_at <= self.now()
-        if self.over or (not due and time.monotonic() - self.key_seen_at < retry.KEY_SECONDS):
+        if self.over or (not due and time.monotonic() - self.key_seen_at < pauses.KEY_SECONDS):
             return
         connection = self._connection()
         if keeper.is_due(connection, self.now()):

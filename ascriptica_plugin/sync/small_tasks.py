@@ -9,13 +9,12 @@ from functools import partial
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from ..ledger import mass as ledger_mass
 from ..ledger import matches, reads, requests
-from ..office import previews
-from ..office import results as office_results
-from ..shared import retry
+from ..ledger import results as ledger_results
+from ..ledger import sis_imports as ledger_sis_imports
+from ..shared import pauses
 from ..tables import locks
-from . import canvas_courses, following, mass, passwords, previewing, proving, reading, results, unanswered
+from . import canvas_courses, following, passwords, previewing, proving, reading, results, sis_imports, unanswered
 from .tasks import During, SmallTask, Task
 
 log = logging.getLogger(__name__)
@@ -30,15 +29,15 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, mass_sea
     """Whether there is something of that kind; takes no lock."""
     return bool(
         canvas_courses.to_look_up(session, connection_id, now)
-        or ledger_mass.anything_to_do(session, connection_id, now, mass_seats)
+        or ledger_sis_imports.anything_to_do(session, connection_id, now, mass_seats)
         or requests.to_look_up(session, connection_id, now, 1)
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
-        or previews.to_read(session, connection_id)
+        or previewing.to_read(session, connection_id)
         or proving.is_due(session, connection_id, now)
         or following.to_follow(session, connection_id, now)
         or passwords.to_mail(session, connection_id)
-        or office_results.to_fetch(session, connection_id, now, 1)
+        or ledger_results.to_fetch(session, connection_id, now, 1)
     )
 
 
@@ -123,18 +122,18 @@ class SmallTasks:
             self.session.rollback()
             if not locks.is_in_the_way(error):
                 raise
-            rest_until = time.monotonic() + retry.GROW_SECONDS
+            rest_until = time.monotonic() + pauses.GROW_SECONDS
             self._kinds = {look: max(again_at, rest_until) for look, again_at in self._kinds.items()}
 
     # -- what is due of each kind ---------------------------------------------------------------------------------
 
     def _imports(self) -> Iterator[SmallTask]:
-        if ledger_mass.anything_to_do(*self._here, self.now(), self.mass_seats):
-            walk = mass.mass_walk(*self._here, self.root_id, self.now, self.mass_seats)
-            yield SmallTask(walk, put_off=partial(mass.put_off, *self._here), key=("mass", self.connection_id))
+        if ledger_sis_imports.anything_to_do(*self._here, self.now(), self.mass_seats):
+            walk = sis_imports.mass_walk(*self._here, self.root_id, self.now, self.mass_seats)
+            yield SmallTask(walk, put_off=partial(sis_imports.put_off, *self._here), key=("mass", self.connection_id))
 
     def _previews(self) -> Iterator[SmallTask]:
-        for number in previews.to_read(*self._here):
+        for number in previewing.to_read(*self._here):
             walk = previewing.preview_walk(self.session, number, self.now)
             put_off = partial(previewing.put_off, self.session, number)
             yield SmallTask(walk, put_off=put_off, key=("preview", number))
@@ -179,6 +178,6 @@ class SmallTasks:
             yield SmallTask(walk, put_off=partial(reading.put_off, *self._here, number), key=("course", number))
 
     def _results(self) -> Iterator[SmallTask]:
-        for number in office_results.to_fetch(*self._here, self.now(), results.AT_ONCE):
+        for number in ledger_results.to_fetch(*self._here, self.now(), results.AT_ONCE):
             walk = results.fetch_walk(*self._here, number, self.now)
             yield SmallTask(walk, put_off=partial(results.put_off, self.session, number), key=("results", number))

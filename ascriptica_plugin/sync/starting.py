@@ -6,7 +6,7 @@ from datetime import datetime
 from ..ledger import requests, settling
 from ..ledger.loading import load
 from ..ledger.work import Work
-from ..shared import retry
+from ..shared import pauses
 from . import walks
 from .tasks import Context, SeatTask
 
@@ -26,7 +26,7 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
         if work.wanted and work.canvas_course_id in being_read and _awaits_first_read(context, work):
             aside.append(work.seat_id)
         elif work.import_at is not None:
-            settling.put_off(context.session, work, max(work.import_at, context.now() + retry.PUT_OFF))
+            settling.put_off(context.session, work, max(work.import_at, context.now() + pauses.PUT_OFF))
         elif (until := _waits_until(context, work, out)) is not None:
             settling.put_off(context.session, work, until)
         else:
@@ -40,7 +40,7 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
 
 def _awaits_first_read(context: Context, work: Work) -> bool:
     """Enrolling waits a moment for the first read of the Canvas course, which may show that the person is there."""
-    return work.unread_since is not None and work.unread_since > context.now() - retry.FIRST_READ
+    return work.unread_since is not None and work.unread_since > context.now() - pauses.FIRST_READ
 
 
 def _waits_until(context: Context, work: Work, out: dict[int | str, int | None]) -> datetime | None:
@@ -50,5 +50,5 @@ def _waits_until(context: Context, work: Work, out: dict[int | str, int | None])
     # What came of a request is looked up first; it is no more repeated.
     is_over = work.request is not None and work.request.until_at <= context.now()
     if is_over or any(out.get(name, work.participant_id) != work.participant_id for name in work.names):
-        return context.now() + retry.PUT_OFF
+        return context.now() + pauses.PUT_OFF
     return None

@@ -9,19 +9,18 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
-from ..ledger import matches, reads, requests, rows, settling, telling
+from ..ledger import activity, incoming_rows, matches, reads, requests, rows, settling
 from ..ledger.causes import CAUSES
 from ..ledger.requests import Out
 from ..ledger.rows import Ended, Told
 from ..ledger.work import Work
-from ..office import activity
-from ..shared import retry
+from ..shared import pauses
 from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import Seat
 from . import failures, passwords
-from .announcing import Change, announce
+from .access_signals import Change, announce
 from .failures import Failure
 from .tasks import SeatTask, Waits
 
@@ -85,7 +84,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     requests.cross_out_answered(session, works)
     told = [one for work in works for one in work.told]
     _log_ends(session, [(work.participant_id, one) for work in works for one in work.told], now)
-    restored = telling.store(session, connection_id, told, now) or any(work.restored for work in works)
+    restored = incoming_rows.store(session, connection_id, told, now) or any(work.restored for work in works)
     if restored:
         log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
         reads.note_restored(session, connection_id, now)
@@ -115,7 +114,7 @@ def store_told(
         # Of a repeat that was answered it is known already.
         new = [one for one in told if one.row.id not in before or before[one.row.id].state != one.row.state]
         _log_ends(session, [(request.participant_id, one) for one in new], now)
-    if telling.store(session, connection_id, told, now, concluded):
+    if incoming_rows.store(session, connection_id, told, now, concluded):
         reads.note_restored(session, connection_id, now)
 
 
@@ -129,7 +128,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         log.error(
             "%s is parked after %d tries: %s An administrator can try again.",
             work,
-            retry.TRIES,
+            pauses.TRIES,
             unnamed(its.detail),
             extra=work.about,
         )

@@ -15,7 +15,7 @@ from ..ledger import matches, rows, ways_in
 from ..ledger.matches import Holder
 from ..ledger.rows import Known
 from ..ledger.work import OpenRequest, Work
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Settings
 from .clients import Canvases
 
@@ -137,7 +137,7 @@ def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> W
             "canvas_enrollment_id": None,
             "row_created_at": None,
             "first_sent_at": sent_at,
-            "until_at": context.now() + retry.LATE,
+            "until_at": context.now() + pauses.LATE,
             "tries": out.tries + 1 if out is not None else 1,
             "answered": False,
             **place,

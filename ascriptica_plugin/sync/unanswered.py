@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Course, Enrollment, User
-from ..ledger import claims, judging, matches, reads, requests, rows, ways_in, windows
+from ..ledger import claims, judging, matches, reads, request_windows, requests, rows, ways_in
 from ..ledger.requests import Out
 from ..ledger.rows import Ended, Told
-from ..shared import retry
+from ..shared import pauses
 from ..shared.clock import LONG_AGO
 from ..shared.process_log import unnamed
 from ..tables.columns import begin_writing
@@ -43,7 +43,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
     except CanvasError as error:
         why = unnamed(str(error))
         log.warning("What became of request %d is not known yet: %s We look again later.", request_id, why)
-        requests.put_off(session, request_id, now() + retry.LOOK_AGAIN)
+        requests.put_off(session, request_id, now() + pauses.LOOK_AGAIN)
         return
     requests.cross_out(session, request_id)
     if out.seat_id is not None:
@@ -52,7 +52,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
 
 def put_off_request(session: Session, request_id: int, now: datetime) -> None:
     """Look again later, since it failed in an unforeseen way."""
-    requests.put_off(session, request_id, now + retry.LOOK_AGAIN)
+    requests.put_off(session, request_id, now + pauses.LOOK_AGAIN)
 
 
 def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
@@ -84,7 +84,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
             told.append(Told(row))
     storing.store_told(session, connection_id, told, now(), out, concluded)
     if gone_for is not None:
-        windows.keep(session, connection_id, out, gone_for)
+        request_windows.keep(session, connection_id, out, gone_for)
 
 
 def _if_its_course_is_gone(out: Out, at: str | int) -> Walk:
@@ -224,7 +224,7 @@ def person_walk(session: Session, connection_id: int, root_id: int, participant_
     except CanvasError as error:
         why = unnamed(str(error))
         log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, why)
-        matches.look_later(session, connection_id, participant_id, now() + retry.LOOK_AGAIN)
+        matches.look_later(session, connection_id, participant_id, now() + pauses.LOOK_AGAIN)
         return
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
@@ -257,4 +257,4 @@ def look_for(
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
     """Look again later, since it failed in an unforeseen way."""
-    matches.look_later(session, connection_id, participant_id, now + retry.LOOK_AGAIN)
+    matches.look_later(session, connection_id, participant_id, now + pauses.LOOK_AGAIN)

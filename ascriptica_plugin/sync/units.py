@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from ..ledger import settling
-from ..shared import retry
+from ..shared import pauses
 from ..tables import locks
 from . import starting, storing
 from .line import Line
@@ -104,7 +104,7 @@ class Units:
         """The tasks whose answers could not be stored yet; what waits too long is looked up in Canvas later, as a
         request that was never answered."""
         now = time.monotonic()
-        for task in [task for task, since in self.late.items() if now - since > retry.LOCKED_SECONDS]:
+        for task in [task for task, since in self.late.items() if now - since > pauses.LOCKED_SECONDS]:
             log.warning("%s: somebody has locked it in the database, so Canvas's answer can't be stored.", task.work)
             del self.late[task]
         return list(self.late)

@@ -10,9 +10,8 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing, Refused
 from ..canvas.shapes import User
 from ..ledger import ways_in
-from ..ledger.matches import Holder
+from ..ledger.matches import Holder, share_a_word
 from ..ledger.work import Work, sis_address
-from ..office.odd_matches import share_a_word
 from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import Sealed

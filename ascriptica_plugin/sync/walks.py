@@ -12,7 +12,7 @@ from ..ledger import rows, ways_in
 from ..ledger.causes import permission_in
 from ..ledger.rows import Told
 from ..ledger.work import Work
-from ..shared import retry
+from ..shared import pauses
 from ..shared.said import Said
 from ..tables.ledger import DEFAULT_SECTION
 from . import endings, users
@@ -67,7 +67,7 @@ def _is_there(context: Context, work: Work) -> Walk:
             continue
         if work.canvas_section_id == DEFAULT_SECTION and rows.is_of_a_section(context.session, row, work.seat_id):
             continue
-        if not row.granted and row.seen_at < context.now() - retry.SEEN_LATELY:
+        if not row.granted and row.seen_at < context.now() - pauses.SEEN_LATELY:
             yield from endings.look_where_it_is(context, work, row)
             told = next((one.row for one in work.told if one.row.id == row.canvas_enrollment_id), None)
             if told is None or told.state not in rows.LIVE or not row.is_same(told):
@@ -138,7 +138,7 @@ def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
 
 def is_younger(work: Work, enrollment: Enrollment) -> bool:
     """Whether it was created after the request was first sent; both times are on Canvas's clock."""
-    return work.sent_at is not None and enrollment.created_at >= work.sent_at - retry.CLOCK_TOLERANCE
+    return work.sent_at is not None and enrollment.created_at >= work.sent_at - pauses.CLOCK_TOLERANCE
 
 
 def is_place_of(work: Work, enrollment: Enrollment) -> bool:

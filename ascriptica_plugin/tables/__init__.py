@@ -1,5 +1,17 @@
 """The tables, and the order in which their rows are locked. Uses only SQLAlchemy; the host owns engine and sessions."""
 
-from . import asking, canvas, imports, ledger, mails, mass, measures, office, requests, results
+from . import canvas, imports, ledger, mails, metrics, office, page_calls, previews, requests, results, sis_imports
 
-__all__ = ["asking", "canvas", "imports", "ledger", "mails", "mass", "measures", "office", "requests", "results"]
+__all__ = [
+    "canvas",
+    "imports",
+    "ledger",
+    "mails",
+    "metrics",
+    "office",
+    "page_calls",
+    "previews",
+    "requests",
+    "results",
+    "sis_imports",
+]

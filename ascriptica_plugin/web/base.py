@@ -19,7 +19,7 @@ from ..shared import clock, formats
 from ..shared.language import number, tn
 from ..tables import isolation
 from ..tables.canvas import Settings
-from . import csrf, speaking
+from . import csrf, request_language
 from .headers import HEADERS, IN_A_HOST_S_LAYOUT, Answer
 from .look import colors_css
 from .pages import Pages
@@ -35,7 +35,7 @@ blueprint = Pages(
     # Without a url_prefix the host's own /static would be found first.
     static_url_path="/static/ascriptica",
 )
-speaking.register(blueprint)
+request_language.register(blueprint)
 blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 

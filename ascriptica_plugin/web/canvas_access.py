@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ..canvas import addresses
 from ..ledger import access as known
-from ..ledger import standing
+from ..ledger import seat_states
 from ..ledger.access import Access, Row
 from ..ledger.causes import CAUSES, OFFICE, SOON
 from ..shared import clock
@@ -95,7 +95,7 @@ def in_words(
     """What is true of this access now. `association` is that of the registration's course."""
     waits_for = ""
     if access.standing in ("held", "parked"):
-        waits_for = "answer" if access.cause in standing.ASKS else "try"
+        waits_for = "answer" if access.cause in seat_states.ASKS else "try"
     words = _in_words(access, connection, association, is_registered)
     if not (words.link and access.is_sure):
         return replace(words, waits_for=waits_for)
@@ -193,7 +193,7 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
         # Tried, and not done yet. The office acts only on what was given up.
         title = CAUSES[access.cause].title
         return CanvasAccess(t(SOON), t("{cause}; trying again automatically", cause=title), "waiting", moving=True)
-    throttled = standing.is_throttled(connection, clock.utc_now())
+    throttled = seat_states.is_throttled(connection, clock.utc_now())
     text = CAUSES["throttled"].participant if throttled else t("Adding you to the Canvas course …")
     return CanvasAccess(text, t("Being added to Canvas …"), "waiting", moving=True)
 

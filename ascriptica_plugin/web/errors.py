@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 from ..shared import language
 from ..shared.language import Marked, t
 from .base import blueprint, session, shut_doors
+from .request_language import asked_for
 from .showing import show
-from .speaking import asked_for
 from .way_back import page_before
 
 WORDS: Marked[dict[int, tuple[str, str]]] = {

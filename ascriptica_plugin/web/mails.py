@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ..ledger import access as known
 from ..ledger.causes import CAUSES
-from ..office import alerts, notices
+from ..office import mails_to_administrators, mails_to_participants
 from ..shared.language import in_language, nearest, t, tn
 from ..tables.canvas import Connection, load_settings
 from ..tables.mails import Alert, Mail
@@ -42,7 +42,7 @@ class Writer:
         if mail.kind == "way_in":
             about = self._of_link(session, mail)
         else:
-            of = self._of_registration if mail.kind in notices.KINDS else self._of_alert
+            of = self._of_registration if mail.kind in mails_to_participants.KINDS else self._of_alert
             about = of(session, mail)
         if about is None:
             return None
@@ -100,7 +100,7 @@ class Writer:
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
             # What still waits when the mail leaves.
-            waiting = alerts.people_waiting(session, connection).items()
+            waiting = mails_to_administrators.people_waiting(session, connection).items()
             about["waiting"] = [{"title": CAUSES[cause].title, "people": n} for cause, n in waiting if cause in CAUSES]
             about["page"] = self._page("canvas_access")
             return about if about["waiting"] else None
@@ -126,5 +126,5 @@ class Writer:
         return pages.build(endpoint, values, force_external=True)
 
 
-KINDS = notices.KINDS | alerts.KINDS
+KINDS = mails_to_participants.KINDS | mails_to_administrators.KINDS
 """All mails that this module writes, as Course Settings name them."""

@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ..ledger import due, measures, standing
+from ..ledger import due, seat_states
+from ..ledger import metrics as counted
 from ..shared import clock
 from ..tables.canvas import Settings, load_settings
 from ..tables.ledger import Seat
@@ -43,7 +44,7 @@ class _Everything(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now, settings = clock.utc_now(), load_settings(self.session)
-        status = standing.status(self.session, settings, now, plugin().bell.heard_at())
+        status = seat_states.status(self.session, settings, now, plugin().bell.heard_at())
         seen, holds = status["worker_seen_seconds"], [(status["hold"], 1)] if status["hold"] else []
         yield _gauge("oldest_due_seconds", "How long the oldest due seat waits; 0: none.", status["oldest_due_seconds"])
         yield _gauge("worker_seen_seconds", "When a worker was seen; -1: never.", -1 if seen is None else seen)
@@ -54,7 +55,7 @@ class _Everything(Collector):
         yield _gauges("connection_hold", "1 while all calls wait for this cause.", "cause", holds)
         yield _gauges("seats", "Seats by state; the states add up to all seats.", "state", status["seats"].items())
         yield _gauges("seats_waiting", "Seats that are not settled, by cause.", "cause", self._waiting(settings))
-        yield from _counted(measures.load(self.session))
+        yield from _counted(counted.load(self.session))
 
     def _waiting(self, settings: Settings) -> Iterable[tuple[str, float]]:
         waits = (Seat.connection_id == settings.connection_id, due.waits(), Seat.cause.is_not(None))
@@ -76,30 +77,30 @@ def _gauges(name: str, words: str, label: str, values: Iterable[tuple[str, float
     return found
 
 
-def _counted(values: dict[measures.Named, float]) -> Iterator[Metric]:
+def _counted(values: dict[counted.Named, float]) -> Iterator[Metric]:
     """What processes have counted since the tables were made."""
     calls = CounterMetricFamily(
         "ascriptica_canvas_calls", "Calls to Canvas, by what was asked and what came of it.", labels=["call", "result"]
     )
     for (name, *labels), value in sorted(values.items()):
-        if name == measures.CALLS:
+        if name == counted.CALLS:
             calls.add_metric(labels, value)
     yield calls
     yield HistogramMetricFamily(
         "ascriptica_canvas_call_seconds",
         "How long calls to Canvas took.",
         buckets=_buckets(values),
-        sum_value=values.get((measures.CALL_SECONDS,), 0),
+        sum_value=values.get((counted.CALL_SECONDS,), 0),
     )
-    yield _gauge(measures.IN_FLIGHT, "The worker's calls under way.", values.get((measures.IN_FLIGHT,)))
-    for name, words in ((measures.MAILS, "Mails sent."), (measures.REFRESHES, "Access tokens that were refreshed.")):
+    yield _gauge(counted.IN_FLIGHT, "The worker's calls under way.", values.get((counted.IN_FLIGHT,)))
+    for name, words in ((counted.MAILS, "Mails sent."), (counted.REFRESHES, "Access tokens that were refreshed.")):
         yield CounterMetricFamily(f"ascriptica_{name}", words, value=values.get((name,), 0))
 
 
-def _buckets(values: dict[measures.Named, float]) -> list[tuple[str, float]]:
+def _buckets(values: dict[counted.Named, float]) -> list[tuple[str, float]]:
     """Prometheus' buckets: each contains those before it."""
     total, found = 0.0, []
-    for limit in (*(f"{limit:g}" for limit in measures.BUCKETS), "+Inf"):
-        total += values.get((measures.CALL_TIMES, limit), 0)
+    for limit in (*(f"{limit:g}" for limit in counted.BUCKETS), "+Inf"):
+        total += values.get((counted.CALL_TIMES, limit), 0)
         found.append((limit, total))
     return found

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from .. import office
-from ..office import allowances, places, results, waitlist
+from ..ledger import results
+from ..office import allowances, places, waitlist
 from ..office.courses import by_title
 from ..office.people import Person
 from ..office.places import NotPossible

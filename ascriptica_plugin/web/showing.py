@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import g, render_template
 
-from ..ledger import waiting
+from ..ledger import blocked
 from ..shared import clock, language
 from ..shared.language import t, tn
 from .base import is_administrator, plugin, session, settings, signed_in
@@ -68,4 +68,4 @@ def _waiting() -> int:
     current = settings()
     if current.connection is None or not current.display_canvas:
         return 0
-    return waiting.number(session(), current.connection, clock.utc_now())
+    return blocked.number(session(), current.connection, clock.utc_now())

@@ -15,7 +15,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
-from ..shared import retry
+from ..shared import pauses
 from .redis_bell import FAILURE_SECONDS, JOB, Bell
 
 LONGEST_PACKED = 1000
@@ -109,4 +109,4 @@ def answer_the_bell(app: Flask) -> None:
             plugin.bell.trouble.began(error)
         except Exception:
             log.exception("Listening to Redis failed; the worker looks every few seconds instead.")
-        plugin.stopping.wait(retry.AGAIN_SECONDS)
+        plugin.stopping.wait(pauses.AGAIN_SECONDS)

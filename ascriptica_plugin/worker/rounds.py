@@ -11,12 +11,12 @@ from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from .. import mail
-from ..ledger import measures
-from ..office import alerts, allowances, notices, odd_matches, previews, privacy
-from ..office.activity import forget_old
+from ..ledger import metrics
+from ..ledger.activity import forget_old
+from ..office import allowances, erasing, mails_to_administrators, mails_to_participants, odd_matches, previews
 from ..office.imports import uploads
-from ..shared import clock, process_log, retry
-from ..sync import erasing, following
+from ..shared import clock, pauses, process_log
+from ..sync import following
 from ..tables import isolation
 from ..tables.columns import begin_writing
 from . import jobs, redis_listener, systemd
@@ -50,16 +50,16 @@ def work(app: Flask) -> None:
     _wait_for(ends, plugin.canvases.tally)
     systemd.notify("STOPPING=1")
     plugin.stopping.set()
-    until = time.monotonic() + retry.END_SECONDS
+    until = time.monotonic() + pauses.END_SECONDS
     for thread in threads:
         thread.join(max(0, until - time.monotonic()))
     with suppress(SQLAlchemyError), app.app_context():
         session = app.extensions["sqlalchemy"].session
-        measures.hear_no_more(session)
+        metrics.hear_no_more(session)
         session.commit()
 
 
-def _wait_for(ends: set[signal.Signals], tally: measures.Tally) -> None:
+def _wait_for(ends: set[signal.Signals], tally: metrics.Tally) -> None:
     """Wait for one of these signals. Meanwhile, systemd hears that the worker is alive, as long as it is."""
     asks = systemd.watchdog_seconds()
     if asks is None:
@@ -68,7 +68,7 @@ def _wait_for(ends: set[signal.Signals], tally: measures.Tally) -> None:
     started_at = clock.utc_now()
     while signal.sigtimedwait(ends, asks / 2) is None:
         silent = clock.utc_now() - (tally.looked_at or started_at)
-        if silent < retry.ALIVE:
+        if silent < pauses.ALIVE:
             systemd.notify("WATCHDOG=1")
 
 
@@ -76,7 +76,7 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
     """Repeat `once` until the process is asked to stop, even if it fails; it returns the seconds to pause."""
     stopping, last = app.extensions["ascriptica"].stopping, None
     while not stopping.is_set():
-        pause: float = retry.PAUSE_SECONDS
+        pause: float = pauses.PAUSE_SECONDS
         began_at = time.monotonic()
         try:
             with app.app_context():
@@ -101,18 +101,18 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
 
 def sweep(app: Flask) -> float:
     """Deliver due seats, whether or not the bell rang."""
-    return retry.PAUSE_SECONDS if jobs.deliver(app) else retry.STANDBY_SECONDS
+    return pauses.PAUSE_SECONDS if jobs.deliver(app) else pauses.STANDBY_SECONDS
 
 
 def count(app: Flask) -> float:
     """Store what this process has counted, and when it last looked for work."""
     session, tally = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases.tally
-    measures.store(session, tally)
-    measures.put(session, {(measures.IN_FLIGHT,): tally.in_flight})
+    metrics.store(session, tally)
+    metrics.put(session, {(metrics.IN_FLIGHT,): tally.in_flight})
     if tally.looked_at is not None:
-        measures.put(session, {(measures.WORKER_SEEN,): tally.looked_at.timestamp()})
+        metrics.put(session, {(metrics.WORKER_SEEN,): tally.looked_at.timestamp()})
     session.commit()
-    return retry.COUNT_SECONDS
+    return pauses.COUNT_SECONDS
 
 
 def take_files_in(app: Flask) -> float:
@@ -122,7 +122,7 @@ def take_files_in(app: Flask) -> float:
         session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake, timezone=plugin.timezone
     ):
         """The next one."""
-    return retry.PAUSE_SECONDS
+    return pauses.PAUSE_SECONDS
 
 
 def send_mails(app: Flask) -> float:
@@ -132,20 +132,20 @@ def send_mails(app: Flask) -> float:
     """
     plugin = app.extensions["ascriptica"]
     session = app.extensions["sqlalchemy"].session
-    notices.note_who_is_in(session, clock.utc_now(), by_mail=plugin.mailer is not None)
+    mails_to_participants.note_who_is_in(session, clock.utc_now(), by_mail=plugin.mailer is not None)
     if plugin.mailer is None:
-        return retry.PAUSE_SECONDS
-    alerts.look(session, clock.utc_now())
+        return pauses.PAUSE_SECONDS
+    mails_to_administrators.look(session, clock.utc_now())
     sent = mail.send_due(session, plugin.mailer, clock.utc_now)
-    plugin.canvases.tally.count(measures.MAILS, sent)
-    return retry.PAUSE_SECONDS
+    plugin.canvases.tally.count(metrics.MAILS, sent)
+    return pauses.PAUSE_SECONDS
 
 
 def erase(app: Flask) -> float:
     """Erase the people who wait for it. It has a thread of its own, so that no seat waits while the log is searched."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
     erasing.erase_people(session, stop=plugin.stopping.is_set)
-    return retry.PAUSE_SECONDS
+    return pauses.PAUSE_SECONDS
 
 
 def forget(app: Flask) -> float:
@@ -160,8 +160,8 @@ def forget(app: Flask) -> float:
     if app.extensions["ascriptica"].mailer is None:
         mail.forget_unsent(session, now)
     session.commit()
-    privacy.forget_leftovers(session, now)
-    return retry.FORGET_SECONDS
+    erasing.forget_leftovers(session, now)
+    return pauses.FORGET_SECONDS
 
 
 def compare_names(app: Flask) -> float:
@@ -174,7 +174,7 @@ def compare_names(app: Flask) -> float:
     found = following.find(session)
     session.commit()
     is_all = compared < odd_matches.AT_ONCE and found < following.FOUND
-    return retry.COMPARE_SECONDS if is_all else retry.PAUSE_SECONDS
+    return pauses.COMPARE_SECONDS if is_all else pauses.PAUSE_SECONDS
 
 
 ROUNDS = (sweep, count, take_files_in, send_mails, compare_names, erase, forget)

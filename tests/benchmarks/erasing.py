@@ -13,8 +13,7 @@ from itertools import pairwise
 
 from sqlalchemy import event, insert
 
-from ascriptica_plugin.office import privacy
-from ascriptica_plugin.sync import erasing
+from ascriptica_plugin.office import erasing
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office
@@ -44,12 +43,12 @@ def measure(office: Office) -> tuple[float, float]:
     for number in range(PEOPLE):
         course = office.course(f"C-{number}")
         registration = office.register(course, f"p{number * 100}")
-        privacy.ask_to_erase(session, registration.participant, office.now, "boss@example.org", end_access=False)
+        erasing.ask_to_erase(session, registration.participant, office.now, "boss@example.org", end_access=False)
         session.commit()
     marks = [time.monotonic()]
     event.listen(session.get_bind(), "commit", lambda connection: marks.append(time.monotonic()))
     erasing.erase_people(session)
-    assert not privacy.to_erase(session, 1)
+    assert not erasing.to_erase(session, 1)
     units = [after - before for before, after in pairwise(marks)]
     return (marks[-1] - marks[0]) / PEOPLE, max(units)
 

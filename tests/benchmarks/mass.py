@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import drain
 
 from ..office_at_work import Office, policy
@@ -19,7 +19,7 @@ from ..practice_canvas import Practice
 from .ground import Meter, add_due_seats, an_office, databases, practice_canvas, tell
 
 PEOPLE, LATENCY = 2000, 0.1
-BOUND = retry.FLIGHT / LATENCY
+BOUND = pauses.FLIGHT / LATENCY
 PATIENCE_SECONDS = 900
 
 

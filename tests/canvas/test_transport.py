@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ascriptica_plugin.canvas.answers import MAX_ANSWER_BYTES
 from ascriptica_plugin.canvas.errors import CanvasDown, NotFound, Throttled
+from ascriptica_plugin.canvas.responses import MAX_ANSWER_BYTES
 
 from ..practice_canvas import Practice
 from ..servers import SELF, SOMEBODY, Connect, Raw, Server, path_of, reply, within

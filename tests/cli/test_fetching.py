@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.office import results
+from ascriptica_plugin.ledger import results
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.results import Result
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ascriptica_plugin.ledger import lease, reads
-from ascriptica_plugin.shared import clock, retry
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.tables.canvas import Connection
 
 from ..office_at_work import Office
@@ -82,7 +82,7 @@ def test_while_another_worker_drains_it_writes_down_what_is_to_be_read_and_waits
 
 
 def test_it_does_not_wait_for_ever(at_desk, canvas, monkeypatch):
-    monkeypatch.setattr(retry, "RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "RECHECK_SECONDS", 0.1)
     assert lease.take_lease(at_desk.session, 1, clock.utc_now())
     at_desk.session.commit()
     code, lines = recheck(at_desk)

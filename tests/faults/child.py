@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.oauth import OAuth
 from ascriptica_plugin.ledger import lease, settling
-from ascriptica_plugin.shared import clock, retry
+from ascriptica_plugin.shared import clock, pauses
 
 HURRIED = {
-    retry: (
+    pauses: (
         "LEASE",
         "FIRST_BACK_OFF",
         "LATE",
@@ -48,7 +48,7 @@ def main(clock_file: Path, speed: float, point: str | None) -> None:
         for name in names:
             setattr(room, name, getattr(room, name) / speed)
     # Several imports fail in one run, and the next is to be tried all the same.
-    retry.MASS_AGAIN, retry.MASS_STUCK = timedelta(seconds=1), timedelta(seconds=30) / speed
+    pauses.MASS_AGAIN, pauses.MASS_STUCK = timedelta(seconds=1), timedelta(seconds=30) / speed
     known = CanvasClient.__init__.__kwdefaults__
     known |= {name: known[name] / speed for name in ("timeout_seconds", "deadline_seconds")}
     if point:

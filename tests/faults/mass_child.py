@@ -5,15 +5,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.shared import retry
-from ascriptica_plugin.sync import mass_after
+from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import sis_imports_after
 
 from . import child
 
 
 def goes_on() -> None:
     """No import is given up because a process began late."""
-    retry.MASS_STUCK = timedelta(minutes=2)
+    pauses.MASS_STUCK = timedelta(minutes=2)
 
 
 def while_it_runs() -> None:
@@ -23,7 +23,7 @@ def while_it_runs() -> None:
 def before_it_is_settled() -> None:
     """Canvas is through with it, and the roster was read."""
     goes_on()
-    mass_after._store = lambda *_, **__: child.die()
+    sis_imports_after._store = lambda *_, **__: child.die()
 
 
 if __name__ == "__main__":

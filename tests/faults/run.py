@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 
 from . import pages
 from .answers import answer_everything
@@ -141,7 +141,7 @@ def _once_quiet(stage: Stage, report: Report, look: Callable[[Stage], Verdict]) 
     """The verdict once it is right and Canvas gets no more calls, or nothing has become better for a while: some wait
     until a request that was never answered can't be carried out any more."""
     # What `recheck` sends has the pauses of real life.
-    patience = 90 + retry.LATE.total_seconds()
+    patience = 90 + pauses.LATE.total_seconds()
     began = better_at = quiet_since = time.monotonic()
     right_at, calls, fewest = None, stage.calls(), None
     while time.monotonic() - better_at < patience:

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from ascriptica_plugin.ledger import lease
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.office import Course
 from ascriptica_plugin.tables.requests import Request
 
@@ -17,7 +17,7 @@ def test_a_worker_whose_lease_has_passed_on_settles_nothing(office, canvas, monk
     taken = []
 
     def another_takes_over():
-        later = office.now + retry.LEASE
+        later = office.now + pauses.LEASE
         taken.append(lease.take_lease(office.session, connection_id, later))
         office.session.commit()
 
@@ -34,7 +34,7 @@ def test_a_worker_whose_lease_has_passed_on_settles_nothing(office, canvas, monk
 
 
 def another_worker_takes_over(office) -> None:
-    office.now += 1.5 * retry.LEASE
+    office.now += 1.5 * pauses.LEASE
     office.deliver()
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from ascriptica_plugin.ledger import page_calls
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 
 from ..office_at_work import connection_of
 
@@ -25,6 +25,6 @@ def test_the_place_of_a_page_that_died_is_free_after_a_while_also_for_a_clock_th
     session, number, now = office.session, connection_of(office).id, office.now
     for _ in page_calls.PLACES:
         page_calls.take(session, number, now)
-    assert page_calls.take(session, number, now + retry.PAGE_CALL) is not None
-    assert page_calls.take(session, number, now - 2 * retry.PAGE_CALL - timedelta(seconds=1)) is not None
+    assert page_calls.take(session, number, now + pauses.PAGE_CALL) is not None
+    assert page_calls.take(session, number, now - 2 * pauses.PAGE_CALL - timedelta(seconds=1)) is not None
     session.rollback()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.ledger import reads
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 
 from ..office_at_work import connection_of
 
@@ -52,6 +52,6 @@ def test_what_could_not_be_read_waits_is_not_fresh_and_is_tried_again(office, nu
     reads.tried(office.session, number, NEVER, office.now, "Canvas did not answer in time.")
     assert reads.to_read(office.session, number, office.now, 9) == []
     assert not reads.is_fresh(office.session, number, NEVER, office.now - timedelta(hours=1))
-    assert reads.to_read(office.session, number, office.now + retry.LOOK_UP_AGAIN, 9) == [NEVER]
+    assert reads.to_read(office.session, number, office.now + pauses.LOOK_UP_AGAIN, 9) == [NEVER]
     reads.done(office.session, number, NEVER, office.now, office.now)
     assert reads.is_fresh(office.session, number, NEVER, office.now - timedelta(hours=1))

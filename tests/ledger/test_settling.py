@@ -2,7 +2,7 @@
 
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.ledger.loading import load
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 
 from ..office_at_work import during_the_first_call
 
@@ -29,7 +29,7 @@ def test_a_seat_that_was_held_and_then_parked_stays_parked(office, canvas):
     office.deliver()
     canvas.options(permissions=None)
     canvas.faults({"match": "POST /courses/", "times": None, "fault": "status", "status": 422, "when": "before"})
-    for _ in range(retry.TRIES):
+    for _ in range(pauses.TRIES):
         office.later(minutes=20)
         assert len(office.deliver()) == 1
     office.later(minutes=20)
@@ -41,7 +41,7 @@ def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
     art, bio = (canvas.ids[f"course.{name}"] for name in ("art", "bio"))
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
     canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 422, "when": "before"})
-    for _ in range(retry.TRIES):
+    for _ in range(pauses.TRIES):
         office.deliver()
         office.later(minutes=20)
     assert office.status()["seats"]["parked"] == 1

@@ -2,7 +2,8 @@
 
 from sqlalchemy import select
 
-from ascriptica_plugin.office import activity, traces
+from ascriptica_plugin.ledger import activity
+from ascriptica_plugin.office import traces
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Participant
 

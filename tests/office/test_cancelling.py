@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.office import cancelling, privacy
+from ascriptica_plugin.office import cancelling, erasing
 from ascriptica_plugin.office.places import NotPossible
 from ascriptica_plugin.tables.office import Course
 
@@ -58,7 +58,7 @@ def test_a_person_who_is_being_erased_does_not_come_back(here):
     for who in ("kim", "lou"):
         here.register(course, who)
     cancel(here, course)
-    privacy.ask_to_erase(here.session, here.participant("kim@example.org"), here.now, BOSS, end_access=True)
+    erasing.ask_to_erase(here.session, here.participant("kim@example.org"), here.now, BOSS, end_access=True)
     here.session.commit()
     assert reopen(here, course) == 1
     assert statuses(here) == {"kim@example.org": "withdrawn", "lou@example.org": "registered"}

@@ -7,11 +7,11 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin.ledger import lease
-from ascriptica_plugin.office import activity, log_traces, registrations
+from ascriptica_plugin.ledger import activity, lease
+from ascriptica_plugin.office import erasing, log_traces, registrations
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
-from ascriptica_plugin.sync import drain, erasing
+from ascriptica_plugin.sync import drain
 from ascriptica_plugin.tables.columns import begin_writing
 from ascriptica_plugin.tables.office import Course, FormerEmail, LogEntry, Participant
 from ascriptica_plugin.worker import rounds

@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from ascriptica_plugin.office import activity, traces
+from ascriptica_plugin.ledger import activity
+from ascriptica_plugin.office import traces
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office

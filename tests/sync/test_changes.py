@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 
 from ..office_at_work import connection_of
 from ..practice_canvas import posts
@@ -44,7 +44,7 @@ def test_five_in_a_row_are_an_outage_and_probed_as_one_by_a_change_of_somebody_e
     calls = office.deliver()
     assert connection_of(office).hold_cause == "takes_no_changes"
     # What was on its way when the fifth failed.
-    assert len(posts(calls)) <= retry.FAILED_CHANGES + retry.FLIGHT
+    assert len(posts(calls)) <= pauses.FAILED_CHANGES + pauses.FLIGHT
     tried = set()
     for _ in range(4):
         office.later(seconds=75)
@@ -65,7 +65,7 @@ def test_five_in_a_row_are_an_outage_and_probed_as_one_by_a_change_of_somebody_e
 def test_five_in_a_row_are_an_outage_whichever_processes_they_were_of(office, canvas):
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     no_changes(canvas)
-    for number in range(retry.FAILED_CHANGES):
+    for number in range(pauses.FAILED_CHANGES):
         assert connection_of(office).hold_cause is None
         office.new_worker()
         office.register(art if number % 2 else bio, f"p{number}", sis_user_id=f"X-{number}")
@@ -76,7 +76,7 @@ def test_five_in_a_row_are_an_outage_whichever_processes_they_were_of(office, ca
 def test_one_course_that_takes_no_changes_rests_for_every_process(office, canvas):
     art = office.course("ART", "art")
     no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
-    for number in range(retry.FAILED_CHANGES):
+    for number in range(pauses.FAILED_CHANGES):
         office.new_worker()
         office.register(art, f"p{number}", sis_user_id=f"X-{number}")
         office.deliver()
@@ -104,7 +104,7 @@ def test_one_course_that_takes_no_changes_waits_alone_and_is_tried_by_one_each_m
     no_changes(canvas, where=f"courses/{canvas.ids['course.art']}/")
     calls = posts(office.deliver())
     of_art = f"POST /courses/{canvas.ids['course.art']}/enrollments"
-    assert calls.count(of_art) <= retry.FAILED_CHANGES + 1
+    assert calls.count(of_art) <= pauses.FAILED_CHANGES + 1
     assert connection_of(office).hold_cause is None
     bio = office.course("BIO", "bio")
     office.register(bio, "kim", sis_user_id="K-100")

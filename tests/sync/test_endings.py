@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import answers
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office, connection_of, policy
@@ -14,7 +14,7 @@ from ..office_at_work import Office, connection_of, policy
 
 def read_anew(office: Office, canvas, course: str) -> None:
     """Have the course read."""
-    office.now += retry.READ_FRESH + timedelta(minutes=1)
+    office.now += pauses.READ_FRESH + timedelta(minutes=1)
     reads.owe(office.session, connection_of(office).id, canvas.ids[f"course.{course}"], office.now)
     office.session.commit()
     office.deliver()

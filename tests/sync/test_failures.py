@@ -6,7 +6,7 @@ import pytest
 
 from ascriptica_plugin.canvas import errors
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import failures
 
 from ..office_at_work import connection_of
@@ -27,7 +27,7 @@ from ..office_at_work import connection_of
 )
 def test_each_error_has_one_consequence(error, all_of_canvas, tried_again, cause):
     assert failures.may_be_all_of_canvas(error) is all_of_canvas
-    first, last = failures.of_seat(error, 0, None), failures.of_seat(error, retry.TRIES - 1, cause)
+    first, last = failures.of_seat(error, 0, None), failures.of_seat(error, pauses.TRIES - 1, cause)
     assert first.cause == last.cause == cause
     assert (first.again_in is not None and first.again_in > timedelta(0)) is tried_again
     assert last.parked is (cause == "refused")
@@ -37,8 +37,8 @@ def test_each_error_has_one_consequence(error, all_of_canvas, tried_again, cause
 def test_what_canvas_does_not_answer_is_no_refusal_and_counts_for_none(office, canvas):
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
     refused = {"match": "POST /courses/", "fault": "status", "when": "before"}
-    canvas.faults(refused | {"status": 503, "times": retry.TRIES}, refused | {"status": 422, "times": 2})
-    for _ in range(retry.TRIES + 2):
+    canvas.faults(refused | {"status": 503, "times": pauses.TRIES}, refused | {"status": 422, "times": 2})
+    for _ in range(pauses.TRIES + 2):
         office.deliver()
         office.later(minutes=20)
     assert [(seat.cause, seat.attempts, seat.parked_at) for seat in office.seats()] == [("refused", 2, None)]
@@ -57,7 +57,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
     assert connection_of(office).hold_cause is None
     assert sorted(seat.attempts for seat in office.seats()) == [0, 1]
 
-    for _ in range(retry.TRIES):
+    for _ in range(pauses.TRIES):
         office.later(minutes=20)
         office.deliver()
     # Canvas may be at fault for hours. Nobody is given up for that.

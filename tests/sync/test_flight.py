@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.ledger import page_calls
-from ascriptica_plugin.shared import clock, retry
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.sync import drain
 from ascriptica_plugin.sync.flight import Flight
 from ascriptica_plugin.sync.tasks import Task
@@ -18,12 +18,12 @@ from ..office_at_work import connection_of, many
 @pytest.fixture(autouse=True)
 def no_call_is_silent(monkeypatch):
     """On a busy machine each call may look like one that hangs, and others would get its place."""
-    monkeypatch.setattr(retry, "SILENT_SECONDS", 60)
+    monkeypatch.setattr(pauses, "SILENT_SECONDS", 60)
 
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.canvas.answers.pause_seconds", lambda response: 0.05)
+    monkeypatch.setattr("ascriptica_plugin.canvas.responses.pause_seconds", lambda response: 0.05)
     course = office.course("ART", "art")
     for number in range(6):
         office.register(course, f"p{number}")
@@ -48,7 +48,7 @@ def deliver_many(office, canvas, people: int = 60) -> dict:
 def test_ten_calls_are_in_flight_while_canvas_has_room_for_them(office, canvas):
     canvas.options(throttle={"enabled": True})
     seen = deliver_many(office, canvas)
-    assert retry.FLIGHT < seen["max_in_flight"] <= retry.FLIGHT + retry.SPARE
+    assert pauses.FLIGHT < seen["max_in_flight"] <= pauses.FLIGHT + pauses.SPARE
     assert seen["throttled"] == 0
 
 
@@ -57,7 +57,7 @@ def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
     # The call itself is not made, so that all calls are the drain's.
     assert page_calls.take(office.session, connection_id, clock.utc_now() + timedelta(hours=1)) is not None
     office.session.commit()
-    assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT
+    assert deliver_many(office, canvas)["max_in_flight"] <= pauses.FLIGHT
 
 
 @pytest.mark.parametrize("calls", [2, 4])
@@ -75,12 +75,12 @@ def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas,
     canvas.options(latency_seconds=0.1)
     canvas.session.delete(f"{canvas.url}/practice/calls", timeout=10)
     drain.drain(office.session, office.canvases)
-    assert retry.FLIGHT < canvas.read("calls")["max_in_flight"] <= retry.FLIGHT + retry.SPARE
+    assert pauses.FLIGHT < canvas.read("calls")["max_in_flight"] <= pauses.FLIGHT + pauses.SPARE
 
 
 def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.calling.left_in_bucket", lambda response: None)
-    assert deliver_many(office, canvas)["max_in_flight"] <= retry.FLIGHT
+    assert deliver_many(office, canvas)["max_in_flight"] <= pauses.FLIGHT
 
 
 class Silent:
@@ -98,7 +98,7 @@ def leaving(flight: Flight, answered: threading.Event | None = None) -> Task:
 
 
 def test_an_answer_waits_for_what_left_with_it_and_for_nothing_else(monkeypatch):
-    monkeypatch.setattr(retry, "GATHER_SECONDS", 20)
+    monkeypatch.setattr(pauses, "GATHER_SECONDS", 20)
     flight, over, began_at = Flight(Silent()), threading.Event(), time.monotonic()
     long_ago = leaving(flight, over)
     flight.flying[long_ago] -= 60

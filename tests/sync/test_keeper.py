@@ -13,7 +13,7 @@ import pytest
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import token_end
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.sync import asking, keeper
+from ascriptica_plugin.sync import keeper, page_calls
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Sealed
 
@@ -160,7 +160,7 @@ def test_a_page_replaces_a_token_that_is_over(keyed, canvas):
     connection = connection_of(keyed)
     connection.refresh_at = clock.utc_now()
     keyed.session.commit()
-    with asking.asking(keyed.session, keyed.canvases, connection, time.monotonic() + 5) as client:
+    with page_calls.asking(keyed.session, keyed.canvases, connection, time.monotonic() + 5) as client:
         assert client.myself().name == "Practice Admin"
     assert refreshes(canvas.calls()) == 1
 
@@ -257,7 +257,7 @@ def test_a_canvas_that_does_not_say_leaves_the_end_unknown(office, canvas):
 
 def test_a_new_token_takes_over_in_a_running_drain(office, canvas, monkeypatch):
     """The old one is revoked meanwhile: nothing waits, nothing is counted, nothing is associated anew."""
-    monkeypatch.setattr("ascriptica_plugin.shared.retry.KEY_SECONDS", 0.1)
+    monkeypatch.setattr("ascriptica_plugin.shared.pauses.KEY_SECONDS", 0.1)
     for number in range(24):
         office.register(office.course(f"C{number}", "art"), f"p{number}")
     new = canvas.hand("POST", "users/self/tokens", **{"token[purpose]": "new"})["visible_token"]

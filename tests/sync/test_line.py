@@ -11,14 +11,14 @@ from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file, run
 from ascriptica_plugin.practice import faults
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import drain, following, line, small_tasks
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
 from ..office_at_work import connection_of, many, policy, someone
 
-IN_FLIGHT = retry.FLIGHT + retry.SPARE
+IN_FLIGHT = pauses.FLIGHT + pauses.SPARE
 FIRST_CONTACT = 3
 """Calls at most: search, create a user, enroll."""
 
@@ -219,7 +219,7 @@ def test_a_course_that_begins_to_hang_stops_nobody_else(office, canvas, monkeypa
     register_some(office, "SICK", "art", 40, starts_at=office.now)
 
     def others_are_in() -> bool:
-        if not seen and hanging.count() >= retry.FLIGHT:
+        if not seen and hanging.count() >= pauses.FLIGHT:
             register_some(office, "WELL", "bio", 10)
             seen.append(hanging.count())
         if len(canvas.who_is_in("bio")) == 10:
@@ -229,7 +229,7 @@ def test_a_course_that_begins_to_hang_stops_nobody_else(office, canvas, monkeypa
 
     office.deliver(stop=others_are_in)
     assert hanging.over.is_set()
-    assert retry.FLIGHT <= seen[0] == seen[1]
+    assert pauses.FLIGHT <= seen[0] == seen[1]
     assert canvas.read("calls")["throttled"] == 0
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import proving
 from ascriptica_plugin.sync.proving import Proof
 
@@ -180,7 +180,7 @@ def test_a_lost_answer_about_a_test_user_leaves_nothing_live(office, canvas):
     canvas.faults({"match": ENROLL, "fault": "reset", "when": "after"})
     office.deliver()
     assert live(canvas) != []
-    office.later(seconds=retry.LOOK_AGAIN.total_seconds() + 1)
+    office.later(seconds=pauses.LOOK_AGAIN.total_seconds() + 1)
     office.deliver()
     assert live(canvas) == []
     office.later(minutes=5)
@@ -209,7 +209,7 @@ def test_an_answer_that_is_lost_leaves_nothing_live(office, canvas, match, when,
     office.deliver()
     proof = proof_of(office)
     assert (proof.over_at, proof.steps[-1].well) == (None, False)
-    office.later(seconds=retry.LOOK_AGAIN.total_seconds() + 1)
+    office.later(seconds=pauses.LOOK_AGAIN.total_seconds() + 1)
     office.deliver()
     assert live(canvas) == []
     office.later(minutes=5)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ascriptica_plugin.canvas.shapes import User
 from ascriptica_plugin.ledger.causes import CAUSES
-from ascriptica_plugin.office import answers, courses, people, privacy, registrations
+from ascriptica_plugin.office import answers, courses, erasing, people, registrations
 from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.office.places import NotPossible
 from ascriptica_plugin.tables.canvas import Connection, Settings, load_settings
@@ -184,7 +184,7 @@ class OfficeSteps(RuleBasedStateMachine):
     def erase(self, who: str, gap: int) -> None:
         self.canvas.pass_time(gap)
         if participant := self._participant(who):
-            privacy.ask_to_erase(self.session, participant, self.now(), ADMIN, end_access=True)
+            erasing.ask_to_erase(self.session, participant, self.now(), ADMIN, end_access=True)
         self.session.commit()
 
     @rule(on=st.booleans())

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import Unreachable
 from ascriptica_plugin.ledger import due
-from ascriptica_plugin.office import privacy
+from ascriptica_plugin.office import erasing
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Participant
 
@@ -283,7 +283,7 @@ def test_somebody_is_erased_though_a_course_was_deleted_in_canvas(office, canvas
     office.deliver()
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}", event="delete")
     kim = office.participant("kim@example.org")
-    privacy.ask_to_erase(office.session, kim, office.now, "admin@example.org", end_access=True)
+    erasing.ask_to_erase(office.session, kim, office.now, "admin@example.org", end_access=True)
     office.session.commit()
     office.settle(rounds=8)
     assert not office.session.scalars(select(Participant).where(Participant.email == "kim@example.org")).all()

@@ -17,8 +17,9 @@ from sqlalchemy import Engine, StaticPool, create_engine, select
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.ledger import entering
-from ascriptica_plugin.shared import retry
-from ascriptica_plugin.sync import drain, erasing, flight
+from ascriptica_plugin.office import erasing
+from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import drain, flight
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.ledger import Seat
@@ -90,7 +91,7 @@ class AnyHistory(HandSteps):
             )
             (self.withdraw if is_in else self.register)(who, code, 0)
             if freezes:
-                self.canvas.pass_time(1.5 * retry.LEASE.total_seconds())
+                self.canvas.pass_time(1.5 * pauses.LEASE.total_seconds())
                 self._drain()
 
         self.client_there.faults, self.client_there.meanwhile = list(faults), {call: meanwhile}
@@ -123,7 +124,7 @@ class AnyHistory(HandSteps):
             try:
                 drain.drain(session, self, count, self.now)
             except Killed:
-                self.canvas.pass_time(2 * retry.LEASE.total_seconds())
+                self.canvas.pass_time(2 * pauses.LEASE.total_seconds())
                 return
             except Endless:
                 self.has_failed = True
@@ -194,9 +195,9 @@ class AnyHistory(HandSteps):
 def calm(monkeypatch) -> None:
     """The same history goes the same way each time: calls are made at once, and pauses are not stretched."""
     monkeypatch.setattr(flight, "ThreadPoolExecutor", Inline)
-    monkeypatch.setattr(retry, "FLIGHT", 3)
-    monkeypatch.setattr(retry, "GROW_SECONDS", 0)
-    monkeypatch.setattr(retry, "stretch", lambda low, high: 1.0)
+    monkeypatch.setattr(pauses, "FLIGHT", 3)
+    monkeypatch.setattr(pauses, "GROW_SECONDS", 0)
+    monkeypatch.setattr(pauses, "stretch", lambda low, high: 1.0)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.scopes import SCOPES
 from ascriptica_plugin.office import courses
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 
@@ -25,7 +25,7 @@ def throttled(scene: Scene) -> None:
 def no_changes(scene: Scene) -> None:
     """Canvas can be read, and fails at whatever changes something."""
     scene.faults("POST *", fault="status", status=503)
-    for number in range(retry.FAILED_CHANGES):
+    for number in range(pauses.FAILED_CHANGES):
         scene.office.register(scene.art, f"p{number}")
     scene.register()
 
@@ -119,7 +119,7 @@ def refused(scene: Scene) -> None:
     scene.office.deliver()
     assert "we keep trying automatically" in scene.get(scene.lou, "/courses/ART")
     assert "We try again automatically, less and less often." in scene.causes()
-    for _ in range(retry.TRIES - 1):
+    for _ in range(pauses.TRIES - 1):
         scene.office.later(minutes=20)
         scene.office.deliver()
 

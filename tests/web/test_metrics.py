@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from ascriptica_plugin.ledger import measures
+from ascriptica_plugin.ledger import metrics
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.worker import rounds
@@ -25,7 +25,7 @@ def scraped(office):
 def samples_of(office: Office) -> list[Sample]:
     """What /metrics say, once a worker has stored what it counted."""
     office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
-    measures.store(office.session, office.canvases.tally)
+    metrics.store(office.session, office.canvases.tally)
     office.session.commit()
     answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
@@ -104,9 +104,9 @@ def test_the_worker_says_how_many_calls_are_under_way_and_when_it_looked_for_wor
 
 def test_every_process_adds_to_the_same_counters(office, scraped):
     for _ in range(2):
-        tally = measures.Tally()
-        tally.count(measures.MAILS, 3)
-        measures.store(office.session, tally)
+        tally = metrics.Tally()
+        tally.count(metrics.MAILS, 3)
+        metrics.store(office.session, tally)
     office.session.commit()
     assert scraped()["ascriptica_mails_sent_total",] == 6
 
@@ -114,12 +114,12 @@ def test_every_process_adds_to_the_same_counters(office, scraped):
 def calls_stored(office) -> float:
     """As another process reads it."""
     office.session.commit()
-    return sum(value for (name, *_), value in measures.load(office.session).items() if name == measures.CALLS)
+    return sum(value for (name, *_), value in metrics.load(office.session).items() if name == metrics.CALLS)
 
 
 def test_what_pages_ask_canvas_is_counted_too(office, admin, canvas):
     office.course("ART", "art")
-    measures.store(office.session, office.canvases.tally)
+    metrics.store(office.session, office.canvases.tally)
     before, _ = calls_stored(office), canvas.calls()
     assert "Late group" in admin.get("/tools/courses/ART/edit").text
     of_a_page = len(canvas.calls())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from ascriptica_plugin.ledger import measures
+from ascriptica_plugin.ledger import metrics
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
 
@@ -109,7 +109,7 @@ def canvas_fails_now_and_then(office, canvas):
 
 
 def canvas_throttles(office, canvas):
-    office.canvases.tally.count(measures.CALLS, 40, "GET users/:id", "Throttled")
+    office.canvases.tally.count(metrics.CALLS, 40, "GET users/:id", "Throttled")
 
 
 def mails_wait(office, canvas):
@@ -153,7 +153,7 @@ def test_an_alert_rings_when_what_it_is_for_happens_and_not_before(office, canva
     office.register(office.course("WELL", "bio"))
     office.deliver()
     if alert != "NoWorker":
-        measures.put(office.session, {(measures.WORKER_SEEN,): office.now.timestamp()})
+        metrics.put(office.session, {(metrics.WORKER_SEEN,): office.now.timestamp()})
         office.session.commit()
         assert ringing(scrape(), scrape()) == set()
     before = scrape()

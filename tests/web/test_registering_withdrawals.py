@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.shared import clock, retry
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.tables.office import Registration
 
 from ..office_at_work import logged, policy, statuses, wait_for
@@ -82,7 +82,7 @@ def test_after_ten_minutes_it_is_too_late(here, kim, monkeypatch):
     here.course("ART")
     kim.post("/courses/ART/register")
     kim.post("/courses/ART/withdraw")
-    later = clock.utc_now() + retry.WITHDRAWAL_UNDONE + timedelta(seconds=1)
+    later = clock.utc_now() + pauses.WITHDRAWAL_UNDONE + timedelta(seconds=1)
     monkeypatch.setattr(clock, "utc_now", lambda: later)
     assert "Undo the withdrawal" not in kim.get("/courses/ART").text
     page = words(kim.post("/courses/ART/withdraw/undo", follow_redirects=True))

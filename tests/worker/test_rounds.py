@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ascriptica_plugin.office import activity
+from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.shared import process_log
 from ascriptica_plugin.tables.office import LogEntry
 from ascriptica_plugin.worker import rounds

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin.ledger.measures import Tally
+from ascriptica_plugin.ledger.metrics import Tally
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.worker import rounds, systemd
 

@@ -52,7 +52,7 @@ class Kind(ABC):
         """Decide each row: `made`, WITH_PERSON, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
 
         A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
-        another participant, and `privacy` takes that out when they are erased.
+        another participant, and `erasing` takes that out when they are erased.
         """
         self.now, self.remarks = self.clock(), []
         self.look_up([row for row in batch if not row.problem])

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ...ledger import activity
 from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
-from .. import activity, people, sis_ids
+from .. import people, sis_ids
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one

@@ -12,10 +12,10 @@ from datetime import UTC, tzinfo
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from ...ledger import activity
 from ...shared.language import t
 from ...shared.said import Said
 from ...tables import locks
-from .. import activity
 from ..brake import Brake
 from ..places import NotPossible
 from ..sis_ids import Taken

@@ -15,10 +15,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import HTTPException
 
+from ...ledger import activity
 from ...mail import Mailer
-from ...office import activity
 from ...office.people import Person
-from ...shared import clock, config, retry
+from ...shared import clock, config, pauses
 from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import begin_writing
@@ -94,7 +94,7 @@ def forget_old_sign_ins(app: Flask) -> float:
     begin_writing(open_session)
     accounts.forget_old(open_session, clock.utc_now())
     open_session.commit()
-    return retry.FORGET_SECONDS
+    return pauses.FORGET_SECONDS
 
 
 def load_participant() -> Person | None:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ...office.privacy import iso, plain
+from ...office.personal_data import iso, plain
 from ...shared import clock
 from ...tables.office import Participant
 from . import accounts, sessions

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
+from ...ledger import activity
 from ...mail import send
-from ...office import activity, allowances, people
+from ...office import allowances, people
 from ...office.people import Person, participant_for
 from ...shared.language import in_language, mark, spoken, t
 from ...shared.said import Said

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ...keys import Secrets
-from ...office import activity
+from ...ledger import activity
 from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import Sealed, change

@@ -11,7 +11,8 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
-from ...office import activity, acts, people
+from ...ledger import activity
+from ...office import acts, people
 from ...office.courses import called
 from ...shared import clock
 from ...shared.language import tn

@@ -3,9 +3,9 @@
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ...ledger import standing, waiting
+from ...ledger import activity, blocked, seat_states
 from ...ledger.causes import CAUSES
-from ...office import activity, answers
+from ...office import answers
 from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said
@@ -26,14 +26,14 @@ def canvas_access() -> ResponseReturnValue:
     """The counts, and everybody's access."""
     current, now = settings(), clock.utc_now()
     connection = current.connection
-    status = standing.status(session(), current, now)
+    status = seat_states.status(session(), current, now)
     return show(
         "ascriptica/canvas_access.html",
         status=status,
-        removed=status["seats"]["removed"] - (standing.never_in(session(), connection.id) if connection else 0),
+        removed=status["seats"]["removed"] - (seat_states.never_in(session(), connection.id) if connection else 0),
         **people(Wanted.typed(request.args), current),
         standings=STANDINGS,
-        waiting_for=waiting.names(session(), connection) if connection else [],
+        waiting_for=blocked.names(session(), connection) if connection else [],
         causes=CAUSES,
         how=HOW,
         form=Confirmation(),

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import joinedload
 
 from ...canvas.shapes import HIGHEST_ID
-from ...ledger import access, due, standing
+from ...ledger import access, due, seat_states
 from ...ledger.causes import CAUSES
 from ...office.people import matching
 from ...tables.canvas import Settings
@@ -85,7 +85,7 @@ def people_found(search: str, current: Settings) -> Select:
 
 
 def _stands(current: Settings) -> ColumnElement[str]:
-    return standing.standing(standing.connection_state(current) == "ok")
+    return seat_states.standing(seat_states.connection_state(current) == "ok")
 
 
 def of_course(course_id: int) -> Select:

@@ -10,19 +10,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from ...canvas.errors import CanvasError
-from ...ledger import access, entering, last_activity
+from ...ledger import access, activity, entering, last_activity
 from ...ledger.causes import CAUSES
-from ...office import activity, acts
+from ...office import acts
 from ...shared import clock
 from ...shared.language import Marked, t
 from ...sync import one_person
 from ...tables.canvas import Connection
 from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
-from ..asking import ask
 from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
+from ..page_calls import ask
 from ..showing import show
 from . import log_lines, remedies
 from .canvas_people import people_found

@@ -4,9 +4,8 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
-from ...ledger import due, standing, waiting
+from ...ledger import activity, blocked, due, seat_states
 from ...ledger.causes import CAUSES
-from ...office import activity
 from ...shared import clock
 from ...shared.language import SOURCE, present, t, tn
 from ...shared.said import Said
@@ -25,7 +24,7 @@ def try_again() -> ResponseReturnValue:
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
-        if cause is not None and cause in waiting.LOOKED_UP:
+        if cause is not None and cause in blocked.LOOKED_UP:
             _look_up_again(connection, cause)
         elif seat_id.isascii() and seat_id.isdigit():
             release_and_report(Seat.id == min(int(seat_id[:19]), HIGHEST_ID))
@@ -36,7 +35,7 @@ def try_again() -> ResponseReturnValue:
             return redirect(url_for(".canvas_access", **wanted.as_query, _anchor="people"))
         elif cause in CAUSES:
             scope = typed.get("scope", "").replace("\x00", "")
-            release_and_report(Seat.cause == cause, waiting.cause_scope == scope)
+            release_and_report(Seat.cause == cause, blocked.cause_scope == scope)
         else:
             release_and_report()
     return redirect(url_for(".overview"))
@@ -63,7 +62,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     connection, count = current.connection, 0
     if connection is not None:
         begin_writing(session())
-        which = (*which, Seat.cause.not_in(standing.ASKS))
+        which = (*which, Seat.cause.not_in(seat_states.ASKS))
         picked = (Seat.connection_id == connection.id, due.waits(), *which)
         count = session().scalar(select(func.count(Seat.participant_id.distinct())).where(*picked)) or 0
         words = Said("for_one") if count == 1 else Said("for_people", people=count)

@@ -20,8 +20,8 @@ from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match, Seat
 from ...tables.office import Association, Participant
-from ..asking import ask
 from ..base import blueprint, for_administrators, person, session, settings
+from ..page_calls import ask
 from ..showing import show
 
 COMPARED = 5

@@ -8,9 +8,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from ...ledger import due, reads, standing
+from ...ledger import activity, due, reads, seat_states
 from ...ledger.causes import CAUSES
-from ...office import activity
 from ...shared import clock
 from ...shared.language import t
 from ...tables.canvas import Connection
@@ -87,8 +86,8 @@ def _counts(course: Course, connection: Connection) -> dict[str, int]:
     stands = case(
         # Nobody has to act where we read everything again after a backup.
         (Seat.cause == "canvas_restored", "due"),
-        (and_(Seat.held, Seat.cause.in_(standing.ASKS)), "asked"),
-        else_=standing.standing(),
+        (and_(Seat.held, Seat.cause.in_(seat_states.ASKS)), "asked"),
+        else_=seat_states.standing(),
     )
     # In the course's own Canvas course, and in those that belong to no course of ours any more.
     its = course.association.canvas_course_id if course.association is not None else None

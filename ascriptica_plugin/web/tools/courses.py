@@ -20,9 +20,9 @@ from ...shared.language import t, tn
 from ...sync import checking
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
-from ..asking import ask
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..forms.courses import CourseForm, NumberForm
+from ..page_calls import ask
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..showing import show

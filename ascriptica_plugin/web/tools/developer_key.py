@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 from ...canvas.errors import CanvasError
 from ...canvas.oauth import KeyRefused, approval_address
 from ...canvas.scopes import SCOPES
-from ...office import activity
+from ...ledger import activity
 from ...shared import clock
 from ...shared.language import t
 from ...shared.said import SENTENCES, Said
-from ...sync import asking, checking, connecting, keeper
+from ...sync import checking, connecting, keeper, page_calls
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from .settings import settings_to_change
 
@@ -69,7 +69,7 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
     canvases = plugin().canvases
     same = in_use.id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
-        with asking.counted(session(), canvases, same):
+        with page_calls.counted(session(), canvases, same):
             now = clock.utc_now()
             grant = canvases.oauth(url, key.client_id, key.client_secret).use_code(code, _back())
             outcome = checking.check_connection(
@@ -81,7 +81,7 @@ def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> Res
                 watcher=canvases.tally,
                 scoped=True,
             )
-    except asking.Busy as error:
+    except page_calls.Busy as error:
         return _say(error.said)
     except KeyRefused as error:
         return _say(_why(error.error, error.words))

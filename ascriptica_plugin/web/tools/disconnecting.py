@@ -4,7 +4,7 @@ from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from ...canvas.errors import CanvasError
-from ...office import activity
+from ...ledger import activity
 from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said

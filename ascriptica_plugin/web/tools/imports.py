@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from ...office import activity, people
+from ...ledger import activity
+from ...office import people
 from ...office.imports import file as files
 from ...office.imports import header, uploads
 from ...shared import clock

@@ -10,7 +10,8 @@ from datetime import date, datetime, tzinfo
 from sqlalchemy import ColumnElement, Row, Select, String, and_, exists, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from ...office import activity, acts
+from ...ledger import activity
+from ...office import acts
 from ...shared.said import Said
 from ...tables.office import Association, LogEntry
 

@@ -12,9 +12,9 @@ from ...office.previews import Numbers
 from ...shared import clock
 from ...shared.formats import listed
 from ...shared.language import t
-from ...tables.asking import Preview
 from ...tables.locks import lock_course
 from ...tables.office import Course
+from ...tables.previews import Preview
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.courses import NumberForm
 from ..registering import course_or_404

@@ -3,7 +3,7 @@
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ...office import activity
+from ...ledger import activity
 from ...shared import clock
 from ...shared.language import t
 from ...tables.canvas import Settings

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import entering, standing, token_end, waiting
+from ...ledger import blocked, entering, seat_states, token_end
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
@@ -69,21 +69,21 @@ def overview() -> ResponseReturnValue:
     found = entering.of_courses(session(), connection, [course.id for course in soon], now) if connection else {}
     return show(
         "ascriptica/overview.html",
-        state=standing.connection_state(current),
+        state=seat_states.connection_state(current),
         soon=len(soon),
         registered=sum(course.places_taken for course in soon),
         can_enter=sum(its.can_enter for its in found.values()),
         lines=[_line(course, found.get(course.id, Entering()), connection) for course in soon[:LINES]],
         connection=connection,
-        groups=waiting.groups_of(session(), connection, now) if connection else [],
-        waits_for=standing.what_delays(session(), current, now),
-        throttled=CAUSES["throttled"] if connection and standing.is_slowed(session(), connection, now) else None,
+        groups=blocked.groups_of(session(), connection, now) if connection else [],
+        waits_for=seat_states.what_delays(session(), current, now),
+        throttled=CAUSES["throttled"] if connection and seat_states.is_slowed(session(), connection, now) else None,
         place_of=remedies.place_of,
         place_in=remedies.place_in,
-        looked_up=waiting.LOOKED_UP,
+        looked_up=blocked.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
         sign_ups=_sign_ups(),
-        worker_seen_at=standing.worker_seen_at(session(), current, None),
+        worker_seen_at=seat_states.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
         warned=connection is not None and token_end.warned_of(connection, now) is not None,
         odd_matches=odd_matches.number(session(), connection.id) if connection else 0,

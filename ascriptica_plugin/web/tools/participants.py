@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
-from ...office import activity, people, privacy, results, sis_ids, sis_questions, waitlist
+from ...ledger import activity, results
+from ...office import erasing, people, personal_data, sis_ids, sis_questions, waitlist
 from ...shared import clock
 from ...shared.language import t
 from ...tables.columns import begin_writing
@@ -128,7 +129,7 @@ def export_participant(participant_id: int) -> ResponseReturnValue:
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported", participant_id=found.id)
     sign_ins = plugin().sign_ins
-    held = privacy.held_on(session(), found, sign_ins.held_on(session(), found) if sign_ins else None)
+    held = personal_data.held_on(session(), found, sign_ins.held_on(session(), found) if sign_ins else None)
     session().commit()
     answer = jsonify(held)
     answer.headers.set("Content-Disposition", "attachment", filename=f"participant-{participant_id}.json")
@@ -175,7 +176,7 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
 
 def _erase(found: Participant, end_access: bool) -> ResponseReturnValue:
     name = found.name
-    key = privacy.ask_to_erase(session(), found, clock.utc_now(), person().email, end_access=end_access)
+    key = erasing.ask_to_erase(session(), found, clock.utc_now(), person().email, end_access=end_access)
     if key is not None:
         plugin().forget_person(key)
     if sign_ins := plugin().sign_ins:
@@ -214,7 +215,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         how=HOW,
         button=Confirmation(),
         done=undoing.last_act_on(found),
-        unfinished=privacy.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
+        unfinished=erasing.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
         sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],
         **(sign_ins.shown_with(session(), found) if sign_ins else {}),
         corrects_sign_in=plugin().correct_person is not None,

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from ...canvas.errors import CanvasError
 from ...canvas.shapes import HIGHEST_ID, ListedCourse
+from ...ledger import activity
 from ...ledger.causes import CAUSES
-from ...office import activity
 from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said

@@ -4,9 +4,9 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from ...office import activity, results
+from ...ledger import activity, results
 from ...shared import clock
-from ...shared.language import t
+from ...shared.language import mark, t
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Registration
 from ...tables.results import CourseResults, Result
@@ -70,7 +70,10 @@ def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
     passed = request.form.get("passed") == "yes"
     name = registration.participant.name
     begin_writing(session())
-    results.decide_by_hand(session(), registration, passed, clock.utc_now(), person().email)
+    now, what = clock.utc_now(), mark("said passed") if passed else mark("said not passed")
+    results.decide_by_hand(session(), registration.id, passed, now)
+    participant_id = registration.participant_id
+    activity.note(session(), now, person().email, what, participant_id=participant_id, course_id=found.id)
     session().commit()
     if passed:
         flash(t("{name} has passed {course}.", name=name, course=found.title), "success")

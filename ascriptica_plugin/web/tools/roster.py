@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import last_activity
-from ...office import activity, people, places, registrations, results, waitlist
+from ...ledger import activity, last_activity, results
+from ...office import people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName

@@ -6,18 +6,17 @@ from sqlalchemy import func, select
 
 from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
-from ...ledger import due, token_end
+from ...ledger import activity, due, token_end
 from ...ledger.causes import CAUSES
-from ...office import activity
 from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said, change_of
-from ...sync import asking, checking, connecting
+from ...sync import checking, connecting, page_calls
 from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
-from ...tables.mass import MassImport
 from ...tables.office import Association
+from ...tables.sis_imports import MassImport
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms import way_in
 from ..forms.settings import CourseSettingsForm
@@ -98,9 +97,9 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file, "watcher": canvases.tally}
     same = settings().connection_id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
-        with asking.counted(session(), canvases, same):
+        with page_calls.counted(session(), canvases, same):
             outcome = checking.check_connection(url, token, root_id, scoped=key is not None, **reach)
-    except asking.Busy as error:
+    except page_calls.Busy as error:
         outcome = checking.Outcome(sentence=error.said)
 
     current = settings_to_change()

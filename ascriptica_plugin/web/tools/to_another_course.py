@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from ...office import notices, places, to_another_course, waitlist
+from ...office import mails_to_participants, places, to_another_course, waitlist
 from ...office.courses import by_title
 from ...office.places import NotPossible
 from ...shared import clock
@@ -100,5 +100,5 @@ def _page(registration: Registration, there: Course) -> ResponseReturnValue:
         is_full=there.id in wait or places.free(there) == 0,
         waiting=wait.get(here.id, 0),
         on_withdrawal=here.on_withdrawal or settings().on_withdrawal,
-        is_mailed=plugin().mailer is not None and notices.is_on(session(), "moved"),
+        is_mailed=plugin().mailer is not None and mails_to_participants.is_on(session(), "moved"),
     )

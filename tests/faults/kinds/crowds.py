@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import DBAPIError
 
-from ascriptica_plugin.tables.mass import MassImport
+from ascriptica_plugin.tables.sis_imports import MassImport
 
 from ...processes import until
 from ..office import Participant, new_browser

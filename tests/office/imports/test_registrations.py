@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.office import notices, registrations
+from ascriptica_plugin.office import mails_to_participants, registrations
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
@@ -37,7 +37,7 @@ def test_an_import_mails_nobody_unless_the_importer_wants_it(office, command, ca
 
     def mails() -> list[tuple[str, str]]:
         office.settle(2)
-        notices.note_who_is_in(office.session, office.now, by_mail=True)
+        mails_to_participants.note_who_is_in(office.session, office.now, by_mail=True)
         return [(one.kind, one.email) for one in all_of(office.app, Mail)]
 
     command("registrations", "email,course,status\nkim@example.org,ART,registered\n")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from ascriptica_plugin.office import activity
+from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
 from ascriptica_plugin.web.tools import activity as activity_page

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ascriptica_plugin.shared import retry
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.office import Association, Course
 
 from ...pages import all_of, new_course, words
@@ -122,7 +122,7 @@ def test_going_back_without_choosing_changes_nothing_and_saves_nothing(office, a
 
 @pytest.mark.parametrize("how", ["down", "hangs", "held", "busy"])
 def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin, canvas, monkeypatch, how):
-    monkeypatch.setattr(retry, "PAGE_SECONDS", 0.5)
+    monkeypatch.setattr(pauses, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
     canvas.options(**{"down": {"down": True}, "hangs": {"latency_seconds": 25}}.get(how, {}))
     if how == "held":
@@ -131,7 +131,7 @@ def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin,
         office.deliver()
     if how == "busy":
         monkeypatch.setattr("ascriptica_plugin.ledger.page_calls.PLACES", ())
-        monkeypatch.setattr(retry, "PLACE_SECONDS", 0.1)
+        monkeypatch.setattr(pauses, "PLACE_SECONDS", 0.1)
     began = time.monotonic()
     page = admin.post("/tools/courses/ART/find", data=new_course(find="art"))
     assert "Canvas could not be searched" in words(page)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ascriptica_plugin.office import notices
+from ascriptica_plugin.office import mails_to_participants
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
@@ -61,7 +61,7 @@ def test_whom_an_upload_registers_is_mailed_if_it_is_ticked(app, office, canvas,
     now = re.search(r'action="(/tools/import/\d+/now)"', tried.text)[1]
     assert "The file is imported." in words(admin.post(now, follow_redirects=True))
     office.settle(2)
-    notices.note_who_is_in(office.session, office.now, by_mail=True)
+    mails_to_participants.note_who_is_in(office.session, office.now, by_mail=True)
     assert [one.kind for one in all_of(app, Mail)] == (["in"] if tick else [])
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ascriptica_plugin.office import activity
+from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.tables.office import Association, Participant
 from ascriptica_plugin.web.tools import log_lines

@@ -8,9 +8,9 @@ from sqlalchemy import update
 
 from ascriptica_plugin.office import previews
 from ascriptica_plugin.office.brake import Brake
-from ascriptica_plugin.tables.asking import Preview
 from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course
+from ascriptica_plugin.tables.previews import Preview
 
 from ...office_at_work import logged, many, statuses, wait_for
 from ...pages import all_of, confirm_preview, new_course, queries, words

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ascriptica_plugin.office import results
+from ascriptica_plugin.ledger import results
 from ascriptica_plugin.tables.results import CourseResults
 
 from ...office_at_work import logged
@@ -111,6 +111,7 @@ def test_the_office_decides_by_hand(office, admin, course):
     assert exported(admin)["kim@example.org"]["passed"] == "yes"
     admin.post(address, data={"passed": "no"})
     assert "Not passed" in words(admin.get("/tools/courses/ART"))
+    assert "said not passed: Kim" in words(admin.get("/tools/log"))
 
 
 def test_participants_see_their_own_if_the_office_wants_it(office, canvas, app, kim):

@@ -18,7 +18,7 @@ from wtforms import Field
 from ....office import allowances
 from ....shared.language import mark, t
 from ....tables.columns import begin_writing
-from ....web import base, errors, renewing, speaking, way_back
+from ....web import base, errors, renewing, request_language, way_back
 from ....web.forms.form import Form
 from ....web.showing import show
 from .. import passwords, second_step, sessions
@@ -33,7 +33,7 @@ SECRET = re.compile("password|token|secret|code")
 """The fields of secrets, by their names: here a code is one that signs somebody in."""
 
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
-speaking.register(blueprint)
+request_language.register(blueprint)
 blueprint.url_value_preprocessor(base.refuse_ids_too_high)
 blueprint.before_request(functools.partial(renewing.protect, SECRET))
 blueprint.after_request(base.log_refusals)

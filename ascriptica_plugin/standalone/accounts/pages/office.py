@@ -4,7 +4,7 @@ from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from ....office import activity
+from ....ledger import activity
 from ....shared import clock
 from ....shared.language import mark, t
 from ....shared.said import Said

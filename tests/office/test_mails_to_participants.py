@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from ascriptica_plugin import mail
 from ascriptica_plugin import office as facade
-from ascriptica_plugin.office import notices, plan, privacy, registrations, undoing
+from ascriptica_plugin.office import erasing, mails_to_participants, plan, registrations, undoing
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import Association, LogEntry, Participant, Registration
 from ascriptica_plugin.worker import rounds
@@ -20,7 +20,7 @@ BOSS = "boss@example.org"
 
 def queued(office: Office) -> list[tuple[str, str]]:
     """Kind and address of each mail that waits."""
-    notices.note_who_is_in(office.session, office.now, by_mail=True)
+    mails_to_participants.note_who_is_in(office.session, office.now, by_mail=True)
     return [(one.kind, one.email) for one in all_of(office.app, Mail)]
 
 
@@ -163,7 +163,7 @@ def test_an_import_mails_nobody_unless_it_is_ticked(office, canvas, notify, mail
 def test_who_is_being_erased_gets_no_mail(here):
     here.register(here.course("ART"), "kim")
     kim = here.participant("kim@example.org")
-    privacy.ask_to_erase(here.session, kim, here.now, "boss@example.org", end_access=True)
+    erasing.ask_to_erase(here.session, kim, here.now, "boss@example.org", end_access=True)
     here.session.commit()
     assert queued(here) == []
 
@@ -186,7 +186,7 @@ def test_what_one_reads(mailing, inbox, canvas):
     office.register(art, "kim")
     office.deliver()
     wait_for(office, art, "max")
-    notices.note_who_is_in(office.session, office.now, by_mail=True)
+    mails_to_participants.note_who_is_in(office.session, office.now, by_mail=True)
     registrations.withdraw(office.session, art, someone("kim"), office.now, "boss@example.org")
     office.session.commit()
     mailer = mailing.extensions["ascriptica"].mailer
@@ -206,7 +206,7 @@ def test_what_one_reads(mailing, inbox, canvas):
     facade.move(office.session, "BIO", "ART", someone("max"), office.now)
     office.session.commit()
     office.deliver()
-    notices.note_who_is_in(office.session, office.now, by_mail=True)
+    mails_to_participants.note_who_is_in(office.session, office.now, by_mail=True)
     mail.send_due(office.session, mailer, lambda: office.now)
     text = inbox.mails[-1].get_content()
     assert inbox.mails[-1]["Subject"] == "You are in: ART here"

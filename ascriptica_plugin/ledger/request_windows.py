@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..canvas.shapes import Enrollment
-from ..shared import retry
+from ..shared import pauses
 from ..tables.columns import change
 from ..tables.ledger import DEFAULT_SECTION
 from ..tables.requests import Window
@@ -23,8 +23,8 @@ def keep(session: Session, connection_id: int, out: Out, canvas_user_id: int) ->
             canvas_course_id=out.canvas_course_id,
             canvas_section_id=out.canvas_section_id or DEFAULT_SECTION,
             seat_id=out.seat_id,
-            opens_at=out.first_sent_at - retry.CLOCK_TOLERANCE,
-            closes_at=out.carried_out_by + retry.CLOCK_TOLERANCE,
+            opens_at=out.first_sent_at - pauses.CLOCK_TOLERANCE,
+            closes_at=out.carried_out_by + pauses.CLOCK_TOLERANCE,
         )
     )
     session.flush()

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.sync import mass_after
+from ascriptica_plugin.sync import sis_imports_after
 from ascriptica_plugin.tables.ledger import CanvasRow
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted
@@ -147,14 +147,14 @@ def test_a_roster_that_can_not_be_read_to_its_end_is_read_again(school, canvas):
 
 
 def test_what_can_not_be_stored_during_a_call_is_stored_by_the_next_look(school, canvas, monkeypatch):
-    real, failures = mass_after._store, [ValueError("once")]
+    real, failures = sis_imports_after._store, [ValueError("once")]
 
     def store(*args, **how):
         if failures:
             raise failures.pop()
         return real(*args, **how)
 
-    monkeypatch.setattr(mass_after, "_store", store)
+    monkeypatch.setattr(sis_imports_after, "_store", store)
     course = school.course("ART", "art")
     everybody(school, course)
     calls = in_steps(school, until_minutes=8)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection, load_settings
 from ..tables.ledger import DEFAULT_SECTION, CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
@@ -154,7 +154,7 @@ def _to_end(connection_id: int, seat_ids: Sequence[int], on_withdrawal: str, now
         )
         .where(~_is_wanted(), _MATCHED, policy.in_(STATUSES))
         .where(row.granted, ~row.kept, row.state.in_(rows.LIVE), row.created_at.is_not(None))
-        .where(row.seen_at > now - retry.READ_FRESH, row.seat_id == Seat.id)
+        .where(row.seen_at > now - pauses.READ_FRESH, row.seat_id == Seat.id)
         .where(row.canvas_user_id == Match.canvas_user_id, row.canvas_course_id == Seat.canvas_course_id)
         .where(or_(Seat.canvas_section_id == DEFAULT_SECTION, Seat.canvas_section_id == row.canvas_section_id))
         .where(~of_user, ~of_seat, ~of_another)

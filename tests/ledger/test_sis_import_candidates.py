@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.ledger import mass_candidates
+from ascriptica_plugin.ledger import sis_import_candidates
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.ledger import CanvasRow, Match
 from ascriptica_plugin.tables.office import Participant
@@ -28,7 +28,7 @@ def leaving(office):
 def candidates(office) -> list[str]:
     seats = [seat.id for seat in office.seats()]
     connection_id = office.seats()[0].connection_id
-    return [one.status for one in mass_candidates.among(office.session, connection_id, seats, office.now)]
+    return [one.status for one in sis_import_candidates.among(office.session, connection_id, seats, office.now)]
 
 
 def test_what_we_let_in_and_saw_there_within_the_day_can_go(leaving):

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .. import signals
+from ..ledger.causes import NOBODY_ACTS
 from ..ledger.work import Work
-from ..office.alerts import NOBODY_ACTS
 from ..tables.ledger import Claim, Seat
 from ..tables.office import Course, Participant, Registration
 

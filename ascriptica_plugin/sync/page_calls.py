@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
-from ..ledger import measures, page_calls
-from ..shared import clock, retry
+from ..ledger import metrics, page_calls
+from ..shared import clock, pauses
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from . import keeper
@@ -37,12 +37,12 @@ def counted(session: Session, canvases: Canvases, connection_id: int | None) -> 
         session.rollback()
         if connection_id is not None and holder is not None:
             page_calls.give_back(session, connection_id, holder)
-        measures.store(session, canvases.tally)
+        metrics.store(session, canvases.tally)
         session.commit()
 
 
 def _wait_for_place(session: Session, connection_id: int) -> int:
-    until = time.monotonic() + retry.PLACE_SECONDS
+    until = time.monotonic() + pauses.PLACE_SECONDS
     while True:
         holder = page_calls.take(session, connection_id, clock.utc_now())
         session.commit()
@@ -50,7 +50,7 @@ def _wait_for_place(session: Session, connection_id: int) -> int:
             return holder
         if time.monotonic() >= until:
             raise Busy(Said("busy"))
-        time.sleep(retry.PLACE_AGAIN_SECONDS)
+        time.sleep(pauses.PLACE_AGAIN_SECONDS)
 
 
 @contextmanager

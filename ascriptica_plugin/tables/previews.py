@@ -1,27 +1,12 @@
-"""The tables about what pages ask Canvas: from which places they call, and what a change would do."""
+"""The table of what a change would do in Canvas, which somebody has to confirm."""
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, false
+from sqlalchemy import JSON, ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import Base, SaidColumn
 from .office import InCanvas
-
-
-class PageCall(Base):
-    """One of the places from which pages call Canvas; taken until it is given back, or until `until_at`.
-
-    `holder` is random, so that a page that took longer gives back no place that another page took since.
-    """
-
-    __tablename__ = "ascriptica_page_call"
-    __table_args__ = (CheckConstraint("number BETWEEN 1 AND 2", name="number_known"),)
-
-    connection_id: Mapped[int] = mapped_column(ForeignKey("ascriptica_connection.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    holder: Mapped[int] = mapped_column(BigInteger)
-    until_at: Mapped[datetime]
 
 
 class Preview(InCanvas, Base):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from .. import mail
 from ..ledger import due
+from ..ledger.causes import NOBODY_ACTS
 from ..shared.language import Marked
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
@@ -26,9 +27,6 @@ KINDS: Marked[dict[str, str]] = {
 """The mails to administrators, as Course Settings name them."""
 
 TOKEN = ("token_dead", "key_refused", "token_unreadable")
-NOBODY_ACTS = ("canvas_down", "takes_no_changes", "throttled", "canvas_restored", "no_answer", "our_fault")
-"""Causes that end without anybody's doing, or that are ours."""
-
 AWAY = timedelta(hours=1)
 BETWEEN_DIGESTS = timedelta(hours=1)
 DAYS_BEFORE = (2, 7, 14)

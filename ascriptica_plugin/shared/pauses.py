@@ -1,6 +1,6 @@
 """Every pause, back-off, limit of time and number of tries, in one table.
 
-Read them as `retry.NAME`, so that a test can change one for everybody.
+Read them as `pauses.NAME`, so that a test can change one for everybody.
 """
 
 import random
@@ -80,7 +80,7 @@ SILENT_SECONDS = 1
 
 GROW_SECONDS = 5
 """After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its
-answer asks for: `pause_seconds` in canvas/answers.py."""
+answer asks for: `pause_seconds` in canvas/responses.py."""
 
 LONGEST_HOLD = timedelta(minutes=1)
 """A Canvas that does not answer is asked again at least this often."""

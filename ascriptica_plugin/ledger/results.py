@@ -14,15 +14,13 @@ from sqlalchemy.orm import Session
 
 from .. import signals
 from ..canvas.shapes import Enrollment, Progress
-from ..ledger import claims, rows
-from ..shared import retry
-from ..shared.language import mark
+from ..shared import pauses
 from ..shared.said import Said
 from ..tables.columns import change, upsert_into
 from ..tables.ledger import Match
 from ..tables.office import Association, Course, Participant, Registration
 from ..tables.results import CourseResults, Result
-from . import activity
+from . import claims, rows
 
 PROBLEMS = ("no_modules", "progress_refused", "scores_refused", "people_gone", "course_gone")
 """What can be missing from a course's results. Said once for the course, not for each of its people."""
@@ -59,11 +57,11 @@ def to_fetch(session: Session, connection_id: int, now: datetime, limit: int) ->
 
     A course is asked about once more when it ends, and daily for two weeks after that, while teachers are grading.
     """
-    late = now + 2 * retry.LOOK_UP_AGAIN
+    late = now + 2 * pauses.LOOK_UP_AGAIN
     time_has_come = or_(CourseResults.due_at.is_(None), CourseResults.due_at <= now, CourseResults.due_at > late)
-    still_on = or_(Course.ends_at.is_(None), Course.ends_at > now - retry.GRADING)
+    still_on = or_(Course.ends_at.is_(None), Course.ends_at > now - pauses.GRADING)
     has_ended = and_(Course.ends_at <= now, CourseResults.fetched_at < Course.ends_at)
-    aged = or_(CourseResults.fetched_at.is_(None), CourseResults.fetched_at <= now - retry.READ_FRESH, has_ended)
+    aged = or_(CourseResults.fetched_at.is_(None), CourseResults.fetched_at <= now - pauses.READ_FRESH, has_ended)
     wanted = and_(or_(CourseResults.completed, CourseResults.score), aged, still_on, Course.cancelled_at.is_(None))
     found = (
         select(CourseResults.course_id)
@@ -187,25 +185,25 @@ def _tell(session: Session, which: ColumnElement[bool]) -> None:
 
 def done(
     session: Session, course_id: int, since: datetime, owed_at: datetime | None, now: datetime, problems: list[str]
-) -> None:
+) -> list[str]:
     """The results were fetched by a fetch that began at `since`; what was asked for later is still owed.
 
-    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours.
+    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours. Returns those
+    of the problems that the fetch before did not have.
     """
     wishes = session.get_one(CourseResults, course_id, populate_existing=True)
-    for problem in problems:
-        if problem not in wishes.problems:
-            activity.note(session, now, activity.US, mark("missed results"), in_words(problem), course_id=course_id)
+    new = [problem for problem in problems if problem not in wishes.problems]
     wishes.fetched_at, wishes.problems, wishes.problem, wishes.due_at = since, problems, None, None
     if wishes.owed_at is not None and (wishes.owed_at <= since or wishes.owed_at == owed_at):
         wishes.owed_at = None
     session.flush()
     decide(session, course_id, now)
+    return new
 
 
 def tried(session: Session, course_id: int, now: datetime, problem: Said) -> None:
     """The results could not be fetched; it is tried again later."""
-    values = {"problem": problem, "due_at": now + retry.LOOK_UP_AGAIN}
+    values = {"problem": problem, "due_at": now + pauses.LOOK_UP_AGAIN}
     change(session, update(CourseResults).where(CourseResults.course_id == course_id).values(**values))
 
 
@@ -231,13 +229,10 @@ def decide(session: Session, course_id: int, now: datetime) -> None:
     change(session, update(Result).where(*undecided, rule).values(**passed))
 
 
-def decide_by_hand(session: Session, registration: Registration, passed: bool, now: datetime, by: str) -> None:
-    """The office says who has passed, whatever Canvas says."""
-    values = {"registration_id": registration.id, "passed": passed, "passed_how": "hand", "passed_at": now}
+def decide_by_hand(session: Session, registration_id: int, passed: bool, now: datetime) -> None:
+    """The office says whether somebody has passed, whatever Canvas says."""
+    values = {"registration_id": registration_id, "passed": passed, "passed_how": "hand", "passed_at": now}
     _upsert(session, [values])
-    what = mark("said passed") if passed else mark("said not passed")
-    person_id, course_id = registration.participant_id, registration.course_id
-    activity.note(session, now, by, what, participant_id=person_id, course_id=course_id)
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------

@@ -16,15 +16,15 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Course, Section
 from ..canvas.sis import Line, SISImport, file_of
-from ..ledger import mass, mass_candidates, reads, ways_in
-from ..ledger.mass_candidates import AT_ONCE, Candidate
-from ..shared import retry
+from ..ledger import reads, sis_import_candidates, sis_imports, ways_in
+from ..ledger.sis_import_candidates import AT_ONCE, Candidate
+from ..shared import pauses
 from ..shared.said import Said
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION
-from ..tables.mass import MassImport
-from . import mass_after, new_people, reading
+from ..tables.sis_imports import MassImport
+from . import new_people, reading, sis_imports_after
 from .tasks import Walk
 
 Place = tuple[int, int]
@@ -33,7 +33,7 @@ Place = tuple[int, int]
 
 def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     """Begin an import, or go on with the one that is open."""
-    its = mass.open_import(session, connection_id)
+    its = sis_imports.open_import(session, connection_id)
     if its is None:
         yield from _send(session, connection_id, root_id, now, least)
     elif its.sent_at is None:
@@ -42,19 +42,19 @@ def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[
     elif its.read_at is not None:
         yield from _end_or_make_users(session, its, root_id, now, least)
     else:
-        yield from mass_after.look(session, its, root_id, now)
+        yield from sis_imports_after.look(session, its, root_id, now)
 
 
 def put_off(session: Session, connection_id: int, now: datetime) -> None:
     """Store that a step failed on our side."""
-    its = mass.open_import(session, connection_id)
+    its = sis_imports.open_import(session, connection_id)
     if its is not None:
-        its.next_at = now + retry.LATE
+        its.next_at = now + pauses.LATE
 
 
 def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     begin_writing(session)
-    number = mass.begin(session, connection_id, now())
+    number = sis_imports.begin(session, connection_id, now())
     yield from _put_in(session, connection_id, number, now)
     yield from _carry(session, connection_id, root_id, number, now, least)
 
@@ -65,21 +65,23 @@ def _end_or_make_users(
     """An import is over. Those whose SIS IDs Canvas does not know go by another one, which makes them users; the others
     whom it did not let in go the ordinary road."""
     connection_id, number, settings = its.connection_id, its.id, load_settings(session)
-    unknown = mass.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
-    if len(unknown) < least or not _may_make(settings) or mass.people_to_make(session, number):
+    unknown = sis_imports.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
+    if len(unknown) < least or not _may_make(settings) or sis_imports.people_to_make(session, number):
         # What this one did not do the next one would not do either.
-        undone = mass.undone(session, number)
+        undone = sis_imports.undone(session, number)
         problem = Said("import_undone", seats=undone) if undone >= least else None
         yield from _end(session, its, now, its.problem or problem)
         return
-    yield from _leave_out(session, number, {one.seat_id for one in mass.seats_of(session, number)} - set(unknown))
+    yield from _leave_out(
+        session, number, {one.seat_id for one in sis_imports.seats_of(session, number)} - set(unknown)
+    )
     begin_writing(session)
     if (left := _ours(session, connection_id, number)) is None:
         return
-    mass.end(session, left, now())
-    another = mass.begin(session, connection_id, now())
-    mass.make_users(session, number, another)
-    yield mass_after.others
+    sis_imports.end(session, left, now())
+    another = sis_imports.begin(session, connection_id, now())
+    sis_imports.make_users(session, number, another)
+    yield sis_imports_after.others
     yield from _carry(session, connection_id, root_id, another, now, least)
 
 
@@ -87,7 +89,7 @@ def _carry(
     session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime], least: int
 ) -> Walk:
     """Send an import with all who are in it."""
-    makes_users = bool(mass.people_to_make(session, number))
+    makes_users = bool(sis_imports.people_to_make(session, number))
     try:
         yield from new_people.leave_out_whom_canvas_has(session, root_id, number)
         places = yield from _places(session, connection_id, root_id, number, now)
@@ -97,7 +99,7 @@ def _carry(
         return
     lines: list[Line] = yield from _lines(session, connection_id, number, places, now)
     begin_writing(session)
-    new = mass.people_to_make(session, number).values()
+    new = sis_imports.people_to_make(session, number).values()
     its, settings = _ours(session, connection_id, number), load_settings(session)
     if its is None:
         return
@@ -109,8 +111,8 @@ def _carry(
         return
     file = file_of(lines, new, notify=settings.canvas_mail)
     del lines, new
-    mass.write_down(session, its, hashlib.sha256(file.content).hexdigest(), sent_at)
-    its.next_at = now() + retry.mass_poll(timedelta())
+    sis_imports.write_down(session, its, hashlib.sha256(file.content).hexdigest(), sent_at)
+    its.next_at = now() + pauses.mass_poll(timedelta())
     try:
         answer: SISImport = yield lambda canvas: canvas.start_import(root_id, file)
     except CanvasError as error:
@@ -120,13 +122,13 @@ def _carry(
     begin_writing(session)
     if (its := _ours(session, connection_id, number)) is None:
         return
-    its.canvas_import_id, its.next_at = answer.id, now() + retry.mass_poll(timedelta())
-    for seconds in retry.MASS_FIRST_LOOKS:
+    its.canvas_import_id, its.next_at = answer.id, now() + pauses.mass_poll(timedelta())
+    for seconds in pauses.MASS_FIRST_LOOKS:
         yield partial(_rest, seconds)
         its = _ours(session, connection_id, number)
         if its is None or its.read_at is not None:
             return
-        yield from mass_after.look(session, its, root_id, now)
+        yield from sis_imports_after.look(session, its, root_id, now)
 
 
 def _rest(seconds: float, canvas: CanvasClient) -> None:
@@ -141,25 +143,25 @@ def _time_of_canvas(canvas: CanvasClient) -> datetime | None:
 
 def _ours(session: Session, connection_id: int, number: int) -> MassImport | None:
     """The import, unless another worker has ended it."""
-    its = mass.open_import(session, connection_id)
+    its = sis_imports.open_import(session, connection_id)
     return its if its is not None and its.id == number else None
 
 
 def _end(session: Session, its: MassImport, now: Callable[[], datetime], problem: Said | str | None = None) -> Walk:
     """What the import did not do goes the ordinary road."""
     connection_id, number = its.connection_id, its.id
-    yield from _leave_out(session, number, [one.seat_id for one in mass.seats_of(session, number)])
+    yield from _leave_out(session, number, [one.seat_id for one in sis_imports.seats_of(session, number)])
     begin_writing(session)
     if (left := _ours(session, connection_id, number)) is not None:
-        mass.end(session, left, now(), problem)
+        sis_imports.end(session, left, now(), problem)
 
 
 def _leave_out(session: Session, number: int, seat_ids: Collection[int]) -> Walk:
     ids = sorted(seat_ids)
     for at in range(0, len(ids), AT_ONCE):
         begin_writing(session)
-        mass.leave_out(session, number, ids[at : at + AT_ONCE])
-        yield mass_after.others
+        sis_imports.leave_out(session, number, ids[at : at + AT_ONCE])
+        yield sis_imports_after.others
 
 
 def _may_make(settings: Settings) -> bool:
@@ -174,14 +176,14 @@ def _end_ours(session: Session, connection_id: int, number: int, now: Callable[[
 
 
 def _put_in(session: Session, connection_id: int, number: int, now: Callable[[], datetime]) -> Walk:
-    seats = mass_candidates.due_seats(session, connection_id, now())
+    seats = sis_import_candidates.due_seats(session, connection_id, now())
     for at in range(0, len(seats), AT_ONCE):
         begin_writing(session)
         if _ours(session, connection_id, number) is None:
             return
-        found = mass_candidates.among(session, connection_id, seats[at : at + AT_ONCE], now())
-        mass.put_in(session, number, found, now())
-        yield mass_after.others
+        found = sis_import_candidates.among(session, connection_id, seats[at : at + AT_ONCE], now())
+        sis_imports.put_in(session, number, found, now())
+        yield sis_imports_after.others
 
 
 def _place(one: Candidate) -> Place:
@@ -192,7 +194,7 @@ def _places(session: Session, connection_id: int, root_id: int, number: int, now
     """The SIS IDs of the courses and sections that have them. Who is there already is read first, as an import does not
     say it."""
     found: dict[Place, tuple[str, str]] = {}
-    for course_id, section_id in mass.places_of(session, number):
+    for course_id, section_id in sis_imports.places_of(session, number):
         try:
             course: Course = yield partial(_course, course_id)
             section: Section | None = None
@@ -208,9 +210,9 @@ def _places(session: Session, connection_id: int, root_id: int, number: int, now
         elif section is None and course.sis_id:
             found[course_id, section_id] = (course.sis_id, "")
     for course_id in sorted({course_id for course_id, _ in found}):
-        if not reads.is_fresh(session, connection_id, course_id, now() - retry.MASS_FRESH):
+        if not reads.is_fresh(session, connection_id, course_id, now() - pauses.MASS_FRESH):
             yield from reading.read_walk(session, connection_id, root_id, course_id, now)
-        if not reads.is_fresh(session, connection_id, course_id, now() - retry.MASS_FRESH):
+        if not reads.is_fresh(session, connection_id, course_id, now() - pauses.MASS_FRESH):
             found = {place: ids for place, ids in found.items() if place[0] != course_id}
     return found
 
@@ -234,16 +236,16 @@ def _lines(
     as are those of places without SIS IDs."""
     lines: list[Line] = []
     after = 0
-    while some := mass.seats_of(session, number, after, AT_ONCE):
+    while some := sis_imports.seats_of(session, number, after, AT_ONCE):
         begin_writing(session)
         if _ours(session, connection_id, number) is None:
             break
         after = some[-1].seat_id
-        still = set(mass_candidates.among(session, connection_id, [one.seat_id for one in some], now()))
+        still = set(sis_import_candidates.among(session, connection_id, [one.seat_id for one in some], now()))
         going = [one for one in some if one._replace(makes_user=False) in still and _place(one) in places]
         told = ways_in.may_be_told(session, [one.seat_id for one in going])
         lines += [Line(*places[_place(one)], one.sis_user_id, one.status, one.seat_id in told) for one in going]
         if len(going) < len(some):
-            mass.leave_out(session, number, {one.seat_id for one in some} - {one.seat_id for one in going})
-        yield mass_after.others
+            sis_imports.leave_out(session, number, {one.seat_id for one in some} - {one.seat_id for one in going})
+        yield sis_imports_after.others
     return lines

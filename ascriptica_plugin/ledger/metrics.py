@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..tables.columns import begin_writing, change, upsert_into
-from ..tables.measures import Measure
+from ..tables.metrics import Measure
 
 Named = tuple[str, ...]
 """The name of a measure, then the values of its labels."""

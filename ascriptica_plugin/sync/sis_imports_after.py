@@ -14,18 +14,18 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment, User
 from ..canvas.sis import SISImport
-from ..ledger import mass, mass_candidates, matches, rows, ways_in
+from ..ledger import matches, rows, sis_import_candidates, sis_imports, ways_in
 from ..ledger.loading import load
-from ..ledger.mass_candidates import AT_ONCE, Candidate
 from ..ledger.rows import Ended, Known, Told
+from ..ledger.sis_import_candidates import AT_ONCE, Candidate
 from ..ledger.work import Work
-from ..shared import retry
+from ..shared import pauses
 from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Seat
 from ..tables.locks import lock_seats
-from ..tables.mass import MassImport
+from ..tables.sis_imports import MassImport
 from . import reading, storing
 from .tasks import During, SeatTask, Walk
 
@@ -35,15 +35,15 @@ Page = tuple[list[Enrollment], str | None]
 def look(session: Session, its: MassImport, root_id: int, now: Callable[[], datetime]) -> Walk:
     """Ask Canvas how far it is. Once it is through, read back what it did."""
     connection_id, number, age = its.connection_id, its.id, now() - its.begun_at
-    is_late = age >= retry.MASS_STUCK
+    is_late = age >= pauses.MASS_STUCK
     begin_writing(session)
-    its.next_at = now() + retry.mass_poll(age)
-    while mass.put_some_off(session, number, now()):
+    its.next_at = now() + pauses.mass_poll(age)
+    while sis_imports.put_some_off(session, number, now()):
         yield others
         begin_writing(session)
     try:
         ours: list[SISImport] | None = yield from _under_way(session, its, root_id)
-        if ours == [] and its.canvas_import_id is None and age < 2 * retry.LATE:
+        if ours == [] and its.canvas_import_id is None and age < 2 * pauses.LATE:
             # It may still arrive.
             return
         waiting = [one.id for one in ours if not one.is_over] if ours is not None else []
@@ -56,11 +56,11 @@ def look(session: Session, its: MassImport, root_id: int, now: Callable[[], date
         # Whatever it is, the next look shows it.
         return
     begin_writing(session)
-    left = mass.open_import(session, connection_id)
+    left = sis_imports.open_import(session, connection_id)
     if left is not None and left.id == number:
         done = bool(ours) and not waiting
         left.problem = None if done else Said("import_lost" if ours == [] else "import_stuck")
-        left.read_at, left.next_at = now(), now() + retry.LATE
+        left.read_at, left.next_at = now(), now() + pauses.LATE
 
 
 def others(canvas: CanvasClient) -> None:
@@ -82,12 +82,12 @@ def _under_way(session: Session, its: MassImport, root_id: int) -> Walk:
         if known is not None:
             return [(yield lambda canvas: canvas.sis_import(root_id, known))]
         me: User = yield CanvasClient.myself
-        listed: list[SISImport] = yield lambda canvas: canvas.imports_since(root_id, sent_at - retry.CLOCK_TOLERANCE)
+        listed: list[SISImport] = yield lambda canvas: canvas.imports_since(root_id, sent_at - pauses.CLOCK_TOLERANCE)
     except NotFound:
         return []
     except PermissionMissing:
         return None
-    until = sent_at + retry.LATE
+    until = sent_at + pauses.LATE
     ours = [one for one in listed if one.user_id in (None, me.id) and one.created_at <= until]
     if len(ours) == 1:
         begin_writing(session)
@@ -97,13 +97,13 @@ def _under_way(session: Session, its: MassImport, root_id: int) -> Walk:
 
 def _read_back(session: Session, connection_id: int, number: int, now: Callable[[], datetime]) -> Walk:
     """Read the rosters of the import's courses, a page at a time, and settle who is as wanted."""
-    seats = mass.seats_of(session, number)
+    seats = sis_imports.seats_of(session, number)
     found = _Found(seats)
     ready: list[tuple[Candidate, Enrollment]] = []
 
     def store(*, settle: bool = True) -> None:
         begin_writing(session)
-        its = mass.open_import(session, connection_id)
+        its = sis_imports.open_import(session, connection_id)
         if ready and its is not None and its.id == number:
             _store(session, its, ready, now(), settle=settle)
 
@@ -216,7 +216,7 @@ def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: b
         work.is_user(user, "sis", now)
 
 
-_ENDS = {status: how for how, status in mass_candidates.STATUSES.items()}
+_ENDS = {status: how for how, status in sis_import_candidates.STATUSES.items()}
 
 
 def _no_call() -> Walk:
@@ -227,4 +227,4 @@ def _is_granted(its: MassImport, row: Enrollment, was: Known | None) -> bool:
     """Whether we let the person in: the row was ours, or not live when it was last seen, or was born of the import."""
     if was is not None and was.is_same(row) and (was.granted or not was.is_live):
         return True
-    return its.sent_at is not None and row.created_at >= its.sent_at - retry.CLOCK_TOLERANCE
+    return its.sent_at is not None and row.created_at >= its.sent_at - pauses.CLOCK_TOLERANCE

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from ascriptica_plugin import mail
-from ascriptica_plugin.office import alerts
+from ascriptica_plugin.office import mails_to_administrators
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
@@ -26,7 +26,7 @@ def watched(office) -> Office:
 
 def kinds(office: Office) -> list[str]:
     """The kinds of the mails that were queued since the last look, for each of the two addresses."""
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     waiting = all_of(office.app, Mail)
     found = [one.kind for one in waiting if one.email == "boss@example.org"]
     assert [one.kind for one in waiting if one.email == "desk@example.org"] == found
@@ -146,15 +146,15 @@ def test_what_one_reads(mailing, inbox, canvas):
     office.deliver()
     waits(office, "kim", "course_missing", "1")
     waits(office, "lou", "course_missing", "2")
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     hold(office, "token_dead")
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     connection_of(office).token_expires_at = office.now + timedelta(days=1)
     office.session.commit()
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     office.later(hours=1)
     hold(office, None)
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
     read = {one["Subject"]: one.get_content() for one in inbox.mails}
     assert len(read) == 4
@@ -181,7 +181,7 @@ def test_each_kind_of_dead_key_is_mailed_with_its_remedy(mailing, inbox, canvas,
     office.connect()
     policy(office, admin_mails="boss@example.org")
     hold(office, cause)
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
     text = " ".join(inbox.mails[-1].get_content().split())
     assert f"{remedy} http://register.example.org/tools/settings/course-settings Everything that waits" in text
@@ -203,7 +203,7 @@ def test_the_digest_counts_each_person_once_a_cause_and_leaves_out_what_is_settl
     assert "* The Canvas course does not exist: 1 person" in inbox.mails[-1].get_content()
     office.later(hours=2)
     waits(office, "kim", "who_is_it", "1")
-    alerts.look(office.session, office.now)
+    mails_to_administrators.look(office.session, office.now)
     office.session.execute(update(Seat).values(held=False, cause=None))
     office.session.commit()
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from ..shared import retry
+from ..shared import pauses
 from ..tables.canvas import Connection, Settings
 from ..tables.ledger import Seat
-from . import due, measures
+from . import due, metrics
 from .causes import CAUSES
 
 STANDS_STILL = timedelta(minutes=1)
@@ -105,9 +105,9 @@ def _iso(moment: datetime | None) -> str | None:
 
 def worker_seen_at(session: Session, settings: Settings, heard_at: datetime | None) -> datetime | None:
     """When a worker last listened to Redis (`heard_at`), looked for work, or drained; None if none was seen."""
-    seen = [heard_at, measures.worker_looked_at(session)]
+    seen = [heard_at, metrics.worker_looked_at(session)]
     if settings.connection is not None and settings.connection.drain_until_at:
-        seen.append(settings.connection.drain_until_at - retry.LEASE)
+        seen.append(settings.connection.drain_until_at - pauses.LEASE)
     return max((at for at in seen if at is not None), default=None)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from ascriptica_plugin.canvas.errors import CanvasDown, TokenRefused
 from ascriptica_plugin.ledger import page_calls
-from ascriptica_plugin.shared import clock, retry
-from ascriptica_plugin.sync.asking import Busy, asking, counted
+from ascriptica_plugin.shared import clock, pauses
+from ascriptica_plugin.sync.page_calls import Busy, asking, counted
 from ascriptica_plugin.tables.columns import Sealed
 
 from ..office_at_work import connection_of
@@ -23,7 +23,7 @@ def take(office, at=None) -> int | None:
 
 
 def test_a_third_page_is_told_that_canvas_is_busy_until_a_place_is_given_back(office, admin, canvas, monkeypatch):
-    monkeypatch.setattr(retry, "PLACE_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "PLACE_SECONDS", 0.1)
     office.course("ART", "art")
     holders = [take(office), take(office)]
     assert None not in holders
@@ -47,14 +47,14 @@ def test_a_place_that_nobody_gave_back_is_free_again(office):
     now = clock.utc_now()
     dead = [take(office, now), take(office, now)]
     assert take(office, now) is None
-    taken = take(office, now + retry.PAGE_CALL)
+    taken = take(office, now + pauses.PAGE_CALL)
     # Who held it and comes back late takes nothing away from the page that has it now.
     for holder in dead:
         if holder != taken:
             page_calls.give_back(office.session, connection_of(office).id, holder)
     office.session.commit()
-    assert take(office, now + retry.PAGE_CALL) is not None
-    assert take(office, now + retry.PAGE_CALL) is None
+    assert take(office, now + pauses.PAGE_CALL) is not None
+    assert take(office, now + pauses.PAGE_CALL) is None
     # A clock that stepped back leaves no place taken for ever.
     assert take(office, now - timedelta(days=1)) is not None
 
@@ -120,7 +120,7 @@ def test_a_page_whose_token_is_dead_asks_once(office, canvas):
 
 
 def test_a_page_is_there_when_canvas_hangs(office, admin, canvas, monkeypatch):
-    monkeypatch.setattr(retry, "PAGE_SECONDS", 0.5)
+    monkeypatch.setattr(pauses, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
     canvas.options(latency_seconds=25)
     began = time.monotonic()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from ascriptica_plugin.canvas.shapes import Enrollment, User
-from ascriptica_plugin.ledger import telling
+from ascriptica_plugin.ledger import incoming_rows
 from ascriptica_plugin.ledger.rows import Told
 from ascriptica_plugin.tables.ledger import CanvasRow, Match
 
@@ -21,7 +21,7 @@ def listed(office: Office, asked_at: datetime, **differs: object) -> None:
     user = User(told["user_id"], "Kim", match.canvas_login, None, match.canvas_sis_user_id, True)
     place = {"course_id": row.canvas_course_id, "section_id": row.canvas_section_id, "type": "StudentEnrollment"}
     shown = Enrollment(id=row.canvas_enrollment_id, user=user, **place, **told)
-    telling.store(office.session, row.connection_id, [Told(shown, asked_at=asked_at)], office.now)
+    incoming_rows.store(office.session, row.connection_id, [Told(shown, asked_at=asked_at)], office.now)
     office.session.commit()
 
 
@@ -101,6 +101,6 @@ def telling_of_another(office: Office) -> bool:
         created_at=row.created_at + timedelta(days=1),
         user=User(99, "Other", "other", None, None, True),
     )
-    found = telling.store(office.session, connection_of(office).id, [Told(another)], office.now)
+    found = incoming_rows.store(office.session, connection_of(office).id, [Told(another)], office.now)
     office.session.commit()
     return found

@@ -12,16 +12,16 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, s
 from sqlalchemy.orm import Session
 
 from ..canvas.sis import NewUser
-from ..shared import retry
+from ..shared import pauses
 from ..shared.said import Said
 from ..tables.canvas import Settings
 from ..tables.columns import change
 from ..tables.ledger import Match, Seat
 from ..tables.locks import lock_seats
-from ..tables.mass import MassImport, MassSeat
 from ..tables.office import Participant
-from . import claims, mass_candidates, ways_in
-from .mass_candidates import AT_ONCE, Candidate
+from ..tables.sis_imports import MassImport, MassSeat
+from . import claims, sis_import_candidates, ways_in
+from .sis_import_candidates import AT_ONCE, Candidate
 
 
 def open_import(session: Session, connection_id: int) -> MassImport | None:
@@ -34,14 +34,14 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, least: i
     """Whether an import is to be begun, as at least so many seats can go by it, or to be gone on with now."""
     under_way = open_import(session, connection_id)
     if under_way is not None:
-        return under_way.next_at <= now or under_way.next_at > now + 2 * retry.LATE
+        return under_way.next_at <= now or under_way.next_at > now + 2 * pauses.LATE
     wanted = select(Settings.id).where(Settings.mass_by_sis, ~Settings.by_invitation)
     if session.scalar(wanted) is None:
         return False
     lately = (MassImport.connection_id == connection_id, MassImport.problem.is_not(None))
-    if session.scalar(select(MassImport.id).where(*lately, MassImport.over_at > now - retry.MASS_AGAIN).limit(1)):
+    if session.scalar(select(MassImport.id).where(*lately, MassImport.over_at > now - pauses.MASS_AGAIN).limit(1)):
         return False
-    return mass_candidates.are_so_many(session, connection_id, now, least)
+    return sis_import_candidates.are_so_many(session, connection_id, now, least)
 
 
 def begin(session: Session, connection_id: int, now: datetime) -> int:
@@ -61,7 +61,7 @@ def put_in(session: Session, import_id: int, chosen: Sequence[Candidate], now: d
 
 def put_some_off(session: Session, import_id: int, now: datetime) -> bool:
     """Put some of the import's seats off that would be due soon. Returns whether more are left."""
-    soon = or_(Seat.due_at.is_(None), Seat.due_at < now + retry.MASS_BLOCKS / 2)
+    soon = or_(Seat.due_at.is_(None), Seat.due_at < now + pauses.MASS_BLOCKS / 2)
     some = (
         select(Seat.id)
         .join(MassSeat, MassSeat.seat_id == Seat.id)
@@ -76,7 +76,7 @@ def put_some_off(session: Session, import_id: int, now: datetime) -> bool:
 def _put_off(session: Session, seat_ids: Sequence[int], now: datetime) -> None:
     lock_seats(session, Seat.id.in_(seat_ids))
     theirs = (Seat.id.in_(seat_ids), Seat.settled_version < Seat.version)
-    change(session, update(Seat).where(*theirs).values(due_at=now + retry.MASS_BLOCKS))
+    change(session, update(Seat).where(*theirs).values(due_at=now + pauses.MASS_BLOCKS))
 
 
 def seats_of(session: Session, import_id: int, after: int = 0, limit: int | None = None) -> list[Candidate]:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from flask import g
 
 from ..canvas.client import CanvasClient
-from ..shared import retry
-from ..sync import asking
+from ..shared import pauses
+from ..sync import page_calls
 from ..tables.canvas import Connection
 from .base import plugin, session
 
@@ -20,6 +20,6 @@ def ask(connection: Connection) -> Iterator[CanvasClient]:
     Commits what was done before; nothing may be done with the session meanwhile.
     """
     if "ascriptica_canvas_until" not in g:
-        g.ascriptica_canvas_until = time.monotonic() + retry.PAGE_SECONDS
-    with asking.asking(session(), plugin().canvases, connection, g.ascriptica_canvas_until) as client:
+        g.ascriptica_canvas_until = time.monotonic() + pauses.PAGE_SECONDS
+    with page_calls.asking(session(), plugin().canvases, connection, g.ascriptica_canvas_until) as client:
         yield client

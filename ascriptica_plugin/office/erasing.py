@@ -1,151 +1,35 @@
-"""What we hold of one person: exporting it, and erasing it.
+"""Erases people.
 
-Uses the tables and the office's rules; no Flask, no Canvas. Never commits. Erasing takes two steps, because ending
-access to Canvas may need to know who the person is: `ask_to_erase` withdraws them and removes their sign-in at once;
-`erase`, run by the worker, deletes the rest as soon as Canvas agrees.
+It takes two steps, because ending access to Canvas may need to know who the person is: `ask_to_erase` withdraws them
+and removes their sign-in at once; `erase_people`, run by the worker, deletes the rest as soon as Canvas agrees. Only
+the worker's functions commit.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Delete, Row, Text, and_, cast, delete, exists, literal, select, update
+from sqlalchemy import Delete, Text, and_, cast, delete, exists, literal, select, update
 from sqlalchemy.orm import Session, defer
 
-from ..ledger import claims, mass, matches
-from ..ledger.causes import CAUSES
+from ..ledger import activity, claims, lease, matches, sis_imports
+from ..shared import clock
 from ..shared.language import mark
 from ..shared.said import Said
-from ..tables.canvas import Connection
+from ..tables.canvas import load_settings
 from ..tables.columns import begin_writing, change
 from ..tables.imports import Import
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.mails import Mail
-from ..tables.mass import MassSeat
 from ..tables.office import Course, FormerEmail, LogEntry, Participant, Registration
 from ..tables.requests import Request, Window
 from ..tables.results import Result
-from . import activity, log_traces, people, registrations, traces
+from ..tables.sis_imports import MassSeat
+from . import log_traces, registrations, traces
 from .log_traces import SOMEBODY, LogTraces
 
 NOBODY = mark("Erased participant")
 NOWHERE = "erased@ascriptica.invalid"
 REASON_ABOUT_SOMEBODY = mark("The reason named somebody who was erased since.")
-
-
-def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything that we hold of the participant, ready for JSON; nobody else's data, and no secret.
-
-    `sign_in` is what the site's sign-ins hold, None where it has none.
-    """
-    theirs = session.execute(
-        select(
-            Course.code,
-            Course.title,
-            Registration.status,
-            Registration.registered_at,
-            Registration.withdrawn_at,
-            Result.canvas_course_id,
-            Result.progress_at,
-            Result.requirements,
-            Result.requirements_met,
-            Result.completed_at,
-            Result.first_completed_at,
-            Result.scores_at,
-            Result.current_score,
-            Result.final_score,
-            Result.override_score,
-            Result.passed,
-            Result.passed_how,
-            Result.passed_at,
-        )
-        .join(Registration, Registration.course_id == Course.id)
-        .outerjoin(Result, Result.registration_id == Registration.id)
-        .where(Registration.participant_id == participant.id)
-        .order_by(Registration.id)
-    )
-    pointed = and_(
-        CanvasRow.connection_id == Seat.connection_id,
-        CanvasRow.canvas_enrollment_id == Seat.canvas_enrollment_id,
-    )
-    access = session.execute(
-        select(
-            Connection.canvas_url,
-            Seat.canvas_course_id,
-            Seat.canvas_section_id,
-            Seat.canvas_enrollment_id,
-            CanvasRow.state.label("state_in_canvas"),
-            CanvasRow.seen_at,
-            CanvasRow.granted.label("enrolled_by_us"),
-            CanvasRow.kept.label("kept_by_the_office"),
-            CanvasRow.last_activity_at,
-            (Seat.settled_version < Seat.version).label("still_to_be_done"),
-            Seat.cause,
-            Seat.changed_at,
-            Seat.settled_at,
-        )
-        .join(Connection, Connection.id == Seat.connection_id)
-        .outerjoin(CanvasRow, pointed)
-        .where(Seat.participant_id == participant.id)
-        .order_by(Seat.id)
-    )
-    users = session.execute(
-        select(
-            Connection.canvas_url,
-            Match.canvas_user_id,
-            Match.address,
-            Match.canvas_name,
-            Match.canvas_login,
-            Match.canvas_sis_user_id,
-            Match.how,
-            Match.matched_at,
-            Match.created_by_us,
-            Match.login_sent,
-            Match.name_sent,
-            Match.email_sent,
-        )
-        .join(Connection, Connection.id == Match.connection_id)
-        .where(Match.participant_id == participant.id)
-    )
-    entries = session.execute(
-        select(LogEntry.at, LogEntry.who, LogEntry.what, Course.code.label("course"), LogEntry.words)
-        .outerjoin(Course, Course.id == LogEntry.course_id)
-        .where(LogEntry.participant_id == participant.id)
-        .order_by(LogEntry.id)
-    )
-    return {
-        "participant": {
-            "name": participant.name,
-            "email": participant.email,
-            "sis_user_id": participant.sis_user_id,
-            "sis_user_id_left_out": participant.sis_user_id_refused,
-            "former_emails": sorted(people.emails_of(session, participant) - {participant.email.lower()}),
-            "key": participant.key,
-            "language": participant.language,
-            "to_be_erased_since": iso(participant.erase_at),
-        },
-        "sign_in": sign_in,
-        "registrations": [plain(row) for row in theirs],
-        "canvas_access": [plain(row) | {"cause": CAUSES[row.cause].title if row.cause else None} for row in access],
-        "canvas_users": [plain(row) for row in users],
-        "log": [plain(row) | _for_export(participant, row) for row in entries],
-    }
-
-
-def plain(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
-
-
-def iso(value: datetime | None) -> str | None:
-    return value.isoformat(timespec="seconds") if value else None
-
-
-def _for_export(participant: Participant, entry: Row[*tuple[Any, ...]]) -> dict[str, str]:
-    """The parts of a log entry that may name others: who in the office did it, and other Canvas users."""
-    who = {participant.email: "the participant", activity.US: activity.US}.get(entry.who, "the office")
-    return {"who": who} | ({"words": ""} if entry.what == "waits" else {})
-
-
-# -- erasing ----------------------------------------------------------------------------------------------------------
 
 
 def ask_to_erase(session: Session, participant: Participant, now: datetime, by: str, *, end_access: bool) -> str | None:
@@ -206,7 +90,7 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
     # Canvas may still carry out what was never answered; then they would be in again, and nobody would know.
     request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
-    out = request | mass.is_in_one(connection_id, Participant.id)
+    out = request | sis_imports.is_in_one(connection_id, Participant.id)
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
     asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
     return list(session.scalars(asked.limit(100)))
@@ -342,3 +226,58 @@ def _forget_seats(session: Session, participant_id: int) -> None:
         delete(Seat).where(Seat.participant_id == participant_id),
     ):
         change(session, statement)
+
+
+# -- the worker's round ----------------------------------------------------------------------------------------------
+
+
+def erase_people(
+    session: Session, now: Callable[[], datetime] | None = None, stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Erase the people who wait for it, as far as they can be erased, until `stop()`.
+
+    Owns the session's transactions. The log is searched before the lease is taken, so a drain waits only for one unit
+    of work for each person. While another worker drains, nobody is erased.
+    """
+    connection_id = load_settings(session).connection_id
+    waiting = to_erase(session, connection_id)
+    session.commit()
+    if not waiting:
+        return
+    now = now or clock.database_clock(session)
+    for participant_id in waiting:
+        found = _search_the_log(session, participant_id, stop)
+        if found is None or not _erase(session, connection_id, found, now):
+            return
+
+
+def _search_the_log(session: Session, participant_id: int, stop: Callable[[], bool]) -> LogTraces | None:
+    of = log_traces.look_for(session, session.get_one(Participant, participant_id))
+    at, last = 0, log_traces.last_entry(session)
+    while at < last:
+        if stop():
+            return None
+        upto = min(at + log_traces.ENTRIES, last)
+        log_traces.take_out(session, of, at, upto)
+        at = upto
+    of.searched_upto = last
+    return of
+
+
+def _erase(session: Session, connection_id: int | None, of: LogTraces, now: Callable[[], datetime]) -> bool:
+    """Returns False while another worker drains."""
+    term = lease.take_lease(session, connection_id, now()) if connection_id else 0
+    session.commit()
+    if term is None:
+        return False
+    try:
+        # What was written since it was searched.
+        log_traces.take_out(session, of, of.searched_upto, log_traces.last_entry(session))
+        erase(session, connection_id, of, now())
+        session.commit()
+    finally:
+        session.rollback()
+        if connection_id:
+            lease.give_lease_back(session, connection_id, term)
+        session.commit()
+    return True

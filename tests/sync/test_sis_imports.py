@@ -5,10 +5,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.ledger import mass
+from ascriptica_plugin.ledger import sis_imports
 from ascriptica_plugin.tables.ledger import CanvasRow
-from ascriptica_plugin.tables.mass import MassSeat
 from ascriptica_plugin.tables.office import Registration
+from ascriptica_plugin.tables.sis_imports import MassSeat
 
 from ..masses import PEOPLE, POST_ONE, emails, everybody, imports, in_steps, posted
 from ..office_at_work import connection_of, policy
@@ -108,9 +108,9 @@ def test_people_who_come_while_an_import_runs_make_no_second_one(school, canvas)
 
 def test_two_workers_can_not_open_two_imports(school):
     connection_id = connection_of(school).id
-    mass.begin(school.session, connection_id, school.now)
+    sis_imports.begin(school.session, connection_id, school.now)
     with pytest.raises(IntegrityError):
-        mass.begin(school.session, connection_id, school.now)
+        sis_imports.begin(school.session, connection_id, school.now)
     school.session.rollback()
 
 

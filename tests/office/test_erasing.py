@@ -8,7 +8,8 @@ from dataclasses import replace
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from ascriptica_plugin.office import activity, people, privacy, registrations, traces
+from ascriptica_plugin.ledger import activity
+from ascriptica_plugin.office import erasing, people, registrations, traces
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
@@ -208,7 +209,7 @@ def test_nobody_gets_the_seat_of_somebody_erased_while_a_call_is_on_its_way(offi
 
     def erase_and_register_another():
         kim = office.session.get(Participant, number_of(office))
-        privacy.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=False)
+        erasing.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=False)
         office.session.commit()
         office.register(office.session.get(Course, course_id), "lou")
 
@@ -328,7 +329,7 @@ def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office
     course = office.course("ART", "art")
     registration = office.register(course)
     office.deliver()
-    privacy.ask_to_erase(office.session, registration.participant, office.now, "boss@example.org", end_access=True)
+    erasing.ask_to_erase(office.session, registration.participant, office.now, "boss@example.org", end_access=True)
     office.session.commit()
     office.register(course)
     # Until the first is erased, Canvas has one user for two participants.

@@ -15,7 +15,7 @@ from ..canvas.shapes import Enrollment
 from ..tables.columns import change, upsert_into
 from ..tables.ledger import CanvasRow, Match
 from ..tables.requests import Request
-from . import judging, mass, matches, rows, windows
+from . import judging, matches, request_windows, rows, sis_imports
 from .rows import Known, Told
 
 
@@ -37,9 +37,11 @@ def store(
     if others:
         rows.forget(session, connection_id, others)
         before = {number: row for number, row in before.items() if number not in others}
-    open_windows = windows.of(session, connection_id, [one for one in latest.values() if one.row.id not in before])
+    open_windows = request_windows.of(
+        session, connection_id, [one for one in latest.values() if one.row.id not in before]
+    )
     users = _matched(session, connection_id, [one for one in latest.values() if one.asked_at is not None])
-    in_import = mass.waiting(session, connection_id, [matched.participant_id for matched in users.values()])
+    in_import = sis_imports.waiting(session, connection_id, [matched.participant_id for matched in users.values()])
     values, unsettled = [], []
     for number, one in latest.items():
         was = before.get(number)
@@ -53,7 +55,7 @@ def store(
                 continue
             if matched is not None:
                 _compare(session, connection_id, one, matched)
-        if was is None and (seat_id := windows.close(session, open_windows, one.row)) is not None:
+        if was is None and (seat_id := request_windows.close(session, open_windows, one.row)) is not None:
             one = replace(one, granted=True, seat_id=seat_id)
             unsettled.append(number)
         values.append({"connection_id": connection_id, **rows.as_known(one, was, now)._asdict()})

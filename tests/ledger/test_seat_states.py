@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ascriptica_plugin.ledger import standing
+from ascriptica_plugin.ledger import seat_states
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ..office_at_work import policy
@@ -39,4 +39,4 @@ def test_every_seat_is_counted_once_in_its_state(office, canvas):
 def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, minutes, delays):
     office.register(office.course("ART", "art"))
     later = office.now + timedelta(minutes=minutes)
-    assert standing.what_delays(office.session, load_settings(office.session), later) == delays
+    assert seat_states.what_delays(office.session, load_settings(office.session), later) == delays
