@@ -153,8 +153,10 @@ TESTED_ELSEWHERE = {
     ),
     "shared": ("formats", "web/test_request_language, walks/test_translated"),
     "sync": (
-        "access_signals clients disconnecting one_person passwords previewing results run small_tasks starting tasks",
-        "test_drain and the walks; test_users_way_in; test_signals; ledger/test_results; web/tools/test_moving",
+        "access_signals clients current_key disconnecting one_person passwords previewing results run small_tasks "
+        "starting tasks",
+        "test_drain, test_keeper and the walks; test_users_way_in; test_signals; ledger/test_results; "
+        "web/tools/test_moving",
     ),
     "worker": ("redis_listener", "test_jobs; faults/test_worker"),
 }

@@ -14,15 +14,15 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
 from ..ledger import due, lease
 from ..shared import pauses
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing
-from . import failures, keeper, small_tasks
+from . import failures, small_tasks
 from .changes import Changes
 from .clients import Canvases
+from .current_key import CurrentKey
 from .flight import Flight
 from .line import Line, people_of
 from .outage import NO_CHANGES, Outage
@@ -59,7 +59,7 @@ class Run:
         self.term = term
         self.stop = stop
         self.now = now
-        self.canvases, self.canvas = canvases, canvases.client(connection)
+        self.key = CurrentKey(session, connection, canvases, now)
         self.changes = Changes(session, connection.id)
         self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time, canvases)
         self.context.go_by(settings)
@@ -72,19 +72,16 @@ class Run:
         self.line = Line(session, connection.id, self.changes, now)
         self.units = Units(self.context, self.line, term)
         self.over = self.lost = self.did_something = False
-        self.renewed_at = self.key_seen_at = self.looked_at = time.monotonic()
-        self.refresh_at = connection.refresh_at
-        self.last_resort: CanvasClient | None = None
-        """The client whose token replaced one that Canvas refused before its time."""
+        self.renewed_at = self.looked_at = time.monotonic()
         self.ready: deque[Task] = deque()
         self.to_release: list[tuple[str, str]] = []
         """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
 
     def run(self) -> None:
-        if self.canvas is None:
+        if self.key.client is None:
             self.outage.hold("token_unreadable", "")
             return
-        self.flight = Flight(self.canvas)
+        self.flight = Flight(self.key.client)
         if self.outage.on_hold:
             self.ready.append(Probe())
         try:
@@ -145,37 +142,23 @@ class Run:
         self.renewed_at = time.monotonic()
 
     def _keep_key(self) -> None:
-        """Go on with the key that is stored, which may be a new one, and renew a developer key's token in time."""
-        due = self.refresh_at is not None and self.refresh_at <= self.now()
-        if self.over or (not due and time.monotonic() - self.key_seen_at < pauses.KEY_SECONDS):
-            return
-        connection = self._connection()
-        if keeper.is_due(connection, self.now()):
-            keeper.renew(self.session, connection, self.canvases, self.now)
-        self._take_key(connection)
-
-    def _take_key(self, connection: Connection) -> None:
-        self.refresh_at, self.key_seen_at = connection.refresh_at, time.monotonic()
-        if (canvas := self.canvases.client(connection)) is not None:
-            self.canvas = self.flight.canvas = canvas
-        else:
-            # Somebody has disconnected, or it was sealed with a key that we don't have: the next drain finds out.
-            self.over = True
-        self.session.commit()
+        if not self.over:
+            self.key.keep()
+            self._go_by_key()
 
     def _has_another_key(self, task: Task) -> bool:
         """Whether the call met 401 with a token that is no longer the stored one, or that could be replaced now."""
-        connection = self._connection()
-        self._take_key(connection)
-        may_renew = connection.key_kind == "developer_key" and not self.outage.on_hold
-        if task.asked is self.canvas and may_renew and self.canvas is not self.last_resort:
-            keeper.refused(self.session, connection, self.canvases, self.now)
-            self._take_key(connection)
-            self.last_resort = self.canvas
-        return task.asked is not self.canvas
+        is_another = self.key.is_another(task.asked, may_renew=not self.outage.on_hold)
+        self._go_by_key()
+        return is_another
+
+    def _go_by_key(self) -> None:
+        if self.key.client is not None:
+            self.flight.canvas = self.key.client
+        self.over = self.over or self.key.is_gone
 
     def _canvas_time(self) -> datetime | None:
-        return self.canvas.time() if self.canvas else None
+        return self.key.client.time() if self.key.client else None
 
     def _stand_back(self) -> None:
         log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
