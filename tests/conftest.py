@@ -1,4 +1,4 @@
-"""Which tests begin, which are fast, and where the fixtures of several rooms stand."""
+"""Which tests begin, which are fast, and where the fixtures of several folders stand."""
 
 from pathlib import Path
 

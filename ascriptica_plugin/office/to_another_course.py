@@ -61,7 +61,7 @@ class _Move:
     entering: Plan
 
     def write(self, session: Session) -> Registration:
-        """Write both as one act. Who waits for the place that is free now moves up."""
+        """Write both as one act. The first who waits for the free place moves up."""
         here, there, now, by = self.leaving.course, self.entering.course, self.leaving.now, self.leaving.by
         self.leaving.withdraw(self.participant, moves=True)
         act_id = activity.begin_act(

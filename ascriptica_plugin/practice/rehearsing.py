@@ -1,6 +1,7 @@
 """The page on which its administrator steers this Canvas by hand: what to type to connect to it, tokens, moods.
 
-Real Canvas has no such page. Who knows the administrator's password may use it; it is printed when the server starts.
+Real Canvas has no such page. Anybody who knows the administrator's password may use it; it is printed when the server
+starts.
 """
 
 import hashlib

@@ -23,7 +23,7 @@ OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", 
 
 
 def carry_out_due(world: World) -> None:
-    """Go on with the imports, as far as they are by now."""
+    """Continue the imports, as far as they are by now."""
     waiting = [its for its in world.imports.values() if its.workflow_state not in OVER]
     for its in waiting:
         if world.imports_are == "stuck":

@@ -130,7 +130,7 @@ class Caller(asyncio.Protocol):
             self.under_way = asyncio.get_running_loop().call_later(quick.seconds(line), self.send_call, answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        # Whoever called waits no longer.
+        # The caller waits no longer.
         if self.under_way is not None:
             self.under_way.cancel()
             self.quick.count(-1)

@@ -44,9 +44,9 @@ def main(clock_file: Path, speed: float, point: str | None) -> None:
         return datetime.now(UTC) + timedelta(seconds=float(text or 0))
 
     clock.utc_now = now
-    for room, names in HURRIED.items():
+    for module, names in HURRIED.items():
         for name in names:
-            setattr(room, name, getattr(room, name) / speed)
+            setattr(module, name, getattr(module, name) / speed)
     # Several imports fail in one run, and the next is to be tried all the same.
     pauses.MASS_AGAIN, pauses.MASS_STUCK = timedelta(seconds=1), timedelta(seconds=30) / speed
     known = CanvasClient.__init__.__kwdefaults__

@@ -114,7 +114,7 @@ def _seed_office(stage: "Stage", everybody: list[tuple[str, str]], token: str) -
     settings.connection_id, settings.display_canvas, settings.mass_by_sis = connection.id, True, True
     session.commit()
     found = session.scalars(select(Account)).all()
-    # The faults that have plans with people find out their SIS IDs by themselves.
+    # The faults that have plans with people find out their SIS IDs on their own.
     known = {email: _sis_id(n) for n, (email, _) in enumerate(everybody[: -sum(CHOSEN.values())])}
     for account in found:
         # As when its email is confirmed.

@@ -62,7 +62,7 @@ class Hands:
         self.memory.did |= dict.fromkeys([key for key in keys if key], (clock.utc_now(), inside))
 
     def enroll(self, user_id: int, course: str, section_id: int | None = None, kind: str = "StudentEnrollment") -> dict:
-        """Add somebody. Whoever was not there before is there by hand from now on."""
+        """Add somebody. A person who was not there before is there by hand from now on."""
         before = {row["id"] for row in self.stage.world()["enrollments"]}
         how = {"user_id": user_id, "type": kind, "enrollment_state": "active"}
         how |= {"course_section_id": section_id} if section_id else {}

@@ -131,7 +131,7 @@ def _about_counts(stage: Stage, lines: list[Said]) -> Iterator[str]:
 
 
 def _about_what_people_read(stage: Stage, questions: Pairs) -> Iterator[str]:
-    """Whoever is registered and in Canvas reads so on the page of the course, and nobody else does."""
+    """A person who is registered and in Canvas reads so on the page of the course, and nobody else does."""
     found, office = compare(stage, stage.world()), stage.office
     special = [one for some in office.chosen.values() for one in some]
     with new_browser() as browser:

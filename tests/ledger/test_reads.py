@@ -42,7 +42,7 @@ def test_a_read_answers_what_was_owed_when_it_began_and_nothing_later(office, nu
     reads.owe(office.session, number, NEVER, later)
     reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3))
     assert reads.owed(office.session, number, NEVER) == later
-    # Who asked has a clock that is ahead: it is what the read began with.
+    # The process that asked has a clock that is ahead: it is what the read began with.
     reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3), owed_at=later)
     assert reads.owed(office.session, number, NEVER) is None
 

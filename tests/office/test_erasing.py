@@ -179,7 +179,7 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
     erase(admin, number)
     office.deliver()
     assert office.status()["seats"]["held"] == 1
-    # Who comes back meanwhile begins anew, and stays.
+    # A person who comes back meanwhile begins anew, and stays.
     answer = admin.post("/tools/courses/ART", data={"name": "Kim", "email": "kim@example.org"})
     assert answer.status_code == 302
     assert len(all_of(office.app, Participant)) == 2

@@ -92,7 +92,7 @@ def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
 
 
 def test_a_long_log_is_searched_in_small_units_while_others_are_delivered(office, admin, canvas, monkeypatch):
-    """Whoever registers meanwhile is enrolled, though the log is long."""
+    """People who register meanwhile are enrolled, though the log is long."""
     monkeypatch.setattr(log_traces, "ENTRIES", 7)
     art = office.course("ART", "art")
     office.register(art, "kim")

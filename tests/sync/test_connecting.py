@@ -150,7 +150,7 @@ OTHERS = [
 
 
 def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
-    """Whoever may change the settings but does not know the token can't have it sent anywhere else."""
+    """An administrator who may change the settings but does not know the token can't have it sent anywhere else."""
     session, canvases = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases
     canvases.allow_private = False
     connecting.keep_draft(load_settings(session), canvases, SAVED, 1, "7~saved")

@@ -64,8 +64,8 @@ def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
 def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas, calls):
     """Each call reserves 50 of its bucket; from the high-water mark on it refuses.
 
-    Whoever goes by refusals alone meets nine and four of them here. On a busy machine a call is on its way for so long
-    that Canvas answers another without having seen it.
+    Code that goes by refusals alone meets nine and four of them here. On a busy machine a call is on its way for so
+    long that Canvas answers another without having seen it.
     """
     canvas.options(throttle={"enabled": True, "hwm": calls * 50 + 40})
     assert deliver_many(office, canvas, 40)["throttled"] <= 2

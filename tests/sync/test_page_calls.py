@@ -48,7 +48,7 @@ def test_a_place_that_nobody_gave_back_is_free_again(office):
     dead = [take(office, now), take(office, now)]
     assert take(office, now) is None
     taken = take(office, now + pauses.PAGE_CALL)
-    # Who held it and comes back late takes nothing away from the page that has it now.
+    # The page that held it and comes back late takes nothing away from the page that has it now.
     for holder in dead:
         if holder != taken:
             page_calls.give_back(office.session, connection_of(office).id, holder)

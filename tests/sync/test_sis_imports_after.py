@@ -87,7 +87,7 @@ def test_their_other_courses_go_on_while_an_import_is_under_way(school, canvas):
     school.register(art, "new")
     calls = in_steps(school, until_minutes=1)
     assert canvas.who_is_in("bio") == {"m3@example.org"}
-    # Whoever comes now does not wait for it, and about m3 nothing is asked in this course.
+    # People who come now do not wait for it, and about m3 nothing is asked in this course.
     assert canvas.who_is_in("art") == {"new@example.org"}
     assert posted(calls, POST_ONE) == 2
     canvas.options(clock_offset_seconds=90)

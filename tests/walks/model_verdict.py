@@ -158,7 +158,7 @@ class Verdict:
 
     def _waits_for_an_answer(self, seat: Seat) -> bool:
         match = self.matches.get(seat.participant_id)
-        # Whoever was in a course that is gone waits for the office, too.
+        # A person who was in a course that is gone waits for the office, too.
         by_cause = seat.cause is not None and (CAUSES[seat.cause].asks or seat.cause == "course_missing")
         return by_cause or (match is not None and match.question is not None)
 

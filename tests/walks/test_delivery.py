@@ -234,7 +234,7 @@ def test_who_is_still_in_the_old_place_is_not_told_that_access_ended(office, can
 
 
 def test_who_was_concluded_is_not_told_that_access_ended(office, canvas):
-    """Who is concluded may still read in the Canvas course."""  # D15
+    """A concluded person may still read in the Canvas course."""  # D15
     policy(office, on_withdrawal="conclude")
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)

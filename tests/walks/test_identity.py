@@ -197,7 +197,7 @@ def test_none_of_them_with_two_places_waiting_is_asked_once(office, canvas):
 
 @pytest.mark.usefixtures("two_kims")
 def test_answering_a_question_as_often_as_it_is_asked_makes_no_second_account(office, canvas):
-    """Whoever does what the page asks must not be led to two new users."""  # I7, second part
+    """An administrator who does what the page asks must not be led to two new users."""  # I7, second part
     canvas.options(latency_seconds=0.1)
     office.register(office.course("ART", "art"), "kim")
     office.register(office.course("BIO", "bio"), "kim")

@@ -56,7 +56,7 @@ def test_who_has_a_recycled_login_in_canvas_keeps_what_a_teacher_gave_them(offic
 
 
 def test_who_has_a_recycled_login_in_canvas_is_in_and_listed_as_having_another_name(office, admin, canvas):
-    """Whoever has the login is who the participant is in Canvas; that the name is another one, the office reads."""
+    """The participant is the Canvas user who has the login; the office reads that the name is another one."""
     newer = recycled_in_canvas(office, canvas)
     office.register(office.course("BIO", "bio"))
     office.settle()

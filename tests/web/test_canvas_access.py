@@ -280,7 +280,7 @@ def test_an_enrollment_in_another_canvas_course_that_stays_is_not_said_to_be_in_
 
 
 def test_what_stays_of_another_canvas_user_is_not_said_of_this_participant(reader, canvas):
-    """Who is called Kim in Canvas, and has an enrollment by hand there, is somebody else."""
+    """A user called Kim, who has an enrollment by hand in Canvas, is somebody else."""
     canvas.by_hand("kim", "art")
     reader.read()
     reader.register()

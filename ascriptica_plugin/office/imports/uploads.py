@@ -101,7 +101,7 @@ def _asks(
 
 
 def release(session: Session, found: Import, *, remove: bool) -> None:
-    """Go on with an import that the brake stopped: `remove` the people, or refuse their rows. Never commits."""
+    """Resume an import that the brake stopped: `remove` the people, or refuse their rows. Never commits."""
     begin_writing(session)
     stopped = _its(found.id).where(Import.to_confirm, Import.removes.is_not(None))
     change(session, stopped.values(to_confirm=False, may_remove=remove))

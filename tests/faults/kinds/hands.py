@@ -49,7 +49,7 @@ def moved_to_another_section_by_hand(stage: Stage, rng: random.Random, seconds: 
 @HANDS
 def other_role_by_hand(stage: Stage, rng: random.Random, seconds: float) -> None:
     """Somebody of ours becomes a teacher as well."""
-    # Whoever is deleted or merged would lose it by that hand.
+    # A person who is deleted or merged would lose it by that hand.
     special = {one.email for some in stage.office.chosen.values() for one in some}
     users = [user for user in stage.world()["users"] if user["id"] in _users_of_ours(stage)]
     user_id = rng.choice([user["id"] for user in users if not special & set(stage.office.emails_of(user))])

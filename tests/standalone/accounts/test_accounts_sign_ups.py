@@ -33,7 +33,7 @@ def test_who_signs_up_after_a_stranger_comes_in_by_the_link_that_the_stranger_s_
 
 
 def test_a_link_confirms_no_sign_up_with_another_email(app):
-    """Whoever reads one mailbox shows nothing about another, whatever they signed up with."""
+    """A person who reads one mailbox learns nothing about another, whatever they signed up with."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     for email in ("eve@example.org", "ann@example.org"):
         accounts.sign_up(session, now, email, "Eve", passwords.hash_of(PASSWORD), by_mail=False)

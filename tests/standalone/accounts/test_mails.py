@@ -135,7 +135,7 @@ def test_a_mail_that_a_command_queues_speaks_the_language_of_the_site(mailing, i
     assert mailing.test_cli_runner().invoke(args=command).output == "ann@example.org is an administrator.\n"
     rounds.send_mails(mailing)
     assert inbox.mails[0]["Subject"] == "Sie sind jetzt Administrator"
-    # Who asks on a page is answered in the page's language.
+    # A person who asks on a page is answered in the page's language.
     visitor(mailing).post("/forgotten-password", data={"email": "ann@example.org"}, headers={"Accept-Language": "en"})
     rounds.send_mails(mailing)
     assert inbox.mails[1]["Subject"] == "Choose a new password"

@@ -82,7 +82,7 @@ def test_a_search_for_nothing_asks_for_words(office, admin):
     page = admin.post("/tools/courses/new/find", data=new_course(find=" "))
     assert page.status_code == 422
     assert "Type 2 to 100 characters to look for." in words(page)
-    # Who comes with an empty form has not searched yet.
+    # A person who comes with an empty form has not searched yet.
     page = admin.post("/tools/courses/new/find", data=new_course(title="", canvas_course=""))
     assert page.status_code == 200
     assert "Type 2 to 100 characters to look for." not in words(page)

@@ -192,7 +192,7 @@ def test_how_people_new_to_canvas_get_in(office, admin, canvas):
     assert (load_settings(office.session).way_in, connection_of(office).sign_in_id) == ("sso", 12)
     entry = all_of(office.app, LogEntry)[-1]
     assert (entry.what, "people new to Canvas" in entry.words) == ("changed settings", True)
-    # Who may not see them keeps what was chosen.
+    # An administrator who may not see them keeps what was chosen.
     canvas.options(permissions={"without": ["manage_account_settings"]})
     page = save(admin, typed(canvas))
     assert "may not see the ways to sign in to Canvas" in words(page)
