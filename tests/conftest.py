@@ -28,6 +28,8 @@ LONGEST_FIRST = [
     "faults/test_faults_postgresql",
     "walks/test_model",
     "faults/test_outage",
+    "faults/test_upgrade",
+    "walks/test_unnamed",
     "one_machine/test_one_machine",
     "walks/test_marked",
     "faults/test_worker",

@@ -25,6 +25,9 @@ class Visitor:
         """Send the form on this page, or on the page with the same address."""
         url = self.where()
         shown = self.session.get(f"{url}{page or path}", timeout=120)
+        if shown.status_code == 503:
+            # The database is busy, and the page says to come again.
+            return shown
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
         form["csrf_token"] = token[1] if token else ""
         return self.session.post(f"{url}{path}", data=form, files=files, timeout=120, headers={"Referer": url})

@@ -171,6 +171,12 @@ def test_what_production_needs_is_told(sqlite_url, tmp_path, left_out):
         assert left_out is None or left_out in next(iter(found.values()))
 
 
+def test_debugging_is_told(sqlite_url, tmp_path):
+    with in_use(make_app(sqlite_url, **IN_PRODUCTION)) as app:
+        app.debug = True
+        assert "Turn debugging off" in wrong(app, "--deploy")["Debugging"]
+
+
 def test_an_address_in_the_clear_is_told(sqlite_url, tmp_path):
     with in_use(make_app(sqlite_url, **IN_PRODUCTION | {"ASCRIPTICA_ADDRESS": "http://register.example.org"})) as app:
         os.chmod(tmp_path / "office.sqlite3", 0o600)

@@ -150,7 +150,7 @@ def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
             running.pop(f"old {kind}").end()
             load.go_on()
         load.end()
-        until(lambda: '"due": 0' in new.command("status", "--json"), 120)
+        until(lambda: '"due": 0' in new.command("status", "--json"), 240)
         return _verdict(database_url, canvas, ids, load.answers)
     finally:
         load.end()
@@ -275,8 +275,9 @@ def _verdict(database_url: str, canvas: PracticeCanvas, ids: dict[str, int], ans
         for row in world["enrollments"]
         if row["course_id"] in codes and row["state"] == "active" and row["type"] == "StudentEnrollment"
     ]
-    refused = sorted({status for status in answers if status not in (0, 200)})
+    refused = sorted({status for status in answers if status not in (0, 200, 503)})
     print(f"{len(answers)} changes, {len(registered)} places in the end, {answers.count(0)} met a closed door.")
+    print(f"{answers.count(503)} were asked to come again in half a minute.")
     found = {
         "lost": registered - set(live),
         "left in": set(live) - registered,
