@@ -57,15 +57,14 @@ CAUSES: Marked[dict[str, Cause]] = {
     "canvas_down": Cause(
         "Canvas is not answering",
         "Canvas not answering",
-        "{detail} There is nothing to do: people can still register, and everything that waits is sent when Canvas is "
-        "back.",
+        "{detail} You need not act: people can still register, and everything that waits is sent when Canvas is back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         by_office=False,
     ),
     "takes_no_changes": Cause(
         "Canvas takes no changes at the moment",
         "Canvas takes no changes",
-        "It can be read, and answers no request to change something: {detail} There is nothing to do: people can still "
+        "It can be read, and answers no request to change something: {detail} You need not act: people can still "
         "register, and everything that waits is sent when Canvas takes changes again.",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         by_office=False,
@@ -80,7 +79,7 @@ CAUSES: Marked[dict[str, Cause]] = {
     "throttled": Cause(
         "Canvas asks us to slow down",
         "Canvas is busy",
-        "It is busy at the moment. There is nothing to do: everything is being sent, as fast as Canvas allows.",
+        "It is busy at the moment. You need not act: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         by_office=False,
     ),

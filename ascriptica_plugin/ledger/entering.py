@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     CompoundSelect,
     Select,
@@ -56,9 +57,10 @@ def of_courses(
     indexes find; everybody else is in.
     """
     open_ones = _open_ones(session, connection, course_ids, now).subquery()
-    otherwise = case(*_nowhere(connection), else_=_once_in(now))
+    nowhere = _nowhere(connection)
+    otherwise, what = case(*nowhere, else_=_once_in(now)), case(*nowhere, else_=open_ones.c.what)
     counted = session.execute(
-        select(Course.id, Course.places_taken, otherwise, open_ones.c.what, open_ones.c.people)
+        select(Course.id, Course.places_taken, otherwise, what, open_ones.c.people)
         .outerjoin(Association, Association.course_id == Course.id)
         .outerjoin(open_ones, open_ones.c.course_id == Course.id)
         .where(Course.id.in_(course_ids))
@@ -86,26 +88,22 @@ def _open_ones(session: Session, connection: Connection, course_ids: Collection[
     """
     of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
     waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")
+    unsettled = _seats(connection, course_ids).where(Seat.settled_version < Seat.version)
     # PostgreSQL takes them for none or for many; by themselves they are read first, then looked up one by one.
-    seats = _seats(connection, course_ids).add_columns(waits).where(_NEVER_IN).cte("never_in")
+    seats = unsettled.add_columns(waits, Seat.canvas_enrollment_id).cte("unsettled")
     seats = seats.prefix_with("MATERIALIZED", dialect="postgresql")
     never_in = (
-        select(
-            Registration.course_id,
-            case(*_nowhere(connection), else_=seats.c.waits).label("what"),
-            func.count().label("people"),
-        )
+        select(Registration.course_id, seats.c.waits.label("what"), func.count().label("people"))
         .select_from(seats)
         .join(Claim, Claim.seat_id == seats.c.id)
         .join(Registration, _IS_NEWEST)
-        .outerjoin(Association, Association.course_id == Registration.course_id)
-        .where(*of_them)
+        .where(seats.c.canvas_enrollment_id.is_(None), *of_them)
         .group_by(Registration.course_id, "what")
     )
     what = _what_keeps_out(connection, now).label("what")
     others = (
         _registered(connection, Registration.course_id, what, func.count().label("people"))
-        .where(one_of_few(session, Registration.id.expression, _open(session, connection, course_ids)))
+        .where(one_of_few(session, Registration.id.expression, _open(session, connection, course_ids, seats)))
         .where(Registration.course_id.in_(course_ids), or_(Seat.id.is_(None), not_(_NEVER_IN)))
         .group_by(Registration.course_id, "what")
     )
@@ -117,14 +115,14 @@ def _seats(connection: Connection, course_ids: Collection[int]) -> Select:
     return select(Seat.id).where(Seat.connection_id == connection.id, Seat.canvas_course_id.in_(here))
 
 
-def _open(session: Session, connection: Connection, course_ids: Collection[int]) -> CompoundSelect:
+def _open(session: Session, connection: Connection, course_ids: Collection[int], unsettled: CTE) -> CompoundSelect:
     """The ids of the registrations for these courses about which something is open; a few others may be among them.
 
     Whose seat is settled, with nothing else open, was seen in Canvas: `judge` and `doubt` unsettle it otherwise.
     """
     seats, settled = _seats(connection, course_ids), Seat.settled_version >= Seat.version
     of_seats = [
-        seats.where(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.is_not(None)),
+        select(unsettled.c.id).where(unsettled.c.canvas_enrollment_id.is_not(None)),
         seats.where(settled, Seat.cause.is_not(None)),
         seats.join(CanvasRow, IS_POINTED_TO).where(CanvasRow.state.in_(NOT_YET)),
         seats.join(Match, IS_THEIRS).where(or_(Match.doubted, Match.question.is_not(None))),

@@ -12,32 +12,39 @@ from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.locks import lock_course
 from ..tables.office import Course, LogEntry, Registration
+from . import mails_to_participants
 from .places import NotPossible
 from .registration_signals import announce
 from .waitlist import move_up, waiting
 
 
 def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
-    """Withdraw everybody from the course and its waitlist, and close it until it is reopened.
+    """Withdraw everybody from the course and its waitlist, mail them, and close it until it is reopened.
 
     Raises NotPossible where it is already cancelled.
     """
     lock_course(session, course)
     if course.cancelled_at:
         raise NotPossible(t("{course} is already cancelled.", course=course.title))
-    live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
+    live = are_in(course)
     registered, waited = course.places_taken, waiting(session, course)
     words = Said("all_withdrawn", registered=registered, waiting=waited)
     act_id = activity.begin_act(session, now, by, "cancelled", words, course_id=course.id)
     _note_for_all(session, now, by, "withdrew", Said("course_cancelled"), live, act_id)
     claims.end_for(session, Registration.course_id == course.id, now)
-    if signals.is_awaited(signals.withdrawn):
-        announce(session, signals.withdrawn, course, session.scalars(select(Registration.id).where(live)).all())
+    everybody = session.scalars(select(Registration.id).where(live)).all()
+    announce(session, signals.withdrawn, course, everybody)
+    mails_to_participants.queue(session, "cancelled", everybody, now)
     withdrawn = {"status": "withdrawn", "withdrawn_at": now, "withdrawn_from": Registration.status}
     change(session, update(Registration).where(live).values(**withdrawn))
     course.cancelled_at, course.places_taken = now, 0
     session.flush()
     session.expire_all()
+
+
+def are_in(course: Course) -> ColumnElement[bool]:
+    """SQL: the registrations of those whom cancelling the course would withdraw, registered or waiting."""
+    return and_(Registration.course_id == course.id, Registration.status != "withdrawn")
 
 
 def how_many_were(session: Session, course: Course, status: str) -> int:
@@ -71,14 +78,15 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
         its = moves.were(course, status)
         _note_for_all(session, now, by, what, Said("course_reopened"), its, act_id)
+        mails_to_participants.take_back_from_all(session, "cancelled", its)
         again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
         change(session, update(Registration).where(its).values(**again))
     course.cancelled_at, course.places_taken = None, registered
     session.flush()
     claims.claim(session, course.id, now)
     if signals.is_awaited(signals.registered):
-        live = and_(Registration.course_id == course.id, Registration.status != "withdrawn")
-        announce(session, signals.registered, course, session.scalars(select(Registration.id).where(live)).all())
+        everybody = session.scalars(select(Registration.id).where(are_in(course))).all()
+        announce(session, signals.registered, course, everybody)
     session.expire_all()
     move_up(session, course, now)
     return registered

@@ -6,7 +6,7 @@ Nobody is mailed about a registration without `notify`, such as one that an impo
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import mail
@@ -23,6 +23,7 @@ KINDS: Marked[dict[str, str]] = {
     "moved_up": "To participants: you have a place, from the waitlist",
     "moved": "To participants: the office has moved you to another course",
     "removed": "To participants: the office has withdrawn you",
+    "cancelled": "To participants: the office has cancelled the course",
 }
 """The mails to participants, as Course Settings name them."""
 
@@ -44,11 +45,22 @@ def queue(session: Session, kind: str, registrations: Collection[int], now: date
         _queue(session, kind, ids[start : start + AT_ONCE], now, event)
 
 
+def how_many(session: Session, kind: str, which: ColumnElement[bool]) -> int:
+    """How many people of these registrations would be mailed."""
+    if not is_on(session, kind):
+        return 0
+    mailed = select(func.count()).select_from(Registration).join(Participant)
+    return session.scalar(mailed.where(which, *_IS_MAILED)) or 0
+
+
+_IS_MAILED = (Registration.notify, Participant.erase_at.is_(None))
+
+
 def _queue(session: Session, kind: str, ids: list[int], now: datetime, event: str | None) -> None:
     found = session.execute(
         select(Registration.id, Participant.email)
         .join(Participant)
-        .where(Registration.id.in_(ids), Registration.notify, Participant.erase_at.is_(None))
+        .where(Registration.id.in_(ids), *_IS_MAILED)
         .order_by(Registration.id)
     )
     for number, email in found.all():
@@ -64,6 +76,12 @@ def take_back(session: Session, kind: str, registration: Registration) -> bool:
     """Delete the mail of this kind about the registration, as what it says was undone. Returns whether it waited."""
     waits = (Mail.kind == kind, Mail.registration_id == registration.id, Mail.tries == 0)
     return change(session, delete(Mail).where(*waits)) > 0
+
+
+def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) -> None:
+    """Delete what waits of this kind about these registrations, as what it says was undone."""
+    theirs = Mail.registration_id.in_(select(Registration.id).where(which))
+    change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
 
 
 def was_told(session: Session, registration: Registration) -> bool:

@@ -21,7 +21,13 @@ from ..tables.office import Course, Registration
 from .canvas_access import course_address
 from .tracker import WAYS_IN
 
-STATUS = {"in": "registered", "moved_up": "registered", "moved": "registered", "removed": "withdrawn"}
+STATUS = {
+    "in": "registered",
+    "moved_up": "registered",
+    "moved": "registered",
+    "removed": "withdrawn",
+    "cancelled": "withdrawn",
+}
 """The status that a registration must still have for a mail about it."""
 
 

@@ -9,7 +9,7 @@ from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine, text
 
-from ascriptica_plugin.office import mails_to_administrators
+from ascriptica_plugin.office import mails_to_administrators, mails_to_participants
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
@@ -259,5 +259,5 @@ def test_the_host_s_database_is_set_up_as_before(site):
 def test_the_texts_of_all_mails_come_with_the_package(tmp_path):
     site = make_site(f"sqlite:///{tmp_path}/site.sqlite3")
     mount(site)
-    for kind in (*mails_to_administrators.KINDS, "in", "moved_up", "removed"):
+    for kind in (*mails_to_administrators.KINDS, *mails_to_participants.KINDS):
         assert site.jinja_env.get_template(f"ascriptica/mails/{kind}.txt"), kind

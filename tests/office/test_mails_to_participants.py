@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from ascriptica_plugin import mail
 from ascriptica_plugin import office as facade
-from ascriptica_plugin.office import erasing, mails_to_participants, plan, registrations, undoing
+from ascriptica_plugin.office import cancelling, erasing, mails_to_participants, plan, registrations, undoing
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import Association, LogEntry, Participant, Registration
 from ascriptica_plugin.worker import rounds
@@ -76,6 +76,27 @@ def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_n
     registrations.withdraw(here.session, art, here.participant("max@example.org"), here.now, "boss@example.org")
     here.session.commit()
     assert queued(here) == [("moved_up", "max@example.org"), ("removed", "max@example.org")]
+
+
+def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_before(here):
+    art = here.course("ART", capacity=2)
+    for who in ("kim", "lou"):
+        here.register(art, who)
+    wait_for(here, art, "ann")
+    lou = here.session.scalar(select(Registration).join(Participant).where(Participant.email == "lou@example.org"))
+    lou.notify = False
+    for _ in range(2):
+        cancelling.cancel(here.session, art, here.now, BOSS)
+        here.session.commit()
+        mailed = sorted(email for kind, email in queued(here) if kind == "cancelled")
+        assert mailed == ["ann@example.org", "kim@example.org"]
+        cancelling.reopen(here.session, art, here.now, BOSS)
+        here.session.commit()
+        assert [one for one in queued(here) if one[0] == "cancelled"] == []
+    policy(here, mails_off="cancelled")
+    cancelling.cancel(here.session, art, here.now, BOSS)
+    here.session.commit()
+    assert [one for one in queued(here) if one[0] == "cancelled"] == []
 
 
 def test_whom_the_office_moves_gets_one_mail_about_it_and_who_moves_gets_none(here):
@@ -215,3 +236,9 @@ def test_what_one_reads(mailing, inbox, canvas):
     assert "Sign in there as max@example.org." in text
     assert "http://register.example.org/courses/ART" in text
     assert "How to reach the office: Room 12, +1 303" in text
+    cancelling.cancel(office.session, art, office.now, "boss@example.org")
+    office.session.commit()
+    mail.send_due(office.session, mailer, lambda: office.now)
+    assert (inbox.mails[-1]["To"], inbox.mails[-1]["Subject"]) == ("max@example.org", "Cancelled: ART here")
+    assert "the office has cancelled ART here." in inbox.mails[-1].get_content()
+    assert "How to reach the office: Room 12, +1 303" in inbox.mails[-1].get_content()

@@ -45,7 +45,7 @@ CAUSES_OF_LIFE = [
     Life(
         "canvas_down",
         after(lambda scene: scene.canvas.options(down=True)),
-        "There is nothing to do: people can still register",
+        "You need not act: people can still register",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         lambda scene: scene.canvas.options(down=False),
         others=False,
@@ -53,7 +53,7 @@ CAUSES_OF_LIFE = [
     Life(
         "takes_no_changes",
         troubles.no_changes,
-        "There is nothing to do: people can still register",
+        "You need not act: people can still register",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         Scene.no_faults,
         others=False,
@@ -69,7 +69,7 @@ CAUSES_OF_LIFE = [
     Life(
         "throttled",
         troubles.throttled,
-        "There is nothing to do: everything is being sent, as fast as Canvas allows.",
+        "You need not act: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         Scene.no_faults,
         others=False,

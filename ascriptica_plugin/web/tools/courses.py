@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import permission
-from ...office import cancelling, previews, waitlist
+from ...office import cancelling, mails_to_participants, previews, waitlist
 from ...office.courses import by_title, called, save, to_look_up
 from ...office.places import NotPossible
 from ...shared import clock
@@ -132,10 +132,16 @@ def cancel_course(code: str) -> ResponseReturnValue:
         registered=registered,
         waiting=waitlist.waiting(session(), found),
         numbers=previews.of_cancelling(session(), found),
+        mailed=_mailed(found) if plugin().mailer else 0,
         brakes=brakes,
         on_withdrawal=found.on_withdrawal or settings().on_withdrawal,
     )
     return page, 422 if form.errors else 200
+
+
+def _mailed(course: Course) -> int:
+    """How many people are mailed if the course is cancelled."""
+    return mails_to_participants.how_many(session(), "cancelled", cancelling.are_in(course))
 
 
 def _cancel(course: Course) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ import pytest
 
 from ascriptica_plugin.tables.office import Association, Course
 
-from ...office_at_work import logged, many, sign_in, statuses, wait_for
+from ...office_at_work import Office, logged, many, policy, sign_in, statuses, wait_for
 from ...pages import all_of, confirm_preview, new_course, walked, words
 
 
@@ -188,6 +188,7 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     assert "2 people lose their Canvas access." in page
     assert "Their enrollments in Canvas are deleted" in page
     assert "Type 2 to confirm" in page
+    assert "3 people get no mail about it. Tell them yourself." in page
     assert admin.post("/tools/courses/ART/cancel", data={"number": "3"}).status_code == 422
     assert course.cancelled_at is None
     page = words(admin.post("/tools/courses/ART/cancel", data={"number": "2"}, follow_redirects=True))
@@ -213,6 +214,23 @@ def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, adm
     assert "Register" not in page.replace("Registration", "")
     assert "This course is cancelled." in words(other.post("/courses/ART/register", follow_redirects=True))
     assert set(statuses(office).values()) == {"withdrawn"}
+
+
+def test_cancelling_says_who_is_mailed(mailing):
+    office, admin = Office(mailing, None), mailing.test_client()
+    sign_in(admin, mailing, "boss@example.org", admin=True)
+    course = office.course("ART", capacity=2)
+    office.register(course, "kim")
+    office.register(course, "lou").notify = False
+    office.session.commit()
+    wait_for(office, course, "ann")
+    page = words(admin.get("/tools/courses/ART/cancel"))
+    assert "2 people are mailed that the course is cancelled." in page
+    assert "1 person gets no mail about it. Tell them yourself." in page
+    policy(office, mails_off="cancelled")
+    page = words(admin.get("/tools/courses/ART/cancel"))
+    assert "are mailed" not in page
+    assert "3 people get no mail about it." in page
 
 
 def test_cancelling_a_course_asks_for_the_number_of_its_people(here, admin):
