@@ -1,6 +1,7 @@
 """Which Canvas courses are read next, and what a read answers."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -55,3 +56,20 @@ def test_what_could_not_be_read_waits_is_not_fresh_and_is_tried_again(office, nu
     assert reads.to_read(office.session, number, office.now + pauses.LOOK_UP_AGAIN, 9) == [NEVER]
     reads.done(office.session, number, NEVER, office.now, office.now)
     assert reads.is_fresh(office.session, number, NEVER, office.now - timedelta(hours=1))
+
+
+@pytest.mark.parametrize("hours_ago", [0, 1, 23])
+def test_a_course_in_use_is_read_in_the_last_two_days_before_it_starts(office, number, hours_ago):
+    """Whenever it was read last: once a day, so for the last time between one day and two before, or later."""
+    starts, seen = office.now + timedelta(hours=49), office.now - timedelta(hours=hours_ago)
+    course, there = office.course("ART", "art", starts_at=starts), office.canvas.ids["course.art"]
+    reads.done(office.session, number, there, seen, seen)
+    read_at = []
+    while office.now <= course.starts_at:
+        for owed in reads.to_read(office.session, number, office.now, 9):
+            assert owed == there
+            reads.done(office.session, number, there, office.now, office.now)
+            read_at.append(course.starts_at - office.now)
+        office.later(hours=1)
+    assert [read for read in read_at if read <= timedelta(hours=48)], "read before the start"
+    assert all(before - after == retry.READ_FRESH for before, after in pairwise(read_at)), "and once a day"

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office import courses
@@ -82,3 +83,19 @@ def test_an_unpublished_course_takes_people_in(office, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}
+
+
+@pytest.mark.parametrize("kind", ["blueprint", "template"])
+@pytest.mark.parametrize("lacking", [[], ["add_student_to_course", "manage_students"]])
+def test_the_refusal_of_a_course_that_takes_no_students_is_no_missing_permission(office, canvas, kind, lacking):
+    """Canvas refuses both in the same way, and no permission would help."""
+    canvas.seed(users={"kim": {"name": "Kim", "login": "kim@example.org"}}, courses={"plan": {"name": "Plan", kind: 1}})
+    office.connect()
+    plan = canvas.ids["course.plan"]
+    canvas.options(lacking={plan: lacking})
+    office.register(office.course("PLAN", "plan"))
+    calls = office.deliver()
+    assert f"POST /courses/{plan}/enrollments" in calls
+    assert f"GET /courses/{plan}" in calls
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [("course_closed_to_students", str(plan))]
+    assert connection_of(office).hold_cause is None

@@ -31,6 +31,42 @@ def test_the_state_of_the_canvas_course_is_told(office, admin, canvas, event, wo
 
 
 @pytest.mark.parametrize(
+    ("lacking", "named"),
+    [
+        (["add_student_to_course"], "“Users - Students”, add."),
+        (["remove_student_from_course"], "“Users - Students”, remove."),
+        (
+            ["add_student_to_course", "remove_student_from_course"],
+            "“Users - Students”, add and “Users - Students”, remove.",
+        ),
+        ([], None),
+    ],
+)
+def test_a_right_that_is_missing_in_that_course_is_told(office, admin, app, canvas, lacking, named):
+    art = canvas.ids["course.art"]
+    canvas.options(lacking={art: lacking}, permissions={"without": ["manage_students"]})
+    page = words(admin.post("/tools/courses/new", data=new_course(canvas_course=str(art)), follow_redirects=True))
+    [association] = all_of(app, Association)
+    assert association.missing_permissions == ",".join(lacking)
+    said = f"The token's owner lacks a permission in Art: {named} People wait there until Canvas grants it."
+    assert (said in page) == bool(named), page[:1500]
+    assert ("lacks a permission" in page) == bool(named)
+
+
+@pytest.mark.parametrize("kind", ["blueprint", "template"])
+def test_a_canvas_course_that_takes_no_students_is_refused_whatever_the_rights_are(office, admin, app, canvas, kind):
+    canvas.seed(courses={"plan": {"name": "Plan", kind: True}})
+    office.connect()
+    plan = canvas.ids["course.plan"]
+    canvas.options(lacking={plan: ["add_student_to_course", "manage_students"]})
+    answer = admin.post("/tools/courses/new", data=new_course(canvas_course=str(plan)))
+    assert answer.status_code == 422
+    assert "Plan is a blueprint course or a course template in Canvas, and those take no students." in words(answer)
+    assert "permission" not in words(answer)
+    assert all_of(app, Course) == []
+
+
+@pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({"canvas_course": "99999999"}, "Canvas has no course 99999999"),
