@@ -72,4 +72,4 @@ def test_a_course_in_use_is_read_in_the_last_two_days_before_it_starts(office, n
             read_at.append(course.starts_at - office.now)
         office.later(hours=1)
     assert [read for read in read_at if read <= timedelta(hours=48)], "read before the start"
-    assert all(before - after == retry.READ_FRESH for before, after in pairwise(read_at)), "and once a day"
+    assert all(before - after == pauses.READ_FRESH for before, after in pairwise(read_at)), "and once a day"
