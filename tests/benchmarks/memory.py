@@ -30,9 +30,9 @@ def resident(process: int) -> float:
 
 
 def used(process: int) -> float:
-    """Seconds of CPU of a process."""
+    """Seconds of CPU of a process, and of its children that have ended."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def size(office: Office) -> int:
@@ -46,8 +46,8 @@ def size(office: Office) -> int:
     return found
 
 
-def child_of(process: int) -> int:
-    return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
+def children_of(process: int) -> list[int]:
+    return [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def main(count: int) -> None:
@@ -59,10 +59,10 @@ def main(count: int) -> None:
                 with a_website(url, valkey.url, 1) as (address, master), a_worker(url, valkey.url) as at_work:
                     done, first = 0, []
                     for step in (step for step in STEPS if step <= count):
-                        _register(address, people[done:step])
+                        register(address, people[done:step])
                         done = step
                         until(lambda step=step: office.status()["seats"]["enrolled"] == step, 300)
-                        web, now = child_of(master.pid), size(office)
+                        web, now = children_of(master.pid)[0], size(office)
                         figures = [used(web), used(at_work.pid), now]
                         first = first or [*figures, step]
                         tell(
@@ -79,7 +79,7 @@ def main(count: int) -> None:
                         tell(f"{name:10}  Redis: {held:.1f} MB, {connection.dbsize()} keys")
 
 
-def _register(address: str, people: list[dict]) -> None:
+def register(address: str, people: list[dict]) -> None:
     with browser() as web, ThreadPoolExecutor(4) as threads:
 
         def register(person: dict) -> None:

@@ -65,7 +65,7 @@ class Quick:
         for pattern, answer in ANSWERS.items():
             if re.fullmatch(pattern, line):
                 return answer
-        user = re.search(r"user_id%5D=(?:sis_user_id%3AS-)?(\d+)", body) or re.search(
+        user = re.search(r"user_id%5D=(?:sis_user_id%3AS-|sis_login_id%3Ap)?(\d+)", body) or re.search(
             r"sis_user_id[:%3A]+S-(\d+)", line
         )
         number = int(user[1]) if user else 0
