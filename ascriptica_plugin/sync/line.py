@@ -109,13 +109,14 @@ class Line:
         return chosen
 
     def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
-        """Read while calls are on their way what would be read soon, so that no call waits for it."""
+        """Read while calls are on their way what would be read soon, so that no call waits for it; one lane at a time,
+        so that newcomers wait for one at most."""
         ids, room = _seats_of(in_hand), self._room(size, in_hand, silent)
         if self._people.is_soon_to_be_read:
             self._read(self._people, False, ids, room)
-        if self._bulk.is_soon_to_be_read:
+        elif self._bulk.is_soon_to_be_read:
             self._read(self._bulk, True, ids, room)
-        if self._canaries.is_soon_to_be_read:
+        elif self._canaries.is_soon_to_be_read:
             self._read_canaries(ids, room)
 
     def _room(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Room":
