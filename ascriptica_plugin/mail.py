@@ -23,7 +23,6 @@ from .shared.language import spoken
 from .tables.columns import Sealed, begin_writing, change
 from .tables.mails import Mail
 
-PATIENCE_SECONDS = 10
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 log = logging.getLogger(__name__)
@@ -91,9 +90,9 @@ class Mailer:
         host = parts.hostname or ""
         server: smtplib.SMTP
         if parts.scheme == "smtps":
-            server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE_SECONDS, context=context)
+            server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=pauses.MAIL_SECONDS, context=context)
         else:
-            server = smtplib.SMTP(host, parts.port or 587, timeout=PATIENCE_SECONDS)
+            server = smtplib.SMTP(host, parts.port or 587, timeout=pauses.MAIL_SECONDS)
         with server:
             server.ehlo_or_helo_if_needed()
             if parts.scheme == "smtp" and (server.has_extn("starttls") or host not in LOOPBACK):

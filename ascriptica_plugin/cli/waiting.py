@@ -13,9 +13,6 @@ from ..sync import drain
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection, load_settings
 
-LOOK_SECONDS = 0.5
-"""How often we look whether it was done."""
-
 Look = Callable[[Session, set[int]], dict[int, str | None]]
 """Which of these are done by now, each with why it failed, or None."""
 
@@ -33,7 +30,7 @@ class Waiting:
 
     def is_over(self) -> bool:
         """Whether all was done or failed, or nothing happened for `pauses.RECHECK_SECONDS`. Asks now and then."""
-        if time.monotonic() - self.looked_at >= LOOK_SECONDS:
+        if time.monotonic() - self.looked_at >= pauses.DONE_SECONDS:
             # A session of its own: the drain's is in the middle of something.
             with Session(self.engine) as session:
                 found = self.look(session, self.waiting)
@@ -63,4 +60,4 @@ def drain_until_over(session: Session, canvases: Canvases, connection: Connectio
             if hold and not run.is_over():
                 raise TimeoutError(f"{CAUSES[hold].title}. What is left is {left} as soon as that is over.")
             if not run.is_over():
-                time.sleep(LOOK_SECONDS)
+                time.sleep(pauses.DONE_SECONDS)

@@ -1,6 +1,6 @@
 """The state of seats and of the connection, for pages and `flask ascriptica status`. Only reads the ledger."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select
@@ -11,12 +11,6 @@ from ..tables.canvas import Connection, Settings
 from ..tables.ledger import Seat
 from . import due, metrics
 from .causes import CAUSES
-
-STANDS_STILL = timedelta(minutes=1)
-"""Something may be due this long while no worker drains, before `status` reports it."""
-
-THROTTLED = timedelta(minutes=2)
-"""How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
 
 ASKS = tuple(name for name, cause in CAUSES.items() if cause.asks)
 """The causes that only a person's answer removes."""
@@ -52,7 +46,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     `heard_at` is when a worker last listened for the bell.
     `questions` counts the seats that wait for an administrator's answer, `changed_in_canvas` those that a hand in
     Canvas changed and nobody has decided on. `waits_for` names what delays all due seats: the cause of the hold,
-    `throttled`, `worker` if something has been due for `STANDS_STILL` and no worker drains, or None.
+    `throttled`, `worker` if something has been due for `pauses.STANDS_STILL` and no worker drains, or None.
 
     Who is invited counts as enrolled; a place that a hand in Canvas changed is held until somebody answers, and counts
     as removed where it was left as it is there.
@@ -113,7 +107,7 @@ def worker_seen_at(session: Session, settings: Settings, heard_at: datetime | No
 
 def is_throttled(connection: Connection, now: datetime) -> bool:
     """Whether Canvas asked us lately to slow down, so that due seats take longer."""
-    return connection.throttled_at is not None and connection.throttled_at > now - THROTTLED
+    return connection.throttled_at is not None and connection.throttled_at > now - pauses.THROTTLED
 
 
 def is_slowed(session: Session, connection: Connection, now: datetime) -> bool:
@@ -124,7 +118,7 @@ def is_slowed(session: Session, connection: Connection, now: datetime) -> bool:
 def _waits_for(session: Session, connection: Connection, oldest: datetime | None, now: datetime) -> str | None:
     if connection.hold_cause:
         return connection.hold_cause
-    before = now - STANDS_STILL
+    before = now - pauses.STANDS_STILL
     if oldest is None or oldest > before:
         return None
     # A seat that changed long ago may have been put off until now.

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from .. import mail
 from ..ledger import due
 from ..ledger.causes import NOBODY_ACTS
+from ..shared import pauses
 from ..shared.language import Marked
 from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
@@ -27,8 +28,6 @@ KINDS: Marked[dict[str, str]] = {
 """The mails to administrators, as Course Settings name them."""
 
 TOKEN = ("token_dead", "key_refused", "token_unreadable")
-AWAY = timedelta(hours=1)
-BETWEEN_DIGESTS = timedelta(hours=1)
 DAYS_BEFORE = (2, 7, 14)
 
 Waiting = list[list]
@@ -56,7 +55,7 @@ def _look_at_hold(session: Session, settings: Settings, connection: Connection, 
     since = connection.hold_since_at or now
     if connection.hold_cause in TOKEN:
         _tell(session, settings, connection, "token_dead", f"{since.isoformat()}", [connection.hold_cause], now)
-    elif now >= since + AWAY:
+    elif now >= since + pauses.AWAY:
         _tell(session, settings, connection, "canvas_away", f"{since.isoformat()}", [connection.hold_cause], now)
 
 
@@ -77,7 +76,7 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
             last.detail = still
             known = {(cause, scope): people for cause, scope, people in still}
     is_new = any(people > known.get((cause, scope), 0) for cause, scope, people in waiting)
-    if is_new and (last is None or now >= last.made_at + BETWEEN_DIGESTS):
+    if is_new and (last is None or now >= last.made_at + pauses.BETWEEN_DIGESTS):
         before = last.made_at.isoformat() if last else "first"
         _tell(session, settings, connection, "attention", before, waiting, now)
 

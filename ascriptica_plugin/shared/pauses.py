@@ -164,6 +164,19 @@ CHECK_AGAIN = timedelta(seconds=15)
 LEASE = timedelta(seconds=10)
 """A worker that is silent keeps the drain for this long."""
 
+LOOK_SECONDS = 0.5
+"""A drain does what can be done while Canvas works this often, also if answers come all the time; what there was none
+of is looked for again this often."""
+
+NEWCOMERS_SECONDS = 0.1
+"""How often a drain looks for people who have just registered or withdrawn."""
+
+LINE_SECONDS = 1
+"""How often a drain reads anew who is next, as the order changes."""
+
+ASIDE_SECONDS = 0.25
+"""How long a drain leaves a seat alone that somebody has locked, or whose course is being read."""
+
 RENEW_SECONDS = 3
 GATHER_SECONDS = 0.01
 """An answer waits this long for others, so that one unit of work can store them all."""
@@ -179,6 +192,21 @@ PAUSE_SECONDS = 3
 
 ALIVE = timedelta(minutes=1)
 """A worker that was silent for longer counts as dead."""
+
+STANDS_STILL = timedelta(minutes=1)
+"""Something may wait this long for a worker to begin it, before pages and `status` report that none does."""
+
+THROTTLED = timedelta(minutes=2)
+"""How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
+
+DONE_SECONDS = 0.5
+"""How often `recheck` and `fetch-results` look whether it was done."""
+
+RING_SECONDS = 0.25
+"""How long the bell waits for Redis, once."""
+
+FLAG_SECONDS = 10
+"""A bell that no worker heard is rung again after so long."""
 
 COUNT_SECONDS = 5
 """How often a worker stores what it has counted."""
@@ -205,3 +233,12 @@ LONGEST_MAIL_PAUSE = timedelta(hours=1)
 """The pause after a mail could not be sent doubles from the first to the longest."""
 
 MAIL_GIVEN_UP = timedelta(hours=24)
+
+MAIL_SECONDS = 10
+"""How long the mail server may take for a step."""
+
+AWAY = timedelta(hours=1)
+"""Canvas is away for so long before administrators are mailed."""
+
+BETWEEN_DIGESTS = timedelta(hours=1)
+"""How often administrators are mailed at most about what waits."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ..ledger import due
 from ..ledger.due import Due
+from ..shared import pauses
 from .changes import Changes
 from .tasks import SeatTask, Task
 
@@ -23,19 +24,11 @@ BATCH = 200
 CANARIES = 2
 """So many canaries at most go before what came in bulk."""
 
-LOOK_SECONDS = 0.1
-"""Newcomers are looked for this often."""
-
-READ_SECONDS = 1
-"""The line is read anew this often, as its order changes."""
-
 SELDOM = 50
 """A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
 
 WRITES = timedelta(seconds=10)
 """A wish that was made so long before the line was read may have been stored after it."""
-
-ASIDE_SECONDS = 0.25
 
 
 class _Lane:
@@ -86,7 +79,7 @@ class Line:
 
     def step_aside(self, seat_ids: Iterable[int]) -> None:
         """Leave these seats alone for a moment, since somebody has locked them, or their course is being read."""
-        until = time.monotonic() + ASIDE_SECONDS
+        until = time.monotonic() + pauses.ASIDE_SECONDS
         self._aside |= dict.fromkeys(seat_ids, until)
 
     def next(
@@ -130,17 +123,17 @@ class Line:
             self._read(self._people, False, ids, room)
         elif time.monotonic() >= self._look_at and self._people.read_at is not None:
             self._people.let_in(self._due(False, ids, room, since=self._people.read_at - WRITES))
-            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._look_at = time.monotonic() + pauses.NEWCOMERS_SECONDS
         if self._canaries.is_to_be_read:
             self._read_canaries(ids, room)
 
     def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], room: "_Room") -> None:
         # What a course that is full leaves out is read soon again.
-        seconds = LOOK_SECONDS if room.full() else READ_SECONDS
+        seconds = pauses.NEWCOMERS_SECONDS if room.full() else pauses.LINE_SECONDS
         lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, room))
 
     def _read_canaries(self, ids: set[int], room: "_Room") -> None:
-        self._canaries.read(self.now(), READ_SECONDS, partial(self._find_canaries, ids, room))
+        self._canaries.read(self.now(), pauses.LINE_SECONDS, partial(self._find_canaries, ids, room))
 
     def _due(self, in_bulk: bool, ids: set[int], room: "_Room", since: datetime | None = None) -> list[Due]:
         where = (self.session, self.connection_id, self.now(), BATCH)

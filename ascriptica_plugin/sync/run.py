@@ -32,9 +32,6 @@ from .units import Units
 RELEASED = 500
 """So many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
-LOOK_SECONDS = 0.5
-"""What can be done while Canvas works is done this often, also if answers come all the time."""
-
 log = logging.getLogger(__name__)
 
 
@@ -109,7 +106,7 @@ class Run:
                 answered = self.flight.gather(1.0) if was_under_way else []
             self._turn(answered)
             self._carry_what_is_ready()
-            if time.monotonic() >= self.looked_at + LOOK_SECONDS:
+            if time.monotonic() >= self.looked_at + pauses.LOOK_SECONDS:
                 self._look_ahead()
             if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
                 return

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
 
-LOOK_SECONDS, SELDOM = 0.5, 50
+SELDOM = 50
 """What there was none of is looked for again this often; where that takes long, a fiftieth of the time goes into it."""
 
 
@@ -70,7 +70,7 @@ class SmallTasks:
             if not new:
                 # So the database is not asked at every turn, and most seldom for what it is slow to find.
                 took = time.monotonic() - began_at
-                self._kinds[look] = began_at + max(LOOK_SECONDS, SELDOM * took)
+                self._kinds[look] = began_at + max(pauses.LOOK_SECONDS, SELDOM * took)
         return [task for task in found if self.step(task)]
 
     def step(self, task: SmallTask) -> bool:

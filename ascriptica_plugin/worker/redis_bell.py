@@ -18,17 +18,16 @@ from sqlalchemy import URL, event
 from sqlalchemy.orm import Session, scoped_session
 
 from ..ledger import claims
+from ..shared import pauses
 from ..shared.process_log import Trouble
 
 JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 """A name, so that a web process need not import the worker's code."""
 
-FLAG_SECONDS = 10
 LONGEST_HEARD = 200
 """How many bytes a worker's record is read for: many times what it writes."""
 
 FAILURE_SECONDS = 24 * 3600
-RING_SECONDS = 0.25
 
 
 class Bell:
@@ -44,7 +43,7 @@ class Bell:
         self._signer = TimestampSigner(secret_keys, salt="ascriptica worker", digest_method=hashlib.sha256)
         self.trouble = Trouble("Redis", "The worker is not notified, and looks every few seconds instead.")
         # redis-py's own retries would delay a request for seconds while Redis is away.
-        patience = {"socket_timeout": RING_SECONDS, "socket_connect_timeout": RING_SECONDS}
+        patience = {"socket_timeout": pauses.RING_SECONDS, "socket_connect_timeout": pauses.RING_SECONDS}
         self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) if url else None
 
     def ring(self) -> None:
@@ -53,7 +52,7 @@ class Bell:
             return
         try:
             # Our own flag, not RQ's unique=True, which would also refuse while the job runs.
-            if self._redis.set(self.flag, 1, nx=True, ex=FLAG_SECONDS):
+            if self._redis.set(self.flag, 1, nx=True, ex=pauses.FLAG_SECONDS):
                 queue = rq.Queue(self.queue, connection=self._redis, serializer="json")
                 queue.enqueue(JOB, job_timeout=-1, result_ttl=0, failure_ttl=FAILURE_SECONDS)
             self.trouble.ended()
@@ -66,7 +65,7 @@ class Bell:
             if self._redis is not None:
                 self._redis.delete(self.flag)
         except redis.RedisError as error:
-            # It expires after FLAG_SECONDS.
+            # It expires after `pauses.FLAG_SECONDS`.
             self.trouble.began(error)
 
     def hear(self, connection: redis.Redis) -> None:

@@ -12,7 +12,7 @@ from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file, run
 from ascriptica_plugin.practice import faults
 from ascriptica_plugin.shared import pauses
-from ascriptica_plugin.sync import drain, following, line, small_tasks
+from ascriptica_plugin.sync import drain, following, small_tasks
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
@@ -21,9 +21,6 @@ from ..office_at_work import connection_of, many, policy, someone
 IN_FLIGHT = pauses.FLIGHT + pauses.SPARE
 FIRST_CONTACT = 3
 """Calls at most: search, create a user, enroll."""
-
-LOOKS_SECONDS = max(line.LOOK_SECONDS, small_tasks.LOOK_SECONDS)
-"""Newcomers, and what pages ask for, are looked for so often."""
 
 
 def deliver_while(office, canvas, act, calls: int = 10) -> list[dict]:
@@ -37,7 +34,7 @@ def deliver_while(office, canvas, act, calls: int = 10) -> list[dict]:
                 act(session)
                 session.commit()
             before.append(count)
-            time.sleep(LOOKS_SECONDS)
+            time.sleep(pauses.LOOK_SECONDS)
         return False
 
     canvas.calls()

@@ -1,7 +1,5 @@
 """What a change would do to people's Canvas access, shown before it is done: another Canvas course, or reopening."""
 
-from datetime import timedelta
-
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -9,7 +7,7 @@ from ...ledger.causes import CAUSES, permission
 from ...office import previews
 from ...office.places import NotPossible
 from ...office.previews import Numbers
-from ...shared import clock
+from ...shared import clock, pauses
 from ...shared.formats import listed
 from ...shared.language import t
 from ...tables.locks import lock_course
@@ -19,9 +17,6 @@ from ..base import blueprint, for_administrators, person, plugin, session, setti
 from ..forms.courses import NumberForm
 from ..registering import course_or_404
 from ..showing import show
-
-LATE = timedelta(minutes=1)
-"""A worker that runs has read the Canvas course by then."""
 
 
 @blueprint.get("/tools/courses/<code>/preview")
@@ -117,6 +112,6 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         changed=changed,
         lacks=listed(lacks),
         hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",
-        late=its.asked_at < clock.utc_now() - LATE,
+        late=its.asked_at < clock.utc_now() - pauses.STANDS_STILL,
         creates_users=current.create_users,
     ), status

@@ -1,7 +1,5 @@
 """Prove it, on Course Settings: a round trip through Canvas in a course that an administrator picks."""
 
-from datetime import timedelta
-
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -9,7 +7,7 @@ from ...canvas.errors import CanvasError
 from ...canvas.shapes import HIGHEST_ID, ListedCourse
 from ...ledger import activity
 from ...ledger.causes import CAUSES
-from ...shared import clock
+from ...shared import clock, pauses
 from ...shared.language import t
 from ...shared.said import Said
 from ...sync import proving
@@ -19,9 +17,6 @@ from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.courses import ProveForm
 from ..showing import show
 from .canvas_courses import search_courses
-
-LATE = timedelta(minutes=1)
-"""A worker that runs has begun by then."""
 
 
 @blueprint.route("/tools/settings/course-settings/prove", methods=["GET", "POST"])
@@ -53,7 +48,7 @@ def prove() -> ResponseReturnValue:
         proof=proof,
         coming=proving.STEPS,
         under_way=proof is not None and proof.over_at is None,
-        late=proof is not None and not proof.steps and proof.asked_at < now - LATE,
+        late=proof is not None and not proof.steps and proof.asked_at < now - pauses.STANDS_STILL,
         found=found,
         more=more,
         searched=searched,
