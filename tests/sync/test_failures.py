@@ -35,9 +35,12 @@ def test_each_error_has_one_consequence(error, all_of_canvas, tried_again, cause
 
 
 def test_what_canvas_does_not_answer_is_no_refusal_and_counts_for_none(office, canvas):
-    office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
+    office.register(office.course("ART", "art"), "kim")
     refused = {"match": "POST /courses/", "fault": "status", "when": "before"}
-    canvas.faults(refused | {"status": 503, "times": pauses.TRIES}, refused | {"status": 422, "times": 2})
+    canvas.faults(
+        refused | {"match": "GET /accounts/", "status": 503, "times": pauses.TRIES},
+        refused | {"status": 422, "times": 2},
+    )
     for _ in range(pauses.TRIES + 2):
         office.deliver()
         office.later(minutes=20)
