@@ -12,10 +12,10 @@ from ..canvas.shapes import User
 from ..shared import pauses
 from ..tables.columns import change, upsert_into
 from ..tables.folding import fold
-from ..tables.ledger import Claim, Match, Seat
+from ..tables.ledger import Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
-from . import claims, sis_imports
+from . import claims, due, sis_imports
 from .work import Work
 
 
@@ -159,8 +159,7 @@ def _look_again(session: Session, connection_id: int, participant_id: int, *whic
     created = exists().where(
         Match.connection_id == connection_id, Match.participant_id == participant_id, Match.created_by_us
     )
-    wanted = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
-    claims.look_again(session, and_(*theirs, wanted | created))
+    claims.look_again(session, and_(*theirs, due.matters() | created))
 
 
 def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
@@ -187,8 +186,7 @@ def doubt(session: Session, connection_id: int, which: ColumnElement[bool]) -> N
     """Have the matches that meet the condition on Match looked up anew, before their seats are judged."""
     change(session, update(Match).where(Match.connection_id == connection_id, which).values(doubted=True))
     theirs = select(Match.participant_id).where(Match.connection_id == connection_id, which)
-    wanting = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
-    of_them = and_(Seat.connection_id == connection_id, Seat.participant_id.in_(theirs), wanting)
+    of_them = and_(Seat.connection_id == connection_id, Seat.participant_id.in_(theirs), due.matters())
     claims.look_again(session, of_them)
 
 

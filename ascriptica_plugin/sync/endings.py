@@ -8,6 +8,7 @@ from ..ledger.causes import permission_in
 from ..ledger.rows import LIVE, Ended, Known, Told
 from ..ledger.work import Pointed, Work
 from ..shared.said import Said
+from . import users
 from .tasks import Context, Stuck, Walk, send
 
 
@@ -22,7 +23,10 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
         if row.granted:
             yield from _end(context, work, row, _is_also_there(context, row, left))
     if any(not row.granted for row in unwanted):
-        raise Stuck("found_there", work.participant_id)
+        # The person may have been taken for the one whose row it is.
+        yield from users.look_again(context, work)
+        if any(not row.granted for row in _unwanted(context, work, left)):
+            raise Stuck("found_there", work.participant_id)
     if not work.wanted and work.row is not None and work.was_ended_by_others:
         yield from _look_at_the_person(context, work, work.row)
 

@@ -80,6 +80,21 @@ def identify(context: Context, work: Work) -> Walk:
         raise _ask(work, "still", [known] if known else [])
 
 
+def look_again(context: Context, work: Work) -> Walk:
+    """Find out who somebody is now for whom nothing is to be sent: nobody is created, and what only an administrator
+    can tell stays open."""
+    who = work.who
+    # What an administrator chose, or we created, does not rest on the participant's SIS ID and email.
+    if not work.is_stale or who.question is not None or (who.doubted and who.how in ("admin", "created")):
+        return
+    try:
+        users, how = yield from _candidates(context, work.sis_user_id, work.email, thorough=True)
+        if len(users) == 1 and (how == "sis" or not _has_other_sis_id(users[0], work.sis_user_id)):
+            yield from _is(context, work, users[0], how)
+    except Stuck:
+        return
+
+
 def _candidates(context: Context, sis_user_id: str | None, email: str, thorough: bool) -> Walk:
     """The Canvas users whom a SIS ID leads to, or if there is none, an email; and how: sis, login or email.
 

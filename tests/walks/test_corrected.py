@@ -4,6 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from ascriptica_plugin.ledger import matches
 from ascriptica_plugin.office import people
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
@@ -150,3 +151,74 @@ def test_page_button_and_log_name_whose_enrollment_is_asked_about(two_annas, adm
     page = admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": "keep"}, follow_redirects=True)
     assert "Anna Park stays in the Canvas course." in words(page)
     assert f"the enrollment of Anna Park, login {PARK}, that was there before us" in words(admin.get("/tools/log"))
+
+
+# -- the match is put right after a withdrawal ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked_about_another(two_annas: Office, canvas: Practice) -> Office:
+    """Anna Test was taken for the other one, and withdrew: what the other one has there is asked about."""
+    two_annas.correct(two_annas.participant(TEST), email=PARK)
+    two_annas.settle()
+    two_annas.withdraw(two_annas.session.scalars(select(Course)).one(), "anna", email=PARK, name="Anna Test")
+    two_annas.settle()
+    assert two_annas.causes() == [(PARK, "found_there", None)]
+    return two_annas
+
+
+def test_the_question_about_anothers_enrollment_goes_with_the_correction(asked_about_another, admin, canvas):
+    asked_about_another.correct(asked_about_another.participant(PARK), email=TEST)
+    asked_about_another.settle()
+    assert asked_about_another.causes() == [(TEST, None, None)]
+    assert asked_about_another.status()["questions"] == 0
+    assert canvas.who_is_in("art") == {PARK}
+    page = words(admin.get("/tools/canvas"))
+    assert "Anna Park" not in page
+    assert "Not in Canvas" in page, page
+
+
+def test_a_correction_that_leads_to_nobody_leaves_the_question_and_creates_nobody(asked_about_another, admin, canvas):
+    """Who it is then, nobody knows: it may still be theirs."""
+    asked_about_another.correct(asked_about_another.participant(PARK), email="anna@example.net")
+    calls = [call for _ in range(3) for call in asked_about_another.deliver() if not call.startswith("GET")]
+    assert calls == []
+    assert asked_about_another.causes() == [("anna@example.net", "found_there", None)]
+    assert "In Canvas it is the enrollment of Anna Park, login" in words(admin.get("/tools/canvas"))
+
+
+def test_the_question_about_anothers_enrollment_goes_when_somebody_else_is_chosen(asked_about_another, admin, canvas):
+    number = asked_about_another.participant(PARK).id
+    admin.post(f"/tools/participants/{number}/doubt")
+    admin.post(f"/tools/participants/{number}/canvas-user", data={"other": TEST})
+    asked_about_another.settle()
+    assert asked_about_another.causes() == [(PARK, None, None)]
+    assert canvas.who_is_in("art") == {PARK}
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ("Anna Park", f"When we last knew it, it was the enrollment of Anna Park, login {PARK}. Canvas has shown"),
+        (None, "Whose enrollment it is in Canvas is not known here: look there before you decide."),
+    ],
+)
+def test_a_question_whose_match_is_doubted_names_whom_we_knew_or_says_that_nobody_does(
+    asked_about_another, admin, known, said
+):
+    match = asked_about_another.session.scalars(select(Match)).one()
+    match.doubted, match.canvas_name = True, known
+    asked_about_another.session.commit()
+    page = words(admin.get("/tools/canvas"))
+    assert said in page
+    assert "Let it stay Remove it" in page
+
+
+def test_a_doubt_about_somebody_who_is_asked_about_is_looked_up(asked_about_another, admin, canvas):
+    """Nobody waits for them to register again: Canvas is asked who has the email now."""
+    match = asked_about_another.session.scalars(select(Match)).one()
+    matches.doubt(asked_about_another.session, match.connection_id, Match.participant_id == match.participant_id)
+    asked_about_another.session.commit()
+    asked_about_another.settle()
+    assert asked_about_another.causes() == [(PARK, "found_there", None)]
+    assert "Let Anna Park stay Remove Anna Park" in words(admin.get("/tools/canvas"))
