@@ -19,6 +19,7 @@ from ascriptica_plugin.tables.columns import Base, Sealed
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
+from .model_answers import Answered
 from .model_canvas import ModelCanvas
 from .model_client import ModelClient
 
@@ -218,15 +219,16 @@ class OfficeSteps(RuleBasedStateMachine):
         self.session.commit()
 
     def _decide(self, seat: Seat, stays: bool) -> None:
-        for one in answers.asked_about(self.session, seat):
-            row = self.canvas.world.rows.get(one.canvas_enrollment_id)
-            if not stays and row is not None and row.created_at == one.created_at:
-                row.by = "us"
+        answered = Answered(self.session, seat, self.canvas)
         try:
             answers.decide(self.session, seat, stays, self.now(), ADMIN)
         except ValueError:
             # It was about the row of somebody whom the participant is not any more.
             return
+        self.session.expire_all()
+        for row in answered.rows():
+            if not stays:
+                row.by = "us"
 
     @rule(who=WHO, gap=GAP)
     def doubt(self, who: str, gap: int) -> None:

@@ -259,3 +259,19 @@ def test_what_a_lost_request_made_in_a_course_that_went_and_came_back_is_ours(ca
     history.delete_course(course=1, is_there=True, gap=1000)
     history.teardown()
     assert not row.is_live
+
+
+def test_an_answer_changes_no_enrollment_for_which_somebody_is_registered(calm, in_memory, unforeseen):
+    history = type("History", (AnyHistory,), {"engine": in_memory, "unforeseen": unforeseen})()
+    policy = {"on_withdrawal": "delete", "by_invitation": False, "ahead": 0, "shows": False}
+    history.begin(users=("sis", "nobody"), with_sis=(True, False), places=((1, None), (1, 11), None), **policy)
+    [ann] = history.canvas.people()
+    row = history.canvas.enroll(1, ann.id, None, "active", "hand")
+    for code in ("A", "B"):
+        history.register(who="ann", code=code, gap=1000)
+        history.deliver(gap=0, faults=[])
+    for seat in history.session.scalars(select(Seat)).all():
+        history._decide(seat, stays=False)
+    assert row.by == "hand"
+    history.teardown()
+    assert row.is_live
