@@ -22,7 +22,7 @@ from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import drain, flight
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Base
-from ascriptica_plugin.tables.ledger import Seat
+from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Course, Registration
 
 from .model_client import Elsewhere, Endless, Killed, ModelClient
@@ -275,3 +275,21 @@ def test_an_answer_changes_no_enrollment_for_which_somebody_is_registered(calm, 
     assert row.by == "hand"
     history.teardown()
     assert row.is_live
+
+
+def test_an_answer_changes_no_enrollment_of_another_user(calm, in_memory, unforeseen):
+    history = type("History", (AnyHistory,), {"engine": in_memory, "unforeseen": unforeseen})()
+    policy = {"on_withdrawal": "delete", "by_invitation": False, "ahead": 0, "shows": False}
+    history.begin(users=("sis", "sis"), with_sis=(True, True), places=((1, None), None, None), **policy)
+    ann, bob = history.canvas.people()
+    row = history.canvas.enroll(1, ann.id, None, "active", "hand")
+    history.register(who="ann", code="A", gap=1000)
+    history.deliver(gap=0, faults=[])
+    history.withdraw(who="ann", code="A", gap=10)
+    history.deliver(gap=0, faults=[])
+    seat = history.session.scalars(select(Seat)).one()
+    assert seat.cause == "found_there"
+    history.session.scalars(select(Match)).one().canvas_user_id = bob.id
+    history._decide(seat, stays=False)
+    assert row.by == "hand"
+    history.session.rollback()
