@@ -110,3 +110,31 @@ def test_an_answer_waits_for_what_left_with_it_and_for_nothing_else(monkeypatch)
     over.set()
     assert flight.gather(20) == [long_ago]
     flight.end(wait=True)
+
+
+def hanging(flight: Flight, answered: threading.Event, calls: int) -> None:
+    """So many calls have left long ago."""
+    for _ in range(calls):
+        flight.flying[leaving(flight, answered)] -= 120
+
+
+def test_others_find_out_how_many_fit_although_the_first_calls_of_all_hang():
+    flight, over = Flight(Silent()), threading.Event()
+    first = flight.room
+    hanging(flight, over, first)
+    assert 0 < flight.room < first
+    over.set()
+    flight.end(wait=True)
+
+
+def test_others_go_one_at_a_time_beside_calls_that_hang_after_canvas_asked_to_slow_down():
+    flight, over = Flight(Silent()), threading.Event()
+    hanging(flight, over, pauses.FLIGHT)
+    flight.slow_down(0)
+    assert flight.room == 1
+    other = leaving(flight, over)
+    assert flight.room == 0
+    flight.flying[other] -= 120
+    assert flight.room == 1
+    over.set()
+    flight.end(wait=True)
