@@ -149,7 +149,7 @@ def _by_cells(line: str) -> tuple[str, str]:
     if len(emails) > 1:
         raise ValueError(t(MORE_THAN_ONE))
     # In columns of a spreadsheet, two names are a first and a last one.
-    if len(names) > (2 if sign == "\t" else 1):
+    if emails and len(names) > (2 if sign == "\t" else 1):
         raise ValueError(t(MORE_THAN_A_NAME))
     name, email = recipients.read(emails[0]) if emails else ("", "")
     return " ".join(names) or name, email

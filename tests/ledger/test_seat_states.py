@@ -35,6 +35,24 @@ def test_every_seat_is_counted_once_in_its_state(office, canvas):
     assert office.status()["connection"] == "off"
 
 
+def test_who_is_invited_is_enrolled_and_whom_a_hand_removed_is_held_until_somebody_answers(office, canvas, admin):
+    policy(office, by_invitation=True)
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert [row[4] for row in canvas.rows()] == ["invited"]
+    assert counted(office) == {"enrolled": 1}
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{canvas.rows()[0][2]}", task="delete")
+    admin.post("/tools/courses/ART/recheck")
+    office.later(minutes=1)
+    office.deliver()
+    assert counted(office) == {"held": 1}
+    assert office.status()["changed_in_canvas"] == 1
+    admin.post(f"/tools/canvas/{office.seats()[0].id}/hand", data={"answer": "leave"})
+    office.deliver()
+    assert counted(office) == {"removed": 1}
+    assert office.status()["changed_in_canvas"] == 0
+
+
 @pytest.mark.parametrize(("minutes", "delays"), [(0, None), (2, "worker")])
 def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, minutes, delays):
     office.register(office.course("ART", "art"))

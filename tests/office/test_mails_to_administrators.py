@@ -212,7 +212,7 @@ def test_the_digest_counts_each_person_once_a_cause_and_leaves_out_what_is_settl
 
 def test_course_settings_say_who_gets_which_mail(here, admin):
     page = admin.get("/tools/settings/office")
-    assert "Nobody is mailed: mails are not set up on this server." in words(page)
+    assert "We mail nobody: mails are not set up on this server." in words(page)
     form = {"admin_mails": "boss@example.org; desk@example.org", "mails": ["in", "attention"]}
     assert "Saved." in words(admin.post("/tools/settings/office", data=form, follow_redirects=True))
     here.session.expire_all()

@@ -81,6 +81,7 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
     ("typed", "problem"),
     [
         ("Kim Lee", "Enter an email address."),
+        ("kim.example.org, Kim Lee", "Enter an email address."),
         ("Kim <kim>", "That is not an email address."),
         ("kim@example.org, Lee, Kim", "More than an email and a name."),
         ("Ann; Bob; kim@example.org", "More than an email and a name."),

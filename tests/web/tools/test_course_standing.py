@@ -25,6 +25,7 @@ def test_canvas_agrees_is_said_only_after_a_read(office, admin, canvas):
     assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]
     page = words(admin.get("/tools/courses/ART"))
     assert f"Canvas agrees with this list. Last read from Canvas: {office.now:%d %b %Y, %H:%M}" in page
+    assert "Canvas has confirmed each change since then." in page
     assert ("boss@example.org", "asked to read", None) in logged(office)
 
 

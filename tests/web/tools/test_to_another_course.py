@@ -29,6 +29,7 @@ def test_somebody_is_moved_in_canvas_and_back(office, admin, canvas):
     assert f'href="{MOVE}?to=BIO"' in admin.get(MOVE).text
     asked = words(admin.get(f"{MOVE}?to=BIO"))
     assert "Move Kim to BIO here?" in asked
+    assert "Kim will be registered for BIO here (BIO). Kim will be withdrawn from ART here (ART)." in asked
     assert "enrolled in the new course first. The enrollment in the old one is deleted." in asked
     assert canvas.who_is_in("art") == {"kim@example.org"}
     page = admin.post(MOVE, data={"to": "BIO"}, follow_redirects=True)
@@ -41,6 +42,16 @@ def test_somebody_is_moved_in_canvas_and_back(office, admin, canvas):
     assert (canvas.who_is_in("art"), canvas.who_is_in("bio")) == ({"kim@example.org"}, set())
     assert [row for row in canvas.rows() if row[2] == before[0][2]] == before
     assert states(office) == [(1, "registered"), (2, "withdrawn")]
+
+
+def test_a_course_that_nobody_can_enter_in_canvas_yet_is_named_as_such(office, admin):
+    office.register(office.course("ART", "art"))
+    bio = office.course("BIO", "bio")
+    for published in (True, False):
+        bio.association.published = published
+        office.session.commit()
+        asked = words(admin.get(f"{MOVE}?to=BIO"))
+        assert ("Its Canvas course is not published: nobody can enter it" in asked) is not published
 
 
 def test_the_page_offers_the_courses_that_take_people(here, admin):
