@@ -35,6 +35,7 @@ def handed_out(walk: Walk, email: str) -> str:
     walk.fill(email="boss@example.org", password=PASSWORD)
     walk.press("Sign in")
     walk.press(f"Make a link\nfor {email}")
+    walk.sees("\nCopy\n")
     link = walk.browser.find_element(By.ID, "link").get_attribute("value")
     walk.sign_out()
     return link

@@ -2,12 +2,14 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from flask import g
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.ledger import CanvasRow
 
 from ..office_at_work import Office, policy, sign_in
@@ -206,6 +208,14 @@ def test_a_green_mark_stands_only_where_they_can_enter(reader, course, text, on_
     assert text in reader.participant()[1]
     assert reader.office_reads()[0] == "quiet"
     assert reader.office_reads()[1].startswith(on_roster)
+
+
+def test_in_a_course_that_has_ended_there_is_no_green_mark(reader):
+    reader.register()
+    assert (reader.participant()[0], reader.office_reads()[0]) == ("settled", "settled")
+    reader.course.ends_at = clock.utc_now() - timedelta(days=1)
+    reader.office.session.commit()
+    assert (reader.participant()[0], reader.office_reads()[0]) == ("quiet", "quiet")
 
 
 def test_two_of_our_courses_on_one_canvas_course_each_say_what_is_true_for_them(reader):

@@ -43,6 +43,14 @@ def test_the_catalogue_tells_the_places_in_the_words_of_the_course(app, client):
         assert f"Places {places}" in words(client.get("/courses/ART"))
 
 
+def test_a_course_that_has_ended_has_no_places_left(app, client):
+    office = Office(app, None)
+    for code, days in (("LATER", 1), ("OVER", -1)):
+        office.course(code, capacity=20, ends_at=clock.utc_now() + timedelta(days=days))
+    assert "20 places left" in words(client.get("/courses/LATER"))
+    assert "places left" not in words(client.get("/courses/OVER"))
+
+
 @pytest.mark.parametrize(
     ("course", "path", "sentence"),
     [

@@ -74,6 +74,15 @@ def test_a_token_pasted_beside_a_mistake_is_asked_for_again(app, admin, canvas):
     assert connections_of(app) == []
 
 
+def test_a_token_pasted_beside_a_mistake_is_not_said_to_be_kept_too(admin, canvas):
+    save(admin, typed(canvas))
+    kept = "leave this blank to keep it"
+    assert kept in words(admin.get(COURSE_SETTINGS))
+    page = words(save(admin, typed(canvas, canvas_root_id="one")))
+    assert "Paste the token again" in page
+    assert kept not in page
+
+
 def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin, canvas):
     canvas.options(down=True)
     assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
