@@ -28,6 +28,11 @@ PARTS = {"base.html", "forms.html", "macros.html", "questions.html", "layout.htm
 
 PAGES = {path.name for path in TEMPLATES if not path.name.startswith("_")} - PARTS
 
+TABS = """
+const here = document.querySelectorAll(".tools [aria-current='page']");
+return location.pathname.startsWith("/tools/") && document.querySelector(".tools") ? here.length : 1"""
+"""How many of the tools are marked as the one where we are."""
+
 
 class Looks(Walk):
     """A walk that has every page examined: by day and by night, at a desk and on a phone."""
@@ -48,6 +53,8 @@ class Looks(Walk):
     def examine(self) -> None:
         axe = Axe(self.browser)
         axe.inject()
+        if self.browser.execute_script(TABS) != 1:
+            self.faults.append(f"{self.browser.current_url}: no tool is marked as the one where we are")
         for scheme, width in (("light", 1200), ("dark", 1200), ("light", 375), ("dark", 375), ("light", 320)):
             prefer(self.browser, scheme)
             self.browser.execute_cdp_cmd(

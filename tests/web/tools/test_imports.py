@@ -163,13 +163,14 @@ OTHER_NAMES = "Vorname,Nachname,E-Mail,Telefon\nInes,Alt,ines@example.org,1\nJur
 def test_other_names_of_columns_are_offered_and_nothing_happens_before_they_are_confirmed(app, admin):
     asked = upload(admin, "participants", OTHER_NAMES)
     assert "Is this what the columns are?" in words(asked)
+    assert "<h1>Participants from " in asked.text
     offered = re.findall(r'<select id="(column-\d)".*?</select>', asked.text, re.DOTALL)
     chosen = dict(re.findall(r'name="(column-\d)">(?:(?!</select>).)*value="(\w+)" selected', asked.text, re.DOTALL))
     assert len(offered) == 4
     assert chosen == {"column-0": "first_name", "column-1": "last_name", "column-2": "email"}
     rounds.take_files_in(app)
     assert all_of(app, Participant) == []
-    assert "waits for you to say what its columns are" in words(admin.get("/tools/import"))
+    assert ": Participants, waits for you to say what its columns are" in words(admin.get("/tools/import"))
     address = asked.request.path
     wrong = admin.post(f"{address}/columns", data={"column-0": "name", "column-3": "name"})
     assert wrong.status_code == 422
