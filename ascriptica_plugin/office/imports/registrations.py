@@ -49,7 +49,7 @@ class Registrations(Kind):
             raise NotPossible(t("The status has to be registered or withdrawn."))
         course = self.courses.get(row.cells["course"].lower())
         if course is None:
-            raise NotPossible(t("There is no course with the code {code}.", code=row.cells["course"]))
+            raise NotPossible(t("There is no course with this code."))
         person = _about_the_person(row)
         decided = self._decided_on(person, status)
         act = self._withdraw if status == "withdrawn" else self._register

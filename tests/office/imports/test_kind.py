@@ -81,7 +81,7 @@ def test_what_was_imported_is_in_the_log(app, command):
         ("participants", "email,name\nnew@example.org,a,b\n", "more cells than the first line"),
         ("registrations", "email,course,status\nno@example.org,ART,registered\n", "no participant with this email"),
         ("registrations", "email,course,status\ntwo@example.org,ART,registered\n", "2 participants have this email"),
-        ("registrations", "email,course,status\nkim@example.org,NO,registered\n", "no course with the code NO."),
+        ("registrations", "email,course,status\nkim@example.org,NO,registered\n", "There is no course with this code."),
         ("registrations", "email,course,status\nkim@example.org,ART,maybe\n", "registered or withdrawn"),
         ("registrations", "email,course,status\nkim@example.org,ART\n", "registered or withdrawn"),
         ("registrations", "email,course,status\nkim@example.org,FULL,registered\n", "FULL here is full."),

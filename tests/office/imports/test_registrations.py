@@ -111,7 +111,7 @@ def test_a_file_with_names_registers_people_who_are_new(office, command, canvas)
         ("new@example.org,,ART,registered", "Write their name beside it, and they are added."),
         ("new@example.org,New,ART,withdrawn", "There is no participant with this email."),
         ("new@example.org,New,FULL,registered", "FULL here is full."),
-        ("new@example.org,New,NONE,registered", "There is no course with the code NONE."),
+        ("new@example.org,New,NONE,registered", "There is no course with this code."),
         ("kim@example.org,Lou,ART,registered", "Kim has the email kim@example.org here, and no other name."),
         ("kim@example.org,Lou,ART,withdrawn", "Kim has the email kim@example.org here, and no other name."),
     ],
