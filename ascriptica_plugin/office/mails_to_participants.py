@@ -74,14 +74,13 @@ def queue_moved(session: Session, registration: Registration, left: Course, now:
 
 def take_back(session: Session, kind: str, registration: Registration) -> bool:
     """Delete the mail of this kind about the registration, as what it says was undone. Returns whether it waited."""
-    waits = (Mail.kind == kind, Mail.registration_id == registration.id, Mail.tries == 0)
-    return change(session, delete(Mail).where(*waits)) > 0
+    return take_back_from_all(session, kind, Registration.id == registration.id) > 0
 
 
-def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) -> None:
-    """Delete what waits of this kind about these registrations, as what it says was undone."""
+def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) -> int:
+    """Delete what waits of this kind about these registrations, as what it says was undone. Returns how many."""
     theirs = Mail.registration_id.in_(select(Registration.id).where(which))
-    change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
+    return change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
 
 
 def was_told(session: Session, registration: Registration) -> bool:

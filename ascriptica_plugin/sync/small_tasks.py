@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Key = tuple[str, int]
 
 SELDOM = 50
-"""What there was none of is looked for again this often; where that takes long, a fiftieth of the time goes into it."""
+"""A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
