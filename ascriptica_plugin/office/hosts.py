@@ -19,7 +19,7 @@ from ..shared.language import mark, t
 from ..tables.canvas import Settings, load_settings
 from ..tables.columns import begin_writing
 from ..tables.office import Course, Participant, Registration
-from . import courses, erasing, people, registrations, to_another_course
+from . import courses, emails, erasing, names, people, registrations, to_another_course
 from .people import Person
 from .places import NotPossible
 
@@ -162,7 +162,7 @@ def update_person(session: Session, person: Person, now: datetime | None = None)
     participant = _with_key(session, person.key)
     if participant is None:
         return False
-    facts: dict[str, str | None] = {"name": people.read_name(person.name), "email": people.read_email(person.email)}
+    facts: dict[str, str | None] = {"name": names.read_name(person.name), "email": emails.read_email(person.email)}
     if person.sis_user_id:
         facts["sis_user_id"] = person.sis_user_id
     # A SIS ID that is somebody else's is left out and asked about: a host's call never fails for that.

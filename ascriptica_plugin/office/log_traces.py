@@ -14,6 +14,7 @@ from ..tables.columns import begin_writing
 from ..tables.ledger import Match
 from ..tables.office import LogEntry, Participant
 from . import people, traces
+from .emails import spellings
 
 ENTRIES = 20_000
 """So many entries are read in one unit of work."""
@@ -43,7 +44,7 @@ class LogTraces:
 
 def look_for(session: Session, participant: Participant) -> LogTraces:
     """What the log has to be searched for."""
-    emails = people.spellings(people.emails_of(session, participant))
+    emails = spellings(people.emails_of(session, participant))
     users = select(Match.canvas_user_id).where(Match.participant_id == participant.id)
     about = select(LogEntry.who).where(LogEntry.participant_id == participant.id, LogEntry.who != activity.US)
     return LogTraces(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..shared.language import Marked, number, t
-from . import people, recipients
+from . import emails, names, recipients
 from .imports import header
 from .imports.header import Header
 
@@ -79,10 +79,10 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     lines = [one for number, line, parts in people_on for one in _read(number, line, parts)]
     first_at: dict[str, PastedLine] = {}
     for line in lines:
-        before = first_at.setdefault(people.as_compared(line.email), line) if line.problem is None else line
-        if before is not line and before.name and line.name and not people.same_name(before.name, line.name):
+        before = first_at.setdefault(emails.as_compared(line.email), line) if line.problem is None else line
+        if before is not line and before.name and line.name and not names.same_name(before.name, line.name):
             line.problem = t(
-                "This email is in the list already, for {name}. {hint}", name=before.name, hint=t(people.EACH_THEIR_OWN)
+                "This email is in the list already, for {name}. {hint}", name=before.name, hint=t(names.EACH_THEIR_OWN)
             )
         elif before is not line:
             line.problem = t("This email is in the list already.")
@@ -172,8 +172,8 @@ def _read(number: int, typed: str, parts: list[_Part]) -> list[PastedLine]:
             if isinstance(part, ValueError):
                 raise part
             name, email = part
-            name = people.read_listed_name(name) if name else ""
-            lines.append(replace(line, email=people.read_email(email), name=name))
+            name = names.read_listed_name(name) if name else ""
+            lines.append(replace(line, email=emails.read_email(email), name=name))
         except ValueError as problem:
             which = f"“{part[1][:60]}”: " if len(parts) > 1 and isinstance(part, tuple) else ""
             return [replace(line, problem=f"{which}{problem}")]

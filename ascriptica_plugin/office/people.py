@@ -1,145 +1,24 @@
-"""People: what a name, an email and a SIS ID may be; finding and correcting people.
+"""People: finding them, correcting them, and the participant of a signed-in person. Never commits."""
 
-Never commits. Each `read_` function returns the tidy form or raises ValueError, whose text is a sentence for the person
-who typed it.
-"""
-
-import re
-import unicodedata
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import idna
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..ledger import activity, claims, matches
 from ..shared.clock import LONG_AGO
-from ..shared.language import Marked, t
 from ..shared.said import Said, change_of
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.folding import fold
 from ..tables.ledger import Match
 from ..tables.office import FormerEmail, Participant
 from . import sis_ids
-
-LONGEST_EMAIL = 100
-"""Canvas takes logins of 100 characters at most, and the email becomes one."""
-
-
-CONTROLS: re.Pattern[str] = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that control a terminal or the direction of text, and belong in no name."""
-
-
-INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
-"""Invisible characters that nobody types: they are copied along with an address."""
-
-AROUND = re.compile(rf"^(?:{INVISIBLE.pattern}|\s)+|(?:{INVISIBLE.pattern}|\s)+$")
-
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
-
+from .emails import as_compared, spellings
 
 FACTS = ("name", "email", "sis_user_id")
-
-
-def shows(text: str) -> bool:
-    """Whether a text has a visible character; one that only joins, marks or separates letters doesn't count."""
-    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANKS for sign in text)
-
-
-def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
-    name = AROUND.sub("", unicodedata.normalize("NFC", typed))
-    if not shows(name):
-        raise ValueError(t("Enter a name."))
-    if len(name) > 255:
-        raise ValueError(t("Keep the name to 255 characters."))
-    if CONTROLS.search(name):
-        raise ValueError(t("Take the line breaks and control characters out of the name."))
-    return name
-
-
-LAST_FIRST = re.compile(r"((?:[^\W\d_]|[ .'’-])+), *((?:[^\W\d_]|[ .'’-])+)")
-
-NO_LAST_NAME = re.compile(r"\b(?:and|dipl|dr|et|ing|mrs?|ms|prof|und|y)\b")
-NO_FIRST_NAME = re.compile(
-    rf"{NO_LAST_NAME.pattern}|\b(?:ba|bsc|cpa|dds|dvm|edd|esq|gmbh|i[iv]|iii|inc|jd|jr|junior|ll[bcm]|ltd|ma|mag|mba|md"
-    r"|mph|msc|msw|phd|rn|sc|sen|sr)\b"
-)
-"""Words beside a comma that does not stand between a last name and a first name."""
-
-
-def read_listed_name(typed: str) -> str:
-    """As `read_name`, for lists and files, which have Alt, Ines: that is Ines Alt, unless it may be anything else."""
-    name = read_name(typed)
-    if (parts := LAST_FIRST.fullmatch(name)) is None:
-        return name
-    last, first = (part.strip() for part in parts.groups())
-    is_a_name = not NO_LAST_NAME.search(_words(last)) and not NO_FIRST_NAME.search(_words(first))
-    # With more words it may be a department.
-    return f"{first} {last}" if is_a_name and len(last.split()) <= 4 and len(first.split()) <= 3 else name
-
-
-def _words(part: str) -> str:
-    return fold(part).replace(".", "")
-
-
-def read_email(typed: str) -> str:
-    """An email address that can become a Canvas login: the domain in ASCII, without invisible characters.
-
-    An address with other letters than ASCII's is in small letters, since SQLite can't compare their capitals.
-    """
-    email = without_invisible(typed)
-    if not email:
-        raise ValueError(t("Enter an email address."))
-    # First the length: reading an address takes time with the square of it.
-    if len(email) <= LONGEST_EMAIL:
-        normal = _normal(email)
-        if normal is None:
-            raise ValueError(t("That is not an email address. It looks like ann@example.org."))
-        email = normal
-    if len(email) > LONGEST_EMAIL:
-        raise ValueError(
-            t(
-                "Canvas takes logins of {most} characters at most. Use a shorter address.",
-                most=LONGEST_EMAIL,
-            )
-        )
-    return email
-
-
-def without_invisible(typed: str | None) -> str:
-    """The text without spaces around it and without invisible characters."""
-    return INVISIBLE.sub("", typed or "").strip()
-
-
-def _normal(email: str) -> str | None:
-    # Mail programs decode an encoded word, so the mail would go to another address, or nowhere.
-    if "=?" in email:
-        return None
-    try:
-        # NFKC, since some keyboards and programs use other characters for the same letters and the same @.
-        read = validate_email(INVISIBLE.sub("", unicodedata.normalize("NFKC", email)), check_deliverability=False)
-    except EmailNotValidError:
-        return None
-    normal = f"{read.local_part}@{read.ascii_domain}"
-    return normal if normal.isascii() else normal.lower()
-
-
-def as_compared(email: str) -> str:
-    """The one spelling in which emails are compared. A text that is not an email is returned in small letters."""
-    if not email.isascii():
-        with suppress(ValueError):
-            email = read_email(email)
-    return email.strip().lower()
 
 
 def by_email(session: Session, emails: Collection[str]) -> dict[str, list[Participant]]:
@@ -165,49 +44,6 @@ def _has(emails: Collection[str]) -> ColumnElement[bool]:
     # SQLite's lower() changes ASCII only, as that of Python's bytes does.
     lowered = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
     return func.lower(Participant.email).in_(lowered)
-
-
-def spellings(emails: Collection[str]) -> set[str]:
-    """The emails in small letters, each with its domain as given, in ASCII, and in Unicode."""
-    return {one.lower() for email in emails for one in (email, as_compared(email), _as_pronounced(as_compared(email)))}
-
-
-def _as_pronounced(email: str) -> str:
-    """With the domain in Unicode: older versions stored emails like this, and hosts may pass them."""
-    name, at, domain = email.rpartition("@")
-    try:
-        return name + at + idna.decode(domain) if "xn--" in domain else email
-    except idna.IDNAError:
-        return email
-
-
-EACH_THEIR_OWN: Marked[str] = (
-    "If these are two people, such as a family, each needs an email of their own: Canvas tells people apart by it."
-)
-
-
-def is_named(participant: Participant) -> bool:
-    """Whether a name is known; somebody registered by email alone has the email as name."""
-    return as_compared(participant.name) != as_compared(participant.email)
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two names have the same words: in any order, without case, accents and signs, as in Lee, Kim."""
-    return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
-
-
-def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
-    """Raise ValueError where the participant with the email that was given has another name than this."""
-    if is_named(participant) and not same_name(participant.name, name):
-        raise ValueError(
-            t(
-                "{name} has the email {email} here, and no other name. If their name has changed, {how_to}. {hint}",
-                name=participant.name,
-                email=participant.email,
-                how_to=t(how_to_rename),
-                hint=t(EACH_THEIR_OWN),
-            )
-        )
 
 
 def matching(words: str) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from ..shared import pauses
 from ..shared.language import mark, t
 from ..tables import locks
 from ..tables.office import Course, Participant, Registration
-from . import mails_to_participants, people, places, plan, sis_ids
+from . import emails, mails_to_participants, names, people, places, plan, sis_ids
 from .people import Person, participant_for
 from .places import NotPossible
 from .plan import Plan
@@ -234,7 +234,7 @@ def register_many(
     results: list[Participant | NotPossible] = []
     for entry in entries:
         try:
-            participant = _participant_of(entry, known.get(people.as_compared(entry.email), []))
+            participant = _participant_of(entry, known.get(emails.as_compared(entry.email), []))
             if entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
                 _register_with_sis_id(session, its, participant, entry.sis_user_id)
             else:
@@ -242,10 +242,10 @@ def register_many(
         except NotPossible as reason:
             results.append(reason)
         else:
-            new_name = entry.name and (entry.rename or not people.is_named(participant))
+            new_name = entry.name and (entry.rename or not names.is_named(participant))
             if new_name and participant.id is not None:
                 people.correct(session, participant, now, by, name=entry.name)
-            known[people.as_compared(entry.email)] = [participant]
+            known[emails.as_compared(entry.email)] = [participant]
             results.append(participant)
     its.write()
     return [its.registration_of(one) if isinstance(one, Participant) else one for one in results]
@@ -282,7 +282,7 @@ def _participant_of(entry: Entry, found: list[Participant]) -> Participant:
     [participant] = found
     if entry.name and not entry.rename:
         try:
-            people.check_name(participant, entry.name, HOW_TO_RENAME)
+            names.check_name(participant, entry.name, HOW_TO_RENAME)
         except ValueError as reason:
             raise OtherName(str(reason), participant.name) from None
     # For people with a sign-in the host supplies the SIS ID, and would overwrite this one.

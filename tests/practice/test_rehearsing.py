@@ -7,7 +7,7 @@ import requests
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown
-from ascriptica_plugin.office import people
+from ascriptica_plugin.office import emails
 from ascriptica_plugin.practice import create_practice_canvas
 from ascriptica_plugin.practice.rehearsing import password_of
 from ascriptica_plugin.practice.seed import EXAMPLE
@@ -92,4 +92,4 @@ def test_a_course_is_published_by_hand_on_its_page(practice: Practice, admin: Ad
 def test_the_example_s_people_can_be_registered_with_their_login() -> None:
     assert create_practice_canvas()
     for user in EXAMPLE["users"].values():
-        assert people.read_email(user["login"]) == user["login"]
+        assert emails.read_email(user["login"]) == user["login"]

@@ -8,7 +8,7 @@ from ...canvas import addresses
 from ...shared.language import Marked, t
 from ...tables.canvas import load_settings
 from ...tables.office import Course
-from .. import courses, people
+from .. import courses, names
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind
@@ -86,7 +86,7 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
         raise NotPossible(t("A new course needs a title."))
     if len(title) > 255:
         raise NotPossible(t("Keep the title to 255 characters."))
-    if title and not people.shows(title):
+    if title and not names.shows(title):
         raise NotPossible(t("Give the course a title that can be seen."))
     facts: dict[str, Any] = {"title": title} if title else {}
     if capacity:

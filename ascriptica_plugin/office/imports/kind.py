@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ...shared.formats import listed
 from ...shared.language import t
 from ...tables.office import Course, Participant
-from .. import people
+from .. import emails, names
 from ..places import NotPossible
 from .file import Row
 
@@ -79,7 +79,7 @@ class Kind(ABC):
 
     def key(self, row: Row) -> tuple:
         """What the row is about, in one spelling."""
-        return tuple(people.as_compared(row.cells.get(name, "")) for name in self.about)
+        return tuple(emails.as_compared(row.cells.get(name, "")) for name in self.about)
 
     def brake(self, course: Course | None, removes: bool) -> None:
         """Raise NotPossible where taking somebody out of the course is stopped."""
@@ -100,7 +100,7 @@ class Kind(ABC):
 
 
 def _same(column: str, one: str, other: str) -> bool:
-    return one == other or (column == "name" and people.same_name(one, other))
+    return one == other or (column == "name" and names.same_name(one, other))
 
 
 def the_one(found: list[Participant]) -> Participant | None:

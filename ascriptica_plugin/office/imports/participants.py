@@ -8,7 +8,7 @@ from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables import locks
 from ...tables.office import Participant
-from .. import people, sis_ids
+from .. import emails, names, people, sis_ids
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one
@@ -56,16 +56,16 @@ class Participants(Kind):
 
     def decide_on(self, row: Row) -> Decided:
         """What the row says about a person. Nothing of it happens before `keep`."""
-        participant = the_one(self.found.get(people.as_compared(row.cells["email"]), []))
+        participant = the_one(self.found.get(emails.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), sis_ids.read_sis_user_id(row.cells.get("sis_user_id", ""))
-        facts: dict[str, Any] = {"name": people.read_listed_name(name)} if name else {}
+        facts: dict[str, Any] = {"name": names.read_listed_name(name)} if name else {}
         remark = self._left_out(row, participant, sis_user_id)
         if participant is None:
             new = self._new(row.cells["email"], facts)
             new.sis_user_id, new.sis_user_id_refused = (None, sis_user_id) if remark else (sis_user_id, None)
             return Decided(new, "made", {}, remark=remark)
-        if name and not self.rename and people.is_named(participant):
-            people.check_name(participant, facts.pop("name"), HOW_TO_RENAME)
+        if name and not self.rename and names.is_named(participant):
+            names.check_name(participant, facts.pop("name"), HOW_TO_RENAME)
         facts |= {"sis_user_id": sis_user_id} if sis_user_id and not remark else {}
         facts = {fact: value for fact, value in facts.items() if getattr(participant, fact) != value}
         left_out = sis_user_id if remark and participant.sis_user_id_refused != sis_user_id else None
@@ -84,12 +84,12 @@ class Participants(Kind):
 
     def again(self, row: Row, before: Row) -> str:
         name, other = row.cells.get("name", ""), before.cells.get("name", "")
-        if name and other and not people.same_name(name, other):
+        if name and other and not names.same_name(name, other):
             raise NotPossible(
                 t(
                     "Line {line} has other values for the same email: a name. {hint}",
                     line=before.line,
-                    hint=t(people.EACH_THEIR_OWN),
+                    hint=t(names.EACH_THEIR_OWN),
                 )
             )
         return super().again(row, before)
@@ -113,10 +113,10 @@ class Participants(Kind):
         return t("Taken without the SIS ID. {reason}", reason=reason)
 
     def _new(self, email: str, facts: dict[str, Any]) -> Participant:
-        if people.as_compared(email) in self.leaving:
+        if emails.as_compared(email) in self.leaving:
             # The file may be older than the request to erase.
             raise NotPossible(t("Somebody with this email is being erased. Send this row again when that is done."))
-        email = people.read_email(email)
+        email = emails.read_email(email)
         if "name" not in facts:
             raise NotPossible(t("A new participant needs a name."))
         return Participant(email=email, **facts)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.office import Participant
-from .. import courses, people, plan
+from .. import courses, emails, plan
 from ..places import NotPossible
 from ..plan import Plan
 from .file import Row
@@ -56,7 +56,7 @@ class Registrations(Kind):
         outcome = act(self.plans[course.id], decided.participant)
         # Only now, since a row that is refused changes nobody.
         if len(person.cells) > 1:
-            self.decided.setdefault(people.as_compared(row.cells["email"]), (person, decided))
+            self.decided.setdefault(emails.as_compared(row.cells["email"]), (person, decided))
         self.participants.keep(person, decided)
         if decided.outcome == "made":
             return WITH_PERSON
@@ -65,11 +65,11 @@ class Registrations(Kind):
     def _decided_on(self, row: Row, status: str) -> Decided:
         """What the row says about its person. Their other rows may only say the same, or nothing."""
         email = row.cells["email"]
-        if before := self.decided.get(people.as_compared(email)):
+        if before := self.decided.get(emails.as_compared(email)):
             self.participants.again(row, before[0])
             return replace(before[1], outcome="unchanged", remark=None)
-        if people.as_compared(email) not in self.participants.found:
-            people.read_email(email)
+        if emails.as_compared(email) not in self.participants.found:
+            emails.read_email(email)
             if status == "withdrawn":
                 raise NotPossible(t("There is no participant with this email."))
             if "name" not in row.cells:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from ...ledger import activity
 from ...mail import send
 from ...office import allowances, people
+from ...office.emails import as_compared, spellings
 from ...office.people import Person, participant_for
 from ...shared.language import in_language, mark, spoken, t
 from ...shared.said import Said
@@ -171,7 +172,7 @@ def account_with(session: Session, email: str) -> Account | None:
     """The account with this email in any spelling, and its second step."""
     # Older accounts were stored in any spelling, and two may share a mailbox: each is found as it is stored.
     kept = email.strip().lower()
-    either = select(Account).where(Account.email.in_({kept, people.as_compared(email)}))
+    either = select(Account).where(Account.email.in_({kept, as_compared(email)}))
     return session.scalar(either.options(joinedload(Account.second_step)).order_by(Account.email != kept).limit(1))
 
 
@@ -204,7 +205,7 @@ def close_account(session: Session, account: Account) -> None:
 
 def forget_emails(session: Session, emails: set[str]) -> None:
     """Delete the sign-ups and waiting mails with these emails, except emails that an account has."""
-    small = people.spellings(emails)
+    small = spellings(emails)
     small -= set(session.scalars(select(Account.email).where(Account.email.in_(small))))
     _forget_sign_ups(session, SignUp.email.in_(small))
     change(session, delete(Mail).where(Mail.email.in_(small)))
@@ -230,7 +231,7 @@ def sign_up(
     Over the allowance of mails none is sent: an earlier link to the email works for this sign-up too.
     """
     begin_writing(session)
-    email = people.as_compared(email)
+    email = as_compared(email)
     by_mail = by_mail and not allowances.take(session, SIGN_UP_MAILS, email, now)
     if account_with(session, email):
         if by_mail:
@@ -249,7 +250,7 @@ def waiting(session: Session, words: str = "", email: str | None = None, most: i
     text = SignUp.name + " " + SignUp.email
     which = and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
     if email is not None:
-        which = SignUp.email == people.as_compared(email)
+        which = SignUp.email == as_compared(email)
     return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
 
 

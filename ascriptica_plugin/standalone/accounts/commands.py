@@ -5,7 +5,7 @@ import re
 import click
 from flask.cli import with_appcontext
 
-from ...office import people
+from ...office import emails, names
 from ...shared import clock
 from ...tables.columns import begin_writing
 from . import accounts, passwords, second_step, sessions
@@ -21,10 +21,10 @@ from .pages.base import by_mail, session
 def create_user(email: str, name: str, admin: bool, password: str) -> None:
     """Make a sign-in; the password comes from a prompt or ASCRIPTICA_PASSWORD."""
     email = email.strip()
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > people.LONGEST_EMAIL:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > emails.LONGEST_EMAIL:
         raise click.ClickException(f"{email} is not an email address. It looks like ann@example.org.")
     try:
-        name = people.read_name(name)
+        name = names.read_name(name)
         passwords.check(password, name, email)
         accounts.add_account(session(), clock.utc_now(), email, name, password, admin=admin)
     except ValueError as error:

@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from ...office import people
+from ...office import emails
 from ...tables.columns import Base, Sealed, SealedColumn
 
 
 class Account(Base):
-    """A sign-in whose owner has confirmed the email. `email` is spelled as `people.as_compared`."""
+    """A sign-in whose owner has confirmed the email. `email` is spelled as `emails.as_compared`."""
 
     __tablename__ = "ascriptica_account"
 
@@ -24,7 +24,7 @@ class Account(Base):
 
     @validates("email")
     def _in_one_spelling(self, _: str, email: str) -> str:
-        return people.as_compared(email)
+        return emails.as_compared(email)
 
 
 class SecondStep(Base):
@@ -85,7 +85,7 @@ class SignUp(Base):
 
     @validates("email")
     def _in_one_spelling(self, _: str, email: str) -> str:
-        return people.as_compared(email)
+        return emails.as_compared(email)
 
 
 class OneTimeLink(Base):

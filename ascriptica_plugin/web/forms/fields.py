@@ -11,7 +11,7 @@ from wtforms import IntegerField, StringField
 from wtforms.fields import DateTimeLocalField, SelectChoice
 from wtforms.validators import Optional, Regexp, ValidationError
 
-from ...office import people
+from ...office import names
 from ...shared.language import mark
 from .form import Form
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 NO_CONTROLS = Regexp(
-    re.compile(f"(?!.*{people.CONTROLS.pattern})", re.DOTALL),
+    re.compile(f"(?!.*{names.CONTROLS.pattern})", re.DOTALL),
     message=mark("Remove the line breaks and control characters."),
 )
 
@@ -28,7 +28,7 @@ def can_be_seen(message: str) -> Callable[[Form, StringField], None]:
     """A validator for names and titles: at least one character is visible."""
 
     def validate(form: Form, field: StringField) -> None:
-        if not people.shows(field.data):
+        if not names.shows(field.data):
             raise ValidationError(message)
 
     return validate

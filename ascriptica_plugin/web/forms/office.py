@@ -7,7 +7,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from ...office import people
+from ...office import emails
 from ...shared.language import mark, t
 from ..mails import KINDS
 from .fields import NO_CONTROLS, read, strip
@@ -32,7 +32,7 @@ class OfficeForm(Form):
 
     def validate_contact_email(self, field: Field) -> None:
         if field.data:
-            field.data = read(people.read_email, field.data)
+            field.data = read(emails.read_email, field.data)
 
     def validate_admin_mails(self, field: Field) -> None:
         typed = re.split(r"[\s,;]+", (field.data or "").strip())
@@ -42,7 +42,7 @@ class OfficeForm(Form):
             )
         for address in filter(None, typed):
             try:
-                people.read_email(address)
+                emails.read_email(address)
             except ValueError:
                 raise ValidationError(t("{address} is not an email address.", address=address)) from None
         field.data = "\n".join(dict.fromkeys(filter(None, typed)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from wtforms import BooleanField, Field, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
-from ...office import people, sis_ids
+from ...office import emails, names, sis_ids
 from ...office.pasted_list import PastedLine, TooMany, lines_of, read_people
 from ...shared.language import mark
 from .fields import read, strip
@@ -66,10 +66,10 @@ class ParticipantForm(Form):
     )
 
     def validate_name(self, field: Field) -> None:
-        self._read_if_changed(field, people.read_name)
+        self._read_if_changed(field, names.read_name)
 
     def validate_email(self, field: Field) -> None:
-        self._read_if_changed(field, people.read_email)
+        self._read_if_changed(field, emails.read_email)
 
     def validate_sis_user_id(self, field: Field) -> None:
         self._read_if_changed(field, sis_ids.read_sis_user_id)

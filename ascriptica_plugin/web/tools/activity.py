@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from ...ledger import activity
-from ...office import acts, people
+from ...office import acts, emails, people
 from ...office.courses import called
 from ...shared import clock
 from ...shared.language import tn
@@ -133,7 +133,7 @@ def _cells(entry: LogEntry, names: dict[str, str], added: str) -> tuple[str, ...
     return (
         file_time(entry.at, "%Y-%m-%d %H:%M:%S"),
         entry.who,
-        f"{names.get(people.as_compared(entry.who), entry.who)} {done}",
+        f"{names.get(emails.as_compared(entry.who), entry.who)} {done}",
         whom.name if whom else "",
         whom.email if whom else "",
         course.code if course else "",
@@ -230,7 +230,7 @@ def _linked(entry: LogEntry, line: log_lines.Line | None) -> dict[str, Markup | 
         whom = link.format(url_for(".log_entries", line=entry.id, since=line.first), number)
     elif entry.participant is not None:
         address = url_for(".participant", participant_id=entry.participant_id)
-        is_self = people.as_compared(entry.who) == people.as_compared(entry.participant.email)
+        is_self = emails.as_compared(entry.who) == emails.as_compared(entry.participant.email)
         whom = None if is_self else link.format(address, entry.participant.name)
     elif several := _so_many(entry):
         whom = link.format(url_for(".log_entries", act=entry.id), several)

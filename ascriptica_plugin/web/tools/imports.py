@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from ...ledger import activity
-from ...office import people
+from ...office import names
 from ...office.imports import file as files
 from ...office.imports import header, uploads
 from ...shared import clock
@@ -61,7 +61,7 @@ def import_file() -> ResponseReturnValue:
         made = uploads.start(
             session(),
             form.kind.data,
-            people.CONTROLS.sub("", file.filename or "")[-255:],
+            names.CONTROLS.sub("", file.filename or "")[-255:],
             data,
             now,
             person().email,

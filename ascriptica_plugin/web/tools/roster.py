@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import activity, last_activity, results
-from ...office import people, places, registrations, waitlist
+from ...office import names, people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName
@@ -156,7 +156,7 @@ def _entry(line: PastedLine) -> Entry:
     answer = request.form.get(f"is-{line.email}")
     if name and not line.name:
         try:
-            return Entry(line.email, people.read_name(name))
+            return Entry(line.email, names.read_name(name))
         except ValueError:
             return Entry(line.email)
     return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")

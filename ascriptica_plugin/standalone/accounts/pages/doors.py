@@ -10,7 +10,7 @@ from flask_login import current_user, logout_user
 from itsdangerous import Signer
 
 from .... import mail
-from ....office import allowances, people
+from ....office import allowances, emails
 from ....shared import clock
 from ....shared.language import mark, t
 from ....tables.columns import begin_writing
@@ -59,7 +59,7 @@ def sign_in() -> ResponseReturnValue:
     """Sign in with email and password."""
     form, template = SignInForm(), "ascriptica/sign_in.html"
     if form.validate_on_submit():
-        now, email = clock.utc_now(), people.as_compared(form.email.data)
+        now, email = clock.utc_now(), emails.as_compared(form.email.data)
         account = accounts.account_with(session(), email)
         number, kept = (account.id, account.password_hash) if account else (0, "")
         tries = guesses(email, account)
@@ -160,7 +160,7 @@ def _salt_of(email: str) -> str:
         key_derivation="hmac",
         digest_method=hashlib.sha256,
     )
-    return signer.get_signature(people.as_compared(email)).decode()
+    return signer.get_signature(emails.as_compared(email)).decode()
 
 
 @blueprint.get("/sign-up/next")
@@ -176,7 +176,7 @@ def forgotten_password() -> ResponseReturnValue:
     """Ask for a link to choose a new password; without mail the page says how the office helps."""
     form = EmailForm()
     if by_mail() and form.validate_on_submit():
-        now, email = clock.utc_now(), people.as_compared(form.email.data)
+        now, email = clock.utc_now(), emails.as_compared(form.email.data)
         if wait := wait_for(now, (RESETS_FROM_ADDRESS, visitor()), (RESET_MAILS, email)):
             remedy = t("If you already have a mail from us, its link still works.")
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)

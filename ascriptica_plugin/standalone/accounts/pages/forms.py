@@ -5,7 +5,7 @@ from typing import Any
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
-from ....office import people
+from ....office import emails
 from ....shared.language import mark, t
 from ....web.forms.fields import NO_CONTROLS, can_be_seen
 from ....web.forms.form import Form
@@ -33,7 +33,7 @@ class NewPasswordField(PasswordField):
 
 def _email_field() -> EmailField:
     return EmailField(
-        mark("Email"), filters=[people.without_invisible], validators=[InputRequired(mark("Enter your email address."))]
+        mark("Email"), filters=[emails.without_invisible], validators=[InputRequired(mark("Enter your email address."))]
     )
 
 
@@ -42,7 +42,7 @@ class EmailForm(Form):
 
     def validate_email(self, field: EmailField) -> None:
         try:
-            field.data = people.read_email(field.data)
+            field.data = emails.read_email(field.data)
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -50,7 +50,7 @@ class EmailForm(Form):
 class SignInForm(Form):
     email = EmailField(
         mark("Email"),
-        filters=[people.without_invisible],
+        filters=[emails.without_invisible],
         validators=[InputRequired(mark("Enter your email address.")), NO_CONTROLS],
     )
     password = PasswordField(mark("Password"), validators=[InputRequired(mark("Enter your password."))])

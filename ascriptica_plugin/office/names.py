@@ -1,0 +1,96 @@
+"""Names: what one may be, and whether two are the same.
+
+Each `read_` function returns the tidy form or raises ValueError, whose text is a sentence for the person who typed it.
+"""
+
+import re
+import unicodedata
+
+from ..shared.language import Marked, t
+from ..tables.folding import fold
+from ..tables.office import Participant
+from .emails import INVISIBLE, as_compared
+
+CONTROLS: re.Pattern[str] = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that control a terminal or the direction of text, and belong in no name."""
+
+
+AROUND = re.compile(rf"^(?:{INVISIBLE.pattern}|\s)+|(?:{INVISIBLE.pattern}|\s)+$")
+
+
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
+
+
+def shows(text: str) -> bool:
+    """Whether a text has a visible character; one that only joins, marks or separates letters doesn't count."""
+    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANKS for sign in text)
+
+
+def read_name(typed: str) -> str:
+    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
+    name = AROUND.sub("", unicodedata.normalize("NFC", typed))
+    if not shows(name):
+        raise ValueError(t("Enter a name."))
+    if len(name) > 255:
+        raise ValueError(t("Keep the name to 255 characters."))
+    if CONTROLS.search(name):
+        raise ValueError(t("Take the line breaks and control characters out of the name."))
+    return name
+
+
+LAST_FIRST = re.compile(r"((?:[^\W\d_]|[ .'’-])+), *((?:[^\W\d_]|[ .'’-])+)")
+
+
+NO_LAST_NAME = re.compile(r"\b(?:and|dipl|dr|et|ing|mrs?|ms|prof|und|y)\b")
+
+
+NO_FIRST_NAME = re.compile(
+    rf"{NO_LAST_NAME.pattern}|\b(?:ba|bsc|cpa|dds|dvm|edd|esq|gmbh|i[iv]|iii|inc|jd|jr|junior|ll[bcm]|ltd|ma|mag|mba|md"
+    r"|mph|msc|msw|phd|rn|sc|sen|sr)\b"
+)
+"""Words beside a comma that does not stand between a last name and a first name."""
+
+
+def read_listed_name(typed: str) -> str:
+    """As `read_name`, for lists and files, which have Alt, Ines: that is Ines Alt, unless it may be anything else."""
+    name = read_name(typed)
+    if (parts := LAST_FIRST.fullmatch(name)) is None:
+        return name
+    last, first = (part.strip() for part in parts.groups())
+    is_a_name = not NO_LAST_NAME.search(_words(last)) and not NO_FIRST_NAME.search(_words(first))
+    # With more words it may be a department.
+    return f"{first} {last}" if is_a_name and len(last.split()) <= 4 and len(first.split()) <= 3 else name
+
+
+def _words(part: str) -> str:
+    return fold(part).replace(".", "")
+
+
+EACH_THEIR_OWN: Marked[str] = (
+    "If these are two people, such as a family, each needs an email of their own: Canvas tells people apart by it."
+)
+
+
+def is_named(participant: Participant) -> bool:
+    """Whether a name is known; somebody registered by email alone has the email as name."""
+    return as_compared(participant.name) != as_compared(participant.email)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names have the same words: in any order, without case, accents and signs, as in Lee, Kim."""
+    return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
+
+
+def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
+    """Raise ValueError where the participant with the email that was given has another name than this."""
+    if is_named(participant) and not same_name(participant.name, name):
+        raise ValueError(
+            t(
+                "{name} has the email {email} here, and no other name. If their name has changed, {how_to}. {hint}",
+                name=participant.name,
+                email=participant.email,
+                how_to=t(how_to_rename),
+                hint=t(EACH_THEIR_OWN),
+            )
+        )

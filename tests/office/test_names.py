@@ -1,0 +1,33 @@
+"""Names as they come in lists."""
+
+import pytest
+
+from ascriptica_plugin.office import names
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Alt, Ines", "Ines Alt"),
+        ("Alt ,Ines Maria", "Ines Maria Alt"),
+        ("van der Berg, Jan", "Jan van der Berg"),
+        ("O’Neil, Anne-Marie", "Anne-Marie O’Neil"),
+        ("Müller-Lüdenscheidt, J. R.", "J. R. Müller-Lüdenscheidt"),
+        ("Иванова, Анна", "Анна Иванова"),
+        ("Ma, Yun", "Yun Ma"),
+        ("Ines Alt, MD", "Ines Alt, MD"),
+        ("Ines Alt, Ph.D.", "Ines Alt, Ph.D."),
+        ("Martin King, Jr.", "Martin King, Jr."),
+        ("Henry Ford, III", "Henry Ford, III"),
+        ("Alt, Dr. Ines", "Alt, Dr. Ines"),
+        ("Dr., Ines Alt", "Dr., Ines Alt"),
+        ("Lee, Ann and Bob", "Lee, Ann and Bob"),
+        ("Lee, Ann, Berlin", "Lee, Ann, Berlin"),
+        ("Lee, Ann (Berlin)", "Lee, Ann (Berlin)"),
+        ("Alt,", "Alt,"),
+        ("Department for Food and Safety, London Office of the City", None),
+        ("Ines Alt", "Ines Alt"),
+    ],
+)
+def test_a_last_name_before_a_comma_goes_behind_where_it_is_one(typed, name):
+    assert names.read_listed_name(typed) == (name or typed)
