@@ -13,14 +13,14 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from . import cli, keys, signals, web
+from . import cli, signals, web
 from .mail import HandedOver, Mailer
 from .office.brake import Brake
 from .office.people import Person
 from .shared import config
 from .shared.language import SOURCE
 from .sync.clients import Canvases
-from .tables import isolation
+from .tables import isolation, keys
 from .tables.office import Participant
 from .web import mails
 from .web.look import OWN_LAYOUT, Look

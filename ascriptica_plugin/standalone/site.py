@@ -9,7 +9,8 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import ArgumentError
 
-from ..extension import Ascriptica
+from ascriptica_plugin import Ascriptica
+
 from ..shared import config
 from . import accounts, front
 

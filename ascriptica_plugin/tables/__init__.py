@@ -1,4 +1,7 @@
-"""The tables, and the order in which their rows are locked. Uses only SQLAlchemy; the host owns engine and sessions."""
+"""The tables, the order in which their rows are locked, and the keys that seal the secrets in them.
+
+Uses only SQLAlchemy; the host owns engine and sessions.
+"""
 
 from . import canvas, imports, ledger, mails, metrics, office, page_calls, previews, requests, results, sis_imports
 

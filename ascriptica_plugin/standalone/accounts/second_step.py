@@ -12,11 +12,11 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from ...keys import Secrets
 from ...ledger import activity
 from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.columns import Sealed, change
+from ...tables.keys import Secrets
 from . import accounts, sessions
 from .tables import Account, SecondStep
 

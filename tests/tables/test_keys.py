@@ -7,8 +7,8 @@ from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.office import Course
 
-from .office_at_work import Office, in_use, make_app, rotated
-from .pages import connections_of
+from ..office_at_work import Office, in_use, make_app, rotated
+from ..pages import connections_of
 
 
 def test_keys_rotate_while_the_office_works(database_url, canvas):

@@ -10,9 +10,9 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .tables.canvas import Connection, Settings
-from .tables.columns import begin_writing
-from .tables.mails import Mail
+from .canvas import Connection, Settings
+from .columns import begin_writing
+from .mails import Mail
 
 
 def make_keys(secret_keys: Sequence[bytes], token_keys: str | None) -> MultiFernet:
