@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ..shared import pauses
 from ..shared.said import Said
 from .errors import (
     SOMETHING_ELSE,
@@ -133,8 +134,8 @@ def left_in_bucket(response: requests.Response) -> float | None:
 
 
 def pause_seconds(response: requests.Response) -> float:
-    """How long until a call fits into Canvas's bucket, of which 10 leak out per second [request_throttle.rb]."""
-    return min(max(1.0, (RESERVED - (left_in_bucket(response) or 0.0)) / 10), 60.0)
+    """How long until a call fits into Canvas's bucket again."""
+    return pauses.throttle_seconds(RESERVED - (left_in_bucket(response) or 0.0))
 
 
 def _words(answer: Any) -> str:

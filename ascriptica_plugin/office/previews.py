@@ -5,23 +5,18 @@ Nothing of it is a promise: no claim and no seat is written before somebody conf
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, moves
 from ..ledger.moves import Place, Someone
+from ..shared import pauses
 from ..tables.columns import begin_writing, change
 from ..tables.office import Association, Course
 from ..tables.previews import Preview
 from . import cancelling, courses
-
-FRESH = timedelta(minutes=5)
-"""What was read of a Canvas course counts for so long; then it is read again before anything is done."""
-
-KEPT = timedelta(hours=1)
-"""A preview that nobody confirmed is forgotten after so long."""
 
 _OF_ASSOCIATION = (
     "connection_id",
@@ -76,12 +71,14 @@ def is_ready(preview: Preview) -> bool:
 
 def is_fresh(preview: Preview, now: datetime) -> bool:
     """Whether what was read still counts."""
-    return preview.canvas_course_id is None or (preview.read_at is not None and preview.read_at > now - FRESH)
+    return preview.canvas_course_id is None or (
+        preview.read_at is not None and preview.read_at > now - pauses.PREVIEW_FRESH
+    )
 
 
 def forget_old(session: Session, now: datetime) -> None:
     """Delete the previews that nobody confirmed."""
-    change(session, delete(Preview).where(Preview.asked_at < now - KEPT))
+    change(session, delete(Preview).where(Preview.asked_at < now - pauses.PREVIEW_KEPT))
 
 
 # -- what a page shows and confirms -----------------------------------------------------------------------------------

@@ -14,6 +14,27 @@ stretch = random.SystemRandom().uniform
 WITHDRAWAL_UNDONE = timedelta(minutes=10)
 """How long people may undo their own withdrawal."""
 
+OPEN_AGAIN_SECONDS = 30
+"""When to request a page again whose database was down, full or too busy."""
+
+# -- previews and imports ---------------------------------------------------------------------------------------------
+
+PREVIEW_FRESH = timedelta(minutes=5)
+"""What was read of a Canvas course counts for so long; then it is read again before anything is done."""
+
+PREVIEW_KEPT = timedelta(hours=1)
+"""A preview that nobody confirmed is forgotten after so long."""
+
+IMPORT_AT_ONCE_SECONDS = 2
+"""How long a request works on a file. Most are done by then; the worker continues with longer ones."""
+
+IMPORT_TAKEN = timedelta(seconds=30)
+"""A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
+
+IMPORT_KEPT = timedelta(days=7)
+IMPORT_WAITS = timedelta(hours=1)
+"""How long a file is kept whose columns nobody confirms, that was only tried out, or that has rows to be mended."""
+
 # -- one seat ---------------------------------------------------------------------------------------------------------
 
 TRIES = 8
@@ -69,18 +90,21 @@ def mass_poll(age: timedelta) -> timedelta:
 
 # -- one Canvas -------------------------------------------------------------------------------------------------------
 
-FLIGHT = 8
-"""Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
-
-SPARE = 2
-"""So many more calls may be in flight while Canvas says that it has room for them and no page asks."""
-
 SILENT_SECONDS = 1
 """Calls without an answer for so long keep a quarter of the flight at most."""
 
+HEADERS_SECONDS = 1
+"""How long the room that one answer of Canvas shows in its bucket counts for the flight."""
+
+
+def throttle_seconds(missing: float) -> float:
+    """The pause after Canvas throttled a call: until so much fits into its bucket, of which 10 leak out per second
+    [request_throttle.rb]."""
+    return min(max(1.0, missing / 10), 60.0)
+
+
 GROW_SECONDS = 5
-"""After Canvas asked us to slow down, one more call is allowed in flight this often. The pause itself is what its
-answer asks for: `pause_seconds` in canvas/responses.py."""
+"""After Canvas asked us to slow down, one more call is allowed in flight this often."""
 
 LONGEST_HOLD = timedelta(minutes=1)
 """A Canvas that does not answer is asked again at least this often."""
@@ -174,6 +198,9 @@ NEWCOMERS_SECONDS = 0.1
 LINE_SECONDS = 1
 """How often a drain reads anew who is next, as the order changes."""
 
+COMMIT = timedelta(seconds=10)
+"""A wish that was made so long before the line was read may have been stored after it."""
+
 ASIDE_SECONDS = 0.25
 """How long a drain leaves a seat alone that somebody has locked, or whose course is being read."""
 
@@ -204,6 +231,9 @@ DONE_SECONDS = 0.5
 
 RING_SECONDS = 0.25
 """How long the bell waits for Redis, once."""
+
+FAILED_JOB_SECONDS = 24 * 3600
+"""How long Redis keeps a job that failed, for an operator to look at."""
 
 FLAG_SECONDS = 10
 """A bell that no worker heard is rung again after so long."""

@@ -14,7 +14,11 @@ from .tasks import Task
 KEPT = RESERVED + 10
 """So much is left in Canvas's bucket: one call of somebody else's, and what our own calls cost."""
 
-REMEMBERED_SECONDS = 1
+FLIGHT = 8
+"""Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
+
+SPARE = 2
+"""So many more calls may be in flight while Canvas says that it has room for them and no page asks."""
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +39,23 @@ class Flight:
         self.pages_ask = False
         self._found: deque[tuple[float, int]] = deque()
         """How many calls fit at least into Canvas's bucket at once, as its latest answers say, and when."""
-        self._bearable = pauses.FLIGHT + pauses.SPARE
+        self._bearable = FLIGHT + SPARE
         """How many it has not refused lately."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
-        self._most = pauses.FLIGHT + 2 * pauses.SPARE
+        self._most = FLIGHT + 2 * SPARE
         self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="canvas")
 
     @property
     def size(self) -> int:
         """How many calls may be in flight at once."""
-        most = pauses.FLIGHT if self.pages_ask else pauses.FLIGHT + pauses.SPARE
+        most = FLIGHT if self.pages_ask else FLIGHT + SPARE
         return min(most, self._fits, self._bearable)
 
     @property
     def _fits(self) -> int:
         """How many fit at once, whoever makes them; what Canvas said last counts for a second."""
-        return max((fits for _, fits in self._found), default=pauses.FLIGHT)
+        return max((fits for _, fits in self._found), default=FLIGHT)
 
     @property
     def is_quiet(self) -> bool:
@@ -73,7 +77,7 @@ class Flight:
         """
         if self.is_quiet:
             return 0
-        most = pauses.FLIGHT + pauses.SPARE
+        most = FLIGHT + SPARE
         if self._bearable < most and time.monotonic() >= self._grows_at + pauses.GROW_SECONDS:
             self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
         # A few find out whether the others fit.
@@ -130,8 +134,8 @@ class Flight:
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
         elif answered and not self._found:
             # It says nothing at all.
-            self._found.append((time.monotonic(), pauses.FLIGHT))
-        while len(self._found) > 1 and self._found[0][0] < time.monotonic() - REMEMBERED_SECONDS:
+            self._found.append((time.monotonic(), FLIGHT))
+        while len(self._found) > 1 and self._found[0][0] < time.monotonic() - pauses.HEADERS_SECONDS:
             self._found.popleft()
 
     def slow_down(self, seconds: float) -> bool:

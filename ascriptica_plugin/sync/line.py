@@ -7,7 +7,7 @@ course may have all of the flight only while it answers; otherwise a quarter, so
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -26,9 +26,6 @@ CANARIES = 2
 
 SELDOM = 50
 """A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
-
-WRITES = timedelta(seconds=10)
-"""A wish that was made so long before the line was read may have been stored after it."""
 
 
 class _Lane:
@@ -122,7 +119,7 @@ class Line:
         if self._people.is_to_be_read:
             self._read(self._people, False, ids, room)
         elif time.monotonic() >= self._look_at and self._people.read_at is not None:
-            self._people.let_in(self._due(False, ids, room, since=self._people.read_at - WRITES))
+            self._people.let_in(self._due(False, ids, room, since=self._people.read_at - pauses.COMMIT))
             self._look_at = time.monotonic() + pauses.NEWCOMERS_SECONDS
         if self._canaries.is_to_be_read:
             self._read_canaries(ids, room)

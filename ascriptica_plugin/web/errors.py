@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
-from ..shared import language
+from ..shared import language, pauses
 from ..shared.language import Marked, t
 from .base import blueprint, session, shut_doors
 from .request_language import asked_for
@@ -41,9 +41,6 @@ WORDS: Marked[dict[int, tuple[str, str]]] = {
     ),
 }
 TEMPLATE = "ascriptica/error.html"
-AGAIN_SECONDS = 30
-"""When to request a page again whose database was down, full or too busy."""
-
 OPEN_TOO_LONG: Marked[tuple[str, str]] = (
     "This page was open too long",
     "For your safety, a form expires after a while. Nothing was changed. Open the page again and send it once more. "
@@ -70,7 +67,7 @@ def _page(error: HTTPException, code: int) -> ResponseReturnValue:
         shown = show(TEMPLATE, **words)
     response = make_response(shown, code)
     if code == 503:
-        response.headers["Retry-After"] = AGAIN_SECONDS
+        response.headers["Retry-After"] = pauses.OPEN_AGAIN_SECONDS
     return shut_doors(response)
 
 
@@ -80,7 +77,7 @@ def without_database(error: SQLAlchemyError) -> ResponseReturnValue:
     # Not the path, which may be a one-time link. With the trace, since SQLite also reports our own mistakes like this.
     what = (request.method, request.endpoint, reason)
     current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error)
-    return current_app.handle_user_exception(ServiceUnavailable(retry_after=AGAIN_SECONDS))
+    return current_app.handle_user_exception(ServiceUnavailable(retry_after=pauses.OPEN_AGAIN_SECONDS))
 
 
 def register(pages: Blueprint) -> None:

@@ -27,8 +27,6 @@ JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 LONGEST_HEARD = 200
 """How many bytes a worker's record is read for: many times what it writes."""
 
-FAILURE_SECONDS = 24 * 3600
-
 
 class Bell:
     """Notifies the workers that something is due. `url` None: there is no Redis, and only the sweep delivers.
@@ -54,7 +52,7 @@ class Bell:
             # Our own flag, not RQ's unique=True, which would also refuse while the job runs.
             if self._redis.set(self.flag, 1, nx=True, ex=pauses.FLAG_SECONDS):
                 queue = rq.Queue(self.queue, connection=self._redis, serializer="json")
-                queue.enqueue(JOB, job_timeout=-1, result_ttl=0, failure_ttl=FAILURE_SECONDS)
+                queue.enqueue(JOB, job_timeout=-1, result_ttl=0, failure_ttl=pauses.FAILED_JOB_SECONDS)
             self.trouble.ended()
         except redis.RedisError as error:
             self.trouble.began(error)

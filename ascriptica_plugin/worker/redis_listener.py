@@ -16,7 +16,7 @@ from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
 from ..shared import pauses
-from .redis_bell import FAILURE_SECONDS, JOB, Bell
+from .redis_bell import JOB, Bell
 
 LONGEST_PACKED = 1000
 """Bytes of a job's data in Redis: many times what ours has. Longer data may unpack to more than fits in memory."""
@@ -41,7 +41,7 @@ class _Job(Job):
         except ValueError:
             # Too long, or with an invalid status or time: not ours, but it has to be removed from the queue.
             super().restore({b"data": b"unreadable"})
-        self.timeout, self.result_ttl, self.failure_ttl = -1, 0, FAILURE_SECONDS
+        self.timeout, self.result_ttl, self.failure_ttl = -1, 0, pauses.FAILED_JOB_SECONDS
 
     @property
     def is_ours(self) -> bool:

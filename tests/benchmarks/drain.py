@@ -24,8 +24,8 @@ import rq
 from sqlalchemy import func, select, update
 
 from ascriptica_plugin.canvas.client import CanvasClient
-from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.standalone.accounts.tables import Account
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Sealed
 from ascriptica_plugin.tables.ledger import Seat
@@ -52,7 +52,7 @@ from .large_office import LARGEST, fill
 from .memory import used
 
 LATENCY, SEATS, SCRIPTED = 0.2, 1800, 16
-FLIGHT = pauses.FLIGHT + pauses.SPARE
+FLIGHT = flight.FLIGHT + flight.SPARE
 BOUND = FLIGHT / LATENCY
 
 

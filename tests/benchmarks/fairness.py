@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
-from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Association, Course, Participant, Registration
 from ascriptica_plugin.tables.requests import CourseRead
@@ -32,7 +32,7 @@ from .ground import QuickCanvas, a_worker, add_due_seats, an_office, databases, 
 
 DUE, COURSES, SICK, IMPORTED, NEWCOMERS = 50_000, 300, 200, 2000, 40
 LATENCY = 0.2
-FLIGHT = pauses.FLIGHT + pauses.SPARE
+FLIGHT = flight.FLIGHT + flight.SPARE
 FIRST = 5_000_000
 """Numbers of newcomers begin here; each has the SIS ID S-number."""
 

@@ -11,15 +11,14 @@ import resource
 import sys
 import time
 
-from ascriptica_plugin.shared import pauses
-from ascriptica_plugin.sync import drain
+from ascriptica_plugin.sync import drain, flight
 
 from ..office_at_work import Office, policy
 from ..practice_canvas import Practice
 from .ground import Meter, add_due_seats, an_office, databases, practice_canvas, tell
 
 PEOPLE, LATENCY = 2000, 0.1
-BOUND = pauses.FLIGHT / LATENCY
+BOUND = flight.FLIGHT / LATENCY
 PATIENCE_SECONDS = 900
 
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, select, text
 
 from ascriptica_plugin.ledger.causes import CAUSES
-from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.shared.pauses import PAUSE_SECONDS
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.office import Course, LogEntry
 
@@ -40,7 +40,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         # A first flight found Canvas gone; from then on one harmless question goes out about once a minute.
         probes = calls.count("GET /users/self")
         assert 40 <= probes <= 90
-        assert len(calls) - probes <= pauses.FLIGHT
+        assert len(calls) - probes <= flight.FLIGHT
         assert {(seat.attempts, seat.cause, seat.parked_at) for seat in office.seats()} == {(0, None, None)}
         assert office.status()["seats"]["held"] == 500
 
@@ -60,7 +60,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         told = select(LogEntry.words).where(LogEntry.what == "enrolled in Canvas").order_by(LogEntry.id)
         order = [str(canvas.ids["course.bio"]) in words for words in office.session.scalars(told)]
         # Nobody of the later course before the sooner one's last are on their way.
-        assert order.index(False) >= 251 - pauses.FLIGHT - pauses.SPARE
+        assert order.index(False) >= 251 - flight.FLIGHT - flight.SPARE
 
 
 # -- the worker -------------------------------------------------------------------------------------------------------

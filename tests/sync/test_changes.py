@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import flight
 
 from ..office_at_work import connection_of
 from ..practice_canvas import posts
@@ -44,7 +45,7 @@ def test_five_in_a_row_are_an_outage_and_probed_as_one_by_a_change_of_somebody_e
     calls = office.deliver()
     assert connection_of(office).hold_cause == "takes_no_changes"
     # What was on its way when the fifth failed.
-    assert len(posts(calls)) <= pauses.FAILED_CHANGES + pauses.FLIGHT
+    assert len(posts(calls)) <= pauses.FAILED_CHANGES + flight.FLIGHT
     tried = set()
     for _ in range(4):
         office.later(seconds=75)

@@ -9,7 +9,7 @@ import pytest
 from ascriptica_plugin.ledger import page_calls
 from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.sync import drain
-from ascriptica_plugin.sync.flight import Flight
+from ascriptica_plugin.sync.flight import FLIGHT, SPARE, Flight
 from ascriptica_plugin.sync.tasks import Task
 
 from ..office_at_work import connection_of, many
@@ -48,7 +48,7 @@ def deliver_many(office, canvas, people: int = 60) -> dict:
 def test_ten_calls_are_in_flight_while_canvas_has_room_for_them(office, canvas):
     canvas.options(throttle={"enabled": True})
     seen = deliver_many(office, canvas)
-    assert pauses.FLIGHT < seen["max_in_flight"] <= pauses.FLIGHT + pauses.SPARE
+    assert FLIGHT < seen["max_in_flight"] <= FLIGHT + SPARE
     assert seen["throttled"] == 0
 
 
@@ -57,7 +57,7 @@ def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
     # The call itself is not made, so that all calls are the drain's.
     assert page_calls.take(office.session, connection_id, clock.utc_now() + timedelta(hours=1)) is not None
     office.session.commit()
-    assert deliver_many(office, canvas)["max_in_flight"] <= pauses.FLIGHT
+    assert deliver_many(office, canvas)["max_in_flight"] <= FLIGHT
 
 
 @pytest.mark.parametrize("calls", [2, 4])
@@ -75,12 +75,12 @@ def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas,
     canvas.options(latency_seconds=0.1)
     canvas.session.delete(f"{canvas.url}/practice/calls", timeout=10)
     drain.drain(office.session, office.canvases)
-    assert pauses.FLIGHT < canvas.read("calls")["max_in_flight"] <= pauses.FLIGHT + pauses.SPARE
+    assert FLIGHT < canvas.read("calls")["max_in_flight"] <= FLIGHT + SPARE
 
 
 def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.calling.left_in_bucket", lambda response: None)
-    assert deliver_many(office, canvas)["max_in_flight"] <= pauses.FLIGHT
+    assert deliver_many(office, canvas)["max_in_flight"] <= FLIGHT
 
 
 class Silent:
@@ -129,7 +129,7 @@ def test_others_find_out_how_many_fit_although_the_first_calls_of_all_hang():
 
 def test_others_go_one_at_a_time_beside_calls_that_hang_after_canvas_asked_to_slow_down():
     flight, over = Flight(Silent()), threading.Event()
-    hanging(flight, over, pauses.FLIGHT)
+    hanging(flight, over, FLIGHT)
     flight.slow_down(0)
     assert flight.room == 1
     other = leaving(flight, over)

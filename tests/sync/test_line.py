@@ -12,13 +12,13 @@ from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file, run
 from ascriptica_plugin.practice import faults
 from ascriptica_plugin.shared import pauses
-from ascriptica_plugin.sync import drain, following, small_tasks
+from ascriptica_plugin.sync import drain, flight, following, small_tasks
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
 from ..office_at_work import connection_of, many, policy, someone
 
-IN_FLIGHT = pauses.FLIGHT + pauses.SPARE
+IN_FLIGHT = flight.FLIGHT + flight.SPARE
 FIRST_CONTACT = 3
 """Calls at most: search, create a user, enroll."""
 
@@ -216,7 +216,7 @@ def test_a_course_that_begins_to_hang_stops_nobody_else(office, canvas, monkeypa
     register_some(office, "SICK", "art", 40, starts_at=office.now)
 
     def others_are_in() -> bool:
-        if not seen and hanging.count() >= pauses.FLIGHT:
+        if not seen and hanging.count() >= flight.FLIGHT:
             register_some(office, "WELL", "bio", 10)
             seen.append(hanging.count())
         if len(canvas.who_is_in("bio")) == 10:
@@ -227,7 +227,7 @@ def test_a_course_that_begins_to_hang_stops_nobody_else(office, canvas, monkeypa
     office.deliver(stop=others_are_in)
     assert hanging.over.is_set()
     # One more may have left just before the others came, and not have hung yet.
-    assert pauses.FLIGHT <= seen[0] <= seen[1] <= IN_FLIGHT
+    assert flight.FLIGHT <= seen[0] <= seen[1] <= IN_FLIGHT
     # On a busy machine a call is on its way for so long that Canvas answers another without having seen it.
     assert canvas.read("calls")["throttled"] <= 2
 

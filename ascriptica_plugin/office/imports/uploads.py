@@ -6,13 +6,14 @@ progress is committed with the rows. A dry run, which writes nothing, starts aga
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Update, and_, delete, or_, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from ...shared import pauses
 from ...shared.language import SOURCE, in_language, nearest, present
 from ...tables.columns import begin_writing, change
 from ...tables.imports import Import
@@ -25,13 +26,6 @@ from .run import Report, Run
 LARGEST_UPLOAD = 5_000_000
 MOST_ROWS = 20_000
 """How many bytes and rows of a file the database keeps. The command takes longer files."""
-
-TAKEN = timedelta(seconds=30)
-"""A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
-
-KEPT = timedelta(days=7)
-WAITS = timedelta(hours=1)
-"""How long a file is kept whose columns nobody confirms, that was only tried out, or that has rows to be mended."""
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +160,7 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     free = [
         Import.finished_at.is_(None),
         Import.to_confirm.is_(False),
-        or_(until.is_(None), until <= now, until > now + 2 * TAKEN),
+        or_(until.is_(None), until <= now, until > now + 2 * pauses.IMPORT_TAKEN),
     ]
     if import_id is not None:
         free += [Import.id == import_id]
@@ -175,7 +169,7 @@ def _take_up(session: Session, now: datetime, import_id: int | None) -> Import |
     if found is None:
         return None
     begin_writing(session)
-    took = change(session, _its(found).where(*free).values(taken_until_at=now + TAKEN))
+    took = change(session, _its(found).where(*free).values(taken_until_at=now + pauses.IMPORT_TAKEN))
     session.commit()
     return session.get(Import, found, populate_existing=True) if took else None
 
@@ -199,7 +193,7 @@ def _go_on(
     session.commit()
 
     def keep(done: int, report: Report) -> None:
-        facts = {"done": done, "taken_until_at": now() + TAKEN, "act_id": through.act_id, **vars(report)}
+        facts = {"done": done, "taken_until_at": now() + pauses.IMPORT_TAKEN, "act_id": through.act_id, **vars(report)}
         if done == len(through.rows):
             is_over = not (through.dry_run or report.refused)
             # What was only tried out can be imported, and what was refused be mended, for a while.
@@ -222,9 +216,14 @@ def _its(import_id: int) -> Update:
 
 def forget_old(session: Session, now: datetime) -> None:
     """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
-    unconfirmed = and_(Import.to_confirm, Import.started_at < now - WAITS)
-    change(session, delete(Import).where(or_(Import.started_at < now - KEPT, unconfirmed)))
-    change(session, update(Import).where(Import.finished_at < now - WAITS, Import.file.is_not(None)).values(file=None))
+    unconfirmed = and_(Import.to_confirm, Import.started_at < now - pauses.IMPORT_WAITS)
+    change(session, delete(Import).where(or_(Import.started_at < now - pauses.IMPORT_KEPT, unconfirmed)))
+    change(
+        session,
+        update(Import)
+        .where(Import.finished_at < now - pauses.IMPORT_WAITS, Import.file.is_not(None))
+        .values(file=None),
+    )
 
 
 def table_of(found: Import) -> file.Table | None:

@@ -12,7 +12,7 @@ from ...ledger import activity
 from ...office import names
 from ...office.imports import file as files
 from ...office.imports import header, uploads
-from ...shared import clock
+from ...shared import clock, pauses
 from ...shared.language import Marked, t
 from ...tables.imports import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
@@ -20,9 +20,6 @@ from ..forms.courses import NumberForm
 from ..forms.imports import ImportForm
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
-
-AT_ONCE_SECONDS = 2
-"""How long a request works on a file. Most are done by then; the worker continues with longer ones."""
 
 OUTCOMES: Marked[dict[str, str]] = {
     "made": "New",
@@ -82,7 +79,7 @@ def import_file() -> ResponseReturnValue:
 
 def _go_on(import_id: int) -> ResponseReturnValue:
     """Work on the import for a moment, and show how far it is."""
-    until, its = time.monotonic() + AT_ONCE_SECONDS, plugin()
+    until, its = time.monotonic() + pauses.IMPORT_AT_ONCE_SECONDS, plugin()
     how = {"brake": its.brake, "timezone": its.timezone}
     uploads.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, **how)
     return redirect(url_for(".import_report", import_id=import_id))
@@ -110,7 +107,12 @@ def import_report(import_id: int) -> ResponseReturnValue:
     kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
     lines = _line_by_line(found) if kept and found.dry_run and found.finished_at else []
     return show(
-        "ascriptica/import_report.html", its=found, kept=kept, lines_tried=lines, shown=SHOWN, days=uploads.KEPT.days
+        "ascriptica/import_report.html",
+        its=found,
+        kept=kept,
+        lines_tried=lines,
+        shown=SHOWN,
+        days=pauses.IMPORT_KEPT.days,
     )
 
 
@@ -237,6 +239,6 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         columns=header.COLUMNS,
         needed=header.NEEDED,
         explained=header.EXPLAINED,
-        days=uploads.KEPT.days,
+        days=pauses.IMPORT_KEPT.days,
         by_mail=plugin().mailer is not None,
     ), status

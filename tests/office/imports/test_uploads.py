@@ -5,7 +5,7 @@ import pytest
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.office.imports.participants import Participants
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import Course, Participant, Registration
 
@@ -36,7 +36,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     session.rollback()
     assert len(all_of(app, Participant)) == (0 if dry_run else 1)
     assert not uploads.go_on(session, lambda: now, lambda: False)
-    assert uploads.go_on(session, lambda: now + uploads.TAKEN, lambda: False)
+    assert uploads.go_on(session, lambda: now + pauses.IMPORT_TAKEN, lambda: False)
     [its] = all_of(app, Import)
     assert (its.done, its.made, its.unchanged, its.finished_at is not None) == (5, 3, 0, True)
     assert [line for line, _ in its.refused] == [2, 6]
@@ -56,7 +56,7 @@ def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, m
 
     def stop() -> bool:
         if not frozen:
-            frozen.append(uploads.go_on(session, lambda: now + uploads.TAKEN, lambda: False))
+            frozen.append(uploads.go_on(session, lambda: now + pauses.IMPORT_TAKEN, lambda: False))
         return False
 
     assert uploads.go_on(session, lambda: now, stop)
@@ -73,8 +73,8 @@ def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monk
     [its] = all_of(app, Import)
     assert (its.file, its.broken) == (None, True)
     session = app.extensions["sqlalchemy"].session
-    uploads.forget_old(session, its.started_at + uploads.KEPT)
+    uploads.forget_old(session, its.started_at + pauses.IMPORT_KEPT)
     assert len(all_of(app, Import)) == 1
-    uploads.forget_old(session, its.started_at + uploads.KEPT + uploads.TAKEN)
+    uploads.forget_old(session, its.started_at + pauses.IMPORT_KEPT + pauses.IMPORT_TAKEN)
     assert all_of(app, Import) == []
     assert admin.get(answer.request.path).status_code == 404

@@ -12,11 +12,10 @@ from ascriptica_plugin.office import mails_to_participants
 from ascriptica_plugin.office.imports import file as csvfile
 from ascriptica_plugin.office.imports import run as imports
 from ascriptica_plugin.office.imports import uploads
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant
-from ascriptica_plugin.web.tools import imports as page
 from ascriptica_plugin.worker import rounds
 
 from ...office.imports.files import COURSES, PARTICIPANTS, everything
@@ -101,7 +100,7 @@ def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, mon
 
 def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admin, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 3)
-    monkeypatch.setattr(page, "AT_ONCE_SECONDS", 0)
+    monkeypatch.setattr(pauses, "IMPORT_AT_ONCE_SECONDS", 0)
     data = "email,name\nnobody,No\n" + "".join(f"p{n}@example.org,P{n}\n" for n in range(9))
     answer = upload(admin, "participants", data)
     address = answer.request.path
@@ -200,9 +199,9 @@ def test_a_person_may_know_better_what_the_columns_are(app, admin):
 def test_a_file_that_nobody_confirms_is_forgotten_soon(app, admin):
     address = upload(admin, "participants", OTHER_NAMES).request.path
     session, [its] = app.extensions["sqlalchemy"].session, all_of(app, Import)
-    uploads.forget_old(session, its.started_at + uploads.WAITS)
+    uploads.forget_old(session, its.started_at + pauses.IMPORT_WAITS)
     assert len(all_of(app, Import)) == 1
-    uploads.forget_old(session, its.started_at + uploads.WAITS * 1.01)
+    uploads.forget_old(session, its.started_at + pauses.IMPORT_WAITS * 1.01)
     session.commit()
     assert admin.get(address).status_code == 404
     assert admin.post(f"{address}/columns").status_code == 404

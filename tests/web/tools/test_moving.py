@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from ascriptica_plugin.office import previews
 from ascriptica_plugin.office.brake import Brake
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course
 from ascriptica_plugin.tables.previews import Preview
@@ -128,7 +129,7 @@ def test_new_numbers_are_shown_where_the_world_has_changed_in_between(office, ad
     assert "2 people are enrolled in Art." in lines(answer)
     assert all_of(app, Association)[0].canvas_course_name == "bio"
     # What was read too long ago is read again.
-    old = all_of(app, Preview)[0].read_at - previews.FRESH - timedelta(seconds=1)
+    old = all_of(app, Preview)[0].read_at - pauses.PREVIEW_FRESH - timedelta(seconds=1)
     app.extensions["sqlalchemy"].session.execute(update(Preview).values(read_at=old))
     app.extensions["sqlalchemy"].session.commit()
     canvas.by_hand("bob", "art")
