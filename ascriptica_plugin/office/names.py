@@ -28,7 +28,8 @@ def shows(text: str) -> bool:
 
 
 def read_name(typed: str) -> str:
-    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC."""
+    """A name of 1 to 255 characters, at least one of them visible, without control characters, in the form NFC, with
+    one plain space between words."""
     name = AROUND.sub("", unicodedata.normalize("NFC", typed))
     if not shows(name):
         raise ValueError(t("Enter a name."))
@@ -36,7 +37,7 @@ def read_name(typed: str) -> str:
         raise ValueError(t("Keep the name to 255 characters."))
     if CONTROLS.search(name):
         raise ValueError(t("Take the line breaks and control characters out of the name."))
-    return name
+    return re.sub(r"\s+", " ", name)
 
 
 LAST_FIRST = re.compile(r"((?:[^\W\d_]|[ .'’-])+), *((?:[^\W\d_]|[ .'’-])+)")

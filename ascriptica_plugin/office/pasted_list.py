@@ -15,13 +15,19 @@ MOST_LINES = 500
 
 LONGEST = 1000
 
-IN_FRONT = re.compile(r"(?:\d{1,4}[.)]|[•*–-])\s+")
-"""The number or the bullet of a line."""
+BULLET = r"[•◦▪‣·*–—-]|\[[ xX]?\]|[☐☑☒□✓✔]|[a-zA-Z]\)"
+MARK = re.compile(rf"#?\d+[.):]?|{BULLET}")
+IN_FRONT = re.compile(rf"^(?:#?\d{{1,4}}[.):]|{BULLET})\s+")
+BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
+"""The number, the bullet or the box of a line: alone in a cell, before anything, and before what is surely a name."""
 
-MORE_THAN_ONE: Marked[str] = (
-    "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
+EXCEL = re.compile(r"sep=.", re.IGNORECASE)
+"""Excel's own first line."""
+
+MORE_THAN_A_NAME: Marked[str] = (
+    "More than an email and a name. Put a name with a comma in it in double quotes, or name the columns in the first "
+    "line, such as: First name, Last name, Email."
 )
-MORE_THAN_A_NAME: Marked[str] = "More than an email and a name. Put a name with a comma in it in double quotes."
 
 
 class TooMany(Exception):
@@ -61,7 +67,8 @@ class _Heading:
 
 def lines_of(text: str) -> list[tuple[int, str]]:
     """The lines that are not blank, with their numbers."""
-    return [(number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
+    lines = enumerate(re.split(r"\r\n|\r|\n", text), 1)
+    return [(number, line.strip()) for number, line in lines if emails.without_invisible(line)]
 
 
 def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
@@ -69,11 +76,14 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     # One more, since the first may name columns.
     if len(typed) > MOST_LINES + 1:
         raise TooMany(len(typed))
+    if typed and EXCEL.fullmatch(typed[0][1]):
+        typed = typed[1:]
     heading = _heading(typed[0][1]) if typed else None
     if typed and (heading or ("@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE))):
         typed = typed[1:]
     # First only split, since reading as many addresses as fit into a form takes long.
-    people_on = [(number, line, list(_split(line, heading))) for number, line in typed]
+    are_parts = _are_parts([line for _, line in typed])
+    people_on = [(number, line, list(_split(line, heading, are_parts))) for number, line in typed]
     if (number := sum(len(parts) for _, _, parts in people_on)) > MOST_LINES:
         raise TooMany(number)
     lines = [one for number, line, parts in people_on for one in _read(number, line, parts)]
@@ -106,22 +116,45 @@ def _heading(line: str) -> _Heading | None:
 _Part = tuple[str, str] | ValueError
 
 
-def _split(line: str, heading: _Heading | None) -> Iterator[_Part]:
-    line = IN_FRONT.sub("", line, count=1) if "\t" not in line else line
+def _split(line: str, heading: _Heading | None, are_parts: bool) -> Iterator[_Part]:
+    line = IN_FRONT.sub("", line) if "\t" not in line or "<" in line else line
     try:
         if heading and "<" not in line and (person := _by_heading(line, heading)):
-            yield person
-        elif addresses := list(recipients.bare(line)):
+            yield _tidied(*person)
+            return
+        line = recipients.HEADING.sub("", line).strip()
+        if addresses := list(recipients.bare(line)):
             yield from (("", address) for address in addresses)
-        elif "<" in line:
+        elif "<" in line and "\t" not in line:
             for part in recipients.people_in(line):
                 if len(part) > LONGEST:
                     raise ValueError(t("Too long for one person."))
-                yield recipients.read(part)
+                yield _tidied(*recipients.read(part))
         else:
-            yield _by_cells(line)
+            yield _tidied(*_by_cells(line, are_parts))
     except ValueError as problem:
         yield problem
+
+
+def _tidied(name: str, email: str) -> tuple[str, str]:
+    """The name without a mark, and without the email where that stands in it, too."""
+    name = BEFORE_A_NAME.sub("", f"{name} ".replace(f"{email} ", "")).strip()
+    if re.search(r"\S@\S", name):
+        raise ValueError(t(recipients.MORE_THAN_ONE))
+    return name, email
+
+
+def _are_parts(lines: list[str]) -> bool:
+    """Whether two cells beside an email are a first and a last name: not where most of a column has several words, so
+    that it is a whole name, and the other one something else."""
+    both = [names for line in lines if "\t" in line and len(names := _names(line.split("\t"))) == 2]
+    return not any(2 * sum(len(name.split()) > 1 for name in column) > len(both) for column in zip(*both, strict=True))
+
+
+def _names(cells: list[str]) -> list[str]:
+    """The cells beside an email, without a number in front."""
+    cells = [cell.strip() for cell in cells if cell.strip()]
+    return [cell for at, cell in enumerate(cells) if "@" not in cell and not (at == 0 and MARK.fullmatch(cell))]
 
 
 def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
@@ -137,22 +170,27 @@ def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
     return " ".join(name for name in names if name), email
 
 
-def _by_cells(line: str) -> tuple[str, str]:
+def _by_cells(line: str, are_parts: bool) -> tuple[str, str]:
     """The name and the email of a line with one person. Raises ValueError with a sentence."""
     if len(line) > LONGEST:
         raise ValueError(t("Too long for one person."))
     sign = next((sign for sign in "\t;" if sign in line), ",")
     cells = [cell for cell in _cells(line, sign) if cell]
-    if len(cells) > 1 and re.fullmatch(r"\d+[.)]?", cells[0]):
-        del cells[0]
-    emails, names = [cell for cell in cells if "@" in cell], [cell for cell in cells if "@" not in cell]
+    emails, names = [cell for cell in cells if "@" in cell], _names(cells) if len(cells) > 1 else []
     if len(emails) > 1:
-        raise ValueError(t(MORE_THAN_ONE))
-    # In columns of a spreadsheet, two names are a first and a last one.
-    if emails and len(names) > (2 if sign == "\t" else 1):
-        raise ValueError(t(MORE_THAN_A_NAME))
+        raise ValueError(t(recipients.MORE_THAN_ONE))
     name, email = recipients.read(emails[0]) if emails else ("", "")
+    # In columns of a spreadsheet, two names are a first and a last one.
+    if emails and len(names) > (0 if name else 2 if sign == "\t" else 1):
+        raise ValueError(t(MORE_THAN_A_NAME))
+    if emails and len(names) == 2 and not (are_parts and _stand_together(cells, names)):
+        raise ValueError(t(MORE_THAN_A_NAME))
     return " ".join(names) or name, email
+
+
+def _stand_together(cells: list[str], names: list[str]) -> bool:
+    """Whether two cells stand side by side and have no digits, as a first and a last name do."""
+    return cells.index(names[1]) - cells.index(names[0]) == 1 and not re.search(r"\d", "".join(names))
 
 
 def _cells(line: str, sign: str) -> list[str]:

@@ -8,11 +8,30 @@ from email.utils import parseaddr, quote
 
 from ..shared.language import Marked, t
 
-HEADING = re.compile(r"^\s*(?:to|cc|bcc|an|kopie|à|para|кому|копия)\s*:", re.IGNORECASE)
+HEADING = re.compile(r"^\s*(?:to|b?cc|an|(?:blind)?kopie|à|cci|para|cco|кому|копия)\s*:", re.IGNORECASE)
 """What stands before the recipients of a mail."""
 
 A_PERSON = re.compile(r'(?P<name>(?:"(?:\\.|[^"\\])*"|[^<>"])*)<(?P<email>[^<>]*)>')
 
+CURLY = re.compile(r"""(?:[“„«»‟](?P<curly>[^<>"“”„«»‟]*)[“”»«]|(?<![^\s,;])'(?P<plain>[^<>"']*)')(?=\s*<)""")
+"""A whole name in quotation marks that are none in a mail, as programs write them that mend what is typed."""
+
+DOUBLED = re.compile(r'"([^"<>]*)""([^"<>]+)""([^"<>]*)"')
+"""Quotation marks within quotes as spreadsheets write them."""
+
+IN_A_ROW = re.compile(
+    r"(?P<name>[^@]*?)(?:[\s|/=–—-]+|(?<=\s)[(\[{])(?:mailto:)?(?P<email>[^\s@()\[\]{}|/–—]+@[^\s@()\[\]{}|/–—]+)[)\]}]?"
+)
+"""A name and an email with nothing but a space, a dash or (brackets) between them."""
+
+MOST_WORDS = 4
+"""What has more words before an email may be a sentence."""
+
+NAME_FIRST: Marked[str] = "More than an email. Write a name and the email in <brackets>: Kim Lee <kim@example.org>."
+TAKE_OFF: Marked[str] = "Take off what stands after the email: “{text}”."
+MORE_THAN_ONE: Marked[str] = (
+    "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
+)
 PUT_IN_QUOTES: Marked[str] = "Put names with a comma in double quotes, or people on lines of their own."
 
 
@@ -39,32 +58,63 @@ def split(text: str, signs: str) -> list[str]:
 def people_in(text: str) -> list[str]:
     """The parts of a line with addresses in <brackets>, one for each person. Raises ValueError with a sentence."""
     found: list[str] = []
-    for part in split(HEADING.sub("", text, count=1), ";"):
+    text = CURLY.sub(lambda one: f'"{one["curly"] or one["plain"] or ""}"', text)
+    text = DOUBLED.sub(r'"\1\\"\2\\"\3"', text)
+    for part in split(text, ";"):
         one = A_PERSON.fullmatch(part)
         # Some programs write names with a comma without quotes: then only semicolons stand between people.
         found += [part] if one and "@" not in _outside_quotes(one["name"]) else split(part, ",")
+        if one and _may_be_two(one["name"]):
+            raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     if len(found) > 1 and any("@" not in part for part in found):
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     return found
 
 
+def _may_be_two(name: str) -> bool:
+    """Whether commas stand between whole names, the first without an email: Ines Alt, Juri Berg <juri@…>."""
+    parts = [[word for word in part.split() if not word[0].islower()] for part in name.split(",")]
+    return '"' not in name and sum(len(part) > 1 for part in parts) > 1
+
+
 def read(part: str) -> tuple[str, str]:
     """The name and the email of one person, the name blank where there is none. Raises ValueError with a sentence."""
     one = A_PERSON.fullmatch(part)
+    if one is None and (more := re.fullmatch(rf"{A_PERSON.pattern}(?P<more>[^<>@]+)", part)):
+        raise ValueError(t(TAKE_OFF, text=more["more"].strip()[:60]))
     if one is None and re.search("[<>]", part):
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     if one is None:
-        name, email = parseaddr(part) if "(" in part else ("", part)
-        return name.strip(), email.strip()
+        return _without_brackets(part)
     email = one["email"].strip().removeprefix("mailto:")
     name = one["name"].strip()
-    if ":" in _outside_quotes(name):
-        raise ValueError(t("Take what stands before the colon off."))
+    _check_colon(_outside_quotes(name))
     # The parser takes a comma without quotes for the end of an address.
     name = name if '"' in name else f'"{quote(name)}"'
     name, _ = parseaddr(f"{name} <x@example.org>")
     name = _decoded(name).strip(" \"',;\t")
     return "" if name.lower() == email.lower() else name, email
+
+
+def _without_brackets(part: str) -> tuple[str, str]:
+    part = part.strip().removeprefix("mailto:")
+    if re.match(r"\S+@\S+\s*\(", part):
+        name, email = parseaddr(part)
+        return name.strip(), email.strip()
+    if one := IN_A_ROW.fullmatch(part):
+        _check_colon(one["name"])
+        if len(one["name"].split()) <= MOST_WORDS:
+            return one["name"].strip(" \"'"), one["email"]
+    if len(re.findall(r"\S@\S", part)) > 1:
+        raise ValueError(t(MORE_THAN_ONE))
+    if re.search(r"\s", part):
+        raise ValueError(t(NAME_FIRST))
+    return "", part
+
+
+def _check_colon(name: str) -> None:
+    if ":" in name:
+        raise ValueError(t("Take what stands before the colon off."))
 
 
 def _outside_quotes(text: str) -> str:
@@ -81,5 +131,6 @@ def _decoded(name: str) -> str:
 
 def bare(text: str) -> Iterator[str]:
     """Nothing but addresses: each of them; nothing where there is something else."""
-    parts = re.split(r"[\s,;]+", text.strip(" ,;\t"))
-    return iter(parts if all(part.count("@") == 1 and not re.search('[<>"()]', part) for part in parts) else [])
+    parts = re.split(r"[\s,;，；、]+", text.strip(" ,;，；、\t"))
+    parts = [part.removeprefix("mailto:") for part in parts]
+    return iter(parts if all(part.count("@") == 1 and not re.search('[<>"()|]', part) for part in parts) else [])
