@@ -19,7 +19,7 @@ from .seat_states import standing
 
 
 class Row(NamedTuple):
-    """An enrollment as Canvas last told it. `wanted`: some registration asks for it."""
+    """An enrollment as Canvas last showed it. `wanted`: some registration asks for it."""
 
     state: str
     seen_at: datetime
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Access:
-    """One seat of a registration, with what Canvas told about it; `standing` is one of the states of `standing()`.
+    """One seat of a registration, with what Canvas said about it; `standing` is one of the states of `standing()`.
 
     `wanted`: some registration claims the seat. `is_sure`: nothing is open about who the participant is in Canvas.
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
@@ -117,7 +117,7 @@ IS_BEING_ENDED = exists().where(
 
 
 IS_NEW_THERE = case((and_(Match.created_by_us, CanvasRow.last_activity_at.is_(None)), Match.way_in))
-"""The way in of somebody whom we created in Canvas, and who was never seen in the course."""
+"""The way in of somebody who was created in Canvas by us and never seen in the course."""
 
 
 def _load(session: Session, claim_ids: Select) -> list[Access]:

@@ -1,4 +1,4 @@
-"""Everything that Canvas tells about enrollments goes through `store`: it stores the facts, and has them judged.
+"""Everything that Canvas says about enrollments goes through `store`: it stores the facts, and has them judged.
 
 What is stored of matches is compared as well. Never commits.
 """

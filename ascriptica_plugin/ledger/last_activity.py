@@ -1,4 +1,4 @@
-"""When people were last in their Canvas courses, as the lists of enrollments tell it that are read anyway."""
+"""When people were last in their Canvas courses. The lists of enrollments, which are read anyway, say so."""
 
 from collections.abc import Iterable
 from datetime import datetime

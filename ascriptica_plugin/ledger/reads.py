@@ -107,7 +107,7 @@ def done(
     """The course was read by a read that began at `since`; what was asked for later is still owed.
 
     With the last course, a Canvas that came back from a backup is known again. `problem`: there is nothing to read.
-    `has_others`: people are there whom no participant is.
+    `has_others`: people are there who are none of our participants.
     `owed_at` is what was owed when it began: the clock of the process that asked may be ahead, and without this the
     course would be read again and again until ours is there.
     """
@@ -130,7 +130,7 @@ def _here(connection_id: int, canvas_course_id: int) -> Update:
 def note_restored(session: Session, connection_id: int, now: datetime) -> None:
     """Canvas came back from a backup: no enrollment is ended until every course was read again.
 
-    The reads find it again and again; as long as they go on, that owes nobody another read.
+    The reads find it again and again; as long as they continue, nobody is owed another read.
     """
     noticed = Connection.restored_at.is_not(None) & _owed_since().where(CourseRead.problem.is_(None)).exists()
     here = update(Connection).where(Connection.id == connection_id, ~noticed)

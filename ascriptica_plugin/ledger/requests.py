@@ -1,7 +1,7 @@
 """Requests out: what may change something in Canvas, written down before it is sent.
 
 While one is out, nothing else about that person is sent, except a repeat of itself. One that was never answered stays
-out until Canvas can't carry it out any more; then we look what came of it. Never commits.
+out until Canvas can't carry it out any more; then we look what became of it. Never commits.
 """
 
 from collections.abc import Collection, Iterable
@@ -175,5 +175,5 @@ def put_back_instead(session: Session, request_id: int, ended: Enrollment) -> No
 
 
 def cross_out(session: Session, request_id: int) -> None:
-    """It is known what came of it."""
+    """What became of it is known."""
     change(session, delete(Request).where(Request.id == request_id))

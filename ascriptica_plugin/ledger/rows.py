@@ -1,4 +1,4 @@
-"""Rows: what Canvas last told us about each enrollment. `incoming_rows` stores it, `judging` draws the conclusions."""
+"""Rows: what Canvas last said about each enrollment. `incoming_rows` stores it, `judging` draws the conclusions."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 @dataclass(frozen=True)
 class Told:
-    """A row as Canvas told it.
+    """A row as Canvas showed it.
 
     `granted`: we let the person in. `ended`: this is what came of our own request to end it. `seat_id`: the seat that
     it may be the place of. `asked_at`: when we asked, for a list that may be older than what we know since.
@@ -134,7 +134,7 @@ def is_of_a_section(session: Session, row: Known, seat_id: int) -> bool:
 
 
 def has_others(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> bool:
-    """Whether somebody was seen in the Canvas course since then whom no participant is."""
+    """Whether the Canvas course showed somebody since then who is none of our participants."""
     matched = exists().where(
         Match.connection_id == CanvasRow.connection_id, Match.canvas_user_id == CanvasRow.canvas_user_id
     )

@@ -1,4 +1,4 @@
-"""Stores what came of a seat: settled, tried again later, held for a cause, or parked. Never commits.
+"""Stores what became of a seat: settled, tried again later, held for a cause, or parked. Never commits.
 
 Settling stores the version that was loaded, so a change made meanwhile keeps the seat due.
 """

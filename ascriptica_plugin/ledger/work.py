@@ -114,7 +114,7 @@ class Work:
     leaves: bool
     """There are rows that the seat pointed to, or may have, which it does not want now."""
     others_there: bool
-    """The last read of the Canvas course showed people whom no participant is: this person may be one of them."""
+    """The last read of the Canvas course showed people who are no participants: this person may be one of them."""
     unread_since: datetime | None
     """Since when the first read of the Canvas course is owed, if it was not tried yet."""
     import_at: datetime | None
@@ -128,7 +128,7 @@ class Work:
     who_facts: dict[str, Any] = field(default_factory=dict)
     """What was learned about who the participant is, by Match's columns."""
     told: list[Told] = field(default_factory=list)
-    """Rows that Canvas told us about."""
+    """Rows that Canvas showed us."""
     takes: list[int] = field(default_factory=list)
     """Known rows that this seat points to from now on."""
     gone: list[int] = field(default_factory=list)

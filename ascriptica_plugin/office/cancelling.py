@@ -43,7 +43,7 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
 
 
 def are_in(course: Course) -> ColumnElement[bool]:
-    """SQL: the registrations of those whom cancelling the course would withdraw, registered or waiting."""
+    """SQL: the registrations, registered or waiting, that cancelling the course would withdraw."""
     return and_(Registration.course_id == course.id, Registration.status != "withdrawn")
 
 

@@ -175,7 +175,7 @@ def _types(call: Call) -> set[str]:
 
 
 def _sis_ids(call: Call) -> Callable[[Enrollment], bool]:
-    """What tells whether an enrollment has the SIS ids that are asked for."""
+    """What says whether an enrollment has the SIS ids that are asked for."""
     world = call.world
     users, sections, courses = (set(call.params.many(f"sis_{kind}_id")) for kind in ("user", "section", "course"))
     if not (users or sections or courses):

@@ -43,7 +43,7 @@ def merge_users(world: World, source: User, target: User) -> None:
 
 
 def _merge_enrollments(world: World, source: User, target: User) -> None:
-    """UserMerge#move_enrollments: first whom an observer observes, then whose an enrollment is."""
+    """UserMerge#move_enrollments: first the observers' students, then the enrollments."""
     observers = [row for row in world.enrollments.values() if row.associated_user_id == source.id]
     for rows, field in ((observers, "associated_user_id"), (world.rows_of(user_id=source.id), "user_id")):
         for row in rows:

@@ -130,7 +130,7 @@ def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     if also_there:
         return "delete", "also_there"
     if not row.may_be_of(work.who.canvas_user_id, doubted=work.who.doubted):
-        # Nobody withdrew: whom we let in by mistake has no business there.
+        # Nobody withdrew: we let them in by mistake, so they don't belong there.
         return "delete", "not_theirs"
     policy = work.on_withdrawal or context.on_withdrawal
     if policy != "by_activity":
@@ -146,7 +146,7 @@ def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
 
 
 def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:
-    """Let in again whom we put out by mistake. Until Canvas answers the request stays out, and is repeated."""
+    """Let somebody in again who was put out by mistake. Until Canvas answers the request stays out, and is repeated."""
     at = ended.user.address or ended.user_id
 
     def request(canvas: CanvasClient) -> Enrollment:
@@ -158,7 +158,7 @@ def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:
 
 
 def look_where_it_is(context: Context, work: Work, row: Known) -> Walk:
-    """Ask for a row by its number. Returns it as Canvas tells it now; None if Canvas does not know this row."""
+    """Ask for a row by its number. Returns it as Canvas shows it now; None if Canvas does not know this row."""
     try:
         found = yield lambda canvas: canvas.enrollment(context.root_id, row.canvas_enrollment_id)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Who of the people of whom an import would make Canvas users is one already.
+"""Which of the people for whom an import would create a Canvas user have one already.
 
 Canvas is asked for all its users, a hundred a page. An import would give somebody whose login is the same our SIS ID
 and name, and make a second user for somebody who has the email as another address.
@@ -21,8 +21,11 @@ PEOPLE_A_PAGE = 10
 
 
 def leave_out_whom_canvas_has(session: Session, root_id: int, number: int) -> Walk:
-    """Leave out of the import whom Canvas has, so that they go the ordinary road; all of the new people, if Canvas has
-    too many users to read for so few, or does not show their logins and emails."""
+    """Leave out of the import people whom Canvas has, so that they go the ordinary way.
+
+    If Canvas has too many users to read for so few, or does not show their logins and emails, all new people are left
+    out.
+    """
     people = sis_imports.people_to_make(session, number)
     if not people:
         return

@@ -32,7 +32,7 @@ Place = tuple[int, int]
 
 
 def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
-    """Begin an import, or go on with the one that is open."""
+    """Begin an import, or continue the one that is open."""
     its = sis_imports.open_import(session, connection_id)
     if its is None:
         yield from _send(session, connection_id, root_id, now, least)
@@ -63,7 +63,7 @@ def _end_or_make_users(
     session: Session, its: MassImport, root_id: int, now: Callable[[], datetime], least: int
 ) -> Walk:
     """An import is over. Those whose SIS IDs Canvas does not know go by another one, which makes them users; the others
-    whom it did not let in go the ordinary road."""
+    whom it did not let in go the ordinary way."""
     connection_id, number, settings = its.connection_id, its.id, load_settings(session)
     unknown = sis_imports.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
     if len(unknown) < least or not _may_make(settings) or sis_imports.people_to_make(session, number):

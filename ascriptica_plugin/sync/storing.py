@@ -102,7 +102,7 @@ def store_told(
     request: Out | None = None,
     concluded: Collection[int] = (),
 ) -> None:
-    """Store what a look or a read was told; never commits.
+    """Store what a look or a read found; never commits.
 
     `request` is the one whose end it is: it is crossed out first, so that nothing about the person is out, and what was
     told can be judged. `concluded`: Canvas courses that are.

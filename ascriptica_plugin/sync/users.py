@@ -24,7 +24,7 @@ QUESTIONS = {"who": "who_is_it", "still": "who_is_it", "same_user": "same_user"}
 def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) -> Walk:
     """How to name the participant to Canvas: an address, or the number of a user whose address we may not see.
 
-    Raises Stuck if only an administrator can tell who it is. At a first contact a SIS ID is taken at its word, unless
+    Raises Stuck if only an administrator can say who it is. At a first contact a SIS ID is taken at its word, unless
     `sis_id_is_unknown` in Canvas, or the Canvas course has people whom we don't know.
     """
     who = work.who
@@ -58,7 +58,7 @@ def identify(context: Context, work: Work) -> Walk:
             yield from _is(context, work, user, who.how)
             return
         work.is_nobody()
-    # Whom we are about to create has no second login either: Canvas says so.
+    # Somebody whom we are about to create has no second login either: Canvas says so.
     thorough = who.canvas_user_id is not None or not context.create_users
     users, how = yield from _candidates(context, work.sis_user_id, work.email, thorough)
     strangers = [user for user in users if how != "sis" and _has_other_sis_id(user, work.sis_user_id)]
@@ -183,7 +183,7 @@ def _was_out(work: Work) -> bool:
 
 
 def _yields(context: Context, holder: Holder, user: User) -> Walk:
-    """Whether a stale match of another participant gives way: what they have now leads to somebody else, or nobody."""
+    """Whether another participant's stale match is let go: what they have now leads to somebody else, or to nobody."""
     try:
         users, _ = yield from _candidates(context, holder.sis_user_id, holder.email, thorough=True)
     except Stuck:

@@ -204,7 +204,7 @@ class Seat(Base):
 
 
 class CanvasRow(Base):
-    """A fact: one enrollment in Canvas, as Canvas last told it.
+    """A fact: one enrollment in Canvas, as Canvas last showed it.
 
     It is the same row as long as Canvas's id and `created_at` are the same. A merge changes its user, cross-listing its
     course, nothing changes these two; another `created_at` under the same id means that Canvas was restored.

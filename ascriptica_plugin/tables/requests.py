@@ -13,7 +13,7 @@ class Request(Base):
 
     One at a time is open for a participant. `id` is random, so that a worker that lost the lease crosses out no request
     of another worker. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
-    may still carry it out until `until_at`; then we look what came of it. `first_sent_at` is on Canvas's clock.
+    may still carry it out until `until_at`; then we look what became of it. `first_sent_at` is on Canvas's clock.
     `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
     `row_created_at` is the other half of the row's identity, beside `canvas_enrollment_id`.
     """
@@ -39,7 +39,7 @@ class Request(Base):
 
 
 class Window(Base):
-    """A request to enroll somebody that was never answered, in a course that was gone when we looked what came of it.
+    """A request to enroll somebody that was never answered, in a course that was gone when we looked what became of it.
 
     If the course comes back, what was made there between `opens_at` and `closes_at`, on Canvas's clock, is ours.
     """
@@ -61,7 +61,7 @@ class CourseRead(Base):
     """When the enrollments of a Canvas course were last read, and whether they have to be read again.
 
     `owed_at`: since when a read is owed, None: none is. `due_at`: not before then. `problem`: why the last try failed.
-    `has_others`: it showed people in the course whom no participant is.
+    `has_others`: it showed people in the course who are none of our participants.
     """
 
     __tablename__ = "ascriptica_course_read"

@@ -1,6 +1,6 @@
 """Somebody's access to a Canvas course in words: for the participant and for the office.
 
-Nothing is said of Canvas that was not seen there: "in Canvas" only of an enrollment that was seen active.
+It says nothing about Canvas that was not seen there: "in Canvas" only of an enrollment that was seen active.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Tells systemd, where it asks, that the worker is ready, alive and stopping (sd_notify, a datagram to a socket)."""
+"""Informs systemd, where it asks, that the worker is ready, alive and stopping (sd_notify, a datagram to a socket)."""
 
 import logging
 import os
