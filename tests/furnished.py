@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.standalone.accounts import accounts, second_step
+from ascriptica_plugin.standalone.accounts import accounts, second_step, sign_ups
 from ascriptica_plugin.tables.ledger import Match, Seat
 
 from .office_at_work import PASSWORD, Office, in_use, make_app, policy, someone
@@ -75,6 +75,6 @@ def furnished(empty_sqlite, tmp_path, canvas) -> Iterator[Office]:
         ron.question, ron.candidates = "same_user", [{"id": rob.canvas_user_id, "name": "Rob", "login_id": "rob"}]
         session.commit()
         registrations.withdraw(session, left, people["ann"], now)
-        accounts.sign_up(session, now, "new@example.org", "Nora New", "hash", by_mail=False)
+        sign_ups.sign_up(session, now, "new@example.org", "Nora New", "hash", by_mail=False)
         session.commit()
         yield office

@@ -148,9 +148,9 @@ RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
 TESTED_ELSEWHERE = {
     "canvas": ("errors exchange shapes", "the client's tests, through its answers; sync/test_keeper"),
     "ledger": (
-        "access associations blocked causes last_activity loading matches metrics request_windows sis_imports ways_in "
-        "work",
-        "sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
+        "access associations blocked causes last_activity loading matches metrics passing request_windows "
+        "results_to_fetch sis_imports ways_in work",
+        "test_results; sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
     ),
     "office": (
         "office acts personal_data plan previews recipients registration_signals sis_questions to_another_course "
@@ -160,10 +160,10 @@ TESTED_ELSEWHERE = {
     ),
     "shared": ("formats", "web/test_request_language, walks/test_translated"),
     "sync": (
-        "access_signals clients current_key disconnecting one_person passwords previewing results run small_tasks "
-        "starting tasks",
-        "test_drain, test_keeper and the walks; test_users_way_in; test_signals; ledger/test_results; "
-        "web/tools/test_moving",
+        "access_signals clients current_key disconnecting holding one_person passwords previewing proofs results run "
+        "small_tasks starting tasks",
+        "test_connecting, test_drain, test_keeper, test_proving and the walks; test_users_way_in; test_signals; "
+        "ledger/test_results; web/tools/test_moving",
     ),
     "worker": ("redis_listener", "test_jobs; faults/test_worker"),
 }

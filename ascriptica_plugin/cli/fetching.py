@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
-from ..ledger import results
+from ..ledger import results_to_fetch
 from ..shared import clock
 from ..sync.clients import Canvases
 from ..tables.canvas import Connection
@@ -27,7 +27,7 @@ def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: st
     begin_writing(session)
     asked = _asked(session, connection, code)
     for number in asked:
-        results.owe(session, number, now)
+        results_to_fetch.owe(session, number, now)
     if connection.hold_cause:
         # Because a person asked, Canvas is tried at once.
         connection.hold_until_at = now
@@ -36,7 +36,7 @@ def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: st
     drain_until_over(session, canvases, connection, run, "fetched")
     for number, its_code in asked.items():
         problems = session.get_one(CourseResults, number).problems
-        said = run.problems.get(number) or " ".join(map(results.in_words, problems))
+        said = run.problems.get(number) or " ".join(map(results_to_fetch.in_words, problems))
         state = "not fetched yet" if number in run.waiting else "fetched"
         yield f"{its_code}: {said or state}"
     if run.waiting:

@@ -1,7 +1,6 @@
-"""The results of a course: what Canvas says of completions and scores, and who has passed, which is ours to decide.
+"""The results of a course: what Canvas says of completions and scores, and what is known of each registration.
 
-A pass is given once: by the course's rule, or by hand. Only a hand takes it away, whatever Canvas says later. Never
-commits.
+Never commits. Whether somebody has passed is decided in `passing`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -9,69 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from .. import signals
 from ..canvas.shapes import Enrollment, Progress
-from ..shared import pauses
-from ..shared.said import Said
-from ..tables.columns import change, upsert_into
+from ..tables.columns import upsert_into
 from ..tables.ledger import Match
 from ..tables.office import Association, Course, Participant, Registration
-from ..tables.results import CourseResults, Result
-from . import claims, rows
-
-PROBLEMS = ("no_modules", "progress_refused", "scores_refused", "people_gone", "course_gone")
-"""What can be missing from a course's results. Said once for the course, not for each of its people."""
-
-
-def in_words(problem: str) -> Said:
-    """One of `PROBLEMS`, as it is said."""
-    return Said(f"results_{problem}")
-
+from ..tables.results import Result
+from . import rows
 
 THERE = (*rows.LIVE, "completed")
 """The states of an enrollment whose score Canvas tells."""
-
-
-def wishes_of(session: Session, course_id: int) -> CourseResults:
-    """What of the course's results is fetched; a new row if nothing was said about them yet."""
-    found = session.get(CourseResults, course_id)
-    if found is None:
-        upsert = upsert_into(session, CourseResults).on_conflict_do_nothing()
-        session.execute(upsert, [{"course_id": course_id}])
-        found = session.get_one(CourseResults, course_id)
-    return found
-
-
-def owe(session: Session, course_id: int, now: datetime) -> None:
-    """Have the results fetched as soon as nothing more urgent is to be done."""
-    wishes = wishes_of(session, course_id)
-    wishes.owed_at, wishes.due_at = now, None
-    session.info[claims.RANG] = True
-
-
-def to_fetch(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
-    """Ids of the courses whose results are to be fetched now: those asked for, then those that are a day old.
-
-    A course is asked about once more when it ends, and daily for two weeks after that, while teachers are grading.
-    """
-    late = now + 2 * pauses.LOOK_UP_AGAIN
-    time_has_come = or_(CourseResults.due_at.is_(None), CourseResults.due_at <= now, CourseResults.due_at > late)
-    still_on = or_(Course.ends_at.is_(None), Course.ends_at > now - pauses.GRADING)
-    has_ended = and_(Course.ends_at <= now, CourseResults.fetched_at < Course.ends_at)
-    aged = or_(CourseResults.fetched_at.is_(None), CourseResults.fetched_at <= now - pauses.READ_FRESH, has_ended)
-    wanted = and_(or_(CourseResults.completed, CourseResults.score), aged, still_on, Course.cancelled_at.is_(None))
-    found = (
-        select(CourseResults.course_id)
-        .join(Course, Course.id == CourseResults.course_id)
-        .join(Association, Association.course_id == Course.id)
-        .where(Association.connection_id == connection_id, Association.canvas_course_id.is_not(None))
-        .where(time_has_come, or_(CourseResults.owed_at.is_not(None), wanted))
-        .order_by(CourseResults.owed_at.nulls_last(), CourseResults.fetched_at.nulls_first(), CourseResults.course_id)
-    )
-    return list(session.scalars(found.limit(limit)))
 
 
 # -- what Canvas says -------------------------------------------------------------------------------------------------
@@ -92,7 +41,7 @@ def store_progress(
             | {"progress_at": now, "requirements": one.requirements, "requirements_met": one.met}
         )
     first = func.coalesce(Result.first_completed_at, upsert_into(session, Result).excluded.first_completed_at)
-    _upsert(session, values, first_completed_at=first)
+    store(session, values, first_completed_at=first)
 
 
 def store_scores(
@@ -107,7 +56,7 @@ def store_scores(
         if its is not None:
             scores = {"current_score": its.current, "final_score": its.final, "override_score": its.override}
             values.append(_values(registration_id, place) | scores | {"scores_at": now})
-    _upsert(session, values)
+    store(session, values)
 
 
 def still_there(told: Iterable[Enrollment]) -> set[int]:
@@ -143,10 +92,11 @@ def _registered(session: Session, course_id: int, connection_id: int, users: Col
     return [(row[0], row[1]) for row in session.execute(found) if row[1] is not None] if users else []
 
 
-def _upsert(session: Session, values: list[dict[str, Any]], **better: ColumnElement) -> None:
+def store(session: Session, values: list[dict[str, Any]], **better: ColumnElement) -> None:
+    """Store these columns of results, and announce what changes. `better`: what a column gets instead of its value."""
     if not values:
         return
-    _announce(session, values)
+    _announce_changes(session, values)
     upsert = upsert_into(session, Result)
     fresh = {name: upsert.excluded[name] for name in values[0] if name != "registration_id"} | better
     session.execute(upsert.on_conflict_do_update(index_elements=["registration_id"], set_=fresh), values)
@@ -156,7 +106,7 @@ SAID_OF = ("completed_at", "current_score", "final_score", "override_score", "pa
 """What a host hears of when it changes."""
 
 
-def _announce(session: Session, values: list[dict[str, Any]]) -> None:
+def _announce_changes(session: Session, values: list[dict[str, Any]]) -> None:
     """Send a host what changes of these results, before it does."""
     if not signals.is_awaited(signals.result_changed):
         return
@@ -169,10 +119,11 @@ def _announce(session: Session, values: list[dict[str, Any]]) -> None:
         for one in values
         if any(one[name] != getattr(before.get(one["registration_id"]), name, None) for name in told)
     }
-    _tell(session, Registration.id.in_(changed))
+    announce(session, Registration.id.in_(changed))
 
 
-def _tell(session: Session, which: ColumnElement[bool]) -> None:
+def announce(session: Session, which: ColumnElement[bool]) -> None:
+    """Send a host the signal about the results of these registrations once the transaction is committed."""
     people = (
         select(Registration.id, Participant.key, Participant.email, Course.code)
         .join(Participant, Participant.id == Registration.participant_id)
@@ -181,58 +132,6 @@ def _tell(session: Session, which: ColumnElement[bool]) -> None:
     for number, key, email, code in session.execute(people.where(which)):
         what = {"key": key, "email": email, "course": code, "registration_id": number}
         signals.later(session, signals.result_changed, **what)
-
-
-def done(
-    session: Session, course_id: int, since: datetime, owed_at: datetime | None, now: datetime, problems: list[str]
-) -> list[str]:
-    """The results were fetched by a fetch that began at `since`; what was asked for later is still owed.
-
-    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours. Returns those
-    of the problems that the fetch before did not have.
-    """
-    wishes = session.get_one(CourseResults, course_id, populate_existing=True)
-    new = [problem for problem in problems if problem not in wishes.problems]
-    wishes.fetched_at, wishes.problems, wishes.problem, wishes.due_at = since, problems, None, None
-    if wishes.owed_at is not None and (wishes.owed_at <= since or wishes.owed_at == owed_at):
-        wishes.owed_at = None
-    session.flush()
-    decide(session, course_id, now)
-    return new
-
-
-def tried(session: Session, course_id: int, now: datetime, problem: Said) -> None:
-    """The results could not be fetched; it is tried again later."""
-    values = {"problem": problem, "due_at": now + pauses.LOOK_UP_AGAIN}
-    change(session, update(CourseResults).where(CourseResults.course_id == course_id).values(**values))
-
-
-# -- who has passed ---------------------------------------------------------------------------------------------------
-
-
-def decide(session: Session, course_id: int, now: datetime) -> None:
-    """Give a pass to everybody who meets the course's rule and about whom nothing is decided.
-
-    For a score it is the final one, or what a teacher set instead: in a running course the current one leaves out what
-    is still to come.
-    """
-    wishes = session.get(CourseResults, course_id)
-    if wishes is None or wishes.passes_by is None:
-        return
-    counts = func.coalesce(Result.override_score, Result.final_score)
-    rule = Result.completed_at.is_not(None) if wishes.passes_by == "completed" else counts >= wishes.passes_from
-    here = select(Registration.id).where(Registration.course_id == course_id)
-    undecided = (Result.registration_id.in_(here), Result.passed.is_(None))
-    if signals.is_awaited(signals.result_changed):
-        _tell(session, Registration.id.in_(select(Result.registration_id).where(*undecided, rule)))
-    passed = {"passed": True, "passed_how": wishes.passes_by, "passed_at": now}
-    change(session, update(Result).where(*undecided, rule).values(**passed))
-
-
-def decide_by_hand(session: Session, registration_id: int, passed: bool, now: datetime) -> None:
-    """The office says whether somebody has passed, whatever Canvas says."""
-    values = {"registration_id": registration_id, "passed": passed, "passed_how": "hand", "passed_at": now}
-    _upsert(session, [values])
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
 from ..tables.office import Association, Course
-from .checking import look_up, state_of
+from .looking_up import look_up, state_of
 from .tasks import Walk
 
 log = logging.getLogger(__name__)

@@ -9,18 +9,14 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from ..ledger import claims, due, reads
-from ..ledger.causes import CAUSES
 from ..shared import clock, pauses
-from ..shared.language import SOURCE, in_language
-from ..shared.process_log import unnamed
-from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.ledger import Seat
 from ..tables.office import Association
-from .access_signals import announce_hold
 from .checking import TOKEN_MISSING, TOKEN_OF_ANOTHER, TOKEN_UNREADABLE, Findings, Outcome, check_connection
 from .clients import Canvases
+from .holding import lift_hold
 
 log = logging.getLogger(__name__)
 
@@ -185,28 +181,6 @@ def forget_draft(settings: Settings) -> None:
     settings.draft_client_id = settings.draft_client_secret = settings.draft_refresh_token = None
     settings.draft_refresh_at = settings.draft_state = None
     settings.draft_key_kind = "token"
-
-
-def put_on_hold(session: Session, connection: Connection, cause: str, detail: str, now: datetime) -> None:
-    """Make all calls wait for the cause, a little longer each time it is found again."""
-    if connection.hold_cause != cause:
-        connection.hold_since_at, connection.hold_tries = now, 0
-        with in_language(SOURCE):
-            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, unnamed(Said.of(detail).again()))
-        announce_hold(session, cause)
-    connection.hold_cause, connection.hold_detail = cause, detail
-    connection.hold_until_at = now + pauses.hold_pause(cause, connection.hold_tries)
-    connection.hold_tries += 1
-
-
-def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
-    """Allow calls again. After a long hold every Canvas course in use is owed a read."""
-    since = connection.hold_since_at
-    connection.hold_cause = connection.hold_detail = connection.hold_since_at = connection.hold_until_at = None
-    connection.hold_tries = 0
-    if since is not None and now - since > pauses.LONG_OUTAGE:
-        # Much may have been done in Canvas meanwhile, or it was restored.
-        reads.owe_everything(session, connection.id, now, in_use=True)
 
 
 def keep_draft(

@@ -22,7 +22,7 @@ from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
-from . import connecting
+from . import holding
 from .clients import Canvases
 
 log = logging.getLogger(__name__)
@@ -127,19 +127,19 @@ def _store(
             connection.refresh_token = Sealed.seal(answer.refresh_token, canvases.keys)
         connection.refresh_at, connection.refresh_tries = next_refresh(answer.expires_in, now), 0
         if connection.hold_cause in ("key_refused", "token_unreadable"):
-            connecting.lift_hold(session, connection, now)
+            holding.lift_hold(session, connection, now)
         elif connection.hold_cause:
             connection.hold_until_at = None
     elif answer is None:
         connection.refresh_at = now + pauses.CANARY
-        connecting.put_on_hold(session, connection, "token_unreadable", "", now)
+        holding.put_on_hold(session, connection, "token_unreadable", "", now)
     elif isinstance(answer, KeyRefused):
         if answer.error == "invalid_client":
             # The key may be switched on again, so we ask again, but seldom.
             connection.refresh_at = now + pauses.CANARY * pauses.stretch(0.8, 1.2)
         else:
             connection.refresh_token = connection.refresh_at = None
-        connecting.put_on_hold(session, connection, "key_refused", _why(answer), now)
+        holding.put_on_hold(session, connection, "key_refused", _why(answer), now)
     else:
         pause = pauses.back_off(connection.refresh_tries)
         if isinstance(answer, Throttled):

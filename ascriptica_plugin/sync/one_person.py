@@ -14,7 +14,7 @@ from ..ledger.rows import Told
 from ..tables.canvas import Connection
 from ..tables.ledger import Match
 from ..tables.office import Association
-from . import canvas_courses, checking, storing
+from . import canvas_courses, looking_up, storing
 
 COURSES = 2
 """How many Canvas courses are looked at, in two calls each; one call reads the person's enrollments."""
@@ -48,7 +48,7 @@ def look(
         except NotFound:
             # The worker's look finds out who they are now.
             theirs = None
-        states = [checking.state_of(canvas, course, section) for _, course, section in places]
+        states = [looking_up.state_of(canvas, course, section) for _, course, section in places]
     if theirs is not None and user_id is not None:
         used = {row.canvas_course_id for row in rows.known_of_user(session, connection_id, user_id)}
         # Whether a hand has concluded an enrollment, or its course ended, takes more calls: that is the worker's.

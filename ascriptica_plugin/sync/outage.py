@@ -14,7 +14,7 @@ from ..canvas.errors import CanvasError, TokenRefused
 from ..ledger import due
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
-from . import connecting, failures
+from . import failures, holding
 from .tasks import Probe, Task
 
 log = logging.getLogger(__name__)
@@ -71,14 +71,14 @@ class Outage:
     def hold(self, cause: str, detail: str) -> None:
         """Make all calls of the connection wait; commits."""
         begin_writing(self.session)
-        connecting.put_on_hold(self.session, self._connection(), cause, detail, self.now())
+        holding.put_on_hold(self.session, self._connection(), cause, detail, self.now())
         self.session.commit()
         self.cause = cause
 
     def let_go(self) -> None:
         """Nothing waits any more; commits."""
         begin_writing(self.session)
-        connecting.lift_hold(self.session, self._connection(), self.now())
+        holding.lift_hold(self.session, self._connection(), self.now())
         self.session.commit()
         self.cause = None
         log.info("Canvas answers again; what waited is being sent.")

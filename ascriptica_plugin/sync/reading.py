@@ -14,7 +14,7 @@ from ..ledger.rows import Told
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import CanvasRow, Seat
-from . import storing, unanswered
+from . import person_reading, storing
 from .tasks import Call, Walk
 
 AT_ONCE = 2
@@ -40,7 +40,7 @@ def read_walk(
             asked_at = now()
             page: tuple[list[Enrollment], str | None] = yield page_of(canvas_course_id, link)
             found, link = page
-            concluded = yield from unanswered.concluded_among(session, connection_id, found, concluded)
+            concluded = yield from person_reading.concluded_among(session, connection_id, found, concluded)
             told = [Told(row, asked_at=asked_at) for row in found]
             storing.store_told(session, connection_id, told, now(), concluded=concluded)
             last_activity.note(session, connection_id, found, now())
@@ -54,7 +54,7 @@ def read_walk(
         reads.tried(session, connection_id, canvas_course_id, now(), error.said)
         return
     for number in _missing(session, connection_id, canvas_course_id, since):
-        yield from unanswered.look_for(session, connection_id, root_id, number, now, in_a_course=True)
+        yield from person_reading.look_for(session, connection_id, root_id, number, now, in_a_course=True)
     begin_writing(session)
     others = rows.has_others(session, connection_id, canvas_course_id, since)
     reads.done(session, connection_id, canvas_course_id, since, now(), owed_at, has_others=others)

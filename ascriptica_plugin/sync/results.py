@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
 from ..canvas.shapes import Enrollment, Progress
-from ..ledger import activity, last_activity, results
+from ..ledger import activity, last_activity, results, results_to_fetch
 from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.columns import begin_writing
@@ -22,7 +22,7 @@ AT_ONCE = 1
 def fetch_walk(session: Session, connection_id: int, course_id: int, now: Callable[[], datetime]) -> Walk:
     """The walk that fetches one course's results: what it wants, or everything where somebody asked for a course that
     wants nothing. What can't be had is noted, and stops nothing else."""
-    since, wishes = now(), results.wishes_of(session, course_id)
+    since, wishes = now(), results_to_fetch.wishes_of(session, course_id)
     completed, score, owed_at = wishes.completed, wishes.score, wishes.owed_at
     if not (completed or score):
         completed = score = True
@@ -39,17 +39,17 @@ def fetch_walk(session: Session, connection_id: int, course_id: int, now: Callab
         problems = ["course_gone"]
     except CanvasError as error:
         begin_writing(session)
-        results.tried(session, course_id, now(), error.said)
+        results_to_fetch.tried(session, course_id, now(), error.said)
         return
     begin_writing(session)
-    for problem in results.done(session, course_id, since, owed_at, now(), problems):
-        words = results.in_words(problem)
+    for problem in results_to_fetch.done(session, course_id, since, owed_at, now(), problems):
+        words = results_to_fetch.in_words(problem)
         activity.note(session, now(), activity.US, mark("missed results"), words, course_id=course_id)
 
 
 def put_off(session: Session, course_id: int, now: datetime) -> None:
     """Store that a fetch failed on our side."""
-    results.tried(session, course_id, now, Said("our_side"))
+    results_to_fetch.tried(session, course_id, now, Said("our_side"))
 
 
 def _progress(session: Session, course_id: int, place: tuple[int, int], now: Callable[[], datetime]) -> Walk:

@@ -9,12 +9,23 @@ from functools import partial
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from ..ledger import matches, reads, requests
-from ..ledger import results as ledger_results
+from ..ledger import matches, reads, requests, results_to_fetch
 from ..ledger import sis_imports as ledger_sis_imports
 from ..shared import pauses
 from ..tables import locks
-from . import canvas_courses, following, passwords, previewing, proving, reading, results, sis_imports, unanswered
+from . import (
+    canvas_courses,
+    following,
+    passwords,
+    person_reading,
+    previewing,
+    proofs,
+    proving,
+    reading,
+    results,
+    sis_imports,
+    unanswered,
+)
 from .tasks import During, SmallTask, Task
 
 log = logging.getLogger(__name__)
@@ -34,10 +45,10 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, mass_sea
         or matches.to_look_at(session, connection_id, now, 1)
         or reads.to_read(session, connection_id, now, 1)
         or previewing.to_read(session, connection_id)
-        or proving.is_due(session, connection_id, now)
+        or proofs.is_due(session, connection_id, now)
         or following.to_follow(session, connection_id, now)
         or passwords.to_mail(session, connection_id)
-        or ledger_results.to_fetch(session, connection_id, now, 1)
+        or results_to_fetch.to_fetch(session, connection_id, now, 1)
     )
 
 
@@ -139,7 +150,7 @@ class SmallTasks:
             yield SmallTask(walk, put_off=put_off, key=("preview", number))
 
     def _proof(self) -> Iterator[SmallTask]:
-        if proving.is_due(*self._here, self.now()):
+        if proofs.is_due(*self._here, self.now()):
             walk = proving.proof_walk(*self._here, self.root_id, self.now)
             yield SmallTask(walk, put_off=partial(proving.put_off, *self._here), key=("proof", self.connection_id))
 
@@ -158,8 +169,8 @@ class SmallTasks:
 
     def _people(self) -> Iterator[SmallTask]:
         for number in matches.to_look_at(*self._here, self.now(), unanswered.AT_ONCE):
-            walk = unanswered.person_walk(*self._here, self.root_id, number, self.now)
-            put_off = partial(unanswered.put_off_person, *self._here, number)
+            walk = person_reading.person_walk(*self._here, self.root_id, number, self.now)
+            put_off = partial(person_reading.put_off_person, *self._here, number)
             yield SmallTask(walk, put_off=put_off, key=("person", number))
 
     def _passwords(self) -> Iterator[SmallTask]:
@@ -178,6 +189,6 @@ class SmallTasks:
             yield SmallTask(walk, put_off=partial(reading.put_off, *self._here, number), key=("course", number))
 
     def _results(self) -> Iterator[SmallTask]:
-        for number in ledger_results.to_fetch(*self._here, self.now(), results.AT_ONCE):
+        for number in results_to_fetch.to_fetch(*self._here, self.now(), results.AT_ONCE):
             walk = results.fetch_walk(*self._here, number, self.now)
             yield SmallTask(walk, put_off=partial(results.put_off, self.session, number), key=("results", number))

@@ -1,7 +1,6 @@
-"""Looks at what became of requests that were never answered, and at people about whom something has changed."""
+"""Finds out what became of requests that were never answered."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import cast
 
@@ -9,8 +8,8 @@ from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError, NotFound, Refused
-from ..canvas.shapes import Course, Enrollment, User
-from ..ledger import claims, judging, matches, reads, request_windows, requests, rows, ways_in
+from ..canvas.shapes import Enrollment, User
+from ..ledger import claims, matches, reads, request_windows, requests, rows, ways_in
 from ..ledger.requests import Out
 from ..ledger.rows import Ended, Told
 from ..shared import pauses
@@ -19,11 +18,10 @@ from ..shared.process_log import unnamed
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Match, Seat
 from . import storing
-from .tasks import Call, Walk
+from .person_reading import Clock, call_for_course, concluded_among, note_lost
+from .tasks import Walk
 
 log = logging.getLogger(__name__)
-
-Clock = Callable[[], datetime]
 
 AT_ONCE = 20
 """How many are looked up at once, so that seats never wait for all."""
@@ -90,34 +88,11 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
 def _if_its_course_is_gone(out: Out, at: str | int) -> Walk:
     """The user's number in Canvas, if the course that was asked for is not there; None if it is."""
     try:
-        yield _course(cast(int, out.canvas_course_id))
+        yield call_for_course(cast(int, out.canvas_course_id))
     except NotFound:
         user: User = yield lambda canvas: canvas.user(at)
         return user.id
     return None
-
-
-def concluded_among(
-    session: Session, connection_id: int, told: Iterable[Enrollment], concluded: Collection[int] = ()
-) -> Walk:
-    """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
-
-    No hand ended it then. It costs one call for each course that has to be known, but for those known as `concluded`.
-    """
-    completed = [row.id for row in told if row.state == "completed"]
-    found = set(concluded)
-    for number in judging.may_have_ended_with_their_course(session, connection_id, completed) - found:
-        try:
-            course: Course = yield _course(number)
-        except NotFound:
-            continue
-        if course.concluded:
-            found.add(number)
-    return found
-
-
-def _course(number: int) -> Call:
-    return lambda canvas: canvas.course(number)
 
 
 def _is_place(out: Out, row: Enrollment) -> bool:
@@ -131,7 +106,7 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
     try:
         row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
     except NotFound:
-        yield from _is_lost(session, connection_id, number, now)
+        yield from note_lost(session, connection_id, number, now)
         return
     known = rows.known(session, connection_id, [number]).get(number)
     meant_at = out.row_created_at or (known.created_at if known is not None else None)
@@ -152,24 +127,6 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
 
 _ENDS = {"deleted": "delete", "inactive": "deactivate", "completed": "conclude"}
 """How a row in this state was ended."""
-
-
-def _is_lost(session: Session, connection_id: int, number: int, now: Clock, *, in_a_course: bool = False) -> Walk:
-    """Canvas has no such row: its course is gone with it, or Canvas came back from a backup."""
-    known = rows.known(session, connection_id, [number]).get(number)
-    if known is None:
-        return
-    course_id, restored = known.canvas_course_id, in_a_course
-    if not in_a_course:
-        try:
-            yield lambda canvas: canvas.course(course_id)
-            restored = True
-        except NotFound:
-            restored = False
-    begin_writing(session)
-    rows.forget(session, connection_id, [number])
-    if restored:
-        reads.note_restored(session, connection_id, now())
 
 
 def _of_creating(session: Session, connection_id: int, root_id: int, out: Out, now: Clock) -> Walk:
@@ -205,56 +162,3 @@ def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out
         log.error("Enrollment %s can't be put back into Canvas course %d: %s", *about)
         return
     storing.store_told(session, connection_id, [Told(row)], now())
-
-
-def person_walk(session: Session, connection_id: int, root_id: int, participant_id: int, now: Clock) -> Walk:
-    """The walk that reads a person's enrollments in every course that we know for them; what is missing from the list
-    is asked for by its number."""
-    known = session.get(Match, (connection_id, participant_id), populate_existing=True)
-    if known is None or known.canvas_user_id is None:
-        return
-    at, user_id, asked_at = known.address or known.canvas_user_id, known.canvas_user_id, now()
-    try:
-        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
-        concluded = yield from concluded_among(session, connection_id, theirs)
-    except NotFound:
-        matches.doubt(session, connection_id, Match.participant_id == participant_id)
-        matches.look_later(session, connection_id, participant_id, None)
-        return
-    except CanvasError as error:
-        why = unnamed(str(error))
-        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, why)
-        matches.look_later(session, connection_id, participant_id, now() + pauses.LOOK_AGAIN)
-        return
-    stored = rows.known_of_user(session, connection_id, user_id)
-    used = {row.canvas_course_id for row in stored}
-    matches.look_later(session, connection_id, participant_id, None)
-    told = [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used]
-    storing.store_told(session, connection_id, told, now(), concluded=concluded)
-    listed = {row.id for row in theirs}
-    for row in stored:
-        if row.is_live and row.seat_id is not None and row.canvas_enrollment_id not in listed:
-            yield from look_for(session, connection_id, root_id, row.canvas_enrollment_id, now)
-
-
-def look_for(
-    session: Session, connection_id: int, root_id: int, number: int, now: Clock, *, in_a_course: bool = False
-) -> Walk:
-    """Ask by its number for a row that a list does not show. `in_a_course`: we know that its course is there."""
-    asked_at = now()
-    try:
-        try:
-            row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
-        except NotFound:
-            yield from _is_lost(session, connection_id, number, now, in_a_course=in_a_course)
-            return
-        concluded = yield from concluded_among(session, connection_id, [row])
-    except CanvasError:
-        # The next read finds it missing, too.
-        return
-    storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now(), concluded=concluded)
-
-
-def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """Look again later, since it failed in an unforeseen way."""
-    matches.look_later(session, connection_id, participant_id, now + pauses.LOOK_AGAIN)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 import ascriptica_plugin
 from ascriptica_plugin.office import odd_matches
-from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts import accounts, sign_ups
 from ascriptica_plugin.standalone.accounts import links as links_of
 from ascriptica_plugin.standalone.accounts.tables import AccountSession
 from ascriptica_plugin.tables.ledger import Match
@@ -87,7 +87,7 @@ def test_axe_finds_nothing_on_any_page(browser, furnished, tmp_path):
 
 def look_as_a_stranger(looks: Looks, office: Office) -> None:
     session, now = office.session, office.now
-    [sign_up] = accounts.waiting(session)
+    [sign_up] = sign_ups.waiting(session)
     ann = accounts.account_with(session, "ann@example.org")
     links = [links_of.make_link(session, now, timedelta(days=1), to=to) for to in (sign_up, ann)]
     session.commit()

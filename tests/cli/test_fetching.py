@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from ascriptica_plugin.ledger import results
+from ascriptica_plugin.ledger import results_to_fetch
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.results import Result
 
@@ -16,7 +16,7 @@ def at_desk(office, canvas) -> Office:
     for code in ("ART", "BIO"):
         office.register(office.course(code, code.lower()))
     office.deliver()
-    results.wishes_of(office.session, 1).score = True
+    results_to_fetch.wishes_of(office.session, 1).score = True
     office.session.commit()
     for _, _, row, _, _ in canvas.rows():
         canvas._order(f"enrollments/{row}", scores={"current": 90.0, "final": 80.0})
@@ -36,14 +36,14 @@ def test_it_fetches_what_courses_want_and_prints_a_line_for_each(at_desk):
 
 def test_a_course_that_wants_nothing_is_fetched_by_its_code(at_desk):
     code, lines = fetch(at_desk, "--course", "bio")
-    assert (code, lines) == (0, [f"BIO: {results.in_words('no_modules')}"])
+    assert (code, lines) == (0, [f"BIO: {results_to_fetch.in_words('no_modules')}"])
     theirs = select(Result.final_score).join(Registration, Registration.id == Result.registration_id)
     assert at_desk.session.scalars(theirs.where(Registration.course_id == 2)).all() == [80.0]
 
 
 def test_what_can_not_be_fetched_is_an_error(at_desk):
     assert fetch(at_desk, "--course", "NONE") == (1, ["Error: There is no course NONE with a Canvas course."])
-    results.wishes_of(at_desk.session, 1).score = False
+    results_to_fetch.wishes_of(at_desk.session, 1).score = False
     at_desk.session.commit()
     code, [line] = fetch(at_desk)
     assert (code, line.startswith("Error: No course wants results.")) == (1, True)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin import signals
-from ascriptica_plugin.ledger import results
+from ascriptica_plugin.ledger import passing, results, results_to_fetch
 from ascriptica_plugin.office import erasing, personal_data
 from ascriptica_plugin.tables.office import Registration
 from ascriptica_plugin.tables.results import CourseResults, Result
@@ -42,14 +42,14 @@ def work(canvas, who: str, **changes) -> None:
 
 
 def want(office, course, **wishes) -> None:
-    its = results.wishes_of(office.session, course.id)
+    its = results_to_fetch.wishes_of(office.session, course.id)
     for name, value in wishes.items():
         setattr(its, name, value)
     office.session.commit()
 
 
 def fetch(office, course) -> list[str]:
-    results.owe(office.session, course.id, office.now)
+    results_to_fetch.owe(office.session, course.id, office.now)
     office.session.commit()
     calls = office.deliver()
     office.session.expire_all()
@@ -127,7 +127,7 @@ def test_the_hand_that_decides_is_stronger_than_the_rule(office, canvas, course)
     want(office, course, completed=True, passes_by="completed")
     office.deliver()
     registration = office.session.get(Registration, of(office, course, "kim").registration_id)
-    results.decide_by_hand(office.session, registration.id, False, office.now)
+    passing.decide_by_hand(office.session, registration.id, False, office.now)
     office.session.commit()
     fetch(office, course)
     assert (of(office, course, "kim").passed, of(office, course, "kim").passed_how) == (False, "hand")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.office import erasing, people, registrations, traces
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts import accounts, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.tables.columns import begin_writing
 from ascriptica_plugin.tables.imports import Import
@@ -263,7 +263,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
     accounts.ask_for_email(session, session.get(Account, account.id), "wanted@example.org", now)
     for email in ("jörg@exämple.org", "now@example.org"):
-        accounts.sign_up(session, now, f"x{email}", "Nobody's", "x", by_mail=True)
+        sign_ups.sign_up(session, now, f"x{email}", "Nobody's", "x", by_mail=True)
         session.add(SignUp(id=email[:5] * 3, email=email, name="Jörg St.", password_hash="x", made_at=now))
         session.add(Mail(kind="password", email=email, made_at=now, try_at=now))
     session.commit()
@@ -316,7 +316,7 @@ def test_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin)
     office = Office(app, None)
     session = office.session
     session.add(Participant(email="Kim@example.org", name="Kim"))
-    accounts.sign_up(session, clock.utc_now(), "kim@example.org", "Kim", "x", wanted="/?q=kim", by_mail=True)
+    sign_ups.sign_up(session, clock.utc_now(), "kim@example.org", "Kim", "x", wanted="/?q=kim", by_mail=True)
     session.commit()
     assert admin.post(f"/tools/sign-ups/{all_of(app, SignUp)[0].id}/link").status_code == 200
     erase(admin, number_of(office, "Kim@example.org"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.shared.language import in_language
 from ascriptica_plugin.shared.said import Said
-from ascriptica_plugin.sync import checking, connecting
+from ascriptica_plugin.sync import checking, connecting, holding
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ..office_at_work import Office, connection_of
@@ -201,6 +201,6 @@ def test_what_is_logged_of_a_hold_is_english_in_any_request(office, canvas, capl
     with in_language("de"):
         detail = Said("not_in_time")
         assert detail != "Canvas did not answer in time."
-        connecting.put_on_hold(office.session, connection, "canvas_down", detail, clock.utc_now())
+        holding.put_on_hold(office.session, connection, "canvas_down", detail, clock.utc_now())
     office.session.rollback()
     assert "All Canvas calls wait: Canvas is not answering. Canvas did not answer in time." in caplog.text

@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from ascriptica_plugin.shared import pauses
-from ascriptica_plugin.sync import proving
-from ascriptica_plugin.sync.proving import Proof
+from ascriptica_plugin.sync import proofs
+from ascriptica_plugin.sync.proofs import Proof
 
 from ..developer_keys import connect_with_key
 from ..office_at_work import Office, connection_of
@@ -15,7 +15,7 @@ from ..processes import until, worker
 
 def begin(office: Office, course: str = "art", test_user: str = "") -> None:
     where = connection_of(office).id, office.canvas.ids[f"course.{course}"]
-    assert proving.ask(office.session, *where, office.now, test_user)
+    assert proofs.ask(office.session, *where, office.now, test_user)
     office.session.commit()
 
 
@@ -44,7 +44,7 @@ def test_a_round_trip_shows_each_step_and_leaves_nothing_live(keyed, canvas):
     begin(keyed)
     calls = keyed.deliver()
     proof = proof_of(keyed)
-    assert [step.name for step in proof.steps] == list(proving.STEPS)
+    assert [step.name for step in proof.steps] == list(proofs.STEPS)
     assert all(step.well and step.seconds > 0 for step in proof.steps), said(proof)
     assert proof.is_well
     [(_, course, row, kind, state)] = canvas.rows()
@@ -68,7 +68,7 @@ def test_it_is_repeated_with_the_same_enrollment(office, canvas):
 def test_one_proof_at_a_time(office, canvas):
     begin(office)
     connection_id = connection_of(office).id
-    assert not proving.ask(office.session, connection_id, canvas.ids["course.bio"], office.now)
+    assert not proofs.ask(office.session, connection_id, canvas.ids["course.bio"], office.now)
     office.deliver()
     assert proof_of(office).course == "Art"
     begin(office, "bio")
@@ -193,7 +193,7 @@ def test_an_owner_whom_a_search_does_not_find_is_said_and_the_rest_is_proven(off
     begin(office)
     office.deliver()
     proof = proof_of(office)
-    assert [step.name for step in proof.steps] == list(proving.STEPS)
+    assert [step.name for step in proof.steps] == list(proofs.STEPS)
     assert live(canvas) == []
 
 

@@ -1,4 +1,4 @@
-"""Looks at what became of requests that were never answered, and at people about whom something has changed."""
+"""Finds out what became of requests that were never answered."""
 
 from itertools import count
 
@@ -101,19 +101,3 @@ def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas
     office.later(seconds=61)
     office.deliver()
     assert canvas.who_is_in("art") == set()
-
-
-def test_a_look_at_a_person_asks_by_its_number_for_what_the_list_does_not_show(office, canvas):
-    """Canvas came back from a backup, without Kim's place in ART."""
-    course = office.course("ART", "art")
-    office.register(office.course("BIO", "bio"))
-    office.deliver()
-    canvas.snapshot()
-    office.register(course)
-    office.deliver()
-    office.later(days=1)
-    canvas.restore()
-    office.session.execute(update(Match).values(look_at=office.now))
-    office.session.commit()
-    office.deliver()
-    assert canvas.who_is_in("art") == {"kim@example.org"}

@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
-from ascriptica_plugin.standalone.accounts import accounts, links, passwords
+from ascriptica_plugin.standalone.accounts import accounts, links, passwords, sign_ups
 from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
 
@@ -34,7 +34,7 @@ def site(empty_sqlite, tmp_path) -> Iterator[Flask]:
         data = b"email,name\nx@example.org,X\n"
         how = {"dry_run": False, "most_rows": 10}
         uploads.start(office.session, "participants", "x.csv", data, office.now, "boss@example.org", **how)
-        accounts.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
+        sign_ups.sign_up(office.session, office.now, "new@example.org", "New Private", "hash", by_mail=False)
         office.session.commit()
         yield app
 
@@ -57,7 +57,7 @@ def address(app: Flask, rule: Rule) -> str:
         "account_id": 1,
         "import_id": session.scalar(select(Import.id)),
         "entry_id": session.scalar(select(LogEntry.id)),
-        "sign_up_id": accounts.waiting(session)[0].id,
+        "sign_up_id": sign_ups.waiting(session)[0].id,
         "token": "no-such-token",
     }
     with app.test_request_context():
@@ -243,7 +243,7 @@ def test_a_sign_up_leads_to_no_other_site(site, target):
     client = visitor(site)
     client.sign_up("lou@example.org", path=target)
     session = site.extensions["sqlalchemy"].session
-    [made] = accounts.waiting(session, email="lou@example.org")
+    [made] = sign_ups.waiting(session, email="lou@example.org")
     token = links.make_link(session, NOW, links.LINK_LASTS * 9999, to=made)
     session.commit()
     assert client.post(f"/links/{token}", data={"password": PASSWORD}).location == "/"

@@ -24,7 +24,7 @@ from ...shared.said import Said
 from ...tables.columns import begin_writing
 from ...web import mails as of_office
 from ...web import way_back
-from . import accounts, commands, mails, second_step, sessions
+from . import accounts, commands, forgetting, mails, second_step, sessions
 from .about import SignIns
 from .pages import doors, own, own_email
 from .pages import office as office_pages
@@ -92,7 +92,7 @@ def forget_old_sign_ins(app: Flask) -> float:
     """Delete expired sessions, links and sign-ups: a round of the worker."""
     open_session = app.extensions["sqlalchemy"].session
     begin_writing(open_session)
-    accounts.forget_old(open_session, clock.utc_now())
+    forgetting.forget_old(open_session, clock.utc_now())
     open_session.commit()
     return pauses.FORGET_SECONDS
 

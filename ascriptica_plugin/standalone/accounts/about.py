@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ...office.personal_data import iso, plain
 from ...shared import clock
 from ...tables.office import Participant
-from . import accounts, sessions
+from . import accounts, forgetting, sessions, sign_ups
 from .tables import AccountSession, SignUp
 
 
@@ -16,7 +16,7 @@ class SignIns:
     """See `extension.SignIns`."""
 
     def waiting(self, session: Session, words: str = "", email: str | None = None) -> list[SignUp]:
-        return accounts.waiting(session, words, email)
+        return sign_ups.waiting(session, words, email)
 
     def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
         account = accounts.account_of(session, participant.key)
@@ -25,7 +25,7 @@ class SignIns:
         return {"account": account, "sessions": len(sessions.sessions_of(session, account.id, clock.utc_now()))}
 
     def forget(self, session: Session, emails: set[str]) -> None:
-        accounts.forget_emails(session, emails)
+        forgetting.forget_emails(session, emails)
 
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
         account = accounts.account_of(session, participant.key)

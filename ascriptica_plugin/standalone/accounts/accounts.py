@@ -1,20 +1,19 @@
-"""Sign-ins: from sign-up to the account and its end. The rules only; no Flask, never commits.
+"""Sign-ins: the account, its email, password and role, and its end. The rules only; no Flask, never commits.
 
 An account needs proof of its email: it begins when somebody opens the link that was sent there, and knows the password
 chosen at sign-up.
 """
 
-import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from ...ledger import activity
 from ...mail import send
-from ...office import allowances, people
-from ...office.emails import as_compared, spellings
+from ...office import people
+from ...office.emails import as_compared
 from ...office.people import Person, participant_for
 from ...shared.language import in_language, mark, spoken, t
 from ...shared.said import Said
@@ -22,12 +21,10 @@ from ...tables.columns import begin_writing, change
 from ...tables.mails import Mail
 from ...tables.office import Participant
 from . import passwords
+from .forgetting import forget_emails
 from .links import LinkIsOver, end_links, find_link, use_up
-from .sessions import SESSION_LASTS, end_sessions, hold
-from .tables import Account, AccountSession, FirstStep, OneTimeLink, SecondStep, SignUp
-from .tries import SIGN_UP_MAILS
-
-SIGN_UP_KEPT = timedelta(days=7)
+from .sessions import end_sessions, hold
+from .tables import Account, OneTimeLink, SecondStep
 
 
 def add_account(
@@ -37,8 +34,8 @@ def add_account(
 
     Raises ValueError with a sentence where the email already has one.
     """
-    account = _add_account(session, email, name, passwords.hash_of(password), admin)
-    _adopt(session, account, now, activity.US, mark("made a sign-in"))
+    account = make_account(session, email, name, passwords.hash_of(password), admin)
+    adopt_participant(session, account, now, activity.US, mark("made a sign-in"))
     return account
 
 
@@ -157,7 +154,8 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
     return True
 
 
-def _add_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
+def make_account(session: Session, email: str, name: str, password_hash: str, admin: bool = False) -> Account:
+    """Make an account without a participant. Raises ValueError with a sentence where the email already has one."""
     begin_writing(session)
     account = Account(email=email, name=name, password_hash=password_hash, is_admin=admin)
     try:
@@ -203,14 +201,6 @@ def close_account(session: Session, account: Account) -> None:
     forget_emails(session, {email})
 
 
-def forget_emails(session: Session, emails: set[str]) -> None:
-    """Delete the sign-ups and waiting mails with these emails, except emails that an account has."""
-    small = spellings(emails)
-    small -= set(session.scalars(select(Account.email).where(Account.email.in_(small))))
-    _forget_sign_ups(session, SignUp.email.in_(small))
-    change(session, delete(Mail).where(Mail.email.in_(small)))
-
-
 def participant_id_of(session: Session, account: Account) -> int | None:
     """The id of the owner's participant, once they have registered or the office has entered them."""
     return session.scalar(select(Participant.id).where(Participant.key == person_of(account).key))
@@ -223,68 +213,7 @@ def account_of(session: Session, key: str | None) -> Account | None:
     return session.get(Account, int(number)) if known else None
 
 
-def sign_up(
-    session: Session, now: datetime, email: str, name: str, password_hash: str, *, wanted: str = "", by_mail: bool
-) -> None:
-    """Keep a sign-up until a link confirms it. Where the email has an account, its owner only gets a mail.
-
-    Over the allowance of mails none is sent: an earlier link to the email works for this sign-up too.
-    """
-    begin_writing(session)
-    email = as_compared(email)
-    by_mail = by_mail and not allowances.take(session, SIGN_UP_MAILS, email, now)
-    if account_with(session, email):
-        if by_mail:
-            send(session, now, "known", email)
-        return
-    made = SignUp(id=secrets.token_hex(16), email=email, name=name, password_hash=password_hash, made_at=now)
-    made.wanted = wanted[:500]
-    session.add(made)
-    if by_mail:
-        send(session, now, "sign_up", email, made.id)
-    session.flush()
-
-
-def waiting(session: Session, words: str = "", email: str | None = None, most: int = 50) -> list[SignUp]:
-    """Unconfirmed sign-ups, newest first: those with all of the words, or with this email."""
-    text = SignUp.name + " " + SignUp.email
-    which = and_(*(text.icontains(word, autoescape=True) for word in words.split()), true())
-    if email is not None:
-        which = SignUp.email == as_compared(email)
-    return list(session.scalars(select(SignUp).where(which).order_by(SignUp.made_at.desc()).limit(most)))
-
-
-def confirmed_by(session: Session, sign_up: SignUp) -> list[SignUp]:
-    """The sign-ups that this one's link may confirm, newest first: all with its email, which the link proves.
-
-    The password selects one of them, so a stranger who signs up with somebody's email can't get in their way.
-    """
-    with_email = select(SignUp).where(SignUp.email == sign_up.email)
-    return list(session.scalars(with_email.order_by(SignUp.made_at.desc(), SignUp.id)))
-
-
-def confirm(session: Session, token: str, password_hash: str, now: datetime) -> Account:
-    """Make the account of the sign-up with this password, by a link that was sent to its email.
-
-    A participant whom the office entered with this email becomes the owner's. Raises LinkIsOver.
-    """
-    begin_writing(session)
-    link = find_link(session, token, now)
-    found = confirmed_by(session, link.sign_up) if link.sign_up else []
-    made = next((one for one in found if one.password_hash == password_hash), None)
-    if made is None:
-        raise LinkIsOver
-    use_up(session, token, now)
-    try:
-        account = _add_account(session, made.email, made.name, made.password_hash)
-    except ValueError:
-        raise LinkIsOver from None
-    _forget_sign_ups(session, SignUp.email == account.email)
-    _adopt(session, account, now, account.email, mark("confirmed"))
-    return account
-
-
-def _adopt(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
+def adopt_participant(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
     """Give the account the only participant whom the office entered with its email, else a new one."""
     person = person_of(account)
     same_email = people.by_email(session, [account.email]).get(account.email, [])
@@ -327,24 +256,3 @@ def change_password(session: Session, account: Account, password_hash: str, now:
     activity.note(
         session, now, account.email, mark("changed the password"), participant_id=participant_id_of(session, account)
     )
-
-
-def forget_old(session: Session, now: datetime) -> None:
-    """Delete expired sessions, links and sign-ups."""
-    for over in (
-        delete(AccountSession).where(AccountSession.made_at <= now - SESSION_LASTS),
-        delete(FirstStep).where(FirstStep.ends_at <= now),
-        delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
-    ):
-        change(session, over)
-    _forget_sign_ups(session, SignUp.made_at <= now - SIGN_UP_KEPT)
-
-
-def _forget_sign_ups(session: Session, which: ColumnElement[bool]) -> None:
-    theirs = select(SignUp.id).where(which)
-    for statement in (
-        delete(OneTimeLink).where(OneTimeLink.sign_up_id.in_(theirs)),
-        delete(Mail).where(Mail.sign_up_id.in_(theirs)),
-        delete(SignUp).where(which),
-    ):
-        change(session, statement)

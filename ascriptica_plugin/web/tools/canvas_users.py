@@ -15,7 +15,7 @@ from ...ledger.rows import LIVE
 from ...office import answers
 from ...shared import clock
 from ...shared.language import Marked, t
-from ...sync import checking
+from ...sync import looking_up
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match, Seat
@@ -211,4 +211,4 @@ def _looked_up(connection: Connection, typed: str) -> User | None:
     if not typed:
         return None
     with ask(connection) as canvas:
-        return checking.look_up_user(canvas, typed)
+        return looking_up.look_up_user(canvas, typed)

@@ -17,7 +17,7 @@ from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.formats import listed
 from ...shared.language import t, tn
-from ...sync import checking
+from ...sync import checking, looking_up
 from ...tables.columns import UTCDateTime, begin_writing
 from ...tables.office import Association, Course
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
@@ -253,7 +253,7 @@ def _association(form: CourseForm) -> tuple[Association | None, checking.Outcome
         return made, None
     try:
         with ask(current.connection) as canvas:
-            outcome = checking.look_up(canvas, made, clock.utc_now())
+            outcome = looking_up.look_up(canvas, made, clock.utc_now())
     except CanvasError as error:
         made.problem = error.said
         return made, None

@@ -9,7 +9,7 @@ from ...shared import clock
 from ...shared.language import t
 from ...shared.said import Said
 from ...sync import disconnecting
-from ...sync.proving import Proof
+from ...sync.proofs import Proof
 from ..base import blueprint, for_administrators, person, plugin, session, settings
 from ..forms.developer_key import DisconnectForm
 from ..showing import show

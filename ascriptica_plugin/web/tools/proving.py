@@ -10,7 +10,7 @@ from ...ledger.causes import CAUSES
 from ...shared import clock, pauses
 from ...shared.language import t
 from ...shared.said import Said
-from ...sync import proving
+from ...sync import proofs
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ..base import blueprint, for_administrators, person, session, settings
@@ -27,7 +27,7 @@ def prove() -> ResponseReturnValue:
     if connection is None:
         flash(t("No Canvas is connected."))
         return redirect(url_for(".course_settings"))
-    proof = proving.Proof.of(connection)
+    proof = proofs.Proof.of(connection)
     form = ProveForm(test_user=proof.test_user if proof is not None else "")
     if "canvas_course" in request.form and form.test_user.validate(form):
         return _begin(connection, request.form["canvas_course"], form.test_user.data)
@@ -46,7 +46,7 @@ def prove() -> ResponseReturnValue:
         connection=connection,
         hold=CAUSES[connection.hold_cause].title if connection.hold_cause else "",
         proof=proof,
-        coming=proving.STEPS,
+        coming=proofs.STEPS,
         under_way=proof is not None and proof.over_at is None,
         late=proof is not None and not proof.steps and proof.asked_at < now - pauses.STANDS_STILL,
         found=found,
@@ -62,7 +62,7 @@ def _begin(connection: Connection, typed: str, test_user: str) -> ResponseReturn
     if not 0 < number <= HIGHEST_ID:
         session().rollback()
         flash(t("Choose a Canvas course."), "warning")
-    elif proving.ask(session(), connection.id, number, now := clock.utc_now(), test_user):
+    elif proofs.ask(session(), connection.id, number, now := clock.utc_now(), test_user):
         activity.note(session(), now, person().email, "asked for a proof", Said("there", course=number))
         session().commit()
     else:

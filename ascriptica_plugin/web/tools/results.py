@@ -4,7 +4,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from ...ledger import activity, results
+from ...ledger import activity, passing, results_to_fetch
 from ...shared import clock
 from ...shared.language import mark, t
 from ...tables.columns import begin_writing
@@ -29,12 +29,12 @@ def course_results(code: str) -> ResponseReturnValue:
     if not form.validate():
         return _page(found, wishes, form), 422
     begin_writing(session())
-    wishes, now = results.wishes_of(session(), found.id), clock.utc_now()
+    wishes, now = results_to_fetch.wishes_of(session(), found.id), clock.utc_now()
     wishes.completed, wishes.score, wishes.shown = form.completed.data, form.score.data, form.shown.data
     wishes.passes_by = form.passes_by.data or None
     wishes.passes_from = form.passes_from.data if wishes.passes_by == "score" else None
     session().flush()
-    results.decide(session(), found.id, now)
+    passing.decide(session(), found.id, now)
     activity.note(session(), now, person().email, "changed results", course_id=found.id)
     session().commit()
     flash(t("Saved."), "success")
@@ -54,7 +54,7 @@ def fetch_results(code: str) -> ResponseReturnValue:
     else:
         now = clock.utc_now()
         begin_writing(session())
-        results.owe(session(), found.id, now)
+        results_to_fetch.owe(session(), found.id, now)
         activity.note(session(), now, person().email, "asked for results", course_id=found.id)
         session().commit()
         flash(t("The results are being fetched from Canvas."), "success")
@@ -71,7 +71,7 @@ def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
     name = registration.participant.name
     begin_writing(session())
     now, what = clock.utc_now(), mark("said passed") if passed else mark("said not passed")
-    results.decide_by_hand(session(), registration.id, passed, now)
+    passing.decide_by_hand(session(), registration.id, passed, now)
     participant_id = registration.participant_id
     activity.note(session(), now, person().email, what, participant_id=participant_id, course_id=found.id)
     session().commit()
@@ -101,7 +101,7 @@ def _page(course: Course, wishes: CourseResults, form: ResultsForm) -> str:
         registered=course.places_taken,
         passed=passed,
         completed=completed,
-        problems=[results.in_words(name) for name in wishes.problems if name in results.PROBLEMS],
+        problems=[results_to_fetch.in_words(name) for name in wishes.problems if name in results_to_fetch.PROBLEMS],
         can_fetch=_can_fetch(course),
         fetching=wishes.owed_at is not None and wishes.due_at is None,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from ascriptica_plugin.office import allowances, registrations
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts, forget_old_sign_ins, passwords, sessions, tries
+from ascriptica_plugin.standalone.accounts import forget_old_sign_ins, passwords, sessions, sign_ups, tries
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp
 from ascriptica_plugin.tables.mails import Mail
@@ -77,9 +77,9 @@ def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
     session.add_all(Participant(email="ann@example.org", name="Ann", key=key) for key in keys)
     session.commit()
     kept = passwords.hash_of(PASSWORD)
-    accounts.sign_up(session, NOW, "ann@example.org", "Ann", kept, by_mail=False)
+    sign_ups.sign_up(session, NOW, "ann@example.org", "Ann", kept, by_mail=False)
     token = make_link(session, NOW, LINK_LASTS, to=all_of(site, SignUp)[0])
-    account = accounts.confirm(session, token, kept, NOW)
+    account = sign_ups.confirm(session, token, kept, NOW)
     session.commit()
     found = all_of(site, Participant)
     assert [one.key for one in found] == [*keys, f"account:{account.id}"]
@@ -106,8 +106,8 @@ def test_what_is_over_is_forgotten_by_the_worker(app):
     for at in (old, clock.utc_now()):
         sessions.begin_session(session, account, at)
         make_link(session, at, timedelta(hours=1), to=account)
-        accounts.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
-        make_link(session, at, timedelta(days=30), to=accounts.waiting(session)[0])
+        sign_ups.sign_up(session, at, "new@example.org", "New", "hash", by_mail=True)
+        make_link(session, at, timedelta(days=30), to=sign_ups.waiting(session)[0])
         allowances.take(session, tries.SIGN_UP_MAILS, str(at), at)
     session.commit()
     rounds.forget(app)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts import accounts, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.tables.mails import Mail
 
@@ -72,7 +72,7 @@ def test_emails_from_before_are_brought_into_one_spelling_unless_somebody_has_th
         "\uff4bim@example.org": "kim@example.org",
         "no email": "no email",
     }
-    accounts.sign_up(session, clock.utc_now(), "new@example.org", "New", "hash", by_mail=False)
+    sign_ups.sign_up(session, clock.utc_now(), "new@example.org", "New", "hash", by_mail=False)
     for number, _ in enumerate(before):
         has_account(app, f"x{number}@example.org")
     session.commit()

@@ -3,7 +3,7 @@
 import pytest
 
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts, links, passwords
+from ascriptica_plugin.standalone.accounts import links, passwords, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.worker import rounds
 
@@ -36,15 +36,15 @@ def test_a_link_confirms_no_sign_up_with_another_email(app):
     """A person who reads one mailbox learns nothing about another, whatever they signed up with."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     for email in ("eve@example.org", "ann@example.org"):
-        accounts.sign_up(session, now, email, "Eve", passwords.hash_of(PASSWORD), by_mail=False)
-    [hers] = accounts.waiting(session, email="eve@example.org")
+        sign_ups.sign_up(session, now, email, "Eve", passwords.hash_of(PASSWORD), by_mail=False)
+    [hers] = sign_ups.waiting(session, email="eve@example.org")
     token = links.make_link(session, now, links.LINK_LASTS, to=hers)
-    [victim] = accounts.waiting(session, email="ann@example.org")
+    [victim] = sign_ups.waiting(session, email="ann@example.org")
     session.commit()
     with pytest.raises(links.LinkIsOver):
-        accounts.confirm(session, token, victim.password_hash, now)
+        sign_ups.confirm(session, token, victim.password_hash, now)
     session.rollback()
-    assert accounts.confirm(session, token, hers.password_hash, now).email == "eve@example.org"
+    assert sign_ups.confirm(session, token, hers.password_hash, now).email == "eve@example.org"
 
 
 def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_tell_apart(app, monkeypatch):
@@ -55,7 +55,7 @@ def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_tell_apart(app, monke
     session = app.extensions["sqlalchemy"].session
     ann = visitor(app)
     ann.sign_up()
-    one = accounts.waiting(session, email="ann@example.org")[7]
+    one = sign_ups.waiting(session, email="ann@example.org")[7]
     token = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=one)
     session.commit()
     hash_now = passwords._hash
@@ -72,7 +72,7 @@ def test_guesses_at_a_link_use_up_nobody_else_s(app):
     has_account(app, "lou@example.org")
     session, ann = app.extensions["sqlalchemy"].session, visitor(app)
     ann.sign_up()
-    made = accounts.waiting(session)[0]
+    made = sign_ups.waiting(session)[0]
     one, another = (links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=made) for _ in range(2))
     session.commit()
     guesses = [ann.post(f"/links/{one}", data={"password": "wrong password"}).status_code for _ in range(11)]

@@ -8,7 +8,7 @@ import pytest
 
 from ascriptica_plugin.office import people
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts, passwords
+from ascriptica_plugin.standalone.accounts import accounts, passwords, sign_ups
 from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, find_link, make_link
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Participant
@@ -56,7 +56,7 @@ def test_a_link_ends_and_is_kept_as_a_hash(site):
     with pytest.raises(LinkIsOver):
         accounts.new_password_by_link(session, token, "hash", NOW + timedelta(hours=1), by_mail=False)
     with pytest.raises(LinkIsOver):
-        accounts.confirm(session, token, account.password_hash, NOW)
+        sign_ups.confirm(session, token, account.password_hash, NOW)
 
 
 def test_a_new_password_by_the_office_s_link_ends_sessions_links_and_the_wait(site, ann, boss):

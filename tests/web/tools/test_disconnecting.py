@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ascriptica_plugin.sync import proving
+from ascriptica_plugin.sync import proofs
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ...developer_keys import connect_with_key, later
@@ -135,7 +135,7 @@ def test_a_drain_that_is_running_stops_and_holds_nothing(office, admin, canvas, 
 
 def test_a_proof_that_is_not_over_is_said_and_cleaned_up_when_it_is_connected_again(office, admin, canvas):
     assert "Prove it" not in words(admin.get(DISCONNECT))
-    proving.ask(office.session, connection_of(office).id, canvas.ids["course.art"], office.now)
+    proofs.ask(office.session, connection_of(office).id, canvas.ids["course.art"], office.now)
     office.session.commit()
     canvas.faults({"match": "DELETE /courses/*", "fault": "html", "status": 503, "when": "before"})
     office.deliver()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ascriptica_plugin.ledger import results
+from ascriptica_plugin.ledger import results_to_fetch
 from ascriptica_plugin.tables.results import CourseResults
 
 from ...office_at_work import logged
@@ -122,9 +122,9 @@ def test_participants_see_their_own_if_the_office_wants_it(office, canvas, app, 
     [row] = [row for login, _, row, _, _ in canvas.rows() if login == "kim@example.org"]
     canvas._order(f"enrollments/{row}", scores={"current": 82.5, "final": 40.0})
     for shown in (False, True):
-        wishes = results.wishes_of(office.session, course.id)
+        wishes = results_to_fetch.wishes_of(office.session, course.id)
         wishes.score, wishes.shown = True, shown
-        results.owe(office.session, course.id, office.now)
+        results_to_fetch.owe(office.session, course.id, office.now)
         office.session.commit()
         office.deliver()
         for page in ("/my/courses", "/courses/ART"):

@@ -16,7 +16,7 @@ from ....shared.language import mark, t
 from ....tables.columns import begin_writing
 from ....web.base import for_everybody
 from ....web.showing import show
-from .. import accounts, links, passwords, second_step, sessions
+from .. import accounts, links, passwords, second_step, sessions, sign_ups
 from ..tables import Account, SignUp
 from ..tries import (
     RESET_MAILS,
@@ -145,7 +145,7 @@ def sign_up() -> ResponseReturnValue:
             return too_many(form, "ascriptica/sign_up.html", wait)
         kept = passwords.hash_of(form.password.data, _salt_of(email))
         next_page = own_path(request.args.get("next"))
-        accounts.sign_up(session(), now, email, form.name.data, kept, wanted=next_page, by_mail=by_mail())
+        sign_ups.sign_up(session(), now, email, form.name.data, kept, wanted=next_page, by_mail=by_mail())
         session().commit()
         _come_back_later(next_page)
         return redirect(url_for(".signed_up", next=request.args.get("next")))
@@ -225,12 +225,12 @@ def _confirm(sign_up: SignUp, token: str) -> ResponseReturnValue:
     """Confirm a sign-up. The password shows that the reader of the mail is the person who signed up."""
     form, email = ConfirmForm(), sign_up.email
     if form.validate_on_submit():
-        now, newest_first = clock.utc_now(), accounts.confirmed_by(session(), sign_up)
+        now, newest_first = clock.utc_now(), sign_ups.confirmed_by(session(), sign_up)
         pages = {made.password_hash: made.wanted for made in reversed(newest_first)}
         if wait := wait_for(now, (WRONG_PASSWORDS, token)):
             return too_many(form, "ascriptica/confirm.html", wait, email=email)
         if kept := passwords.fitting(form.password.data, pages):
-            account = accounts.confirm(session(), token, kept, now)
+            account = sign_ups.confirm(session(), token, kept, now)
             begin(account, now)
             flash(t("Welcome, {name}.", name=account.name), "success")
             return redirect(own_path(pages[kept]))

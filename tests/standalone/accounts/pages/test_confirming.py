@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.shared import clock
-from ascriptica_plugin.standalone.accounts import accounts, sessions
+from ascriptica_plugin.standalone.accounts import accounts, sessions, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import Participant
 
@@ -54,11 +54,11 @@ def test_every_button_for_somebody_s_sign_in_asks(app, copied):
     """Also those that there may be one day."""
     session = session_of(app)
     bea = has_account(app, "bea@example.org")
-    accounts.sign_up(session, clock.utc_now(), "new@example.org", "New", "hash", by_mail=False)
+    sign_ups.sign_up(session, clock.utc_now(), "new@example.org", "New", "hash", by_mail=False)
     session.commit()
     of_sign_ins = [rule for rule in rules_of(app) if re.match("/tools/(accounts|sign-ups)/", rule.rule)]
     assert len(of_sign_ins) >= 6
-    waiting = accounts.waiting(session)[0].id
+    waiting = sign_ups.waiting(session)[0].id
     before = everything(app)
     for rule in of_sign_ins:
         where = rule.rule.replace("<int:account_id>", str(bea.id)).replace("<sign_up_id>", waiting)

@@ -1,0 +1,97 @@
+"""The import command: a CSV file of courses, participants or registrations."""
+
+from typing import BinaryIO
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from ..office.imports import run
+from ..office.imports.file import LARGEST_FILE, Table, read
+from ..office.imports.header import COLUMNS, Header, ToConfirm, Unusable
+from ..shared import clock
+from ..tables import isolation
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(tuple(COLUMNS)))
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
+@click.option("--accept-columns", is_flag=True, help="Take the columns as they were offered.")
+@click.option("--rename", is_flag=True, help="Give people who are here under another name the file's.")
+@click.option("--notify", is_flag=True, help="Mail the people whom the file registers or withdraws.")
+@click.option("--yes", is_flag=True, help="Remove people also where they are many of a course's.")
+@click.pass_context
+@with_appcontext
+def import_file(
+    context: click.Context,
+    kind: str,
+    file: BinaryIO,
+    dry_run: bool,
+    accept_columns: bool,
+    rename: bool,
+    notify: bool,
+    yes: bool,
+) -> None:
+    """Import courses, participants or registrations from a CSV file in UTF-8.
+
+    The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
+    email,name,sis_user_id for participants; email,name,sis_user_id,course,status for registrations, the status being
+    registered or withdrawn; somebody new needs a name. Where it has other names for these, the command says how it
+    would read them, and does so with --accept-columns; further columns are ignored and named. A blank cell changes
+    nothing. Rows that can't be imported are listed with line and reason; the others are imported. Exit code 0: all
+    were imported; 1: some were not, or not with their SIS ID; 2: the file can't be used. Rows that would withdraw or
+    move many of a course's people are refused without --yes. Nobody is mailed without --notify.
+    """
+    try:
+        table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)
+    except Unusable as unusable:
+        click.echo(f"Error: {unusable}", err=True)
+        context.exit(2)
+    except ToConfirm as asked:
+        click.echo(_offer(asked.header), err=True)
+        context.exit(2)
+
+    def progress(before: int, done: int) -> None:
+        if before // 1000 < done // 1000:
+            click.echo(f"{done:,} of {len(table.rows):,} rows", err=True)
+
+    session = current_app.extensions["sqlalchemy"].session
+    brake = None if yes else current_app.extensions["ascriptica"].brake
+    isolation.begin_ours(session)
+    report = run.run(
+        session,
+        kind,
+        table.rows,
+        clock.utc_now,
+        "the import command",
+        dry_run=dry_run,
+        rename=rename,
+        notify=notify,
+        brake=brake,
+        timezone=current_app.extensions["ascriptica"].timezone,
+        progress=progress,
+    )
+    for line, words in sorted([*report.refused, *report.remarks]):
+        click.echo(f"line {line}: {words}")
+    if table.header.ignored:
+        click.echo(f"Ignored columns: {', '.join(table.header.ignored)}.")
+    click.echo(f"{report}." + (" This was a dry run: nothing was changed." if dry_run else ""))
+    context.exit(1 if report.refused or report.remarks else 0)
+
+
+def _read(kind: str, data: bytes, accept_columns: bool) -> Table:
+    try:
+        return read(kind, data)
+    except ToConfirm as asked:
+        if not accept_columns:
+            raise
+        return read(kind, data, columns=asked.header.columns)
+
+
+def _offer(header: Header) -> str:
+    """How the columns of a file would be read that has other names than ours."""
+    lines = ["Error: the columns have other names than ours. They would be read like this:"]
+    for at, column in enumerate(header.columns):
+        lines.append(f"  {header.shown(at)}: {column.replace('_', ' ') if column else 'ignored'}")
+    return "\n".join([*lines, "Run it again with --accept-columns to import it so, or correct the first line."])

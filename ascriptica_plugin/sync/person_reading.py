@@ -1,0 +1,116 @@
+"""Reads a person's enrollments in every course that we know for them, and what a list does not show, by its number."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from ..canvas.errors import CanvasError, NotFound
+from ..canvas.shapes import Course, Enrollment
+from ..ledger import judging, matches, reads, rows
+from ..ledger.rows import Told
+from ..shared import pauses
+from ..shared.process_log import unnamed
+from ..tables.columns import begin_writing
+from ..tables.ledger import Match
+from . import storing
+from .tasks import Call, Walk
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def concluded_among(
+    session: Session, connection_id: int, told: Iterable[Enrollment], concluded: Collection[int] = ()
+) -> Walk:
+    """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
+
+    No hand ended it then. It costs one call for each course that has to be known, but for those known as `concluded`.
+    """
+    completed = [row.id for row in told if row.state == "completed"]
+    found = set(concluded)
+    for number in judging.may_have_ended_with_their_course(session, connection_id, completed) - found:
+        try:
+            course: Course = yield call_for_course(number)
+        except NotFound:
+            continue
+        if course.concluded:
+            found.add(number)
+    return found
+
+
+def call_for_course(number: int) -> Call:
+    return lambda canvas: canvas.course(number)
+
+
+def note_lost(session: Session, connection_id: int, number: int, now: Clock, *, in_a_course: bool = False) -> Walk:
+    """Canvas has no such row: its course is gone with it, or Canvas came back from a backup."""
+    known = rows.known(session, connection_id, [number]).get(number)
+    if known is None:
+        return
+    course_id, restored = known.canvas_course_id, in_a_course
+    if not in_a_course:
+        try:
+            yield lambda canvas: canvas.course(course_id)
+            restored = True
+        except NotFound:
+            restored = False
+    begin_writing(session)
+    rows.forget(session, connection_id, [number])
+    if restored:
+        reads.note_restored(session, connection_id, now())
+
+
+def person_walk(session: Session, connection_id: int, root_id: int, participant_id: int, now: Clock) -> Walk:
+    """The walk that reads a person's enrollments in every course that we know for them; what is missing from the list
+    is asked for by its number."""
+    known = session.get(Match, (connection_id, participant_id), populate_existing=True)
+    if known is None or known.canvas_user_id is None:
+        return
+    at, user_id, asked_at = known.address or known.canvas_user_id, known.canvas_user_id, now()
+    try:
+        theirs: list[Enrollment] = yield lambda canvas: canvas.enrollments_of(at)
+        concluded = yield from concluded_among(session, connection_id, theirs)
+    except NotFound:
+        matches.doubt(session, connection_id, Match.participant_id == participant_id)
+        matches.look_later(session, connection_id, participant_id, None)
+        return
+    except CanvasError as error:
+        why = unnamed(str(error))
+        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, why)
+        matches.look_later(session, connection_id, participant_id, now() + pauses.LOOK_AGAIN)
+        return
+    stored = rows.known_of_user(session, connection_id, user_id)
+    used = {row.canvas_course_id for row in stored}
+    matches.look_later(session, connection_id, participant_id, None)
+    told = [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used]
+    storing.store_told(session, connection_id, told, now(), concluded=concluded)
+    listed = {row.id for row in theirs}
+    for row in stored:
+        if row.is_live and row.seat_id is not None and row.canvas_enrollment_id not in listed:
+            yield from look_for(session, connection_id, root_id, row.canvas_enrollment_id, now)
+
+
+def look_for(
+    session: Session, connection_id: int, root_id: int, number: int, now: Clock, *, in_a_course: bool = False
+) -> Walk:
+    """Ask by its number for a row that a list does not show. `in_a_course`: we know that its course is there."""
+    asked_at = now()
+    try:
+        try:
+            row: Enrollment = yield lambda canvas: canvas.enrollment(root_id, number)
+        except NotFound:
+            yield from note_lost(session, connection_id, number, now, in_a_course=in_a_course)
+            return
+        concluded = yield from concluded_among(session, connection_id, [row])
+    except CanvasError:
+        # The next read finds it missing, too.
+        return
+    storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now(), concluded=concluded)
+
+
+def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
+    """Look again later, since it failed in an unforeseen way."""
+    matches.look_later(session, connection_id, participant_id, now + pauses.LOOK_AGAIN)
