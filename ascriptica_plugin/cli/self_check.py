@@ -1,4 +1,4 @@
-"""`flask ascriptica check`: checks configuration, database, Redis, Canvas and host. Changes nothing.
+"""`flask ascriptica check`: checks configuration, database, Redis, Canvas and host.
 
 Each check returns None, or a sentence that says what is wrong and what to do.
 """
@@ -6,6 +6,7 @@ Each check returns None, or a sentence that says what is wrong and what to do.
 import difflib
 import os
 import smtplib
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
+from ..canvas.errors import CanvasError
 from ..ledger import seat_states
 from ..ledger.causes import CAUSES
 from ..shared import clock, config, pauses
+from ..sync import checking, page_calls
 from ..tables.canvas import load_settings
 from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
@@ -120,7 +123,7 @@ def worker(app: Flask) -> str | None:
 
 
 def canvas(app: Flask) -> str | None:
-    """Check what the database says about the connection to Canvas; Canvas is not called."""
+    """Check what the database says about the connection to Canvas. If it is well, ask Canvas, from this machine."""
     settings = load_settings(_session(app)())
     connection, waits = settings.connection, _status(app)["waits_for"]
     if settings.draft_problem and settings.display_canvas:
@@ -129,8 +132,17 @@ def canvas(app: Flask) -> str | None:
         return None
     if waits in CAUSES:
         return f"{CAUSES[waits].title}. {CAUSES[waits].remedy(detail=connection.hold_detail)}"
-    if connection.missing_permissions:
-        return f"The token's owner lacks {connection.missing_permissions.replace(',', ', ')}. See Course Settings."
+    until = time.monotonic() + pauses.PAGE_SECONDS
+    root_id, scoped = connection.canvas_root_id, connection.key_kind == "developer_key"
+    try:
+        with page_calls.asking(_session(app)(), app.extensions["ascriptica"].canvases, connection, until) as client:
+            found = checking.ask(client, root_id, scoped)
+    except CanvasError as error:
+        return f"It can't be asked from here: {error.said}"
+    if found.findings is None:
+        return str(found.sentence)
+    if missing := found.findings.missing_permissions:
+        return f"The token's owner lacks {', '.join(missing)}. See Course Settings."
     return None
 
 

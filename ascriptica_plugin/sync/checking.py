@@ -111,7 +111,7 @@ def check_connection(
     """
     canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
-        return _ask(canvas.within(seconds), root_id, scoped)
+        return ask(canvas.within(seconds), root_id, scoped)
     except (Redirected, AddressRefused) as error:
         return Outcome("canvas_url", error.said)
     except ScopeMissing as error:
@@ -128,7 +128,8 @@ def check_connection(
         canvas.close()
 
 
-def _ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
+def ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
+    """Ask whether this is a root account, and for the rights there, in at most five calls. Raises CanvasError."""
     owner = canvas.myself()
     try:
         account = canvas.account(root_id)

@@ -132,13 +132,18 @@ def test_redis_and_the_worker_are_told(ringing, private, valkey, at_work):
     assert "REDIS_URL" in wrong(ringing.app)["Redis"]
 
 
-def test_what_keeps_canvas_is_told_and_canvas_is_not_called(office, canvas, private):
-    canvas.calls()
+def test_canvas_is_asked_for_the_token_and_its_rights(office, canvas, private):
     assert wrong(office.app) == {}
-    connection = load_settings(office.session).connection
-    connection.missing_permissions = "read_roster"
-    office.session.commit()
+    canvas.options(permissions={"without": ["read_roster"]})
     assert "read_roster" in wrong(office.app)["Canvas"]
+    canvas.options(token="revoked")
+    assert "token" in wrong(office.app)["Canvas"]
+    canvas.options(token="active", down=True)
+    assert wrong(office.app)["Canvas"].startswith("It can't be asked from here:")
+
+
+def test_what_keeps_canvas_is_said_and_canvas_is_not_asked(office, canvas, private):
+    canvas.calls()
     connection = load_settings(office.session).connection
     connection.hold_cause, connection.hold_detail = "token_dead", "Canvas said: no."
     office.session.commit()
