@@ -37,7 +37,19 @@ def read_name(typed: str) -> str:
         raise ValueError(t("Keep the name to 255 characters."))
     if CONTROLS.search(name):
         raise ValueError(t("Take the line breaks and control characters out of the name."))
+    if _is_ruined(name):
+        raise ValueError(
+            t("Letters of the name were lost when it was saved or copied. Enter it again, or save the file as UTF-8.")
+        )
     return re.sub(r"\s+", " ", name)
+
+
+def _is_ruined(name: str) -> bool:
+    """Whether letters were lost, as in J�rg, or misread, as in JÃ¶rg."""
+    try:
+        return "\ufffd" in name or (not name.isascii() and bool(name.encode("cp1252").decode()))
+    except UnicodeError:
+        return False
 
 
 LAST_FIRST = re.compile(r"((?:[^\W\d_]|[ .'’-])+), *((?:[^\W\d_]|[ .'’-])+)")

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from ..shared.language import t
 from ..tables.columns import begin_writing
 from ..tables.office import Participant
+from .emails import without_invisible
 
 LONGEST = 255
 
 NO_ID = frozenset(
-    ("n/a", "n.a.", "na", "none", "null", "nil", "nan", "undefined", "unknown", "tbd", "true", "false", "k.a.", "s/o")
+    {"n/a", "n.a.", "na", "none", "null", "nil", "nan", "undefined", "unknown", "tbd", "true", "false", "k.a.", "keine"}
+    | {"wahr", "falsch", "s/o", "aucun", "ninguno"}
 )
 """What people and programs write into a cell when there is no SIS ID."""
 
@@ -35,7 +37,7 @@ class Taken(ValueError):
 
 def read_sis_user_id(typed: str) -> str | None:
     """A SIS ID, or None for a blank one. Raises ValueError with a sentence."""
-    sis_user_id = typed.strip()
+    sis_user_id = without_invisible(typed)
     if len(sis_user_id) > LONGEST:
         raise ValueError(t("Keep the SIS ID to {most} characters.", most=LONGEST))
     if not sis_user_id.isprintable():

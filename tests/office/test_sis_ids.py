@@ -18,7 +18,7 @@ from .at_once import at_once
 
 @pytest.mark.parametrize("typed", ["S-1", "0012", "12345678901", "1e5", "#12", "Na1", "a b", "é", "0x0", "A.0"])
 def test_what_may_be_a_sis_id(typed):
-    assert sis_ids.read_sis_user_id(f" {typed} ") == typed
+    assert sis_ids.read_sis_user_id(f" \u200b{typed}\u00ad ") == typed
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_what_may_be_a_sis_id(typed):
         *((number, "what a spreadsheet makes of") for number in ("1.00E+11", "1,00E+11", "2E+05", "1.5e11", "42.0")),
         *(
             (none, "is no SIS ID")
-            for none in ("0", "0.0", "000", "n/a", "N/A", "NULL", "NaN", "-", "--", "–", "?", ".")
+            for none in ("0", "0.0", "000", "n/a", "N/A", "NULL", "NaN", "-", "--", "–", "?", ".", "keine")
         ),
     ],
 )

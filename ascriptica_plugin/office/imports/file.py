@@ -28,7 +28,9 @@ REASON = "reason"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """A spreadsheet takes a cell that begins with one of these for a formula."""
 
-DELIMITER = re.compile(r"\s*sep=([,;\t|])[\t ]*(?=[\r\n])", re.IGNORECASE)
+AS_TEXT = re.compile(r'="([^"]*)"')
+
+DELIMITER = re.compile(r"""\s*"?sep=([,;\t|])"?[,;\t ]*(?=[\r\n])""", re.IGNORECASE)
 """Excel's own first line, which says how the others are split."""
 
 
@@ -122,12 +124,19 @@ def _lines(kind: str, data: bytes) -> Iterator[_Line]:
     first = re.search(r"\S.*", text)
     if first is None:
         raise Unusable(t("The file is empty."))
+    if "\0" in first[0]:
+        # Letters of two bytes each.
+        raise Unusable(t(AS_UTF_8))
     return _split(text, told[1] if told else _delimiter(kind, first[0]))
 
 
 def _delimiter(kind: str, first: str) -> str:
-    """Comma, semicolon or tab: the one that finds most names of columns in the first line."""
-    return max(",;\t", key=lambda sign: header.known(kind, [cell.strip(' "') for cell in first.split(sign)]))
+    """Comma, semicolon or tab: the one that finds most names of columns in the first line, or else is there most."""
+
+    def fits(sign: str) -> tuple[int, int]:
+        return header.known(kind, [cell.strip(' "') for cell in first.split(sign)]), first.count(sign)
+
+    return max(",;\t", key=fits)
 
 
 def _split(text: str, delimiter: str) -> Iterator[_Line]:
@@ -150,8 +159,11 @@ def _split(text: str, delimiter: str) -> Iterator[_Line]:
 
 
 def _typed(cell: str) -> str:
-    """The cell without spaces around it, and without the mark that our own lists put before what may be a formula."""
+    """The cell without spaces around it, and without the mark that our own lists put before what may be a formula, or
+    the ="…" that others put around a number."""
     cell = cell.strip()
+    if text := AS_TEXT.fullmatch(cell):
+        return text[1]
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
@@ -179,7 +191,7 @@ def _unreadable(error: csv.Error, first: int, last: int) -> str:
 def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width: int) -> str | None:
     """Why a row on several lines is not one row: a line within a cell that has as many cells as a row has."""
     within = [line for cell in cells for line in re.split(r"\r\n|\r|\n", cell)[1:]] if reader.line_num > first else []
-    if width < 2 or not any(line.count(delimiter) >= width - 1 for line in within):
+    if not any(line.strip() and line.count(delimiter) >= width - 1 for line in within):
         return None
     lines = reader.line_num - first
     return tn(

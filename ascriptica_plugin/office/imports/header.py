@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from ...shared.formats import listed
 from ...shared.language import mark, t
 from ...tables.folding import fold
+from ..emails import without_invisible
 
 COLUMNS = {
     "courses": (
@@ -56,7 +57,7 @@ PARTS = dict.fromkeys(("participants", "registrations"), ("first_name", "last_na
 
 def plain(cell: str) -> str:
     """A column's name in words alone, without case, accents and signs: E-Mail → e mail."""
-    return " ".join(re.findall(r"\w+", fold(cell).replace("_", " ")))
+    return " ".join(re.findall(r"\w+", fold(without_invisible(cell)).replace("_", " ")))
 
 
 def _any_of(*names: str) -> list[str]:
@@ -70,19 +71,23 @@ PERSON = {
         "Correo|Correo electrónico|Dirección de correo|Электронная почта|Адрес электронной почты|Почта",
         "SIS Login ID|Login ID|Login|Username",
     ),
-    "first_name": _any_of("First|Firstname|Given Name|Forename|Vorname|Prénom|Имя|Attendee first name"),
+    "first_name": _any_of("First|Firstname|Given Name|Forename|Vorname|Rufname|Prénom|Имя|Attendee first name"),
     "last_name": _any_of(
         "Last|Lastname|Surname|Family Name|Nachname|Familienname|Nom de famille|Apellido|Apellidos|Apellido(s)",
-        "Фамилия|Attendee last name|Attendee Surname",
+        "Primer apellido|Фамилия|Attendee last name|Attendee Surname",
     ),
     "name": _any_of(
         "Full name|Fullname|Display Name|Student|Student name|Attendee name|Participant|Teilnehmer",
-        "Vor- und Nachname|Nom complet|Nom|Nombre completo|Nombre|ФИО",
+        "Teilnehmer/in|Teilnehmername|Vor- und Nachname|Name, Vorname|Nachname, Vorname|Last name, First name",
+        "Nom complet|Nom et prénom|Prénom et nom|Nom|Nombre completo|Nombre y apellidos|Apellidos y nombre|Nombre|ФИО",
     ),
     "sis_user_id": _any_of(
         "SIS ID|Student ID|ID number|Student number|Matrikelnummer|Matrikel|Numéro d’étudiant|Matrícula"
     ),
 }
+WORDS = {"email": frozenset(("email", "mail", "mailadresse", "mailbox", "mel", "courriel", "correo", "почта", "почты"))}
+"""Words in names of columns that nobody can list: E-Mail (privat), Adresse mail, Kontakt-E-Mail."""
+
 OTHER_NAMES = {
     "courses": {
         "code": _any_of("Course code|Course ID|Short name|Shortname|Course short name|Kurzname|Kurscode"),
@@ -136,13 +141,13 @@ def fields(kind: str) -> tuple[str, ...]:
 
 def ours(cell: str) -> str:
     """The name as we would write it, with _ between words."""
-    return re.sub(r"[\s_]+", "_", cell.strip().strip('"').strip().lower())
+    return re.sub(r"[\s_]+", "_", without_invisible(cell).strip('"').strip().lower())
 
 
 def known(kind: str, cells: Sequence[str]) -> int:
     """How many of these are names of columns: of two ways to split a line, the one with more is right."""
-    others = {name for names in OTHER_NAMES[kind].values() for name in names}
-    return len({cell for cell in cells if ours(cell) in fields(kind) or plain(cell) in others})
+    names = {name for names in OTHER_NAMES[kind].values() for name in names} | {plain(name) for name in fields(kind)}
+    return len({cell for cell in cells if plain(cell) in names})
 
 
 def read(kind: str, cells: Sequence[str]) -> Header:
@@ -181,6 +186,11 @@ def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str
     for at, cell in enumerate(cells):
         near = get_close_matches(ours(cell), set(COLUMNS[kind]) - guessed.keys(), n=1, cutoff=0.75)
         guessed |= {near[0]: at} if near and free(at) and len(cell) < 40 else {}
+    for column in [column for column in COLUMNS[kind] if column in WORDS and column not in guessed]:
+        places = [at for at, name in enumerate(words) if free(at) and WORDS[column] & {*name.split()}]
+        # Not in a whole line that was split by another sign, or in somebody's address.
+        places = [at for at in places if len(cells[at]) < 40 and not re.search(r"[@,;|<>{}=]", cells[at])]
+        guessed |= {column: places[0]} if places else {}
     if parts := PARTS.get(kind):
         _put_names_together(guessed, parts)
     return guessed

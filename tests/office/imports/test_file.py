@@ -18,6 +18,9 @@ from ...pages import all_of, upload, words
         'NAME,Email,SIS user ID,,\n"Kim",kim@example.org,,,\n\n',
         "\n\nname,email\n Kim , kim@example.org ",
         "name,email\rKim,kim@example.org\r",
+        '"sep=;"\r\nemail;name\r\nkim@example.org;Kim\r\n',
+        "\u200bname;email\u200b\nKim;kim@example.org\n",
+        'email,name\n"=""kim@example.org""","=""Kim"""\n',
     ],
 )
 def test_a_file_as_spreadsheets_write_it(app, command, data):
@@ -44,6 +47,10 @@ BAD_FILES = [
     (b"email,name,name\nkim@example.org,Kim,Kim\n", "The column name is there twice."),
     (b'email,name\nkim@example.org,"' + b"x" * 140_000, "Line 2 can't be read."),
     (b"\x00\xff\xfe", "not in UTF-8"),
+    ("email,name\nkim@example.org,Kim\n".encode("utf-16-le"), "not in UTF-8"),
+    (b"name|email\nKim|kim@example.org\n", "These are none of ours: “name|email”."),
+    (b"Kim,kim@mail.example.org\nLou,lou@mail.example.org\n", "There is no column email."),
+    (b"List of March;;\n\nemail;name;\nkim@example.org;Kim;\n", "These are none of ours: “List of March”."),
 ]
 
 
@@ -100,6 +107,12 @@ def test_a_quotation_mark_that_is_closed_too_late_names_its_row_and_the_lines_af
     assert code == 1
     assert "line 2: A quotation mark opens in this row and is closed only in line 4, so the 2 lines after it" in output
     assert [one.email for one in all_of(app, Participant)] == ["d@example.org"]
+
+
+def test_what_an_open_mark_hides_in_a_file_of_one_column_is_said(app, command):
+    output = command("participants", 'email\n"a@example.org\nb@example.org"\n')[1]
+    assert "line 2: A quotation mark opens in this row and is closed only in line 3, so the line after it" in output
+    assert all_of(app, Participant) == []
 
 
 def test_marks_within_quotes_that_stand_alone_are_a_row_of_their_own(app, command):
