@@ -196,6 +196,7 @@ def cause_of(error: BaseException | None, kind: type[BaseException]) -> BaseExce
 
 
 def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> Said:
+    """Why the host gave no answer, as a sentence's code."""
     if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
         return Said("host_not_in_time", host=host)
     if isinstance(error, requests.exceptions.SSLError):

@@ -1,4 +1,8 @@
-"""The `flask ascriptica` commands."""
+"""The `flask ascriptica` commands. The longer ones have modules of their own.
+
+A command prints, and ends with an exit code; the rules are in `office`, `sync` and `ledger`. It knows no pages and no
+RQ.
+"""
 
 import json
 import logging

@@ -15,6 +15,8 @@ from .kind import Kind
 
 
 class Courses(Kind):
+    """Rows of courses: makes those whose code is new, and changes the others."""
+
     about = ("code",)
 
     def look_up(self, rows: list[Row]) -> None:

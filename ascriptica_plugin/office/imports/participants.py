@@ -31,6 +31,8 @@ class Decided:
 
 
 class Participants(Kind):
+    """Rows of participants: makes those whose email is new, and changes the others."""
+
     about = ("email",)
     given: dict[str, Row]
     """By SIS ID, the row of this import that got it."""

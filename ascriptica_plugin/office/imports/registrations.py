@@ -17,6 +17,8 @@ from .participants import Decided, Participants
 
 
 class Registrations(Kind):
+    """Rows of registrations: registers or withdraws, by the same plans as the pages; makes people who are new."""
+
     about = ("email", mark("course"))
 
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False) -> None:

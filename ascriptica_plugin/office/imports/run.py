@@ -183,8 +183,7 @@ def run(
 
     `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. `notify`: people
     whom it registers or withdraws are mailed. Rows that would take more people out of a course than the `brake` lets
-    pass are refused. `progress` is called with the number of
-    rows done before and after each batch.
+    pass are refused. `progress` is called with the number of rows done before and after each batch.
     """
     through = Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify)
     while through.left:

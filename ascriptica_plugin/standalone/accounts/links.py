@@ -49,6 +49,7 @@ def find_link(session: Session, token: str, now: datetime, *, for_email: bool = 
 
 
 def use_up(session: Session, token: str, now: datetime, *, for_email: bool = False) -> OneTimeLink:
+    """Delete the link and return it. Raises LinkIsOver where it can't be used, or somebody has just used it."""
     link = find_link(session, token, now, for_email=for_email)
     this = delete(OneTimeLink).where(OneTimeLink.token_hash == link.token_hash)
     if change(session, this) != 1:

@@ -1,4 +1,7 @@
-"""The administrators' pages: a module for each entry of the Tools menu, and for what several of them share."""
+"""The administrators' pages: a module for each entry of the Tools menu, and for what several of them share.
+
+Each view is for administrators only. The rules are in `office`; Canvas is asked through `page_calls` alone.
+"""
 
 from . import (
     activity,
