@@ -1,7 +1,7 @@
 """What waits for Canvas or for a person: one group for each thing that has to be done, worst first. Only reads."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,13 +107,13 @@ def groups_of(session: Session, connection: Connection, now: datetime) -> list[G
 def number(session: Session, connection: Connection, now: datetime) -> int:
     """How many groups wait for an administrator, with SIS IDs to decide about as one: one query of what waits."""
     by_office = [name for name, cause in CAUSES.items() if cause.by_office]
-    causes = _causes(connection)
+    causes, trouble = _causes(connection), _name(connection, now)
     found = union(
         select(causes.c.cause, literal("")).where(causes.c.cause.in_(by_office), causes.c.cause.not_in(_SCOPED)),
         select(Seat.cause, cause_scope).where(
             Seat.connection_id == connection.id, due.waits(), Seat.cause.in_(_SCOPED)
         ),
-        _troubled(connection, now, _name(connection, now), literal("")).where(_is_shown(connection, now)),
+        _troubled(now, trouble, literal("")).where(_is_shown(connection, trouble)),
         *([select(literal(connection.hold_cause), literal(""))] if connection.hold_cause in by_office else []),
         select(literal("sis_ids"), literal("")).where(
             exists().where(Participant.sis_user_id_refused.is_not(None), ~Participant.sis_user_id_decided)
@@ -167,7 +167,7 @@ def _kinds(connection: Connection) -> list[Kind]:
 def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[str, str], Group]:
     kinds = _kinds(connection)
     groups: dict[tuple[str, str], Group] = {}
-    for name, scope, people in session.execute(_counted(kinds)).all():
+    for name, scope, people in session.execute(_people(connection, kinds)).all():
         groups.setdefault((name, scope), Group(name, scope, 0)).people += people
     for name, scope, detail, given_up in session.execute(_details(connection)):
         if group := groups.get((name, scope)):
@@ -178,23 +178,40 @@ def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[st
     return groups
 
 
-def _counted(kinds: list[Kind], *by: Any) -> CompoundSelect:
-    """SQL: name, scope, the columns, how many different people."""
+def _people(connection: Connection, kinds: list[Kind]) -> CompoundSelect:
+    """SQL: name, scope, how many different people.
+
+    Those without scopes are counted cause by cause: PostgreSQL sorts numbers alone in half the time.
+    """
+    causes, waiting = _causes(connection), (Seat.connection_id == connection.id, due.waits())
+    people = select(_PEOPLE).where(*waiting, Seat.cause == causes.c.cause).scalar_subquery()
     return union_all(
-        *(
-            select(name.label("name"), scope.label("scope"), *by, _PEOPLE).where(*which).group_by("name", *by, "scope")
-            for name, scope, which in kinds
-        )
+        select(causes.c.cause, literal(""), people).where(causes.c.cause.not_in(_SCOPED)), *_counts(kinds[1:])
     )
 
 
-def _details(connection: Connection) -> Select:
-    """SQL: name, scope, what Canvas answered, and how many are given up, of the groups that show any of it."""
-    shown = or_(Seat.parked_at.is_not(None), Seat.cause.in_([name for name, one in CAUSES.items() if one.has_detail]))
-    return (
-        select(Seat.cause, cause_scope, func.max(Seat.cause_detail), func.count(Seat.parked_at))
-        .where(Seat.connection_id == connection.id, due.waits(), shown)
-        .group_by(Seat.cause, cause_scope)
+def _counts(kinds: list[Kind], *by: Any) -> list[Select]:
+    """SQL of each kind: name, scope, the columns, how many different people."""
+    return [
+        select(name.label("name"), scope.label("scope"), *by, _PEOPLE).where(*which).group_by("name", *by, "scope")
+        for name, scope, which in kinds
+    ]
+
+
+def _details(connection: Connection) -> CompoundSelect:
+    """SQL: name, scope, what Canvas answered, and how many are given up, of the groups that show any of it.
+
+    Each part is found by an index of its own.
+    """
+    has_detail = Seat.cause.in_([name for name, one in CAUSES.items() if one.has_detail])
+    shown = (has_detail, and_(Seat.parked_at.is_not(None), not_(has_detail)))
+    return union_all(
+        *(
+            select(Seat.cause, cause_scope, func.max(Seat.cause_detail), func.count(Seat.parked_at))
+            .where(Seat.connection_id == connection.id, due.waits(), which)
+            .group_by(Seat.cause, cause_scope)
+            for which in shown
+        )
     )
 
 
@@ -203,17 +220,20 @@ def _places(session: Session, connection: Connection, kinds: list[Kind]) -> Iter
 
     Where a Canvas course belongs to one course of ours, it says which one. Only elsewhere the registrations are asked.
     """
-    places = session.execute(_counted(kinds, Seat.canvas_course_id)).all()
+    places = session.execute(union_all(*_counts(kinds, Seat.canvas_course_id))).all()
     used = {canvas_course_id for _, _, canvas_course_id, _ in places}
-    ours: dict[int | None, list[Where]] = {}
+    ours: dict[int | None, list[Sequence[Any]]] = {}
     associated = select(Association.canvas_course_id, *_OF_COURSE).join(Course, Course.id == Association.course_id)
-    here = (Association.connection_id == connection.id, Association.canvas_course_id.in_(used))
+    # One look into an index for each course; a list of those in use would be as long as they are many.
+    there = (due.unsettled(connection.id), Seat.canvas_course_id == Association.canvas_course_id)
+    is_open = select(Seat.id).where(*there).limit(1).scalar_subquery().is_not(None)
+    here = (Association.connection_id == connection.id, is_open)
     for canvas_course_id, *course in session.execute(associated.where(*here)).all():
-        ours.setdefault(canvas_course_id, []).append(_where(course, canvas_course_id, 0))
+        ours.setdefault(canvas_course_id, []).append(course)
     unclear = {number for number in used if len(ours.get(number, [])) != 1}
     for name, scope, canvas_course_id, people in places:
         if canvas_course_id not in unclear:
-            yield (name, scope), replace(ours[canvas_course_id][0], people=people)
+            yield (name, scope), _where(ours[canvas_course_id][0], canvas_course_id, people)
     for name, scope, *course, canvas_course_id, people in session.execute(_asked_for(session, kinds, unclear)).all():
         yield (name, scope), _where(course, canvas_course_id, people)
 
@@ -264,43 +284,47 @@ def _name(connection: Connection, now: datetime) -> ColumnElement[str]:
     )
 
 
-def _troubled(connection: Connection, now: datetime, *columns: Any) -> Select:
-    """Associations with which something is wrong, of courses that are still on."""
+def _troubled(now: datetime, name: ColumnElement[str], *columns: Any) -> Select:
+    """SQL: the `name` of what is wrong with an association, and the columns, of courses that are still on."""
     return (
-        select(*columns)
+        select(name, *columns)
         .select_from(Association)
         .join(Course, Course.id == Association.course_id)
-        .where(_name(connection, now).is_not(None), Course.cancelled_at.is_(None))
+        .where(name.is_not(None), Course.cancelled_at.is_(None))
         .where(or_(Course.ends_at.is_(None), Course.ends_at > now))
     )
 
 
-def _is_shown(connection: Connection, now: datetime) -> ColumnElement[bool]:
+def _is_shown(connection: Connection, name: ColumnElement[str]) -> ColumnElement[bool]:
     """What was not found is shown at once; anything else while somebody is concerned."""
     return case(
-        (_name(connection, now).in_(_GONE), True),
-        (_name(connection, now) == "other_canvas", Course.places_taken > 0),
-        else_=exists().where(*_is_in(connection), Seat.canvas_course_id == Association.canvas_course_id),
+        (name.in_(_GONE), True),
+        (name == "other_canvas", Course.places_taken > 0),
+        else_=exists().where(*_is_in(connection)),
     )
 
 
-def _is_in(connection: Connection) -> tuple:
-    return Seat.connection_id == connection.id, Seat.settled_version >= Seat.version, Seat.was_in
+def _is_in(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on Seat and Association: somebody is in its Canvas course."""
+    here = (Seat.connection_id == connection.id, Seat.canvas_course_id == Association.canvas_course_id)
+    return *here, Seat.settled_version >= Seat.version, Seat.was_in.expression
 
 
 def _add_groups_of_courses(
     session: Session, connection: Connection, now: datetime, groups: dict[tuple[str, str], Group]
 ) -> None:
-    columns = (Association.canvas_course_id, Association.problem)
-    shown = _troubled(connection, now, _name(connection, now), *_OF_COURSE, *columns)
-    found = session.execute(shown.where(_is_shown(connection, now)).order_by(Course.id)).all()
-    in_canvas = _people_in(session, connection, {row.canvas_course_id for row in found if row.canvas_course_id})
-    for name, code, title, starts_at, ends_at, registered, canvas_course_id, problem in found:
+    trouble = _name(connection, now)
+    are_in = select(func.count()).where(*_is_in(connection)).correlate(Association).scalar_subquery()
+    columns = (*_OF_COURSE, Association.canvas_course_id, Association.problem, are_in)
+    shown = _troubled(now, trouble, *columns).where(_is_shown(connection, trouble)).order_by(Course.id)
+    in_canvas: dict[int, int] = {}
+    for name, code, title, starts_at, ends_at, registered, canvas_course_id, problem, there in session.execute(shown):
         people = registered
         if canvas_course_id is not None and name != "other_canvas":
             # Two of our courses in one Canvas course: nobody is counted twice.
-            people = min(registered, in_canvas.get(canvas_course_id, 0))
-            in_canvas[canvas_course_id] = in_canvas.get(canvas_course_id, 0) - people
+            left = in_canvas.get(canvas_course_id, there)
+            people = min(registered, left)
+            in_canvas[canvas_course_id] = left - people
         if not people and name in _SHUT:
             continue
         group = groups.setdefault((name, ""), Group(name, "", 0))
@@ -310,12 +334,3 @@ def _add_groups_of_courses(
         else:
             words = problem or "" if name == "not_looked_up" else ""
             group.courses.append(Where(code, title, starts_at, ends_at, registered, canvas_course_id, people, words))
-
-
-def _people_in(session: Session, connection: Connection, canvas_course_ids: Iterable[int]) -> dict[int, int]:
-    counted = (
-        select(Seat.canvas_course_id, func.count())
-        .where(*_is_in(connection), Seat.canvas_course_id.in_(canvas_course_ids))
-        .group_by(Seat.canvas_course_id)
-    )
-    return dict(session.execute(counted).all())

@@ -88,9 +88,14 @@ def _open_ones(session: Session, connection: Connection, course_ids: Collection[
     """
     of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
     waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")
-    unsettled = _seats(connection, course_ids).where(Seat.settled_version < Seat.version)
-    # PostgreSQL takes them for none or for many; by themselves they are read first, then looked up one by one.
-    seats = unsettled.add_columns(waits, Seat.canvas_enrollment_id).cte("unsettled")
+    unsettled = select(Seat.id, waits, Seat.canvas_enrollment_id).where(
+        Seat.connection_id == connection.id,
+        one_of_few(session, Seat.canvas_course_id.expression, _canvas_courses(course_ids)),
+        Seat.settled_version < Seat.version,
+    )
+    # PostgreSQL takes them for none or for many; by themselves they are read first, then looked up one by one. In the
+    # order of their ids, each look finds most of what it needs where the one before it was.
+    seats = unsettled.order_by(Seat.id).cte("unsettled")
     seats = seats.prefix_with("MATERIALIZED", dialect="postgresql")
     never_in = (
         select(Registration.course_id, seats.c.waits.label("what"), func.count().label("people"))
@@ -111,8 +116,12 @@ def _open_ones(session: Session, connection: Connection, course_ids: Collection[
 
 
 def _seats(connection: Connection, course_ids: Collection[int]) -> Select:
-    here = select(Association.canvas_course_id).where(Association.course_id.in_(course_ids))
-    return select(Seat.id).where(Seat.connection_id == connection.id, Seat.canvas_course_id.in_(here))
+    here = Seat.canvas_course_id.in_(_canvas_courses(course_ids))
+    return select(Seat.id).where(Seat.connection_id == connection.id, here)
+
+
+def _canvas_courses(course_ids: Collection[int]) -> Select:
+    return select(Association.canvas_course_id).where(Association.course_id.in_(course_ids))
 
 
 def _open(session: Session, connection: Connection, course_ids: Collection[int], unsettled: CTE) -> CompoundSelect:

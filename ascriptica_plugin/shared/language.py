@@ -109,4 +109,10 @@ def _filled(text: str, values: dict[str, Any]) -> str:
 
 def number(value: int) -> str:
     """A whole number as the present language writes it: 20,000."""
-    return format_decimal(value, locale=present())
+    return _number(value, present())
+
+
+@functools.lru_cache(10_000)
+def _number(value: int, language: str) -> str:
+    # Babel takes its time, and a page of counts has hundreds, most of them small.
+    return format_decimal(value, locale=language)

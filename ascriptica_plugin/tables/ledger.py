@@ -173,6 +173,20 @@ class Seat(Base):
             sqlite_where=text("settled_version < version AND cause IS NOT NULL"),
             postgresql_where=text("settled_version < version AND cause IS NOT NULL"),
         ),
+        Index(
+            "ix_ascriptica_seat_open",
+            "connection_id",
+            "canvas_course_id",
+            sqlite_where=text("settled_version < version"),
+            postgresql_where=text("settled_version < version"),
+        ),
+        Index(
+            "ix_ascriptica_seat_parked",
+            "connection_id",
+            "cause",
+            sqlite_where=text("parked_at IS NOT NULL"),
+            postgresql_where=text("parked_at IS NOT NULL"),
+        ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
         # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
         {"sqlite_autoincrement": True},

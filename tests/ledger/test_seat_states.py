@@ -58,3 +58,14 @@ def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, min
     office.register(office.course("ART", "art"))
     later = office.now + timedelta(minutes=minutes)
     assert seat_states.what_delays(office.session, load_settings(office.session), later) == delays
+
+
+@pytest.mark.parametrize("longest_in_bulk", [True, False])
+def test_who_has_been_due_longest_may_have_come_alone_or_with_many(office, longest_in_bulk):
+    course = office.course("ART", "art")
+    for who, minutes, in_bulk in (("kim", 5, longest_in_bulk), ("lou", 2, not longest_in_bulk), ("ann", 9, False)):
+        office.register(course, who)
+        seat = office.seats()[-1]
+        seat.changed_at, seat.in_bulk, seat.held = office.now - timedelta(minutes=minutes), in_bulk, who == "ann"
+        office.session.commit()
+    assert office.status()["oldest_due_seconds"] == 300
