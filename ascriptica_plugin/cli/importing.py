@@ -1,5 +1,6 @@
 """The import command: a CSV file of courses, participants or registrations."""
 
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -70,6 +71,7 @@ def import_file(
         notify=notify,
         brake=brake,
         timezone=current_app.extensions["ascriptica"].timezone,
+        file_name=Path(file.name).name[-255:],
         progress=progress,
     )
     for line, words in sorted([*report.refused, *report.remarks]):

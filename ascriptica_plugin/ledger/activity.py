@@ -69,9 +69,10 @@ def begin_act(
     participant_id: int | None = None,
     course_id: int | None = None,
 ) -> int:
-    """Add the entry of an act that has parts, such as one on several people; they are written `within` it. Returns its
-    id."""
+    """Add the entry of an act that has parts, such as one on several people; they are written `within` it. It may be
+    part of another act. Returns its id."""
     made = entry(now, who, what, words, participant_id=participant_id, course_id=course_id)
+    made["part_of"] = session.info.get(_ACT)
     return session.scalars(insert(LogEntry).values(**made).returning(LogEntry.id)).one()
 
 

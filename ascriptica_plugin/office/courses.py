@@ -63,9 +63,7 @@ def save(session: Session, course: Course, now: datetime, by: str, *, by_import:
         lock_course(session, course)
     facts = changes(course, facts)
     associates, association = "association" in facts, facts.pop("association", None)
-    changed = [(name, _said(getattr(course, name)), _said(value)) for name, value in facts.items()]
-    if associates and not _same_place(course.association, association):
-        changed.append(("association", _said(course.association), _said(association)))
+    differing = differences(course, {**facts, "association": association} if associates else facts)
     for name, value in facts.items():
         setattr(course, name, value)
     session.add(course)
@@ -73,16 +71,25 @@ def save(session: Session, course: Course, now: datetime, by: str, *, by_import:
     if associates:
         associate(session, course, association, now)
     moved_up = 0 if is_new else move_up(session, course, now)
-    if changed:
+    if differing:
         what = "made a course" if is_new else "changed a course"
-        differences = [
-            change_of(name, before, after) if before else Said("set", of=Said(f"of_{name}"), after=after)
-            for name, before, after in changed
-            if before or after
-        ]
-        words = Said("changes_by_import" if by_import else "changes", changes=differences)
+        words = Said("changes_by_import" if by_import else "changes", changes=differing)
         activity.note(session, now, by, what, words, course_id=course.id)
     return moved_up
+
+
+def differences(course: Course, facts: dict[str, Any]) -> list[Said]:
+    """What saving these facts, of `changes`, makes different, in words."""
+    changed = [
+        (name, _said(getattr(course, name)), _said(value))
+        for name, value in facts.items()
+        if name != "association" or not _same_place(course.association, value)
+    ]
+    return [
+        change_of(name, before, after) if before else Said("set", of=Said(f"of_{name}"), after=after)
+        for name, before, after in changed
+        if before or after
+    ]
 
 
 def _same_place(one: Association | None, other: Association | None) -> bool:

@@ -186,6 +186,7 @@ def _take_out_of_imports(session: Session, free: set[str], name: str, emails: se
             its.name = ""
         its.refused = _without(its.refused, {name, *emails})
         its.remarks = _without(its.remarks, {name, *emails}) if its.remarks else its.remarks
+        its.outcomes = _unnamed(its.outcomes, {name, *emails}) if its.outcomes else its.outcomes
         if its.finished_at is not None:
             # What was kept to be imported or mended may be about them.
             its.file = None
@@ -197,6 +198,11 @@ def _without(lines: list, texts: set[str]) -> list:
     return [
         [line, REASON_ABOUT_SOMEBODY if "@" in words and traces.says(words, texts) else words] for line, words in lines
     ]
+
+
+def _unnamed(outcomes: list, texts: set[str]) -> list:
+    """What would become of rows that were tried out, without what would change of somebody named by one of these."""
+    return [[line, outcome, "" if traces.says(words, texts) else words] for line, outcome, words in outcomes]
 
 
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:

@@ -5,11 +5,12 @@ An email that belongs to somebody else by now stays: the log would lose what tha
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ..ledger import activity
 from ..shared.language import mark
+from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import Match
 from ..tables.office import LogEntry, Participant
@@ -32,6 +33,8 @@ class LogTraces:
     free: set[str]
     canvas_ids: set[int]
     signed_as: set[str] = field(compare=False)
+    in_files: set[str]
+    """Words of theirs that a file's name may have."""
     of_others: set[str] = field(default_factory=set, compare=False)
     """Those of `signed_as` that did something about others, so they are not the participant."""
     searched_upto: int = field(default=0, compare=False)
@@ -53,6 +56,7 @@ def look_for(session: Session, participant: Participant) -> LogTraces:
         emails - people.of_others(session, participant, emails),
         {number for number in session.scalars(users) if number is not None},
         set(session.scalars(about.distinct())),
+        traces.words_of(participant.name, emails),
     )
 
 
@@ -69,12 +73,26 @@ def take_out(session: Session, of: LogTraces, after: int, upto: int) -> None:
     who = traces.saying(session, LogEntry.who, of.emails, mine, *here, whole=True)
     who |= traces.saying(session, LogEntry.who, of.free, *here, whole=True)
     words = traces.saying(session, LogEntry.words, of.texts, *here)
+    files = _files(session, of, *here)
     also = select(LogEntry.who).where(*here, LogEntry.who.in_(of.signed_as - of.of_others), others)
     of.of_others |= set(session.scalars(also.distinct()))
     # SQLite can't write in a transaction that has read, if somebody else has written meanwhile.
     session.commit()
-    if who or words:
+    if who or words or files:
         begin_writing(session)
         traces.put(session, LogEntry.who, who, SOMEBODY)
+        for number, said in files.items():
+            traces.put(session, LogEntry.words, [number], said)
         traces.put(session, LogEntry.words, words, "")
         session.commit()
+
+
+def _files(session: Session, of: LogTraces, *here: ColumnElement[bool]) -> dict[int, Said]:
+    """What is to be said of imported files with one of their words in the name, by entry: the same without the name."""
+    found = session.execute(select(LogEntry.id, LogEntry.words).where(*here, LogEntry.what == "imported"))
+    named = [(number, words) for number, words in found if isinstance(words, Said) and words.code == "import_of"]
+    return {
+        number: Said("import", file=words.about["file"], done=words.about["done"])
+        for number, words in named
+        if traces.names_one(words.about["name"], of.in_files)
+    }

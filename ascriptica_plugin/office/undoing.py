@@ -19,6 +19,15 @@ from .places import NotPossible
 
 REGISTERED, LEFT = ("registered", "joined the waitlist"), ("withdrew", "left the waitlist")
 MOVED, CORRECTED = "moved", "corrected"
+UNDONE = {
+    "registered": "undid_registered",
+    "joined the waitlist": "undid_waiting",
+    "withdrew": "undid_withdrawal",
+    "left the waitlist": "undid_leaving",
+    MOVED: "undid_move",
+    CORRECTED: "undid_correction",
+}
+"""What the activity log adds to the undoing of each act, as a code."""
 
 
 def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
@@ -33,8 +42,8 @@ def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
         .order_by(LogEntry.id.desc())
         .limit(1)
     )
-    if found is not None and found.part_of is not None:
-        # A move has two halves, both about the same person.
+    while found is not None and found.part_of is not None:
+        # A move has two halves, both about the same person, and the undoing of one is an act with that move in it.
         found = session.get(LogEntry, found.part_of)
     if found is None or found.who != by or found.participant_id != participant_id:
         return None
@@ -50,16 +59,18 @@ def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:
         locks.lock_course(session, one)
     if participant is None or last_act(session, participant.id, by) is not act:
         raise NotPossible(t("This can't be undone any more, since something else has happened since."))
-    if course is None:
-        people.correct(session, participant, now, by, **_before(act))
-    elif left is not None and left.course is not None:
-        waits = left.what == "left the waitlist"
-        to_another_course.move_back(session, course, left.course, participant, now, by, waits=waits)
-    elif act.what in REGISTERED:
-        registrations.withdraw(session, course, participant, now, by, undoes=True)
-    else:
-        registrations.put_back(session, course, participant, now, by, waits=act.what == "left the waitlist")
-    activity.note(session, now, by, "undid", participant_id=act.participant_id, course_id=act.course_id)
+    about = {"participant_id": act.participant_id, "course_id": act.course_id}
+    act_id = activity.begin_act(session, now, by, "undid", Said(UNDONE[act.what]), **about)
+    with activity.within(session, act_id):
+        if course is None:
+            people.correct(session, participant, now, by, **_before(act))
+        elif left is not None and left.course is not None:
+            waits = left.what == "left the waitlist"
+            to_another_course.move_back(session, course, left.course, participant, now, by, waits=waits)
+        elif act.what in REGISTERED:
+            registrations.withdraw(session, course, participant, now, by, undoes=True)
+        else:
+            registrations.put_back(session, course, participant, now, by, waits=act.what == "left the waitlist")
 
 
 def _left(session: Session, act: LogEntry) -> LogEntry | None:

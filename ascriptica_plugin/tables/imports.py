@@ -12,9 +12,10 @@ class Import(Base):
     """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
     `file` is kept until the last row is `done`, or a while longer if it was only tried out or has refused rows.
-    `outcomes` are pairs of line and what would become of it, where it was tried out. `refused` has pairs of line and
-    reason, `remarks` pairs of line and what was left out of a row that was taken. `taken_until_at` is the lease of the
-    worker that imports it. `broken`: an unexpected error ended it before its last row.
+    `outcomes` are kept as long: for each line that was tried out what would become of it, and what it would change, in
+    words. `refused` has pairs of line and reason, `remarks` pairs of line and what was left out of a row that was
+    taken. `taken_until_at` is the lease of the worker that imports it. `broken`: an unexpected error ended it before
+    its last row.
 
     `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
     order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of

@@ -244,7 +244,8 @@ class LogEntry(Base):
     sentence.
 
     What was done to several people at once is one entry with the number of `people`, and one more for each of them,
-    which is `part_of` it: its id. So are the two halves of a move to another course.
+    which is `part_of` it: its id. So are the two halves of a move to another course, and what
+    undoing something did.
     """
 
     __tablename__ = "ascriptica_log"

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.office import erasing, people, registrations, traces
 from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.standalone.accounts import accounts, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.tables.columns import begin_writing
@@ -284,6 +285,13 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     note(office, activity.US, "A sign-up of JÖRG@EXÄMPLE.ORG waits.")
     note(office, activity.US, f"Mail for {unicodedata.normalize('NFD', 'jörg@exämple.org')}")
     note(office, "Jörg@Exämple.org", "imported", lou)
+    about_the_file = {
+        "file": Said("file_courses"),
+        "done": Said("import_done", made=1, changed=0, unchanged=0, refused=0),
+    }
+    for name in ("Jorg-Liste.csv", "summer.csv"):
+        words = Said("import_of", name=name, **about_the_file)
+        activity.note(session, now, "boss@example.org", "imported", words)
     note(office, "HOST.joerg@EXÄMPLE.org", "", number)
     upload(admin, "courses", "code,title\nBIO,Bio\n")
     for name, who in (("Jorg-Liste.csv", "boss@example.org"), ("list.csv", "host.JOERG@exämple.org")):
@@ -304,6 +312,9 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
         here = left.replace("xjörg@xn--exmple-cua.org", "").replace("xnow@example.org", "")
         assert traces.fold(trace) not in here, trace
     assert all_of(office.app, FormerEmail) == []
+    files = [str(one.words) for one in all_of(office.app, LogEntry) if one.what == "imported" and one.words]
+    said = "courses: 1 new, 0 changed, 0 unchanged, 0 refused"
+    assert [one for one in files if said in one] == [said, f"summer.csv, {said}", f"file.csv, {said}"]
     # Others' rows are still theirs.
     assert len(all_of(office.app, LogEntry)) >= told
     session.expire_all()

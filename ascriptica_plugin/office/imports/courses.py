@@ -6,6 +6,7 @@ from typing import Any
 
 from ...canvas import addresses
 from ...shared.language import Marked, t
+from ...shared.said import Said
 from ...tables.canvas import load_settings
 from ...tables.office import Course
 from .. import courses, names
@@ -33,8 +34,9 @@ class Courses(Kind):
         if course is None:
             self.saving.append((Course(), {"code": row.cells["code"], **facts}))
             return "made"
-        if not courses.changes(course, facts):
+        if not (changed := courses.changes(course, facts)):
             return "unchanged"
+        self.differences[row.line] = Said("changes", changes=courses.differences(course, changed))
         self.saving.append((course, facts))
         return "changed"
 

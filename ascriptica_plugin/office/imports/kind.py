@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ...shared.formats import listed
 from ...shared.language import t
+from ...shared.said import Said
 from ...tables.office import Course, Participant
 from .. import emails, names
 from ..places import NotPossible
@@ -29,7 +30,8 @@ class Kind(ABC):
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
     that contradict it. `rename`: people here under another name get the file's. `remarks` are lines of the batch
     that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses that
-    the file may take nobody out of, by their codes in small letters, each with the reason.
+    the file may take nobody out of, by their codes in small letters, each with the reason. `differences` say what
+    rows change, by their lines.
     """
 
     about: tuple[str, ...]
@@ -43,6 +45,7 @@ class Kind(ABC):
         self.seen: dict[tuple, Row] = {}
         self.stopped: dict[str, str] = {}
         self.remarks: list[tuple[int, str]] = []
+        self.differences: dict[int, Said] = {}
 
     def in_order(self, rows: list[Row]) -> list[Row]:
         """All rows, in the order in which to take them."""
@@ -54,7 +57,7 @@ class Kind(ABC):
         A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
         another participant, and `erasing` takes that out when they are erased.
         """
-        self.now, self.remarks = self.clock(), []
+        self.now, self.remarks, self.differences = self.clock(), [], {}
         self.look_up([row for row in batch if not row.problem])
         outcomes: list[tuple[Row, str | NotPossible]] = []
         in_batch: dict[tuple, Row] = {}

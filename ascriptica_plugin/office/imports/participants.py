@@ -5,7 +5,7 @@ from typing import Any
 
 from ...ledger import activity
 from ...shared.language import mark, t
-from ...shared.said import Said
+from ...shared.said import Said, change_of
 from ...tables import locks
 from ...tables.office import Participant
 from .. import emails, names, people, sis_ids
@@ -83,6 +83,12 @@ class Participants(Kind):
             self.made.append(decided.participant)
         elif decided.outcome == "changed":
             self.correcting.append(decided)
+            self._note_difference(row, decided)
+
+    def _note_difference(self, row: Row, decided: Decided) -> None:
+        changes = [change_of(fact, getattr(decided.participant, fact), now) for fact, now in decided.facts.items()]
+        if changes:
+            self.differences[row.line] = Said("changes", changes=changes)
 
     def again(self, row: Row, before: Row) -> str:
         name, other = row.cells.get("name", ""), before.cells.get("name", "")

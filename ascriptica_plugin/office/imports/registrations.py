@@ -37,7 +37,8 @@ class Registrations(Kind):
         now_there = plan.begin(self.session, self.courses.values(), self.now, self.by, Said("by_import"), **how)
         # A dry run keeps its plans, since nothing is written elsewhere.
         self.plans = now_there | self.plans if self.dry_run else now_there
-        self.participants.now, self.participants.remarks = self.now, self.remarks
+        its = self.participants
+        its.now, its.remarks, its.differences = self.now, self.remarks, self.differences
         self.participants.look_up(rows)
         # New people of earlier batches are in the database, unless it is a dry run.
         self.decided = {email: it for email, it in self.decided.items() if self.dry_run and it[1].outcome == "made"}

@@ -36,8 +36,8 @@ class Report:
     """What happened to the rows or, in a dry run, would happen.
 
     `refused` are pairs of line and reason; `remarks` are pairs of line and what was left out of a row that was taken.
-    `outcomes` of a dry run are pairs of line and outcome: see `Kind.decide`. `new_people` are those whom registrations
-    made.
+    `outcomes` of a dry run are the line, the outcome (see `Kind.decide`) and what the row changes, in words or "".
+    `new_people` are those whom registrations made.
     """
 
     made: int = 0
@@ -45,13 +45,11 @@ class Report:
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[tuple[int, str]] = field(default_factory=list)
-    outcomes: list[tuple[int, str]] = field(default_factory=list, compare=False)
+    outcomes: list[tuple[int, str, str]] = field(default_factory=list, compare=False)
     new_people: int = 0
 
-    def with_outcomes(
-        self, outcomes: list[tuple[Row, str | NotPossible]], remarks: list[tuple[int, str]], *, each: bool
-    ) -> "Report":
-        """This report with the outcomes of more rows."""
+    def with_outcomes(self, outcomes: list[tuple[Row, str | NotPossible]], its: Kind, *, each: bool) -> "Report":
+        """This report with the outcomes of more rows, on which `its` kind has just decided."""
         results = [outcome for _, outcome in outcomes]
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
         return Report(
@@ -59,10 +57,8 @@ class Report:
             self.changed + results.count("changed"),
             self.unchanged + results.count("unchanged"),
             sorted([*self.refused, *refused]),
-            sorted([*self.remarks, *remarks]),
-            [*self.outcomes, *((row.line, str(it)) for row, it in outcomes if not isinstance(it, NotPossible))]
-            if each
-            else [],
+            sorted([*self.remarks, *its.remarks]),
+            [*self.outcomes, *_each(outcomes, its.differences)] if each else [],
             self.new_people + results.count(WITH_PERSON),
         )
 
@@ -75,6 +71,14 @@ class Report:
         people = "person" if self.new_people == 1 else "people"
         new = f"{self.new_people} new {people}; " if self.new_people else ""
         return f"{new}{self.made} new, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
+
+
+def _each(
+    outcomes: list[tuple[Row, str | NotPossible]], differences: dict[int, Said]
+) -> Iterator[tuple[int, str, str]]:
+    for row, outcome in outcomes:
+        if not isinstance(outcome, NotPossible):
+            yield row.line, outcome, str(differences.get(row.line, ""))
 
 
 class Run:
@@ -95,8 +99,9 @@ class Run:
         brake: Brake | None,
         timezone: tzinfo = UTC,
         notify: bool = False,
+        file_name: str = "",
     ):
-        self.session, self.dry_run, self.name = session, dry_run, kind
+        self.session, self.dry_run, self.name, self.file_name = session, dry_run, kind, file_name
         self.kind = KINDS[kind](session, now, by, dry_run, rename)
         self.kind.timezone, self.kind.notify = timezone, notify
         if brake is not None:
@@ -137,7 +142,7 @@ class Run:
         if not self.dry_run:
             locks.lock_people(self.session)
         outcomes = self.kind.decide(rows)
-        report = self.report.with_outcomes(outcomes, self.kind.remarks, each=self.dry_run)
+        report = self.report.with_outcomes(outcomes, self.kind, each=self.dry_run)
         if self.dry_run:
             self.session.rollback()
         else:
@@ -155,9 +160,9 @@ class Run:
             return
         if self.act_id is None:
             self.act_id = activity.begin_act(self.session, self.kind.now, self.kind.by, "imported")
-        with activity.within(
-            self.session, self.act_id, Said("import", file=Said(f"file_{self.name}"), done=report.said)
-        ):
+        its = {"file": Said(f"file_{self.name}"), "done": report.said}
+        words = Said("import_of", name=self.file_name, **its) if self.file_name else Said("import", **its)
+        with activity.within(self.session, self.act_id, words):
             yield
 
     def _remember(self, taken: list[Row]) -> None:
@@ -177,15 +182,17 @@ def run(
     notify: bool = False,
     brake: Brake | None = None,
     timezone: tzinfo = UTC,
+    file_name: str = "",
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
 
-    `by` is who did it, for the activity log. `rename`: the file's names replace those of people here. `notify`: people
-    whom it registers or withdraws are mailed. Rows that would take more people out of a course than the `brake` lets
-    pass are refused. `progress` is called with the number of rows done before and after each batch.
+    `by` is who did it, for the activity log, which also names the file. `rename`: the file's names replace those of
+    people here. `notify`: people whom it registers or withdraws are mailed. Rows that would take more people out of a
+    course than the `brake` lets pass are refused. `progress` is called with the number of rows done before and after
+    each batch.
     """
-    through = Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify)
+    through = Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify, file_name)
     while through.left:
         before = through.done
         through.batch()

@@ -180,7 +180,7 @@ def _go_on(
     import_id = found.id
     rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
     brake = None if found.may_remove else brake
-    how = (found.dry_run, found.rename, brake, timezone, found.notify)
+    how = (found.dry_run, found.rename, brake, timezone, found.notify, found.name)
     through = Run(session, found.kind, rows, now, found.who, *how)
     if found.dry_run:
         begin_writing(session)
@@ -218,12 +218,8 @@ def forget_old(session: Session, now: datetime) -> None:
     """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
     unconfirmed = and_(Import.to_confirm, Import.started_at < now - pauses.IMPORT_WAITS)
     change(session, delete(Import).where(or_(Import.started_at < now - pauses.IMPORT_KEPT, unconfirmed)))
-    change(
-        session,
-        update(Import)
-        .where(Import.finished_at < now - pauses.IMPORT_WAITS, Import.file.is_not(None))
-        .values(file=None),
-    )
+    done_with = update(Import).where(Import.finished_at < now - pauses.IMPORT_WAITS, Import.file.is_not(None))
+    change(session, done_with.values(file=None, outcomes=None))
 
 
 def table_of(found: Import) -> file.Table | None:

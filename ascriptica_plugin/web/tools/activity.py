@@ -97,6 +97,7 @@ def log_entries() -> ResponseReturnValue:
         said={line.entry.id: in_words(line.entry, line) for line in lines},
         added=log_lines.with_names(session(), entries),
         names=_names(entries),
+        opened_below={entry.id for entry in entries if _opens_below(entry)},
         older=older,
         searched_to=searched_to,
         before=before,
@@ -122,11 +123,12 @@ def _rows(which: list[ColumnElement[bool]]) -> Iterator[str]:
     while chunk := _entries([*which, LogEntry.id < end], A_CHUNK):
         end = chunk[-1].id
         names, added = _names(chunk), log_lines.with_names(session(), chunk)
-        yield "".join(csv_line(_cells(one, names, added.get(one.id, ""))) for one in chunk)
+        codes = log_lines.courses_in_canvas(session(), chunk)
+        yield "".join(csv_line(_cells(one, names, added.get(one.id, ""), codes.get(one.id, ""))) for one in chunk)
         session().expunge_all()
 
 
-def _cells(entry: LogEntry, names: dict[str, str], added: str) -> tuple[str, ...]:
+def _cells(entry: LogEntry, names: dict[str, str], added: str, in_canvas: str) -> tuple[str, ...]:
     whom, course = entry.participant, entry.course
     parts = {"whom": whom.name if whom else _so_many(entry), "course": course.title if course else None}
     done = acts.sentence(entry, parts, str)
@@ -136,7 +138,7 @@ def _cells(entry: LogEntry, names: dict[str, str], added: str) -> tuple[str, ...
         f"{names.get(emails.as_compared(entry.who), entry.who)} {done}",
         whom.name if whom else "",
         whom.email if whom else "",
-        course.code if course else "",
+        course.code if course else in_canvas,
         added,
     )
 
@@ -237,6 +239,12 @@ def _linked(entry: LogEntry, line: log_lines.Line | None) -> dict[str, Markup | 
     if entry.course is not None:
         course = link.format(url_for(".roster", code=entry.course.code), entry.course.title)
     return {"whom": whom, "course": course}
+
+
+def _opens_below(entry: LogEntry) -> bool:
+    """Whether this is an act with parts that its sentence doesn't lead to."""
+    leads = entry.participant_id is None and "{whom}" in acts.SENTENCES.get(entry.what, "")
+    return entry.people is not None and not leads
 
 
 def _so_many(entry: LogEntry) -> str | None:

@@ -1,7 +1,8 @@
 """/tools/import: import or try out a CSV file of courses, participants or registrations, and show the report."""
 
 import time
-from typing import IO
+from dataclasses import dataclass, replace
+from typing import IO, Any
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -27,7 +28,9 @@ OUTCOMES: Marked[dict[str, str]] = {
     "changed": "Changed",
     "unchanged": "Unchanged",
 }
-SHOWN = 200
+SHOWN = 100
+"""Lines of a report that one page has."""
+
 LAST = 10
 
 
@@ -105,27 +108,52 @@ def import_report(import_id: int) -> ResponseReturnValue:
     if found.to_confirm:
         return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
     kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
-    lines = _line_by_line(found) if kept and found.dry_run and found.finished_at else []
+    outcomes = found.outcomes if kept and found.dry_run and found.finished_at else None
     return show(
         "ascriptica/import_report.html",
         its=found,
         kept=kept,
-        lines_tried=lines,
-        shown=SHOWN,
-        days=pauses.IMPORT_KEPT.days,
+        refused=_part("refused", found.refused),
+        remarks=_part("remarks", found.remarks or []),
+        tried=_line_by_line(found, _part("tried", outcomes or [])),
     )
 
 
-def _line_by_line(found: Import) -> list[tuple[int, str]]:
-    """What would happen to each of the first rows that can be imported: its line, and the outcome with the row."""
-    table, told = uploads.table_of(found), []
-    rows = {row.line: row for row in table.rows} if table else {}
-    for line, outcome in sorted(found.outcomes or [])[:SHOWN]:
-        if line in rows:
-            told.append(
-                (line, f"{t(OUTCOMES[outcome])}: {', '.join(cell for cell in rows[line].cells.values() if cell)}")
-            )
-    return told
+@dataclass(frozen=True)
+class Part:
+    """Of a list of a report, called `name`, what one page shows: `lines`, with so many `before` them of `total`."""
+
+    name: str
+    lines: list[Any]
+    before: int
+    total: int
+
+    @property
+    def back(self) -> int | None:
+        return max(0, self.before - SHOWN) if self.before else None
+
+    @property
+    def on(self) -> int | None:
+        last = self.before + len(self.lines)
+        return last if last < self.total else None
+
+
+def _part(name: str, everything: list[Any]) -> Part:
+    """The part of a list, whose lines stay what they are, that the address asks for."""
+    typed = request.args.get(name, "")
+    before = min(int(typed[:9]), max(0, len(everything) - 1)) if typed.isascii() and typed.isdigit() else 0
+    return Part(name, sorted(everything)[before : before + SHOWN], before, len(everything))
+
+
+def _line_by_line(found: Import, part: Part) -> Part:
+    """What would happen to each of these rows, that can be imported: its line, the outcome with the row, what differs.
+
+    The file of a report is read for it; there is none where nothing was tried out.
+    """
+    table = uploads.table_of(found) if part.lines else None
+    rows = {row.line: ", ".join(cell for cell in row.cells.values() if cell) for row in table.rows} if table else {}
+    told = [(line, f"{t(OUTCOMES[outcome])}: {rows.get(line, '')}", differs) for line, outcome, differs in part.lines]
+    return replace(part, lines=told)
 
 
 @blueprint.get("/tools/import/template/<kind>.csv")
@@ -236,6 +264,8 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         "ascriptica/import.html",
         form=form,
         last=session().scalars(last).all(),
+        # A number written in the template would stay in the language of who saw the page first.
+        most_rows=uploads.MOST_ROWS,
         columns=header.COLUMNS,
         needed=header.NEEDED,
         explained=header.EXPLAINED,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from ...ledger import activity
 from ...office import acts
 from ...shared.said import Said
-from ...tables.office import Association, LogEntry
+from ...tables.office import Association, Course, LogEntry
 
 READ = (300, 5000)
 """How many entries are read for a page; the second where too few lines come of the first."""
@@ -121,6 +121,21 @@ def with_names(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
     found = session.execute(named).all() if numbers else []
     names: dict[int | None, str] = {one.canvas_course_id: one.canvas_course_name for one in found}
     return {number: _named(words, names) for number, words in said.items()}
+
+
+def courses_in_canvas(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
+    """By the id of an entry of what was done in a Canvas course: the codes of our courses that have it now."""
+    numbers = {one.id: number for one in entries if one.words and (number := _canvas_course(one.words)) is not None}
+    ours = (
+        select(Association.canvas_course_id, Course.code)
+        .join(Course, Course.id == Association.course_id)
+        .where(Association.canvas_course_id.in_(set(numbers.values())))
+        .order_by(Course.code)
+    )
+    codes: dict[int, list[str]] = {}
+    for number, code in session.execute(ours) if numbers else ():
+        codes.setdefault(number or 0, []).append(code)
+    return {entry_id: ", ".join(codes.get(number, ())) for entry_id, number in numbers.items()}
 
 
 def _canvas_course(words: str) -> int | None:

@@ -143,6 +143,52 @@ def test_one_line_stands_for_what_was_done_to_several_and_opens(office, admin):
     assert "registered P 7 for Food Safety" in words(admin.get("/tools/log?whom=p7@example.org"))
 
 
+def opens(page) -> str:
+    """The address of what the newest act on the page did."""
+    return re.search(r'href="(/tools/log\?act=\d+)">What was done in it', page.text)[1]
+
+
+def test_a_file_of_courses_and_a_cancelled_course_open_too(office, admin):
+    upload(admin, "courses", "code,title\nART,Art\nBIO,Biology\n")
+    opened = words(admin.get(opens(admin.get("/tools/log"))))
+    assert "made the course Art" in opened
+    assert "made the course Biology" in opened
+    many(office, office.course("FOOD", title="Food Safety"), 2)
+    admin.post("/tools/courses/FOOD/cancel", data={"number": "2"})
+    assert "withdrew P 1 from Food Safety" in words(admin.get(opens(admin.get("/tools/log"))))
+
+
+def test_undoing_is_one_line_that_says_what_was_undone_and_opens(office, admin):
+    office.course("ART", title="Art")
+    office.course("BIO", title="Biology")
+    form = {"name": "Kim", "email": "kim@example.org", "sis_user_id": ""}
+    admin.post("/tools/courses/ART", data=form)
+    admin.post("/tools/courses/ART/move/1", data={"to": "BIO"})
+    moved = all_of(office.app, LogEntry)[-3]
+    assert moved.what == "moved"
+    admin.post(f"/tools/undo/{moved.id}")
+    page = admin.get("/tools/log")
+    assert "undid the last change of Kim in Biology The move." in words(page)
+    assert [len(re.findall(verb, words(page))) for verb in ("undid", "moved Kim to", "registered Kim", "withdrew")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    inner = words(admin.get(opens(page)))
+    assert "moved Kim to Art" in inner
+    # The move back is no act of its own that could be undone.
+    assert "/tools/undo/" not in admin.get("/tools/participants/1").text
+
+
+def test_the_export_names_our_course_of_what_was_done_in_canvas(office, canvas, admin):
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    answer = admin.post("/tools/log.csv?kind=Canvas+access")
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff"))))
+    assert [(row["email"], row["course"]) for row in rows] == [("kim@example.org", "ART")]
+
+
 def test_who_registered_alone_is_not_named_twice(office, admin):
     office.register(office.course("FOOD", title="Food Safety"), "kim")
     assert "Kim registered for Food Safety" in words(admin.get("/tools/log"))
@@ -154,8 +200,11 @@ def test_an_import_is_one_act_whatever_it_did(office, admin):
     changes = "email,course,status\np0@example.org,BIO,registered\np1@example.org,ART,withdrawn\n"
     pressed(admin, upload(admin, "registrations", changes), "Import these now")
     page = words(admin.get("/tools/log?kind=Files"))
-    assert "imported a file registrations: 1 new, 1 changed, 0 unchanged, 0 refused" in page
+    assert "imported a file file.csv, registrations: 1 new, 1 changed, 0 unchanged, 0 refused" in page
     assert "withdrew P 1" not in words(admin.get("/tools/log"))
+    opened = words(admin.get(opens(admin.get("/tools/log?kind=Files"))))
+    assert "withdrew P 1 from ART here" in opened
+    assert "registered P 0 for BIO here" in opened
     assert "registered P 0 for BIO here" in words(admin.get("/tools/log?course=bio"))
     [act] = [one for one in all_of(office.app, LogEntry) if one.what == "imported"]
     assert act.people == 2

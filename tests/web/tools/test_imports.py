@@ -68,6 +68,11 @@ def words_of_counts(answer) -> list[str]:
     return re.search(r"New \d+ Changed \d+ Unchanged \d+ Refused \d+", words(answer))[0].split()
 
 
+def test_the_page_writes_its_numbers_in_the_language_of_each_who_sees_it(admin):
+    for language, number in (("en", "20,000 rows"), ("de", "20.000 Zeilen"), ("en", "20,000 rows")):
+        assert number in words(admin.get("/tools/import", headers={"Accept-Language": language}))
+
+
 def test_what_was_chosen_is_kept(admin):
     answer = admin.post("/tools/import", data={"kind": "registrations", "dry_run": "y"})
     assert answer.status_code == 422
@@ -76,10 +81,35 @@ def test_what_was_chosen_is_kept(admin):
     assert "checked" in answer.text
 
 
-def test_only_some_of_many_refused_rows_are_shown(admin):
-    answer = upload(admin, "participants", "email,name\n" + "x,X\n" * 250)
-    assert "The first 200 of 250." in words(answer)
-    assert answer.text.count("That is not an email address") == 200
+def test_every_refused_row_is_shown_a_hundred_a_page(admin):
+    answer, found = upload(admin, "participants", "email,name\n" + "x,X\n" * 250), []
+    for where in ("1–100 of 250", "101–200 of 250", "201–250 of 250"):
+        assert where in words(answer)
+        found += re.findall(r"Line (\d+) That is not an email address", words(answer))
+        on = re.search(r'rel="next" href="([^"]+)', answer.text)
+        answer = admin.get(on[1]) if on else answer
+    assert found == [str(line) for line in range(2, 252)]
+    for odd in ("x", "-1", "99999999999", "٣"):
+        assert admin.get(answer.request.path, query_string={"refused": odd}).status_code == 200
+
+
+def test_what_would_happen_is_shown_for_every_line_with_what_would_change(here, admin):
+    here.course("ART", title="Art", capacity=9)
+    data = "code,title,capacity\nART,Art,12\n" + "".join(f"C{n},Course {n},\n" for n in range(120))
+    first = upload(admin, "courses", data, dry_run="y")
+    assert "Line 2 Changed: ART, Art, 12 places: 9 → 12 Line 3 New: C0, Course 0" in words(first)
+    second = words(admin.get(re.search(r'rel="next" href="([^"]+)', first.text)[1]))
+    assert "101–121 of 121" in second
+    assert "Line 122 New: C119, Course 119" in second
+    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
+    data = "email,name,sis_user_id\nkim@example.org,Kim Lee,S-1\n"
+    tried = upload(admin, "participants", data, dry_run="y", rename="y")
+    assert "name: Kim → Kim Lee; SIS ID: none → S-1" in words(tried)
+    # It goes with the file: it says things about people.
+    uploads.forget_old(here.session, clock.utc_now() + timedelta(hours=2))
+    here.session.commit()
+    assert not any(one.outcomes for one in all_of(here.app, Import))
+    assert "Kim Lee" not in words(admin.get(tried.request.path))
 
 
 def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, monkeypatch):

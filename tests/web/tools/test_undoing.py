@@ -37,7 +37,7 @@ def test_registering_somebody_is_undone_and_logged(here, admin):
     page = admin.post(button, follow_redirects=True)
     assert "That is undone for Kim." in words(page)
     assert states(here) == [(1, "withdrawn")]
-    assert [one.what for one in all_of(here.app, LogEntry)][-2:] == ["withdrew", "undid"]
+    assert [one.what for one in all_of(here.app, LogEntry)][-2:] == ["undid", "withdrew"]
     assert undo_on(page) is None
     # Undone once, it stays so.
     register(admin)
