@@ -1,22 +1,25 @@
 """Saves a course, or associates it with a Canvas course. Never commits."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from textwrap import shorten
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func, or_, select
+from sqlalchemy import ColumnElement, String, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from ..ledger import activity, associations, claims
 from ..shared.said import Said, change_of
 from ..tables.canvas import Connection
-from ..tables.columns import begin_writing
+from ..tables.columns import UTCDateTime, begin_writing
 from ..tables.folding import fold
 from ..tables.locks import lock_course
 from ..tables.office import Association, Course, Registration
 from . import mails_to_participants
 from .waitlist import move_up
+
+NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
+"""Where courses without a first day stand in a list."""
 
 
 def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
@@ -39,6 +42,11 @@ def by_title() -> ColumnElement[str]:
     """What courses are sorted by, and searched for in: the title without case and accents."""
     # During an upgrade, the release before makes courses without it.
     return func.coalesce(func.nullif(Course.sorted_by, ""), func.lower(Course.title), type_=String())
+
+
+def by_start() -> ColumnElement[datetime]:
+    """What courses are sorted by in time: the first day; those without one come last."""
+    return func.coalesce(Course.starts_at, literal(NO_DATE, UTCDateTime()))
 
 
 def called(words: str) -> ColumnElement[bool]:

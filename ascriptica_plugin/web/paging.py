@@ -85,7 +85,10 @@ def _beyond(keys: Sequence[Key], cursor: _Cursor) -> ColumnElement[bool]:
     if len({key.descending for key in keys}) == 1:
         # As one comparison, for which the database can use an index.
         mine, theirs = tuple_(*columns), tuple_(*bound)
-        return mine < theirs if keys[0].descending != backwards else mine > theirs
+        # The first column once more: where the others are of another table, no index has all of them.
+        if keys[0].descending != backwards:
+            return and_(columns[0] <= bound[0], mine < theirs)
+        return and_(columns[0] >= bound[0], mine > theirs)
     either = []
     for at, key in enumerate(keys):
         past = key.column < bound[at] if key.descending != backwards else key.column > bound[at]

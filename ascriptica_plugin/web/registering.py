@@ -14,16 +14,17 @@ from sqlalchemy.orm import joinedload
 from .. import office
 from ..ledger import results
 from ..office import allowances, places, waitlist
-from ..office.courses import by_title
+from ..office.courses import by_start, by_title, called
 from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
 from ..shared.language import Marked, present, t
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
-from .base import blueprint, for_everybody, for_participants, session, settings, signed_in
+from .base import blueprint, for_everybody, for_participants, session, settings, signed_in, typed_search
 from .canvas_access import canvas_access
 from .forms.fields import Confirmation
+from .paging import Key, page_by_keys
 from .showing import show
 
 CHANGES = allowances.Allowance("changes of one's registrations", 1000, 3.6)
@@ -44,14 +45,26 @@ DONE: Marked[dict[str, str]] = {
 @blueprint.get("/")
 @for_everybody
 def catalogue() -> ResponseReturnValue:
-    """Every course that has not ended and is not cancelled."""
-    now = clock.utc_now()
-    courses = session().scalars(
-        select(Course)
-        .where((Course.ends_at.is_(None)) | (Course.ends_at > now), Course.cancelled_at.is_(None))
-        .order_by(Course.starts_at.nulls_last(), by_title(), Course.id)
+    """Every course that has not ended and is not cancelled, by its first day or, with `sort=name`, by its title."""
+    q, now = typed_search("q"), clock.utc_now()
+    sort = "name" if request.args.get("sort") == "name" else None
+    which = [
+        (Course.ends_at.is_(None)) | (Course.ends_at > now),
+        Course.cancelled_at.is_(None),
+        *(called(word) for word in q.split()),
+    ]
+    keys = [*([] if sort else [Key(by_start())]), Key(by_title()), Key(Course.id)]
+    page = page_by_keys(session(), select(Course).where(*which), keys)
+    return show(
+        "ascriptica/catalogue.html",
+        courses=[course for (course,) in page.rows],
+        total=session().scalar(select(func.count()).select_from(Course).where(*which)) or 0,
+        page=page,
+        q=q,
+        sort=sort,
+        now=now,
+        why_closed=_why_closed,
     )
-    return show("ascriptica/catalogue.html", courses=courses.all(), now=now, why_closed=_why_closed)
 
 
 @blueprint.get("/courses/<code>")

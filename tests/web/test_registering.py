@@ -1,5 +1,7 @@
 """What participants see: the catalogue, a course, register, withdraw, the waitlist."""
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +43,27 @@ def test_the_catalogue_tells_the_places_in_the_words_of_the_course(app, client):
             office.register(art, who)
         assert f"Open to everyone ART ART here {places}" in words(client.get("/"))
         assert f"Places {places}" in words(client.get("/courses/ART"))
+
+
+def titles(page) -> list[str]:
+    return re.findall(r'<h2><a href="[^"]+">([^<]+)</a></h2>', page.text)
+
+
+def test_the_catalogue_is_paged_searched_and_sorted(app, client):
+    office, now = Office(app, None), clock.utc_now()
+    for number in range(60):
+        office.course(f"C-{number}", title=f"Kurs {59 - number:02}", starts_at=now + timedelta(days=1 + number))
+    office.course("ANY", title="Ölmalerei")
+    first = client.get("/")
+    assert titles(first) == [f"Kurs {59 - number:02}" for number in range(50)]
+    assert "61 courses. Sorted by first day or title" in words(first)
+    second = client.get(html.unescape(re.search(r'rel="next" href="([^"]+)', first.text)[1]))
+    assert titles(second) == [*(f"Kurs {number:02}" for number in range(9, -1, -1)), "Ölmalerei"]
+    assert titles(client.get(html.unescape(re.search(r'rel="prev" href="([^"]+)', second.text)[1]))) == titles(first)
+    assert titles(client.get("/?sort=name"))[:2] == ["Kurs 00", "Kurs 01"]
+    assert titles(client.get("/?q=olmal")) == ["Ölmalerei"]
+    assert titles(client.get("/?q=c-7+kurs")) == ["Kurs 52"]
+    assert "No course matches “nothing”." in words(client.get("/?q=nothing"))
 
 
 def test_a_course_that_has_ended_has_no_places_left(app, client):

@@ -21,7 +21,7 @@ from ...tables.office import Course, Participant, Registration
 from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
 from ..base import file_time, session, settings
 from ..canvas_access import CanvasAccess, in_words
-from ..paging import A_PAGE
+from ..paging import A_PAGE, Key, Page, page_by_keys
 from ..spreadsheet import csv_line
 from .canvas_users import Holder, holders_of, matches_of
 
@@ -29,6 +29,9 @@ STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 
 UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
+
+FEW = 5000
+"""So many seats are sorted by name one by one."""
 
 A_CHUNK = 500
 """Lines of the export that are read at once."""
@@ -94,9 +97,30 @@ def of_course(course_id: int) -> Select:
 
 
 def people(wanted: Wanted, current: Settings) -> dict:
-    """The variables of the list: the seats on this page, waiting ones first, and where the next page begins."""
+    """The variables of the list: the seats on this page, and the cursors of the pages before and after.
+
+    Waiting ones come first, or with `sort=name` all are sorted by the people's names.
+    """
+    if request.args.get("sort") == "name":
+        page = _by_name(wanted, current)
+        ids = [number for (number,) in page.rows]
+        return {"people": _rows(ids, current), "after": page.on, "back": page.back, "wanted": wanted, "sort": "name"}
     ids, after = _ids(wanted, current, request.args.get("page", ""), A_PAGE)
-    return {"people": _rows(ids, current), "after": after, "begins": not request.args.get("page"), "wanted": wanted}
+    back = "" if request.args.get("page") else None
+    return {"people": _rows(ids, current), "after": after, "back": back, "wanted": wanted, "sort": None}
+
+
+def _by_name(wanted: Wanted, current: Settings) -> Page:
+    """A page of seats by the names of their people, which an index of the participants has in order.
+
+    Few are looked for by their ids: on the way through all names they could be far apart.
+    """
+    which = conditions(wanted, current)
+    if wanted.as_query:
+        some = session().scalars(select(Seat.id).where(*which).limit(FEW + 1)).all()
+        which = [Seat.id.in_(some)] if len(some) <= FEW else which
+    found = select(Seat.id).join(Participant, Participant.id == Seat.participant_id).where(*which)
+    return page_by_keys(session(), found, [Key(Participant.sorted_by), Key(Participant.id), Key(Seat.id)])
 
 
 def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[list[int], str | None]:

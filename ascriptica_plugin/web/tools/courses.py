@@ -1,10 +1,8 @@
 """Tools → Courses: list, new, edit, cancel."""
 
-from datetime import UTC, datetime
-
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -12,13 +10,13 @@ from ...canvas.errors import CanvasError
 from ...ledger import entering
 from ...ledger.causes import permission
 from ...office import cancelling, mails_to_participants, previews, waitlist
-from ...office.courses import by_title, called, save, to_look_up
+from ...office.courses import by_start, by_title, called, save, to_look_up
 from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.formats import listed
 from ...shared.language import t, tn
 from ...sync import checking, looking_up
-from ...tables.columns import UTCDateTime, begin_writing
+from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
 from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
 from ..forms.courses import CourseForm, NumberForm
@@ -27,9 +25,6 @@ from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..showing import show
 from . import canvas_courses
-
-NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
-"""Where courses without a first day stand in the list."""
 
 SEPARATOR = "|"
 """Between course and section in `canvas_shown`, the hidden field with what the form showed."""
@@ -52,9 +47,8 @@ def courses() -> ResponseReturnValue:
     """Courses with their dates, places, waitlists and Canvas courses: those that are over come last."""
     q, now = typed_search("q"), clock.utc_now()
     is_over = case((or_(Course.cancelled_at.is_not(None), Course.ends_at <= now), 1), else_=0)
-    starts = func.coalesce(Course.starts_at, literal(NO_DATE, UTCDateTime()))
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
-    its_keys = {"name": by_title(), "time": starts}[sort or "time"]
+    its_keys = {"name": by_title(), "time": by_start()}[sort or "time"]
     keys = [*([] if sort else [Key(is_over)]), Key(its_keys), Key(Course.id)]
     which = [found_by(word) for word in q.split()]
     page = page_by_keys(session(), select(Course.id).where(*which), keys)

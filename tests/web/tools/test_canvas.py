@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select, update
 
+from ascriptica_plugin.office import registrations
+from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.web.tools import canvas_people
 
 from ...office_at_work import logged, many
+from ...pages import words
 
 
 def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
@@ -101,3 +104,35 @@ def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
     assert answer.location == "/tools/canvas?course=ART&standing=no_account#people"
     in_art = art.association.canvas_course_id
     assert {(seat.canvas_course_id == in_art, seat.held) for seat in office.seats()} == {(True, False), (False, True)}
+
+
+def test_everybody_s_access_is_sorted_by_name_over_the_pages(office, admin, monkeypatch):
+    course = office.course("ART", "art")
+    names = [f"{'Äbcd'[n % 4]} Berg {n:03}" for n in range(120)]
+    for n, name in enumerate(names):
+        registrations.register(office.session, course, Person(f"{n}", f"p{n}@example.org", name), office.now)
+    office.session.commit()
+    office.register(office.course("BIO", "bio"), "ada")
+    office.deliver()
+
+    def listed(page) -> list[str]:
+        people = page.text.partition('id="people"')[2].partition("</table>")[0]
+        return re.findall(r'<a href="/tools/participants/\d+">([^<]+)</a>', people)
+
+    def other(page, way: str):
+        return admin.get(html.unescape(re.search(rf'rel="{way}" href="([^"#]+)', page.text)[1]))
+
+    in_order = sorted(names, key=lambda name: name.replace("Ä", "a").lower())
+    for few in (5000, 3):
+        monkeypatch.setattr(canvas_people, "FEW", few)
+        for query in ("course=art", "course=art&standing=enrolled", "search=berg"):
+            first = admin.get(f"/tools/canvas?sort=name&{query}")
+            second = other(first, "next")
+            third = other(second, "next")
+            assert [*listed(first), *listed(second), *listed(third)] == in_order
+            assert listed(other(third, "prev")) == listed(second)
+            assert listed(other(other(third, "prev"), "prev")) == listed(first)
+    everybody = admin.get("/tools/canvas?sort=name")
+    assert listed(everybody)[30:32] == ["Ada", in_order[30]]
+    assert "Sorted by what waits, then what is newest or name" in words(everybody)
+    assert listed(admin.get("/tools/canvas?sort=name&standing=held")) == []
