@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
@@ -45,12 +45,23 @@ def owe_everything(session: Session, connection_id: int, now: datetime, *, in_us
 
 def _in_use(now: datetime) -> ColumnElement[bool]:
     """SQL: a course of ours is associated with it, and has not ended."""
-    still_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
+    return _has_course(or_(Course.ends_at.is_(None), Course.ends_at > now))
+
+
+def _unread_before_start(now: datetime) -> ColumnElement[bool]:
+    """SQL: a course of ours that is associated with it starts soon, and it was not read since then."""
+    soon = and_(Course.starts_at > now, Course.starts_at <= now + pauses.BEFORE_START)
+    ahead = func.extract("epoch", Course.starts_at) - func.extract("epoch", CourseRead.read_at)
+    return _has_course(soon, ahead > pauses.BEFORE_START.total_seconds())
+
+
+def _has_course(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """SQL: such a course of ours, not cancelled, is associated with it."""
     ours = (
         select(Association.course_id)
         .join(Course, Course.id == Association.course_id)
         .where(Association.connection_id == CourseRead.connection_id)
-        .where(Association.canvas_course_id == CourseRead.canvas_course_id, still_on)
+        .where(Association.canvas_course_id == CourseRead.canvas_course_id, Course.cancelled_at.is_(None), *which)
     )
     return ours.exists()
 
@@ -60,7 +71,7 @@ def to_read(session: Session, connection_id: int, now: datetime, limit: int) -> 
     late = now + 2 * pauses.LOOK_UP_AGAIN
     time_has_come = or_(CourseRead.due_at.is_(None), CourseRead.due_at <= now, CourseRead.due_at > late)
     aged = or_(CourseRead.read_at <= now - pauses.READ_FRESH, CourseRead.read_at.is_(None))
-    owed = or_(CourseRead.owed_at.is_not(None), and_(aged, _in_use(now)))
+    owed = or_(CourseRead.owed_at.is_not(None), and_(aged, _in_use(now)), _unread_before_start(now))
     found = (
         select(CourseRead.canvas_course_id)
         .where(CourseRead.connection_id == connection_id, time_has_come, owed)

@@ -152,8 +152,10 @@ LOOK_UP_FRESH = timedelta(days=1)
 """What we know of a Canvas course is looked up again when it is this old."""
 
 READ_FRESH = timedelta(days=1)
-"""The enrollments of a Canvas course in use are read again when what we know is this old. So each is read in the last
-two days before a start, too."""
+"""The enrollments of a Canvas course in use are read again when what we know is this old."""
+
+BEFORE_START = timedelta(days=2)
+"""So long before a course starts its Canvas course is read once more, however lately it was read."""
 
 GRADING = timedelta(days=14)
 """For so long after a course's end its results are still asked for every day, since teachers are grading."""

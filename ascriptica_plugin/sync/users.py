@@ -70,7 +70,8 @@ def identify(context: Context, work: Work) -> Walk:
         yield from _is(context, work, users[0], how)
     elif who.doubted or who.canvas_user_id is None:
         work.is_nobody()
-        yield from _create(context, work)
+        if work.wanted:
+            yield from _create(context, work)
     elif who.created_by_us:
         # Nobody else has the new email, so our user gets it: see `following`.
         work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=LONG_AGO)

@@ -9,8 +9,9 @@ from ascriptica_plugin.canvas.shapes import Enrollment, User
 from ascriptica_plugin.ledger import incoming_rows
 from ascriptica_plugin.ledger.rows import Told
 from ascriptica_plugin.tables.ledger import CanvasRow, Match
+from ascriptica_plugin.tables.office import Course
 
-from ..office_at_work import Office, connection_of
+from ..office_at_work import Office, connection_of, during_the_first_call
 
 
 def listed(office: Office, asked_at: datetime, **differs: object) -> None:
@@ -104,3 +105,24 @@ def telling_of_another(office: Office) -> bool:
     found = incoming_rows.store(office.session, connection_of(office).id, [Told(another)], office.now)
     office.session.commit()
     return found
+
+
+def test_our_own_enrollment_that_a_list_shows_before_its_answer_has_come_is_ours(office, canvas, kim, monkeypatch):
+    """The read of the course was faster than the answer; by it alone the enrollment would be somebody else's."""
+    bio = office.course("BIO", "bio")
+    connection_id, bio_id = connection_of(office).id, bio.id
+
+    def read() -> None:
+        shown, _ = office.canvases.client(connection_of(office)).course_enrollments(canvas.ids["course.bio"])
+        asked_at = office.now + timedelta(seconds=1)
+        told = [Told(row, asked_at=asked_at) for row in shown]
+        assert len(told) == 1
+        incoming_rows.store(office.session, connection_id, told, asked_at)
+        office.session.commit()
+
+    during_the_first_call(office, monkeypatch, read)
+    office.register(bio)
+    office.deliver()
+    office.withdraw(office.session.get_one(Course, bio_id))
+    office.deliver()
+    assert canvas.roster("bio") == {"kim@example.org": "deleted"}

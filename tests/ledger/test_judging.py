@@ -1,10 +1,10 @@
 """What follows for seats from what is stored of their rows, however it came to be stored."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from ascriptica_plugin.ledger import judging
-from ascriptica_plugin.tables.ledger import CanvasRow, Seat
+from ascriptica_plugin.tables.ledger import CanvasRow, Match, Seat
 
 from ..office_at_work import Office, connection_of
 
@@ -63,3 +63,16 @@ def test_a_row_that_nobody_wants_is_looked_at_when_it_is_live_again(office):
     assert settled.settled_version == settled.version
     seat = judged(office, row, "active")
     assert seat.settled_version < seat.version
+
+
+def test_while_something_about_the_person_is_out_nothing_follows_and_a_look_is_owed(office, canvas, row):
+    """A request for another course was never answered."""
+    path = f"POST /courses/{canvas.ids['course.bio']}/"
+    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
+    office.register(office.course("BIO", "bio"))
+    office.deliver()
+    office.session.execute(update(CanvasRow).values(state="deleted"))
+    judging.judge(office.session, connection_of(office).id, [row], office.now)
+    office.session.commit()
+    assert office.status()["changed_in_canvas"] == 0
+    assert office.session.scalars(select(Match.look_at)).one() == office.now

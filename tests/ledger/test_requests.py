@@ -93,3 +93,27 @@ def test_nobody_is_said_to_be_in_while_it_is_open_who_they_are(office, canvas, k
     people.correct(office.session, participant, office.now, "boss@example.org", email="lou@example.org")
     office.session.commit()
     assert access.of_registrations(office.session, [kim.id])[kim.id].there is None
+
+
+def test_who_comes_back_while_a_request_to_end_it_is_out_is_settled_after_that_only(office, canvas, kim):
+    lost(canvas, "DELETE", "art")
+    office.withdraw(kim.course, "kim")
+    office.deliver()
+    office.register(kim.course, "kim")
+    assert office.deliver() == []
+    assert (office.status()["seats"]["due"], office.status()["seats"]["enrolled"]) == (1, 0)
+    office.settle()
+    assert (office.status()["seats"]["due"], office.status()["seats"]["enrolled"]) == (0, 1)
+
+
+def test_the_same_wish_under_another_address_is_no_repeat_and_waits(office, canvas):
+    """Kim's SIS ID is corrected while a request by the wrong one is out."""
+    lost(canvas, "POST", "art")
+    registration = office.register(office.course("ART", "art"), "kim", sis_user_id="K-1OO")
+    office.deliver()
+    office.correct(registration.participant, sis_user_id="K-100")
+    office.later(seconds=20)
+    assert [call for call in office.deliver() if call.startswith("POST")] == []
+    assert [one.address for one in out(office)] == ["sis_user_id:K-1OO"]
+    office.settle()
+    assert canvas.who_is_in("art") == {"kim@example.org"}

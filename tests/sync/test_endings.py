@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from ascriptica_plugin.ledger import reads
@@ -90,3 +91,39 @@ def test_a_course_s_own_choice_wins_over_what_fits(office, canvas):
     office.withdraw(art)
     assert [call.split()[0] for call in office.deliver()] == ["DELETE"]
     assert canvas.roster("art") == {"kim@example.org": "completed"}
+
+
+@pytest.mark.parametrize("course_is_there", [False, True])
+def test_an_enrollment_that_is_gone_with_its_course_is_no_sign_of_a_backup(office, canvas, caplog, course_is_there):
+    """Canvas knows nothing of it. Only where the course is there, it must have come back from a backup."""
+    art = office.course("ART", "art")
+    office.register(art)
+    office.deliver()
+    where = f"courses/{canvas.ids['course.art']}"
+    if not course_is_there:
+        canvas.hand("DELETE", where, event="delete")
+    unknown = {"fault": "status", "status": 404}
+    one_row = {"match": "GET /accounts/*/enrollments/*", **unknown}
+    canvas.faults({"match": f"DELETE /{where}/", **unknown}, one_row)
+    office.withdraw(art)
+    office.deliver()
+    assert any("came back from a backup" in record.getMessage() for record in caplog.records) is course_is_there
+    assert (office.status()["seats"]["removed"], office.status()["questions"]) == (1, 0)
+
+
+def test_a_removal_touches_nobody_whose_enrollment_has_the_number_in_another_course(office, canvas):
+    """Canvas came back from a backup, and gave the number out again."""
+    art = office.course("ART", "art")
+    canvas.snapshot()
+    office.register(art)
+    office.deliver()
+    office.later(days=1)
+    canvas.options(clock_offset_seconds=24 * 60 * 60)
+    canvas.restore()
+    added = canvas.by_hand("lou", "bio")
+    assert [seat.canvas_enrollment_id for seat in office.seats()] == [added["id"]]
+    office.withdraw(art)
+    ends = [call for call in office.deliver() if call.startswith("DELETE")]
+    assert ends == [f"DELETE /courses/{canvas.ids['course.art']}/enrollments/{added['id']}"]
+    assert canvas.who_is_in("bio") == {"lou@example.org"}
+    assert office.status()["seats"]["removed"] == 1

@@ -101,3 +101,14 @@ def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas
     office.later(seconds=61)
     office.deliver()
     assert canvas.who_is_in("art") == set()
+
+
+def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office, canvas):
+    """Kim's request for BIO was lost; a teacher adds her to another group of ART meanwhile, and she withdraws."""
+    in_one_and_asked_for_another(office, canvas)
+    canvas.by_hand("kim", "art", course_section_id=canvas.ids["section.art.late"])
+    office.withdraw(office.session.scalars(select(Course).where(Course.code == "BIO")).one())
+    office.later(minutes=3)
+    office.deliver()
+    assert [row[1:] for row in canvas.rows() if row[4] != "active"] == []
+    assert [seat.cause for seat in office.seats()] == [None, "found_there"]

@@ -1,5 +1,7 @@
 """Which Canvas user a participant is: found, created, asked about; and names that follow."""
 
+from sqlalchemy import select
+
 from ascriptica_plugin.tables.ledger import Match
 
 from ..office_at_work import policy
@@ -99,3 +101,19 @@ def test_a_user_created_though_the_answer_was_lost_is_created_once(office, canva
     assert canvas.roster("art") == {"new@example.org": "active"}
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
     assert office.session.query(Match).one().created_by_us
+
+
+def test_nobody_is_created_for_somebody_who_has_withdrawn(office, canvas):
+    """The user whom we had created was deleted in Canvas, and a request about them was never answered."""
+    course = office.course("ART", "art")
+    canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "before"})
+    office.register(course, "new")
+    office.deliver()
+    [match] = office.session.scalars(select(Match))
+    assert match.created_by_us
+    canvas.hand("DELETE", f"accounts/{canvas.ids['account.root']}/users/{match.canvas_user_id}")
+    office.withdraw(course, "new")
+    users = len(canvas.read("world")["users"])
+    office.settle()
+    assert len(canvas.read("world")["users"]) == users
+    assert office.status()["seats"]["removed"] == 1

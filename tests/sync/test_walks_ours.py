@@ -235,3 +235,20 @@ def test_a_removal_and_an_enrollment_of_one_row_never_cross(office, canvas, monk
         office.later(seconds=5)
     assert canvas.roster("art") == {"kim@example.org": "active"}
     assert office.status()["seats"]["due"] == 0
+
+
+def test_an_answer_that_names_another_place_than_we_asked_for_makes_nothing_ours(office, canvas, monkeypatch):
+    """Asked for in the late group, and Canvas answers with one in another section: it is asked about."""
+    course = office.course("ART", "art", canvas.ids["section.art.late"])
+    enroll = CanvasClient.enroll
+
+    def elsewhere(self, course_id, user_id, section_id, **how):
+        return enroll(self, course_id, user_id, None, **how)
+
+    monkeypatch.setattr(CanvasClient, "enroll", elsewhere)
+    office.register(course)
+    office.deliver()
+    office.withdraw(course)
+    assert posts(office.deliver()) == []
+    assert [seat.cause for seat in office.seats()] == ["found_there"]
+    assert canvas.roster("art") == {"kim@example.org": "active"}

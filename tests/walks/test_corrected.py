@@ -223,3 +223,15 @@ def test_a_doubt_about_somebody_who_is_asked_about_is_looked_up(asked_about_anot
     asked_about_another.settle()
     assert asked_about_another.causes() == [(PARK, "found_there", None)]
     assert "Let Anna Park stay Remove Anna Park" in words(admin.get("/tools/canvas"))
+
+
+def test_what_the_office_asks_itself_is_not_answered_by_the_email(asked_about_another, admin, canvas):
+    """*This is somebody else*, said of a user whose login changes in Canvas after that: it stays a question."""
+    match = asked_about_another.session.scalars(select(Match)).one()
+    admin.post(f"/tools/participants/{match.participant_id}/doubt")
+    asked_about_another.session.expire_all()
+    matches.doubt(asked_about_another.session, match.connection_id, Match.participant_id == match.participant_id)
+    asked_about_another.session.commit()
+    asked_about_another.settle()
+    asked_about_another.session.expire_all()
+    assert asked_about_another.session.scalars(select(Match.question)).one() == "who"

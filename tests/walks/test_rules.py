@@ -120,3 +120,48 @@ def test_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_they_with
     office.settle()
     assert [cause for _, cause, _ in office.causes()] == ["found_there"]
     assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+def test_who_turns_out_to_be_somebody_else_is_let_in_before_anybody_is_put_out(office, canvas):
+    """Kim is Kim Other, and Canvas lets nobody in for a while."""
+    art = begin(office, canvas)
+    office.register(art, "kim", name="Kim Berg")
+    office.deliver()
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    say(office, office.participant("kim@example.org"), canvas.ids["user.other"])
+    office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    canvas.options(permissions=None)
+    office.settle()
+    assert canvas.who_is_in("art") == {"other@example.org"}
+
+
+# -- a question about an enrollment: who is it? -----------------------------------------------------------------------
+
+
+def change_login(canvas: Practice, user_id: int, login: str) -> None:
+    """A person changes it in Canvas."""
+    [its] = canvas.hand("GET", f"users/{user_id}/logins")
+    where = f"accounts/{canvas.ids['account.root']}/logins/{its['id']}"
+    canvas.hand("PUT", where, **{"login[unique_id]": login})
+
+
+def test_whom_an_administrator_chose_is_not_looked_up_by_email_for_a_question(office, canvas):
+    """Kim is Kim Other, who was in ART before; Kim withdraws, and then that user's login changes in Canvas."""
+    art = begin(office, canvas)
+    canvas.by_hand_before("other", "art")
+    office.register(art, "kim", name="Kim Berg")
+    office.deliver()
+    say(office, office.participant("kim@example.org"), canvas.ids["user.other"])
+    office.deliver()
+    office.withdraw(art, "kim", name="Kim Berg")
+    office.deliver()
+    office.recheck("art")
+    office.deliver()
+    assert office.causes() == [("kim@example.org", "found_there", None)]
+    change_login(canvas, canvas.ids["user.other"], "kim.other@example.org")
+    office.recheck("art")
+    office.settle()
+    match = office.session.scalars(select(Match)).one()
+    assert (match.canvas_user_id, match.how) == (canvas.ids["user.other"], "admin")
+    assert office.causes() == [("kim@example.org", "found_there", None)]

@@ -9,10 +9,11 @@ from flask import g
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
+from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.ledger import CanvasRow
 
-from ..office_at_work import Office, policy, sign_in
+from ..office_at_work import Office, connection_of, policy, sign_in
 from ..pages import words
 from ..practice_canvas import Practice
 
@@ -377,3 +378,21 @@ def test_participants_see_when_canvas_is_away(office, kim, canvas):
     kim.post("/courses/ART/register")
     office.deliver()
     assert "Canvas is not answering at the moment" in words(kim.get("/courses/ART"))
+
+
+def test_nobody_is_said_to_be_in_by_the_enrollment_of_a_user_who_is_not_theirs(reader, canvas):
+    """The office says that they are Lou, whom Canvas doesn't let in yet; what they were let in as was Kim's."""
+    reader.register()
+    [seat] = reader.office.seats()
+    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
+    reader.open(reader.boss, f"/tools/participants/{seat.participant_id}/doubt", x="1")
+    reader.open(reader.boss, f"/tools/canvas/{seat.id}/choose", other=str(canvas.ids["user.lou"]))
+    reader.office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    mark, text, _ = reader.participant()
+    assert mark != "settled"
+    assert "You are in" not in text
+    assert "In Canvas" not in reader.office_reads()[1]
+    connection, session = connection_of(reader.office), reader.office.session
+    counted = entering.of_courses(session, connection, [reader.course.id], reader.office.now)
+    assert counted[reader.course.id].can_enter == 0
