@@ -195,7 +195,7 @@ class AnyHistory(HandSteps):
 def calm(monkeypatch) -> None:
     """The same history goes the same way each time: calls are made at once, and pauses are not stretched."""
     monkeypatch.setattr(flight, "ThreadPoolExecutor", Inline)
-    monkeypatch.setattr(pauses, "FLIGHT", 3)
+    monkeypatch.setattr(flight, "FLIGHT", 3)
     monkeypatch.setattr(pauses, "GROW_SECONDS", 0)
     monkeypatch.setattr(pauses, "stretch", lambda low, high: 1.0)
 

@@ -1,7 +1,7 @@
 """/tools/canvas/person: can this person get in? One box for the help desk, and a verdict for each course."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import abort, flash, redirect, request, url_for
@@ -17,7 +17,7 @@ from ...shared import clock
 from ...shared.language import Marked, t
 from ...sync import one_person
 from ...tables.canvas import Connection
-from ...tables.ledger import Seat
+from ...tables.ledger import Match, Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
 from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search
 from ..canvas_access import CanvasAccess, in_words
@@ -160,6 +160,7 @@ def _standings(who: Participant) -> list[Standing]:
     theirs = select(Seat).where(Seat.id.in_([one.seat_id for one in known.values()]))
     seats = {seat.id: seat for seat in session().scalars(theirs)}
     active = last_activity.of_registrations(session(), connection.id, ids) if connection else {}
+    match = matches_of([who.id]).get(who.id)
     standings = []
     for one in found:
         its = known.get(one.id)
@@ -167,8 +168,22 @@ def _standings(who: Participant) -> list[Standing]:
         is_registered = one.status == "registered"
         words = in_words(here, connection, one.course.association, is_registered) if here and connection else None
         seat = seats.get(here.seat_id) if here else None
-        standings.append(_standing(one, reasons.get(one.id), words, seat, connection, active.get(one.id)))
+        standing = _standing(one, reasons.get(one.id), words, seat, connection, active.get(one.id))
+        is_there = is_registered and here is not None and here.row is not None and here.row.state == "active"
+        if is_there and match is not None and match.question == "still":
+            standing = replace(standing, verdict=_as_whom(match))
+        standings.append(standing)
     return standings
+
+
+def _as_whom(match: Match) -> str:
+    """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
+    if match.canvas_name and match.canvas_login:
+        user = {"user": match.canvas_name, "login": match.canvas_login}
+        return t(
+            "Not certain: {user}, login {login}, is in the Canvas course. Whether that is still them is asked.", **user
+        )
+    return t("Not certain: a Canvas user is in the Canvas course. Whether that is still them is asked.")
 
 
 def _standing(

@@ -106,6 +106,26 @@ def test_a_look_at_canvas_says_what_is_there_now_in_five_calls(office, admin, ca
     assert closed.closes_at is None or closed.closes_at < office.now
 
 
+def test_who_is_in_while_it_is_asked_whether_that_is_still_them_is_said_to_be_so(office, admin, canvas):
+    """The corrected email leads to nobody in Canvas, and nobody is put out before that is answered."""
+    course = office.course("ART", "art")
+    registration = office.register(course)
+    office.deliver()
+    assert "ART here Yes." in asked(admin, "kim")
+    office.correct(registration.participant, email="kim.new@example.org")
+    office.deliver()
+    assert canvas.who_is_in("art") == {"kim@example.org"}
+    page = asked(admin, "kim")
+    said = "Kim Lee, login kim@example.org, is in the Canvas course. Whether that is still them is asked."
+    assert f"ART here Not certain: {said}" in page
+    office.withdraw(course, email="kim.new@example.org")
+    assert "ART here No: they have withdrawn." in asked(admin, "kim")
+    other = office.course("BIO", "bio")
+    office.register(other, email="kim.new@example.org")
+    office.deliver()
+    assert "BIO here No: we don't know which Canvas user they are." in asked(admin, "kim")
+
+
 def test_while_canvas_is_away_it_says_what_was_known(office, admin, canvas):
     office.register(office.course("ART", "art"), "zoe")
     office.deliver()
