@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import insert, select
 
 from ascriptica_plugin.ledger import lease
-from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.sync.run import RELEASED
 from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
@@ -37,8 +37,8 @@ def test_a_clock_that_steps_back_an_hour_stops_nothing(office, canvas):
 
 
 def test_courses_that_start_soonest_go_first(office, canvas, monkeypatch):
-    monkeypatch.setattr(pauses, "FLIGHT", 1)
-    monkeypatch.setattr(pauses, "SPARE", 0)
+    monkeypatch.setattr(flight, "FLIGHT", 1)
+    monkeypatch.setattr(flight, "SPARE", 0)
     for code, name, days in (("LATE", "art", 9), ("SOON", "bio", 1)):
         course = office.course(code, name, starts_at=office.now + timedelta(days=days))
         office.register(course, "kim", sis_user_id="K-100")

@@ -10,6 +10,7 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.office import courses
 from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association
 
@@ -68,8 +69,8 @@ def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(
 def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "RENEW_SECONDS", 0)
     monkeypatch.setattr(pauses, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(pauses, "FLIGHT", 1)
-    monkeypatch.setattr(pauses, "SPARE", 0)
+    monkeypatch.setattr(flight, "FLIGHT", 1)
+    monkeypatch.setattr(flight, "SPARE", 0)
     course = office.course("ART", "art")
     for number in range(20):
         office.register(course, f"p{number}")
@@ -87,8 +88,8 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
 def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "RENEW_SECONDS", 0)
     monkeypatch.setattr(pauses, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(pauses, "FLIGHT", 1)
-    monkeypatch.setattr(pauses, "SPARE", 0)
+    monkeypatch.setattr(flight, "FLIGHT", 1)
+    monkeypatch.setattr(flight, "SPARE", 0)
     course = office.course("ART", "art")
     for number in range(5):
         office.register(course, f"p{number}")
