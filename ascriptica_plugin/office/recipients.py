@@ -20,9 +20,13 @@ DOUBLED = re.compile(r'"([^"<>]*)""([^"<>]+)""([^"<>]*)"')
 """Quotation marks within quotes as spreadsheets write them."""
 
 IN_A_ROW = re.compile(
-    r"(?P<name>[^@]*?)(?:[\s|/=–—-]+|(?<=\s)[(\[{])(?:mailto:)?(?P<email>[^\s@()\[\]{}|/–—]+@[^\s@()\[\]{}|/–—]+)[)\]}]?"
+    r"(?P<name>[^@]*?)(?:[/=-]*[\s|–—][\s|/=–—-]*|(?<=\s)[(\[{])"
+    r"(?:mailto:)?(?P<email>[^\s@()\[\]{}|/–—]+@[^\s@()\[\]{}|/–—]+)[)\]}]?"
 )
-"""A name and an email with nothing but a space, a dash or (brackets) between them."""
+"""A name and an email with nothing but a space, a dash or (brackets) between them.
+
+Without a space, a hyphen is a part of the email.
+"""
 
 MOST_WORDS = 4
 """What has more words before an email may be a sentence."""

@@ -70,6 +70,15 @@ def test_a_line_is_read(typed, email, name):
 INES, JURI = ("Ines Alt", "ines@example.org"), ("Juri Berg", "juri@example.org")
 
 
+@pytest.mark.parametrize("sign", "!#$%&'*+-/=?^_`{}~.")
+@pytest.mark.parametrize("before", ["", "Kim Lee ", "Kim Lee - ", "Kim Lee, "])
+def test_an_email_is_never_cut(before, sign):
+    """Whatever may stand in it is no separator."""
+    email = f"anne{sign}marie@example.org"
+    (line,) = read_people(lines_of(before + email))
+    assert (line.email, line.name) == (email, before.strip(" -,")) or line.problem
+
+
 @pytest.mark.parametrize(
     ("typed", "people"),
     [
