@@ -32,8 +32,8 @@ from . import due
 from .causes import CAUSES, PERMISSIONS, Cause
 
 _GONE = ("not_looked_up", "course_missing", "section_missing", "course_closed_to_students")
-_SHUT = ("course_unpublished", "course_concluded", "outside_dates")
-LOOKED_UP = (*_GONE, *_SHUT)
+SHUT = ("course_unpublished", "course_concluded", "outside_dates")
+LOOKED_UP = (*_GONE, *SHUT)
 """Causes of courses that a look-up of the Canvas course may find gone: nobody can be enrolled; nobody can enter."""
 
 _SCOPED = ("permission_missing", "scope_missing", "root_id_wrong")
@@ -120,6 +120,21 @@ def number(session: Session, connection: Connection, now: datetime) -> int:
         ),
     )
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def courses_in_trouble(
+    session: Session, connection: Connection, now: datetime
+) -> list[tuple[str, str, datetime | None]]:
+    """A group's name, our course's code and its start: for each course whose people can't get in or can't enter."""
+    its = _troubled(connection, now, _name(connection, now), Course.code, Course.starts_at)
+    return [(name, code, at) for name, code, at in session.execute(its.where(_is_shown(connection, now)))]
+
+
+def groups_of_courses(session: Session, connection: Connection, now: datetime) -> list[Group]:
+    """Of the groups, only what is wrong with courses: their people have no place yet, or are in and can't enter."""
+    groups: dict[tuple[str, str], Group] = {}
+    _add_groups_of_courses(session, connection, now, groups)
+    return list(groups.values())
 
 
 def names(session: Session, connection: Connection) -> list[str]:
@@ -325,7 +340,7 @@ def _add_groups_of_courses(
             left = in_canvas.get(canvas_course_id, there)
             people = min(registered, left)
             in_canvas[canvas_course_id] = left - people
-        if not people and name in _SHUT:
+        if not people and name in SHUT:
             continue
         group = groups.setdefault((name, ""), Group(name, "", 0))
         group.people += people

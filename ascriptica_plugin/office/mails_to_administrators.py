@@ -3,13 +3,14 @@
 Each event is an `Alert`, whose key says what it is about, so that two workers send it once. Commits.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from .. import mail
-from ..ledger import due
+from ..ledger import blocked, due
 from ..ledger.causes import NOBODY_ACTS
 from ..shared import pauses
 from ..shared.language import Marked
@@ -17,6 +18,7 @@ from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
 from ..tables.ledger import Seat
 from ..tables.mails import Alert
+from . import sis_questions
 
 KINDS: Marked[dict[str, str]] = {
     "attention": "To administrators: something waits for you, at most once an hour",
@@ -31,7 +33,7 @@ TOKEN = ("token_dead", "key_refused", "token_unreadable")
 DAYS_BEFORE = (2, 7, 14)
 
 Waiting = list[list]
-"""What waits, as lists of cause, scope and number of people."""
+"""What waits, as lists of cause, scope and number of people; of a course that is in trouble always 1."""
 
 
 def look(session: Session, now: datetime) -> None:
@@ -67,7 +69,7 @@ def _look_whether_it_is_well_again(session: Session, settings: Settings, connect
 
 def _look_at_what_waits(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
     """The first is mailed at once; then what is new since the last digest, once an hour at most."""
-    waiting, last = _waiting(session, connection), _last(session, connection, "attention")
+    waiting, last = _waiting(session, connection, now), _last(session, connection, "attention")
     known = {(cause, scope): people for cause, scope, people in (last.detail if last else [])}
     if last is not None:
         # What is settled, and comes back, is new again.
@@ -81,11 +83,39 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
         _tell(session, settings, connection, "attention", before, waiting, now)
 
 
-def people_waiting(session: Session, connection: Connection) -> dict[str, int]:
-    """How many people wait for an administrator, by cause: somebody who waits in two courses counts once."""
+@dataclass
+class Line:
+    """A line of the digest: a cause, or `SIS_IDS`, for which so many people wait. `courses` are the titles of ours with
+    whose Canvas courses something is wrong."""
+
+    cause: str
+    people: int
+    courses: list[str] = field(default_factory=list)
+
+
+SIS_IDS = "sis_ids"
+"""What is asked about SIS IDs is no cause, since nobody waits for it in Canvas."""
+
+
+def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
+    """What waits for an administrator, a line a cause, most people first. Who waits for two places counts once."""
     people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
-    return {str(cause): number for cause, number in found}
+    lines = {str(cause): Line(str(cause), number) for cause, number in found}
+    for group in blocked.groups_of_courses(session, connection, now):
+        its = [where for where in group.courses if _is_near(group.name, where.starts_at, now)]
+        if its:
+            line = lines.setdefault(group.name, Line(group.name, 0))
+            line.people += sum(where.people for where in its)
+            line.courses = [where.title for where in its]
+    if left_out := sis_questions.left_out(session):
+        lines[SIS_IDS] = Line(SIS_IDS, left_out)
+    return sorted(lines.values(), key=lambda line: -line.people)
+
+
+def _is_near(cause: str, starts_at: datetime | None, now: datetime) -> bool:
+    """Whether it is time to say what is wrong with a Canvas course. Without a start, it may open any time."""
+    return cause not in blocked.SHUT or starts_at is None or starts_at <= now + pauses.BEFORE_A_START
 
 
 def _waits(connection: Connection) -> tuple[ColumnElement[bool], ...]:
@@ -93,7 +123,7 @@ def _waits(connection: Connection) -> tuple[ColumnElement[bool], ...]:
     return due.unsettled(connection.id), stuck, Seat.cause.is_not(None), Seat.cause.not_in(NOBODY_ACTS)
 
 
-def _waiting(session: Session, connection: Connection) -> Waiting:
+def _waiting(session: Session, connection: Connection, now: datetime) -> Waiting:
     found = session.execute(
         select(Seat.cause, Seat.cause_scope, func.count(Seat.participant_id.distinct()))
         .where(*_waits(connection))
@@ -105,6 +135,12 @@ def _waiting(session: Session, connection: Connection) -> Waiting:
         # The scope of what concerns one person is that person: these are one line together.
         key = (str(cause), "" if scope.isdigit() and cause not in OF_A_PLACE else scope)
         by_cause[key] = by_cause.get(key, 0) + people
+    for cause, code, starts_at in blocked.courses_in_trouble(session, connection, now):
+        if _is_near(cause, starts_at, now):
+            # However many more register for the course, it is the same.
+            by_cause[cause, f"course {code}"] = 1
+    if left_out := sis_questions.left_out(session):
+        by_cause[SIS_IDS, ""] = left_out
     return [[cause, scope, people] for (cause, scope), people in by_cause.items()]
 
 

@@ -16,6 +16,8 @@ from . import people, sis_ids
 
 SHOWN = 50
 
+_ASKED = (Participant.sis_user_id_refused.is_not(None), Participant.sis_user_id_decided.is_(False))
+
 
 @dataclass(frozen=True)
 class Question:
@@ -26,13 +28,17 @@ class Question:
     left_out: list[Participant]
 
 
+def left_out(session: Session) -> int:
+    """How many participants were left without a SIS ID that nobody has decided on yet."""
+    return session.scalar(select(func.count()).select_from(Participant).where(*_ASKED)) or 0
+
+
 def undecided(session: Session) -> tuple[list[Question], int]:
     """The SIS IDs that nobody has decided on yet, at most `SHOWN` of them, and the number of all."""
-    asked = (Participant.sis_user_id_refused.is_not(None), Participant.sis_user_id_decided.is_(False))
     refused = Participant.sis_user_id_refused
-    total = session.scalar(select(func.count(refused.distinct())).where(*asked)) or 0
+    total = session.scalar(select(func.count(refused.distinct())).where(*_ASKED)) or 0
     first = (
-        session.scalars(select(refused).distinct().where(*asked).order_by(refused).limit(SHOWN)).all() if total else []
+        session.scalars(select(refused).distinct().where(*_ASKED).order_by(refused).limit(SHOWN)).all() if total else []
     )
     questions = []
     for sis_user_id, them in sorted(sis_ids.others_with(session, [one for one in first if one]).items()):

@@ -48,7 +48,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @pages.get("/")
     @pages.get("/accounts/<int:account_id>")
-    def home(account_id: int | None = None) -> str:
+    @pages.get("/accounts/<int:account_id>/<path:anything>")
+    def home(account_id: int | None = None, anything: str = "") -> str:
         return _page("home.html", rosters(world))
 
     @pages.get("/courses/<int:course_id>")

@@ -272,5 +272,9 @@ MAIL_SECONDS = 10
 AWAY = timedelta(hours=1)
 """Canvas is away for so long before administrators are mailed."""
 
+BEFORE_A_START = timedelta(hours=48)
+"""How long before a course starts administrators are mailed that its people can't enter its Canvas course: teachers
+often publish late, and dates may still change."""
+
 BETWEEN_DIGESTS = timedelta(hours=1)
 """How often administrators are mailed at most about what waits."""

@@ -42,14 +42,15 @@ class Writer:
         registration = session.get(Registration, mail.registration_id) if mail.registration_id else None
         theirs = registration.participant.language if registration is not None else None
         with in_language(nearest(theirs) or self._plugin.language):
-            return self._write(session, mail)
+            return self._write(session, mail, now)
 
-    def _write(self, session: Session, mail: Mail) -> tuple[str, str] | None:
+    def _write(self, session: Session, mail: Mail, now: datetime) -> tuple[str, str] | None:
         if mail.kind == "way_in":
             about = self._of_link(session, mail)
+        elif mail.kind in mails_to_participants.KINDS:
+            about = self._of_registration(session, mail)
         else:
-            of = self._of_registration if mail.kind in mails_to_participants.KINDS else self._of_alert
-            about = of(session, mail)
+            about = self._of_alert(session, mail, now)
         if about is None:
             return None
         settings = load_settings(session)
@@ -98,7 +99,7 @@ class Writer:
             "login": access.login if access is not None else None,
         }
 
-    def _of_alert(self, session: Session, mail: Mail) -> dict[str, Any] | None:
+    def _of_alert(self, session: Session, mail: Mail, now: datetime) -> dict[str, Any] | None:
         alert = session.get(Alert, mail.event)
         if alert is None:
             return None
@@ -106,9 +107,15 @@ class Writer:
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
             # What still waits when the mail leaves.
-            waiting = mails_to_administrators.people_waiting(session, connection).items()
-            about["waiting"] = [{"title": CAUSES[cause].title, "people": n} for cause, n in waiting if cause in CAUSES]
-            about["page"] = self._page("canvas_access")
+            waiting = mails_to_administrators.what_waits(session, connection, now)
+            titles = {name: cause.title for name, cause in CAUSES.items()}
+            titles[mails_to_administrators.SIS_IDS] = t("Two people with one SIS ID")
+            about["waiting"] = [
+                {"title": titles[line.cause], "people": line.people, "courses": line.courses}
+                for line in waiting
+                if line.cause in titles
+            ]
+            about["page"] = self._page("overview")
             return about if about["waiting"] else None
         if alert.kind == "token_ends":
             about["ends_at"] = datetime.fromisoformat(alert.detail[0])

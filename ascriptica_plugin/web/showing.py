@@ -64,8 +64,14 @@ def _for_every_page() -> dict[str, Any]:
 
 
 def _waiting() -> int:
-    """How many things wait for an administrator."""
-    current = settings()
+    """How many things wait for an administrator, with sign-ups to confirm as one."""
+    current, sign_ups = settings(), 1 if sign_ups_waiting() else 0
     if current.connection is None or not current.display_canvas:
-        return 0
-    return blocked.number(session(), current.connection, clock.utc_now())
+        return sign_ups
+    return sign_ups + blocked.number(session(), current.connection, clock.utc_now())
+
+
+def sign_ups_waiting() -> int:
+    """How many sign-ups wait for the office, which confirms them where no mail does."""
+    its = plugin()
+    return len(its.sign_ins.waiting(session())) if its.sign_ins and its.mailer is None else 0

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import update
 
 from ascriptica_plugin import mail
+from ascriptica_plugin.ledger import blocked
 from ascriptica_plugin.office import mails_to_administrators
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.office import Association
 from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, connection_of, policy
@@ -159,8 +161,9 @@ def test_what_one_reads(mailing, inbox, canvas):
     read = {one["Subject"]: one.get_content() for one in inbox.mails}
     assert len(read) == 4
     # A line a cause, however many courses it is about.
-    assert "* The Canvas course does not exist: 2 people" in read["Something waits for you in Ascriptica"]
-    assert "http://register.example.org/tools/canvas" in read["Something waits for you in Ascriptica"]
+    digest = read["Something waits for you in Ascriptica"].splitlines()
+    assert "* The Canvas course does not exist: 2 people" in digest
+    assert "What to do about each: http://register.example.org/tools/" in digest
     assert "http://register.example.org/tools/settings/course-settings" in next(
         text for subject, text in read.items() if subject.endswith("Canvas no longer accepts the token")
     )
@@ -208,6 +211,66 @@ def test_the_digest_counts_each_person_once_a_cause_and_leaves_out_what_is_settl
     office.session.commit()
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
     assert len(inbox.mails) == 1
+
+
+def associated(office: Office, **facts: object) -> None:
+    office.session.execute(update(Association).values(**facts))
+    office.session.commit()
+
+
+def test_a_course_that_people_can_t_enter_is_told_two_days_before_it_starts(watched):
+    art = watched.course("ART", "art", starts_at=watched.now + timedelta(days=5))
+    watched.register(art, "kim")
+    watched.deliver()
+    associated(watched, published=False)
+    assert kinds(watched) == []
+    watched.later(days=2)
+    assert kinds(watched) == []
+    watched.later(days=1, minutes=1)
+    assert kinds(watched) == ["attention"]
+    # It is the same, however many more register.
+    watched.register(art, "lou")
+    watched.deliver()
+    watched.later(hours=2)
+    assert kinds(watched) == []
+    associated(watched, published=True)
+    assert kinds(watched) == []
+    associated(watched, published=False)
+    assert kinds(watched) == ["attention"]
+
+
+def test_a_canvas_course_that_is_gone_is_told_at_once_though_nobody_has_registered(watched):
+    watched.course("ART", "art", starts_at=watched.now + timedelta(days=50))
+    associated(watched, trouble="course_missing")
+    assert kinds(watched) == ["attention"]
+
+
+def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    for code in ("art", "bio"):
+        office.register(office.course(code.upper(), code))
+    office.course("FAR", "blue", starts_at=office.now + timedelta(days=9))
+    office.deliver()
+    associated(office, published=False)
+    office.session.execute(
+        update(Association)
+        .where(Association.canvas_course_id == canvas.ids["course.blue"])
+        .values(trouble="course_closed_to_students")
+    )
+    office.participant("kim@example.org").sis_user_id_refused = "S-1"
+    office.session.commit()
+    rounds.send_mails(mailing)
+    [told] = [one.get_content() for one in inbox.mails if one["To"] == "boss@example.org"]
+    lines = [line for line in told.splitlines() if line.startswith("*")]
+    assert lines == [
+        "* Enrolled, but the Canvas course is not published: 2 people (ART here, BIO here)",
+        "* Two people with one SIS ID: 1 person",
+        "* The Canvas course can't have students (FAR here)",
+    ]
+    number = blocked.number(office.session, connection_of(office), office.now)
+    assert number == len(lines)
 
 
 def test_course_settings_say_who_gets_which_mail(here, admin):

@@ -7,18 +7,9 @@ trouble; Kim registers for BIO and has none, so whoever is not named by the caus
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..developer_keys import connect_with_key
-from . import troubles
+from . import cures, troubles
 from .scene import Scene, was_there
 from .troubles import after, without
-
-
-def try_again(**group: str) -> Callable[[Scene], object]:
-    return lambda scene: scene.post(scene.admin, "/tools/canvas/try-again", **group)
-
-
-def mended(mend: Callable[[Scene], object], press: Callable[[Scene], object]) -> Callable[[Scene], object]:
-    return lambda scene: (mend(scene), press(scene))
 
 
 @dataclass(frozen=True)
@@ -35,11 +26,6 @@ class Life:
 
 
 OFFICE = "Your place is safe. The office has to sort something out in Canvas before you can get in."
-
-
-def in_bio(scene: Scene) -> None:
-    scene.associate(str(scene.canvas.ids["course.bio"]))
-
 
 CAUSES_OF_LIFE = [
     Life(
@@ -63,7 +49,12 @@ CAUSES_OF_LIFE = [
         after(lambda scene: scene.look_private(allowed=False)),
         "is inside a private network. The token is not sent there.",
         OFFICE,
-        lambda scene: scene.look_private(allowed=True),
+        cures.typing(
+            "address_refused",
+            "Check the Canvas address",
+            "canvas_url",
+            lambda scene: scene.look_private(allowed=True),
+        ),
         others=False,
     ),
     Life(
@@ -79,7 +70,7 @@ CAUSES_OF_LIFE = [
         after(lambda scene: scene.canvas.options(token="revoked")),
         "Make a new one there and paste it into Course Settings",
         OFFICE,
-        mended(lambda scene: scene.canvas.options(token="active"), try_again()),
+        cures.pasting("token_dead", "Paste a new token"),
         others=False,
     ),
     Life(
@@ -87,7 +78,7 @@ CAUSES_OF_LIFE = [
         after(troubles.key_is_revoked),
         "In Canvas, under Developer Keys, see that the key is still there and ON.",
         OFFICE,
-        lambda scene: connect_with_key(scene.office),
+        cures.approving("key_refused", "Approve in Canvas"),
         others=False,
     ),
     Life(
@@ -95,7 +86,7 @@ CAUSES_OF_LIFE = [
         lambda scene: (troubles.approved_for_too_little(scene), scene.register()),
         "The developer key lacks a scope",
         OFFICE,
-        lambda scene: connect_with_key(scene.office),
+        cures.approving("scope_missing", "Approve again in Canvas"),
         others=False,
     ),
     Life(
@@ -103,7 +94,7 @@ CAUSES_OF_LIFE = [
         troubles.key_is_gone,
         "paste the token again, or the developer key's client secret",
         OFFICE,
-        lambda scene: scene.office.connect(),
+        cures.pasting("token_unreadable", "Paste the token again"),
         others=False,
     ),
     Life(
@@ -111,7 +102,13 @@ CAUSES_OF_LIFE = [
         without("add_student_to_course"),
         "the role of the token's owner needs the permission “Users - Students”, add.",
         OFFICE,
-        lambda scene: scene.canvas.options(permissions=None),
+        cures.in_canvas(
+            "permission_missing",
+            "Open permissions in Canvas",
+            "/accounts/{root}/permissions",
+            lambda scene: scene.canvas.options(permissions=None),
+            "Try again",
+        ),
         others=False,
     ),
     Life(
@@ -119,109 +116,116 @@ CAUSES_OF_LIFE = [
         after(lambda scene: scene.faults("GET /accounts/", fault="status", status=404)),
         "Check the Canvas root ID in Course Settings",
         OFFICE,
-        Scene.no_faults,
+        cures.typing("root_id_wrong", "Check the root ID", "canvas_root_id", Scene.no_faults),
     ),
     Life(
         "course_missing",
         after(lambda scene: scene.course("delete")),
         "open our course and associate it with another one",
         OFFICE,
-        in_bio,
+        cures.associating("course_missing", "Choose another Canvas course", "bio"),
     ),
     Life(
         "section_missing",
         troubles.section_is_gone,
         "Open our course and choose another section.",
         OFFICE,
-        lambda scene: scene.associate(str(scene.canvas.ids["course.art"])),
+        cures.associating("section_missing", "Choose another section", "art"),
     ),
     Life(
         "user_missing",
         troubles.user_is_gone,
         "Restore the user in Canvas, or correct the participant's email or SIS ID here",
         OFFICE,
-        Scene.correct,
+        cures.correcting("user_missing"),
     ),
     Life(
         "course_closed_to_students",
         troubles.blueprint,
         "It is a blueprint course or a course template in Canvas, and those take no students.",
         OFFICE,
-        in_bio,
+        cures.associating("course_closed_to_students", "Choose another Canvas course", "bio"),
     ),
     Life(
         "course_concluded",
         after(lambda scene: scene.course("conclude")),
         "move its end date or un-conclude it",
         OFFICE,
-        lambda scene: scene.course("offer"),
+        cures.in_canvas(
+            "course_concluded",
+            "Open its settings in Canvas",
+            "/courses/{art}/settings",
+            lambda scene: scene.course("offer"),
+            "Look again",
+        ),
     ),
     Life(
         "course_unpublished",
         troubles.unpublished,
         "can enter the Canvas course until somebody publishes it in Canvas",
         "You are enrolled. The Canvas course is not open yet: you can enter as soon as the teacher publishes it.",
-        lambda scene: scene.course("offer"),
+        cures.in_canvas(
+            "course_unpublished",
+            "Publish it in Canvas",
+            "/courses/{art}",
+            lambda scene: scene.course("offer"),
+            "Look again",
+        ),
     ),
     Life(
         "outside_dates",
         troubles.opens_late,
         "Change the dates in Canvas",
         "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
-        lambda scene: scene.dates(start_at=""),
+        cures.in_canvas(
+            "outside_dates",
+            "Change its dates in Canvas",
+            "/courses/{art}/settings",
+            lambda scene: scene.dates(start_at=""),
+            "Look again",
+        ),
     ),
     Life(
         "who_is_it",
         after(lambda scene: scene.user("other", address="lou@example.org")),
         "Choose who it is, or that it is none of them.",
         OFFICE,
-        lambda scene: scene.post(
-            scene.admin,
-            f"/tools/canvas/{scene.seat_id()}/choose",
-            canvas_user_id=scene.canvas.ids["user.lou"],
-        ),
+        cures.answering("who_is_it", "This is Lou"),
     ),
     Life(
         "same_user",
         troubles.two_of_one,
         "Say whether they are one person, or whose user it is.",
         OFFICE,
-        lambda scene: scene.answer("choose", canvas_user_id=scene.canvas.ids["user.lou"], same_person="1"),
+        cures.answering("same_user", "They are one person"),
     ),
     Life(
         "changed_in_canvas",
         troubles.removed_by_hand,
         "We do not fight that: put it back as registered here, or leave it as it is in Canvas.",
         "Your place is safe. You were removed from the Canvas course, in Canvas itself. The office decides about it.",
-        lambda scene: scene.answer("hand", answer="put_back"),
+        cures.answering("changed_in_canvas", "Put back in Canvas"),
     ),
     Life(
         "no_account",
         troubles.no_account,
         "Create one in Canvas with this email as login, and we will find it; or let us create users.",
         "Your place is safe. The office has to create a Canvas account for you before you can get in.",
-        lambda scene: scene.user("lou@example.org"),
+        cures.typing("no_account", "Let us create users", "missing_users", missing_users="create"),
     ),
     Life(
         "sign_in_missing",
         troubles.sign_in_is_gone,
         "bind the logins of people new to Canvas to a single sign-on that is not there any more. Choose another one.",
         OFFICE,
-        lambda scene: scene.post(
-            scene.admin,
-            "/tools/settings/course-settings",
-            display_canvas="y",
-            canvas_url=scene.canvas.api,
-            canvas_root_id=str(scene.canvas.ids["account.root"]),
-            sign_in="12",
-        ),
+        cures.typing("sign_in_missing", "Choose another sign-in", "way_in", sign_in="12"),
     ),
     Life(
         "found_there",
         was_there,
         "This enrollment was there before us, so a withdrawal does not remove it. Decide whether it stays.",
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
-        lambda scene: scene.post(scene.admin, f"/tools/canvas/{scene.seat_id()}/decide", answer="keep"),
+        cures.answering("found_there", "Let Lou Berg stay"),
         afterwards="You have withdrawn. You were in the Canvas course before, and stay in it.",
     ),
     Life(
@@ -229,7 +233,7 @@ CAUSES_OF_LIFE = [
         troubles.refused,
         "Canvas's answer is shown beside each person. Correct what it names, then try again.",
         OFFICE,
-        mended(Scene.no_faults, try_again(cause="refused")),
+        cures.trying("refused", Scene.no_faults),
     ),
     Life(
         "no_answer",
@@ -251,6 +255,6 @@ CAUSES_OF_LIFE = [
         troubles.unknown_course,
         "Canvas has no course sis_course_id:NOPE, or the token may not see it.",
         "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
-        in_bio,
+        cures.associating("not_looked_up", "Choose another Canvas course", "bio"),
     ),
 ]

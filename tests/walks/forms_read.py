@@ -14,6 +14,9 @@ class Form:
     typed: set[str] = field(default_factory=set)
     """The fields that take free text; choices and hidden ones are fields as well."""
     file: bool = False
+    ids: set[str] = field(default_factory=set)
+    buttons: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each button sends besides, by its words."""
 
 
 class Page(HTMLParser):
@@ -22,7 +25,11 @@ class Page(HTMLParser):
     def __init__(self, text: str, path: str):
         super().__init__()
         self.path, self.forms, self.bad = urlsplit(path).path, [], []
+        self.links: dict[str, str] = {}
+        """Where each link leads, by its words."""
+        self.ids: set[str] = set()
         self._area = self._select = None
+        self._in_form, self._pressed, self._words = False, None, ""
         self._script = False
         self.errors = False
         self.feed(text)
@@ -39,6 +46,13 @@ class Page(HTMLParser):
         self.errors |= "field-errors" in (has.get("class") or "") or has.get("role") == "alert"
         if tag == "form":
             self.forms.append(Form(has.get("action") or self.path, (has.get("method") or "get").lower()))
+            self._in_form = True
+        if has.get("id"):
+            self.ids.add(has["id"])
+            if self._in_form:
+                self.forms[-1].ids.add(has["id"])
+        if tag in ("a", "button"):
+            self._pressed, self._words = has, ""
         name, form = has.get("name"), self.forms[-1] if self.forms else None
         if tag in ("input", "textarea", "select") and name and form:
             kind = has.get("type", "text") if tag == "input" else tag
@@ -57,8 +71,19 @@ class Page(HTMLParser):
         self._script = False
         if tag == "textarea":
             self._area = None
+        if tag == "form":
+            self._in_form = False
+        if tag == "a" and self._pressed is not None:
+            self.links[self._said()] = self._pressed.get("href") or ""
+        if tag == "button" and self._pressed is not None and self._in_form:
+            name = self._pressed.get("name")
+            self.forms[-1].buttons[self._said()] = {name: self._pressed.get("value") or ""} if name else {}
+
+    def _said(self) -> str:
+        return " ".join(self._words.split())
 
     def handle_data(self, data: str) -> None:
+        self._words += data
         if self._script and data.strip():
             self.bad.append(data)
         if self._area:

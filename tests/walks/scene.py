@@ -8,6 +8,7 @@ from ascriptica_plugin.sync.clients import Canvases
 from ..office_at_work import Office, sign_in
 from ..pages import confirm_preview, new_course, words
 from ..practice_canvas import Practice
+from .cards import Clerk
 
 
 class Scene:
@@ -18,6 +19,7 @@ class Scene:
         self.admin, self.lou = office.app.test_client(), office.app.test_client()
         sign_in(self.admin, office.app, "boss@example.org", admin=True)
         sign_in(self.lou, office.app, "lou@example.org")
+        self.clerk = Clerk(self.admin)
         office.register(office.course("BIO", "bio"), "kim", sis_user_id="K-100")
         self.art = office.course("ART", "art")
 

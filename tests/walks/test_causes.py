@@ -1,15 +1,13 @@
 """Every cause, end to end: how it comes about in Canvas, what the clerk and the participant read, and how it heals."""
 
-import html
 import logging
 import shutil
 
 import pytest
-from flask import g
 
 from ascriptica_plugin.ledger.causes import CAUSES
 
-from ..pages import COURSE_SETTINGS
+from . import cures
 from .causes_of_life import CAUSES_OF_LIFE, OFFICE
 from .scene import Scene
 
@@ -19,50 +17,6 @@ def database_url(empty_sqlite, tmp_path) -> str:
     """SQLite alone: what is told here of PostgreSQL would be the same, and its statements run in test_lists."""
     shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
     return f"sqlite:///{tmp_path}/office.sqlite3"
-
-
-EDIT = "/tools/courses/ART/edit#canvas_course"
-PLACES = {
-    "token_dead": f"{COURSE_SETTINGS}#canvas_token",
-    "key_refused": f"{COURSE_SETTINGS}#approve",
-    "scope_missing": f"{COURSE_SETTINGS}#approve-again",
-    "token_unreadable": f"{COURSE_SETTINGS}#canvas_token",
-    "address_refused": f"{COURSE_SETTINGS}#canvas_url",
-    "root_id_wrong": f"{COURSE_SETTINGS}#canvas_root_id",
-    "no_account": f"{COURSE_SETTINGS}#missing_users",
-    "sign_in_missing": f"{COURSE_SETTINGS}#way_in",
-    "permission_missing": "{canvas}/accounts/{root}/permissions",
-    "course_missing": EDIT,
-    "course_closed_to_students": EDIT,
-    "not_looked_up": EDIT,
-    "section_missing": "/tools/courses/ART/edit#canvas_section",
-    "course_concluded": "{canvas}/courses/{art}/settings",
-    "outside_dates": "{canvas}/courses/{art}/settings",
-    "course_unpublished": "{canvas}/courses/{art}",
-    "who_is_it": "/tools/canvas?standing=who_is_it#people",
-    "same_user": "/tools/canvas?standing=same_user#people",
-    "changed_in_canvas": "/tools/canvas?standing=changed_in_canvas#people",
-    "found_there": "/tools/canvas?standing=found_there#people",
-    # Who it is stands in the list; what Canvas said, and whom to correct, beside each.
-    "user_missing": "/tools/canvas?standing=user_missing#people",
-    "refused": "/tools/canvas?standing=refused#people",
-    "our_fault": "/tools/canvas?standing=our_fault#people",
-    "no_answer": "/tools/canvas?standing=no_answer#people",
-}
-"""Where the card of a cause leads to; the others need nobody: canvas_down, throttled."""
-
-
-def follow_the_card(scene: Scene, cause: str) -> None:
-    """The card leads to the very place: a page that is there and has the field, or Canvas's own."""
-    ids = scene.canvas.ids
-    place = PLACES[cause].format(canvas=scene.canvas.url, root=ids["account.root"], art=ids["course.art"])
-    g.pop("_login_user", None)
-    assert f'href="{place}"' in html.unescape(scene.admin.get("/tools/").text)
-    if place.startswith("/"):
-        path, _, anchor = place.partition("#")
-        answer = scene.admin.get(path)
-        assert answer.status_code == 200
-        assert f'id="{anchor}"' in answer.text
 
 
 @pytest.mark.parametrize("life", CAUSES_OF_LIFE, ids=lambda life: life.cause)
@@ -75,15 +29,12 @@ def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monk
     told = scene.causes()
     assert title in told
     assert life.clerk in told
-    if life.cause in PLACES:
-        follow_the_card(scene, life.cause)
-    else:
-        assert not CAUSES[life.cause].by_office
     assert life.participant in scene.get(scene.lou, "/courses/ART")
     assert life.participant in scene.get(scene.lou, "/my/courses")
     assert canvas.roster("bio").get("kim@example.org") == ("active" if life.others else None)
 
     life.heal(scene)
+    assert bool(scene.clerk.followed) == CAUSES[life.cause].by_office
     for minutes in (16, 1):
         office.later(minutes=minutes)
         office.deliver()
@@ -145,7 +96,7 @@ def test_a_course_left_in_another_canvas_is_told(office, canvas, monkeypatch):
     assert CAUSES["other_canvas"].title in (told := scene.causes())
     assert "ART here" in told
     assert OFFICE in scene.get(scene.lou, "/courses/ART")
-    scene.associate(str(canvas.ids["course.art"]))
+    cures.associating("other_canvas", "Associate it again: ART here", "art")(scene)
     office.deliver()
     assert "ART here" not in scene.causes()
     assert canvas.roster("art") == {"lou@example.org": "active"}

@@ -20,7 +20,7 @@ from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings
 from ..forms.fields import Confirmation
-from ..showing import show
+from ..showing import show, sign_ups_waiting
 from . import remedies
 
 WEEK = timedelta(days=7)
@@ -82,7 +82,7 @@ def overview() -> ResponseReturnValue:
         place_in=remedies.place_in,
         looked_up=blocked.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
-        sign_ups=_sign_ups(),
+        sign_ups=sign_ups_waiting(),
         worker_seen_at=seat_states.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
         warned=connection is not None and token_end.warned_of(connection, now) is not None,
@@ -90,12 +90,6 @@ def overview() -> ResponseReturnValue:
         now=now,
         form=Confirmation(),
     )
-
-
-def _sign_ups() -> int:
-    """How many sign-ups wait for the office, which confirms them where no mail does."""
-    its = plugin()
-    return len(its.sign_ins.waiting(session())) if its.sign_ins and its.mailer is None else 0
 
 
 def _starting_soon(now: datetime) -> Sequence[Course]:
