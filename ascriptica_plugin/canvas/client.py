@@ -167,13 +167,13 @@ class CanvasClient(Caller):
         self, account_id: int, term: str, *, by_teacher: bool = False
     ) -> tuple[list[ListedCourse], bool]:
         """GET accounts/:id/courses: the first courses whose name, code, SIS ID or number has the term in it, or a
-        teacher's name, ordered by name; and whether there are more.
+        teacher's name, ordered by name; and whether there are more. A blank term finds all.
 
-        The term has at least two characters [accounts_controller.rb courses_api].
+        Any other has at least two characters [accounts_controller.rb courses_api].
         """
+        looked_for = {"search_term": term, "search_by": "teacher" if by_teacher else "course"}
         query = {
-            "search_term": term,
-            "search_by": "teacher" if by_teacher else "course",
+            **(looked_for if term else {}),
             "include[]": ["term", "teachers", "total_students", "concluded"],
             "sort": "course_name",
             "per_page": COURSES_SHOWN + 1,

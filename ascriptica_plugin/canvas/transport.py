@@ -200,7 +200,9 @@ def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> Sai
     if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
         return Said("host_not_in_time", host=host)
     if isinstance(error, requests.exceptions.SSLError):
-        return Said("bad_certificate", host=host)
+        # OpenSSL's names of what it makes of an answer that is not TLS.
+        is_plain = any(name in str(error) for name in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"))
+        return Said("no_https" if is_plain else "bad_certificate", host=host)
     if cause_of(error, NameResolutionError):
         return Said("no_server", host=host)
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):

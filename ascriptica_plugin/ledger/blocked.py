@@ -126,8 +126,9 @@ def courses_in_trouble(
     session: Session, connection: Connection, now: datetime
 ) -> list[tuple[str, str, datetime | None]]:
     """A group's name, our course's code and its start: for each course whose people can't get in or can't enter."""
-    its = _troubled(connection, now, _name(connection, now), Course.code, Course.starts_at)
-    return [(name, code, at) for name, code, at in session.execute(its.where(_is_shown(connection, now)))]
+    trouble = _name(connection, now)
+    its = _troubled(now, trouble, Course.code, Course.starts_at).where(_is_shown(connection, trouble))
+    return [(name, code, at) for name, code, at in session.execute(its)]
 
 
 def groups_of_courses(session: Session, connection: Connection, now: datetime) -> list[Group]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, literal, not_, select, update
 from sqlalchemy.orm import Session
 
 from .. import signals
@@ -18,10 +18,11 @@ from .registration_signals import announce
 from .waitlist import move_up, waiting
 
 
-def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
+def cancel(session: Session, course: Course, now: datetime, by: str, *, by_mail: bool = True) -> None:
     """Withdraw everybody from the course and its waitlist, mail them, and close it until it is reopened.
 
-    Raises NotPossible where it is already cancelled.
+    The activity log says of each whether they are mailed; without `by_mail`, this site sends none. Raises NotPossible
+    where it is already cancelled.
     """
     lock_course(session, course)
     if course.cancelled_at:
@@ -30,7 +31,9 @@ def cancel(session: Session, course: Course, now: datetime, by: str) -> None:
     registered, waited = course.places_taken, waiting(session, course)
     words = Said("all_withdrawn", registered=registered, waiting=waited)
     act_id = activity.begin_act(session, now, by, "cancelled", words, course_id=course.id)
-    _note_for_all(session, now, by, "withdrew", Said("course_cancelled"), live, act_id)
+    mailed = mails_to_participants.are_mailed(session, "cancelled") if by_mail else false()
+    _note_for_all(session, now, by, "withdrew", Said("course_cancelled"), and_(live, mailed), act_id)
+    _note_for_all(session, now, by, "withdrew", Said("course_cancelled_untold"), and_(live, not_(mailed)), act_id)
     claims.end_for(session, Registration.course_id == course.id, now)
     everybody = session.scalars(select(Registration.id).where(live)).all()
     announce(session, signals.withdrawn, course, everybody)
@@ -47,14 +50,20 @@ def are_in(course: Course) -> ColumnElement[bool]:
     return and_(Registration.course_id == course.id, Registration.status != "withdrawn")
 
 
+def act_of(session: Session, course: Course) -> int | None:
+    """The entry of the activity log about the latest cancelling; None once it is forgotten."""
+    its = (LogEntry.course_id == course.id, LogEntry.what == "cancelled", LogEntry.part_of.is_(None))
+    return session.scalar(select(func.max(LogEntry.id)).where(*its))
+
+
 def how_many_were(session: Session, course: Course, status: str) -> int:
     """How many people had this status when the course was cancelled, of those who are still known."""
     return session.scalar(select(func.count()).select_from(Registration).where(moves.were(course, status))) or 0
 
 
 def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
-    """Open a cancelled course again, and put back everybody who was registered or waiting. Returns how many were
-    registered.
+    """Open a cancelled course again, put back everybody who was registered or waiting, and mail them. Returns how many
+    were registered. Who was not mailed yet that it is cancelled is mailed nothing.
 
     Raises NotPossible where it is not cancelled, or has fewer places now than people had.
     """
@@ -73,10 +82,13 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
                 capacity=course.capacity,
             )
         )
+    back: set[int] = set()
     words = Said("all_put_back", registered=registered, waiting=counts["waitlisted"])
     act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
         its = moves.were(course, status)
+        unaware = mails_to_participants.not_told_yet(session, "cancelled", its)
+        back |= set(session.scalars(select(Registration.id).where(its))) - unaware
         _note_for_all(session, now, by, what, Said("course_reopened"), its, act_id)
         mails_to_participants.take_back_from_all(session, "cancelled", its)
         again = {"status": status, "withdrawn_at": None, "withdrawn_from": None}
@@ -84,6 +96,7 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     course.cancelled_at, course.places_taken = None, registered
     session.flush()
     claims.claim(session, course.id, now)
+    mails_to_participants.queue(session, "reopened", back, now)
     if signals.is_awaited(signals.registered):
         everybody = session.scalars(select(Registration.id).where(are_in(course))).all()
         announce(session, signals.registered, course, everybody)

@@ -6,7 +6,7 @@ Nobody is mailed about a registration without `notify`, such as one that an impo
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, false, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import mail
@@ -24,6 +24,7 @@ KINDS: Marked[dict[str, str]] = {
     "moved": "To participants: the office has moved you to another course",
     "removed": "To participants: the office has withdrawn you",
     "cancelled": "To participants: the office has cancelled the course",
+    "reopened": "To participants: the office has reopened a course that was cancelled",
 }
 """The mails to participants, as Course Settings name them."""
 
@@ -45,22 +46,21 @@ def queue(session: Session, kind: str, registrations: Collection[int], now: date
         _queue(session, kind, ids[start : start + AT_ONCE], now, event)
 
 
-def how_many(session: Session, kind: str, which: ColumnElement[bool]) -> int:
-    """How many people of these registrations would be mailed."""
+def are_mailed(session: Session, kind: str) -> ColumnElement[bool]:
+    """SQL: the registrations whose people are mailed about this kind of thing."""
     if not is_on(session, kind):
-        return 0
-    mailed = select(func.count()).select_from(Registration).join(Participant)
-    return session.scalar(mailed.where(which, *_IS_MAILED)) or 0
+        return false()
+    return and_(Registration.notify, Registration.participant_id.not_in(_BEING_ERASED))
 
 
-_IS_MAILED = (Registration.notify, Participant.erase_at.is_(None))
+_BEING_ERASED = select(Participant.id).where(Participant.erase_at.is_not(None))
 
 
 def _queue(session: Session, kind: str, ids: list[int], now: datetime, event: str | None) -> None:
     found = session.execute(
         select(Registration.id, Participant.email)
         .join(Participant)
-        .where(Registration.id.in_(ids), *_IS_MAILED)
+        .where(Registration.id.in_(ids), are_mailed(session, kind))
         .order_by(Registration.id)
     )
     for number, email in found.all():
@@ -81,6 +81,12 @@ def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) 
     """Delete what waits of this kind about these registrations, as what it says was undone. Returns how many."""
     theirs = Mail.registration_id.in_(select(Registration.id).where(which))
     return change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
+
+
+def not_told_yet(session: Session, kind: str, which: ColumnElement[bool]) -> set[int]:
+    """Those of these registrations with a mail of this kind that has not left; see `take_back_from_all`."""
+    waits = select(Mail.registration_id).where(Mail.kind == kind, Mail.tries == 0)
+    return set(session.scalars(select(Registration.id).where(which, Registration.id.in_(waits))))
 
 
 def was_told(session: Session, registration: Registration) -> bool:

@@ -22,13 +22,14 @@ from .canvas_access import course_address
 from .tracker import WAYS_IN
 
 STATUS = {
-    "in": "registered",
-    "moved_up": "registered",
-    "moved": "registered",
-    "removed": "withdrawn",
-    "cancelled": "withdrawn",
+    "in": ("registered",),
+    "moved_up": ("registered",),
+    "moved": ("registered",),
+    "removed": ("withdrawn",),
+    "cancelled": ("withdrawn",),
+    "reopened": ("registered", "waitlisted"),
 }
-"""The status that a registration must still have for a mail about it."""
+"""The statuses of which a registration must still have one for a mail about it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Writer:
 
     def _of_registration(self, session: Session, mail: Mail) -> dict[str, Any] | None:
         registration = session.get(Registration, mail.registration_id)
-        if registration is None or registration.status != STATUS[mail.kind]:
+        if registration is None or registration.status not in STATUS[mail.kind]:
             return None
         access = known.of_registrations(session, [registration.id]).get(registration.id)
         there = access.there if access is not None else None
@@ -77,6 +78,7 @@ class Writer:
         return {
             "name": registration.participant.name,
             "course": registration.course.title,
+            "waits": registration.status == "waitlisted",
             "left": left.title if left is not None else None,
             "page": page,
             "canvas": canvas,

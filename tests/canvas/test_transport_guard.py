@@ -2,6 +2,7 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -12,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from ascriptica_plugin.canvas.errors import AddressRefused
 from ascriptica_plugin.canvas.transport import is_public
 
+from ..practice_canvas import Practice
 from ..servers import TOKEN, Connect, Raw, reply, within
 from .strange_network import HEAD, full_house, names
 
@@ -206,6 +208,14 @@ def tls(certificate: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context
+
+
+def test_who_answers_without_tls_is_told_apart_from_a_wrong_certificate(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, canvas: Practice
+) -> None:
+    names(monkeypatch, {"school.example": ["8.8.8.8"]}, stand_in="127.0.0.1")
+    client = connect(f"https://school.example:{urlsplit(canvas.url).port}/api/v1", allow_private=False)
+    assert "school.example does not speak https." in str(within(2, client.myself))
 
 
 def test_tls_is_with_the_name_and_to_the_judged_address(

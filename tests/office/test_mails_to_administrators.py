@@ -281,6 +281,6 @@ def test_course_settings_say_who_gets_which_mail(here, admin):
     here.session.expire_all()
     current = load_settings(here.session)
     assert current.admin_mails == "boss@example.org,desk@example.org"
-    assert current.mails_off == "moved_up,moved,removed,cancelled,token_dead,canvas_away,well_again,token_ends"
+    assert current.mails_off == "moved_up,moved,removed,cancelled,reopened,token_dead,canvas_away,well_again,token_ends"
     wrong = admin.post("/tools/settings/office", data={"admin_mails": "boss at example"})
     assert "boss is not an email address." in words(wrong)

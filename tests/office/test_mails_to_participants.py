@@ -92,11 +92,34 @@ def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_befo
         assert mailed == ["ann@example.org", "kim@example.org"]
         cancelling.reopen(here.session, art, here.now, BOSS)
         here.session.commit()
-        assert [one for one in queued(here) if one[0] == "cancelled"] == []
+        # Nobody has heard of it yet.
+        assert [one for one in queued(here) if one[0] in ("cancelled", "reopened")] == []
     policy(here, mails_off="cancelled")
     cancelling.cancel(here.session, art, here.now, BOSS)
     here.session.commit()
     assert [one for one in queued(here) if one[0] == "cancelled"] == []
+
+
+def test_whoever_was_told_that_a_course_is_cancelled_is_told_that_it_is_reopened(here):
+    art = here.course("ART", capacity=2)
+    for who in ("kim", "lou"):
+        here.register(art, who)
+    wait_for(here, art, "ann")
+    lou = here.session.scalar(select(Registration).join(Participant).where(Participant.email == "lou@example.org"))
+    lou.notify = False
+    cancelling.cancel(here.session, art, here.now, BOSS)
+    here.session.commit()
+    assert sorted(sent(here)) == [("cancelled", "ann@example.org"), ("cancelled", "kim@example.org")]
+    cancelling.reopen(here.session, art, here.now, BOSS)
+    here.session.commit()
+    assert sorted(sent(here)) == [("reopened", "ann@example.org"), ("reopened", "kim@example.org")]
+    policy(here, mails_off="reopened")
+    cancelling.cancel(here.session, art, here.now, BOSS)
+    here.session.commit()
+    assert len(sent(here)) == 2
+    cancelling.reopen(here.session, art, here.now, BOSS)
+    here.session.commit()
+    assert sent(here) == []
 
 
 def test_whom_the_office_moves_gets_one_mail_about_it_and_who_moves_gets_none(here):
@@ -242,3 +265,15 @@ def test_what_one_reads(mailing, inbox, canvas):
     assert (inbox.mails[-1]["To"], inbox.mails[-1]["Subject"]) == ("max@example.org", "Cancelled: ART here")
     assert "the office has cancelled ART here." in inbox.mails[-1].get_content()
     assert "How to reach the office: Room 12, +1 303" in inbox.mails[-1].get_content()
+    office.register(course := office.course("CHEM", capacity=1), "max")
+    wait_for(office, course, "ron")
+    cancelling.cancel(office.session, course, office.now, "boss@example.org")
+    office.session.commit()
+    mail.send_due(office.session, mailer, lambda: office.now)
+    cancelling.reopen(office.session, course, office.now, "boss@example.org")
+    office.session.commit()
+    mail.send_due(office.session, mailer, lambda: office.now)
+    read = {one["To"]: (one["Subject"], one.get_content()) for one in inbox.mails[-2:]}
+    assert {subject for subject, _ in read.values()} == {"It takes place after all: CHEM here"}
+    assert "You are registered again." in read["max@example.org"][1]
+    assert "You are on its waitlist again, in the same position." in read["ron@example.org"][1]

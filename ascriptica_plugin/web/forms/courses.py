@@ -121,7 +121,11 @@ class FindCanvasCourseForm(Form):
     find = StringField(
         mark("Find"),
         filters=[strip],
-        validators=[Length(2, 100, message=mark("Type 2 to 100 characters to look for.")), NO_CONTROLS],
+        validators=[
+            Optional(),
+            Length(2, 100, message=mark("Type 2 to 100 characters to look for, or none to see all.")),
+            NO_CONTROLS,
+        ],
     )
     find_by = SelectField(
         mark("In"),

@@ -68,8 +68,10 @@ def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     if wanted.search:
         which.append(Seat.participant_id.in_(people_found(wanted.search, current)))
     where = wanted.standing
-    if where in ("enrolled", "removed"):
-        which += [SETTLED, Seat.was_in.expression if where == "enrolled" else not_(Seat.was_in)]
+    if where == "enrolled":
+        which += [SETTLED, Seat.was_in.expression]
+    elif where == "removed":
+        which += [SETTLED, not_(Seat.was_in), Seat.canvas_enrollment_id.is_not(None)]
     elif where in STANDINGS:
         which += [UNSETTLED, _stands(current) == where]
     elif where:

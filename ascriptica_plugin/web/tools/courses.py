@@ -2,12 +2,12 @@
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from ...canvas.errors import CanvasError
-from ...ledger import entering
+from ...ledger import entering, moves
 from ...ledger.causes import permission
 from ...office import cancelling, mails_to_participants, previews, waitlist
 from ...office.courses import by_start, by_title, called, save, to_look_up
@@ -119,6 +119,7 @@ def cancel_course(code: str) -> ResponseReturnValue:
         return _cancel(found)
     if found.cancelled_at:
         return redirect(url_for(".roster", code=found.code))
+    mailed = mails_to_participants.are_mailed(session(), "cancelled") if plugin().mailer else false()
     page = show(
         "ascriptica/cancel.html",
         course=found,
@@ -126,21 +127,18 @@ def cancel_course(code: str) -> ResponseReturnValue:
         registered=registered,
         waiting=waitlist.waiting(session(), found),
         numbers=previews.of_cancelling(session(), found),
-        mailed=_mailed(found) if plugin().mailer else 0,
+        mailed=moves.people(session(), 0, and_(cancelling.are_in(found), mailed)),
+        untold=moves.people(session(), 0, and_(cancelling.are_in(found), not_(mailed))),
         brakes=brakes,
         on_withdrawal=found.on_withdrawal or settings().on_withdrawal,
     )
     return page, 422 if form.errors else 200
 
 
-def _mailed(course: Course) -> int:
-    """How many people are mailed if the course is cancelled."""
-    return mails_to_participants.how_many(session(), "cancelled", cancelling.are_in(course))
-
-
 def _cancel(course: Course) -> ResponseReturnValue:
     try:
-        cancelling.cancel(session(), course, clock.utc_now(), person().email)
+        by_mail = plugin().mailer is not None
+        cancelling.cancel(session(), course, clock.utc_now(), person().email, by_mail=by_mail)
         session().commit()
     except NotPossible as reason:
         session().rollback()

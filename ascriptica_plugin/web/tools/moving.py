@@ -4,7 +4,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...ledger.causes import CAUSES, permission
-from ...office import previews
+from ...office import mails_to_participants, previews
 from ...office.places import NotPossible
 from ...office.previews import Numbers
 from ...shared import clock, pauses
@@ -114,4 +114,5 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         hold=CAUSES[connection.hold_cause].title if connection and connection.hold_cause else "",
         late=its.asked_at < clock.utc_now() - pauses.STANDS_STILL,
         creates_users=current.create_users,
+        mailed=plugin().mailer is not None and mails_to_participants.is_on(session(), "reopened"),
     ), status

@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import activity, last_activity, results
-from ...office import names, people, places, registrations, waitlist
+from ...office import cancelling, names, people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
 from ...office.registrations import Entry, NameNeeded, OtherName
@@ -293,6 +293,7 @@ def _page(
         waiting=waitlist.waiting(session(), course),
         standing=standing_of(course, list(words.values())),
         connection_id=settings().connection_id,
+        cancelled_act=cancelling.act_of(session(), course) if course.cancelled_at else None,
         counts=counts,
         can_be_put_back=registrations.can_be_put_back(session(), course, shown, clock.utc_now()),
         total=unopened if opened else counts[status] if status else sum(counts.values()),

@@ -62,6 +62,25 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
     assert found("?search=p69@example&standing=removed") == found("?search=%25") == ["Nobody"]
 
 
+def test_each_number_leads_to_as_many_people(office, admin):
+    """Also where some withdrew before they were enrolled: they were never removed."""
+    art = office.course("ART", "art")
+    for who in ("kim", "lou"):
+        office.register(art, who)
+    office.deliver()
+    office.withdraw(art, "kim")
+    office.deliver()
+    office.register(art, "max")
+    office.withdraw(art, "max")
+    office.deliver()
+    page = admin.get("/tools/canvas").text
+    tiles = re.findall(r'href="/tools/canvas\?standing=(\w+)#people">(\d+)</a>', page)
+    assert dict(tiles) == {"enrolled": "1", "due": "0", "held": "0", "parked": "0", "removed": "1"}
+    for standing, number in tiles:
+        shown = admin.get(f"/tools/canvas?standing={standing}").text
+        assert shown.count('<th role="rowheader"') == int(number), standing
+
+
 def test_the_list_is_exported_as_it_is_filtered(office, admin):
     many(office, office.course("ART", "art"), 3)
     office.register(office.course("BIO", "bio"), "zoe", name="=cmd()", sis_user_id="S-1")

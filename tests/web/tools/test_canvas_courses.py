@@ -78,14 +78,19 @@ def test_what_was_typed_as_the_canvas_course_is_looked_for(office, admin, canvas
     assert list(results(admin.post("/tools/courses/ART/find", data=typed))) == ["Biology"]
 
 
-def test_a_search_for_nothing_asks_for_words(office, admin):
+def test_without_words_all_are_shown_and_one_letter_is_too_few(office, admin, canvas):
     page = admin.post("/tools/courses/new/find", data=new_course(find=" "))
+    assert list(results(page)) == ["Art", "Art blueprint", "Art next year", "Art of 2025", "Art template", "Biology"]
+    page = admin.post("/tools/courses/new/find", data=new_course(find="", find_by="teacher"))
+    assert len(results(page)) == 6
+    page = admin.post("/tools/courses/new/find", data=new_course(find="a"))
     assert page.status_code == 422
-    assert "Type 2 to 100 characters to look for." in words(page)
+    assert "Type 2 to 100 characters to look for, or none to see all." in words(page)
     # A person who comes with an empty form has not searched yet.
+    canvas.calls()
     page = admin.post("/tools/courses/new/find", data=new_course(title="", canvas_course=""))
     assert page.status_code == 200
-    assert "Type 2 to 100 characters to look for." not in words(page)
+    assert (results(page), canvas.calls()) == ({}, [])
 
 
 def test_what_was_typed_comes_back_with_the_choice_and_is_saved_with_its_section(office, admin, app, canvas):

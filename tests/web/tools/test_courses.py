@@ -262,11 +262,18 @@ def test_cancelling_says_who_is_mailed(mailing):
     wait_for(office, course, "ann")
     page = words(admin.get("/tools/courses/ART/cancel"))
     assert "2 people are mailed that the course is cancelled." in page
-    assert "1 person gets no mail about it. Tell them yourself." in page
+    assert "1 person gets no mail about it. Tell them yourself. Lou lou@example.org" in page
     policy(office, mails_off="cancelled")
     page = words(admin.get("/tools/courses/ART/cancel"))
     assert "are mailed" not in page
     assert "3 people get no mail about it." in page
+    policy(office, mails_off="")
+    admin.post("/tools/courses/ART/cancel", data={"number": "2"})
+    act = re.search(r'href="(/tools/log\?act=\d+)">Who was mailed', admin.get("/tools/courses/ART").text)
+    told = words(admin.get(act[1]))
+    assert told.count("The course was cancelled. They are not mailed about it.") == 1
+    assert re.search(r"Lou from ART here.{0,40} The course was cancelled\. They are not mailed about it\.", told), told
+    assert told.count("The course was cancelled.") == 3
 
 
 def test_cancelling_a_course_asks_for_the_number_of_its_people(here, admin):
