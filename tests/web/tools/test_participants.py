@@ -1,5 +1,6 @@
 """/tools/participants: finding people, correcting them, and trying their Canvas access again."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,26 @@ def test_a_correction_is_kept_and_logged_with_what_changed(app, admin):
     [entry] = all_of(app, LogEntry)
     assert (entry.who, entry.what, entry.participant_id) == ("boss@example.org", "corrected", number)
     assert entry.words == "name: Person 0000 → Kim Lee; email: p0000@example.org → kim@example.org; SIS ID: S-0 → K-7"
+
+
+def test_the_question_after_a_correction_appears_on_the_open_page(office, admin, canvas):
+    """The page looks again by itself while something moves, and takes over what is marked as live."""
+    office.register(office.course("ART", "art"), "kim")
+    office.deliver()
+    number = office.participant("kim@example.org").id
+    corrected(admin, number, email="nobody@example.org")
+    g.pop("_login_user", None)
+    page = admin.get(f"/tools/participants/{number}").text
+    assert " data-moving" in page
+    assert "Compare and choose" not in page
+    office.settle()
+    page = admin.get(f"/tools/participants/{number}").text
+    section = re.search(r'<section [^>]*id="canvas-user"([^>]*)>(.*?)</section>', page, re.DOTALL)
+    assert "data-live" in section[1]
+    assert "Compare and choose" in section[2]
+    actions = re.search(r'<div class="actions" id="about-registrations"([^>]*)>(.*?)</div>', page, re.DOTALL)
+    assert "data-live" in actions[1]
+    assert "Answer about Canvas" in actions[2]
 
 
 def test_a_sis_id_can_be_taken_away(app, admin):
