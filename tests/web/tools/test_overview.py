@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
-from ascriptica_plugin.standalone.accounts import accounts
+from ascriptica_plugin.standalone.accounts import sign_ups
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Course
@@ -112,7 +112,7 @@ def test_the_overview_asks_no_more_for_more(app, office, admin):
 
 def test_a_sign_up_that_the_office_has_to_confirm_counts_where_no_mail_does_it(here, admin):
     assert number(words(admin.get("/tools/courses"))) is None
-    accounts.sign_up(here.session, here.now, "new@example.org", "Nora New", "hash", by_mail=False)
+    sign_ups.sign_up(here.session, here.now, "new@example.org", "Nora New", "hash", by_mail=False)
     here.session.commit()
     assert "1 sign-up waits to be confirmed" in words(admin.get("/tools/"))
     assert number(words(admin.get("/tools/courses"))) == "1"
