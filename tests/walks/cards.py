@@ -50,6 +50,14 @@ class Clerk:
     def follow(self, words: str) -> None:
         self.go(self.link(words))
 
+    def leads_to_people(self, cause: str) -> None:
+        """Whom the card's *Who* promises is there."""
+        self.open_card(cause)
+        for said, there in self.page.links.items():
+            if said.startswith("Who "):
+                self.go(there)
+                assert "Nobody matches." not in self.words
+
     def fill(self, field: str, button: str = "Save", **typed: str) -> None:
         """Type into the form with this field, which the rest is sent along with as it stands there."""
         [form] = [form for form in self.page.forms if field in form.ids]

@@ -33,6 +33,8 @@ def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monk
     assert life.participant in scene.get(scene.lou, "/my/courses")
     assert canvas.roster("bio").get("kim@example.org") == ("active" if life.others else None)
 
+    if CAUSES[life.cause].by_office:
+        scene.clerk.leads_to_people(life.cause)
     life.heal(scene)
     assert bool(scene.clerk.followed) == CAUSES[life.cause].by_office
     for minutes in (16, 1):
