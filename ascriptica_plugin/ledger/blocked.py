@@ -122,13 +122,11 @@ def number(session: Session, connection: Connection, now: datetime) -> int:
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
-def courses_in_trouble(
-    session: Session, connection: Connection, now: datetime
-) -> list[tuple[str, str, datetime | None]]:
+def courses_in_trouble(session: Session, connection: Connection, now: datetime) -> Sequence[Any]:
     """A group's name, our course's code and its start: for each course whose people can't get in or can't enter."""
     trouble = _name(connection, now)
     its = _troubled(now, trouble, Course.code, Course.starts_at).where(_is_shown(connection, trouble))
-    return [(name, code, at) for name, code, at in session.execute(its)]
+    return session.execute(its).all()
 
 
 def groups_of_courses(session: Session, connection: Connection, now: datetime) -> list[Group]:
