@@ -3,7 +3,7 @@
 Importing the modules adds their views to the blueprint. `tools` has the administrators' pages.
 """
 
-from . import errors, health, metrics, registering, renewing, tools
+from . import errors, health, metrics, registering, renewing, times, tools
 from .base import init_app
 
-__all__ = ["errors", "health", "init_app", "metrics", "registering", "renewing", "tools"]
+__all__ = ["errors", "health", "init_app", "metrics", "registering", "renewing", "times", "tools"]

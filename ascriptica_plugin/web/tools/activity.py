@@ -19,9 +19,10 @@ from ...shared.language import tn
 from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
-from ..base import blueprint, file_time, for_administrators, person, plugin, session, typed_search
+from ..base import blueprint, for_administrators, person, plugin, session, typed_search
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
+from ..times import file_time
 from . import log_lines
 
 A_PAGE = 100

@@ -19,10 +19,11 @@ from ...tables.columns import one_of_few
 from ...tables.ledger import Claim, Match, Seat
 from ...tables.office import Course, Participant, Registration
 from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
-from ..base import file_time, session, settings
+from ..base import session, settings
 from ..canvas_access import CanvasAccess, in_words
 from ..paging import A_PAGE, Key, Page, page_by_keys
 from ..spreadsheet import csv_line
+from ..times import file_time
 from .canvas_users import Holder, holders_of, matches_of
 
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")

@@ -19,11 +19,12 @@ from ...sync import one_person
 from ...tables.canvas import Connection
 from ...tables.ledger import Match, Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
-from ..base import HIGHEST_ID, blueprint, for_administrators, office_time, session, settings, typed_search
+from ..base import HIGHEST_ID, blueprint, for_administrators, session, settings, typed_search
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
 from ..page_calls import ask
 from ..showing import show
+from ..times import office_time
 from . import log_lines, remedies
 from .canvas_people import people_found
 from .canvas_retry import in_a_sentence

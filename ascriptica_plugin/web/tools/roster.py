@@ -1,36 +1,30 @@
-"""/tools/courses/<code>: who is registered, waiting or withdrawn; register on behalf; try again; export."""
+"""/tools/courses/<code>, the roster: who is registered, waiting or withdrawn."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import activity, last_activity, results
-from ...office import cancelling, names, people, places, registrations, waitlist
+from ...ledger import last_activity, results
+from ...office import cancelling, people, places, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
-from ...office.registrations import Entry, NameNeeded, OtherName
+from ...office.registrations import NameNeeded, OtherName
 from ...shared import clock
-from ...shared.language import t, tn
-from ...tables.columns import begin_writing
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults
-from ..base import blueprint, file_time, for_administrators, person, session, settings, typed_search
-from ..canvas_access import CanvasAccess, canvas_access
+from ..base import blueprint, for_administrators, session, settings, typed_search
+from ..canvas_access import canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..showing import show
-from ..spreadsheet import csv_file, csv_line
 from . import undoing
 from .canvas_users import HOW, matches_of
 from .course_standing import standing_of
-
-A_CHUNK = 500
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
@@ -47,90 +41,12 @@ ORDERS = {
     ],
 }
 
-COLUMNS = (
-    "name",
-    "email",
-    "sis_user_id",
-    "status",
-    "registered_at",
-    "withdrawn_at",
-    "canvas_access",
-    "canvas_seen_at",
-)
-"""`canvas_seen_at` is when Canvas last showed what `canvas_access` says."""
 
-OF_RESULTS = ("canvas_completed_at", "canvas_score", "canvas_score_kind", "passed", "canvas_last_activity_at")
-"""Further columns once the results were fetched; the score is in percent."""
-
-
-@blueprint.route("/tools/courses/<code>", methods=["GET", "POST"])
+@blueprint.get("/tools/courses/<code>")
 @for_administrators
 def roster(code: str) -> ResponseReturnValue:
-    """The roster. A POST registers people on behalf: one person, or a pasted list."""
-    found = course_or_404(code)
-    if request.method == "GET":
-        return _page(found, ParticipantForm(), OnBehalfListForm())
-    if "people" in request.form:
-        form = OnBehalfListForm()
-        if form.validate():
-            return _register_list(found, form)
-        return _page(found, ParticipantForm(formdata=None), form), 422
-    form = ParticipantForm()
-    if form.validate():
-        return _register_one(found, form)
-    return _page(found, form, OnBehalfListForm(formdata=None)), 422
-
-
-def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
-    entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
-    [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
-    if isinstance(result, NotPossible):
-        session().rollback()
-        form.email.errors = [str(result)]
-        return _page(course, form, OnBehalfListForm(formdata=None)), 422
-    session().commit()
-    name = result.participant.name
-    if position := waitlist.positions(session(), [result]).get(result.id):
-        flash(
-            t(
-                "{course} is full. {name} is number {position} on the waitlist.",
-                course=course.title,
-                name=name,
-                position=position,
-            ),
-            "success",
-        )
-    else:
-        flash(t("{name} is registered for {course}.", name=name, course=course.title), "success")
-    # An administrator who has registered one person often registers the next one.
-    return redirect(url_for(".roster", code=course.code, another=1, done=undoing.done_to(result.participant_id)))
-
-
-def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
-    """Register all, or with `anyway` all that can be. The others stay in the box, each with the reason or a question.
-
-    Without `anyway` nobody is registered before every line is right.
-    """
-    good = [line for line in form.people.lines if line.problem is None]
-    entries = [_entry(line) for line in good]
-    results = registrations.register_many(session(), course, entries, clock.utc_now(), person().email)
-    asked = {}
-    for line, result in zip(good, results, strict=True):
-        if isinstance(result, NotPossible):
-            line.problem = str(result)
-            asked[id(line)] = result
-    bad = [Refused(line, asked.get(id(line))) for line in form.people.lines if line.problem is not None]
-    done = [result for result in results if isinstance(result, Registration)]
-    if not done or (bad and request.form.get("anyway") != "1"):
-        session().rollback()
-        return _page(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
-    waiting = sum(result.status == "waitlisted" for result in done)
-    session().commit()
-    flash(_how_many_are_in(len(done) - waiting, waiting, course), "success")
-    if not bad:
-        return redirect(url_for(".roster", code=course.code))
-    form.people.keep_only([one.line for one in bad])
-    return _page(course, ParticipantForm(formdata=None), form, bad=bad), 422
+    """The roster, with a form to register one person, and one for a pasted list."""
+    return page_of(course_or_404(code), ParticipantForm(), OnBehalfListForm())
 
 
 @dataclass(frozen=True)
@@ -150,106 +66,13 @@ class Refused:
         return self.reason.here if isinstance(self.reason, OtherName) else None
 
 
-def _entry(line: PastedLine) -> Entry:
-    """The person of a pasted line, with what was answered about them beside the box."""
-    name = request.form.get(f"name-{line.email}", "").strip()
-    answer = request.form.get(f"is-{line.email}")
-    if name and not line.name:
-        try:
-            return Entry(line.email, names.read_name(name))
-        except ValueError:
-            return Entry(line.email)
-    return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
-
-
-def _how_many_are_in(registered: int, waiting: int, course: Course) -> str:
-    is_in = tn(
-        "{count} person is registered for {course}.",
-        "{count} people are registered for {course}.",
-        registered,
-        course=course.title,
-    )
-    waits = tn(
-        "{count} person is on the waitlist, since all places are taken.",
-        "{count} people are on the waitlist, since all places are taken.",
-        waiting,
-    )
-    return " ".join(said for said, number in ((is_in, registered), (waits, waiting)) if number)
-
-
-@blueprint.post("/tools/courses/<code>/roster.csv")
-@for_administrators
-def roster_csv(code: str) -> ResponseReturnValue:
-    """The roster as a CSV file that is safe in a spreadsheet. The activity log records who exported it."""
-    found = course_or_404(code)
-    begin_writing(session())
-    activity.note(session(), clock.utc_now(), person().email, "exported", course_id=found.id)
-    session().commit()
-    with_results = _with_results(found.id)
-    columns = COLUMNS + (OF_RESULTS if with_results else ())
-    return csv_file(f"{found.code}-roster.csv", columns, _csv(found.id, with_results))
-
-
-def _csv(course_id: int, with_results: bool) -> Iterator[str]:
-    last = 0
-    while True:
-        chunk = list(
-            session().scalars(
-                select(Registration)
-                .where(Registration.course_id == course_id, Registration.id > last)
-                .options(joinedload(Registration.participant), joinedload(Registration.course))
-                .order_by(Registration.id)
-                .limit(A_CHUNK)
-            )
-        )
-        words = canvas_access(chunk)
-        more = _of_results([one.id for one in chunk]) if with_results else {}
-        yield "".join(csv_line(_cells(one, words.get(one.id)) + more.get(one.id, ())) for one in chunk)
-        if len(chunk) < A_CHUNK:
-            return
-        last = chunk[-1].id
-        session().expunge_all()
-
-
-def _cells(registration: Registration, its: CanvasAccess | None) -> tuple[str, ...]:
-    participant = registration.participant
-    return (
-        participant.name,
-        participant.email,
-        participant.sis_user_id or "",
-        registration.status,
-        file_time(registration.registered_at),
-        file_time(registration.withdrawn_at),
-        its.office if its else "",
-        file_time(its.seen_at if its else None),
-    )
-
-
-def _with_results(course_id: int) -> bool:
+def has_results(course_id: int) -> bool:
+    """Whether results of the course are fetched, or were."""
     wishes = session().get(CourseResults, course_id)
     return wishes is not None and (wishes.fetched_at is not None or wishes.completed or wishes.score)
 
 
-def _of_results(ids: list[int]) -> dict[int, tuple[str, ...]]:
-    """The cells of OF_RESULTS, by registration."""
-    known = results.of_registrations(session(), ids, clock.utc_now())
-    active = last_activity.of_registrations(session(), settings().connection_id or 0, ids)
-    cells: dict[int, tuple[str, ...]] = {}
-    for number in ids:
-        its, at = known.get(number), file_time(active.get(number))
-        if its is None:
-            cells[number] = ("", "", "", "", at)
-            continue
-        score = "" if its.score is None else f"{its.score:g}"
-        passed = "" if its.passed is None else "yes" if its.passed else "no"
-        cells[number] = (file_time(its.completed_at), score, its.score_kind or "", passed, at)
-    return cells
-
-
-# -- the page ---------------------------------------------------------------------------------------------------------
-
-
-def _page(
+def page_of(
     course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[Refused] | None = None, good: int = 0
 ) -> str:
     """The roster with both forms. `bad` are the pasted lines with problems, `good` is the number of the others."""
@@ -301,7 +124,7 @@ def _page(
         sort=sort,
         opened=opened,
         unopened=unopened,
-        results=results.of_registrations(session(), ids, now) if _with_results(course.id) else None,
+        results=results.of_registrations(session(), ids, now) if has_results(course.id) else None,
         active=last_activity.of_registrations(session(), settings().connection_id or 0, ids),
         q=q,
         page=page,

@@ -10,7 +10,7 @@ from ascriptica_plugin.standalone.accounts import sign_ups
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.office import Course
-from ascriptica_plugin.web.base import starts
+from ascriptica_plugin.web.times import starts
 
 from ...office_at_work import Office, many
 from ...pages import queries, words

@@ -197,7 +197,7 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
 
 
 def test_a_long_export_is_whole(here, admin, monkeypatch):
-    monkeypatch.setattr("ascriptica_plugin.web.tools.roster.A_CHUNK", 40)
+    monkeypatch.setattr("ascriptica_plugin.web.tools.roster_export.A_CHUNK", 40)
     many(here, here.course("ART"), 101)
     rows = list(csv.reader(io.StringIO(admin.post("/tools/courses/ART/roster.csv").data.decode("utf-8-sig"))))
     assert len({row[1] for row in rows[1:]}) == len(rows) - 1 == 101

@@ -1,0 +1,112 @@
+"""Registers people on behalf, from the roster: one person, or a pasted list."""
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ...office import names, registrations, waitlist
+from ...office.pasted_list import PastedLine
+from ...office.places import NotPossible
+from ...office.registrations import Entry
+from ...shared import clock
+from ...shared.language import t, tn
+from ...tables.office import Course, Registration
+from ..base import blueprint, for_administrators, person, session
+from ..forms.people import OnBehalfListForm, ParticipantForm
+from ..registering import course_or_404
+from . import undoing
+from .roster import Refused, page_of
+
+
+@blueprint.post("/tools/courses/<code>")
+@for_administrators
+def register_on_behalf(code: str) -> ResponseReturnValue:
+    """Register one person, or the people of a pasted list."""
+    found = course_or_404(code)
+    if "people" in request.form:
+        several = OnBehalfListForm()
+        if several.validate():
+            return _register_list(found, several)
+        return page_of(found, ParticipantForm(formdata=None), several), 422
+    one = ParticipantForm()
+    if one.validate():
+        return _register_one(found, one)
+    return page_of(found, one, OnBehalfListForm(formdata=None)), 422
+
+
+def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
+    entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
+    [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
+    if isinstance(result, NotPossible):
+        session().rollback()
+        form.email.errors = [str(result)]
+        return page_of(course, form, OnBehalfListForm(formdata=None)), 422
+    session().commit()
+    name = result.participant.name
+    if position := waitlist.positions(session(), [result]).get(result.id):
+        flash(
+            t(
+                "{course} is full. {name} is number {position} on the waitlist.",
+                course=course.title,
+                name=name,
+                position=position,
+            ),
+            "success",
+        )
+    else:
+        flash(t("{name} is registered for {course}.", name=name, course=course.title), "success")
+    # An administrator who has registered one person often registers the next one.
+    return redirect(url_for(".roster", code=course.code, another=1, done=undoing.done_to(result.participant_id)))
+
+
+def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
+    """Register all, or with `anyway` all that can be. The others stay in the box, each with the reason or a question.
+
+    Without `anyway` nobody is registered before every line is right.
+    """
+    good = [line for line in form.people.lines if line.problem is None]
+    entries = [_entry(line) for line in good]
+    results = registrations.register_many(session(), course, entries, clock.utc_now(), person().email)
+    asked = {}
+    for line, result in zip(good, results, strict=True):
+        if isinstance(result, NotPossible):
+            line.problem = str(result)
+            asked[id(line)] = result
+    bad = [Refused(line, asked.get(id(line))) for line in form.people.lines if line.problem is not None]
+    done = [result for result in results if isinstance(result, Registration)]
+    if not done or (bad and request.form.get("anyway") != "1"):
+        session().rollback()
+        return page_of(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
+    waiting = sum(result.status == "waitlisted" for result in done)
+    session().commit()
+    flash(_how_many_are_in(len(done) - waiting, waiting, course), "success")
+    if not bad:
+        return redirect(url_for(".roster", code=course.code))
+    form.people.keep_only([one.line for one in bad])
+    return page_of(course, ParticipantForm(formdata=None), form, bad=bad), 422
+
+
+def _entry(line: PastedLine) -> Entry:
+    """The person of a pasted line, with what was answered about them beside the box."""
+    name = request.form.get(f"name-{line.email}", "").strip()
+    answer = request.form.get(f"is-{line.email}")
+    if name and not line.name:
+        try:
+            return Entry(line.email, names.read_name(name))
+        except ValueError:
+            return Entry(line.email)
+    return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
+
+
+def _how_many_are_in(registered: int, waiting: int, course: Course) -> str:
+    is_in = tn(
+        "{count} person is registered for {course}.",
+        "{count} people are registered for {course}.",
+        registered,
+        course=course.title,
+    )
+    waits = tn(
+        "{count} person is on the waitlist, since all places are taken.",
+        "{count} people are on the waitlist, since all places are taken.",
+        waiting,
+    )
+    return " ".join(said for said, number in ((is_in, registered), (waits, waiting)) if number)
