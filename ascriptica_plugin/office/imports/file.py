@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...shared.language import Marked, number, t, tn
 from . import header
-from .header import Header, ToConfirm, Unusable
+from .header import REASON, Header, ToConfirm, Unusable
 
 ENDINGS = ("csv", "tsv", "txt")
 
@@ -21,9 +21,6 @@ AS_UTF_8: Marked[str] = (
     "This file is not in UTF-8, so its letters could be misread. Save it again: in Excel as “CSV UTF-8 "
     "(Comma delimited)”, in LibreOffice with the character set Unicode (UTF-8)."
 )
-
-REASON = "reason"
-"""The column that says why a row is refused."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """A spreadsheet takes a cell that begins with one of these for a formula."""

@@ -106,8 +106,20 @@ OTHER_NAMES = {
 """Names of columns as spreadsheets, mail programs, Canvas, Moodle and Eventbrite have them, the surest first."""
 
 
+REASON = "reason"
+"""The column of ours that says why a row is refused."""
+
+
 class Unusable(Exception):
     """The file can't be used at all; the text is a sentence that says why."""
+
+
+class OtherKind(Unusable):
+    """The file can't be used as this kind; its columns are those of `kind`."""
+
+    def __init__(self, reason: str, kind: str):
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -124,7 +136,9 @@ class Header:
 
     @property
     def ignored(self) -> list[str]:
-        return [self.shown(at) for at, column in enumerate(self.columns) if column is None]
+        """What to call the columns that are none of ours; a file of refused rows has one of ours more."""
+        left = [at for at, column in enumerate(self.columns) if column is None]
+        return [self.shown(at) for at in left if ours(self.names[at]) != REASON]
 
 
 class ToConfirm(Exception):
@@ -151,12 +165,13 @@ def known(kind: str, cells: Sequence[str]) -> int:
 
 
 def read(kind: str, cells: Sequence[str]) -> Header:
-    """What the first line says, or may mean. Raises Unusable, and names all that is wrong at once."""
+    """What the first line says, or may mean. Raises Unusable, and names all that is wrong at once; OtherKind where
+    more of the columns fit another kind."""
     # Spreadsheets write a delimiter behind the last column that has something.
     while not cells[-1]:
         cells = cells[:-1]
     names = [ours(cell) for cell in cells]
-    found = {name: names.index(name) for name in COLUMNS[kind] if name in names}
+    found = _found(kind, cells)
     guessed = _guessed(kind, cells, found)
     expected = t("The first line has to name the columns: {columns}.", columns=", ".join(COLUMNS[kind]))
     if doubled := [name for name in found if names.count(name) > 1]:
@@ -166,10 +181,23 @@ def read(kind: str, cells: Sequence[str]) -> Header:
         there = ", ".join(f"“{cell[:40]}”" for at, cell in enumerate(cells) if cell and at not in guessed.values())
         lacks = t("There is no column {names}.", names=f" {t('and no column')} ".join(sorted(missing)))
         has = t("These are none of ours: {there}.", there=there) if there else ""
-        raise Unusable(f"{lacks} {expected} {has}".rstrip())
+        reason, other = f"{lacks} {expected} {has}".rstrip(), _other_kind(cells, len(guessed))
+        raise OtherKind(reason, other) if other else Unusable(reason)
     by_place = {at: column for column, at in guessed.items()}
     columns = tuple(by_place.get(at) for at in range(len(cells)))
     return Header(tuple(cells), columns, certain=guessed == found)
+
+
+def _found(kind: str, cells: Sequence[str]) -> dict[str, int]:
+    names = [ours(cell) for cell in cells]
+    return {name: names.index(name) for name in COLUMNS[kind] if name in names}
+
+
+def _other_kind(cells: Sequence[str], fewest: int) -> str | None:
+    """The kind that has all its columns here, and that most of them fit: more than `fewest`."""
+    fits = {kind: _guessed(kind, cells, _found(kind, cells)) for kind in COLUMNS}
+    whole = [kind for kind in fits if fits[kind].keys() >= NEEDED[kind] and len(fits[kind]) > fewest]
+    return max(whole, key=lambda kind: len(fits[kind]), default=None)
 
 
 def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str, int]:

@@ -23,6 +23,9 @@ Now = Callable[[], datetime]
 WITH_PERSON = "made with person"
 """The outcome of a registration whose participant is made, too."""
 
+WITHDRAWN = "withdrawn"
+"""The outcome of a row that ends a registration; reports count it as changed."""
+
 
 class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
@@ -52,7 +55,8 @@ class Kind(ABC):
         return rows
 
     def decide(self, batch: list[Row]) -> list[tuple[Row, "str | NotPossible"]]:
-        """Decide each row: `made`, WITH_PERSON, `changed`, `unchanged`, or why it is refused. Nothing is written yet.
+        """Decide each row: `made`, WITH_PERSON, `changed`, WITHDRAWN, `unchanged`, or why it is refused. Nothing is
+        written yet.
 
         A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
         another participant, and `erasing` takes that out when they are erased.

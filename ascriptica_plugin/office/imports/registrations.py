@@ -12,7 +12,7 @@ from ..places import NotPossible
 from ..plan import Plan
 from .file import Row
 from .header import COLUMNS
-from .kind import WITH_PERSON, Kind, Now
+from .kind import WITH_PERSON, WITHDRAWN, Kind, Now
 from .participants import Decided, Participants
 
 
@@ -87,7 +87,7 @@ class Registrations(Kind):
         self.brake(its.course, status == "registered")
         its.withdraw(participant)
         self.gave_back.add(its)
-        return "changed"
+        return WITHDRAWN
 
     def _register(self, its: Plan, participant: Participant) -> str:
         its.move_up()

@@ -22,7 +22,7 @@ from ..sis_ids import Taken
 from . import braking
 from .courses import Courses
 from .file import Row
-from .kind import WITH_PERSON, Kind, Now
+from .kind import WITH_PERSON, WITHDRAWN, Kind, Now
 from .participants import Participants
 from .registrations import Registrations
 
@@ -54,7 +54,7 @@ class Report:
         refused = [(row.line, str(outcome)) for row, outcome in outcomes if isinstance(outcome, NotPossible)]
         return Report(
             self.made + results.count("made") + results.count(WITH_PERSON),
-            self.changed + results.count("changed"),
+            self.changed + results.count("changed") + results.count(WITHDRAWN),
             self.unchanged + results.count("unchanged"),
             sorted([*self.refused, *refused]),
             sorted([*self.remarks, *its.remarks]),

@@ -48,16 +48,20 @@ def start(
     notify: bool = False,
     brake: Brake | None = None,
     preview: bool = False,
+    ask: bool = False,
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
     Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
-    `release`. `preview`: one that withdraws or moves people is only tried out, whatever `dry_run` says.
+    `release`. `preview`: one that withdraws or moves people is only tried out, whatever `dry_run` says. `ask`: the
+    kind is a guess, so it waits for `confirm` in any case.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, language=present(), refused=[], **how)
     try:
         table = file.read(kind, data, most_rows)
+        if ask:
+            raise file.ToConfirm(table.header)
     except file.ToConfirm as asked:
         made.to_confirm, made.total, made.columns = True, 0, list(asked.header.columns)
     else:

@@ -18,7 +18,7 @@ from ...shared.language import Marked, t
 from ...tables.imports import Import
 from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
 from ..forms.courses import NumberForm
-from ..forms.imports import ImportForm
+from ..forms.imports import KINDS, ImportForm
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 
@@ -26,10 +26,21 @@ OUTCOMES: Marked[dict[str, str]] = {
     "made": "New",
     "made with person": "New, with a new participant",
     "changed": "Changed",
+    "withdrawn": "Withdrawn",
     "unchanged": "Unchanged",
 }
+IMPORT_AS: Marked[dict[str, str]] = {
+    "courses": "Import it as courses",
+    "participants": "Import it as participants",
+    "registrations": "Import it as registrations",
+}
+"""What the button says where the kind is a guess."""
+
 SHOWN = 100
 """Lines of a report that one page has."""
+
+LONGEST = 300
+"""How much a line shows of a row."""
 
 LAST = 10
 
@@ -55,15 +66,28 @@ def import_file() -> ResponseReturnValue:
     form = ImportForm(kind=request.args.get("kind"))
     if not form.validate_on_submit():
         return _page(form, status=422 if form.errors else 200)
-    file, now = form.file.data, clock.utc_now()
     try:
-        data = _read(file.stream)
-        made = uploads.start(
+        made = _start(form)
+    except header.Unusable as reason:
+        form.file.errors = [str(reason)]
+        return _page(form, status=422)
+    import_id = made.id
+    session().commit()
+    return _go_on(import_id)
+
+
+def _start(form: ImportForm) -> Import:
+    """Store what was sent, as the kind that its columns fit if that is another one. Raises header.Unusable."""
+    file = form.file.data
+    data = _read(file.stream)
+
+    def start(kind: str, *, ask: bool) -> Import:
+        return uploads.start(
             session(),
-            form.kind.data,
+            kind,
             names.CONTROLS.sub("", file.filename or "")[-255:],
             data,
-            now,
+            clock.utc_now(),
             person().email,
             dry_run=form.dry_run.data,
             most_rows=uploads.MOST_ROWS,
@@ -71,13 +95,15 @@ def import_file() -> ResponseReturnValue:
             notify=form.notify.data,
             brake=plugin().brake,
             preview=True,
+            ask=ask,
         )
-    except header.Unusable as reason:
-        form.file.errors = [str(reason)]
-        return _page(form, status=422)
-    import_id = made.id
-    session().commit()
-    return _go_on(import_id)
+
+    try:
+        return start(form.kind.data, ask=False)
+    except header.OtherKind as other:
+        made, kinds = start(other.kind, ask=True), {"kind": t(KINDS[form.kind.data]), "other": t(KINDS[other.kind])}
+        flash(t("You chose {kind}, and the file has the columns of {other}.", **kinds), "warning")
+        return made
 
 
 def _go_on(import_id: int) -> ResponseReturnValue:
@@ -109,13 +135,16 @@ def import_report(import_id: int) -> ResponseReturnValue:
         return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
     kept = session().scalar(select(Import.file.is_not(None)).where(Import.id == import_id))
     outcomes = found.outcomes if kept and found.dry_run and found.finished_at else None
+    refused, remarks = _part("refused", found.refused), _part("remarks", found.remarks or [])
+    tried = _part("tried", outcomes or [])
+    cells = _cells(found) if kept and found.finished_at and any((refused.lines, remarks.lines, tried.lines)) else {}
     return show(
         "ascriptica/import_report.html",
         its=found,
         kept=kept,
-        refused=_part("refused", found.refused),
-        remarks=_part("remarks", found.remarks or []),
-        tried=_line_by_line(found, _part("tried", outcomes or [])),
+        refused=_with_cells(refused, cells),
+        remarks=_with_cells(remarks, cells),
+        tried=_line_by_line(tried, cells),
     )
 
 
@@ -145,15 +174,22 @@ def _part(name: str, everything: list[Any]) -> Part:
     return Part(name, sorted(everything)[before : before + SHOWN], before, len(everything))
 
 
-def _line_by_line(found: Import, part: Part) -> Part:
-    """What would happen to each of these rows, that can be imported: its line, the outcome with the row, what differs.
+def _cells(found: Import) -> dict[int, str]:
+    """By line, what stands in the rows of a file that is still kept. No report keeps it longer than the file."""
+    table = uploads.table_of(found)
+    rows = table.rows if table else []
+    filled = {row.line: ", ".join(cell for cell in row.cells.values() or row.as_sent if cell) for row in rows}
+    return {line: cells if len(cells) <= LONGEST else f"{cells[: LONGEST - 1]}…" for line, cells in filled.items()}
 
-    The file of a report is read for it; there is none where nothing was tried out.
-    """
-    table = uploads.table_of(found) if part.lines else None
-    rows = {row.line: ", ".join(cell for cell in row.cells.values() if cell) for row in table.rows} if table else {}
-    told = [(line, f"{t(OUTCOMES[outcome])}: {rows.get(line, '')}", differs) for line, outcome, differs in part.lines]
-    return replace(part, lines=told)
+
+def _with_cells(part: Part, cells: dict[int, str]) -> Part:
+    return replace(part, lines=[(line, reason, cells.get(line, "")) for line, reason in part.lines])
+
+
+def _line_by_line(part: Part, cells: dict[int, str]) -> Part:
+    """What would happen to each of these rows, which can be imported: line, outcome with the row, and what differs."""
+    said = [(line, f"{t(OUTCOMES[outcome])}: {cells.get(line, '')}", differs) for line, outcome, differs in part.lines]
+    return replace(part, lines=said)
 
 
 @blueprint.get("/tools/import/template/<kind>.csv")
@@ -254,6 +290,7 @@ def _columns(found: Import, chosen: list[str | None], problem: str | None = None
         header=uploads.offered(found),
         fields=header.fields(found.kind),
         chosen=chosen,
+        import_as=IMPORT_AS[found.kind],
         problem=problem,
     ), 422 if problem else 200
 

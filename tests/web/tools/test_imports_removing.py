@@ -21,7 +21,7 @@ def test_a_file_that_withdraws_somebody_is_tried_out_first_and_then_imported(her
     tried = upload(admin, "registrations", WITHDRAWS)
     assert "This file withdraws people, so it was only tried out" in words(tried)
     assert "ART here (ART): withdraws 1 of 20 people." in words(tried)
-    assert "Line 2 Changed: p0@example.org, ART, withdrawn" in words(tried)
+    assert "Line 2 Withdrawn: p0@example.org, ART, withdrawn" in words(tried)
     assert in_art(here) == 20
     assert "The file is imported." in words(pressed(admin, tried, "Import these now", follow_redirects=True))
     assert in_art(here) == 20

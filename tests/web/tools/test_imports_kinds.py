@@ -1,0 +1,56 @@
+"""A file that was sent as another kind than it is: asked about once, and imported without choosing it again."""
+
+import pytest
+
+from ascriptica_plugin.tables.imports import Import
+from ascriptica_plugin.tables.office import Participant, Registration
+from ascriptica_plugin.worker import rounds
+
+from ...pages import all_of, upload, words
+from .test_imports import pressed
+
+REGISTRATIONS = "email,name,course,status\nkim@example.org,Kim,ART,registered\n"
+
+
+def test_a_file_of_registrations_that_was_sent_as_courses_is_imported_by_one_button(office, admin):
+    office.course("ART")
+    asked = upload(admin, "courses", REGISTRATIONS)
+    assert "You chose Courses, and the file has the columns of Registrations." in words(asked)
+    assert "other names for its columns" not in words(asked)
+    rounds.take_files_in(office.app)
+    assert all_of(office.app, Participant) == []
+    columns = {f"column-{at}": name for at, name in enumerate(("email", "name", "course", "status"))}
+    for name, column in columns.items():
+        assert f'name="{name}"' in asked.text
+        assert f'<option value="{column}" selected>' in asked.text
+    done = pressed(admin, asked, "Import it as registrations", data=columns, follow_redirects=True)
+    assert "The file is imported." in words(done)
+    assert [one.status for one in all_of(office.app, Registration)] == ["registered"]
+    assert [one.kind for one in all_of(office.app, Import)] == ["registrations"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line", "kind"),
+    [
+        ("courses", "email,name", "participants"),
+        ("participants", "code,title,capacity", "courses"),
+        ("courses", "E-Mail;Vorname;Nachname", "participants"),
+        # A column is forgotten, or none is known.
+        ("registrations", "email,name,course", None),
+        ("registrations", "email,name", None),
+        ("courses", "Phone,Street", None),
+    ],
+)
+def test_only_a_kind_that_more_of_the_columns_fit_is_offered(app, admin, chosen, line, kind):
+    answer = upload(admin, chosen, f"{line}\na,b,c\n")
+    assert [one.kind for one in all_of(app, Import)] == ([kind] if kind else [])
+    assert ("You chose" in words(answer)) == bool(kind)
+    assert kind or "There is no column" in words(answer)
+
+
+def test_a_file_that_can_t_be_used_as_the_other_kind_either_says_why(app, admin):
+    answer = upload(admin, "courses", "email,name\n")
+    assert answer.status_code == 422
+    assert "The file has a header and no rows." in words(answer)
+    assert "You chose" not in words(answer)
+    assert all_of(app, Import) == []

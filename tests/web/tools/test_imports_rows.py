@@ -1,0 +1,52 @@
+"""What a report shows of the file's own rows, as long as the file is kept and no longer."""
+
+from datetime import timedelta
+
+from ascriptica_plugin.office.imports import uploads
+from ascriptica_plugin.shared import clock
+from ascriptica_plugin.tables.imports import Import
+
+from ...pages import all_of, upload, words
+
+
+def test_a_refused_row_is_shown_beside_its_reason_while_the_file_is_kept(here, admin):
+    here.course("ART")
+    report = upload(admin, "registrations", "email,name,course,status\nkim@example.org,Kim,ATR,registered\n")
+    assert "Line 2 There is no course with this code. kim@example.org, Kim, ATR, registered" in words(report)
+    [its] = all_of(here.app, Import)
+    assert "kim" not in str(its.refused).lower() + str(its.outcomes).lower()
+    uploads.forget_old(here.session, clock.utc_now() + timedelta(hours=2))
+    here.session.commit()
+    later = words(admin.get(report.request.path))
+    assert "Line 2 There is no course with this code." in later
+    assert "kim@example.org" not in later
+
+
+def test_a_row_that_can_t_be_split_shows_what_there_is_of_it(app, admin):
+    """One with too many cells, one that is too long to show, and one with quotation marks that don't go together."""
+    data = f'email,name\nkim@example.org,Kim,more\nlou@example.org,{"x" * 900}\na"b,"c"d\n'
+    report = words(upload(admin, "participants", data, dry_run="y"))
+    assert "Line 2 This row has more cells than the first line has columns. kim@example.org, Kim" in report
+    assert f"lou@example.org, {'x' * 282}… " in report
+    assert "Line 4 The quotation marks in this row don't go together" in report
+
+
+def test_what_was_left_out_of_a_row_is_shown_with_the_row(app, admin):
+    data = "email,name,sis_user_id\na@x.org,A,S-1\nb@x.org,B,S-1\n"
+    report = upload(admin, "participants", data, dry_run="y")
+    assert "Line 2 has the SIS ID S-1 too. b@x.org, B, S-1" in words(report)
+
+
+def test_a_row_that_withdraws_somebody_says_so(here, admin):
+    course = here.course("ART")
+    here.register(course, "kim")
+    data = "email,course,status\nkim@example.org,ART,withdrawn\n"
+    report = words(upload(admin, "registrations", data, dry_run="y"))
+    assert "Line 2 Withdrawn: kim@example.org, ART, withdrawn" in report
+    assert "New 0 Changed 1 Unchanged 0 Refused 0" in report
+
+
+def test_how_canvas_mails_is_said_in_two_sentences_where_we_mail_nobody(app, admin):
+    app.extensions["ascriptica"].mailer = None
+    page = words(admin.get("/tools/import"))
+    assert "Your operator has not set up mails on this server, so we mail nobody. Where Canvas mails" in page
