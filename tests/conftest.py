@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.certificates",
     "tests.servers",
     "tests.practice_canvas",
     "tests.office_at_work",

@@ -34,7 +34,8 @@ class Watcher(Protocol):
 
 
 class Caller:
-    """One Canvas, one token, one pool of connections; safe to call from several threads at once.
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once. With an empty token
+    none is sent.
 
     `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
     `deadline_seconds` a whole call, even if its answer trickles. `ca_file` has the certificate authorities to trust;
@@ -64,7 +65,7 @@ class Caller:
         self._left_lock = threading.Lock()
         self._answers = Answers(token)
         self._token_start = token[:5]
-        self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token)
+        self._line = Line(allow_private=allow_private, ca_file=ca_file, flight=flight, token=token or None)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

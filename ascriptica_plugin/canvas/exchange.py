@@ -73,5 +73,5 @@ class Line:
                 if private := cause_of(error, PrivateAddress):
                     raise AddressRefused(cast(PrivateAddress, private).said) from None
                 kind = Unreachable if cause_of(error, NewConnectionError) else CanvasDown
-                raise kind(why_no_answer(error, deadline, urlsplit(url).hostname)) from None
+                raise kind(why_no_answer(error, deadline, urlsplit(url))) from None
         return response, body, arrived

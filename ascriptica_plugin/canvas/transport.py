@@ -10,6 +10,7 @@ import threading
 import time
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import SplitResult
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -195,10 +196,11 @@ def cause_of(error: BaseException | None, kind: type[BaseException]) -> BaseExce
     return None
 
 
-def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> Said:
-    """Why the host gave no answer, as a sentence's code."""
+def why_no_answer(error: Exception, deadline: Deadline, address: SplitResult) -> Said:
+    """Why the address gave no answer, as a sentence's code."""
+    host, with_port = address.hostname, address.netloc
     if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
-        return Said("host_not_in_time", host=host)
+        return Said("host_not_in_time", host=with_port)
     if isinstance(error, requests.exceptions.SSLError):
         # OpenSSL's names of what it makes of an answer that is not TLS.
         is_plain = any(name in str(error) for name in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"))
@@ -207,4 +209,4 @@ def why_no_answer(error: Exception, deadline: Deadline, host: str | None) -> Sai
         return Said("no_server", host=host)
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return Said("not_readable", host=host)
-    return Said("not_reached", host=host)
+    return Said("not_reached", host=with_port)

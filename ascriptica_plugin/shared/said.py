@@ -47,6 +47,12 @@ SENTENCES: Marked[dict[str, str]] = {
     "token_missing": "Paste the token that you made in Canvas.",
     "secret_missing": "Paste the client secret of this developer key: choose Show Key in Canvas.",
     "token_of_another": "This is another Canvas: paste a token made there. The saved one is never sent anywhere else.",
+    "token_typed_for": "Paste the token again: you pasted it for {address}, and a token is sent nowhere else. If you "
+    "have no copy of it, make a new one in Canvas.",
+    "token_kept_with_address": "Paste the token again: it is only kept together with a valid address.",
+    "look_at_address": "{answer} Look for a typing error in the address. If it is right, Canvas is away just now.",
+    "look_at_certificate": "{answer} Look for a typing error in the address, since a certificate is made for one name. "
+    "If it is right, ask the people who run your Canvas; if your certificate authority is your own, ask your operator.",
     "token_unreadable": "The saved token can't be read any more. Paste it again.",
     "token_not_accepted": "Canvas does not accept this token. Copy it again, or make a new one in Canvas.",
     "no_administrator": "Canvas knows this token, but its owner is not an administrator of the root account. Make the "

@@ -86,11 +86,46 @@ class Outcome:
 TOKEN_MISSING = Outcome("canvas_token", Said("token_missing"))
 TOKEN_OF_ANOTHER = Outcome("canvas_token", Said("token_of_another"))
 TOKEN_UNREADABLE = Outcome("canvas_token", Said("token_unreadable"))
+TOKEN_WITHOUT_ADDRESS = Outcome("canvas_token", Said("token_kept_with_address"))
 
 
 SECRET_MISSING = Outcome("canvas_client_secret", Said("secret_missing"))
 APPROVAL_IS_OVER = Outcome("canvas_client_id", Said("approval_over"))
 APPROVER_IS_NO_ADMIN = Outcome("canvas_client_id", Said("approver_no_administrator"))
+
+
+MISTYPED = ("not_reached", "no_server", "host_not_in_time", "not_readable", "web_page")
+"""What a mistyped address comes to as well as a Canvas that is away."""
+
+
+def of_new_address(said: Said) -> Said:
+    """Why Canvas gave no answer at an address where none has ever answered, and what to look at."""
+    if said.code == "bad_certificate":
+        return Said("look_at_certificate", answer=said)
+    return Said("look_at_address", answer=said) if said.code in MISTYPED else said
+
+
+def check_address(
+    url: str,
+    *,
+    allow_private: bool,
+    ca_file: str | None = None,
+    watcher: Watcher | None = None,
+    seconds: float = pauses.PAGE_SECONDS,
+) -> Outcome:
+    """Ask without any token, in one call, whether a Canvas answers at this URL: right, or wrong of the URL."""
+    canvas = CanvasClient(url, "", allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
+    try:
+        canvas.within(seconds).myself()
+    except (TokenRefused, PermissionMissing):
+        return Outcome()
+    except (CanvasDown, AddressRefused, Throttled) as error:
+        return Outcome("canvas_url", of_new_address(error.said))
+    except CanvasError as error:
+        return Outcome("canvas_url", Said("no_service", answer=error.said))
+    finally:
+        canvas.close()
+    return Outcome()
 
 
 def check_connection(

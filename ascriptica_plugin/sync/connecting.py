@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..ledger import claims, due, reads
 from ..shared import clock, pauses
+from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed, begin_writing, change
 from ..tables.ledger import Seat
@@ -86,7 +87,13 @@ def approved_token(
 
 
 def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:
-    """What to say if no token was typed for this URL and none is saved."""
+    """What to say if no token was typed for this URL and none is saved.
+
+    One that no Canvas has accepted yet is not sent elsewhere either: the person who corrects the address need not be
+    the one who pasted it.
+    """
+    if settings.draft_token is not None and settings.draft_url is not None and settings.draft_key_kind == "token":
+        return Outcome("canvas_token", Said("token_typed_for", address=settings.draft_url.removesuffix("/api/v1")))
     now = settings.connection
     return TOKEN_OF_ANOTHER if now is not None and now.canvas_url != url else TOKEN_MISSING
 

@@ -3,6 +3,7 @@
 import socket
 from datetime import timedelta
 
+from ascriptica_plugin.canvas import transport
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.shared.language import in_language
 from ascriptica_plugin.shared.said import Said
@@ -19,7 +20,8 @@ def test_the_saved_token_is_never_sent_to_another_host(app, admin, canvas):
     canvas.calls()
     page = words(save(admin, typed(canvas, canvas_token="", canvas_url=elsewhere)))
     assert "paste a token made there" in page
-    assert canvas.calls() == []
+    # Whether a Canvas is there was asked without a token.
+    assert [call["status"] for call in canvas.read("calls")["calls"]] == [401]
     [connection] = connections_of(app)
     assert connection.canvas_url == canvas.api
 
@@ -157,23 +159,33 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
     connecting.adopt(session, load_settings(session), canvases, checking.Findings("Ann", "School", ()), clock.utc_now())
     load_settings(session).display_canvas = True
     session.commit()
-    called = []
+    called, carried = [], []
 
     def look_up(name, *_args, **_more):
         called.append(name)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    request = transport.Session.request
+
+    def send(self, *args, **more):
+        carried.append(self.headers.get("Authorization"))
+        return request(self, *args, **more)
+
+    monkeypatch.setattr(transport.Session, "request", send)
     for address in [*THE_SAME, *OTHERS]:
         # Databases are reached by addresses and sockets; a name that is looked up here is a Canvas's.
         called.clear()
+        carried.clear()
         answer = admin.post(
             COURSE_SETTINGS, data=typed(canvas, canvas_url=address, canvas_token="", canvas_root_id="1")
         )
         if address in THE_SAME:
             assert (answer.status_code, called) == (302, ["school.example"]), address
+            assert carried == ["Bearer 7~saved"]
         else:
-            assert (answer.status_code, called) == (422, []), address
+            # Whether a Canvas is there is asked without a token.
+            assert (answer.status_code, set(carried) | {None}) == (422, {None}), address
         assert "7~saved" not in answer.text
         assert [one.canvas_url for one in connections_of(app)] == [SAVED]
         # Nor by way of what was typed and is kept until Canvas confirms it.

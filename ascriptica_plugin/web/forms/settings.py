@@ -84,4 +84,6 @@ class CourseSettingsForm(WayInFields, KeyFields):
     def validate_canvas_token(self, field: Field) -> None:
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
-            raise ValidationError(t("That is not a Canvas token. A token has letters, digits and a ~, and no spaces."))
+            raise ValidationError(
+                t("That is not a Canvas token. It is one line of letters and digits, often with a ~, without spaces.")
+            )

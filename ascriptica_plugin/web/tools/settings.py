@@ -32,7 +32,7 @@ def course_settings() -> ResponseReturnValue:
     form = CourseSettingsForm(
         display_canvas=now.display_canvas,
         canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
-        canvas_root_id=now.draft_root_id or (in_use.canvas_root_id if in_use else ""),
+        canvas_root_id=(in_use.canvas_root_id if in_use and not now.draft_url else now.draft_root_id) or "",
         canvas_key=_kind(now) if request.method == "GET" else "token",
         canvas_client_id=now.draft_client_id or (in_use.client_id if in_use else "") or "",
         missing_users="create" if now.create_users else "wait",
@@ -51,13 +51,27 @@ def course_settings() -> ResponseReturnValue:
     if right_root_id := request.form.get("use_root_id"):
         form.canvas_root_id.data = right_root_id
     if not form.validate():
-        if form.canvas_token.data:
-            again = t("Paste the token again: it is only kept together with a valid address and root ID.")
-            form.canvas_token.errors = [*form.canvas_token.errors, again]
-        elif not form.has_developer_key and now.draft_token is None and in_use is None:
-            form.canvas_token.errors = [*form.canvas_token.errors, checking.TOKEN_MISSING.sentence]
-        return _page(form, now, status=422)
+        if not form.has_developer_key:
+            _keep_token_beside_a_mistake(form)
+        return _page(form, settings(), status=422)
     return _connect(form)
+
+
+def _keep_token_beside_a_mistake(form: CourseSettingsForm) -> None:
+    """Keep a pasted token for the address that it was pasted with, or say that it is missing."""
+    now = settings()
+    if form.canvas_token.errors:
+        return
+    if not form.canvas_token.data:
+        if now.draft_token is None and now.connection is None:
+            form.canvas_token.errors = [checking.TOKEN_MISSING.sentence]
+    elif form.canvas_url.errors:
+        form.canvas_token.errors = [checking.TOKEN_WITHOUT_ADDRESS.sentence]
+    else:
+        root_id = None if form.canvas_root_id.errors else form.canvas_root_id.data
+        current, url, token = settings_to_change(), form.canvas_url.data, form.canvas_token.data
+        connecting.keep_draft(current, plugin().canvases, url, root_id, token)
+        session().commit()
 
 
 def _switch_off() -> ResponseReturnValue:
@@ -80,6 +94,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     """Check what was typed and use it, or show what is wrong. What was typed is kept either way."""
     canvases, now = plugin().canvases, clock.utc_now()
     url, root_id = form.canvas_url.data, form.canvas_root_id.data
+    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file, "watcher": canvases.tally}
     key = None
     if form.has_developer_key:
         client_id = form.canvas_client_id.data
@@ -93,8 +108,9 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     else:
         token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
         if not token:
-            return _refused(form, connecting.why_a_token_is_needed(settings(), url))
-    reach = {"allow_private": canvases.allow_private, "ca_file": canvases.ca_file, "watcher": canvases.tally}
+            with page_calls.counted(session(), canvases, None):
+                outcome = checking.check_address(url, **reach)
+            return _refused(form, outcome if outcome.is_wrong else connecting.why_a_token_is_needed(settings(), url))
     same = settings().connection_id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:
         with page_calls.counted(session(), canvases, same):
@@ -114,7 +130,10 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     if (found := outcome.findings) is None:
         if not connecting.in_use(current, canvases, url, root_id, token):
             connecting.keep_draft(current, canvases, url, root_id, token, key)
-            current.draft_problem, current.draft_check_at = outcome.sentence, now
+            is_known = current.connection is not None and current.connection.canvas_url == url
+            said = Said.of(outcome.sentence)
+            current.draft_problem = said if is_known else checking.of_new_address(said)
+            current.draft_check_at = now
         _switch_on(current)
         session().commit()
         if current.draft_check_at is None:

@@ -12,6 +12,7 @@ from ascriptica_plugin.tables.office import LogEntry
 
 from ...office_at_work import connection_of, in_use, make_app, policy, sign_in
 from ...pages import COURSE_SETTINGS, all_of, connections_of, save, typed, words
+from ...servers import reply
 
 
 def settings_of(app):
@@ -67,20 +68,64 @@ def test_an_empty_token_keeps_the_saved_one(app, admin, canvas):
     assert "Connected to" in words(save(admin, typed(canvas, canvas_token="")))
 
 
-def test_a_token_pasted_beside_a_mistake_is_asked_for_again(app, admin, canvas):
+KEPT = "leave this blank to keep it"
+AGAIN = "Paste the token again: it is only kept together with a valid address."
+
+
+def test_a_token_pasted_beside_a_mistyped_root_id_is_kept_for_its_address(app, admin, canvas):
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
-    assert "Paste the token again: it is only kept together with a valid address and root ID." in page
-    assert "Paste the token again" not in words(save(admin, typed(canvas, canvas_root_id="one", canvas_token="")))
+    assert KEPT in page
+    assert "Paste the token" not in page
     assert connections_of(app) == []
+    assert "Connected to" in words(save(admin, typed(canvas, canvas_token="")))
 
 
-def test_a_token_pasted_beside_a_mistake_is_not_said_to_be_kept_too(admin, canvas):
+def test_a_token_pasted_beside_no_address_is_asked_for_again(app, admin, canvas):
     save(admin, typed(canvas))
-    kept = "leave this blank to keep it"
-    assert kept in words(admin.get(COURSE_SETTINGS))
-    page = words(save(admin, typed(canvas, canvas_root_id="one")))
-    assert "Paste the token again" in page
-    assert kept not in page
+    assert KEPT in words(admin.get(COURSE_SETTINGS))
+    page = words(save(admin, typed(canvas, canvas_url="ftp://school.example")))
+    assert AGAIN in page
+    assert KEPT not in page
+    assert settings_of(app).draft_token is None
+
+
+@pytest.mark.parametrize("other", [{}, {"canvas_url": ""}, {"canvas_root_id": ""}])
+def test_what_is_no_token_gets_one_sentence(admin, canvas, other):
+    page = words(save(admin, typed(canvas, canvas_token="two words", **other)))
+    assert "That is not a Canvas token." in page
+    assert "Paste the token" not in page
+
+
+def test_a_mistyped_address_is_said_to_be_one_and_its_token_stays_there(app, admin, canvas):
+    nobody = canvas.url.rpartition(":")[0] + ":9"
+    page = words(save(admin, typed(canvas, canvas_url=nobody)))
+    assert "127.0.0.1:9 could not be reached. Look for a typing error in the address. If it is right," in page
+    assert "If you correct the address, paste the token again" in page
+    canvas.calls()
+    page = words(save(admin, typed(canvas, canvas_token="")))
+    assert f"Paste the token again: you pasted it for {nobody}, and a token is sent nowhere else." in page
+    assert "make a new one in Canvas" in page
+    # Whether a Canvas is there was asked without the token.
+    assert [call["status"] for call in canvas.read("calls")["calls"]] == [401]
+    assert connections_of(app) == []
+    assert "Connected to" in words(save(admin, typed(canvas)))
+
+
+def test_a_refused_certificate_has_a_sentence_of_its_own(admin, canvas, raw, tls):
+    page = words(save(admin, typed(canvas, canvas_url=raw(reply(), context=tls).origin)))
+    assert "(its certificate was not accepted). Look for a typing error in the address, since a certificate is" in page
+
+
+def test_with_a_canvas_connected_a_mistyped_address_is_said_of_the_address(admin, canvas):
+    save(admin, typed(canvas))
+    for address, sentence in (
+        ("http://127.0.0.1:9", "127.0.0.1:9 could not be reached. Look for a typing error in the address."),
+        (canvas.url.replace("127.0.0.1", "localhost"), "This is another Canvas: paste a token made there."),
+    ):
+        answer = admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_url=address, canvas_token=""))
+        of = "canvas_token" if "another" in sentence else "canvas_url"
+        assert re.findall(r'<li><a href="#(\w+)"', answer.text) == [of]
+        assert sentence in words(answer)
 
 
 def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin, canvas):
