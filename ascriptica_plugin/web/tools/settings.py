@@ -59,7 +59,7 @@ def course_settings() -> ResponseReturnValue:
 
 def _keep_token_beside_a_mistake(form: CourseSettingsForm) -> None:
     """Keep a pasted token for the address that it was pasted with, or say that it is missing."""
-    now = settings()
+    now, canvases = settings(), plugin().canvases
     if form.canvas_token.errors:
         return
     if not form.canvas_token.data:
@@ -67,10 +67,9 @@ def _keep_token_beside_a_mistake(form: CourseSettingsForm) -> None:
             form.canvas_token.errors = [checking.TOKEN_MISSING.sentence]
     elif form.canvas_url.errors:
         form.canvas_token.errors = [checking.TOKEN_WITHOUT_ADDRESS.sentence]
-    else:
+    elif connecting.kept_token(now, canvases, form.canvas_url.data) != form.canvas_token.data:
         root_id = None if form.canvas_root_id.errors else form.canvas_root_id.data
-        current, url, token = settings_to_change(), form.canvas_url.data, form.canvas_token.data
-        connecting.keep_draft(current, plugin().canvases, url, root_id, token)
+        connecting.keep_draft(settings_to_change(), canvases, form.canvas_url.data, root_id, form.canvas_token.data)
         session().commit()
 
 
