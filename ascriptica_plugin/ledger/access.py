@@ -36,8 +36,9 @@ class Access:
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
     `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
     sign in there with, `way_in` what was done so that they can, while they are new to Canvas, `settled_at` when Canvas
-    last agreed with the seat. `still`: live enrollments of theirs in that Canvas course, and those elsewhere that
-    the seat left, looked up only for a seat that nobody wants.
+    last agreed with the seat. `canvas_name` is what Canvas calls them, `question` what is asked about who they are.
+    `still`: live enrollments of theirs in that Canvas course, and those elsewhere that the seat left, looked up only
+    for a seat that nobody wants.
     """
 
     registration_id: int
@@ -57,6 +58,8 @@ class Access:
     login: str | None = None
     settled_at: datetime | None = None
     way_in: str | None = None
+    canvas_name: str | None = None
+    question: str | None = None
     still: list[Row] = field(default_factory=list)
 
     @property
@@ -68,6 +71,17 @@ class Access:
         """The live enrollment that the seat points to, unless it is uncertain whose it is, or it is being ended."""
         sure = self.is_sure and not self.ending
         return self.row if sure and self.row is not None and self.row.state in LIVE else None
+
+    @property
+    def as_known(self) -> Row | None:
+        """The live enrollment of the Canvas user whom we knew, while it is asked whether that is the participant."""
+        asked = self.wanted and self.question is not None and not self.ending
+        return self.row if asked and self.row is not None and self.row.state in LIVE else None
+
+    @property
+    def is_still_in(self) -> bool:
+        """Whether an active enrollment is known of somebody whose registration asks for none."""
+        return any(row.state == "active" for row in self.still)
 
 
 def of_registrations(session: Session, registration_ids: Collection[int]) -> dict[int, Access]:
@@ -108,6 +122,9 @@ IS_SURE = func.coalesce(
 )
 """Nothing is open about who a participant is in Canvas: the match rests on what they have."""
 
+IS_ASKED = and_(~Match.doubted, Match.question.is_not(None))
+"""Only an administrator can say who a participant is in Canvas. Until then it is the user whom we knew who is in."""
+
 IS_BEING_ENDED = exists().where(
     Request.connection_id == Seat.connection_id,
     Request.canvas_enrollment_id == Seat.canvas_enrollment_id,
@@ -139,6 +156,8 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
             Match.canvas_login,
             Seat.settled_at,
             IS_NEW_THERE,
+            Match.canvas_name,
+            case((IS_ASKED, Match.question)),
             CanvasRow.canvas_user_id,
             CanvasRow.state,
             CanvasRow.seen_at,
@@ -157,7 +176,7 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
 
 
 def _access(*columns: Any) -> Access:
-    of_seat, (is_sure, *of_match), (whose, state, seen_at, course_id, kept) = columns[:9], columns[9:16], columns[16:]
+    of_seat, (is_sure, *of_match), (whose, state, seen_at, course_id, kept) = columns[:9], columns[9:18], columns[18:]
     row = Row(state, seen_at, course_id, kept) if state is not None else None
     access = Access(*(*of_seat, is_sure, row, *of_match))
     user_id = access.canvas_user_id

@@ -187,7 +187,7 @@ CAUSES: Marked[dict[str, Cause]] = {
         asks=True,
     ),
     "same_user": Cause(
-        "Two participants lead to one Canvas user",
+        "Another participant leads to the same Canvas user",
         "shared Canvas user",
         "Canvas has one user for two participants of ours. Say whether they are one person, or whose user it is.",
         OFFICE,

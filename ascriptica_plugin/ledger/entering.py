@@ -28,7 +28,7 @@ from ..tables.canvas import Connection
 from ..tables.columns import one_of_few
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Association, Course, Participant, Registration
-from .access import IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
+from .access import IS_ASKED, IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
 from .rows import LIVE, NOT_YET
 
 ON_THE_WAY, INVITED, NO_CANVAS_COURSE = "on_the_way", "invited", "no_canvas_course"
@@ -53,8 +53,8 @@ def of_courses(
     """How each course's people stand, by the course's id: one query for all. Everybody registered is counted once.
 
     Only who was seen with an active enrollment, in a Canvas course that is published, not concluded and within its
-    dates as far as we know them, can enter. Looked at one by one are only those about whom something is open, which
-    indexes find; everybody else is in.
+    dates as far as we know them, can enter; while it is asked who they are, as the Canvas user whom we knew. Looked at
+    one by one are only those about whom something is open, which indexes find; everybody else is in.
     """
     open_ones = _open_ones(session, connection, course_ids, now).subquery()
     nowhere = _nowhere(connection)
@@ -183,7 +183,8 @@ _IS_NEWEST = and_(
 
 def _what_keeps_out(connection: Connection, now: datetime) -> ColumnElement[str]:
     """SQL for what keeps a registered person out, or `CAN_ENTER`; judged as in the pages' words for one person."""
-    is_seen = and_(CanvasRow.state.in_(LIVE), CanvasRow.canvas_user_id == Match.canvas_user_id, IS_SURE)
+    as_whom = or_(IS_SURE, IS_ASKED)
+    is_seen = and_(CanvasRow.state.in_(LIVE), CanvasRow.canvas_user_id == Match.canvas_user_id, as_whom)
     before = CanvasRow.seen_at < connection.restored_at if connection.restored_at is not None else false()
     return case(
         *_nowhere(connection),

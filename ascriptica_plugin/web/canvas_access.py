@@ -17,6 +17,7 @@ from ..tables.canvas import Connection
 from ..tables.office import Association, Registration
 from . import tracker
 from .base import session, settings
+from .hands import HANDS, by_hand
 from .tracker import Step
 
 WITHDRAWN: Marked[str] = "You have withdrawn."
@@ -111,22 +112,24 @@ def _in_words(
     if not access.wanted:
         words = _let_go(access, connection)
         return replace(words, text=words.text.replace(t(WITHDRAWN), t(NOT_THERE)))
-    there = access.there
-    if there is not None and connection.restored_at is not None and there.seen_at < connection.restored_at:
-        return _being_checked(there)
+    there, seen = access.there, access.there or access.as_known
+    if seen is not None and connection.restored_at is not None and seen.seen_at < connection.restored_at:
+        return _being_checked(seen)
     if access.cause == "canvas_restored" and there is None:
         return _being_checked(None)
-    is_here = association is not None and association.canvas_course_id == access.canvas_course_id
-    if there is None:
+    if seen is None:
         return _not_in(access, connection)
-    words = _in(access, there, connection, association if is_here else None)
+    is_here = association is not None and association.canvas_course_id == access.canvas_course_id
+    words = _in(access, seen, connection, association if is_here else None)
+    if there is None:
+        return _in_as_known(access, words, connection)
     if access.is_settled:
         return words
     if access.standing == "due" or access.cause is None:
         return replace(words, moving=not connection.hold_cause)
     if access.cause == "changed_in_canvas":
         text = _both(words.text, t("Somebody changed that in Canvas; the office decides about it."))
-        return replace(words, text=text, office=_by_hand(access.scope), office_tone="stuck")
+        return replace(words, text=text, office=by_hand(access.scope), office_tone="stuck")
     # They are in the new place; what waits is something else, such as the end of an older enrollment.
     return replace(words, office=f"{words.office}; {CAUSES[access.cause].title}", office_tone="stuck")
 
@@ -167,6 +170,17 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
     return CanvasAccess(t("You are in the Canvas course."), office, "settled", seen_at=there.seen_at, link=link)
 
 
+def _in_as_known(access: Access, words: CanvasAccess, connection: Connection) -> CanvasAccess:
+    """The Canvas user whom we knew is in, and whether that is the participant is asked."""
+    parts = [words.office]
+    if access.canvas_name and access.login:
+        parts.append(t("as {user}, login {login}", user=access.canvas_name, login=access.login))
+    parts.append(CAUSES["same_user" if access.question == "same_user" else "who_is_it"].title)
+    text = t("Your place is safe. The office has to sort something out in Canvas; until then nothing changes there.")
+    moving = access.standing == "due" and not connection.hold_cause
+    return CanvasAccess(text, "; ".join(parts), "stuck", moving=moving, seen_at=words.seen_at)
+
+
 def _concluded(row: Row, connection: Connection) -> CanvasAccess:
     link = course_address(connection, row.canvas_course_id)
     text = _both(t("The Canvas course is concluded."), t(READ_ONLY))
@@ -177,8 +191,7 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
     """No live enrollment of theirs is known for certain."""
     if access.cause == "course_concluded" and access.row is not None and access.row.state == "completed":
         return _concluded(access.row, connection)
-    by_hand = access.cause == "changed_in_canvas"
-    if by_hand and (access.is_settled or access.standing == "held"):
+    if access.cause == "changed_in_canvas" and (access.is_settled or access.standing == "held"):
         return _ended_by_hand(access, connection)
     if access.is_settled:
         return CanvasAccess(t(SOON), t("Not seen in Canvas yet"), "waiting")
@@ -198,25 +211,8 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
     return CanvasAccess(text, t("Being added to Canvas …"), "waiting", moving=True)
 
 
-HANDS: Marked[dict[str, tuple[str, str]]] = {
-    "deleted": ("Removed in Canvas by hand", "You were removed from the Canvas course, in Canvas itself."),
-    "completed": (
-        "Concluded in Canvas by hand: can still read",
-        "Your enrollment was concluded. You can still read the Canvas course, and can't take part any more.",
-    ),
-    "inactive": ("Deactivated in Canvas by hand", "Your access to the Canvas course was switched off in Canvas."),
-    "rejected": ("Said no to the invitation", "You said no to the invitation in Canvas."),
-    "moved": ("Moved in Canvas by hand", "You were moved in Canvas itself."),
-}
-"""What a hand in Canvas did, by `cause_scope` of a seat: for the office, and for the participant."""
-
-
-def _by_hand(scope: str) -> str:
-    return t(HANDS[scope][0]) if scope in HANDS else t("Changed in Canvas by hand")
-
-
 def _ended_by_hand(access: Access, connection: Connection) -> CanvasAccess:
-    office = _by_hand(access.scope)
+    office = by_hand(access.scope)
     text = t(HANDS[access.scope][1]) if access.scope in HANDS else t("Your access was changed in Canvas itself.")
     seen_at = access.row.seen_at if access.row is not None else None
     link = course_address(connection, access.canvas_course_id) if access.scope == "completed" else None
@@ -268,7 +264,7 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
         office = t("Removed from Canvas") if state == "deleted" else t("Deactivated in Canvas")
         return CanvasAccess(t("Your access to the Canvas course has ended."), office, "quiet", seen_at=seen_at)
     if state == "rejected":
-        return CanvasAccess(t(WITHDRAWN), _by_hand(state), "quiet", seen_at=seen_at)
+        return CanvasAccess(t(WITHDRAWN), by_hand(state), "quiet", seen_at=seen_at)
     return CanvasAccess(t(WITHDRAWN), t("No enrollment known in Canvas"), "quiet")
 
 
@@ -323,7 +319,10 @@ def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
         text = _both(t(WITHDRAWN), t("The office still has to end your access to the Canvas course."))
         if cause and access.cause == "found_there":
             text = cause.participant
-        return CanvasAccess(text, cause.title if cause else t("Waits for the office"), "stuck")
+        office = cause.title if cause else t("Waits for the office")
+        if access.is_still_in:
+            office = f"{t('In Canvas')}; {office}"
+        return CanvasAccess(text, office, "stuck")
     automatically = _both(t(WITHDRAWN), t("Your access to the Canvas course ends automatically."))
     if access.row is None and not access.still:
         automatically = _both(t(WITHDRAWN), t("We make sure that you are not in the Canvas course."))

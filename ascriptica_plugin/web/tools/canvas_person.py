@@ -1,8 +1,9 @@
 """/tools/canvas/person: can this person get in? One box for the help desk, and a verdict for each course."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,20 +12,21 @@ from sqlalchemy.orm import joinedload
 
 from ...canvas.errors import CanvasError
 from ...ledger import access, activity, entering, last_activity
+from ...ledger.access import Access
 from ...ledger.causes import CAUSES
 from ...office import acts
 from ...shared import clock
 from ...shared.language import Marked, t
 from ...sync import one_person
 from ...tables.canvas import Connection
-from ...tables.ledger import Match, Seat
+from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
 from ..base import HIGHEST_ID, blueprint, for_administrators, session, settings, typed_search
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
 from ..page_calls import ask
 from ..showing import show
-from ..times import office_time
+from ..times import office_time, seen_time
 from . import log_lines, remedies
 from .canvas_people import people_found
 from .canvas_retry import in_a_sentence
@@ -98,14 +100,18 @@ def canvas_person() -> ResponseReturnValue:
             .all()
         )
         found = [one for one in found if q and one.email.lower() == q.lower()] or found
-    who = found[0] if len(found) == 1 else None
+    return _page(found, q, asked=bool(q or number is not None))
+
+
+def _page(found: Sequence[Participant], q: str = "", *, asked: bool = True, is_away: bool = False) -> str:
+    who, current = found[0] if len(found) == 1 else None, settings()
     return show(
         "ascriptica/canvas_person.html",
         q=q or (who.email if who else ""),
-        asked=bool(q or number is not None),
+        asked=asked,
         found=found,
         who=who,
-        standings=_standings(who) if who else [],
+        standings=_standings(who, is_away=is_away) if who else [],
         match=matches_of([who.id]).get(who.id) if who else None,
         how=HOW,
         said=(said := _latest_entry(who) if who else None),
@@ -133,6 +139,7 @@ def look_at_person() -> ResponseReturnValue:
         except CanvasError as reason:
             session().rollback()
             flash(t("{reason} What you see below is what we knew before.", reason=reason), "warning")
+            return _page([session().get_one(Participant, number)], is_away=True)
         else:
             done = t("Looked at Canvas just now.")
             if not is_known:
@@ -141,8 +148,8 @@ def look_at_person() -> ResponseReturnValue:
     return redirect(url_for(".canvas_person", participant=number))
 
 
-def _standings(who: Participant) -> list[Standing]:
-    """The person's registrations, newest first, those that are over last."""
+def _standings(who: Participant, *, is_away: bool = False) -> list[Standing]:
+    """The person's registrations, newest first, those that are over last. `is_away`: Canvas did not answer just now."""
     current, now = settings(), clock.utc_now()
     found = (
         session()
@@ -161,7 +168,6 @@ def _standings(who: Participant) -> list[Standing]:
     theirs = select(Seat).where(Seat.id.in_([one.seat_id for one in known.values()]))
     seats = {seat.id: seat for seat in session().scalars(theirs)}
     active = last_activity.of_registrations(session(), connection.id, ids) if connection else {}
-    match = matches_of([who.id]).get(who.id)
     standings = []
     for one in found:
         its = known.get(one.id)
@@ -169,43 +175,45 @@ def _standings(who: Participant) -> list[Standing]:
         is_registered = one.status == "registered"
         words = in_words(here, connection, one.course.association, is_registered) if here and connection else None
         seat = seats.get(here.seat_id) if here else None
-        standing = _standing(one, reasons.get(one.id), words, seat, connection, active.get(one.id))
-        is_there = is_registered and here is not None and here.row is not None and here.row.state == "active"
-        if is_there and match is not None and match.question == "still":
-            standing = replace(standing, verdict=_as_whom(match))
-        standings.append(standing)
+        verdict = _verdict(one, reasons.get(one.id), here, seat, connection, is_away=is_away)
+        standings.append(Standing(one, *verdict, words, seat, active.get(one.id)))
     return standings
 
 
-def _as_whom(match: Match) -> str:
-    """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
-    if match.canvas_name and match.canvas_login:
-        user = {"user": match.canvas_name, "login": match.canvas_login}
-        return t(
-            "Not certain: {user}, login {login}, is in the Canvas course. Whether that is still them is asked.", **user
-        )
-    return t("Not certain: a Canvas user is in the Canvas course. Whether that is still them is asked.")
+class Verdict(NamedTuple):
+    """The first part of a `Standing`."""
+
+    words: str
+    is_in: bool = False
+    next_step: str = ""
+    place: Place | None = None
 
 
-def _standing(
+def _verdict(
     one: Registration,
     reason: str | None,
-    words: CanvasAccess | None,
+    here: Access | None,
     seat: Seat | None,
     connection: Connection | None,
-    active_at: datetime | None,
-) -> Standing:
-    def stands(verdict: str, next_step: str = "", place: Place | None = None) -> Standing:
-        return Standing(one, verdict, reason == entering.CAN_ENTER, next_step, place, words, seat, active_at)
-
+    *,
+    is_away: bool,
+) -> Verdict:
+    """`reason` is what keeps a registered person out; `here` what we know of their access in the Canvas in use."""
+    if one.status == "waitlisted":
+        return Verdict(t("No: they are on the waitlist."))
     if one.status != "registered":
-        return stands(
-            t("No: they are on the waitlist.") if one.status == "waitlisted" else t("No: they have withdrawn.")
-        )
+        return _after_withdrawing(one, here)
     if reason is None or connection is None:
-        return stands(t("Nothing is known: Canvas is switched off."))
-    if reason == entering.CAN_ENTER:
-        return stands(t("Yes."))
+        return Verdict(t("Nothing is known: Canvas is switched off."))
+    if reason == entering.CAN_ENTER and here is not None and (row := here.there or here.as_known):
+        looked_up_at = one.course.association.looked_up_at if one.course.association else None
+        as_of = seen_time(min(row.seen_at, looked_up_at or row.seen_at))
+        if here.there is None:
+            asks = CAUSES["same_user" if here.question == "same_user" else "who_is_it"]
+            return Verdict(_as_whom(here, as_of), False, asks.remedy(), _answer(one))
+        if is_away or connection.hold_cause:
+            return Verdict(t("Yes when we last looked, {time}. Canvas can't be asked now.", time=as_of))
+        return Verdict(t("Yes, as of {time}.", time=as_of), True)
     cause = CAUSES.get(reason)
     why = f"{in_a_sentence(cause.title)}." if cause and reason not in NO else t(NO[reason])
     is_later = reason in LATER or (cause and not cause.by_office)
@@ -216,7 +224,32 @@ def _standing(
     next_step = cause.remedy(said[0], said[1]) if cause else t(NEXT[reason])
     if reason == "outside_dates" and one.course.association is not None:
         next_step = f"{_dates(one.course.association)} {next_step}"
-    return stands(verdict, next_step, _place(one, reason, connection))
+    return Verdict(verdict, False, next_step, _place(one, reason, connection))
+
+
+def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
+    """Who has withdrawn may still be in: until we get to it, until a question is answered, or by a hand in Canvas."""
+    through = here.there if here is not None and here.wanted else None
+    if here is None or not (here.is_still_in or (through is not None and through.state == "active")):
+        return Verdict(t("No: they have withdrawn."))
+    verdict = t("They have withdrawn, and are still in the Canvas course.")
+    if here.cause in CAUSES and CAUSES[here.cause].asks and not here.is_settled:
+        return Verdict(verdict, False, CAUSES[here.cause].remedy(here.scope, here.detail), _answer(one))
+    return Verdict(verdict)
+
+
+def _as_whom(here: Access, as_of: str) -> str:
+    """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
+    if here.canvas_name and here.login:
+        return t(
+            "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. Whether that is them is asked.",
+            time=as_of,
+            user=here.canvas_name,
+            login=here.login,
+        )
+    return t(
+        "Not certain: as of {time}, a Canvas user is in the Canvas course. Whether that is them is asked.", time=as_of
+    )
 
 
 def _dates(association: Association) -> str:
@@ -238,10 +271,13 @@ def _place(one: Registration, reason: str, connection: Connection) -> Place | No
     if reason in remedies.OF_A_COURSE and association is not None:
         return remedies.OF_A_COURSE[reason](connection, code, association.canvas_course_id)
     if reason in CAUSES and CAUSES[reason].asks:
-        return Place(
-            t("Answer"), url_for(".canvas_access", search=one.participant.email, course=code, _anchor="people")
-        )
+        return _answer(one)
     return None
+
+
+def _answer(one: Registration) -> Place:
+    whose, code = one.participant.email, one.course.code
+    return Place(t("Answer"), url_for(".canvas_access", search=whose, course=code, _anchor="people"))
 
 
 def _latest_entry(who: Participant) -> LogEntry | None:

@@ -1,12 +1,18 @@
 """/tools/canvas/person: who it is, whether they can get in, and the look at Canvas."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
+import pytest
+
+from ascriptica_plugin.office import answers
 from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Association
 
-from ...office_at_work import many, policy, wait_for
+from ...office_at_work import connection_of, many, policy, wait_for
 from ...pages import all_of, queries, words
+from ...practice_canvas import enroll_by_hand
 
 PERSON = "/tools/canvas/person"
 
@@ -28,7 +34,7 @@ def test_one_box_finds_by_name_email_sis_id_and_canvas_id(office, admin, canvas)
     number = next(match for match in canvas.read("world")["users"] if match["login"] == "zoe@example.org")["id"]
     for q in ("zoe", "ZOE@example.org", "S-77", str(number), "berg zoe"):
         page = asked(admin, q)
-        assert "ART here Yes." in page, q
+        assert "ART here Yes, as of" in page, q
         assert f"Enrollment ID {zoe}" in page
     page = asked(admin, "berg")
     assert "Which one?" in page
@@ -42,7 +48,7 @@ def test_the_verdict_is_one_sentence_with_the_next_step(office, admin, canvas):
     office.register(art, "zoe")
     assert "Not yet: their enrollment is on the way." in asked(admin, "zoe")
     office.deliver()
-    assert "Yes." in asked(admin, "zoe")
+    assert "Yes, as of" in asked(admin, "zoe")
     for column, value, verdict in (
         ("published", False, "Not yet: the Canvas course is not published."),
         ("concluded", True, "No: the Canvas course is concluded."),
@@ -106,34 +112,120 @@ def test_a_look_at_canvas_says_what_is_there_now_in_five_calls(office, admin, ca
     assert closed.closes_at is None or closed.closes_at < office.now
 
 
-def test_who_is_in_while_it_is_asked_whether_that_is_still_them_is_said_to_be_so(office, admin, canvas):
-    """The corrected email leads to nobody in Canvas, and nobody is put out before that is answered."""
-    course = office.course("ART", "art")
-    registration = office.register(course)
+IS_KIM = "Kim Lee, login kim@example.org, is in the Canvas course. Whether that is them is asked."
+
+
+def corrected(office) -> None:
+    """The corrected email leads to nobody in Canvas."""
+    office.correct(office.participant("kim@example.org"), email="kim.new@example.org")
     office.deliver()
-    assert "ART here Yes." in asked(admin, "kim")
-    office.correct(registration.participant, email="kim.new@example.org")
+
+
+def collided(office) -> None:
+    """The corrected email leads to another participant's Canvas user."""
+    office.register(office.course("BIO", "bio"), "lou")
     office.deliver()
-    assert canvas.who_is_in("art") == {"kim@example.org"}
-    page = asked(admin, "kim")
-    said = "Kim Lee, login kim@example.org, is in the Canvas course. Whether that is still them is asked."
-    assert f"ART here Not certain: {said}" in page
-    office.withdraw(course, email="kim.new@example.org")
-    assert "ART here No: they have withdrawn." in asked(admin, "kim")
-    other = office.course("BIO", "bio")
-    office.register(other, email="kim.new@example.org")
+    office.correct(office.participant("kim@example.org"), email="lou@example.org")
+    office.deliver()
+
+
+def doubted(office) -> None:
+    answers.doubt(office.session, connection_of(office).id, office.participant("kim@example.org"), office.now, "a@x")
+    office.session.commit()
+    office.deliver()
+
+
+@pytest.mark.parametrize(
+    ("ask", "question", "title"),
+    [
+        (corrected, "still", "Who is it in Canvas?"),
+        (doubted, "who", "Who is it in Canvas?"),
+        (collided, "same_user", "Another participant leads to the same Canvas user"),
+    ],
+)
+def test_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(office, admin, canvas, ask, question, title):
+    """Nobody is put out before it is answered, so nobody is counted as kept out."""
+    course = office.course("ART", "art", starts_at=office.now + timedelta(days=1))
+    kim = office.register(course).participant_id
+    office.deliver()
+    ask(office)
+    assert next(one.question for one in all_of(office.app, Match) if one.participant_id == kim) == question
+    assert "kim@example.org" in canvas.who_is_in("art")
+    answer = admin.get(PERSON, query_string={"participant": kim})
+    assert re.search(f"ART here Not certain: as of [^,]+, ..:.., {IS_KIM}", words(answer))
+    assert "#people" in answer.text
+    for page in ("/tools/courses/ART", "/tools/canvas?course=ART", f"/tools/participants/{kim}"):
+        assert f"In Canvas; as Kim Lee, login kim@example.org; {title}, seen" in words(admin.get(page)), page
+    assert "1 of 1" in words(admin.get("/tools/"))
+    assert "can't get in" not in words(admin.get("/tools/"))
+
+
+def test_who_never_was_in_is_not_said_to_be(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    corrected(office)
+    office.register(office.course("BIO", "bio"), email="kim.new@example.org")
     office.deliver()
     assert "BIO here No: we don't know which Canvas user they are." in asked(admin, "kim")
+
+
+def test_who_has_withdrawn_and_is_still_in_is_said_to_be_so(office, admin, canvas):
+    course = office.course("ART", "art")
+    canvas.options(clock_offset_seconds=-1800)
+    enroll_by_hand(canvas, "kim", "art")
+    canvas.options(clock_offset_seconds=0)
+    office.register(course)
+    office.deliver()
+    office.withdraw(course)
+    office.deliver()
+    assert [seat.cause for seat in office.seats()] == ["found_there"]
+    assert "ART here They have withdrawn, and are still in the Canvas course. This enrollment was there" in asked(
+        admin, "kim"
+    )
+    title = "In Canvas; Was enrolled in Canvas before registering here"
+    assert title in words(admin.get("/tools/canvas?course=ART"))
+    admin.post(f"/tools/canvas/{office.seats()[0].id}/decide", data={"answer": "remove"})
+    office.deliver()
+    assert canvas.who_is_in("art") == set()
+    assert "ART here No: they have withdrawn." in asked(admin, "kim")
+
+
+def test_a_yes_says_as_of_when_by_the_oldest_fact(office, admin, canvas):
+    art = office.course("ART", "art")
+    office.register(art, "zoe")
+    office.deliver()
+    seen = formats_seen(office.now)
+    assert f"ART here Yes, as of {seen}." in asked(admin, "zoe")
+    art.association.looked_up_at = office.now - timedelta(hours=3)
+    office.session.commit()
+    page = asked(admin, "zoe")
+    assert f"ART here Yes, as of {formats_seen(office.now - timedelta(hours=3))}." in page
+    assert f"In Canvas, seen {seen}" in page
+    look(office, admin, "zoe@example.org")
+    assert f"ART here Yes, as of {formats_seen(office.now - timedelta(hours=3))}." not in asked(admin, "zoe")
+
+
+def formats_seen(at: datetime) -> str:
+    return f"{at:%d %b, %H:%M}"
 
 
 def test_while_canvas_is_away_it_says_what_was_known(office, admin, canvas):
     office.register(office.course("ART", "art"), "zoe")
     office.deliver()
     canvas.options(down=True)
-    page = look(office, admin, "zoe@example.org")
+    answer = admin.post(PERSON, data={"participant": office.participant("zoe@example.org").id})
+    page = words(answer)
     assert "What you see below is what we knew before." in page
-    assert "Yes." in page
+    assert f"ART here Yes when we last looked, {formats_seen(office.now)}. Canvas can't be asked now." in page
+    assert "verdict-yes" not in answer.text
     assert "seen" in page
+    office.register(office.course("BIO", "bio"), "zoe")
+    office.settle()
+    assert connection_of(office).hold_cause == "canvas_down"
+    answer = admin.get(PERSON, query_string={"q": "zoe"})
+    assert "Canvas can't be asked now." in words(answer)
+    assert "verdict-yes" not in answer.text
+    canvas.options(down=False)
 
 
 def test_without_canvas_nothing_is_said_of_it(office, admin):
