@@ -332,15 +332,17 @@ def test_while_canvas_is_away_nobody_is_on_the_way(reader, canvas):
     assert "for you" not in page
 
 
-def test_nothing_is_said_of_canvas_while_it_is_open_who_they_are(reader):
+def test_while_it_is_open_who_they_are_only_the_office_reads_who_is_in(reader):
     reader.register()
     [seat] = reader.office.seats()
     reader.open(reader.boss, f"/tools/participants/{seat.participant_id}/doubt", x="1")
     for _ in range(2):
         assert "You are in" not in reader.participant()[1]
-        assert "In Canvas" not in reader.office_reads()[1]
+        assert "Kim Lee" not in reader.participant()[1]
         reader.office.deliver()
-    assert reader.office_reads() == ("stuck", "Who is it in Canvas?")
+    tone, said = reader.office_reads()
+    assert tone == "stuck"
+    assert said.startswith("In Canvas; as Kim Lee, login kim@example.org; Who is it in Canvas?, seen ")
 
 
 def test_nothing_is_said_of_an_enrollment_that_was_never_seen(reader):
