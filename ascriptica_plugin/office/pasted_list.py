@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..shared.language import Marked, number, t
+from ..tables.folding import fold
 from . import emails, names, recipients
 from .imports import header
 from .imports.header import Header
@@ -23,6 +24,11 @@ BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
 
 EXCEL = re.compile(r"sep=.", re.IGNORECASE)
 """Excel's own first line."""
+
+LAST_AND_FIRST = re.compile(r",| y | et ")
+"""In the name of a column, such as Name, Vorname or Apellidos y nombre: a comma in its names stands between these."""
+
+GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 MORE_THAN_A_NAME: Marked[str] = (
     "More than an email and a name. Put a name with a comma in it in double quotes, or name the columns in the first "
@@ -166,6 +172,8 @@ def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
         return None
     if "@" not in email or re.search(r"\s", email):
         return None
+    if "name" in by_column and not LAST_AND_FIRST.search(heading.header.names[heading.header.columns.index("name")]):
+        _check_one(by_column["name"], line)
     names = [by_column.get(part, "") for part in ("name", "first_name", "last_name")]
     return " ".join(name for name in names if name), email
 
@@ -183,9 +191,33 @@ def _by_cells(line: str, are_parts: bool) -> tuple[str, str]:
     # In columns of a spreadsheet, two names are a first and a last one.
     if emails and len(names) > (0 if name else 2 if sign == "\t" else 1):
         raise ValueError(t(MORE_THAN_A_NAME))
-    if emails and len(names) == 2 and not (are_parts and _stand_together(cells, names)):
+    if emails and len(names) == 2 and not ((are_parts or _makes_up(email, *names)) and _stand_together(cells, names)):
         raise ValueError(t(MORE_THAN_A_NAME))
+    for cell in names:
+        _check_one(cell, line)
     return " ".join(names) or name, email
+
+
+def _check_one(cell: str, line: str) -> None:
+    """Raise ValueError where a cell may name two people: Ines Alt, Juri Berg. Quotation marks say that it does not."""
+    if recipients.may_be_two(cell) and f'"{cell}"' not in line:
+        raise ValueError(t("It is not clear who is who. {hint}", hint=t(recipients.PUT_IN_QUOTES)))
+
+
+def _makes_up(email: str, first: str, last: str) -> bool:
+    """Whether an email is made of both cells, as anna.berg@… and aberg@… are of Anna Maria and Berg. Otherwise the
+    second one may be a company or a town beside a whole name."""
+
+    def spelled(text: str, letters: dict[int, str]) -> list[str]:
+        return re.findall(r"\w+", fold(text.lower().translate(letters)))
+
+    typed = re.sub(r"[\W\d_]", "", fold(email.partition("@")[0]))
+    for letters in ({}, GERMAN):
+        given, family = spelled(first, letters), "".join(spelled(last, letters))
+        begin = {given[0], given[0][0], "".join(given), "".join(word[0] for word in given)} if given else set()
+        if family and typed in {both for one in begin for both in (one + family, family + one)}:
+            return True
+    return False
 
 
 def _stand_together(cells: list[str], names: list[str]) -> bool:

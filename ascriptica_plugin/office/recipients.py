@@ -68,16 +68,16 @@ def people_in(text: str) -> list[str]:
         one = A_PERSON.fullmatch(part)
         # Some programs write names with a comma without quotes: then only semicolons stand between people.
         found += [part] if one and "@" not in _outside_quotes(one["name"]) else split(part, ",")
-        if one and _may_be_two(one["name"]):
+        if one and may_be_two(one["name"]):
             raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     if len(found) > 1 and any("@" not in part for part in found):
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     return found
 
 
-def _may_be_two(name: str) -> bool:
+def may_be_two(name: str) -> bool:
     """Whether commas stand between whole names, the first without an email: Ines Alt, Juri Berg <juri@…>."""
-    parts = [[word for word in part.split() if not word[0].islower()] for part in name.split(",")]
+    parts = [[word for word in part.split() if not word[0].islower()] for part in re.split("[,;]", name)]
     return '"' not in name and sum(len(part) > 1 for part in parts) > 1
 
 

@@ -28,6 +28,18 @@ ERROR_OF_A_SPREADSHEET = re.compile(r"#(?:n/?a|nv|n/d|н/д|#*|.*[!?])", re.IGNO
 
 SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?e[+-]\d+|[+-]?\d+[.,]\d+e\d+", re.IGNORECASE)
 WITH_DECIMALS = re.compile(r"[+-]?\d+[.,]0+")
+ROUNDED = re.compile(r"[1-9]\d{14}0{3,}")
+"""A spreadsheet keeps 15 digits of a number. With fewer zeros behind them it may be a SIS ID all the same."""
+
+_MONTH = (
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Jän|Mrz|Mär|Mai|Okt|Dez"
+    r"|janv|févr|mars|avr|juin|juil|août|sept|déc|ene|abr|ago|dic)\.?"
+)
+DATE = re.compile(
+    rf"\d{{1,2}}[-. ]+{_MONTH}(?:[-. ]+\d{{2,4}})?|{_MONTH}[- ](?:\d\d|\d{{4}})|\d{{4}}-\d\d-\d\d[ T]00:00:00"
+)
+"""1-Mar, 26. Mrz, Mrz 26: months as spreadsheets write them, with their capitals."""
+
 NOUGHT = re.compile(r"[+-]?0+(?:[.,]0*)?")
 
 
@@ -48,7 +60,16 @@ def read_sis_user_id(typed: str) -> str | None:
         raise ValueError(
             t("“{sis_user_id}” is an error of a spreadsheet, not a SIS ID. Look at its cell.", sis_user_id=sis_user_id)
         )
-    if SHORTENED.fullmatch(sis_user_id) or (WITH_DECIMALS.fullmatch(sis_user_id) and not NOUGHT.fullmatch(sis_user_id)):
+    if DATE.fullmatch(sis_user_id):
+        raise ValueError(
+            t(
+                "“{sis_user_id}” is a date, which a spreadsheet makes of an ID. Format the column as text, and "
+                "enter it again.",
+                sis_user_id=sis_user_id,
+            )
+        )
+    number = SHORTENED.fullmatch(sis_user_id) or ROUNDED.fullmatch(sis_user_id) or WITH_DECIMALS.fullmatch(sis_user_id)
+    if number and not NOUGHT.fullmatch(sis_user_id):
         raise ValueError(
             t(
                 "“{sis_user_id}” is what a spreadsheet makes of a number. Format the column as text, and "

@@ -59,6 +59,11 @@ from ascriptica_plugin.office.pasted_list import MOST_LINES, TooMany, lines_of, 
         ("-Kim Lee <kim@example.org>", "kim@example.org", "Kim Lee"),
         ("1.kim@example.org", "1.kim@example.org", ""),
         ("Alt\tKim\t<kim@example.org>", "kim@example.org", "Alt Kim"),
+        # The email says that two cells are one person's name.
+        ("Anna Maria\tBerg\tanna.berg@example.org", "anna.berg@example.org", "Anna Maria Berg"),
+        ("1\tAnna Maria\tvon Berg\tam_vonberg7@example.org", "am_vonberg7@example.org", "Anna Maria von Berg"),
+        ("Jörg Uwe\tMüller\tj.mueller@example.org", "j.mueller@example.org", "Jörg Uwe Müller"),
+        ("Jörg Uwe\tMüller\tmuller.jorg@example.org", "muller.jorg@example.org", "Jörg Uwe Müller"),
     ],
 )
 def test_a_line_is_read(typed, email, name):
@@ -111,6 +116,15 @@ def test_an_email_is_never_cut(before, sign):
         ),
         ("First Name,Last Name,Email,Phone\nInes,Alt,ines@example.org,1\nJuri,Berg,juri@example.org,", [INES, JURI]),
         ("Email;Name;Group\nines@example.org;Ines Alt;Red\njuri@example.org;Juri Berg;", [INES, JURI]),
+        # Quotation marks, or the column, say that a comma stands between one person's names.
+        (
+            '"Alt Ríos, Ana Inés"\tines@example.org\n"Berg, Juri"\tjuri@example.org',
+            [("Ana Inés Alt Ríos", "ines@example.org"), JURI],
+        ),
+        (
+            "Apellidos y nombre\tCorreo\nAlt Ríos, Ana Inés\tines@example.org\nBerg, Juri\tjuri@example.org",
+            [("Ana Inés Alt Ríos", "ines@example.org"), JURI],
+        ),
     ],
 )
 def test_each_person_is_read_under_their_own_name_and_email(typed, people):
@@ -137,6 +151,10 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
         ("Kim Lee <kim@example.org> vegetarian", "Take off what stands after the email: “vegetarian”."),
         ("Kim Lee <kim@example.org> (by bus)", "Take off what stands after the email: “(by bus)”."),
         ("Ann Alt, Bob Berg <bob@example.org>", "It is not clear who is who."),
+        ("Ines Alt, Juri Berg\tines@example.org", "It is not clear who is who."),
+        ("ines@example.org\tInes Alt; Juri Berg", "It is not clear who is who."),
+        ("Ines Alt, Juri Berg;ines@example.org", "It is not clear who is who."),
+        ("Name\tE-Mail\nInes Alt, Juri Berg\tines@example.org", "It is not clear who is who."),
         ("Ann Alt, Bob Berg, Cy Lee <cy@example.org>; Di <di@example.org>", "It is not clear who is who."),
         ("ann@example.org;bob@example.org <cy@example.org>", "More than one email."),
         ('"ann@example.org" <bob@example.org>', "More than one email."),
@@ -146,6 +164,8 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
         ("Ann: ann@example.org", "Take what stands before the colon off."),
         # Two cells of which one is a whole name, or none.
         ("Ann Alt\tACME\tann@example.org", "More than an email and a name."),
+        ("Anna Maria\tBerg\tanna@example.org", "More than an email and a name."),
+        ("Ann Alt\tHamburg\tann.alt@example.org", "More than an email and a name."),
         ("ann@example.org\tAnn Alt\tyes", "More than an email and a name."),
         ("Ann\tann@example.org\tguest", "More than an email and a name."),
         ("Ann\t0171 2345\tann@example.org", "More than an email and a name."),

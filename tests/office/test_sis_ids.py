@@ -16,7 +16,15 @@ from ..pages import all_of
 from .at_once import at_once
 
 
-@pytest.mark.parametrize("typed", ["S-1", "0012", "12345678901", "1e5", "#12", "Na1", "a b", "é", "0x0", "A.0"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("S-1", "0012", "12345678901", "1e5", "#12", "Na1", "a b", "é", "0x0", "A.0"),
+        # Nearly what a spreadsheet writes.
+        *("MAR-26", "mar-26", "Mar26", "Mar-260", "2026-03-01", "1.3.2026", "Jana 26", "123-Mar"),
+        *("1234567890123450", "12345678901234500", "123456789012345001", "000000000000012000"),
+    ],
+)
 def test_what_may_be_a_sis_id(typed):
     assert sis_ids.read_sis_user_id(f" \u200b{typed}\u00ad ") == typed
 
@@ -25,6 +33,9 @@ def test_what_may_be_a_sis_id(typed):
     ("typed", "reason"),
     [
         *((error, "an error of a spreadsheet") for error in ("#N/A", "#REF!", "#NAME?", "#NV", "#BEZUG!", "#DIV/0!")),
+        *((date, "is a date") for date in ("Mrz 26", "1-Mar", "26. Mrz", "Mar-26", "Mär 26", "01-mars", "1-Mar-26")),
+        *((date, "is a date") for date in ("2026-03-01 00:00:00", "Okt 2026", "26 déc.")),
+        *((number, "what a spreadsheet makes of") for number in ("12345678901234500000", "123456789012345000")),
         *((error, "an error of a spreadsheet") for error in ("#####", "#", "#¿NOMBRE?", "#Н/Д")),
         *((number, "what a spreadsheet makes of") for number in ("1.00E+11", "1,00E+11", "2E+05", "1.5e11", "42.0")),
         *(

@@ -104,7 +104,7 @@ def test_a_sis_id_of_somebody_else_is_left_out_and_the_line_names_them(app, comm
     assert everything(app) == before
 
 
-@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "1.00E+11", "0", "n/a", "-"])
+@pytest.mark.parametrize("cell", ["#N/A", "1.00E+11", "12345678901234500000", "Mrz 26", "0", "n/a", "-"])
 def test_what_a_spreadsheet_made_of_a_sis_id_refuses_the_row(app, command, cell):
     code, output = command("participants", f"email,name,sis_user_id\nkim@example.org,Kim,{cell}\nlou@x.org,Lou,S-1\n")
     assert code == 1
