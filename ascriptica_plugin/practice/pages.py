@@ -25,6 +25,7 @@ COURSE_STATES = {
 class Person:
     """A row of a roster, in words. `gone`: the person is not in the course any more."""
 
+    enrollment_id: int
     name: str
     login: str
     role: str
@@ -104,6 +105,7 @@ def _person(world: World, row: Enrollment) -> Person:
     user, section = world.users[row.user_id], world.sections[row.course_section_id]
     login = world.login_of(user)
     return Person(
+        row.id,
         user.name or "(no name)",
         login.unique_id if login else "none",
         row.type.removesuffix("Enrollment"),

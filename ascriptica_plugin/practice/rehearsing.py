@@ -6,7 +6,6 @@ starts.
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import replace
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, session, url_for
@@ -15,8 +14,9 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
 from .pages import COURSE_STATES, recent_calls, rosters
-from .records import Token
+from .records import Token, new_token
 from .rules_courses import change_course
+from .rules_enrollments import set_state
 from .traffic import Options, Throttle, Traffic
 from .world import ADMIN_USER_ID, World
 
@@ -101,11 +101,20 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
     @rehearsing.post("/tokens")
     def make_token() -> str:
         """A token as Account → Settings → + New Access Token makes one: shown this once."""
-        made = Token(secrets.token_urlsafe(48), ADMIN_USER_ID, purpose="Made by hand")
+        made = Token(new_token(), ADMIN_USER_ID, purpose="Made by hand")
         with world.lock:
             world.add(made)
         world.keep()
         return _page(token=made.value)
+
+    @rehearsing.post("/enrollments/<int:enrollment_id>")
+    def remove_person(enrollment_id: int) -> ResponseReturnValue:
+        """As a teacher takes somebody out of a course on its page People."""
+        with world.lock:
+            row = world.enrollments.get(enrollment_id) or abort(404)
+            set_state(world, row, "deleted")
+        world.keep()
+        return redirect(url_for("pages.course", course_id=row.course_id))
 
     def _page(*, wrong: bool = False, token: str = "") -> str:
         if not session.get("admin"):
@@ -121,7 +130,12 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             token=token,
             mood=mood,
             moods=MOODS,
-            people=[(user.name, login.unique_id, login.sis_user_id) for user in people if (login := logins[user.id])],
+            # The administrator's login is no address that mails reach, so it is none to register with.
+            people=[
+                (user.name, login.unique_id, login.sis_user_id)
+                for user in people
+                if (login := logins[user.id]) and user.id != ADMIN_USER_ID
+            ],
             rosters=rosters(world),
             letters=list(world.letters),
             **recent_calls(traffic),

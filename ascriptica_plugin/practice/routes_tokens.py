@@ -1,11 +1,10 @@
 """The API's routes for a person's own access tokens (tokens_controller.rb, lib/api/v1/token.rb)."""
 
-import secrets
 from typing import Any
 
 from .api import route
 from .calls import Call
-from .records import Token, as_time
+from .records import Token, as_time, new_token
 from .rules import NotFound, Refused
 from .rules_tokens import revoke, token_of
 
@@ -24,7 +23,7 @@ def make_token(call: Call, user: str) -> Any:
         raise Refused([{"message": "token[purpose] is missing"}])
     caller = call.caller
     made = Token(
-        secrets.token_urlsafe(48),
+        new_token(),
         caller.user_id,
         permissions=caller.permissions,
         lacking=caller.lacking,

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from .records import DeveloperKey, Token
+from .records import DeveloperKey, Token, new_token
 from .rules import NotFound
 from .world import World
 
@@ -49,12 +49,12 @@ def use_code(world: World, codes: dict[str, Code], key: DeveloperKey, value: str
     del codes[value]
     admin = world.tokens[world.admin_token]
     token = Token(
-        secrets.token_urlsafe(48),
+        new_token(),
         code.user_id,
         permissions=admin.permissions,
         lacking=admin.lacking,
         client_id=key.id,
-        refresh_token=secrets.token_urlsafe(48),
+        refresh_token=new_token(),
         scopes=code.scopes,
     )
     token.expires_at = _end(world, key)
@@ -75,7 +75,7 @@ def refresh(world: World, key: DeveloperKey, refresh_token: str | None) -> Token
     if token.client_id != key.id:
         raise TokenCallRefused("invalid_grant", "incorrect client")
     del world.tokens[token.value]
-    token.value, token.expires_at = secrets.token_urlsafe(48), _end(world, key)
+    token.value, token.expires_at = new_token(), _end(world, key)
     world.add(token)
     return token
 

@@ -1,10 +1,9 @@
 """Creates a world from a description, `given` in canvas-cases.json; also the example world of a first start."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from .records import PERMISSIONS, Account, Course, Enrollment, Token, as_time
+from .records import PERMISSIONS, Account, Course, Enrollment, Token, as_time, new_token
 from .rules_users import delete_login, delete_user
 from .world import TERM_ID, World
 
@@ -180,7 +179,7 @@ class _Seeds:
             owner = world.add_user("Practice Caller", "caller@practice.example")
         self.ids["caller"] = owner.id
         allowed = set(wanted.get("permissions", PERMISSIONS)) - set(wanted.get("without", ()))
-        token = Token(secrets.token_urlsafe(48), owner.id, wanted.get("state", "active"), permissions=sorted(allowed))
+        token = Token(new_token(), owner.id, wanted.get("state", "active"), permissions=sorted(allowed))
         for course, names in wanted.get("lacking", {}).items():
             token.lacking[str(self.ids[f"course.{course}"])] = sorted(names)
         if token.state == "expired":

@@ -5,7 +5,6 @@ Code that reads or changes the world holds `lock`, and never sleeps while it doe
 
 import json
 import os
-import secrets
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -26,6 +25,7 @@ from .records import (
     SISImport,
     Token,
     User,
+    new_token,
     sortable,
 )
 
@@ -72,7 +72,7 @@ class World:
         self._kept_changes = 0
         kept = self._read()
         self.is_new = not kept
-        self.admin_token = admin_token or kept.get("admin_token") or secrets.token_urlsafe(48)
+        self.admin_token = admin_token or kept.get("admin_token") or new_token()
         self.clear()
         if kept:
             self._restore(kept)

@@ -57,6 +57,7 @@ def test_a_token_made_there_connects(practice: Practice, admin: Administrator) -
     page = admin.press("tokens").text
     assert f"<code>{practice.api}</code>" in page
     token = re.search(r'id="token" class="wide" value="([^"]+)"', page)[1]
+    assert re.fullmatch("[0-9]+~[A-Za-z0-9]{64}", token)
     account = CanvasClient(practice.api, token, allow_private=True).account("self")
     assert f"<code>{account.id}</code>" in page
     assert token not in admin.look()
@@ -87,6 +88,26 @@ def test_a_course_is_published_by_hand_on_its_page(practice: Practice, admin: Ad
     wrong = {"offer": 400, "delete": 400, "": 400}
     assert {event: admin.press(f"courses/{art}", event=event).status_code for event in wrong} == wrong
     assert admin.press("courses/999999", event="offer").status_code == 404
+
+
+def test_a_person_is_removed_by_hand_as_a_teacher_would(practice: Practice, admin: Administrator) -> None:
+    given = {"users": {"kim": {"name": "Kim Lee", "login": "kim@example.org"}}, "courses": {"art": {"name": "Art"}}}
+    ids = practice.seed(**given, enrollments={"kim": {"user": "kim", "course": "art"}})
+    button = 'aria-label="Remove Kim Lee from Art"'
+    assert button not in practice.session.get(f"{practice.url}/courses/{ids['course.art']}", timeout=5).text
+    assert button in admin.look()
+    page = admin.press(f"enrollments/{ids['enrollment.kim']}").text
+    assert "deleted" in page
+    assert button not in page
+    assert practice.roster("art") == {"kim@example.org": "deleted"}
+    assert admin.press("enrollments/999999").status_code == 404
+
+
+def test_only_those_are_listed_to_be_registered_who_can_be(practice: Practice, admin: Administrator) -> None:
+    practice.seed(users={"kim": {"name": "Kim Lee", "login": "kim@example.org"}})
+    page = admin.look()
+    assert "kim@example.org" in page
+    assert "admin@practice.invalid" not in page
 
 
 def test_the_example_s_people_can_be_registered_with_their_login() -> None:
