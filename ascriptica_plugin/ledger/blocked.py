@@ -49,7 +49,9 @@ SOMEDAY = timedelta(days=90)
 
 @dataclass
 class Where:
-    """One of our courses in a group: `people` of its `registered` ones wait; `words` are about this course only."""
+    """One of our courses in a group: so many `people` wait, beside its `registered` ones; `words` are about this course
+    only. `leaving` of them have withdrawn and wait to be taken out, and `changed` counts them by what a hand in Canvas
+    did: `blocked_people` looks at both."""
 
     code: str
     title: str
@@ -59,6 +61,8 @@ class Where:
     canvas_course_id: int | None
     people: int
     words: str = ""
+    leaving: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
 
     def weight(self, now: datetime) -> float:
         """People by how soon their course starts; one that runs already weighs as one that starts in an hour."""
@@ -159,7 +163,7 @@ def _causes(connection: Connection) -> CTE:
 
 _OF_COURSE = (Course.code, Course.title, Course.starts_at, Course.ends_at, Course.places_taken)
 
-_PEOPLE = func.count(Seat.participant_id.distinct()).label("people")
+PEOPLE = func.count(Seat.participant_id.distinct()).label("people")
 
 Kind = tuple[ColumnElement[Any], ColumnElement[Any], tuple[ColumnElement[bool], ...]]
 """SQL for a part of the seats that wait: a group's name, its scope, and conditions on Seat. Each part is counted by
@@ -198,7 +202,7 @@ def _people(connection: Connection, kinds: list[Kind]) -> CompoundSelect:
     Those without scopes are counted cause by cause: PostgreSQL sorts numbers alone in half the time.
     """
     causes, waiting = _causes(connection), (Seat.connection_id == connection.id, due.waits())
-    people = select(_PEOPLE).where(*waiting, Seat.cause == causes.c.cause).scalar_subquery()
+    people = select(PEOPLE).where(*waiting, Seat.cause == causes.c.cause).scalar_subquery()
     return union_all(
         select(causes.c.cause, literal(""), people).where(causes.c.cause.not_in(_SCOPED)), *_counts(kinds[1:])
     )
@@ -207,7 +211,7 @@ def _people(connection: Connection, kinds: list[Kind]) -> CompoundSelect:
 def _counts(kinds: list[Kind], *by: Any) -> list[Select]:
     """SQL of each kind: name, scope, the columns, how many different people."""
     return [
-        select(name.label("name"), scope.label("scope"), *by, _PEOPLE).where(*which).group_by("name", *by, "scope")
+        select(name.label("name"), scope.label("scope"), *by, PEOPLE).where(*which).group_by("name", *by, "scope")
         for name, scope, which in kinds
     ]
 
@@ -262,7 +266,7 @@ def _asked_for(session: Session, kinds: list[Kind], canvas_course_ids: Collectio
     newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
     return union_all(
         *(
-            select(name.label("name"), scope.label("scope"), *_OF_COURSE, func.max(Seat.canvas_course_id), _PEOPLE)
+            select(name.label("name"), scope.label("scope"), *_OF_COURSE, func.max(Seat.canvas_course_id), PEOPLE)
             .select_from(Seat)
             .join(Claim, Claim.seat_id == Seat.id)
             .join(Registration, Registration.id == Claim.registration_id)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.requests import Request
 from ..tables.sis_imports import MassSeat
-from . import claims, matches, settling, sis_imports
+from . import activity, claims, matches, settling, sis_imports
 from .rows import Known, known, known_of_user
 
 
@@ -152,12 +153,12 @@ def _is_not_in(
     elif seat.has_request:
         matches.owe_look(session, connection_id, cast(int, row.canvas_user_id), now)
     elif seat.was_in:
-        _ask_about_a_hand(session, connection_id, seat, row)
+        _ask_about_a_hand(session, connection_id, seat, row, now)
     elif seat.cause != "changed_in_canvas":
         claims.look_again(session, Seat.id == seat.seat_id)
 
 
-def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row: Known) -> None:
+def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row: Known, now: datetime) -> None:
     """The place was fulfilled, and a hand in Canvas ended or moved it: put back, or leave. It is not fought."""
     what, there = row.state, None
     if row.is_live:
@@ -172,6 +173,12 @@ def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row
         values["canvas_enrollment_id"] = there
         here = (CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id == there)
         change(session, update(CanvasRow).where(*here).values(seat_id=seat.seat_id))
+    if seat.cause != "changed_in_canvas":
+        # The first look that saw it; what was asked then may be otherwise at a later one.
+        values["changed_at"] = now
+        noticed = "noticed a removal" if what == "deleted" else "noticed a change"
+        words = Said("there", course=seat.canvas_course_id)
+        activity.note(session, now, activity.US, noticed, words, participant_id=seat.participant_id)
     # The participants' changes raise the version, so that a drain that has the seat in hand does not settle it.
     asked = update(Seat).where(Seat.id == seat.seat_id)
     change(session, asked.values(version=Seat.version + 1, held=True, due_at=None, parked_at=None, **values))

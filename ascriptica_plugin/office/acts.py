@@ -40,6 +40,8 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
         "tried again": "tried Canvas again[ for {whom}][ in {course}]",
         "chose": "chose who {whom} is in Canvas",
         "doubted": "doubted who {whom} is in Canvas",
+        "noticed a removal": "noticed that somebody had removed {whom} in Canvas",
+        "noticed a change": "noticed that somebody had changed the enrollment of {whom} in Canvas",
         "kept": "kept an enrollment of {whom} in Canvas",
         "removed": "removed an enrollment of {whom} in Canvas",
         "left as in Canvas": "left {whom} as in Canvas",

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import blocked, entering, seat_states, token_end
+from ...ledger import blocked, blocked_people, entering, seat_states, token_end
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
@@ -67,6 +67,9 @@ def overview() -> ResponseReturnValue:
     connection = current.connection if current.display_canvas else None
     soon = _starting_soon(now)
     found = entering.of_courses(session(), connection, [course.id for course in soon], now) if connection else {}
+    groups = blocked.groups_of(session(), connection, now) if connection else []
+    if connection:
+        blocked_people.look(session(), connection, groups)
     return show(
         "ascriptica/overview.html",
         state=seat_states.connection_state(current),
@@ -75,7 +78,8 @@ def overview() -> ResponseReturnValue:
         can_enter=sum(its.can_enter for its in found.values()),
         lines=[_line(course, found.get(course.id, Entering()), connection) for course in soon[:LINES]],
         connection=connection,
-        groups=blocked.groups_of(session(), connection, now) if connection else [],
+        groups=groups,
+        shown=blocked_people.SHOWN,
         waits_for=seat_states.what_delays(session(), current, now),
         throttled=CAUSES["throttled"] if connection and seat_states.is_slowed(session(), connection, now) else None,
         place_of=remedies.place_of,

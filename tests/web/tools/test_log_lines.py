@@ -59,6 +59,8 @@ def test_days_courses_and_acts_stay_apart(app, session, admin, people):
     page = words(admin.get("/tools/log"))
     assert re.findall(r"enrolled (.{2,8}) in Canvas", page) == ["3 people", "P 4", "2 people"]
     assert "Canvas course 4711." in page
+    # The line's time is its span, so that a later act of somebody's does not seem to come before it.
+    assert "from 05 May 2026, 00:00:00 to 01:00:00" in page
     assert words(admin.get("/tools/log?q=4711")).count("Canvas course 4711.") == 6
 
 

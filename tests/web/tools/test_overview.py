@@ -241,4 +241,93 @@ def test_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admi
     page = words(admin.get("/tools/"))
     assert "Has no Canvas user 1 person TWO here : 1 of 1 can't get in" in page
     assert "ONE here : 2 of 2 can't get in" in page
-    assert "GONE here : 1 of 1 can't get in" in page
+    assert "GONE here : 1 person waits to be taken out" in page
+
+
+def test_who_has_withdrawn_waits_to_be_taken_out_and_is_nobody_who_can_t_get_in(office, admin, canvas):
+    """Canvas is away: one person registers, one withdraws; in another course the only one who waits has withdrawn."""
+    art = office.course("ART", "art", starts_at=soon(office, days=2, hours=1))
+    bio = office.course("BIO", "bio", starts_at=soon(office, days=35, hours=1))
+    for who in ("ann", "bob", "cid", "dan"):
+        office.register(art, who)
+    for who in ("pat", "rita"):
+        office.register(bio, who)
+    office.deliver()
+    canvas.options(down=True)
+    office.register(art, "ola")
+    office.withdraw(art, "bob")
+    office.withdraw(bio, "pat")
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    assert "3 of 4 people can get in." in page
+    assert "ART here starts in 2 days: 1 of 4 can't get in, 1 person waits to be taken out" in page
+    assert "BIO here starts in 35 days: 1 person waits to be taken out" in page
+    assert "Canvas is not answering 3 people" in page
+    # The same where each waits for a cause of its own, and was tried.
+    office.session.execute(update(Seat).where(Seat.settled_version < Seat.version).values(cause="refused", held=True))
+    load_settings(office.session).connection.hold_cause = None
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert "ART here starts in 2 days: 1 of 4 can't get in, 1 person waits to be taken out" in page
+    assert "BIO here starts in 35 days: 1 person waits to be taken out" in page
+
+
+def test_a_place_that_somebody_else_s_registration_still_wants_is_not_left(office, admin, canvas):
+    """Two of our courses in one Canvas course: who has withdrawn from one of them is not taken out."""
+    one, two = office.course("ONE", "art"), office.course("TWO", "art")
+    office.register(one)
+    office.register(two)
+    office.deliver()
+    office.withdraw(one)
+    office.session.execute(update(Seat).values(cause="refused", held=True, settled_version=0))
+    office.session.commit()
+    page = words(admin.get("/tools/"))
+    assert "TWO here : 1 of 1 can't get in" in page
+    assert "taken out" not in page
+
+
+def test_while_canvas_is_away_it_says_when_everybody_could_get_in(office, admin, canvas):
+    many(office, office.course("ART", "art", starts_at=soon(office, days=1)), 2)
+    office.deliver()
+    assert "Everybody can get in." in words(admin.get("/tools/"))
+    office.later(minutes=5)
+    canvas.options(down=True)
+    office.register(office.course("FAR", "bio"))
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    assert "Everybody can get in." not in page
+    [at] = re.findall(r"Everybody could get in at (.*?\d\d:\d\d) \.", page)
+    assert f"2 of 2 people can get in. Canvas last answered at {at} ; nothing newer is known." in page
+    assert f"Canvas last answered {at}" in page
+
+
+def test_the_card_of_what_a_hand_changed_says_what_it_did(office, admin, canvas):
+    art = office.course("ART", "art", starts_at=soon(office, days=14, hours=1))
+    many(office, art, 4)
+    office.deliver()
+    mine = {login: row for login, _, row, _, _ in canvas.rows()}
+    for login, task in (("p0", "delete"), ("p1", "delete"), ("p2", "deactivate")):
+        path = f"courses/{canvas.ids['course.art']}/enrollments/{mine[login + '@example.org']}"
+        canvas.hand("DELETE", path, task=task)
+    office.recheck("art")
+    office.deliver()
+    page = words(admin.get("/tools/"))
+    said = "2 people were removed in Canvas by hand, 1 person was deactivated in Canvas by hand"
+    assert f"Changed by hand in Canvas 3 people ART here starts in 14 days: {said}" in page
+
+
+def test_what_a_hand_did_is_logged_once_and_stands_since_it_was_seen(office, admin, canvas):
+    office.register(art := office.course("ART", "art"), "kim")
+    office.deliver()
+    [(_, _, row, _, _)] = canvas.rows()
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row}", task="delete")
+    office.later(minutes=6)
+    seen_at = office.now
+    for _ in range(2):
+        office.recheck("art")
+        office.deliver()
+        office.later(minutes=20)
+    assert [seat.changed_at for seat in office.seats()] == [seen_at]
+    page = words(admin.get("/tools/log"))
+    assert page.count("noticed that somebody had removed Kim in Canvas Canvas course") == 1
+    assert art.code in admin.post("/tools/log.csv").get_data(as_text=True)
