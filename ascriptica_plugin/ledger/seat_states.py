@@ -1,14 +1,16 @@
 """The state of seats and of the connection, for pages and `flask ascriptica status`. Only reads the ledger."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, select, union_all
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
+from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.ledger import Seat
+from ..tables.office import LogEntry
 from . import due, metrics
 from .causes import CAUSES
 
@@ -38,6 +40,29 @@ def connection_state(settings: Settings) -> str:
     if not settings.display_canvas:
         return "off"
     return "holding" if connection is None or connection.hold_cause else "ok"
+
+
+class Disconnected(NamedTuple):
+    """The Canvas that somebody has disconnected: when, and how many changes wait for it."""
+
+    connection: Connection
+    at: datetime
+    waiting: int
+
+
+def disconnected(session: Session, settings: Settings) -> Disconnected | None:
+    """The Canvas that was disconnected last; None while one is connected, or if none ever was."""
+    if settings.connection is not None or session.scalar(select(Connection.id).limit(1)) is None:
+        return None
+    its = select(LogEntry).where(LogEntry.what == "disconnected").order_by(LogEntry.id.desc()).limit(1)
+    entry = session.scalar(its)
+    about = Said.of(entry.words or "").about if entry is not None else {}
+    of_it = (Connection.canvas_url == about.get("url"), Connection.account_name == about.get("account"))
+    connection = session.scalar(select(Connection).where(*of_it).limit(1))
+    if entry is None or connection is None:
+        return None
+    waiting = session.scalar(select(func.count()).select_from(Seat).where(due.unsettled(connection.id))) or 0
+    return Disconnected(connection, entry.at, waiting)
 
 
 def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:

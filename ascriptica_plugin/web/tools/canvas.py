@@ -30,6 +30,7 @@ def canvas_access() -> ResponseReturnValue:
     return show(
         "ascriptica/canvas_access.html",
         status=status,
+        disconnected=seat_states.disconnected(session(), current),
         removed=status["seats"]["removed"] - (seat_states.never_in(session(), connection.id) if connection else 0),
         **people(Wanted.typed(request.args), current),
         standings=STANDINGS,

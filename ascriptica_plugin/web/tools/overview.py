@@ -73,6 +73,7 @@ def overview() -> ResponseReturnValue:
     return show(
         "ascriptica/overview.html",
         state=seat_states.connection_state(current),
+        disconnected=seat_states.disconnected(session(), current),
         soon=len(soon),
         registered=sum(course.places_taken for course in soon),
         can_enter=sum(its.can_enter for its in found.values()),

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from ...canvas.scopes import SCOPES
 from ...canvas.shapes import Account
-from ...ledger import activity, due, token_end
+from ...ledger import activity, due, seat_states, token_end
 from ...ledger.causes import CAUSES
 from ...shared import clock
 from ...shared.language import t
@@ -29,10 +29,12 @@ def course_settings() -> ResponseReturnValue:
     """The Display Canvas switch and the connection."""
     now = settings()
     in_use = now.connection
+    last = seat_states.disconnected(session(), now)
+    known = last.connection if last is not None else in_use
     form = CourseSettingsForm(
         display_canvas=now.display_canvas,
-        canvas_url=now.draft_url or (in_use.canvas_url if in_use else ""),
-        canvas_root_id=(in_use.canvas_root_id if in_use and not now.draft_url else now.draft_root_id) or "",
+        canvas_url=now.draft_url or (known.canvas_url if known else ""),
+        canvas_root_id=(known.canvas_root_id if known and not now.draft_url else now.draft_root_id) or "",
         canvas_key=_kind(now) if request.method == "GET" else "token",
         canvas_client_id=now.draft_client_id or (in_use.client_id if in_use else "") or "",
         missing_users="create" if now.create_users else "wait",
@@ -252,6 +254,7 @@ def _page(
         form=form,
         settings=current,
         in_use=in_use,
+        disconnected=seat_states.disconnected(session(), current),
         hold=hold,
         hold_remedy=hold_remedy,
         missing=[(name, t(checking.PERMISSIONS[name])) for name in missing],

@@ -34,16 +34,26 @@ def test_it_asks_first_and_says_what_it_means(office, admin, canvas):
 
 
 def test_a_pasted_token_is_forgotten_here_and_goes_on_in_canvas(office, admin, canvas):
+    course = office.course("ART", "art")
     assert "It still works in Canvas" in disconnect(admin)
     assert connection_of(office).token.open(office.canvases.keys) == ""
     assert canvas.calls() == []
     assert works(canvas, canvas.token)
     assert "disconnected" in [what for _, what, _ in logged(office)]
-    assert "No Canvas is connected" in words(admin.get("/tools/"))
+    for page in ("/tools/", "/tools/canvas", COURSE_SETTINGS):
+        shown = words(admin.get(page))
+        assert "Canvas has been disconnected since" in shown
+        assert f"No change waits. Connect {canvas.url} again" in shown
+        assert "No Canvas is connected" not in shown
     assert office.status()["connection"] == "unset"
     page = admin.get(COURSE_SETTINGS)
     assert DISCONNECT not in page.text
-    assert re.search('<input[^>]* id="canvas_url"[^>]* value=""', page.text)
+    assert re.search(f'<input[^>]* id="canvas_url"[^>]* value="{canvas.api}"', page.text)
+    assert re.search(f'<input[^>]* id="canvas_root_id"[^>]* value="{canvas.ids["account.root"]}"', page.text)
+    office.register(course)
+    assert f"1 change waits. Connect {canvas.url} again, and it is sent." in words(admin.get("/tools/"))
+    assert "Connected to" in words(save(admin, typed(canvas)))
+    assert "disconnected since" not in words(admin.get("/tools/"))
 
 
 def test_a_pasted_token_is_ended_in_canvas_if_the_office_says_so(office, admin, canvas):
