@@ -61,7 +61,16 @@ def test_it_brings_nothing_in_from_elsewhere():
     assert not re.search(r"url\(|@import|@font-face|https?:", CSS)
 
 
-MADE_UP = {"access-settled", "access-stuck", "access-waiting", "notice-good", "step-done", "step-now", "step-stuck"}
+MADE_UP = {
+    "access-settled",
+    "access-stuck",
+    "access-waiting",
+    "notice-good",
+    "step-done",
+    "step-now",
+    "step-shut",
+    "step-stuck",
+}
 """Names whose end a template puts in."""
 
 

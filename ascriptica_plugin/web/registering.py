@@ -147,8 +147,19 @@ def my_courses(person: Person) -> ResponseReturnValue:
         access=canvas_access(mine),
         positions=waitlist.positions(session(), mine),
         results=shown_results(mine),
+        undoable=_undoable(mine),
         form=Confirmation(),
     )
+
+
+def _undoable(newest_first: list[Registration]) -> set[int]:
+    """The withdrawals that can be taken back, by id: each course's latest registration, while a place is free."""
+    latest: dict[int, Registration] = {}
+    for one in newest_first:
+        latest.setdefault(one.course_id, one)
+    mine = [one for one in latest.values() if one.status == "withdrawn" and _can_undo(one)]
+    wait = waitlist.lengths(session(), [one.course_id for one in mine]) if mine else {}
+    return {one.id for one in mine if one.course_id not in wait and places.free(one.course) != 0}
 
 
 def shown_results(registrations: list[Registration]) -> dict[int, results.Known]:

@@ -24,7 +24,8 @@ WAYS_IN: Marked[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: done, now (under way, or waits for the participant), stuck (the office acts) or later.
+    """`state`: done, now (under way, or waits for the participant), shut (the Canvas course is not open), stuck (the
+    office acts) or later.
 
     `at` is when it was done, where that is known.
     """
@@ -49,7 +50,9 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
         (t("You can enter") if is_in else t("Enter the course"), is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
-    here = "stuck" if tone == "stuck" else "now"
+    # Who has an active enrollment and can't enter waits for the Canvas course, at which nothing is done.
+    is_shut = there is not None and there.state == "active"
+    here = "stuck" if tone == "stuck" else "shut" if is_shut else "now"
     return tuple(
         Step(title, "done", at) if number < first else Step(title, here if number == first else "later")
         for number, (title, _, at) in enumerate(reached)

@@ -87,7 +87,7 @@ def test_a_clerk_registers_somebody_and_undoes_it_by_the_keyboard_alone(desk, ca
     desk.go(desk.browser.current_url.removeprefix(desk.site).replace("another=1&", ""))
     tab_to(desk, "Undo")
     keys(desk, Keys.ENTER)
-    desk.sees("That is undone for Kim Lee.")
+    desk.sees("The registration of Kim Lee for Art for all is undone.")
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk):

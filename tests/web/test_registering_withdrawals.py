@@ -23,7 +23,7 @@ from ..pages import all_of, words
 )
 def test_the_page_says_what_becomes_of_the_work_in_canvas(office, kim, on_withdrawal, sentence):
     policy(office, on_withdrawal="delete" if on_withdrawal != "delete" else "conclude")
-    office.course("ART", "art", on_withdrawal=on_withdrawal)
+    office.course("ART", "art", capacity=5, on_withdrawal=on_withdrawal)
     kim.post("/courses/ART/register")
     page = words(kim.get("/courses/ART/withdraw"))
     assert "Withdraw from ART here?" in page
@@ -118,3 +118,28 @@ def test_leaving_the_waitlist_asks_too_and_can_t_be_taken_back(here, kim):
     assert "Leave the waitlist for ART here?" in page
     assert "You lose your position on the waitlist." in page
     assert "Undo" not in words(kim.post("/courses/ART/withdraw", follow_redirects=True))
+
+
+def test_where_places_have_no_limit_nobody_takes_one(here, kim):
+    here.course("ART")
+    kim.post("/courses/ART/register")
+    page = words(kim.get("/courses/ART/withdraw"))
+    assert "You can undo this for 10 minutes." in page
+    assert "place becomes free" not in page
+    page = words(kim.post("/courses/ART/withdraw", follow_redirects=True))
+    assert "You can undo your withdrawal until" in page
+    assert "somebody else" not in page
+
+
+def test_my_courses_offer_to_take_a_withdrawal_back_as_long_as_that_is_possible(here, kim):
+    art = here.course("ART", capacity=1)
+    kim.post("/courses/ART/register")
+    kim.post("/courses/ART/withdraw")
+    offer = "Undo the withdrawal from ART here"
+    assert offer in words(kim.get("/my/courses"))
+    here.register(art, "lou")
+    assert offer not in words(kim.get("/my/courses"))
+    here.withdraw(art, "lou")
+    assert offer in words(kim.get("/my/courses"))
+    kim.post("/courses/ART/register")
+    assert offer not in words(kim.get("/my/courses"))

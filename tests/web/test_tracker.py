@@ -53,8 +53,11 @@ def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, 
     office.deliver()
     office.session.execute(update(Association).values(published=False))
     office.session.commit()
-    assert steps() == ["done", "done", "done", "now"]
-    assert "you can enter as soon as the teacher publishes it" in words(kim.get("/courses/ART"))
+    assert steps() == ["done", "done", "done", "shut"]
+    page = words(kim.get("/courses/ART"))
+    assert "you can enter as soon as the teacher publishes it" in page
+    assert "Enter the course not open at the moment" in page
+    assert "under way" not in page
     assert "Open in Canvas" not in kim.get("/courses/ART").text
 
 

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from ...canvas.client import CanvasClient
 from ...canvas.errors import CanvasError, NotFound
 from ...canvas.shapes import Enrollment, User
+from ...ledger.access import IS_POINTED_TO, IS_THEIRS
 from ...ledger.rows import LIVE
 from ...office import answers
 from ...shared import clock
@@ -18,7 +19,7 @@ from ...shared.language import Marked, t
 from ...sync import looking_up
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
-from ...tables.ledger import Match, Seat
+from ...tables.ledger import CanvasRow, Match, Seat
 from ...tables.office import Association, Participant
 from ..base import blueprint, for_administrators, person, session, settings
 from ..page_calls import ask
@@ -188,7 +189,7 @@ def answer_who(connection: Connection, participant: Participant) -> None:
                 same_person=typed.get("same_person") == "1",
                 user=user,
             )
-            if _has_work(*about):
+            if _is_to_get_in(*about):
                 done = t("Thank you. {name} is being enrolled.", name=name)
             else:
                 done = t("Thank you. That is noted of {name}.", name=name)
@@ -200,9 +201,16 @@ def answer_who(connection: Connection, participant: Participant) -> None:
         flash(done, "success")
 
 
-def _has_work(connection_id: int, participant: Participant) -> bool:
+def _is_to_get_in(connection_id: int, participant: Participant) -> bool:
+    """Whether an enrollment has to be made; who is in as the chosen user already, gets none."""
     theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
-    return session().scalar(select(Seat.id).where(*theirs, Seat.settled_version < Seat.version).limit(1)) is not None
+    is_in = (
+        exists()
+        .where(IS_POINTED_TO, IS_THEIRS, CanvasRow.state.in_(LIVE))
+        .where(CanvasRow.canvas_user_id == Match.canvas_user_id)
+    )
+    is_open = select(Seat.id).where(*theirs, Seat.settled_version < Seat.version, ~is_in)
+    return session().scalar(is_open.limit(1)) is not None
 
 
 def _looked_up(connection: Connection, typed: str) -> User | None:

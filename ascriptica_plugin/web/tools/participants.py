@@ -89,6 +89,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
         return _page(found, form, 422 if form.errors else 200)
     begin_writing(session())
     facts = {name: getattr(form, name).data for name in people.FACTS}
+    leads_elsewhere = any(facts[name] != getattr(found, name) for name in ("email", "sis_user_id"))
     try:
         changed = people.correct(session(), found, clock.utc_now(), person().email, **facts)
     except sis_ids.Taken as reason:
@@ -106,10 +107,21 @@ def participant(participant_id: int) -> ResponseReturnValue:
         form.email.errors = [str(reason)]
         return _page(found, form, 422)
     session().commit()
-    flash(t("{name} is saved.", name=found.name), "success")
+    if leads_elsewhere and _is_known_in_canvas(found):
+        said = t(
+            "{name} is saved. We look who that is in Canvas now. If it isn't clear, this page asks you.",
+            name=found.name,
+        )
+    else:
+        said = t("{name} is saved.", name=found.name)
+    flash(said, "success")
     if remark:
         flash(remark, "warning")
     return redirect(url_for(".participant", participant_id=participant_id))
+
+
+def _is_known_in_canvas(participant: Participant) -> bool:
+    return bool(settings().display_canvas and matches_of([participant.id]))
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/try-again")

@@ -7,11 +7,21 @@ from markupsafe import Markup
 from ...office import sis_ids, undoing
 from ...office.places import NotPossible
 from ...shared import clock
-from ...shared.language import t
+from ...shared.language import Marked, t
 from ...tables.columns import begin_writing
 from ...tables.office import LogEntry, Participant
 from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session
 from .activity import in_words
+
+UNDONE: Marked[dict[str, str]] = {
+    "registered": "The registration of {name} for {course} is undone.",
+    "joined the waitlist": "{name} is taken off the waitlist for {course} again.",
+    "withdrew": "The withdrawal of {name} from {course} is undone.",
+    "left the waitlist": "{name} is on the waitlist for {course} again.",
+    undoing.MOVED: "The move of {name} to {course} is undone.",
+    undoing.CORRECTED: "The correction of {name} is undone.",
+}
+"""The message after an undoing, by what was undone."""
 
 
 def offered() -> LogEntry | None:
@@ -63,9 +73,10 @@ def undo(entry_id: int) -> ResponseReturnValue:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(t("That is undone for {name}.", name=participant.name), "success")
+        course = act.course.title if act.course else ""
+        flash(t(UNDONE[act.what], name=participant.name, course=course), "success")
         if remark:
             flash(remark, "warning")
-    if code is not None:
+    if code is not None and request.form.get("on") != "participant":
         return redirect(url_for(".roster", code=code))
     return redirect(url_for(".participant", participant_id=participant.id))

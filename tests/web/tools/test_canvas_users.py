@@ -248,3 +248,38 @@ def test_candidates_are_compared_by_what_they_do_in_canvas(office, admin, canvas
     assert admin.get(where).location == f"/tools/participants/{number}#canvas-user"
     office.deliver()
     assert canvas.who_is_in("art") == {"two"}
+
+
+def test_whom_we_knew_is_offered_when_the_user_is_the_other_one_s(office, admin, canvas):
+    """A slip in an email led to another participant's user; who was in before stays in, and nothing is sent."""
+    office.register(office.course("ART", "art"), "ezra")
+    office.register(office.course("BIO", "bio"), "lou")
+    office.deliver()
+    ezra = office.participant("ezra@example.org")
+    number, form = ezra.id, {"name": "Ezra", "email": "lou@example.org", "sis_user_id": ""}
+    said = words(admin.post(f"/tools/participants/{number}", data=form, follow_redirects=True))
+    assert "Ezra is saved. We look who that is in Canvas now. If it isn't clear, this page asks you." in said
+    office.deliver()
+    assert "Another participant leads to the same Canvas user 1 person" in words(admin.get("/tools/"))
+    page = admin.post(f"/tools/participants/{number}/canvas-user", data={"answer": "theirs"}, follow_redirects=True)
+    assert "Now say who Ezra is in Canvas." in words(page)
+    page = admin.get(f"/tools/participants/{number}/who")
+    [candidate] = re.findall(r'name="canvas_user_id" value="(\d+)"', page.text)
+    assert "Login ezra@example.org" in words(page)
+    answer = {"canvas_user_id": candidate}
+    page = admin.post(f"/tools/participants/{number}/canvas-user", data=answer, follow_redirects=True)
+    assert "Thank you. That is noted of Ezra." in words(page)
+    calls = office.deliver()
+    assert not [call for call in calls if call.startswith("POST")]
+    assert canvas.who_is_in("art") == {"ezra@example.org"}
+    assert [seat.cause for seat in office.seats()] == [None, None]
+
+
+def test_a_name_alone_leads_to_nobody_else_in_canvas(office, admin):
+    office.register(office.course("ART", "art"), "lou")
+    office.deliver()
+    form = {"name": "Lou Lee", "email": "lou@example.org", "sis_user_id": ""}
+    number = office.participant("lou@example.org").id
+    said = words(admin.post(f"/tools/participants/{number}", data=form, follow_redirects=True))
+    assert "Lou Lee is saved." in said
+    assert "who that is in Canvas" not in said

@@ -37,7 +37,7 @@ def test_somebody_is_moved_in_canvas_and_back(office, admin, canvas):
     office.deliver()
     assert (canvas.who_is_in("art"), canvas.who_is_in("bio")) == (set(), {"kim@example.org"})
     page = admin.post(undo_on(page), follow_redirects=True)
-    assert "That is undone for Kim." in words(page)
+    assert "The move of Kim to BIO here is undone." in words(page)
     office.deliver()
     assert (canvas.who_is_in("art"), canvas.who_is_in("bio")) == ({"kim@example.org"}, set())
     assert [row for row in canvas.rows() if row[2] == before[0][2]] == before

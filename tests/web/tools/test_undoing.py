@@ -35,7 +35,7 @@ def test_registering_somebody_is_undone_and_logged(here, admin):
     here.course("ART")
     button = undo_on(register(admin))
     page = admin.post(button, follow_redirects=True)
-    assert "That is undone for Kim." in words(page)
+    assert "The registration of Kim for ART here is undone." in words(page)
     assert states(here) == [(1, "withdrawn")]
     assert [one.what for one in all_of(here.app, LogEntry)][-2:] == ["undid", "withdrew"]
     assert undo_on(page) is None
@@ -87,7 +87,7 @@ def test_corrected_facts_are_as_before(here, admin):
     form = {"name": "Kim Lee", "email": "kim.lee@example.org", "sis_user_id": "S-7"}
     page = admin.post("/tools/participants/1", data=form, follow_redirects=True)
     page = admin.post(undo_on(page), follow_redirects=True)
-    assert "That is undone for Kim." in words(page)
+    assert "The correction of Kim is undone." in words(page)
     [kim] = all_of(here.app, Participant)
     assert (kim.name, kim.email, kim.sis_user_id) == ("Kim", "kim@example.org", None)
 
@@ -132,3 +132,23 @@ def test_what_somebody_else_did_is_not_offered(here, admin):
     assert "can't be undone any more" in words(admin.post(f"/tools/undo/{entry.id}", follow_redirects=True))
     for odd in ("x", "0", "99999999999", "٣", "-1"):
         assert undo_on(admin.get("/tools/courses/ART", query_string={"done": odd})) is None
+
+
+def test_on_the_person_s_own_page_it_leads_back_there(here, admin):
+    """Without it, an act on one course leads to the roster, where it was done."""
+    here.course("ART", capacity=1)
+    for name in ("kim", "lou"):
+        register(admin, name)
+    withdraw(admin, 2)
+    answer = admin.post(undo_on(admin.get("/tools/participants/2")), data={"on": "participant"})
+    assert answer.location == "/tools/participants/2"
+    assert "Lou is on the waitlist for ART here again." in words(admin.get(answer.location))
+    assert 'name="on" value="participant"' in register_again(admin)
+    page = withdraw(admin, 1)
+    assert 'name="on"' not in page.text
+
+
+def register_again(admin) -> str:
+    """The page of a person for whom something can be undone."""
+    register(admin, "max")
+    return admin.get("/tools/participants/3").text
