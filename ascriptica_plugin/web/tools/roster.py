@@ -51,10 +51,15 @@ def roster(code: str) -> ResponseReturnValue:
 
 @dataclass(frozen=True)
 class Refused:
-    """A pasted line that can't be taken, and why, where that was found out in our tables."""
+    """A pasted line that can't be taken, and why, where that was found out in our tables.
+
+    `named` is the name that was typed where one was asked for, and `wrong` says why it can't be one.
+    """
 
     line: PastedLine
     reason: NotPossible | None
+    named: str = ""
+    wrong: str = ""
 
     @property
     def asks_for_name(self) -> bool:
@@ -73,9 +78,18 @@ def has_results(course_id: int) -> bool:
 
 
 def page_of(
-    course: Course, one: ParticipantForm, several: OnBehalfListForm, bad: list[Refused] | None = None, good: int = 0
+    course: Course,
+    one: ParticipantForm,
+    several: OnBehalfListForm,
+    bad: list[Refused] | None = None,
+    good: int = 0,
+    answers: dict[str, str] | None = None,
 ) -> str:
-    """The roster with both forms. `bad` are the pasted lines with problems, `good` is the number of the others."""
+    """The roster with both forms.
+
+    `bad` are the pasted lines with problems, `good` is the number of the others. `answers` are the fields with what
+    was answered about pasted people before.
+    """
     q = typed_search("q")
     status = request.args.get("status")
     status = status if status in STATUSES else None
@@ -134,6 +148,7 @@ def page_of(
         several=several,
         bad=bad or [],
         good=good,
+        answers=answers or {},
         done=undoing.offered(),
     )
 

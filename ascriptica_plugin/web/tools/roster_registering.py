@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from ...office import names, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
-from ...office.registrations import Entry
+from ...office.registrations import Entry, NameNeeded
 from ...shared import clock
 from ...shared.language import t, tn
 from ...tables.office import Course, Registration
@@ -71,30 +71,57 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
         if isinstance(result, NotPossible):
             line.problem = str(result)
             asked[id(line)] = result
-    bad = [Refused(line, asked.get(id(line))) for line in form.people.lines if line.problem is not None]
+    bad = [_refused(line, asked.get(id(line))) for line in form.people.lines if line.problem is not None]
     done = [result for result in results if isinstance(result, Registration)]
     if not done or (bad and request.form.get("anyway") != "1"):
         session().rollback()
-        return page_of(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done)), 422
+        kept = _answers(form.people.lines, bad)
+        return page_of(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done), answers=kept), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
     flash(_how_many_are_in(len(done) - waiting, waiting, course), "success")
     if not bad:
         return redirect(url_for(".roster", code=course.code))
-    form.people.keep_only([one.line for one in bad])
-    return page_of(course, ParticipantForm(formdata=None), form, bad=bad), 422
+    left = [one.line for one in bad]
+    form.people.keep_only(left)
+    return page_of(course, ParticipantForm(formdata=None), form, bad=bad, answers=_answers(left, bad)), 422
 
 
 def _entry(line: PastedLine) -> Entry:
     """The person of a pasted line, with what was answered about them beside the box."""
-    name = request.form.get(f"name-{line.email}", "").strip()
+    name = _named(line)
     answer = request.form.get(f"is-{line.email}")
     if name and not line.name:
         try:
             return Entry(line.email, names.read_name(name))
         except ValueError:
             return Entry(line.email)
+    if request.form.get(f"typed-{line.email}", line.name) != line.name:
+        # Another name stands in the box than the one that the answer was about.
+        answer = None
     return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
+
+
+def _named(line: PastedLine) -> str:
+    """The name that was typed beside the box for somebody whose line has none."""
+    return request.form.get(f"name-{line.email}", "").strip()
+
+
+def _refused(line: PastedLine, reason: NotPossible | None) -> Refused:
+    """The line, with the name that was typed where it asks for one, and what is wrong with that."""
+    if isinstance(reason, NameNeeded) and (name := _named(line)):
+        try:
+            names.read_name(name)
+        except ValueError as wrong:
+            return Refused(line, reason, name, str(wrong))
+    return Refused(line, reason)
+
+
+def _answers(lines: list[PastedLine], bad: list[Refused]) -> dict[str, str]:
+    """The fields with what was answered about these people and isn't asked again, so that the next page has them."""
+    asked = {one.line.email for one in bad if one.asks_for_name or one.is_here}
+    fields = [f"{part}-{line.email}" for line in lines if line.email not in asked for part in ("name", "is", "typed")]
+    return {field: request.form[field] for field in fields if request.form.get(field)}
 
 
 def _how_many_are_in(registered: int, waiting: int, course: Course) -> str:

@@ -26,3 +26,11 @@ def box(answer) -> str:
     return html.unescape(
         re.search(r'<textarea[^>]*name="people"[^>]*>(.*?)</textarea>', answer.text, re.DOTALL)[1]
     ).strip()
+
+
+def form_of_the_list(answer) -> dict[str, str]:
+    """What a browser sends of the form for a list as it stands on the page: nothing is picked or typed anew."""
+    form = re.search(r'<form method="post" aria-label="A list of people".*?</form>', answer.text, re.DOTALL)[0]
+    inputs = [dict(re.findall(r'(\w+)="([^"]*)"', one)) for one in re.findall("<input[^>]*>", form)]
+    sent = {one["name"]: html.unescape(one.get("value", "")) for one in inputs if one.get("type") != "radio"}
+    return sent | {"people": box(answer)}

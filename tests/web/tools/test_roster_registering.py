@@ -12,7 +12,7 @@ from ascriptica_plugin.tables.office import Participant, Registration
 
 from ...office_at_work import logged, sign_in, statuses
 from ...pages import all_of, words
-from .on_the_roster import box, count
+from .on_the_roster import box, count, form_of_the_list
 
 
 def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
@@ -160,6 +160,62 @@ def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
     admin.post("/tools/courses/ART", data={"people": box(answer), "name-new@example.org": "Nora New"})
     assert {one.name for one in all_of(here.app, Participant)} == {"Kim", "Nora New"}
     assert count(here, Registration) == 3
+
+
+def test_what_was_answered_stays_answered_while_other_lines_are_mended(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "pat", name="Pat Example")
+    here.register(here.course("CHEM"), "dad", name="Dad Lee")
+    text = "fay@example.org\nPat Sample <pat@example.org>\nDon Lee <dad@example.org>\nnonsense\nann@example.org, Ann"
+    asked = admin.post("/tools/courses/ART", data={"people": text})
+    answers = {"name-fay@example.org": "Fay Berg", "is-pat@example.org": "here", "is-dad@example.org": "typed"}
+    answered = admin.post("/tools/courses/ART", data=form_of_the_list(asked) | answers)
+    assert "1 line needs another look; nobody is registered yet Line 4 nonsense" in words(answered)
+    assert "Register the 4 good ones" in words(answered)
+    again = admin.post("/tools/courses/ART", data=form_of_the_list(answered))
+    assert "1 line needs another look; nobody is registered yet Line 4 nonsense" in words(again)
+    done = admin.post("/tools/courses/ART", data=form_of_the_list(again) | {"anyway": "1"})
+    assert "4 people are registered for ART here." in words(done)
+    assert form_of_the_list(done).keys() == {"csrf_token", "people"}
+    assert box(done) == "nonsense"
+    names = {one.name for one in all_of(here.app, Participant)}
+    assert names == {"Fay Berg", "Pat Example", "Don Lee", "Ann"}
+    assert statuses(here).keys() == {f"{who}@example.org" for who in ("fay", "pat", "dad", "ann")}
+
+
+def test_what_was_answered_about_a_line_that_stays_is_kept_when_the_others_are_registered(here, admin):
+    course = here.course("ART")
+    here.register(course, "max")
+    here.register(here.course("BIO"), "pat", name="Pat Example")
+    text = "Max Berg <max@example.org>\nPat Sample <pat@example.org>\nfay@example.org\nann@example.org, Ann"
+    asked = admin.post("/tools/courses/ART", data={"people": text})
+    answers = {"is-max@example.org": "here", "anyway": "1"}
+    done = admin.post("/tools/courses/ART", data=form_of_the_list(asked) | answers)
+    assert "Line 1 Max Berg <max@example.org>: Max is already registered for ART here." in words(done)
+    assert form_of_the_list(done)["is-max@example.org"] == "here"
+    assert "is-pat@example.org" not in form_of_the_list(done)
+
+
+def test_an_answer_is_not_taken_for_another_name_than_it_was_given_about(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "pat", name="Pat Example")
+    asked = admin.post("/tools/courses/ART", data={"people": "Pat Sample <pat@example.org>\nnonsense"})
+    answered = admin.post("/tools/courses/ART", data=form_of_the_list(asked) | {"is-pat@example.org": "typed"})
+    assert "is Pat Example here" not in words(answered)
+    other = form_of_the_list(answered) | {"people": "Rob Other <pat@example.org>"}
+    assert "pat@example.org is Pat Example here; you typed Rob Other" in words(
+        admin.post("/tools/courses/ART", data=other)
+    )
+    assert [one.name for one in all_of(here.app, Participant)] == ["Pat Example"]
+
+
+def test_a_name_that_can_t_be_one_stays_beside_the_question_with_the_reason(here, admin):
+    here.course("ART")
+    data = {"people": "fay@example.org", "name-fay@example.org": "Fay\u202e<b>"}
+    answer = admin.post("/tools/courses/ART", data=data)
+    assert "What is the name of fay@example.org? Take the line breaks and control characters out" in words(answer)
+    assert 'value="Fay\u202e&lt;b&gt;"' in answer.text
+    assert count(here, Participant) == 0
 
 
 def test_what_is_asked_about_several_people_of_one_line_names_the_line_once(here, admin):
