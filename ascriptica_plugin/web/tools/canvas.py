@@ -16,7 +16,7 @@ from ..base import blueprint, for_administrators, person, session, settings
 from ..forms.fields import Confirmation
 from ..showing import show
 from ..spreadsheet import csv_file
-from .canvas_people import COLUMNS, STANDINGS, Wanted, lines_of_csv, people
+from .canvas_people import COLUMNS, STANDINGS, Wanted, can_be_tried, lines_of_csv, people
 from .canvas_users import HOW, answer_who
 
 
@@ -27,14 +27,17 @@ def canvas_access() -> ResponseReturnValue:
     current, now = settings(), clock.utc_now()
     connection = current.connection
     status = seat_states.status(session(), current, now)
+    wanted = Wanted.typed(request.args)
+    waiting_for = blocked.names(session(), connection) if connection else []
     return show(
         "ascriptica/canvas_access.html",
         status=status,
         disconnected=seat_states.disconnected(session(), current),
         removed=status["seats"]["removed"] - (seat_states.never_in(session(), connection.id) if connection else 0),
-        **people(Wanted.typed(request.args), current),
+        **people(wanted, current),
         standings=STANDINGS,
-        waiting_for=blocked.names(session(), connection) if connection else [],
+        waiting_for=waiting_for,
+        can_be_tried=can_be_tried(wanted, current, waiting_for),
         causes=CAUSES,
         how=HOW,
         form=Confirmation(),

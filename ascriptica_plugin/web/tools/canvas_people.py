@@ -80,6 +80,16 @@ def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     return which
 
 
+def can_be_tried(wanted: Wanted, current: Settings, waiting_for: list[str]) -> bool:
+    """Whether trying again does something for anybody on the list: for those of the causes that ask, only an answer
+    does."""
+    tried = [name for name in waiting_for if name not in seat_states.ASKS]
+    if not tried or wanted.standing in ("enrolled", "removed", *seat_states.ASKS):
+        return False
+    some = select(Seat.id).where(*conditions(wanted, current), due.waits(), Seat.cause.in_(tried)).limit(1)
+    return session().scalar(some) is not None
+
+
 def people_found(search: str, current: Settings) -> Select:
     """The ids of participants with these words in name, email or SIS ID, or with this Canvas ID."""
     found = select(Participant.id).where(matching(search))

@@ -83,7 +83,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     elif whom:
         flash(t("There is nothing to try again for {name}.", name=whom), "warning")
     else:
-        flash(t("There is nothing to try again for 0 people."), "warning")
+        flash(t("There is nothing to try again."), "warning")
 
 
 def in_a_sentence(title: str) -> str:

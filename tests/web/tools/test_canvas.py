@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.tables.ledger import Match, Seat
+from ascriptica_plugin.tables.office import Participant
 from ascriptica_plugin.web.tools import canvas_people
 
 from ...office_at_work import logged, many
@@ -123,6 +124,24 @@ def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
     assert answer.location == "/tools/canvas?course=ART&standing=no_account#people"
     in_art = art.association.canvas_course_id
     assert {(seat.canvas_course_id == in_art, seat.held) for seat in office.seats()} == {(True, False), (False, True)}
+
+
+def test_trying_all_again_is_offered_only_for_a_list_with_somebody_whom_it_helps(office, admin):
+    many(office, office.course("ART", "art"), 2)
+    many(office, office.course("BIO", "bio"), 2, start=5)
+    office.session.execute(update(Seat).values(cause="who_is_it", held=True))
+    office.session.commit()
+    button = "Try all of these again"
+    assert button not in words(admin.get("/tools/canvas"))
+    answer = admin.post("/tools/canvas/try-again", data={"shown": "1"}, follow_redirects=True)
+    assert "There is nothing to try again." in words(answer)
+    seat = office.session.scalars(select(Seat).join(Seat.participant).where(Participant.name == "P 5")).one()
+    seat.cause = "no_account"
+    office.session.commit()
+    for limits in ("", "?course=BIO", "?standing=held", "?standing=no_account", "?search=p5@example.org"):
+        assert button in words(admin.get(f"/tools/canvas{limits}")), limits
+    for limits in ("?course=ART", "?standing=who_is_it", "?standing=enrolled", "?search=p6@example.org"):
+        assert button not in words(admin.get(f"/tools/canvas{limits}")), limits
 
 
 def test_everybody_s_access_is_sorted_by_name_over_the_pages(office, admin, monkeypatch):

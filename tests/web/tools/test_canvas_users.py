@@ -188,7 +188,7 @@ def test_a_corrected_person_who_leads_to_nobody_is_asked_about_by_name(office, a
 def test_trying_again_answers_no_question(doubles, admin, canvas):
     _, two = doubles.seats()
     for where, form in (("/tools/courses/BIO/try-again", {}), ("/tools/canvas/try-again", {"seat": str(two.id)})):
-        assert "There is nothing to try again" in words(admin.post(where, data=form, follow_redirects=True))
+        assert "There is nothing to try again." in words(admin.post(where, data=form, follow_redirects=True))
     assert [seat.cause for seat in doubles.seats()] == [None, "same_user"]
 
 
