@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ...ledger import activity, due, reads, seat_states
@@ -43,24 +43,25 @@ class CourseStanding:
     agrees: bool = False
 
 
-def standing_of(course: Course, shown: list[CanvasAccess]) -> CourseStanding:
-    """The standing of the course on all pages of its roster; `shown` is the access of the people on this page."""
+def standing_of(course: Course, shown: list[tuple[int, CanvasAccess]]) -> CourseStanding:
+    """The standing of the course on all pages of its roster; `shown` are the participants on this page, once for each
+    of their registrations, with its access."""
     found = CourseStanding(
         # Those whose Canvas course is being looked up have no seat yet.
-        moving=sum(one.moving and not one.held and one.office_tone == "waiting" for one in shown),
-        stuck=sum(one.office_tone == "stuck" for one in shown),
+        moving=len({who for who, its in shown if its.moving and not its.held and its.office_tone == "waiting"}),
+        stuck=len({who for who, its in shown if its.office_tone == "stuck"}),
     )
     current = settings()
     connection = current.connection
     if connection is None or not current.display_canvas:
         return found
-    counts = _counts(course, connection)
-    found.asked = counts.get("asked", 0)
-    found.stuck = max(found.stuck, counts.get("held", 0) + counts.get("parked", 0) + found.asked)
+    due_now, stuck, can_be_tried = _counts(course, connection)
+    found.asked = stuck - can_be_tried
+    found.stuck = max(found.stuck, stuck)
     if connection.hold_cause:
-        found.moving, found.held, found.hold = 0, counts.get("due", 0), CAUSES[connection.hold_cause].title
+        found.moving, found.held, found.hold = 0, due_now, CAUSES[connection.hold_cause].title
     else:
-        found.moving = max(found.moving, counts.get("due", 0))
+        found.moving = max(found.moving, due_now)
     association = course.association
     if association is None or association.connection_id != connection.id or association.canvas_course_id is None:
         return found
@@ -82,7 +83,11 @@ def _theirs(course: Course) -> tuple:
     return Registration.course_id == course.id, or_(Claim.ended_at.is_(None), ~claimed)
 
 
-def _counts(course: Course, connection: Connection) -> dict[str, int]:
+def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
+    """How many people of the course are due, how many are stuck, and how many of these trying again may help.
+
+    One person may have several places: in the course's Canvas course, and in one that it had before.
+    """
     stands = case(
         # Nobody has to act where we read everything again after a backup.
         (Seat.cause == "canvas_restored", "due"),
@@ -94,19 +99,23 @@ def _counts(course: Course, connection: Connection) -> dict[str, int]:
     here = (Association.connection_id == connection.id, Association.canvas_course_id.is_not(None))
     of_others = select(Association.canvas_course_id).where(*here, Association.canvas_course_id.is_distinct_from(its))
     unsettled = select(Seat.id).where(due.unsettled(connection.id), Seat.canvas_course_id.not_in(of_others))
+
+    def people_who(*standings: str) -> ColumnElement[int]:
+        return func.count(Seat.participant_id.distinct()).filter(stands.in_(standings))
+
     rows = session().execute(
-        select(stands.label("standing"), func.count(Seat.id.distinct()))
+        select(people_who("due"), people_who("held", "parked", "asked"), people_who("held", "parked"))
         .join(Claim, Claim.seat_id == Seat.id)
         .join(Registration, Registration.id == Claim.registration_id)
         .where(one_of_few(session(), Seat.id.expression, unsettled), *_theirs(course))
-        .group_by("standing")
     )
-    return dict(rows.all())
+    due_now, stuck, can_be_tried = rows.one()
+    return due_now, stuck, can_be_tried
 
 
 def _left(course: Course, connection: Connection) -> int:
     left = (
-        select(func.count(Seat.id.distinct()))
+        select(func.count(Seat.participant_id.distinct()))
         .join(Claim, Claim.seat_id == Seat.id)
         .join(Registration, Registration.id == Claim.registration_id)
         .where(Seat.connection_id == connection.id, Seat.settled_version >= Seat.version)

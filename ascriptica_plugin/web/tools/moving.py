@@ -9,7 +9,7 @@ from ...office.places import NotPossible
 from ...office.previews import Numbers
 from ...shared import clock, pauses
 from ...shared.formats import listed
-from ...shared.language import t
+from ...shared.language import t, tn
 from ...tables.locks import lock_course
 from ...tables.office import Course
 from ...tables.previews import Preview
@@ -53,7 +53,7 @@ def confirm_preview(code: str) -> ResponseReturnValue:
     if _brakes(numbers) and not form.is_right(len(numbers.removed)):
         session().rollback()
         return _page(form, found, its)
-    reopens = its.reopen
+    reopens, goes_on = its.reopen, _what_goes_on(found, its, numbers)
     try:
         previews.confirm(session(), its, found, now, person().email)
         session().commit()
@@ -65,6 +65,8 @@ def confirm_preview(code: str) -> ResponseReturnValue:
         flash(t("{course} is open again.", course=found.title), "success")
     else:
         flash(t("{course} is saved.", course=found.title), "success")
+    for sentence in goes_on:
+        flash(sentence, "success")
     return redirect(url_for(".roster", code=code))
 
 
@@ -88,6 +90,32 @@ def _its(course: Course) -> Preview | None:
     if found is None or found.connection_id not in (None, settings().connection_id):
         return None
     return found if found.reopen == bool(course.cancelled_at) else None
+
+
+def _what_goes_on(course: Course, its: Preview, numbers: Numbers) -> list[str]:
+    """What the worker does about the course's people once the preview is confirmed."""
+    said, getting_in, there = [], len(numbers.enroll) + len(numbers.unknown), its.canvas_course_name
+    if getting_in and not its.concluded:
+        said.append(
+            tn(
+                "{count} person is being enrolled in {canvas_course}.",
+                "{count} people are being enrolled in {canvas_course}.",
+                getting_in,
+                canvas_course=there,
+            )
+        )
+    elif numbers.there and len(numbers.there) == numbers.people:
+        said.append(t("Everybody is in {canvas_course} already.", canvas_course=there))
+    if numbers.removed and course.association is not None:
+        said.append(
+            tn(
+                "{count} person is being removed from {canvas_course}.",
+                "{count} people are being removed from {canvas_course}.",
+                len(numbers.removed),
+                canvas_course=course.association.canvas_course_name or course.association.canvas_course,
+            )
+        )
+    return said
 
 
 def _brakes(numbers: Numbers) -> bool:

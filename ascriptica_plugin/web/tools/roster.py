@@ -128,7 +128,7 @@ def page_of(
         how=HOW,
         positions=waitlist.positions(session(), shown),
         waiting=waitlist.waiting(session(), course),
-        standing=standing_of(course, list(words.values())),
+        standing=standing_of(course, [(one.participant_id, words[one.id]) for one in shown if one.id in words]),
         connection_id=settings().connection_id,
         cancelled_act=cancelling.act_of(session(), course) if course.cancelled_at else None,
         counts=counts,

@@ -215,7 +215,7 @@ def test_a_cancelled_course_is_one_act(office, admin):
     admin.post("/tools/courses/ART/cancel", data={"number": "3"})
     page = words(admin.get("/tools/log"))
     assert "cancelled ART here" in page
-    assert "3 registered and 0 waiting were withdrawn." in page
+    assert "3 registered and 0 on the waitlist were withdrawn." in page
     assert "withdrew P 1" not in page
 
 

@@ -1,7 +1,10 @@
 """How a course stands in Canvas, and reading it again by a button."""
 
+from sqlalchemy import update
+
 from ascriptica_plugin.ledger import reads
 from ascriptica_plugin.office import registrations
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.requests import CourseRead
 
 from ...office_at_work import logged, someone
@@ -97,3 +100,40 @@ def test_a_registration_elsewhere_is_not_counted_here(office, admin, canvas):
     assert "waits for you" not in words(admin.get("/tools/courses/ONE"))
     assert "1 person waits for you" in words(admin.get("/tools/courses/TWO"))
     assert len(all_of(office.app, CourseRead)) == 1
+
+
+def test_people_are_counted_once_whatever_they_did_before(office, admin):
+    art = office.course("ART", "art")
+    for who in ("ann", "bob", "cho"):
+        office.register(art, who)
+    office.deliver()
+    office.withdraw(art, "bob")
+    office.register(art, "bob")
+    assert "3 people are withdrawn from the course." in words(admin.get("/tools/courses/ART/cancel"))
+    admin.post("/tools/courses/ART/cancel", data={"number": "3"})
+    page = words(admin.get("/tools/courses/ART"))
+    assert "All 4 Registered 0 On the waitlist 0 Withdrawn 4" in page
+    assert "3 people on the way to or from Canvas." in page
+
+
+def test_who_waits_in_two_canvas_courses_is_one_person(office, admin):
+    art = office.course("ART", "art")
+    office.register(art, "kim")
+    office.deliver()
+    office.associate(art, "bio")
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    office.session.commit()
+    assert len(office.seats()) == 2
+    page = words(admin.get("/tools/courses/ART"))
+    assert "1 person waits for you" in page
+    assert "Try again for everybody" in page
+
+
+def test_a_cancelled_course_takes_nobody_until_it_is_reopened(office, admin):
+    office.course("ART")
+    admin.post("/tools/courses/ART/cancel")
+    page = words(admin.get("/tools/courses/ART"))
+    assert "This course is cancelled. Nobody can be registered for it until it is reopened." in page
+    office.course("OLD", ends_at=office.now)
+    page = words(admin.get("/tools/courses/OLD"))
+    assert "This course has ended. Nobody can be registered for it any more." in page

@@ -79,6 +79,8 @@ def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, ap
     assert before == ([(s.id, s.version) for s in all_of(app, Seat)], [row.ended_at for row in all_of(app, Claim)])
     done = confirm_preview(admin, "ART")
     assert "A new title is saved." in words(done)
+    assert "3 people are being enrolled in Art." in words(done)
+    assert "4 people are being removed from bio." in words(done)
     office.later(minutes=1)
     office.deliver()
     office.deliver()
@@ -103,11 +105,23 @@ def test_people_whom_nobody_has_looked_up_are_counted_as_such(office, admin, app
     canvas.calls()
     office.deliver()
     assert [call for call in canvas.calls() if call.startswith("POST")] == []
-    confirm_preview(admin, "ART")
+    done = words(confirm_preview(admin, "ART"))
+    assert "3 people are being enrolled in Art." in done
+    assert "being removed" not in done
     office.later(minutes=1)
     office.deliver()
     assert len(canvas.who_is_in("art")) == 4
     assert [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")] == [enrolled["id"]]
+
+
+def test_that_everybody_is_in_it_already_is_said(office, admin, canvas):
+    office.register(office.course("ART"), "kim")
+    canvas.by_hand("kim", "art")
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    done = words(confirm_preview(admin, "ART"))
+    assert "Everybody is in Art already." in done
+    assert "being enrolled" not in done
 
 
 def test_a_course_without_people_is_associated_at_once(office, admin, app, canvas):
@@ -251,7 +265,9 @@ def test_a_cancelled_course_is_reopened_after_a_preview(office, admin, app, canv
     assert "1 person goes back to the waitlist" in words(page)
     assert lines(page) == ["2 people are enrolled in art."]
     assert set(statuses(office).values()) == {"withdrawn"}
-    assert "ART here is open again." in words(confirm_preview(admin, "ART"))
+    done = words(confirm_preview(admin, "ART"))
+    assert "ART here is open again." in done
+    assert "2 people are being enrolled in art." in done
     office.later(minutes=1)
     office.deliver()
     assert canvas.who_is_in("art") == {"kim@example.org", "lou@example.org"}

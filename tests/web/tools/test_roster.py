@@ -29,7 +29,7 @@ def test_the_roster_tells_who_is_where_and_how_their_access_stands(office, admin
     assert re.search(r"Ann ann@example.org Number 1 on the waitlist.*Bob bob@example.org Number 2", page)
     # A person who withdrew before we got to it was never in Canvas, and is not called removed.
     assert re.search(r"Lou lou@example.org Withdrawn .* No enrollment known in Canvas", page)
-    assert "All 5 Registered 2 Waiting 2 Withdrawn 1" in page
+    assert "All 5 Registered 2 On the waitlist 2 Withdrawn 1" in page
     assert "Canvas agrees with this list. Last read from Canvas:" in page
     page = words(admin.get("/tools/courses/ART?status=waitlisted"))
     assert "bob@example.org" in page
