@@ -60,7 +60,6 @@ PAGES = {
     "Canvas access, by name": ("/tools/canvas?sort=name", 1),
     "Canvas access, waiting by name": ("/tools/canvas?sort=name&standing=held", 1),
     "Canvas access, removed by name": ("/tools/canvas?sort=name&standing=removed", 1),
-    "Canvas access, a course by name": ("/tools/canvas?sort=name&course=c-001", 1),
     "Canvas access, a course": ("/tools/canvas?course=c-001", 1),
     "Canvas access, one word": ("/tools/canvas?search=kim", 1),
     "Canvas access, two words": ("/tools/canvas?search=kim+berg", 1),

@@ -112,9 +112,10 @@ def of_course(course_id: int) -> Select:
 def people(wanted: Wanted, current: Settings) -> dict:
     """The variables of the list: the seats on this page, and the cursors of the pages before and after.
 
-    Waiting ones come first, or with `sort=name` all are sorted by the people's names.
+    Waiting ones come first, or with `sort=name` all are sorted by the people's names. A course's people are not: its
+    roster has them by name, while here the way would lead through everybody's names.
     """
-    if request.args.get("sort") == "name":
+    if request.args.get("sort") == "name" and not wanted.course:
         page = _by_name(wanted, current)
         ids = [number for (number,) in page.rows]
         return {"people": _rows(ids, current), "after": page.on, "back": page.back, "wanted": wanted, "sort": "name"}
@@ -132,12 +133,8 @@ def _by_name(wanted: Wanted, current: Settings) -> Page:
     if wanted.as_query:
         some = session().scalars(select(Seat.id).where(*which).limit(FEW + 1)).all()
         which = [Seat.id.in_(some)] if len(some) <= FEW else which
-    seats = select(Seat.id, Seat.participant_id).where(*which).cte()
-    if wanted.course:
-        # All of a course are sorted: they are few among all names, and PostgreSQL would go through these.
-        seats = seats.prefix_with("MATERIALIZED")
-    found = select(seats.c.id).join(Participant, Participant.id == seats.c.participant_id)
-    return page_by_keys(session(), found, [Key(Participant.sorted_by), Key(Participant.id), Key(seats.c.id)])
+    found = select(Seat.id).join(Participant, Participant.id == Seat.participant_id).where(*which)
+    return page_by_keys(session(), found, [Key(Participant.sorted_by), Key(Participant.id), Key(Seat.id)])
 
 
 def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[list[int], str | None]:
