@@ -161,7 +161,7 @@ def states(host: Host, code: str) -> list[str]:
 
 
 def is_up(condition: Callable[[], bool]) -> bool:
-    """The condition, or False while the practice Canvas is away."""
+    """The condition, or False while what it asks is away."""
     try:
         return condition()
     except requests.ConnectionError:

@@ -132,8 +132,8 @@ def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Brow
     os.kill(old, signal.SIGKILL)
     wait_for(lambda: host.child(words) not in (None, old))
     assert "was ended by signal 9; it is started again" in host.output
+    wait_for(lambda: is_up(lambda: requests.get(f"{host.url}/healthz", timeout=10).ok))
     pat.change("FOOD-101", "register")
-    wait_for(lambda: requests.get(f"{host.url}/healthz", timeout=10).ok)
     wait_for(lambda: is_up(lambda: states(host, "FOOD-101") == ["active"]))
     pat.change("FOOD-101", "withdraw")
     wait_for(lambda: states(host, "FOOD-101") == [])
