@@ -176,7 +176,7 @@ def test_the_question_about_anothers_enrollment_goes_with_the_correction(asked_a
     assert canvas.who_is_in("art") == {PARK}
     page = words(admin.get("/tools/canvas"))
     assert "Anna Park" not in page
-    assert "Not in Canvas" in page, page
+    assert "No enrollment known in Canvas" in page
 
 
 def test_a_correction_that_leads_to_nobody_leaves_the_question_and_creates_nobody(asked_about_another, admin, canvas):
