@@ -202,7 +202,10 @@ def _without(lines: list, texts: set[str]) -> list:
 
 def _unnamed(outcomes: list, texts: set[str]) -> list:
     """What would become of rows that were tried out, without what would change of somebody named by one of these."""
-    return [[line, outcome, "" if traces.says(words, texts) else words] for line, outcome, words in outcomes]
+    return [
+        [line, outcome, *("" if traces.says(words, texts) else words for words in more)]
+        for line, outcome, *more in outcomes
+    ]
 
 
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:

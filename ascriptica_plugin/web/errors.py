@@ -41,6 +41,7 @@ WORDS: Marked[dict[int, tuple[str, str]]] = {
     ),
 }
 TEMPLATE = "ascriptica/error.html"
+
 OPEN_TOO_LONG: Marked[tuple[str, str]] = (
     "This page was open too long",
     "For your safety, a form expires after a while. Nothing was changed. Open the page again and send it once more. "

@@ -46,15 +46,21 @@ def _for_every_page() -> dict[str, Any]:
             "signed_in": None,
             "is_administrator": False,
             "waiting": 0,
+            "sign_ups": 0,
             "display_canvas": False,
             "has_accounts": False,
             "contact": {},
         }
     administers = "tools" in its.pages and is_administrator()
+    # The office confirms sign-ups where no mail does.
+    confirms = administers and its.mailer is None and its.sign_ins is not None
+    sign_ups = len(its.sign_ins.waiting(session())) if confirms else 0
     return shown | {
         "signed_in": signed_in(),
         "is_administrator": administers,
-        "waiting": _waiting() if administers else 0,
+        # Sign-ups count as one thing.
+        "waiting": _waiting() + bool(sign_ups) if administers else 0,
+        "sign_ups": sign_ups,
         "display_canvas": settings().display_canvas,
         # Sign-in pages of its own, rather than the host's.
         "has_accounts": its.sign_ins is not None,
@@ -64,14 +70,8 @@ def _for_every_page() -> dict[str, Any]:
 
 
 def _waiting() -> int:
-    """How many things wait for an administrator, with sign-ups to confirm as one."""
-    current, sign_ups = settings(), 1 if sign_ups_waiting() else 0
+    """How many things wait for an administrator in Canvas."""
+    current = settings()
     if current.connection is None or not current.display_canvas:
-        return sign_ups
-    return sign_ups + blocked.number(session(), current.connection, clock.utc_now())
-
-
-def sign_ups_waiting() -> int:
-    """How many sign-ups wait for the office, which confirms them where no mail does."""
-    its = plugin()
-    return len(its.sign_ins.waiting(session())) if its.sign_ins and its.mailer is None else 0
+        return 0
+    return blocked.number(session(), current.connection, clock.utc_now())

@@ -188,7 +188,11 @@ def _with_cells(part: Part, cells: dict[int, str]) -> Part:
 
 def _line_by_line(part: Part, cells: dict[int, str]) -> Part:
     """What would happen to each of these rows, which can be imported: line, outcome with the row, and what differs."""
-    said = [(line, f"{t(OUTCOMES[outcome])}: {cells.get(line, '')}", differs) for line, outcome, differs in part.lines]
+    # The release before stored nothing of what differs.
+    said = [
+        (line, f"{t(OUTCOMES[outcome])}: {cells.get(line, '')}", differs[0] if differs else "")
+        for line, outcome, *differs in part.lines
+    ]
     return replace(part, lines=said)
 
 

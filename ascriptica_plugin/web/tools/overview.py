@@ -20,7 +20,7 @@ from ...tables.canvas import Connection
 from ...tables.office import Course
 from ..base import blueprint, for_administrators, plugin, session, settings
 from ..forms.fields import Confirmation
-from ..showing import show, sign_ups_waiting
+from ..showing import show
 from . import remedies
 
 WEEK = timedelta(days=7)
@@ -87,7 +87,6 @@ def overview() -> ResponseReturnValue:
         place_in=remedies.place_in,
         looked_up=blocked.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
-        sign_ups=sign_ups_waiting(),
         worker_seen_at=seat_states.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
         warned=connection is not None and token_end.warned_of(connection, now) is not None,

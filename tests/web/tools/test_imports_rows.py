@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from ascriptica_plugin.office.imports import uploads
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.imports import Import
@@ -44,6 +46,14 @@ def test_a_row_that_withdraws_somebody_says_so(here, admin):
     report = words(upload(admin, "registrations", data, dry_run="y"))
     assert "Line 2 Withdrawn: kim@example.org, ART, withdrawn" in report
     assert "New 0 Changed 1 Unchanged 0 Refused 0" in report
+
+
+def test_what_the_release_before_tried_out_is_shown(here, admin):
+    """It stored what would become of each row, and not what the row would change."""
+    report = upload(admin, "participants", "email,name\nkim@example.org,Kim\n", dry_run="y")
+    here.session.execute(update(Import).values(outcomes=[[2, "made"]]))
+    here.session.commit()
+    assert "Line 2 New: kim@example.org, Kim" in words(admin.get(report.request.path))
 
 
 def test_how_canvas_mails_is_said_in_two_sentences_where_we_mail_nobody(app, admin):
