@@ -9,7 +9,7 @@ from ascriptica_plugin import mail
 from ascriptica_plugin import office as facade
 from ascriptica_plugin.office import cancelling, erasing, mails_to_participants, plan, registrations, undoing
 from ascriptica_plugin.tables.mails import Mail
-from ascriptica_plugin.tables.office import Association, LogEntry, Participant, Registration
+from ascriptica_plugin.tables.office import Association, Course, LogEntry, Participant, Registration
 from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, policy, someone, wait_for
@@ -78,13 +78,19 @@ def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_n
     assert queued(here) == [("moved_up", "max@example.org"), ("removed", "max@example.org")]
 
 
-def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_before(here):
+def full_course(here) -> Course:
+    """ART with Kim, with Lou, who gets no mails about it, and with Ann on the waitlist."""
     art = here.course("ART", capacity=2)
     for who in ("kim", "lou"):
         here.register(art, who)
     wait_for(here, art, "ann")
     lou = here.session.scalar(select(Registration).join(Participant).where(Participant.email == "lou@example.org"))
     lou.notify = False
+    return art
+
+
+def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_before(here):
+    art = full_course(here)
     for _ in range(2):
         cancelling.cancel(here.session, art, here.now, BOSS)
         here.session.commit()
@@ -101,12 +107,7 @@ def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_befo
 
 
 def test_whoever_was_told_that_a_course_is_cancelled_is_told_that_it_is_reopened(here):
-    art = here.course("ART", capacity=2)
-    for who in ("kim", "lou"):
-        here.register(art, who)
-    wait_for(here, art, "ann")
-    lou = here.session.scalar(select(Registration).join(Participant).where(Participant.email == "lou@example.org"))
-    lou.notify = False
+    art = full_course(here)
     cancelling.cancel(here.session, art, here.now, BOSS)
     here.session.commit()
     assert sorted(sent(here)) == [("cancelled", "ann@example.org"), ("cancelled", "kim@example.org")]
