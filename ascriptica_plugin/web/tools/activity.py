@@ -84,12 +84,13 @@ def log_entries() -> ResponseReturnValue:
     end = _newest() + 1
     end = max(0, min(before, end)) if before is not None else end
     start = end - A_LOOK
-    which = [*_which(filters), LogEntry.id < end, LogEntry.id >= start]
+    which = _which(filters)
     # What is looked for about one person, or by a word, is shown one by one.
     together = not (filters.q or filters.whom or filters.line or filters.act)
-    lines, older = log_lines.read(session(), which, end, A_PAGE, plugin().timezone, together=together)
+    how = {"together": together, "goes_on": before is not None}
+    lines, older = log_lines.read(session(), which, start, end, A_PAGE, plugin().timezone, **how)
     searched_to = None
-    if older is None and (searched_to := _newest_before(start)):
+    if older is None and (searched_to := log_lines.newest_before(session(), start)):
         older = start
     entries = [line.entry for line in lines]
     return show(
@@ -208,12 +209,6 @@ def _courses(typed: str) -> Select:
 
 def _newest() -> int:
     return session().scalar(select(func.max(LogEntry.id))) or 0
-
-
-def _newest_before(number: int) -> datetime | None:
-    """The time of the newest entry below this id, if there is one."""
-    older = select(LogEntry.at).where(LogEntry.id < number).order_by(LogEntry.id.desc()).limit(1)
-    return session().scalar(older)
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------

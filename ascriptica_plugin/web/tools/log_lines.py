@@ -5,9 +5,9 @@ Which Canvas course that is, an entry has as a number; here it has its name.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, exists, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Row, Select, String, and_, exists, func, not_, or_, select, tuple_, type_coerce
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from ...ledger import activity
@@ -24,6 +24,10 @@ MOST_COURSES = 20
 AS_STORED = type_coerce(LogEntry.words, String)
 
 
+Kind = tuple[str, str, date]
+"""What the entries have in common that are one line: what was done, what they add, and the day."""
+
+
 @dataclass
 class _Found:
     """An entry, or several of the worker that differ only in `whom` they are about: the newest, and the first."""
@@ -32,6 +36,7 @@ class _Found:
     first: int
     first_at: datetime
     whom: set[int] = field(default_factory=set)
+    people: int = 0
 
 
 @dataclass
@@ -45,35 +50,52 @@ class Line:
 
 
 def read(
-    session: Session, which: Sequence[ColumnElement[bool]], end: int, most: int, timezone: tzinfo, *, together: bool
+    session: Session,
+    which: Sequence[ColumnElement[bool]],
+    start: int,
+    end: int,
+    most: int,
+    timezone: tzinfo,
+    *,
+    together: bool,
+    goes_on: bool,
 ) -> tuple[list[Line], int | None]:
-    """At most so many lines of entries below the id `end`, and the id at which older ones end, if there may be any.
+    """At most so many lines of entries from the id `start` to below the id `end`; and the id at which older ones end,
+    if there may be any.
 
-    `together`: what the worker does is put together.
+    `together`: what the worker does is put together. Such a line stands on the page of its newest entry, and counts all
+    of its entries, older ones too. `goes_on`: there is a page before this one.
     """
     columns = (LogEntry.id, LogEntry.at, LogEntry.who, LogEntry.what, LogEntry.participant_id, AS_STORED.label("words"))
+    within = [*which, LogEntry.id < end, LogEntry.id >= start]
+    if together and goes_on and (newest_at := newest_before(session, end)):
+        within += _not_shown(session, which, end, newest_at.astimezone(timezone).date(), timezone)
     for at_once in READ:
-        newest_first = select(*columns).where(*which, LogEntry.id < end).order_by(LogEntry.id.desc()).limit(at_once)
+        newest_first = select(*columns).where(*within).order_by(LogEntry.id.desc()).limit(at_once)
         entries = session.execute(newest_first).all()
-        found, older = _put_together(entries, most, timezone if together else None)
+        found, same, older = _put_together(entries, most, timezone if together else None)
         if older is not None or len(entries) < at_once:
             break
         older = entries[-1].id
+    if same:
+        _complete(session, which, start if older is None else older, same, timezone)
     by_id = {one.id: one for one in _entries(session, [one.newest for one in found])}
     known = [one for one in found if one.newest in by_id]
-    return [Line(by_id[one.newest], one.first, one.first_at, len(one.whom)) for one in known], older
+    return [Line(by_id[one.newest], one.first, one.first_at, one.people or len(one.whom)) for one in known], older
 
 
-def _put_together(entries: Iterable[Row], most: int, timezone: tzinfo | None) -> tuple[list[_Found], int | None]:
+def _put_together(
+    entries: Iterable[Row], most: int, timezone: tzinfo | None
+) -> tuple[list[_Found], dict[Kind, _Found], int | None]:
     found: list[_Found] = []
-    same: dict[tuple[str, str, date], _Found] = {}
+    same: dict[Kind, _Found] = {}
     last = None
     for one in entries:
         about_one = timezone and one.who == activity.US and one.participant_id and one.what in acts.BY_THE_WORKER
         kind = (one.what, one.words, one.at.astimezone(timezone).date()) if about_one else None
         if kind is None or kind not in same:
             if len(found) == most:
-                return found, last
+                return found, same, last
             found.append(_Found(one.id, one.id, one.at))
             if kind is not None:
                 same[kind] = found[-1]
@@ -82,7 +104,66 @@ def _put_together(entries: Iterable[Row], most: int, timezone: tzinfo | None) ->
             its.whom.add(one.participant_id)
             its.first, its.first_at = one.id, one.at
         last = one.id
-    return found, None
+    return found, same, None
+
+
+def _not_shown(
+    session: Session, which: Sequence[ColumnElement[bool]], end: int, day: date, timezone: tzinfo
+) -> list[ColumnElement[bool]]:
+    """Conditions on LogEntry: not of a line that stands on an earlier page."""
+    shown = [(one.what, one.words) for one in _across(session, which, end, day, timezone)]
+    kind = tuple_(LogEntry.what, AS_STORED)
+    return [not_(and_(*_by_the_worker(day, timezone), kind.in_(shown)))] if shown else []
+
+
+def _complete(
+    session: Session, which: Sequence[ColumnElement[bool]], border: int, same: dict[Kind, _Found], timezone: tzinfo
+) -> None:
+    """Count what lies below the border for the lines that reach beyond it. They are all of the last one's day."""
+    day = min(day for _, _, day in same)
+    for one in _across(session, which, border, day, timezone):
+        if its := same.get((one.what, one.words, day)):
+            its.first, its.first_at, its.people = one.first, one.first_at, one.people
+
+
+def _across(
+    session: Session, which: Sequence[ColumnElement[bool]], border: int, day: date, timezone: tzinfo
+) -> Sequence[Row]:
+    """The lines of a day that have entries on both sides of an id."""
+    kind = (LogEntry.what, AS_STORED.label("words"))
+    ends = (func.min(LogEntry.id).label("first"), func.max(LogEntry.id).label("last"))
+    by_person = select(*kind, *ends, func.min(LogEntry.at).label("first_at")).where(
+        *which, *_by_the_worker(day, timezone)
+    )
+    # Grouped twice, since PostgreSQL sorts all entries to count different people.
+    each = by_person.group_by(*kind, LogEntry.participant_id).subquery().c
+    first, last = func.min(each.first), func.max(each.last)
+    lines = select(
+        each.what,
+        each.words,
+        first.label("first"),
+        func.min(each.first_at).label("first_at"),
+        func.count().label("people"),
+    )
+    lines = lines.group_by(each.what, each.words).having(first < border, last >= border)
+    return session.execute(lines).all()
+
+
+def _by_the_worker(day: date, timezone: tzinfo) -> list[ColumnElement[bool]]:
+    begins, ends = (datetime.combine(one, time(), timezone).astimezone(UTC) for one in (day, day + timedelta(days=1)))
+    return [
+        LogEntry.at >= begins,
+        LogEntry.at < ends,
+        LogEntry.who == activity.US,
+        LogEntry.participant_id.is_not(None),
+        LogEntry.what.in_(acts.BY_THE_WORKER),
+    ]
+
+
+def newest_before(session: Session, number: int) -> datetime | None:
+    """The time of the newest entry below this id, if there is one."""
+    older = select(LogEntry.at).where(LogEntry.id < number).order_by(LogEntry.id.desc()).limit(1)
+    return session.scalar(older)
 
 
 def _entries(session: Session, ids: Collection[int]) -> list[LogEntry]:

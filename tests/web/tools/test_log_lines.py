@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,11 @@ import pytest
 from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.shared.said import Said
 from ascriptica_plugin.tables.office import Association, Participant
+from ascriptica_plugin.web.tools import activity as activity_page
 from ascriptica_plugin.web.tools import log_lines
 
-from ...office_at_work import many
-from ...pages import all_of, words
+from ...office_at_work import entries, many
+from ...pages import all_of, queries, words
 
 
 def enrolled(session, *whom: Participant, course: int = 4711, at=datetime(2026, 5, 4, 13, tzinfo=UTC)) -> None:
@@ -64,15 +66,52 @@ def test_days_courses_and_acts_stay_apart(app, session, admin, people):
     assert words(admin.get("/tools/log?q=4711")).count("Canvas course 4711.") == 6
 
 
-def test_a_page_goes_on_where_its_last_line_ends_and_nothing_is_lost(session, admin, people, monkeypatch):
-    monkeypatch.setattr(log_lines, "READ", (4, 9))
-    for n in range(3):
-        enrolled(session, *people, course=n + 1)
-    seen, path = [], "/tools/log"
+def pages(admin, path: str | None) -> Iterator[str]:
+    """This page of the log, and all that follow."""
     while path:
-        text = admin.get(path).text
-        seen += [html.unescape(one) for one in re.findall(r'href="(/tools/log\?line=[^"]+)"', text)]
+        yield (text := admin.get(html.unescape(path)).text)
         older = re.search(r'rel="next" href="([^"]+)"', text)
-        path = html.unescape(older[1]) if older else None
-    shown = [words(admin.get(line)).count("Canvas course ") for line in seen]
-    assert sum(shown) == 18
+        path = older[1] if older else None
+
+
+def shown(admin) -> list[tuple[str, int]]:
+    """The lines that lead to several people: how many they say, and how many they open."""
+    lines = [re.findall(r'href="(/tools/log\?line=[^"]+)">(.*?)</a>', text) for text in pages(admin, "/tools/log")]
+    return [(said, "".join(pages(admin, line)).count("Canvas course ")) for page in lines for line, said in page]
+
+
+@pytest.mark.parametrize("read", [(4, 9), (300, 5000)])
+@pytest.mark.parametrize("a_page", [1, 2, 100])
+def test_a_line_counts_all_of_its_day_and_stands_on_one_page(session, admin, people, monkeypatch, read, a_page):
+    monkeypatch.setattr(log_lines, "READ", read)
+    monkeypatch.setattr(activity_page, "A_PAGE", a_page)
+    for one in people:
+        for n in range(3):
+            enrolled(session, one, course=n + 1)
+    assert shown(admin) == [("6 people", 6)] * 3
+    midnight = datetime(2026, 5, 5, tzinfo=UTC)
+    enrolled(session, *people[:4], at=midnight - timedelta(minutes=1))
+    enrolled(session, *people[4:], at=midnight)
+    assert shown(admin) == [("2 people", 2), ("4 people", 4)] + [("6 people", 6)] * 3
+
+
+def test_a_line_goes_on_where_a_search_was_cut(session, admin, people, monkeypatch):
+    monkeypatch.setattr(activity_page, "A_LOOK", 4)
+    enrolled(session, *people)
+    entries(session, 2)
+    assert shown(admin) == [("6 people", 6)]
+
+
+def test_more_people_in_a_line_ask_no_more(app, session, admin, monkeypatch):
+    monkeypatch.setattr(activity_page, "A_PAGE", 2)
+    before = None
+    for n in (3, 40):
+        many = [Participant(email=f"p{n}.{i}@example.org", name=f"P{i}") for i in range(n)]
+        session.add_all(many)
+        session.flush()
+        for course in range(1, 5):
+            enrolled(session, *many, course=course)
+        second = html.unescape(re.search(r'rel="next" href="([^"]+)"', admin.get("/tools/log").text)[1])
+        asked = [queries(app, admin, path) for path in ("/tools/log", second)]
+        assert before in (None, asked)
+        before = asked
