@@ -66,8 +66,12 @@ NO_FIRST_NAME = re.compile(
 
 
 def read_listed_name(typed: str) -> str:
-    """As `read_name`, for lists and files, which have Alt, Ines: that is Ines Alt, unless it may be anything else."""
-    name = read_name(typed)
+    """As `read_name`, for lists and files, which have Alt, Ines."""
+    return first_name_first(read_name(typed))
+
+
+def first_name_first(name: str) -> str:
+    """Ines Alt for Alt, Ines, unless that may be anything else."""
     if (parts := LAST_FIRST.fullmatch(name)) is None:
         return name
     last, first = (part.strip() for part in parts.groups())
@@ -78,6 +82,31 @@ def read_listed_name(typed: str) -> str:
 
 def _words(part: str) -> str:
     return fold(part).replace(".", "")
+
+
+SMALL_WORD = re.compile(
+    "af|al|am|av|bin|da|das|de|degli|dei|del|della|den|der|des|di|do|dos|du|el|ibn|la|le|les|los|of|op|san|santa|st|ten"
+    "|ter|the|van|vom|von|zu|zum|zur"
+)
+"""A word of a last name that is no name by itself."""
+
+
+def may_be_two(name: str) -> bool:
+    """Whether a comma stands between what may be whole names: Ines Alt, Juri Berg. In a name that is one person's, as
+    in Alt, Ines Maria, and in titles, fewer words than two are names before it or behind it."""
+    return sum(_may_be_whole(part) for part in re.split("[,;]", name)) > 1
+
+
+def _may_be_whole(part: str) -> bool:
+    no_names = (SMALL_WORD, NO_LAST_NAME)
+    words = [word for word in _words(part).split() if not any(one.fullmatch(word) for one in no_names)]
+    return len(words) > 1 and any(len(word) > 1 and not NO_FIRST_NAME.fullmatch(word) for word in words)
+
+
+MAY_BE_TWO: Marked[str] = (
+    "The name may be that of two people. Write one person in each row. If it is one person, leave the comma out, or "
+    "call the column “Last name, First name”."
+)
 
 
 EACH_THEIR_OWN: Marked[str] = (

@@ -25,8 +25,8 @@ BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
 EXCEL = re.compile(r"sep=.", re.IGNORECASE)
 """Excel's own first line."""
 
-LAST_AND_FIRST = re.compile(r",| y | et ")
-"""In the name of a column, such as Name, Vorname or Apellidos y nombre: a comma in its names stands between these."""
+MOST_ALONE = 2
+"""Whether a column has whole names can't be seen from so few of them where an email follows, as behind a last name."""
 
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
@@ -88,8 +88,8 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     if typed and (heading or ("@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE))):
         typed = typed[1:]
     # First only split, since reading as many addresses as fit into a form takes long.
-    are_parts = _are_parts([line for _, line in typed])
-    people_on = [(number, line, list(_split(line, heading, are_parts))) for number, line in typed]
+    whole_names = _whole_names([line for _, line in typed])
+    people_on = [(number, line, list(_split(line, heading, whole_names))) for number, line in typed]
     if (number := sum(len(parts) for _, _, parts in people_on)) > MOST_LINES:
         raise TooMany(number)
     lines = [one for number, line, parts in people_on for one in _read(number, line, parts)]
@@ -122,7 +122,7 @@ def _heading(line: str) -> _Heading | None:
 _Part = tuple[str, str] | ValueError
 
 
-def _split(line: str, heading: _Heading | None, are_parts: bool) -> Iterator[_Part]:
+def _split(line: str, heading: _Heading | None, whole_names: int) -> Iterator[_Part]:
     line = IN_FRONT.sub("", line) if "\t" not in line or "<" in line else line
     try:
         if heading and "<" not in line and (person := _by_heading(line, heading)):
@@ -137,7 +137,7 @@ def _split(line: str, heading: _Heading | None, are_parts: bool) -> Iterator[_Pa
                     raise ValueError(t("Too long for one person."))
                 yield _tidied(*recipients.read(part))
         else:
-            yield _tidied(*_by_cells(line, are_parts))
+            yield _tidied(*_by_cells(line, whole_names))
     except ValueError as problem:
         yield problem
 
@@ -150,11 +150,12 @@ def _tidied(name: str, email: str) -> tuple[str, str]:
     return name, email
 
 
-def _are_parts(lines: list[str]) -> bool:
-    """Whether two cells beside an email are a first and a last name: not where most of a column has several words, so
-    that it is a whole name, and the other one something else."""
+def _whole_names(lines: list[str]) -> int:
+    """How many names of several words a column beside an email has, if most of its names do: they may be whole names,
+    and the other column something else."""
     both = [names for line in lines if "\t" in line and len(names := _names(line.split("\t"))) == 2]
-    return not any(2 * sum(len(name.split()) > 1 for name in column) > len(both) for column in zip(*both, strict=True))
+    several = [sum(len(name.split()) > 1 for name in column) for column in zip(*both, strict=True)]
+    return max((count for count in several if 2 * count > len(both)), default=0)
 
 
 def _names(cells: list[str]) -> list[str]:
@@ -165,20 +166,24 @@ def _names(cells: list[str]) -> list[str]:
 
 def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
     """The name and the email in the columns that the heading names; None where the line has no such columns."""
-    cells = _cells(line, heading.sign)
+    try:
+        cells = _cells(line, heading.sign)
+    except ValueError:
+        # Quotation marks that go together by another sign.
+        return None
     by_column = {column: cell for column, cell in zip(heading.header.columns, cells, strict=False) if column}
     email = by_column.get("email", "")
     if len([cell for cell in cells if cell]) < 2 or len(cells) > len(heading.header.columns):
         return None
     if "@" not in email or re.search(r"\s", email):
         return None
-    if "name" in by_column and not LAST_AND_FIRST.search(heading.header.names[heading.header.columns.index("name")]):
+    if "name" in by_column and not heading.header.has_last_names_first:
         _check_one(by_column["name"], line)
     names = [by_column.get(part, "") for part in ("name", "first_name", "last_name")]
     return " ".join(name for name in names if name), email
 
 
-def _by_cells(line: str, are_parts: bool) -> tuple[str, str]:
+def _by_cells(line: str, whole_names: int) -> tuple[str, str]:
     """The name and the email of a line with one person. Raises ValueError with a sentence."""
     if len(line) > LONGEST:
         raise ValueError(t("Too long for one person."))
@@ -191,8 +196,11 @@ def _by_cells(line: str, are_parts: bool) -> tuple[str, str]:
     # In columns of a spreadsheet, two names are a first and a last one.
     if emails and len(names) > (0 if name else 2 if sign == "\t" else 1):
         raise ValueError(t(MORE_THAN_A_NAME))
-    if emails and len(names) == 2 and not ((are_parts or _makes_up(email, *names)) and _stand_together(cells, names)):
-        raise ValueError(t(MORE_THAN_A_NAME))
+    if emails and len(names) == 2:
+        are_few = whole_names <= (MOST_ALONE if cells[-1] == emails[0] else 0)
+        are_parts = _makes_up(email, *names) or (are_few and not _is_whole(email, names[0]))
+        if not (are_parts and _stand_together(cells, names)):
+            raise ValueError(t(MORE_THAN_A_NAME))
     for cell in names:
         _check_one(cell, line)
     return " ".join(names) or name, email
@@ -200,7 +208,7 @@ def _by_cells(line: str, are_parts: bool) -> tuple[str, str]:
 
 def _check_one(cell: str, line: str) -> None:
     """Raise ValueError where a cell may name two people: Ines Alt, Juri Berg. Quotation marks say that it does not."""
-    if recipients.may_be_two(cell) and f'"{cell}"' not in line:
+    if names.may_be_two(cell) and f'"{cell}"' not in line:
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(recipients.PUT_IN_QUOTES)))
 
 
@@ -218,6 +226,12 @@ def _makes_up(email: str, first: str, last: str) -> bool:
         if family and typed in {both for one in begin for both in (one + family, family + one)}:
             return True
     return False
+
+
+def _is_whole(email: str, name: str) -> bool:
+    """Whether an email is made of this name alone: a last name stands in it, too."""
+    first, _, last = name.rpartition(" ")
+    return _makes_up(email, first, last)
 
 
 def _stand_together(cells: list[str], names: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Reads people as mail programs write them: `"Alt, Ines" <ines@…>, Juri Berg <juri@…>; ann@…`. Knows nothing else."""
+"""Reads people as mail programs write them: `"Alt, Ines" <ines@…>, Juri Berg <juri@…>; ann@…`."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from email.header import decode_header, make_header
 from email.utils import parseaddr, quote
 
 from ..shared.language import Marked, t
+from . import names
 
 HEADING = re.compile(r"^\s*(?:to|b?cc|an|(?:blind)?kopie|à|cci|para|cco|кому|копия)\s*:", re.IGNORECASE)
 """What stands before the recipients of a mail."""
@@ -68,17 +69,11 @@ def people_in(text: str) -> list[str]:
         one = A_PERSON.fullmatch(part)
         # Some programs write names with a comma without quotes: then only semicolons stand between people.
         found += [part] if one and "@" not in _outside_quotes(one["name"]) else split(part, ",")
-        if one and may_be_two(one["name"]):
+        if one and '"' not in one["name"] and names.may_be_two(one["name"]):
             raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     if len(found) > 1 and any("@" not in part for part in found):
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(PUT_IN_QUOTES)))
     return found
-
-
-def may_be_two(name: str) -> bool:
-    """Whether commas stand between whole names, the first without an email: Ines Alt, Juri Berg <juri@…>."""
-    parts = [[word for word in part.split() if not word[0].islower()] for part in re.split("[,;]", name)]
-    return '"' not in name and sum(len(part) > 1 for part in parts) > 1
 
 
 def read(part: str) -> tuple[str, str]:

@@ -31,3 +31,29 @@ from ascriptica_plugin.office import names
 )
 def test_a_last_name_before_a_comma_goes_behind_where_it_is_one(typed, name):
     assert names.read_listed_name(typed) == (name or typed)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_so"),
+    [
+        ("Ines Alt, Juri Berg", True),
+        ("ines alt, juri berg", True),
+        ("Ines Alt; Juri Berg", True),
+        ("Ines Alt, Dr. Juri Berg", True),
+        ("Yun Ma, Kim Lee", True),
+        ("Ines A., Juri B.", True),
+        ("Ines van der Alt, Juri Berg", True),
+        ("Иван Альт, Юрий Берг", True),
+        ("Alt, Ines", False),
+        ("Alt, Ines Maria", False),
+        ("García Pérez, María", False),
+        ("Von der Berg, Jan Uwe", False),
+        ("Smith Jones, J. R.", False),
+        ("Kim Lee, PhD MBA", False),
+        ("Alt, Dr. Ines", False),
+        ("Ines Maria Alt", False),
+        ("", False),
+    ],
+)
+def test_a_comma_between_whole_names_may_stand_between_two_people(name, is_so):
+    assert names.may_be_two(name) == is_so

@@ -64,6 +64,10 @@ from ascriptica_plugin.office.pasted_list import MOST_LINES, TooMany, lines_of, 
         ("1\tAnna Maria\tvon Berg\tam_vonberg7@example.org", "am_vonberg7@example.org", "Anna Maria von Berg"),
         ("Jörg Uwe\tMüller\tj.mueller@example.org", "j.mueller@example.org", "Jörg Uwe Müller"),
         ("Jörg Uwe\tMüller\tmuller.jorg@example.org", "muller.jorg@example.org", "Jörg Uwe Müller"),
+        # Where it does not, their order does: first name, last name, email.
+        ("Anna Maria\tBerg\tanna@example.org", "anna@example.org", "Anna Maria Berg"),
+        ("1\tAnna Maria\tvon Berg\tam99@example.org", "am99@example.org", "Anna Maria von Berg"),
+        ("Kim Lee, PhD MBA <kim@example.org>", "kim@example.org", "Kim Lee, PhD MBA"),
     ],
 )
 def test_a_line_is_read(typed, email, name):
@@ -155,6 +159,9 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
         ("ines@example.org\tInes Alt; Juri Berg", "It is not clear who is who."),
         ("Ines Alt, Juri Berg;ines@example.org", "It is not clear who is who."),
         ("Name\tE-Mail\nInes Alt, Juri Berg\tines@example.org", "It is not clear who is who."),
+        ("Nombre y apellidos\tCorreo\nInes Alt, Juri Berg\tines@example.org", "It is not clear who is who."),
+        ("ines alt, juri berg\tines@example.org", "It is not clear who is who."),
+        ("Ines Alt, Dr. Juri Berg <ines@example.org>", "It is not clear who is who."),
         ("Ann Alt, Bob Berg, Cy Lee <cy@example.org>; Di <di@example.org>", "It is not clear who is who."),
         ("ann@example.org;bob@example.org <cy@example.org>", "More than one email."),
         ('"ann@example.org" <bob@example.org>', "More than one email."),
@@ -163,8 +170,7 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
         ("Please let Ann Alt come too ann@example.org", "More than an email."),
         ("Ann: ann@example.org", "Take what stands before the colon off."),
         # Two cells of which one is a whole name, or none.
-        ("Ann Alt\tACME\tann@example.org", "More than an email and a name."),
-        ("Anna Maria\tBerg\tanna@example.org", "More than an email and a name."),
+        ("anna@example.org\tAnna Maria\tBerg", "More than an email and a name."),
         ("Ann Alt\tHamburg\tann.alt@example.org", "More than an email and a name."),
         ("ann@example.org\tAnn Alt\tyes", "More than an email and a name."),
         ("Ann\tann@example.org\tguest", "More than an email and a name."),
@@ -188,6 +194,18 @@ def test_each_person_is_read_under_their_own_name_and_email(typed, people):
 def test_a_line_that_can_t_be_read_says_why_and_nobody_of_it_is_taken(typed, problem):
     [line] = read_people(lines_of(typed))
     assert (line.problem or "").startswith(problem)
+
+
+def test_a_column_of_whole_names_beside_another_one_is_no_first_name():
+    lines = ["Ann Alt\tACME\tann1@example.org", "Bob Berg\tBest\tb1@example.org", "Cy Lee\tSons\tc1@example.org"]
+    problems = [line.problem or "" for line in read_people(lines_of("\n".join(lines)))]
+    assert [problem.startswith("More than an email and a name.") for problem in problems] == [True] * 3
+
+
+def test_a_line_by_tab_that_begins_with_a_quoted_cell_is_read_under_a_heading_with_commas():
+    for heading in ("Name,E-Mail", "Name;E-Mail"):
+        [line] = read_people(lines_of(f'{heading}\n"Alt, Ines"\tines@example.org'))
+        assert (line.name, line.email, line.problem) == (*INES, None)
 
 
 def test_the_same_person_twice_and_a_family_with_one_address_are_told_apart():

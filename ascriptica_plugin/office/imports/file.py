@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ...shared.language import Marked, number, t, tn
+from .. import names
 from . import header
 from .header import REASON, Header, ToConfirm, Unusable
 
@@ -88,15 +89,19 @@ def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[s
 def with_reasons(table: Table, reasons: Sequence[tuple[int, str]]) -> Iterator[list[str]]:
     """The first line, then the rows with these reasons, all as they were sent, to be mended and sent again.
 
-    Columns have our names, so that nobody is asked again what they are.
+    Columns have our names, so that nobody is asked again what they are, but for one whose own name says more.
     """
-    names = [column or name for column, name in zip(table.header.columns, table.header.names, strict=True)]
-    if len({header.ours(name) for name in names}) < len(names):
+    found = table.header
+    called = [
+        name if column == "name" and found.has_last_names_first else column or name
+        for column, name in zip(found.columns, found.names, strict=True)
+    ]
+    if len({header.ours(name) for name in called}) < len(called):
         # One that was to be ignored has a name of ours.
-        names = list(table.header.names)
-    kept = [at for at, column in enumerate(table.header.columns) if column or header.ours(names[at]) != REASON]
-    yield [*(names[at] for at in kept), REASON]
-    rows, width = {row.line: row.as_sent for row in table.rows}, len(names)
+        called = list(found.names)
+    kept = [at for at, column in enumerate(found.columns) if column or header.ours(called[at]) != REASON]
+    yield [*(called[at] for at in kept), REASON]
+    rows, width = {row.line: row.as_sent for row in table.rows}, len(called)
     for line, reason in reasons:
         cells = [*rows[line], *[""] * width]
         yield [*(cells[at] for at in kept), reason, *rows[line][width:]]
@@ -211,6 +216,8 @@ def _row(line: _Line, found: Header) -> Row:
         problem: str | None = t("This row has more cells than the first line has columns.")
     else:
         problem = next(filter(None, (_wrong(name, cell) for name, cell in cells.items())), None)
+    if found.has_last_names_first and "name" in cells:
+        cells["name"] = names.first_name_first(cells["name"])
     return Row(line.first, _ours(cells), problem, line.cells)
 
 

@@ -106,6 +106,13 @@ OTHER_NAMES = {
 """Names of columns as spreadsheets, mail programs, Canvas, Moodle and Eventbrite have them, the surest first."""
 
 
+LAST_AND_FIRST = re.compile(
+    r"\W*(?:(?:last|family) ?name|surname|nachname|familienname|name|nom(?: de famille)?|apellidos?|фамилия)"
+    r"(?:\s*,|\s+(?:and|und|et|y|и)\s)",
+    re.IGNORECASE,
+)
+"""The name of a column with a last name, a comma and a first name in each cell: Name, Vorname; Apellidos y nombre."""
+
 REASON = "reason"
 """The column of ours that says why a row is refused."""
 
@@ -129,6 +136,12 @@ class Header:
     names: tuple[str, ...]
     columns: tuple[str | None, ...]
     certain: bool
+
+    @property
+    def has_last_names_first(self) -> bool:
+        """Whether a comma in the column of names stands between a last and a first name, by what the column is
+        called."""
+        return "name" in self.columns and bool(LAST_AND_FIRST.match(self.names[self.columns.index("name")]))
 
     def shown(self, at: int) -> str:
         """What to call a column of the file; one without a name by its number."""

@@ -60,6 +60,8 @@ class Participants(Kind):
         """What the row says about a person. Nothing of it happens before `keep`."""
         participant = the_one(self.found.get(emails.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), sis_ids.read_sis_user_id(row.cells.get("sis_user_id", ""))
+        if names.may_be_two(name) and not (participant and names.same_name(participant.name, name)):
+            raise NotPossible(t(names.MAY_BE_TWO))
         facts: dict[str, Any] = {"name": names.read_listed_name(name)} if name else {}
         remark = self._left_out(row, participant, sis_user_id)
         if participant is None:

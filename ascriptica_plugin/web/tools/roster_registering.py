@@ -26,7 +26,7 @@ def register_on_behalf(code: str) -> ResponseReturnValue:
         several = OnBehalfListForm()
         if several.validate():
             return _register_list(found, several)
-        return page_of(found, ParticipantForm(formdata=None), several), 422
+        return page_of(found, ParticipantForm(formdata=None), several, answers=_answers([])), 422
     one = ParticipantForm()
     if one.validate():
         return _register_one(found, one)
@@ -75,7 +75,7 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
     done = [result for result in results if isinstance(result, Registration)]
     if not done or (bad and request.form.get("anyway") != "1"):
         session().rollback()
-        kept = _answers(form.people.lines, bad)
+        kept = _answers(bad)
         return page_of(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done), answers=kept), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
@@ -84,7 +84,8 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
         return redirect(url_for(".roster", code=course.code))
     left = [one.line for one in bad]
     form.people.keep_only(left)
-    return page_of(course, ParticipantForm(formdata=None), form, bad=bad, answers=_answers(left, bad)), 422
+    kept = {field: answer for field, answer in _answers(bad).items() if _about(field) in {line.email for line in left}}
+    return page_of(course, ParticipantForm(formdata=None), form, bad=bad, answers=kept), 422
 
 
 def _entry(line: PastedLine) -> Entry:
@@ -117,11 +118,17 @@ def _refused(line: PastedLine, reason: NotPossible | None) -> Refused:
     return Refused(line, reason)
 
 
-def _answers(lines: list[PastedLine], bad: list[Refused]) -> dict[str, str]:
-    """The fields with what was answered about these people and isn't asked again, so that the next page has them."""
+def _answers(bad: list[Refused]) -> dict[str, str]:
+    """The fields with what was answered about people and isn't asked again, so that the next page has them; also about
+    people who are not in the box, since what is there may be wrong."""
     asked = {one.line.email for one in bad if one.asks_for_name or one.is_here}
-    fields = [f"{part}-{line.email}" for line in lines if line.email not in asked for part in ("name", "is", "typed")]
-    return {field: request.form[field] for field in fields if request.form.get(field)}
+    fields = [field for field in request.form if field.startswith(("name-", "is-", "typed-"))]
+    return {field: request.form[field] for field in fields if request.form[field] and _about(field) not in asked}
+
+
+def _about(field: str) -> str:
+    """The email of the person whom an answer is about."""
+    return field.partition("-")[2]
 
 
 def _how_many_are_in(registered: int, waiting: int, course: Course) -> str:

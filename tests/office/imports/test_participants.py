@@ -51,6 +51,33 @@ def test_a_name_that_is_only_written_otherwise_is_the_same(app, command, name):
     assert [one.name for one in all_of(app, Participant)] == ["Émile Zoë"]
 
 
+def test_a_cell_that_may_name_two_people_is_refused_and_nobody_gets_a_mixture(app, command):
+    people_of(app, "kim")
+    data = (
+        "email,name\n"
+        'ines@example.org,"Ines Alt, Juri Berg"\nkim@example.org,"Kim Lee, Lou Berg"\nann@example.org,"Ebel, Ann"\n'
+    )
+    for options in (["--dry-run"], ["--rename"]):
+        code, output = command("participants", data, *options)
+        assert code == 1
+        assert "line 2: The name may be that of two people. Write one person in each row." in output
+        assert "line 3: The name may be that of two people." in output
+        assert counts(output) == (1, 0, 0, 2)
+    assert {one.name for one in all_of(app, Participant)} == {"Kim", "Ann Ebel"}
+    data = 'email,name,course,status\nines@example.org,"Ines Alt, Juri Berg",ART,registered\n'
+    Office(app, None).course("ART")
+    assert "line 2: The name may be that of two people." in command("registrations", data)[1]
+
+
+def test_a_column_that_says_so_has_one_person_s_last_name_and_first_name_in_a_cell(app, command):
+    row = 'ana@example.org,"Alt Ríos, Ana Inés"\n'
+    said = [f"email,{name}\n{row}" for name in ("name", '"Nachname, Vorname"', "Apellidos y nombre", "name")]
+    counted = [counts(command("participants", data, "--accept-columns")[1]) for data in said]
+    # Somebody who has that name already is one person.
+    assert counted == [(0, 0, 0, 1), (1, 0, 0, 0), (0, 0, 1, 0), (0, 0, 1, 0)]
+    assert [one.name for one in all_of(app, Participant)] == ["Ana Inés Alt Ríos"]
+
+
 def test_somebody_known_by_their_email_alone_gets_a_name(app, command):
     app.extensions["sqlalchemy"].session.add(Participant(email="kim@example.org", name="kim@example.org"))
     app.extensions["sqlalchemy"].session.commit()

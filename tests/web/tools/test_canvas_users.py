@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from sqlalchemy import update
 
 from ascriptica_plugin.tables.ledger import Match
 
@@ -41,6 +42,15 @@ def test_the_participant_s_page_and_the_roster_name_the_canvas_user(office, admi
     for page in (who_they_are(admin, number), words(admin.get("/tools/courses/ART"))):
         assert f"{line} {on}" in page
         assert "This is somebody else" in page
+
+
+def test_a_doubted_match_is_said_to_be_one_wherever_it_is_named(matched, admin):
+    number, doubt = kim_id(matched), "; Canvas said something else lately: it is being looked up"
+    pages = (f"/tools/participants/{number}", "/tools/courses/ART", "/tools/canvas/person?q=kim@example.org")
+    assert not any(doubt in words(admin.get(page)) for page in pages)
+    matched.session.execute(update(Match).values(doubted=True))
+    matched.session.commit()
+    assert [page for page in pages if doubt not in words(admin.get(page))] == []
 
 
 def test_this_is_somebody_else_opens_the_question_and_a_typed_user_answers_it(matched, admin, canvas):

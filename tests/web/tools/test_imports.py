@@ -287,6 +287,19 @@ def test_refused_rows_come_back_with_reasons_and_go_in_once_mended(app, admin):
     assert len(all_of(app, Participant)) == 2
 
 
+def test_refused_rows_keep_the_name_of_a_column_that_says_how_names_are_written(app, admin):
+    data = 'email,"Nachname, Vorname"\nnobody,"Alt Ríos, Ana Inés"\n'
+    path = r'action="([^"]+/columns)"'
+    columns = {"column-0": "email", "column-1": "name"}
+    answer = admin.post(
+        re.search(path, upload(admin, "participants", data).text)[1], data=columns, follow_redirects=True
+    )
+    file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
+    mended = upload(admin, "participants", file.replace("nobody", "ana@example.org"))
+    admin.post(re.search(path, mended.text)[1], data=columns | {"column-2": ""})
+    assert [one.name for one in all_of(app, Participant)] == ["Ana Inés Alt Ríos"]
+
+
 def test_the_page_says_how_many_people_are_new(office, admin):
     office.course("ART")
     tried = upload(

@@ -196,6 +196,20 @@ def test_what_was_answered_about_a_line_that_stays_is_kept_when_the_others_are_r
     assert "is-pat@example.org" not in form_of_the_list(done)
 
 
+@pytest.mark.parametrize("other", ["", "nonsense", "\n".join(f"p{n}@example.org" for n in range(501))])
+def test_a_list_that_is_refused_as_a_whole_drops_no_answer_about_the_one_before(here, admin, other):
+    here.course("ART")
+    here.register(here.course("BIO"), "pat", name="Pat Example")
+    text = "fay@example.org\nPat Sample <pat@example.org>"
+    asked = admin.post("/tools/courses/ART", data={"people": text})
+    answers = {"name-fay@example.org": "Fay Berg", "is-pat@example.org": "here", "people": other}
+    refused = admin.post("/tools/courses/ART", data=form_of_the_list(asked) | answers)
+    assert refused.status_code == 422
+    admin.post("/tools/courses/ART", data=form_of_the_list(refused) | {"people": text})
+    assert {one.name for one in all_of(here.app, Participant)} == {"Fay Berg", "Pat Example"}
+    assert statuses(here) == {"fay@example.org": "registered", "pat@example.org": "registered"}
+
+
 def test_an_answer_is_not_taken_for_another_name_than_it_was_given_about(here, admin):
     here.course("ART")
     here.register(here.course("BIO"), "pat", name="Pat Example")
