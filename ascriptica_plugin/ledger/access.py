@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from ..shared import pauses
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
@@ -37,6 +38,8 @@ class Access:
     `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
     sign in there with, `way_in` what was done so that they can, while they are new to Canvas, `settled_at` when Canvas
     last agreed with the seat. `canvas_name` is what Canvas calls them, `question` what is asked about who they are.
+    `out_until`: so long Canvas may carry out a request about them that is out, `out_again` whether a repeat of it was
+    answered.
     `still`: live enrollments of theirs in that Canvas course, and those elsewhere that the seat left, looked up only
     for a seat that nobody wants.
     """
@@ -60,6 +63,8 @@ class Access:
     way_in: str | None = None
     canvas_name: str | None = None
     question: str | None = None
+    out_until: datetime | None = None
+    out_again: bool | None = None
     still: list[Row] = field(default_factory=list)
 
     @property
@@ -77,6 +82,12 @@ class Access:
         """The live enrollment of the Canvas user whom we knew, while it is asked whether that is the participant."""
         asked = self.wanted and self.question is not None and not self.ending
         return self.row if asked and self.row is not None and self.row.state in LIVE else None
+
+    def unanswered_until(self, now: datetime) -> datetime | None:
+        """So long we wait, since Canvas left a request about them without an answer and may still carry it out."""
+        if self.out_until is None or self.out_until <= now:
+            return None
+        return self.out_until if self.out_again or self.out_until - pauses.LATE + pauses.ANSWERED <= now else None
 
     @property
     def is_still_in(self) -> bool:
@@ -133,6 +144,10 @@ IS_BEING_ENDED = exists().where(
 """A request to end the row that a seat points to is out."""
 
 
+OUT = aliased(Request)
+IS_OUT_ABOUT_THEM = and_(OUT.connection_id == Seat.connection_id, OUT.participant_id == Seat.participant_id)
+"""Joins the one request about a seat's participant that is out."""
+
 IS_NEW_THERE = case((and_(Match.created_by_us, CanvasRow.last_activity_at.is_(None)), Match.way_in))
 """The way in of somebody who was created in Canvas by us and never seen in the course."""
 
@@ -158,6 +173,8 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
             IS_NEW_THERE,
             Match.canvas_name,
             case((IS_ASKED, Match.question)),
+            OUT.until_at,
+            OUT.answered,
             CanvasRow.canvas_user_id,
             CanvasRow.state,
             CanvasRow.seen_at,
@@ -168,6 +185,7 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
         .join(Participant, Participant.id == Seat.participant_id)
         .outerjoin(Match, IS_THEIRS)
         .outerjoin(CanvasRow, IS_POINTED_TO)
+        .outerjoin(OUT, IS_OUT_ABOUT_THEM)
         .where(Claim.id.in_(claim_ids))
     )
     read = [_access(*tuple(row)) for row in found]
@@ -176,7 +194,7 @@ def _load(session: Session, claim_ids: Select) -> list[Access]:
 
 
 def _access(*columns: Any) -> Access:
-    of_seat, (is_sure, *of_match), (whose, state, seen_at, course_id, kept) = columns[:9], columns[9:18], columns[18:]
+    of_seat, (is_sure, *of_match), (whose, state, seen_at, course_id, kept) = columns[:9], columns[9:20], columns[20:]
     row = Row(state, seen_at, course_id, kept) if state is not None else None
     access = Access(*(*of_seat, is_sure, row, *of_match))
     user_id = access.canvas_user_id

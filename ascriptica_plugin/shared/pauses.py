@@ -56,6 +56,9 @@ PUT_OFF = timedelta(seconds=2)
 LATE = timedelta(minutes=2)
 """How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
+ANSWERED = timedelta(seconds=10)
+"""Most requests are answered within so long; of one that is not, pages say that we wait for it."""
+
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
 

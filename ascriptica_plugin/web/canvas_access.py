@@ -98,6 +98,8 @@ def in_words(
     if access.standing in ("held", "parked"):
         waits_for = "answer" if access.cause in seat_states.ASKS else "try"
     words = _in_words(access, connection, association, is_registered)
+    if words.moving and words.tone == "waiting" and not words.held and (why := tracker.unanswered(access)):
+        words = replace(words, text=_both(words.text, why[0]), office=why[1])
     if not (words.link and access.is_sure):
         return replace(words, waits_for=waits_for)
     way_in = t(tracker.WAYS_IN[access.way_in]) if access.way_in and is_registered else ""

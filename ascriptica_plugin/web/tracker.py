@@ -5,7 +5,9 @@ from datetime import datetime
 
 from ..ledger import ways_in
 from ..ledger.access import Access
+from ..shared import clock
 from ..shared.language import Marked, t
+from .times import office_time
 
 _CANVAS: Marked[str] = (
     "New to Canvas? It mails you a link to choose a password. If none arrives, choose “Forgot password” there."
@@ -56,4 +58,17 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
     return tuple(
         Step(title, "done", at) if number < first else Step(title, here if number == first else "later")
         for number, (title, _, at) in enumerate(reached)
+    )
+
+
+def unanswered(access: Access) -> tuple[str, str] | None:
+    """Why nothing moves for two minutes where Canvas left a request without an answer: to the participant, and to the
+    office."""
+    until = access.unanswered_until(clock.utc_now())
+    if until is None:
+        return None
+    at = office_time(until, "time")
+    return (
+        t("Canvas did not answer a request of ours and may still carry it out until {time}. Then we look.", time=at),
+        t("Canvas did not answer a request and may still carry it out: we look at {time}", time=at),
     )
