@@ -75,8 +75,10 @@ def _fields() -> set[str]:
 def search_courses(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool]:
     """The first courses that Canvas finds, and whether there are more. Raises CanvasError, with a sentence."""
     connection = settings().connection
-    if connection is None or not settings().display_canvas:
+    if not settings().display_canvas:
         raise CanvasError(t("Canvas is switched off in Course Settings."))
+    if connection is None:
+        raise CanvasError(t("No Canvas is connected in Course Settings."))
     root_id = connection.canvas_root_id
     with ask(connection) as canvas:
         return canvas.search_courses(root_id, form.find.data, by_teacher=form.find_by.data == "teacher")

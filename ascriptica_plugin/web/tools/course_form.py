@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from ...canvas.errors import CanvasError
-from ...ledger.causes import permission
+from ...ledger.causes import CAUSES, permission
 from ...office import previews
 from ...office.courses import save, to_look_up
 from ...shared import clock
@@ -222,4 +222,13 @@ def _page(form: CourseForm, course: Course | None, status: int) -> ResponseRetur
     if course is not None:
         taken = session().scalar(select(func.coalesce(Course.places_taken, 0)).where(Course.id == course.id))
     place = canvas_courses.place_of(form, course.association if course is not None else None)
-    return show("ascriptica/course_form.html", form=form, course=course, taken=taken, place=place), status
+    connection = settings().connection
+    return show(
+        "ascriptica/course_form.html",
+        form=form,
+        course=course,
+        taken=taken,
+        place=place,
+        connected=connection is not None,
+        hold=CAUSES[connection.hold_cause].title if connection is not None and connection.hold_cause else "",
+    ), status

@@ -161,3 +161,16 @@ def test_a_section_of_another_course_is_refused_and_the_right_ones_are_offered(o
     assert answer.status_code == 422
     assert "Art has no section" in words(answer)
     assert "Late</option>" in answer.text
+
+
+def test_a_course_that_is_concluded_is_marked_and_says_what_comes_of_it(office, admin, canvas):
+    page = admin.post("/tools/courses/new/find", data=new_course(find="art"))
+    found = results(page)
+    assert (
+        "Nobody can be enrolled in it while it is concluded. People who are in it can only read."
+        in (found["Art of 2025"])
+    )
+    assert "USABLE" in found["Art of 2025"]
+    assert "while it is concluded" not in "".join(found[name] for name in found if name != "Art of 2025")
+    main = re.findall(r'<button class="button-accent"[^>]*value="(\d+)"', page.text)
+    assert main == [str(canvas.ids[f"course.{name}"]) for name in ("art", "new")]

@@ -1,0 +1,47 @@
+"""A course's form where Canvas can't be asked: it says so, and what becomes of what is entered."""
+
+from ascriptica_plugin.tables.canvas import load_settings
+
+from ...office_at_work import connection_of, policy
+from ...pages import words
+
+PATH = "/tools/courses/ART/edit"
+
+
+def test_a_form_says_nothing_of_that_while_canvas_works(office, admin):
+    office.course("ART", "art")
+    page = words(admin.get(PATH))
+    assert "is looked up as soon as" not in page
+    assert "Canvas is switched off" not in page
+
+
+def test_while_canvas_is_switched_off_the_form_names_the_canvas_course_that_stays(office, admin):
+    office.course("ART", "art")
+    office.course("BIO")
+    policy(office, display_canvas=False)
+    said = "Its Canvas course is art. Canvas is switched off in Course Settings : until it is on again"
+    page = admin.get(PATH)
+    assert said in words(page)
+    assert 'name="canvas_course"' not in page.text
+    assert "Canvas is switched off" not in words(admin.get("/tools/courses/BIO/edit"))
+
+
+def test_with_no_canvas_connected_the_form_says_what_becomes_of_what_is_entered(office, admin):
+    office.course("ART")
+    load_settings(office.session).connection = None
+    office.session.commit()
+    page = admin.get(PATH)
+    assert 'name="canvas_course"' in page.text
+    assert "No Canvas is connected. What you enter here is looked up as soon as one is connected" in words(page)
+    assert "No Canvas is connected in Course Settings." in words(
+        admin.post("/tools/courses/ART/find", data={"find": ""})
+    )
+
+
+def test_while_canvas_is_away_the_form_says_so(office, admin):
+    office.course("ART", "art")
+    connection_of(office).hold_cause = "canvas_down"
+    office.session.commit()
+    assert "Canvas is not answering. What you enter here is looked up as soon as that is over." in words(
+        admin.get(PATH)
+    )
