@@ -4,15 +4,16 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
 from ascriptica_plugin.sync import drain
+from ascriptica_plugin.tables import locks
 from ascriptica_plugin.tables.ledger import Match, Seat
 
-from ..office_at_work import many
+from ..office_at_work import many, statuses
 
 
 @pytest.fixture
@@ -41,6 +42,21 @@ def draining(office, engine, rounds: int = 1) -> threading.Thread:
     thread = threading.Thread(target=act)
     thread.start()
     return thread
+
+
+def importing(office, engine, status: str, people: range, courses: tuple[str, ...] = ("ART",)) -> run.Report:
+    """Import a file that registers or withdraws these people, in this order, in a session of its own."""
+    lines = [f"p{n}@example.org,{code},{status}" for n in people for code in courses]
+    rows = read("registrations", "\n".join(["email,course,status", *lines]).encode()).rows
+    with office.app.app_context(), Session(engine) as session:
+        return run.run(session, "registrations", rows, lambda: office.now, "a@x")
+
+
+def waiting(engine) -> int:
+    """How many wait for somebody else's lock."""
+    here = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with Session(engine) as session:
+        return session.scalar(text(here))
 
 
 def until(reached, seconds: float = 10) -> None:
@@ -100,6 +116,45 @@ def test_a_match_that_somebody_has_locked_delays_that_person_alone(office, canva
     assert settled(engine) == 24
 
 
+def test_an_import_locks_the_seats_of_its_people_in_the_order_of_ids(office, canvas, engine):
+    """Whatever the order of its rows and courses: while it waits for one it holds those before it, and none behind."""
+    first, second = office.course("ART", "art"), office.course("BIO", "bio")
+    for course in (second, first):
+        many(office, course, 6)
+    ids = [seat.id for seat in office.seats()]
+    office.session.rollback()
+    with Session(engine) as psql, Session(engine) as other:
+        psql.scalars(select(Seat.id).where(Seat.id == ids[3]).with_for_update()).one()
+        thread = threading.Thread(
+            target=importing, args=(office, engine, "withdrawn", range(5, -1, -1), ("ART", "BIO"))
+        )
+        thread.start()
+        until(lambda: waiting(engine) == 1)
+        assert sorted(other.scalars(select(Seat.id).with_for_update(skip_locked=True))) == ids[4:]
+        other.rollback()
+        psql.rollback()
+        thread.join(10)
+    assert set(statuses(office).values()) == {"withdrawn"}
+
+
+@pytest.mark.parametrize("code", locks.IN_THE_WAY)
+def test_a_batch_of_an_import_that_meets_a_deadlock_is_repeated(office, canvas, engine, monkeypatch, code):
+    """PostgreSQL itself refuses it once, when all is decided and some of it written."""
+    many(office, office.course("ART", "art"), 3)
+    write, refusing = run.KINDS["registrations"].write, [code]
+
+    def in_the_way(its):
+        write(its)
+        if refusing:
+            its.session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{refusing.pop()}'; END $$"))
+
+    monkeypatch.setattr(run.KINDS["registrations"], "write", in_the_way)
+    report = importing(office, engine, "withdrawn", range(3))
+    assert (refusing, report.changed, report.refused) == ([], 3, [])
+    office.session.expire_all()
+    assert set(statuses(office).values()) == {"withdrawn"}
+
+
 def test_imports_and_drains_never_stand_in_each_other_s_way(office, canvas, engine):
     """Imports withdraw and register the same people, in orders of their own, while a drain is at them."""
     courses = [office.course(code, name) for code, name in (("ART", "art"), ("BIO", "bio"))]
@@ -107,19 +162,15 @@ def test_imports_and_drains_never_stand_in_each_other_s_way(office, canvas, engi
         many(office, course, 60)
     errors: list[BaseException] = []
 
-    def importing(backwards: bool):
-        with office.app.app_context(), Session(engine) as session:
-            try:
-                for turn in range(6):
-                    status = "withdrawn" if turn % 2 == 0 else "registered"
-                    lines = [f"p{n}@example.org,{code},{status}" for n in range(60) for code in ("ART", "BIO")]
-                    lines = lines[::-1] if backwards else lines
-                    data = "\n".join(["email,course,status", *lines]).encode()
-                    run.run(session, "registrations", read("registrations", data).rows, lambda: office.now, "a@x")
-            except BaseException as error:
-                errors.append(error)
+    def import_often(people: range, codes: tuple[str, ...]):
+        try:
+            for turn in range(6):
+                importing(office, engine, "withdrawn" if turn % 2 == 0 else "registered", people, codes)
+        except BaseException as error:
+            errors.append(error)
 
-    threads = [threading.Thread(target=importing, args=(backwards,)) for backwards in (False, True)]
+    orders = (range(60), ("ART", "BIO")), (range(59, -1, -1), ("BIO", "ART"))
+    threads = [threading.Thread(target=import_often, args=order) for order in orders]
     drains = draining(office, engine, rounds=8)
     for thread in threads:
         thread.start()
