@@ -48,7 +48,7 @@ from .ground import (
     quick_canvas,
     tell,
 )
-from .large_office import LARGEST, fill
+from .large_office import LARGEST, fill, hold_many
 from .memory import used
 
 LATENCY, SEATS, SCRIPTED = 0.2, 1800, 16
@@ -95,6 +95,7 @@ def beside_a_million(folder: Path | None) -> None:
         session = office.session
         if session.scalar(select(Account.id).limit(1)) is None:
             fill(app, LARGEST)
+            hold_many(app)
         keep_what_is_committed(session.get_bind())
         token = Sealed.seal(canvas.token, app.extensions["ascriptica"].canvases.keys)
         session.execute(update(Connection).values(canvas_url=canvas.api, token=token))

@@ -18,19 +18,15 @@ COURSES = 500
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is in the office; so many people are registered for its first course.
-
-    `held`: of so many seats, one waits for an administrator.
-    """
+    """How much there is in the office; so many people are registered for its first course."""
 
     participants: int
     seats: int
     entries: int
     largest_course: int
-    held: int | None = None
 
 
-LARGE, LARGEST = Size(40_000, 100_000, 300_000, 5000), Size(200_000, 1_000_000, 300_000, 20_000, held=14)
+LARGE, LARGEST = Size(40_000, 100_000, 300_000, 5000), Size(200_000, 1_000_000, 300_000, 20_000)
 
 FIRST = ("Ada", "Ben", "Cleo", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jan", "Kim", "Lou", "Mia", "Nils", "Olga", "Pia")
 LAST = ("Abel", "Berg", "Cruz", "Dorn", "Engel", "Falk", "Gold", "Hahn", "Jung", "Kern", "Lenz", "Moor", "Otto", "Pohl")
@@ -101,11 +97,7 @@ def fill(app: Flask, size: Size) -> None:
     for number in range(1, 4):
         session.add(Account(email=f"person{number}@example.org", name="P", password_hash="none", is_admin=number == 1))
     session.commit()
-    engine = app.extensions["sqlalchemy"].engine
-    if engine.dialect.name == "postgresql":
-        # As autovacuum has done by the time that an office is that large; SQLite knows of no such thing.
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:
-            raw.execute(text("VACUUM ANALYZE"))
+    _gather_statistics(app)
 
 
 def _participant(number: int, chance: random.Random) -> dict:
@@ -226,14 +218,29 @@ def _entry(age: int, number: int, place: tuple[int, int]) -> dict:
     }
 
 
+def hold_many(app: Flask) -> None:
+    """Of fourteen seats one waits for an administrator, as after the last night of a summer."""
+    session = app.extensions["sqlalchemy"].session
+    session.execute(text(
+        "UPDATE ascriptica_seat SET settled_version = 0, held = true, cause = 'no_account', was_in = false,"
+        " cause_scope = CAST(participant_id AS varchar), canvas_enrollment_id = NULL"
+        " WHERE id % 14 = 5 AND settled_version = version"
+    ))  # fmt: skip
+    session.commit()
+    _gather_statistics(app)
+
+
+def _gather_statistics(app: Flask) -> None:
+    """As autovacuum has done by the time that an office is that large; SQLite knows of no such thing."""
+    engine = app.extensions["sqlalchemy"].engine
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:
+            raw.execute(text("VACUUM ANALYZE"))
+
+
 def _let_some_wait(session, size: Size, chance: random.Random) -> None:
     seats = iter(chance.sample(range(1, size.seats + 1), 1000))
     session.execute(text("UPDATE ascriptica_seat SET settled_version = 0 WHERE id % 1001 = 0"))
-    if size.held:
-        session.execute(text(
-            "UPDATE ascriptica_seat SET settled_version = 0, held = true, cause = 'no_account', was_in = false,"
-            " cause_scope = CAST(participant_id AS varchar), canvas_enrollment_id = NULL WHERE id % :held = 5"
-        ), {"held": size.held})  # fmt: skip
     for cause, (scope, many, given_up) in WAITING.items():
         for seat_id in (next(seats) for _ in range(many)):
             seat = session.get(Seat, seat_id)

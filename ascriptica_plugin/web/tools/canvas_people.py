@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,8 +86,12 @@ def can_be_tried(wanted: Wanted, current: Settings, waiting_for: list[str]) -> b
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
     if not tried or wanted.standing in ("enrolled", "removed", *seat_states.ASKS):
         return False
-    some = select(Seat.id).where(*conditions(wanted, current), due.waits(), Seat.cause.in_(tried)).limit(1)
-    return session().scalar(some) is not None
+    which = [*conditions(replace(wanted, search=""), current), due.waits(), Seat.cause.in_(tried)]
+    if wanted.search:
+        # As an array, which is found once: PostgreSQL takes those who wait for none, and would search all people anew
+        # for each of them.
+        which.append(one_of_few(session(), Seat.participant_id.expression, people_found(wanted.search, current)))
+    return session().scalar(select(Seat.id).where(*which).limit(1)) is not None
 
 
 def people_found(search: str, current: Settings) -> Select:

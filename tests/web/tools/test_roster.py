@@ -70,6 +70,8 @@ def test_every_registration_is_on_one_page_whatever_the_order(here, admin, sort)
     assert len({one for page in found for one in page}) == sum(map(len, found)) == 130
     back = list(walked(admin, pages[-1].request.full_path, "prev"))
     assert [re.findall(r"p\d+@example\.org", page.text) for page in back] == found[::-1]
+    by_number = [admin.get(f"/tools/courses/ART?sort={sort}&page={number}") for number in (1, 2, 3)]
+    assert [re.findall(r"p\d+@example\.org", page.text) for page in by_number] == found
 
 
 @contextmanager
