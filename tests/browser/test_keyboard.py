@@ -5,6 +5,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from ..office_at_work import PASSWORD
 from .test_walks import connect
 from .visitor import NEEDS_CHROMIUM, Walk
 
@@ -127,3 +128,23 @@ def test_the_first_key_leads_past_the_navigation(desk):
     keys(desk, Keys.ENTER, Keys.TAB)
     inside = "return document.querySelector('main').contains(document.activeElement)"
     assert desk.browser.execute_script(inside)
+
+
+def test_a_canvas_course_is_found_and_chosen_by_the_keyboard_alone(desk):
+    desk.go("/tools/courses/new")
+    tab_to(desk, "Find a Canvas course")
+    keys(desk, Keys.ENTER)
+    desk.sees("Leave the field blank to see all")
+    keys(desk, "biol", Keys.ENTER)
+    desk.sees("1 course.")
+    keys(desk, Keys.TAB)
+    assert desk.browser.switch_to.active_element.text == "Use this course\n: Biology"
+    keys(desk, Keys.ENTER)
+    desk.sees("Chosen: Biology")
+
+
+def test_who_signs_in_types_at_once(desk):
+    desk.sign_out()
+    desk.go("/sign-in?next=/tools/courses")
+    keys(desk, "boss@example.org", Keys.TAB, PASSWORD, Keys.ENTER)
+    desk.sees("Art for all")

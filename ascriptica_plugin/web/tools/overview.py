@@ -29,7 +29,7 @@ LINES = 50
 
 IN_WORDS: Marked[dict[str, str]] = {
     entering.ON_THE_WAY: "on the way",
-    entering.INVITED: "invitation not accepted",
+    entering.INVITED: "with an open invitation",
     entering.NO_CANVAS_COURSE: "no Canvas course",
 }
 """What keeps people out, beside the causes."""

@@ -26,6 +26,13 @@ def test_while_canvas_is_switched_off_the_form_names_the_canvas_course_that_stay
     assert "Canvas is switched off" not in words(admin.get("/tools/courses/BIO/edit"))
 
 
+def test_once_canvas_is_disconnected_the_form_says_that(office, admin):
+    office.course("ART", "art")
+    admin.post("/tools/settings/course-settings/disconnect")
+    said = "Its Canvas course is art. No Canvas is connected in Course Settings : until one is, nothing is sent there"
+    assert said in words(admin.get(PATH))
+
+
 def test_with_no_canvas_connected_the_form_says_what_becomes_of_what_is_entered(office, admin):
     office.course("ART")
     load_settings(office.session).connection = None

@@ -337,3 +337,6 @@ def test_the_list_says_how_many_can_enter(office, admin):
     office.deliver()
     office.register(course, "lou")
     assert "1 of 2 Edit" in words(admin.get("/tools/courses"))
+    # In a course that is not in Canvas there is nothing to enter.
+    office.register(office.course("BIO"), "kim")
+    assert "Not in Canvas – Edit" in words(admin.get("/tools/courses"))
