@@ -148,8 +148,8 @@ RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
 TESTED_ELSEWHERE = {
     "canvas": ("errors exchange shapes", "the client's tests, through its answers; sync/test_keeper"),
     "ledger": (
-        "access associations blocked blocked_people causes last_activity loading matches metrics passing "
-        "request_windows results_to_fetch sis_imports ways_in work",
+        "access associations blocked blocked_courses blocked_groups blocked_people causes last_activity loading "
+        "matches metrics passing request_windows results_to_fetch sis_imports ways_in work",
         "test_results; sync, walks and web/test_metrics, by what Canvas and the pages have in the end",
     ),
     "office": (

@@ -10,7 +10,8 @@ from ..tables.canvas import Connection
 from ..tables.ledger import Claim, Seat
 from ..tables.office import Course, Registration
 from . import due
-from .blocked import PEOPLE, Group, Where, cause_scope
+from .blocked import PEOPLE, cause_scope
+from .blocked_groups import Group, Where
 
 SHOWN = 20
 """So many courses of a group are shown, the most urgent ones. Only their people are looked at one by one."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from .. import mail
-from ..ledger import blocked, due
+from ..ledger import blocked_courses, due
 from ..ledger.causes import NOBODY_ACTS
 from ..shared import pauses
 from ..shared.language import Marked
@@ -102,7 +102,7 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
     people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
     lines = {str(cause): Line(str(cause), number) for cause, number in found}
-    for group in blocked.groups_of_courses(session, connection, now):
+    for group in blocked_courses.groups_of_courses(session, connection, now):
         its = [where for where in group.courses if _is_near(group.name, where.starts_at, now)]
         if its:
             line = lines.setdefault(group.name, Line(group.name, 0))
@@ -115,7 +115,7 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
 
 def _is_near(cause: str, starts_at: datetime | None, now: datetime) -> bool:
     """Whether it is time to say what is wrong with a Canvas course. Without a start, it may open any time."""
-    return cause not in blocked.SHUT or starts_at is None or starts_at <= now + pauses.BEFORE_A_START
+    return cause not in blocked_courses.SHUT or starts_at is None or starts_at <= now + pauses.BEFORE_A_START
 
 
 def _waits(connection: Connection) -> tuple[ColumnElement[bool], ...]:
@@ -135,7 +135,7 @@ def _waiting(session: Session, connection: Connection, now: datetime) -> Waiting
         # The scope of what concerns one person is that person: these are one line together.
         key = (str(cause), "" if scope.isdigit() and cause not in OF_A_PLACE else scope)
         by_cause[key] = by_cause.get(key, 0) + people
-    for cause, code, starts_at in blocked.courses_in_trouble(session, connection, now):
+    for cause, code, starts_at in blocked_courses.courses_in_trouble(session, connection, now):
         if _is_near(cause, starts_at, now):
             # However many more register for the course, it is the same.
             by_cause[cause, f"course {code}"] = 1

@@ -12,7 +12,9 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..shared import config, process_log
-from ..web import base, errors
+from ..web import errors, headers
+from ..web.base import forget_settings
+from ..web.refusals import log_refusals
 
 HSTS = "max-age=31536000; includeSubDomains"
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
@@ -57,7 +59,7 @@ def init_app(app: Flask) -> None:
     process_log.begin(app.config["ASCRIPTICA_LOG"])
     app.after_request(_shut_doors)
     app.after_request(_log_strays)
-    app.teardown_request(base.forget_settings)
+    app.teardown_request(forget_settings)
     errors.show_pages(app)
 
 
@@ -90,9 +92,9 @@ def _warning_of_proxies() -> Callable[[], None]:
 def _shut_doors(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
-    return base.shut_doors(response)
+    return headers.shut_doors(response)
 
 
 def _log_strays(response: Response) -> Response:
     """Also log what was refused at no address of ours; our blueprints log their own."""
-    return base.log_refusals(response) if request.endpoint is None else response
+    return log_refusals(response) if request.endpoint is None else response

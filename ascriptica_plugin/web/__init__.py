@@ -3,7 +3,19 @@
 Importing the modules adds their views to the blueprint. `tools` has the administrators' pages.
 """
 
-from . import errors, health, metrics, registering, renewing, times, tools
+from . import address_values, errors, health, look, metrics, refusals, registering, renewing, times, tools
 from .base import init_app
 
-__all__ = ["errors", "health", "init_app", "metrics", "registering", "renewing", "times", "tools"]
+__all__ = [
+    "address_values",
+    "errors",
+    "health",
+    "init_app",
+    "look",
+    "metrics",
+    "refusals",
+    "registering",
+    "renewing",
+    "times",
+    "tools",
+]

@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
 from ..shared import language, pauses
 from ..shared.language import Marked, t
-from .base import blueprint, session, shut_doors
+from .base import blueprint, session
+from .headers import shut_doors
 from .request_language import asked_for
 from .showing import show
 from .way_back import page_before

@@ -5,7 +5,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..tables.canvas import load_settings
-from .base import blueprint, for_everybody, session
+from .base import blueprint, session
+from .guards import for_everybody
 
 
 @blueprint.get("/healthz")

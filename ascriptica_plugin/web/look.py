@@ -7,6 +7,9 @@ from functools import cached_property
 from flask import Response, abort, current_app
 from jinja2 import Environment, TemplateNotFound, nodes
 
+from .base import blueprint
+from .guards import for_everybody
+
 OWN_LAYOUT = "ascriptica/base.html"
 
 
@@ -66,6 +69,8 @@ class Look:
                 yield from self._nodes(node.template.value, seen, without)
 
 
+@blueprint.get("/ascriptica-colors.css")
+@for_everybody
 def colors_css() -> Response:
     """The host's colours as a stylesheet: our Content-Security-Policy takes no styles in a page."""
     colors = current_app.extensions["ascriptica"].look.colors

@@ -19,7 +19,8 @@ from ..shared import clock
 from ..tables.canvas import Settings, load_settings
 from ..tables.ledger import Seat
 from ..tables.mails import Mail
-from .base import blueprint, for_everybody, plugin, session
+from .base import blueprint, plugin, session
+from .guards import for_everybody
 
 
 @blueprint.get("/metrics")

@@ -21,9 +21,11 @@ from ..shared import clock
 from ..shared.language import Marked, present, t
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
-from .base import blueprint, for_everybody, for_participants, session, settings, signed_in, typed_search
+from .address_values import typed_search
+from .base import blueprint, session, settings
 from .canvas_access import canvas_access
 from .forms.fields import Confirmation
+from .guards import for_everybody, for_participants, signed_in
 from .paging import Key, page_by_keys
 from .showing import show
 

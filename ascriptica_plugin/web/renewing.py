@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
 from . import csrf
-from .base import blueprint, shut_doors
+from .base import blueprint
+from .headers import shut_doors
 from .showing import show
 from .way_back import page_before
 

@@ -12,7 +12,8 @@ from flask import g, render_template
 from ..ledger import blocked
 from ..shared import clock, language
 from ..shared.language import t, tn
-from .base import is_administrator, plugin, session, settings, signed_in
+from .base import plugin, session, settings
+from .guards import is_administrator, signed_in
 from .way_back import sign_in_address, this_page
 
 

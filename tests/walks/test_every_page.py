@@ -162,7 +162,7 @@ def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_s
     site.config["WTF_CSRF_ENABLED"] = True
     visitor(site).post("/links/secret-token", data={"password": PASSWORD}, environ_base={"REMOTE_ADDR": "10.0.0.9"})
     visitor(site).post("/sign-in", data={"email": "x" * 2_000_000})
-    assert [record.getMessage() for record in caplog.records if record.name.endswith("web.base")] == [
+    assert [record.getMessage() for record in caplog.records if record.name.endswith("web.refusals")] == [
         "403 for GET /tools/participants/<int:participant_id>, asked by account:2 from 127.0.0.1.",
         "405 for PUT no page of ours, asked by a stranger from 127.0.0.1.",
         "400 for POST /links/<token>, asked by a stranger from 10.0.0.9.",

@@ -19,7 +19,9 @@ from ...shared.language import tn
 from ...shared.said import codes_saying
 from ...tables.columns import begin_writing
 from ...tables.office import Course, LogEntry, Participant
-from ..base import blueprint, for_administrators, person, plugin, session, typed_search
+from ..address_values import typed_search
+from ..base import blueprint, plugin, session
+from ..guards import for_administrators, person
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 from ..times import file_time

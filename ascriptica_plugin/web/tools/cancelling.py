@@ -10,8 +10,9 @@ from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.language import t
 from ...tables.office import Course
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms.courses import NumberForm
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..showing import show
 

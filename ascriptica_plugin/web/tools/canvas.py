@@ -12,8 +12,9 @@ from ...shared.said import Said
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..forms.fields import Confirmation
+from ..guards import for_administrators, person
 from ..showing import show
 from ..spreadsheet import csv_file
 from .canvas_people import COLUMNS, STANDINGS, Wanted, can_be_tried, lines_of_csv, people

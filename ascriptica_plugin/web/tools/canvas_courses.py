@@ -12,8 +12,9 @@ from ...canvas.shapes import ListedCourse
 from ...shared.language import t
 from ...tables.canvas import Connection
 from ...tables.office import Association, Course
-from ..base import blueprint, for_administrators, settings
+from ..base import blueprint, settings
 from ..forms.courses import CourseForm, FindCanvasCourseForm
+from ..guards import for_administrators
 from ..page_calls import ask
 from ..registering import course_or_404
 from ..showing import show

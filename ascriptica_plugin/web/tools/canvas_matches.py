@@ -10,8 +10,9 @@ from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match
 from ...tables.office import Participant
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..forms.fields import Confirmation
+from ..guards import for_administrators, person
 from ..paging import Key, page_by_keys
 from ..showing import show
 from .canvas_users import HOW

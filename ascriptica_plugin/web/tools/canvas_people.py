@@ -18,7 +18,7 @@ from ...tables.canvas import Settings
 from ...tables.columns import one_of_few
 from ...tables.ledger import Claim, Match, Seat
 from ...tables.office import Course, Participant, Registration
-from ..base import HIGHEST_ID as HIGHEST_ID_OF_OURS
+from ..address_values import HIGHEST_ID as HIGHEST_ID_OF_OURS
 from ..base import session, settings
 from ..canvas_access import CanvasAccess, in_words
 from ..paging import A_PAGE, Key, Page, page_by_keys

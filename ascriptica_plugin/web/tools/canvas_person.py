@@ -21,9 +21,11 @@ from ...sync import one_person
 from ...tables.canvas import Connection
 from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
-from ..base import HIGHEST_ID, blueprint, for_administrators, session, settings, typed_search
+from ..address_values import HIGHEST_ID, typed_search
+from ..base import blueprint, session, settings
 from ..canvas_access import CanvasAccess, in_words
 from ..forms.fields import Confirmation
+from ..guards import for_administrators
 from ..page_calls import ask
 from ..showing import show
 from ..times import office_time, seen_time

@@ -4,7 +4,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 
-from ...ledger import activity, blocked, due, seat_states
+from ...ledger import activity, blocked, blocked_courses, due, seat_states
 from ...ledger.causes import CAUSES
 from ...shared import clock
 from ...shared.language import SOURCE, present, t, tn
@@ -13,7 +13,9 @@ from ...sync import canvas_courses
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
-from ..base import HIGHEST_ID, blueprint, for_administrators, person, session, settings
+from ..address_values import HIGHEST_ID
+from ..base import blueprint, session, settings
+from ..guards import for_administrators, person
 from .canvas_people import Wanted, conditions
 
 
@@ -24,7 +26,7 @@ def try_again() -> ResponseReturnValue:
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
-        if cause is not None and cause in blocked.LOOKED_UP:
+        if cause is not None and cause in blocked_courses.LOOKED_UP:
             _look_up_again(connection, cause)
         elif seat_id.isascii() and seat_id.isdigit():
             release_and_report(Seat.id == min(int(seat_id[:19]), HIGHEST_ID))

@@ -21,7 +21,8 @@ from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
 from ...tables.ledger import CanvasRow, Match, Seat
 from ...tables.office import Association, Participant
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
+from ..guards import for_administrators, person
 from ..page_calls import ask
 from ..showing import show
 

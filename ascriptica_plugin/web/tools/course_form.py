@@ -15,8 +15,9 @@ from ...shared.language import t, tn
 from ...sync import checking, looking_up
 from ...tables.columns import begin_writing
 from ...tables.office import Association, Course
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..forms.courses import CourseForm
+from ..guards import for_administrators, person
 from ..page_calls import ask
 from ..registering import course_or_404
 from ..showing import show

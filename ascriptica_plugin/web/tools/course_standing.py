@@ -17,8 +17,9 @@ from ...tables.columns import begin_writing, one_of_few
 from ...tables.ledger import Claim, Seat
 from ...tables.office import Association, Course, Registration
 from ...tables.requests import CourseRead
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..canvas_access import CanvasAccess
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 
 

@@ -10,7 +10,9 @@ from ...office import waitlist
 from ...office.courses import by_start, by_title, called
 from ...shared import clock
 from ...tables.office import Association, Course
-from ..base import blueprint, for_administrators, session, settings, typed_search
+from ..address_values import typed_search
+from ..base import blueprint, session, settings
+from ..guards import for_administrators
 from ..paging import Key, page_by_keys
 from ..showing import show
 

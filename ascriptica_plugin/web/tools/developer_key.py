@@ -16,7 +16,8 @@ from ...shared import clock
 from ...shared.language import t
 from ...shared.said import SENTENCES, Said
 from ...sync import checking, connecting, keeper, page_calls
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
+from ..guards import for_administrators, person
 from .settings import settings_to_change
 
 STATE = "ascriptica_key_state"

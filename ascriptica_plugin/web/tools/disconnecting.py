@@ -10,8 +10,9 @@ from ...shared.language import t
 from ...shared.said import Said
 from ...sync import disconnecting
 from ...sync.proofs import Proof
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms.developer_key import DisconnectForm
+from ..guards import for_administrators, person
 from ..showing import show
 from .settings import settings_to_change
 

@@ -16,9 +16,10 @@ from ...office.imports import header, uploads
 from ...shared import clock, pauses
 from ...shared.language import Marked, t
 from ...tables.imports import Import
-from ..base import blueprint, for_administrators, only_administrators, person, plugin, session
+from ..base import blueprint, plugin, session
 from ..forms.courses import NumberForm
 from ..forms.imports import KINDS, ImportForm
+from ..guards import for_administrators, only_administrators, person
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 

@@ -13,8 +13,9 @@ from ...shared.language import t, tn
 from ...tables.locks import lock_course
 from ...tables.office import Course
 from ...tables.previews import Preview
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms.courses import NumberForm
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..showing import show
 

@@ -8,8 +8,9 @@ from ...shared import clock
 from ...shared.language import t
 from ...tables.canvas import Settings
 from ...tables.columns import begin_writing
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms.office import OfficeForm
+from ..guards import for_administrators, person
 from ..mails import KINDS
 from ..showing import show
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from ...ledger import blocked, blocked_people, entering, seat_states, token_end
+from ...ledger import blocked, blocked_courses, blocked_people, entering, seat_states, token_end
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
 from ...office import odd_matches, sis_questions
@@ -18,8 +18,9 @@ from ...shared import clock
 from ...shared.language import Marked, t
 from ...tables.canvas import Connection
 from ...tables.office import Course
-from ..base import blueprint, for_administrators, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms.fields import Confirmation
+from ..guards import for_administrators
 from ..showing import show
 from . import remedies
 
@@ -85,7 +86,7 @@ def overview() -> ResponseReturnValue:
         throttled=CAUSES["throttled"] if connection and seat_states.is_slowed(session(), connection, now) else None,
         place_of=remedies.place_of,
         place_in=remedies.place_in,
-        looked_up=blocked.LOOKED_UP,
+        looked_up=blocked_courses.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
         worker_seen_at=seat_states.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,

@@ -14,10 +14,12 @@ from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.ledger import Match, Seat
 from ...tables.office import Course, Participant, Registration
-from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
+from ..address_values import typed_search
+from ..base import blueprint, plugin, session, settings
 from ..canvas_access import canvas_access
 from ..forms.fields import Confirmation
 from ..forms.people import EraseForm, ParticipantForm
+from ..guards import for_administrators, person
 from ..paging import Key, page_by_keys
 from ..showing import show
 from . import undoing

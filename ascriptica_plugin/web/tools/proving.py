@@ -13,8 +13,9 @@ from ...shared.said import Said
 from ...sync import proofs
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..forms.courses import ProveForm
+from ..guards import for_administrators, person
 from ..showing import show
 from .canvas_courses import search_courses
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import url_for
 
-from ...ledger.blocked import Group, Where
+from ...ledger.blocked_groups import Group, Where
 from ...shared.language import mark, t
 from ...tables.canvas import Connection
 

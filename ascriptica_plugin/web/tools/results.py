@@ -10,8 +10,9 @@ from ...shared.language import mark, t
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Registration
 from ...tables.results import CourseResults, Result
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..forms.results import ResultsForm
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..showing import show
 from .roster import back_to_the_roster, registration_or_404

@@ -16,9 +16,11 @@ from ...office.registrations import NameNeeded, OtherName
 from ...shared import clock
 from ...tables.office import Course, Participant, Registration
 from ...tables.results import CourseResults
-from ..base import blueprint, for_administrators, session, settings, typed_search
+from ..address_values import typed_search
+from ..base import blueprint, session, settings
 from ..canvas_access import canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
+from ..guards import for_administrators
 from ..paging import Key, page_by_keys
 from ..registering import course_or_404
 from ..showing import show

@@ -9,7 +9,8 @@ from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.language import t
 from ...tables.ledger import Seat
-from ..base import blueprint, for_administrators, person, session
+from ..base import blueprint, session
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from .canvas_people import of_course
 from .canvas_retry import release_and_report

@@ -10,8 +10,9 @@ from ...ledger import activity, last_activity, results
 from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import Registration
-from ..base import blueprint, for_administrators, person, session, settings
+from ..base import blueprint, session, settings
 from ..canvas_access import CanvasAccess, canvas_access
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..spreadsheet import csv_file, csv_line
 from ..times import file_time

@@ -10,8 +10,9 @@ from ...office.registrations import Entry, NameNeeded
 from ...shared import clock
 from ...shared.language import t, tn
 from ...tables.office import Course, Registration
-from ..base import blueprint, for_administrators, person, session
+from ..base import blueprint, session
 from ..forms.people import OnBehalfListForm, ParticipantForm
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from . import undoing
 from .roster import Refused, page_of

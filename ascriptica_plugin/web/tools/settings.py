@@ -17,9 +17,10 @@ from ...tables.columns import begin_writing
 from ...tables.ledger import Seat
 from ...tables.office import Association
 from ...tables.sis_imports import MassImport
-from ..base import blueprint, for_administrators, person, plugin, session, settings
+from ..base import blueprint, plugin, session, settings
 from ..forms import way_in
 from ..forms.settings import CourseSettingsForm
+from ..guards import for_administrators, person
 from ..showing import show
 
 

@@ -7,7 +7,8 @@ from ...office import sis_questions
 from ...shared import clock
 from ...shared.language import t
 from ...tables.office import Participant
-from ..base import blueprint, for_administrators, person, session
+from ..base import blueprint, session
+from ..guards import for_administrators, person
 
 
 @blueprint.post("/tools/participants/<int:participant_id>/sis-id")

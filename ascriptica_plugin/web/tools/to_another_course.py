@@ -11,7 +11,9 @@ from ...office.places import NotPossible
 from ...shared import clock
 from ...shared.language import t
 from ...tables.office import Course, Registration
-from ..base import blueprint, for_administrators, person, plugin, session, settings, typed_search
+from ..address_values import typed_search
+from ..base import blueprint, plugin, session, settings
+from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..showing import show
 from . import undoing

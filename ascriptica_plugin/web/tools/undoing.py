@@ -10,7 +10,9 @@ from ...shared import clock
 from ...shared.language import Marked, t
 from ...tables.columns import begin_writing
 from ...tables.office import LogEntry, Participant
-from ..base import HIGHEST_ID, blueprint, for_administrators, person, plugin, session
+from ..address_values import HIGHEST_ID
+from ..base import blueprint, plugin, session
+from ..guards import for_administrators, person
 from .activity import in_words
 
 UNDONE: Marked[dict[str, str]] = {

@@ -15,13 +15,15 @@ from werkzeug.datastructures import MultiDict
 from ....office import allowances
 from ....office.people import Person
 from ....shared import clock
-from ....web.base import for_participants
+from ....web.guards import for_participants
 from ....web.showing import show
 from ....web.way_back import page_before, this_page
 from .. import sessions
 from ..tables import Account
 from ..tries import WRONG_CODES
-from .base import blueprint, code_fits, codes_here, own_path, renew, session, too_many, unless_right, wait_for
+from .base import blueprint, session
+from .browser_session import own_path, renew
+from .checks import code_fits, codes_here, too_many, unless_right, wait_for
 from .forms import OwnPasswordForm, TurnOffForm
 
 PREFIX = "own-"

@@ -14,7 +14,7 @@ from ....office import allowances, emails
 from ....shared import clock
 from ....shared.language import mark, t
 from ....tables.columns import begin_writing
-from ....web.base import for_everybody
+from ....web.guards import for_everybody
 from ....web.showing import show
 from .. import accounts, links, passwords, second_step, sessions, sign_ups
 from ..tables import Account, SignUp
@@ -26,26 +26,9 @@ from ..tries import (
     WRONG_CODES,
     WRONG_PASSWORDS,
 )
-from .base import (
-    apart,
-    begin,
-    begin_half,
-    blueprint,
-    by_mail,
-    code_fits,
-    first_page,
-    forgive,
-    go_on,
-    guesses,
-    leave,
-    log,
-    own_path,
-    session,
-    still_with,
-    too_many,
-    visitor,
-    wait_for,
-)
+from .base import blueprint, by_mail, session, visitor
+from .browser_session import begin, begin_half, first_page, go_on, leave, log, own_path
+from .checks import apart, code_fits, forgive, guesses, still_with, too_many, wait_for
 from .forms import CodeForm, ConfirmForm, EmailForm, NewPasswordForm, SignInForm, SignUpForm
 
 WORKS_AT_ONCE = mark("Or choose a new password, which works at once.")

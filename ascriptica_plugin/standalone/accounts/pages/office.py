@@ -9,7 +9,7 @@ from ....shared import clock
 from ....shared.language import mark, t
 from ....shared.said import Said
 from ....tables.columns import begin_writing
-from ....web.base import for_administrators
+from ....web.guards import for_administrators
 from ....web.showing import show
 from .. import accounts, links, second_step, sessions
 from ..tables import Account, SignUp

@@ -13,28 +13,16 @@ from ....office.people import Person
 from ....shared import clock
 from ....shared.language import t
 from ....tables.columns import Sealed
-from ....web import base
-from ....web.base import for_participants
+from ....web.base import plugin
+from ....web.guards import for_participants
 from ....web.showing import show
 from .. import accounts, passwords, second_step
 from ..sessions import end_other_sessions, hold, is_with, owner_of_session, sessions_of
 from ..tables import Account
 from ..tries import WRONG_CODES
-from .base import (
-    WRONG_CODE,
-    begin,
-    blueprint,
-    by_mail,
-    code_fits,
-    codes_here,
-    needs_second_step,
-    own_path,
-    renew,
-    session,
-    too_many,
-    unless_right,
-    wait_for,
-)
+from .base import blueprint, by_mail, needs_second_step, session
+from .browser_session import begin, own_path, renew
+from .checks import WRONG_CODE, code_fits, codes_here, too_many, unless_right, wait_for
 from .forms import ChangePasswordForm, CodeForm, OwnPasswordForm, TurnOffForm
 
 SET_UP_WITHIN = timedelta(minutes=10)
@@ -114,7 +102,7 @@ def own_second_step(person: Person) -> ResponseReturnValue:
         if refusal := unless_right(form.password, form, template, now, needed=needed):
             return refusal
         renew()
-        sealed = Sealed.seal(second_step.new_secret(), base.plugin().canvases.keys)
+        sealed = Sealed.seal(second_step.new_secret(), plugin().canvases.keys)
         cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
         return redirect(url_for(".own_second_step", next=request.args.get("next")))
     return show(template, form=form, needed=needed), 422 if form.errors else 200
@@ -125,7 +113,7 @@ def _offered(now: datetime) -> str | None:
     offer = cookie.get(OFFER)
     if not offer or offer["until"] <= now.timestamp():
         return None
-    return Sealed(offer["secret"].encode()).open(base.plugin().canvases.keys)
+    return Sealed(offer["secret"].encode()).open(plugin().canvases.keys)
 
 
 def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
@@ -139,7 +127,7 @@ def _turn_on(secret: str, now: datetime) -> ResponseReturnValue:
     if form.validate_on_submit():
         if wait := wait_for(now, (WRONG_CODES, codes_here())):
             return too_many(form, template, wait, **values)
-        account, keys = _own_account(now), base.plugin().canvases.keys
+        account, keys = _own_account(now), plugin().canvases.keys
         if second_step.turn_on(session(), account, secret, form.code.data, keys, now, by_mail=by_mail()):
             allowances.give_all_back(session(), WRONG_CODES, codes_here())
             begin(account, now)

@@ -10,12 +10,14 @@ from wtforms import EmailField, ValidationError
 from ....office.people import Person
 from ....shared import clock
 from ....shared.language import t
-from ....web.base import for_participants
 from ....web.forms.fields import Confirmation
+from ....web.guards import for_participants
 from ....web.showing import show
 from .. import accounts, links
 from ..tries import EMAIL_MAILS
-from .base import begin, blueprint, by_mail, renew, session, too_many, unless_right, wait_for
+from .base import blueprint, by_mail, session
+from .browser_session import begin, renew
+from .checks import too_many, unless_right, wait_for
 from .forms import EmailForm, OwnPasswordForm
 from .own import _own_account
 

@@ -1,0 +1,103 @@
+"""What is wrong with courses: their people have no seat yet, or are enrolled and can't enter. Only reads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from ..tables.canvas import Connection
+from ..tables.ledger import Seat
+from ..tables.office import Association, Course
+from .blocked_groups import Group, Where
+
+_GONE = ("not_looked_up", "course_missing", "section_missing", "course_closed_to_students")
+SHUT = ("course_unpublished", "course_concluded", "outside_dates")
+"""Causes of courses: nobody can be enrolled there; people are enrolled and can't enter."""
+
+LOOKED_UP = (*_GONE, *SHUT)
+"""Causes that another look-up of the Canvas course may find gone."""
+
+OF_COURSE = (Course.code, Course.title, Course.starts_at, Course.ends_at, Course.places_taken)
+
+
+def courses_in_trouble(session: Session, connection: Connection, now: datetime) -> Sequence[Any]:
+    """A group's name, our course's code and its start: for each course whose people can't get in or can't enter."""
+    trouble = trouble_of(connection, now)
+    its = troubled(now, trouble, Course.code, Course.starts_at).where(is_shown(connection, trouble))
+    return session.execute(its).all()
+
+
+def groups_of_courses(session: Session, connection: Connection, now: datetime) -> list[Group]:
+    """Of the groups, only what is wrong with courses: their people have no place yet, or are in and can't enter."""
+    groups: dict[tuple[str, str], Group] = {}
+    add_groups(session, connection, now, groups)
+    return list(groups.values())
+
+
+def trouble_of(connection: Connection, now: datetime) -> ColumnElement[str]:
+    """SQL for what is wrong with an association; NULL if nothing is."""
+    dated_ahead = or_(Course.starts_at > now, Course.ends_at > now)
+    # People want in from the start on, or now where that has passed. Without a start, a course may open any time.
+    wanted_at = case((Course.starts_at > now, Course.starts_at), else_=now)
+    opens_late = and_(Course.starts_at.is_not(None), Association.opens_at > wanted_at)
+    return case(
+        (Association.connection_id != connection.id, "other_canvas"),
+        (Association.problem.is_not(None), "not_looked_up"),
+        (Association.trouble.is_not(None), Association.trouble),
+        (and_(Association.concluded, dated_ahead), "course_concluded"),
+        (and_(not_(Association.published), not_(Association.concluded)), "course_unpublished"),
+        (or_(opens_late, Association.closes_at <= wanted_at), "outside_dates"),
+    )
+
+
+def troubled(now: datetime, name: ColumnElement[str], *columns: Any) -> Select:
+    """SQL: the `name` of what is wrong with an association, and the columns, of courses that are still on."""
+    return (
+        select(name, *columns)
+        .select_from(Association)
+        .join(Course, Course.id == Association.course_id)
+        .where(name.is_not(None), Course.cancelled_at.is_(None))
+        .where(or_(Course.ends_at.is_(None), Course.ends_at > now))
+    )
+
+
+def is_shown(connection: Connection, name: ColumnElement[str]) -> ColumnElement[bool]:
+    """What was not found is shown at once; anything else while somebody is concerned."""
+    return case(
+        (name.in_(_GONE), True),
+        (name == "other_canvas", Course.places_taken > 0),
+        else_=exists().where(*_is_in(connection)),
+    )
+
+
+def _is_in(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on Seat and Association: somebody is in its Canvas course."""
+    here = (Seat.connection_id == connection.id, Seat.canvas_course_id == Association.canvas_course_id)
+    return *here, Seat.settled_version >= Seat.version, Seat.was_in.expression
+
+
+def add_groups(session: Session, connection: Connection, now: datetime, groups: dict[tuple[str, str], Group]) -> None:
+    """Add what is wrong with courses to the groups, which are found by name and scope."""
+    trouble = trouble_of(connection, now)
+    are_in = select(func.count()).where(*_is_in(connection)).correlate(Association).scalar_subquery()
+    columns = (*OF_COURSE, Association.canvas_course_id, Association.problem, are_in)
+    shown = troubled(now, trouble, *columns).where(is_shown(connection, trouble)).order_by(Course.id)
+    in_canvas: dict[int, int] = {}
+    for name, code, title, starts_at, ends_at, registered, canvas_course_id, problem, there in session.execute(shown):
+        people = registered
+        if canvas_course_id is not None and name != "other_canvas":
+            # Two of our courses in one Canvas course: nobody is counted twice.
+            left = in_canvas.get(canvas_course_id, there)
+            people = min(registered, left)
+            in_canvas[canvas_course_id] = left - people
+        if not people and name in SHUT:
+            continue
+        group = groups.setdefault((name, ""), Group(name, "", 0))
+        group.people += people
+        if held := next((where for where in group.courses if where.code == code), None):
+            held.people += people
+        else:
+            words = problem or "" if name == "not_looked_up" else ""
+            group.courses.append(Where(code, title, starts_at, ends_at, registered, canvas_course_id, people, words))
