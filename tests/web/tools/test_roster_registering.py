@@ -314,6 +314,7 @@ def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here,
     for asked, data in (
         (one, {"name": "Lou", "email": "kim@example.org"}),
         (several, {"people": "Lou <kim@example.org>\nann@example.org, Ann"}),
+        ("is Kim here; you typed Anna Maria Berg", {"people": "Anna Maria\tBerg\tkim@example.org"}),
     ):
         answer = admin.post("/tools/courses/ART", data=data)
         assert answer.status_code == 422
