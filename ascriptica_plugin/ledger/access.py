@@ -103,8 +103,11 @@ def of_registrations(session: Session, registration_ids: Collection[int]) -> dic
 
 
 def of_seats(session: Session, seat_ids: Collection[int]) -> dict[int, Access]:
-    """The access at each seat, with the registration that claimed it last, by the seat's id."""
-    newest = select(func.max(Claim.id)).where(Claim.seat_id.in_(seat_ids)).group_by(Claim.seat_id)
+    """The access at each seat, with the registration that claims it or, where none does, claimed it last, by the seat's
+    id."""
+    newest_live = func.max(Claim.id).filter(Claim.ended_at.is_(None))
+    its = select(func.coalesce(newest_live, func.max(Claim.id))).where(Claim.seat_id.in_(seat_ids))
+    newest = its.group_by(Claim.seat_id)
     return {access.seat_id: access for access in _load(session, newest)}
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ..tables.canvas import Connection
 from ..tables.columns import one_of_few
@@ -191,8 +191,11 @@ def _where(course: Sequence[Any], canvas_course_id: int | None, people: int) -> 
 
 
 def _asked_for(session: Session, kinds: list[Kind], canvas_course_ids: Collection[int]) -> CompoundSelect:
-    """SQL: the same by the registrations that ask, or asked last, for places in these Canvas courses."""
+    """SQL: the same by the registrations that ask or, where none does any more, asked last for places in these Canvas
+    courses."""
     newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
+    live = aliased(Claim)
+    nobody_asks = ~exists().where(live.seat_id == Claim.seat_id, live.ended_at.is_(None))
     return union_all(
         *(
             select(name.label("name"), scope.label("scope"), *OF_COURSE, func.max(Seat.canvas_course_id), PEOPLE)
@@ -201,7 +204,7 @@ def _asked_for(session: Session, kinds: list[Kind], canvas_course_ids: Collectio
             .join(Registration, Registration.id == Claim.registration_id)
             .join(Course, Course.id == Registration.course_id)
             .where(one_of_few(session, Seat.id.expression, _in(which, canvas_course_ids)))
-            .where(or_(Claim.ended_at.is_(None), Claim.id == newest))
+            .where(or_(Claim.ended_at.is_(None), and_(Claim.id == newest, nobody_asks)))
             .group_by("name", "scope", Course.id)
             for name, scope, which in kinds
         )

@@ -26,7 +26,7 @@ WAYS_IN: Marked[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: done, now (under way, or waits for the participant), shut (the Canvas course is not open), stuck (the
+    """`state`: done, now (under way), yours (the participant acts), shut (the Canvas course is not open), stuck (the
     office acts) or later.
 
     `at` is when it was done, where that is known.
@@ -45,16 +45,18 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
     known = access is not None and access.wanted and access.is_sure and access.canvas_user_id is not None
     there = access.there if access is not None and access.wanted else None
     is_in = tone == "settled"
+    is_invited = there is not None and there.state != "active"
+    last = t("You can enter") if is_in else t("Accept the invitation") if is_invited else t("Enter the course")
     reached = [
         (t("Registered"), True, registered_at),
         (t("Canvas account"), known or there is not None, access.matched_at if access else None),
         (t("Place in the course"), there is not None, access.settled_at if access and access.is_settled else None),
-        (t("You can enter") if is_in else t("Enter the course"), is_in, entered_at),
+        (last, is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
     # Who has an active enrollment and can't enter waits for the Canvas course, at which nothing is done.
-    is_shut = there is not None and there.state == "active"
-    here = "stuck" if tone == "stuck" else "shut" if is_shut else "now"
+    is_shut = there is not None and not is_invited
+    here = "stuck" if tone == "stuck" else "yours" if is_invited else "shut" if is_shut else "now"
     return tuple(
         Step(title, "done", at) if number < first else Step(title, here if number == first else "later")
         for number, (title, _, at) in enumerate(reached)

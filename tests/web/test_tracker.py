@@ -64,8 +64,10 @@ def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, 
 def test_who_is_invited_accepts_and_knows_with_which_login(office, kim, canvas, steps):
     policy(office, by_invitation=True)
     office.deliver()
-    assert steps() == ["done", "done", "done", "now"]
+    assert steps() == ["done", "done", "done", "yours"]
     page = words(kim.get("/courses/ART"))
+    assert "Accept the invitation you act next" in page
+    assert "under way" not in page
     assert "Accept it in Canvas Sign in there as kim@example.org" in page
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
+from sqlalchemy.orm import aliased, joinedload
 
 from ...canvas.shapes import HIGHEST_ID
 from ...ledger import access, due, seat_states
@@ -109,8 +109,14 @@ def _stands(current: Settings) -> ColumnElement[str]:
 
 
 def of_course(course_id: int) -> Select:
-    """The ids of the seats that registrations for this course claim or have claimed."""
-    return select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
+    """The ids of the seats that registrations for this course claim or, where none claims them any more, have claimed.
+
+    Who has withdrawn from one of two courses with one Canvas course is in the other alone.
+    """
+    live = aliased(Claim)
+    nobody_claims = ~exists().where(live.seat_id == Claim.seat_id, live.ended_at.is_(None))
+    its = select(Claim.seat_id).join(Registration).where(Registration.course_id == course_id)
+    return its.where(or_(Claim.ended_at.is_(None), nobody_claims))
 
 
 def people(wanted: Wanted, current: Settings) -> dict:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
@@ -284,6 +285,27 @@ def test_a_place_that_somebody_else_s_registration_still_wants_is_not_left(offic
     page = words(admin.get("/tools/"))
     assert "TWO here : 1 of 1 can't get in" in page
     assert "taken out" not in page
+
+
+@pytest.mark.parametrize("left", [0, 1], ids=["the older one", "the newer one"])
+def test_who_has_withdrawn_from_one_of_two_courses_waits_in_the_other_alone(office, admin, left):
+    """Both are in one Canvas course, where the person has no place yet."""
+    both = [office.course("ONE", "art", starts_at=soon(office, days=1)), office.course("TWO", "art")]
+    for course in both:
+        office.register(course)
+        office.register(course, "lou")
+    office.withdraw(both[left])
+    office.session.execute(update(Seat).values(cause="no_account", held=True))
+    office.session.commit()
+    page = words(admin.get("/tools/")).partition("What waits for you")[2]
+    counts = {course.code: int(n) for course in both for n in re.findall(rf"{course.code} here [^:]*: (\d) of", page)}
+    assert counts == {both[left].code: 1, both[1 - left].code: 2}
+    assert "taken out" not in page
+    listed = words(admin.get(f"/tools/canvas?course={both[left].code}&standing=no_account"))
+    assert "Lou" in listed
+    assert "Kim" not in listed
+    kim = admin.get(f"/tools/canvas?course={both[1 - left].code}&search=kim").text
+    assert f">{both[1 - left].title}<span" in kim
 
 
 def test_while_canvas_is_away_it_says_when_everybody_could_get_in(office, admin, canvas):
