@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from ..tables.columns import UTCDateTime
 
 A_PAGE = 50
+MANY_NAMES = 200
+"""Names in a list that opens inside a page."""
 MOST = 1_000_000
 """A page number beyond any list, and still small enough for any database."""
 
@@ -46,6 +48,20 @@ def page_by_keys(session: Session, statement: Select, keys: Sequence[Key], size:
     found = _page(session, statement, keys, size, cursor)
     # What stood there may be gone.
     return found if found.rows or cursor is None else _page(session, statement, keys, size, None)
+
+
+def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> Page:
+    """The page of a list of participants that is at hand, which the address asks for with `name`: the number of the one
+    whom it begins with. The first page if the list has nobody of that number."""
+    typed = request.args.get(name, "")
+    begins = next((at for at, one in enumerate(people) if str(one.participant_id) == typed), 0)
+    ends = begins + size
+    return Page(
+        rows=list(people[begins:ends]),
+        before=begins,
+        back=str(people[max(0, begins - size)].participant_id) if begins else None,
+        on=str(people[ends].participant_id) if ends < len(people) else None,
+    )
 
 
 def _page(session: Session, statement: Select, keys: Sequence[Key], size: int, cursor: "_Cursor | None") -> Page:

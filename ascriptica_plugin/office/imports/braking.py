@@ -6,9 +6,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ...ledger import moves
+from ...ledger.moves import Someone
 from ...shared.language import number, t
 from ...tables.office import Course, Registration
-from .. import courses, people
+from .. import courses
+from .. import people as participants
 from ..brake import Brake
 from .courses import Courses
 from .file import Row
@@ -49,12 +51,31 @@ def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Rem
     return count(session, [row for row in rows if not row.problem], now)
 
 
-def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Removing]:
+def people(session: Session, kind: str, rows: list[Row], codes: list[str], now: Now) -> dict[str, list[Someone]]:
+    """Whom it removes from these courses, by name, by the course's code."""
+    found, emails = {}, _emails([row for row in rows if not row.problem]) if kind == "registrations" else {}
+    for course in courses.by_code(session, [code.lower() for code in codes], lock=False).values():
+        everybody = moves.people(session, 0, moves.registered(course))
+        if kind == "registrations":
+            typed = {email.lower() for email in emails.get(course.code.lower(), ())}
+            found[course.code] = [one for one in everybody if one.email.lower() in typed]
+        elif course.association is not None and course.association.connection_id is not None:
+            ids = moves.leaving(session, course.association.connection_id, course.id, None).removed
+            found[course.code] = [one for one in everybody if one.participant_id in ids]
+    return found
+
+
+def _emails(rows: list[Row]) -> dict[str, set[str]]:
+    """Whom the rows withdraw, by the course's code in small letters."""
     emails: dict[str, set[str]] = {}
     for row in rows:
         if row.cells.get("status", "").lower() == "withdrawn":
             emails.setdefault(row.cells["course"].lower(), set()).add(row.cells["email"])
-    found = []
+    return emails
+
+
+def _withdrawn(session: Session, rows: list[Row], now: Now) -> list[Removing]:
+    emails, found = _emails(rows), []
     for code, course in sorted(courses.by_code(session, list(emails), lock=False).items()):
         removed = sum(_registered(session, course, part) for part in _parts(sorted(emails[code])))
         if removed:
@@ -68,7 +89,7 @@ def _parts(emails: list[str]) -> list[list[str]]:
 
 def _registered(session: Session, course: Course, emails: list[str]) -> int:
     """How many people with these emails are registered for the course."""
-    ids = [one.id for them in people.by_email(session, emails).values() for one in them]
+    ids = [one.id for them in participants.by_email(session, emails).values() for one in them]
     its = (Registration.course_id == course.id, Registration.status == "registered")
     counted = select(func.count()).select_from(Registration).where(*its, Registration.participant_id.in_(ids))
     return session.scalar(counted) or 0

@@ -13,6 +13,7 @@ from ...tables.office import Course
 from ..base import blueprint, plugin, session, settings
 from ..forms.courses import NumberForm
 from ..guards import for_administrators, person
+from ..paging import page_of_people
 from ..registering import course_or_404
 from ..showing import show
 
@@ -36,6 +37,8 @@ def cancel_course(code: str) -> ResponseReturnValue:
         form=form,
         registered=registered,
         waiting=waitlist.waiting(session(), found),
+        here=url_for(".cancel_course", code=found.code),
+        page_of_people=page_of_people,
         numbers=previews.of_cancelling(session(), found),
         mailed=moves.people(session(), 0, and_(cancelling.are_in(found), mailed)),
         untold=moves.people(session(), 0, and_(cancelling.are_in(found), not_(mailed))),

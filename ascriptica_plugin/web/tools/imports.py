@@ -11,8 +11,8 @@ from sqlalchemy.orm import defer
 
 from ...ledger import activity
 from ...office import names
+from ...office.imports import braking, header, uploads
 from ...office.imports import file as files
-from ...office.imports import header, uploads
 from ...shared import clock, pauses
 from ...shared.language import Marked, t
 from ...tables.imports import Import
@@ -20,6 +20,7 @@ from ..base import blueprint, plugin, session
 from ..forms.courses import NumberForm
 from ..forms.imports import KINDS, ImportForm
 from ..guards import for_administrators, only_administrators, person
+from ..paging import page_of_people
 from ..showing import show
 from ..spreadsheet import csv_file, csv_line
 
@@ -284,7 +285,16 @@ def _removed(found: Import) -> int:
 
 
 def _brake(found: Import, form: NumberForm) -> ResponseReturnValue:
-    page = show("ascriptica/import_brake.html", its=found, form=form, removed=_removed(found))
+    table, codes = uploads.table_of(found), [code for code, *_ in found.removes or []]
+    page = show(
+        "ascriptica/import_brake.html",
+        its=found,
+        form=form,
+        removed=_removed(found),
+        removed_of=braking.people(session(), found.kind, table.rows, codes, clock.utc_now) if table else {},
+        here=url_for(".import_report", import_id=found.id),
+        page_of_people=page_of_people,
+    )
     return page, 422 if form.number.errors else 200
 
 

@@ -16,6 +16,7 @@ from ...tables.previews import Preview
 from ..base import blueprint, plugin, session, settings
 from ..forms.courses import NumberForm
 from ..guards import for_administrators, person
+from ..paging import page_of_people
 from ..registering import course_or_404
 from ..showing import show
 
@@ -135,6 +136,8 @@ def _page(form: NumberForm, course: Course, its: Preview, *, changed: bool = Fal
         its=its,
         form=form,
         numbers=numbers,
+        here=url_for(".preview", code=course.code),
+        page_of_people=page_of_people,
         seen=numbers.fingerprint(its),
         brakes=_brakes(numbers),
         ready=ready,

@@ -1,5 +1,7 @@
 """A file that would remove many people of a course: the command refuses those rows, the page asks for their number."""
 
+import re
+
 import pytest
 
 from ascriptica_plugin.office.imports import run, uploads
@@ -104,3 +106,19 @@ def test_a_file_with_other_columns_is_asked_about_after_them(app, art, admin):
     assert "Remove 3 people?" in words(page)
     admin.post(f"/tools/import/{held.id}/removing", data={"number": "3"})
     assert status_counts(app) == {"registered": 7, "withdrawn": 3}
+
+
+def test_the_page_has_the_names_of_those_who_are_removed(office, app, admin, canvas):
+    many(office, office.course("ART", "art"), 3)
+    many(office, office.course("BIO", "bio"), 3)
+    office.register(office.course("ART2", "blue"), "kim")
+    office.deliver()
+    page = upload(
+        admin, "registrations", withdrawing(2) + "p2@example.org,BIO,withdrawn\np1@example.org,BIO,withdrawn\n"
+    )
+    lists = re.findall(r"<summary>(.*?)</summary>\s*<ul>(.*?)</ul>", page.text, re.DOTALL)
+    named = [re.findall(r"p\d@example.org", names) for _, names in lists]
+    assert named == [["p0@example.org", "p1@example.org"], ["p1@example.org", "p2@example.org"]]
+    page = upload(admin, "courses", f"code,canvas_course\nART,{canvas.ids['course.bio']}\n")
+    [names] = re.findall(r"<summary>.*?</summary>\s*<ul>(.*?)</ul>", page.text, re.DOTALL)
+    assert re.findall(r"p\d@example.org", names) == [f"p{number}@example.org" for number in range(3)]

@@ -12,6 +12,7 @@ from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Association, Course
 from ascriptica_plugin.tables.previews import Preview
+from ascriptica_plugin.web import paging
 
 from ...office_at_work import logged, many, statuses, wait_for
 from ...pages import all_of, confirm_preview, new_course, queries, words
@@ -307,3 +308,31 @@ def test_more_people_are_shown_by_no_more_queries(office, admin, app, canvas):
         asked.append(queries(app, admin, PREVIEW))
         assert f"{course.places_taken} people are removed from bio." in lines(admin.get(PREVIEW))
     assert asked[0] == asked[1]
+
+
+def names_of(page: str, group: str) -> tuple[list[str], str | None]:
+    """Whom an opened list has, and the address of its next page."""
+    its = re.search(rf'<details id="{group}"(?: open)?>(.*?)</details>', page, re.DOTALL)[1]
+    on = re.search(r'rel="next" href="([^"]*)"', its)
+    return re.findall(r'address">([^<]*)</span>', its), on[1].replace("&amp;", "&").partition("#")[0] if on else None
+
+
+@pytest.mark.parametrize("path", [PREVIEW, "/tools/courses/ART/cancel"])
+def test_every_name_can_be_opened_however_many_they_are(office, admin, canvas, monkeypatch, path):
+    monkeypatch.setattr(paging.page_of_people, "__defaults__", (3,))
+    many(office, office.course("ART", "bio"), 7)
+    office.deliver()
+    admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
+    office.deliver()
+    found, there = [], path
+    while there:
+        page = admin.get(there).text
+        more, there = names_of(page, "removed")
+        found.append(more)
+    assert [len(part) for part in found] == [3, 3, 1]
+    assert sorted(one for part in found for one in part) == [f"p{number}@example.org" for number in range(7)]
+    assert '<details id="removed" open>' in page
+    # Whoever has gone meanwhile leaves the first page.
+    assert names_of(admin.get(f"{path}?removed=99999").text, "removed")[0] == found[0]
+    back = re.search(r'rel="prev" href="([^"]*)"', page)[1].partition("#")[0]
+    assert names_of(admin.get(back).text, "removed")[0] == found[1]
