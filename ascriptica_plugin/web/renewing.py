@@ -6,6 +6,8 @@ from flask import make_response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
+from ..office.imports.header import CALLED
+from ..shared.language import Marked
 from . import csrf
 from .base import blueprint
 from .headers import shut_doors
@@ -13,6 +15,15 @@ from .showing import show
 from .way_back import page_before
 
 SECRET = re.compile("password|token|secret")
+
+LABELS: Marked[dict[str, str]] = {
+    "people": "One person per line",
+    "canvas_url": "Canvas web service URL",
+    "canvas_root_id": "Canvas root ID",
+    "canvas_client_id": "Client ID",
+    "number": "Type the number",
+}
+"""What the page with the text calls fields whose names don't say it."""
 
 
 def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
@@ -29,7 +40,7 @@ def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
         # Without its file a form would do something else. Another site may not have its own text sent from here.
         if not kept or request.files or page_before() is None:
             raise
-        page = show("ascriptica/renewed.html", kept=kept, is_all=kept == sent)
+        page = show("ascriptica/renewed.html", kept=kept, is_all=kept == sent, labels=CALLED | LABELS)
         return shut_doors(make_response(page, 400))
     return None
 

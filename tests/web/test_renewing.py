@@ -56,6 +56,12 @@ def test_what_was_typed_before_signing_in_anew_is_sent_again_with_a_new_token(he
     assert [one.name for one in all_of(here.app, Participant)] == ["Ann", "Kim Lee", "Lou &amp Lea"]
 
 
+def test_the_text_stands_beside_what_its_field_is_called(here, boss):
+    form = {"people": LIST, "sis_user_id": "S-1", "csrf_token": "old"}
+    answer = boss.post(ROSTER, data=form, headers={"Referer": FROM, "Accept-Language": "de"})
+    assert re.findall("<dt>(.*?)</dt>", answer.text) == ["Eine Person je Zeile", "SIS-ID"]
+
+
 def test_who_was_signed_out_signs_in_and_sends_it_from_where_it_was_kept(here, boss):
     old = token_of(boss.get(ROSTER).text)
     boss.delete_cookie("session")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from ...shared.formats import listed
-from ...shared.language import mark, t
+from ...shared.language import Marked, mark, t
 from ...tables.folding import fold
 from ..emails import without_invisible
 
@@ -50,6 +50,26 @@ EXPLAINED = {
     "status": (mark("registered or withdrawn"), "registered"),
 }
 """What each column has, and an example."""
+
+CALLED: Marked[dict[str, str]] = {
+    "code": "Code",
+    "title": "Title",
+    "capacity": "Places",
+    "starts_at": "Starts",
+    "ends_at": "Ends",
+    "registration_opens_at": "Registration opens",
+    "registration_closes_at": "Registration closes",
+    "canvas_course": "Canvas course",
+    "canvas_section": "Canvas section",
+    "email": "Email",
+    "name": "Name",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "sis_user_id": "SIS ID",
+    "course": "The course's code",
+    "status": "Registered or withdrawn",
+}
+"""What a page calls what a column has."""
 
 PARTS = dict.fromkeys(("participants", "registrations"), ("first_name", "last_name"))
 """Columns that together are one of ours: a first and a last name are a name."""
@@ -253,7 +273,7 @@ def confirmed(kind: str, names: Sequence[str], columns: Sequence[str | None]) ->
     if len(columns) != len(names) or not set(given) <= set(fields(kind)):
         raise Unusable(t("Choose for each column of the file what it is."))
     if doubled := sorted({column for column in given if given.count(column) > 1}):
-        names = listed([name.replace("_", " ") for name in doubled])
+        names = listed([t(CALLED[name]) for name in doubled])
         raise Unusable(t("Choose only one column for {names}.", names=names))
     if missing := sorted(NEEDED[kind] - set(given)):
         raise Unusable(t("Choose which column is the {names}.", names=f" {t('and the')} ".join(missing)))

@@ -304,6 +304,7 @@ def _columns(found: Import, chosen: list[str | None], problem: str | None = None
         its=found,
         header=uploads.offered(found),
         fields=header.fields(found.kind),
+        called=header.CALLED,
         chosen=chosen,
         import_as=IMPORT_AS[found.kind],
         problem=problem,

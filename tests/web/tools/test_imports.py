@@ -203,7 +203,7 @@ def test_other_names_of_columns_are_offered_and_nothing_happens_before_they_are_
     address = asked.request.path
     wrong = admin.post(f"{address}/columns", data={"column-0": "name", "column-3": "name"})
     assert wrong.status_code == 422
-    assert "Choose only one column for name." in words(wrong)
+    assert "Choose only one column for Name." in words(wrong)
     answer = admin.post(f"{address}/columns", data=chosen, follow_redirects=True)
     assert "The file is imported. " in words(answer)
     assert "Ignored columns: Telefon." in words(answer)

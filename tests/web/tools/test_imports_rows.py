@@ -1,10 +1,11 @@
 """What a report shows of the file's own rows, as long as the file is kept and no longer."""
 
+import re
 from datetime import timedelta
 
 from sqlalchemy import update
 
-from ascriptica_plugin.office.imports import uploads
+from ascriptica_plugin.office.imports import header, uploads
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.imports import Import
 
@@ -69,3 +70,17 @@ def test_what_can_be_done_stands_above_the_lines_in_the_part_that_updates_itself
     report = text[text.index('<section id="report"') : text.index("</section>")]
     said = ("Import these now", "Download the refused rows", "Rows that can&#39;t be imported", "line by line")
     assert [report.find(one) for one in said] == sorted(text.index(one) - text.index(report) for one in said)
+
+
+def test_what_a_column_may_be_is_said_in_the_language_of_the_page(app, admin):
+    files = {
+        "courses": "code,Kurstitel\nART,Art\n",
+        "registrations": "course,E-Mail,status,Vorname,Nachname\nART,kim@example.org,registered,Kim,Lee\n",
+    }
+    for kind, file in files.items():
+        asked = upload(admin, kind, file)
+        page = admin.get(asked.request.path, headers={"Accept-Language": "de"}).text
+        offered = dict(re.findall(r'<option value="(\w+)"(?: selected)?>(.*?)</option>', page))
+        assert set(offered) == set(header.fields(kind))
+        assert {name for name, said in offered.items() if said.lower() == name.replace("_", " ")} <= {"name"}
+        assert offered.get("last_name", "Nachname") == "Nachname"

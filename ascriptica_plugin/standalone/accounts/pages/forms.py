@@ -109,7 +109,7 @@ class OwnPasswordForm(Form):
 
 class CodeForm(Form):
     code = StringField(
-        mark("Code"),
+        mark("Code from your app"),
         # Apps show it in two halves.
         filters=[lambda typed: "".join((typed or "").split())],
         validators=[

@@ -150,3 +150,11 @@ def test_a_form_sent_twice_signs_nobody_out(app, monkeypatch):
     answer = ann.post("/my/second-step", data={"password": PASSWORD})
     assert (answer.status_code, "This was sent twice" in words(answer)) == (422, True)
     assert [one for one in answer.headers.getlist("Set-Cookie") if "session=" in one] == []
+
+
+def test_the_code_of_the_app_has_another_name_than_a_course_s_in_german(site, ann):
+    has_account(site)
+    ann.sign_in()
+    ann.post("/my/second-step", data={"password": PASSWORD})
+    page = ann.get("/my/second-step", headers={"Accept-Language": "de"}).text
+    assert re.findall('<label for="code">(.*?)</label>', page) == ["Code aus Ihrer App"]
