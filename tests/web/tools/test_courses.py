@@ -340,3 +340,10 @@ def test_the_list_says_how_many_can_enter(office, admin):
     # In a course that is not in Canvas there is nothing to enter.
     office.register(office.course("BIO"), "kim")
     assert "Not in Canvas – Edit" in words(admin.get("/tools/courses"))
+
+
+def test_no_two_links_of_the_navigation_have_one_name(here, admin):
+    navigation = admin.get("/tools/courses").text.partition("<main")[0]
+    names = re.findall(r"<li><a [^>]*>([^<]+)", navigation)
+    assert {"Catalogue", "Courses"} <= {name.strip() for name in names}
+    assert len({name.strip() for name in names}) == len(names)
