@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,19 +104,30 @@ def test_a_slow_connection_counts_towards_the_handshake(connect: Connect) -> Non
 
 
 def test_one_callers_deadline_is_not_anothers(raw: Raw, connect: Connect) -> None:
-    def answer(request: bytes) -> bytes:
-        if b"/users/7 " in request:
-            server.stop.wait(10)
-        time.sleep(0.01)
-        return reply()
+    under_way, over = threading.Semaphore(0), threading.Event()
 
-    server = raw(answer)
-    client = connect(server.url, deadline_seconds=0.5)
-    with ThreadPoolExecutor(5) as threads:
-        stuck = threads.submit(lambda: within(3, lambda: client.user(7)))
-        others = [threads.submit(lambda: [client.myself() for _ in range(50)]) for _ in range(4)]
-        assert "in time" in str(stuck.result())
-        assert all(len(other.result()) == 50 for other in others)
+    def answer(request: bytes) -> Iterator[bytes]:
+        if b"/users/7 " in request:
+            yield HEAD + b"X: "
+            # For ten seconds, so that a broken deadline is a failure and no endless wait.
+            yield from (b"y" for _ in range(200) if not servers[0].stop.wait(0.05))
+        else:
+            under_way.release()
+            over.wait(60)
+        yield reply()
+
+    servers = [raw(answer)]
+    client = connect(servers[0].url, timeout_seconds=60, deadline_seconds=60)
+    with ThreadPoolExecutor(8) as threads:
+        others = [threads.submit(lambda: [client.myself() for _ in range(10)]) for _ in range(4)]
+        try:
+            assert all(under_way.acquire(timeout=30) for _ in others)
+            # The others are waiting for their answers while these are cut off, each by its own deadline.
+            hurried = [threads.submit(lambda: within(20, lambda: client.within(0.5).user(7))) for _ in range(4)]
+            assert all("in time" in str(one.result()) for one in hurried)
+        finally:
+            over.set()
+        assert all(len(other.result()) == 10 for other in others)
 
 
 # -- size -------------------------------------------------------------------------------------------------------------
