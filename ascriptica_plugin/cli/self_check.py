@@ -8,7 +8,6 @@ import os
 import smtplib
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,6 @@ from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
 from . import host_migrations
 
-MAILS_WAIT = timedelta(minutes=10)
-CLOCKS_APART = timedelta(seconds=5)
 BACKUP_HOURS = 26
 """A day, and the time that a nightly backup takes."""
 
@@ -150,7 +147,7 @@ def clocks(app: Flask) -> str | None:
     """Check that this machine and the database's have the same time; workers go by the database's."""
     now = clock.database_clock(_session(app)())()
     apart = abs((clock.utc_now() - now).total_seconds())
-    if apart <= CLOCKS_APART.total_seconds():
+    if apart <= pauses.CLOCKS_APART.total_seconds():
         return None
     return f"This machine's clock and the database's are {apart:.0f} s apart. Have both synchronized, by NTP."
 
@@ -164,7 +161,7 @@ def mail(app: Flask) -> str | None:
     except (smtplib.SMTPException, OSError) as error:
         return f"The mail server can't be used ({type(error).__name__}). Check SMTP_URL, and that it runs."
     oldest = _session(app).scalar(select(func.min(Mail.made_at)))
-    if oldest is None or clock.utc_now() - oldest < MAILS_WAIT:
+    if oldest is None or clock.utc_now() - oldest < pauses.MAILS_WAIT:
         return None
     if mailer is None:
         return "Mails are waiting, but SMTP_URL is not set. Set it, or ignore them: none older than a day is sent."

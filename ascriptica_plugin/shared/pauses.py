@@ -281,3 +281,57 @@ often publish late, and dates may still change."""
 
 BETWEEN_DIGESTS = timedelta(hours=1)
 """How often administrators are mailed at most about what waits."""
+
+# -- what an operator is warned about ---------------------------------------------------------------------------------
+
+MAILS_WAIT = timedelta(minutes=10)
+"""How long mails may wait before `flask ascriptica check` reports it."""
+
+CLOCKS_APART = timedelta(seconds=5)
+"""How far this machine's clock may be from the database's before `flask ascriptica check` reports it."""
+
+# -- upgrading the tables beside processes at work --------------------------------------------------------------------
+
+UPGRADE_TRIES, UPGRADE_LOCK_SECONDS, UPGRADE_PAUSE_SECONDS = 60, 2, 0.5
+"""How often a revision is tried, how long it waits for a lock each time, and the pause before it is tried again."""
+
+# -- sign-ins of the stand-alone site ---------------------------------------------------------------------------------
+
+SESSION_LASTS = timedelta(hours=12)
+SESSION_IDLE = timedelta(hours=2)
+"""A browser is signed out after so long, and where it sends no request for so long."""
+
+FIRST_STEP_LASTS = timedelta(minutes=5)
+"""How long after the password the code of the second step may be entered."""
+
+CONFIRMATION_LASTS = timedelta(minutes=10)
+"""How long somebody may change the sign-ins of others after giving the password."""
+
+SECOND_STEP_SET_UP = timedelta(minutes=10)
+"""How long the secret of a new second step is offered."""
+
+BROWSER_KNOWN = timedelta(days=180)
+"""How long an account knows a browser that it was signed in on."""
+
+LINK_LASTS = timedelta(hours=24)
+MAILED_PASSWORD_LINK_LASTS = timedelta(hours=1)
+"""How long a one-time link works; one for a new password that was mailed works for less."""
+
+SIGN_UP_KEPT = timedelta(days=7)
+"""A sign-up that nobody confirmed is forgotten after so long."""
+
+# -- everything on one machine ----------------------------------------------------------------------------------------
+
+START_SECONDS = 60
+PRACTICE_SECONDS = 10
+"""How long `python wsgi.py` waits for its pages to answer, and then for the practice Canvas."""
+
+CHILD_END_SECONDS = 5
+"""How long a process may take to end before it is killed."""
+
+CHILD_STEADY_SECONDS = 10
+CHILD_LONGEST_PAUSE_SECONDS = 30
+"""A process that lived this long is restarted at once; one that keeps dying after a pause that grows up to this."""
+
+CHILD_LOOK_SECONDS = 0.05
+"""How often we look whether a process has died."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ascriptica_plugin import Ascriptica
 
-from ..shared import config
+from ..shared import config, pauses
 from . import accounts, front
 
 # Files that any process of this site writes are private to its user.
@@ -65,7 +65,7 @@ def create_app(given: Mapping[str, object] | None = None, instance_path: Path | 
             os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3"
         ),
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=accounts.IDLE,
+        PERMANENT_SESSION_LIFETIME=pauses.SESSION_IDLE,
         MAX_CONTENT_LENGTH=1_000_000,
     )
     if fallbacks := os.environ.get("SECRET_KEY_FALLBACKS"):

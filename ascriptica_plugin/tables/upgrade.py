@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from ..shared import pauses
 from .locks import is_in_the_way
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 
 KNOWN = ("sqlite", "postgresql")
-
-TRIES, LOCK_SECONDS, PAUSE_SECONDS = 60, 2, 0.5
-"""An upgrade beside processes at work: how often a revision is tried, and how long it waits for a lock each time."""
 
 
 class UnknownDatabase(RuntimeError):
@@ -94,8 +92,8 @@ def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> N
         upgrade()
         return None
     try:
-        for left in reversed(range(TRIES)):
-            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS * 1000:.0f}ms'"))
+        for left in reversed(range(pauses.UPGRADE_TRIES)):
+            connection.execute(text(f"SET lock_timeout = '{pauses.UPGRADE_LOCK_SECONDS * 1000:.0f}ms'"))
             connection.commit()
             try:
                 return upgrade()
@@ -103,7 +101,7 @@ def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> N
                 connection.rollback()
                 if not (left and is_in_the_way(error)):
                     raise
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(pauses.UPGRADE_PAUSE_SECONDS)
     finally:
         connection.execute(text("RESET lock_timeout"))
         connection.commit()

@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.imports import uploads
+from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.standalone.accounts import accounts, links, passwords, sign_ups
 from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import LogEntry, Participant, Registration
@@ -244,6 +245,6 @@ def test_a_sign_up_leads_to_no_other_site(site, target):
     client.sign_up("lou@example.org", path=target)
     session = site.extensions["sqlalchemy"].session
     [made] = sign_ups.waiting(session, email="lou@example.org")
-    token = links.make_link(session, NOW, links.LINK_LASTS * 9999, to=made)
+    token = links.make_link(session, NOW, pauses.LINK_LASTS * 9999, to=made)
     session.commit()
     assert client.post(f"/links/{token}", data={"password": PASSWORD}).location == "/"

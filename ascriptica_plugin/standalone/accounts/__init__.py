@@ -5,7 +5,6 @@ for signing in, signing up and out; `own` and `own_email` for one's own sign-in;
 others, for which `confirming` asks for the password.
 """
 
-from datetime import timedelta
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -32,7 +31,6 @@ from .pages.base import SignedIn, blueprint, by_mail, needs_second_step, session
 from .pages.confirming import demand_confirmation
 
 __all__ = [
-    "IDLE",
     "correct_person",
     "doors",
     "forget_person",
@@ -43,9 +41,6 @@ __all__ = [
     "own",
     "own_email",
 ]
-
-IDLE = timedelta(hours=2)
-"""A browser that sends no request for this long is signed out."""
 
 
 def init_app(app: Flask) -> None:

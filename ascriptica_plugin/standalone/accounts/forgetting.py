@@ -1,17 +1,15 @@
 """Deletes what is over: expired sessions, links and sign-ups, and what waits for an email. Never commits."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from ...office.emails import spellings
+from ...shared import pauses
 from ...tables.columns import change
 from ...tables.mails import Mail
-from .sessions import SESSION_LASTS
 from .tables import Account, AccountSession, FirstStep, OneTimeLink, SignUp
-
-SIGN_UP_KEPT = timedelta(days=7)
 
 
 def forget_emails(session: Session, emails: set[str]) -> None:
@@ -25,12 +23,12 @@ def forget_emails(session: Session, emails: set[str]) -> None:
 def forget_old(session: Session, now: datetime) -> None:
     """Delete expired sessions, links and sign-ups."""
     for over in (
-        delete(AccountSession).where(AccountSession.made_at <= now - SESSION_LASTS),
+        delete(AccountSession).where(AccountSession.made_at <= now - pauses.SESSION_LASTS),
         delete(FirstStep).where(FirstStep.ends_at <= now),
         delete(OneTimeLink).where(OneTimeLink.ends_at <= now),
     ):
         change(session, over)
-    forget_sign_ups(session, SignUp.made_at <= now - SIGN_UP_KEPT)
+    forget_sign_ups(session, SignUp.made_at <= now - pauses.SIGN_UP_KEPT)
 
 
 def forget_sign_ups(session: Session, which: ColumnElement[bool]) -> None:

@@ -11,11 +11,6 @@ from ...tables.columns import change
 from ...tables.mails import Mail
 from .tables import Account, OneTimeLink, SignUp
 
-LINK_LASTS = timedelta(hours=24)
-
-
-MAILED_PASSWORD_LINK_LASTS = timedelta(hours=1)
-
 
 class LinkIsOver(Exception):
     """The one-time link was used, has expired, or never existed."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from ...shared import pauses
 from ...shared.language import Marked, in_language, nearest, t
 from ...tables.mails import Mail
 from . import accounts, links
@@ -113,9 +114,9 @@ class Writer:
 
     def _link(self, session: Session, mail: Mail, now: datetime) -> str | None:
         about: SignUp | Account | None
-        lasts, page, email = links.MAILED_PASSWORD_LINK_LASTS, "use_link", None
+        lasts, page, email = pauses.MAILED_PASSWORD_LINK_LASTS, "use_link", None
         if mail.kind == "sign_up":
-            about, lasts = session.get(SignUp, mail.sign_up_id), links.LINK_LASTS
+            about, lasts = session.get(SignUp, mail.sign_up_id), pauses.LINK_LASTS
         elif mail.kind == "new_email":
             about, page, email = session.get(Account, mail.account_id), "confirm_email", mail.email
         else:

@@ -1,23 +1,15 @@
 """Sessions: who is signed in on which browser, or has only given the password. Tokens are stored as hashes."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from ...shared import pauses
 from ...tables.columns import begin_writing, change
 from .links import hash_of
 from .tables import Account, AccountSession, FirstStep
-
-SESSION_LASTS = timedelta(hours=12)
-
-
-FIRST_STEP_LASTS = timedelta(minutes=5)
-
-
-CONFIRMATION_LASTS = timedelta(minutes=10)
-"""How long somebody may change the sign-ins of others after giving the password."""
 
 
 def hold(session: Session, account_id: int) -> Account | None:
@@ -52,7 +44,7 @@ def is_confirmed(session: Session, token: str, now: datetime) -> bool:
     A time in the near future counts too: another machine's clock may have written it.
     """
     at = session.scalar(select(AccountSession.confirmed_at).where(AccountSession.token_hash == hash_of(token)))
-    return at is not None and abs(now - at) < CONFIRMATION_LASTS
+    return at is not None and abs(now - at) < pauses.CONFIRMATION_LASTS
 
 
 def renew_session(session: Session, token: str) -> str | None:
@@ -67,14 +59,14 @@ def owner_of_session(session: Session, token: str, now: datetime) -> Account | N
     return session.scalar(
         select(Account)
         .join(AccountSession, AccountSession.account_id == Account.id)
-        .where(AccountSession.token_hash == hash_of(token), AccountSession.made_at > now - SESSION_LASTS)
+        .where(AccountSession.token_hash == hash_of(token), AccountSession.made_at > now - pauses.SESSION_LASTS)
         .options(joinedload(Account.second_step))
     )
 
 
 def sessions_of(session: Session, account_id: int, now: datetime) -> list[AccountSession]:
     """The account's unexpired sessions, newest first."""
-    theirs = (AccountSession.account_id == account_id, AccountSession.made_at > now - SESSION_LASTS)
+    theirs = (AccountSession.account_id == account_id, AccountSession.made_at > now - pauses.SESSION_LASTS)
     return list(session.scalars(select(AccountSession).where(*theirs).order_by(AccountSession.made_at.desc())))
 
 
@@ -108,7 +100,7 @@ def end_sessions(session: Session, account: Account) -> None:
 def begin_first_step(session: Session, account: Account, now: datetime) -> str:
     """Let a browser that gave the right password enter the code. Returns its token."""
     token = secrets.token_urlsafe(32)
-    session.add(FirstStep(token_hash=hash_of(token), account_id=account.id, ends_at=now + FIRST_STEP_LASTS))
+    session.add(FirstStep(token_hash=hash_of(token), account_id=account.id, ends_at=now + pauses.FIRST_STEP_LASTS))
     session.flush()
     return token
 

@@ -22,16 +22,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...practice.rehearsing import ADMIN_NAME
+from ...shared import pauses
 from ...tables import upgrade
 from ...tables.canvas import Connection
 from ...tables.office import Course, Participant
 from ..accounts.tables import Account
-from .children import LOOK_SECONDS, Children, Stopped, on_signals
+from .children import Children, Stopped, on_signals
 from .example import ADMIN, PARTICIPANT, PracticeCanvas, make_example_world
 from .instance import CantStart, Instance, practice_page
-
-START_SECONDS = 60
-PRACTICE_SECONDS = 10
 
 
 def run(create_app: Callable[[], Flask], host_file: Path) -> None:
@@ -91,15 +89,15 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
             children.start("The practice Canvas", [*flask, "practice-canvas", *options], ends_last=True)
         if is_empty:
             practice = PracticeCanvas(port, instance.practice_file) if port else None
-            if practice and not children.wait_for(practice.answers, START_SECONDS):
+            if practice and not children.wait_for(practice.answers, pauses.START_SECONDS):
                 raise CantStart("The practice Canvas does not answer.")
             sign_ins = make_example_world(app, instance, practice)
         else:
             sign_ins = instance.sign_ins(session)
         session.remove()
         app.extensions["sqlalchemy"].engine.dispose()
-    if children.wait_for(lambda: _answers(*_reachable(listener)), START_SECONDS):
-        if port and not children.wait_for(lambda: _answers("127.0.0.1", port), PRACTICE_SECONDS):
+    if children.wait_for(lambda: _answers(*_reachable(listener)), pauses.START_SECONDS):
+        if port and not children.wait_for(lambda: _answers("127.0.0.1", port), pauses.PRACTICE_SECONDS):
             click.echo(f"The practice Canvas does not answer; is its port {port} in use?", err=True)
         _print_addresses(address, sign_ins, port, instance.practice_password() if port else "")
     else:
@@ -139,7 +137,7 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
         except OSError as error:
             number = error.errno or 0  # A name that can't be resolved has a negative one.
             if number > 0 and time.monotonic() < until:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(pauses.CHILD_LOOK_SECONDS)
                 continue
             reason = os.strerror(number) if number > 0 else "There is no such address"
             raise CantStart(

@@ -13,14 +13,7 @@ from pathlib import Path
 
 import click
 
-END_SECONDS = 5
-"""How long a process may take to end before it is killed."""
-
-STEADY_SECONDS = 10
-"""A process that lived this long had no trouble starting; it is restarted at once."""
-
-MAX_PAUSE_SECONDS = 30
-LOOK_SECONDS = 0.05
+from ...shared import pauses
 
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -82,14 +75,14 @@ class Children:
                 self._look_after(child)
             if condition():
                 return True
-            time.sleep(LOOK_SECONDS)
+            time.sleep(pauses.CHILD_LOOK_SECONDS)
         return False
 
     def end(self) -> None:
         """End them all, those that others depend on last. Those that are too slow are killed."""
         for last in (False, True):
             ending = [it.process for it in self._children if it.process is not None and it.ends_last == last]
-            until = time.monotonic() + END_SECONDS
+            until = time.monotonic() + pauses.CHILD_END_SECONDS
             for process in ending:
                 process.terminate()
             for process in ending:
@@ -133,8 +126,8 @@ class Children:
                 self._start(child)
         elif (code := child.process.poll()) is not None:
             _kill_group(child.process)
-            steady = now - child.started_at >= STEADY_SECONDS
-            child.pause = 0 if steady else min(2 * child.pause + 1, MAX_PAUSE_SECONDS)
+            steady = now - child.started_at >= pauses.CHILD_STEADY_SECONDS
+            child.pause = 0 if steady else min(2 * child.pause + 1, pauses.CHILD_LONGEST_PAUSE_SECONDS)
             child.process, child.start_at = None, now + child.pause
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             when = f"in {child.pause:.0f} s" if child.pause else "now"

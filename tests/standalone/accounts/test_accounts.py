@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.office import allowances, registrations
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import forget_old_sign_ins, passwords, sessions, sign_ups, tries
-from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, make_link
+from ascriptica_plugin.standalone.accounts.links import make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession, OneTimeLink, SignUp
 from ascriptica_plugin.tables.mails import Mail
 from ascriptica_plugin.tables.office import LogEntry, Participant, Tries
@@ -78,7 +78,7 @@ def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
     session.commit()
     kept = passwords.hash_of(PASSWORD)
     sign_ups.sign_up(session, NOW, "ann@example.org", "Ann", kept, by_mail=False)
-    token = make_link(session, NOW, LINK_LASTS, to=all_of(site, SignUp)[0])
+    token = make_link(session, NOW, pauses.LINK_LASTS, to=all_of(site, SignUp)[0])
     account = sign_ups.confirm(session, token, kept, NOW)
     session.commit()
     found = all_of(site, Participant)

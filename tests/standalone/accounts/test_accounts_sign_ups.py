@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import links, passwords, sign_ups
 from ascriptica_plugin.standalone.accounts.tables import Account, SignUp
 from ascriptica_plugin.worker import rounds
@@ -38,7 +38,7 @@ def test_a_link_confirms_no_sign_up_with_another_email(app):
     for email in ("eve@example.org", "ann@example.org"):
         sign_ups.sign_up(session, now, email, "Eve", passwords.hash_of(PASSWORD), by_mail=False)
     [hers] = sign_ups.waiting(session, email="eve@example.org")
-    token = links.make_link(session, now, links.LINK_LASTS, to=hers)
+    token = links.make_link(session, now, pauses.LINK_LASTS, to=hers)
     [victim] = sign_ups.waiting(session, email="ann@example.org")
     session.commit()
     with pytest.raises(links.LinkIsOver):
@@ -56,7 +56,7 @@ def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_tell_apart(app, monke
     ann = visitor(app)
     ann.sign_up()
     one = sign_ups.waiting(session, email="ann@example.org")[7]
-    token = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=one)
+    token = links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=one)
     session.commit()
     hash_now = passwords._hash
     monkeypatch.setattr(passwords, "_hash", lambda *given: made.append(1) or hash_now(*given))
@@ -73,7 +73,7 @@ def test_guesses_at_a_link_use_up_nobody_else_s(app):
     session, ann = app.extensions["sqlalchemy"].session, visitor(app)
     ann.sign_up()
     made = sign_ups.waiting(session)[0]
-    one, another = (links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=made) for _ in range(2))
+    one, another = (links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=made) for _ in range(2))
     session.commit()
     guesses = [ann.post(f"/links/{one}", data={"password": "wrong password"}).status_code for _ in range(11)]
     assert guesses == [422] * 10 + [429]

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from ascriptica_plugin.office import people
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, passwords, sign_ups
-from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, find_link, make_link
+from ascriptica_plugin.standalone.accounts.links import LinkIsOver, find_link, make_link
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
@@ -20,7 +20,7 @@ from .visitors import ANOTHER, NOW, handed_out, has_account, visitor
 def test_one_of_many_who_use_a_link_at_once_wins(app):
     session = app.extensions["sqlalchemy"].session
     account = has_account(app)
-    token = make_link(session, clock.utc_now(), LINK_LASTS, to=account)
+    token = make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=account)
     session.commit()
     kept = passwords.hash_of(ANOTHER)
     begin = threading.Barrier(6)

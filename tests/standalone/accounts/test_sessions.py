@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office import people
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, sessions
-from ascriptica_plugin.standalone.accounts.links import LINK_LASTS, LinkIsOver, make_link
+from ascriptica_plugin.standalone.accounts.links import LinkIsOver, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession
 from ascriptica_plugin.tables.office import Participant
 
@@ -48,7 +48,7 @@ def while_held(app: Flask, session: Session, act: Callable[[Session], object]) -
 def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     account = has_account(app)
-    token = make_link(session, now, LINK_LASTS, to=account)
+    token = make_link(session, now, pauses.LINK_LASTS, to=account)
     session.commit()
     told = []
 
@@ -108,7 +108,7 @@ def test_a_session_begins_anew_at_sign_in_and_a_copied_cookie_is_worth_nothing_a
 def test_a_session_lasts_half_a_day_at_most_and_two_idle_hours(site, ann):
     session = site.extensions["sqlalchemy"].session
     token = sessions.begin_session(session, has_account(site), NOW)
-    last = NOW + sessions.SESSION_LASTS
+    last = NOW + pauses.SESSION_LASTS
     assert sessions.owner_of_session(session, token, last - timedelta(seconds=1))
     assert sessions.owner_of_session(session, token, last) is None
     ann.sign_in()
@@ -124,7 +124,7 @@ def test_a_closed_account_opens_nothing_though_its_number_is_given_again(site, a
     account = has_account(site)
     number = account.id
     people.participant_for(session, accounts.person_of(account))
-    link = make_link(session, clock.utc_now(), LINK_LASTS, to=account)
+    link = make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=account)
     session.commit()
     ann.sign_in()
     accounts.close_account(session, account)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import links, passwords, tries
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession
 from ascriptica_plugin.tables.mails import Mail
@@ -54,7 +54,7 @@ def test_many_addresses_together_guess_at_an_account_no_longer_than_one(app, wai
     told = visitor(app).sign_in(**AWAY)
     assert (told.status_code, "choose a new password, which works at once" in words(told)) == (429, True)
     session = app.extensions["sqlalchemy"].session
-    token = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=all_of(app, Account)[0])
+    token = links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=all_of(app, Account)[0])
     session.commit()
     assert visitor(app).post(f"/links/{token}", data={"password": ANOTHER}, **AWAY).status_code == 302
     assert visitor(app).sign_in(password=ANOTHER, **AWAY).status_code == 302, "guesses at the one before count no more"

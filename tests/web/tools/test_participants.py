@@ -7,7 +7,7 @@ import pytest
 from flask import g
 from sqlalchemy import select
 
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.ledger import Match
@@ -187,7 +187,7 @@ def test_who_is_corrected_signs_in_as_corrected(app, admin):
     session.commit()
     number = next(one.id for one in all_of(app, Participant) if one.name == "Kim")
     account = accounts.account_with(session, "kim@example.org")
-    link = links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=account)
+    link = links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=account)
     session.commit()
     taken = corrected(admin, number, name="Kim Lee", email="LOU@example.org")
     assert taken.status_code == 422

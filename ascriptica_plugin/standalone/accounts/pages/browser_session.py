@@ -45,7 +45,7 @@ def begin(account: Account, now: datetime) -> None:
     devices.remember(account)
     signed_in = SignedIn(account, sessions.begin_session(session(), account, now, _browser()))
     leave()
-    # Flask renews a permanent session's cookie with each response, and refuses one that is older than IDLE.
+    # Flask renews a permanent session's cookie with each response, and refuses one that is older than `SESSION_IDLE`.
     cookie.permanent = True
     login_user(signed_in)
     log.info("Account %d signed in from %s.", signed_in.id, visitor())

@@ -11,10 +11,9 @@ import secrets
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from ....shared import config
+from ....shared import config, pauses
 from ..tables import Account
 
-KNOWN_SECONDS = 180 * 24 * 3600
 MOST = 5
 """How many accounts can know one browser; a header has little room for more."""
 
@@ -37,7 +36,7 @@ def remember(account: Account) -> None:
         answer.set_cookie(
             _name(),
             value,
-            max_age=KNOWN_SECONDS,
+            max_age=int(pauses.BROWSER_KNOWN.total_seconds()),
             path=site.get_cookie_path(current_app),
             secure=site.get_cookie_secure(current_app),
             httponly=True,
@@ -48,7 +47,7 @@ def remember(account: Account) -> None:
 
 def _read(token: str, signer: URLSafeTimedSerializer) -> str | None:
     try:
-        return signer.loads(token, max_age=KNOWN_SECONDS)
+        return signer.loads(token, max_age=int(pauses.BROWSER_KNOWN.total_seconds()))
     except BadData:
         return None
 

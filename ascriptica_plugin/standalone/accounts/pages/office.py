@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ....ledger import activity
-from ....shared import clock
+from ....shared import clock, pauses
 from ....shared.language import mark, t
 from ....shared.said import Said
 from ....tables.columns import begin_writing
@@ -38,7 +38,7 @@ def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
         abort(404)
     now = clock.utc_now()
     begin_writing(session())
-    token = links.make_link(session(), now, links.LINK_LASTS, to=to)
+    token = links.make_link(session(), now, pauses.LINK_LASTS, to=to)
     words = Said("link_for_sign_up" if isinstance(to, SignUp) else "link_for_password", email=to.email)
     number = accounts.participant_id_of(session(), to) if isinstance(to, Account) else None
     activity.note(session(), now, current_user.email, mark("made a one-time link"), words, participant_id=number)
@@ -49,7 +49,7 @@ def _hand_out(to: SignUp | Account | None) -> ResponseReturnValue:
         to=to,
         confirms=isinstance(to, SignUp),
         link=address + url_for(".use_link", token=token),
-        until=now + links.LINK_LASTS,
+        until=now + pauses.LINK_LASTS,
     )
 
 

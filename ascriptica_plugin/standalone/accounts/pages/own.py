@@ -1,6 +1,6 @@
 """One's own sign-in: the password, the second step, and the sessions."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import segno
 from flask import abort, flash, redirect, request, url_for
@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from ....office import allowances
 from ....office.people import Person
-from ....shared import clock
+from ....shared import clock, pauses
 from ....shared.language import t
 from ....tables.columns import Sealed
 from ....web.base import plugin
@@ -24,8 +24,6 @@ from .base import blueprint, by_mail, needs_second_step, session
 from .browser_session import begin, own_path, renew
 from .checks import WRONG_CODE, code_fits, codes_here, too_many, unless_right, wait_for
 from .forms import ChangePasswordForm, CodeForm, OwnPasswordForm, TurnOffForm
-
-SET_UP_WITHIN = timedelta(minutes=10)
 
 OFFER = "second_step_offer"
 """The key in the cookie for the secret that is being set up."""
@@ -103,7 +101,7 @@ def own_second_step(person: Person) -> ResponseReturnValue:
             return refusal
         renew()
         sealed = Sealed.seal(second_step.new_secret(), plugin().canvases.keys)
-        cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + SET_UP_WITHIN).timestamp()}
+        cookie[OFFER] = {"secret": sealed.ciphertext.decode(), "until": (now + pauses.SECOND_STEP_SET_UP).timestamp()}
         return redirect(url_for(".own_second_step", next=request.args.get("next")))
     return show(template, form=form, needed=needed), 422 if form.errors else 200
 

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account, OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Participant
@@ -27,7 +27,7 @@ def test_another_email_ends_sessions_and_links(app, copied):
     bea = signed_in(app, "bea@example.org")
     session = session_of(app)
     account = accounts.account_with(session, "bea@example.org")
-    links.make_link(session, clock.utc_now(), links.LINK_LASTS, to=account)
+    links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=account)
     session.commit()
     page = page_of(app, "bea@example.org")
     saved = go_on(copied, corrected(copied, page, email="bea.b@example.org"))
