@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 from ascriptica_plugin.office import people, sis_questions
-from ascriptica_plugin.shared import clock
+from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.tables import upgrade
 from ascriptica_plugin.tables.canvas import Connection
 from ascriptica_plugin.tables.columns import Base, Sealed
@@ -65,17 +65,17 @@ def test_an_upgrade_lets_others_go_first(app_on_postgresql, monkeypatch):
         connection.commit()
     somebody = engine.connect()
     somebody.execute(text("SELECT count(*) FROM ascriptica_seat"))
-    pauses = []
+    slept = []
 
     def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 2:
+        slept.append(seconds)
+        if len(slept) == 2:
             somebody.close()
 
-    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "UPGRADE_LOCK_SECONDS", 0.1)
     monkeypatch.setattr(upgrade.time, "sleep", pause)
     upgrade.upgrade_tables(app_on_postgresql)
-    assert len(pauses) == 2
+    assert len(slept) == 2
     with engine.connect() as connection:
         assert upgrade.is_up_to_date(connection)
         assert connection.scalar(text("SHOW lock_timeout")) == "0"
