@@ -41,8 +41,16 @@ LONGEST_FIRST = [
     "hosts/test_migrations",
 ]
 SLOW_FOLDERS = {"browser", "faults", "hosts", "practice", "standalone", "walks"}
-SLOW_FILES = {"test_docs", "test_transport", "test_transport_guard", "test_walks", "test_walks_lost", "test_walks_ours"}
-"""They start processes, or wait for timeouts."""
+SLOW_FILES = {
+    "test_docs",
+    "test_due",
+    "test_transport",
+    "test_transport_guard",
+    "test_walks",
+    "test_walks_lost",
+    "test_walks_ours",
+}
+"""They start processes, wait for timeouts, or write tens of thousands of rows."""
 
 SLOW_FIXTURES = {"app_on_postgresql", "at_work"}
 

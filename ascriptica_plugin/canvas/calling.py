@@ -71,6 +71,7 @@ class Caller:
         return f"{type(self).__name__}({self.url!r})"
 
     def close(self) -> None:
+        """Close the pool of connections."""
         self._line.close()
 
     def within(self, seconds: float, stored: Callable[[], "Caller | None"] = lambda: None) -> Self:

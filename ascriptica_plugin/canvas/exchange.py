@@ -38,6 +38,7 @@ class Line:
         self._session.mount("http://", adapter)
 
     def close(self) -> None:
+        """Close the pool of connections."""
         self._session.close()
 
     def send(

@@ -87,6 +87,7 @@ class Course:
 
     @property
     def published(self) -> bool:
+        """Whether it was published; a concluded course counts as published."""
         return self.workflow_state in ("available", "completed")
 
 

@@ -160,11 +160,13 @@ class Deadline:
 
     @classmethod
     def at_most(cls, seconds: float) -> float:
+        """These seconds, or those that are left until the calling thread's deadline if they are fewer."""
         deadline = getattr(cls._here, "deadline", None)
         return min(seconds, deadline.left()) if deadline else seconds
 
     @classmethod
     def watch(cls, connected: socket.socket) -> None:
+        """Have this socket shut down at the calling thread's deadline; at once if that has passed."""
         deadline = getattr(cls._here, "deadline", None)
         if deadline:
             deadline._socket = connected

@@ -201,6 +201,7 @@ def proxies(app: Flask) -> str | None:
 
 
 def secret_key(app: Flask) -> str | None:
+    """Check that `SECRET_KEY` is long enough and has enough different characters."""
     if len(app.config["SECRET_KEY"]) >= SHORTEST_KEY and len(set(app.config["SECRET_KEY"])) > 8:
         return None
     return "SECRET_KEY can be guessed. Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
@@ -232,6 +233,7 @@ def backups(app: Flask) -> str | None:
 
 
 def debug(app: Flask) -> str | None:
+    """Check that debugging is off: it runs code that a visitor types."""
     return "Turn debugging off: its error pages let anybody who sees them run code." if app.debug else None
 
 

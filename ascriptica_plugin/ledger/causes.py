@@ -30,14 +30,17 @@ class Cause:
 
     @property
     def title(self) -> str:
+        """The heading of the cause, in the present language."""
         return t(self._title)
 
     @property
     def short(self) -> str:
+        """The cause in three words, for lists, in the present language."""
         return t(self._short)
 
     @property
     def participant(self) -> str:
+        """What a participant reads, in the present language."""
         return t(self._participant)
 
     @property

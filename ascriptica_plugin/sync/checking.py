@@ -76,10 +76,12 @@ class Outcome:
 
     @property
     def is_wrong(self) -> bool:
+        """Whether a field of the form has to be corrected."""
         return self.field is not None
 
     @property
     def is_unanswered(self) -> bool:
+        """Whether Canvas could not say."""
         return self.field is None and bool(self.sentence)
 
 

@@ -120,6 +120,7 @@ class Run:
 
     @property
     def left(self) -> int:
+        """How many rows are still to be taken."""
         return len(self.rows) - self.done
 
     def batch(self, keep: Callable[[int, Report], None] = lambda done, report: None) -> None:
