@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ..tables.canvas import Connection
 from ..tables.ledger import Seat
 from ..tables.office import Association, Course
+from . import due, shut_out
 from .blocked_groups import Group, Where
 
 _GONE = ("not_looked_up", "course_missing", "section_missing", "course_closed_to_students")
@@ -34,6 +35,22 @@ def groups_of_courses(session: Session, connection: Connection, now: datetime) -
     groups: dict[tuple[str, str], Group] = {}
     add_groups(session, connection, now, groups)
     return list(groups.values())
+
+
+def troubles(session: Session, connection: Connection, now: datetime) -> list[shut_out.Trouble]:
+    """Of each course that is still on, and whose Canvas course is known and of this connection."""
+    is_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
+    found = session.execute(
+        select(Association.canvas_course_id, trouble_of(connection, now), Course.id, Course.code, is_on)
+        .join(Course, Course.id == Association.course_id)
+        .where(Association.connection_id == connection.id, Association.canvas_course_id.is_not(None))
+    ).all()
+    used = [canvas_course_id for canvas_course_id, *_ in found]
+    return [
+        shut_out.Trouble(name, course_id, code, canvas_course_id, used.count(canvas_course_id) == 1)
+        for canvas_course_id, name, course_id, code, on in found
+        if canvas_course_id is not None and name is not None and on
+    ]
 
 
 def trouble_of(connection: Connection, now: datetime) -> ColumnElement[str]:
@@ -84,20 +101,42 @@ def add_groups(session: Session, connection: Connection, now: datetime, groups: 
     are_in = select(func.count()).where(*_is_in(connection)).correlate(Association).scalar_subquery()
     columns = (*OF_COURSE, Association.canvas_course_id, Association.problem, are_in)
     shown = troubled(now, trouble, *columns).where(is_shown(connection, trouble)).order_by(Course.id)
-    in_canvas: dict[int, int] = {}
+    found = troubles(session, connection, now)
+    in_each = shut_out.in_each(session, connection, found)
+    of_courses: dict[str, list[Where]] = {}
     for name, code, title, starts_at, ends_at, registered, canvas_course_id, problem, there in session.execute(shown):
         people = registered
         if canvas_course_id is not None and name != "other_canvas":
-            # Two of our courses in one Canvas course: nobody is counted twice.
-            left = in_canvas.get(canvas_course_id, there)
-            people = min(registered, left)
-            in_canvas[canvas_course_id] = left - people
+            people = in_each.get(code, min(registered, there))
         if not people and name in SHUT:
             continue
+        words = problem or "" if name == "not_looked_up" else ""
+        where = Where(code, title, starts_at, ends_at, registered, canvas_course_id, people, words)
+        of_courses.setdefault(name, []).append(where)
+    for name, courses in of_courses.items():
         group = groups.setdefault((name, ""), Group(name, "", 0))
-        group.people += people
-        if held := next((where for where in group.courses if where.code == code), None):
-            held.people += people
-        else:
-            words = problem or "" if name == "not_looked_up" else ""
-            group.courses.append(Where(code, title, starts_at, ends_at, registered, canvas_course_id, people, words))
+        group.people = different(session, connection, name, courses, group.people, found)
+        for where in courses:
+            if held := next((one for one in group.courses if one.code == where.code), None):
+                held.people += where.people
+            else:
+                group.courses.append(where)
+
+
+def different(
+    session: Session,
+    connection: Connection,
+    name: str,
+    courses: list[Where],
+    waiting: int,
+    found: list[shut_out.Trouble],
+) -> int:
+    """How many different people a group has: so many wait for it, and those of these courses."""
+    added = waiting + sum(where.people for where in courses)
+    if added > shut_out.MOST_COMPARED or not added or (len(courses) == 1 and not waiting):
+        return added
+    codes = {where.code for where in courses}
+    if name in ("not_looked_up", "other_canvas"):
+        return shut_out.registered(session, codes)
+    its = [one for one in found if one.name == name and one.code in codes]
+    return shut_out.people(session, connection, and_(due.waits(), Seat.cause == name), its)

@@ -17,7 +17,7 @@ from ..forms.fields import Confirmation
 from ..guards import for_administrators, person
 from ..showing import show
 from ..spreadsheet import csv_file
-from .canvas_people import COLUMNS, STANDINGS, Wanted, can_be_tried, lines_of_csv, people
+from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried, lines_of_csv, people
 from .canvas_users import HOW, answer_who
 
 
@@ -36,7 +36,7 @@ def canvas_access() -> ResponseReturnValue:
         disconnected=seat_states.disconnected(session(), current),
         removed=status["seats"]["removed"] - (seat_states.never_in(session(), connection.id) if connection else 0),
         **people(wanted, current),
-        standings=STANDINGS,
+        standings=(*STANDINGS, *CANT_ENTER),
         waiting_for=waiting_for,
         can_be_tried=can_be_tried(wanted, current, waiting_for),
         causes=CAUSES,

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from ...canvas.shapes import HIGHEST_ID
-from ...ledger import access, due, seat_states
+from ...ledger import access, blocked_courses, due, seat_states, shut_out
 from ...ledger.causes import CAUSES
 from ...office.people import matching
+from ...shared import clock
 from ...tables.canvas import Settings
 from ...tables.columns import one_of_few
 from ...tables.ledger import Claim, Match, Seat
@@ -27,6 +28,9 @@ from ..times import file_time
 from .canvas_users import Holder, holders_of, matches_of
 
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
+
+CANT_ENTER = ("cant_enter", "invited")
+"""Who is enrolled and can't enter, for whatever reason; who has not accepted the invitation."""
 
 UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
@@ -51,7 +55,7 @@ class Wanted:
     def typed(cls, typed: Mapping[str, str]) -> "Wanted":
         """From a query string or a form, cut to what any database can handle."""
         search, course, where = (typed.get(name, "").replace("\x00", "").strip()[:200] for name in cls.__annotations__)
-        return cls(search, course, where if where in STANDINGS or where in CAUSES else "")
+        return cls(search, course, where if where in (*STANDINGS, *CANT_ENTER) or where in CAUSES else "")
 
     @property
     def as_query(self) -> dict[str, Any]:
@@ -60,7 +64,15 @@ class Wanted:
 
 
 def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
-    """Conditions on Seat. Each kind begins with a partial index's condition, to use it."""
+    """Conditions on Seat."""
+    which = _limits(wanted, current)
+    if wanted.standing:
+        which.append(or_(*(and_(*part) for _, part in _parts(wanted, current))))
+    return which
+
+
+def _limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
+    """Conditions on Seat, of all but the standing."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
         # By its number, of which PostgreSQL knows how many people the course has.
@@ -68,15 +80,6 @@ def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
         which.append(Seat.id.in_(of_course(its or 0)))
     if wanted.search:
         which.append(Seat.participant_id.in_(people_found(wanted.search, current)))
-    where = wanted.standing
-    if where == "enrolled":
-        which += [SETTLED, Seat.was_in.expression]
-    elif where == "removed":
-        which += [SETTLED, not_(Seat.was_in), Seat.canvas_enrollment_id.is_not(None)]
-    elif where in STANDINGS:
-        which += [UNSETTLED, _stands(current) == where]
-    elif where:
-        which += [due.waits(), Seat.cause == where]
     return which
 
 
@@ -84,7 +87,7 @@ def can_be_tried(wanted: Wanted, current: Settings, waiting_for: list[str]) -> b
     """Whether trying again does something for anybody on the list: for those of the causes that ask, only an answer
     does."""
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
-    if not tried or wanted.standing in ("enrolled", "removed", *seat_states.ASKS):
+    if not tried or wanted.standing in ("enrolled", "removed", *CANT_ENTER, *seat_states.ASKS):
         return False
     which = [*conditions(replace(wanted, search=""), current), due.waits(), Seat.cause.in_(tried)]
     if wanted.search:
@@ -153,12 +156,14 @@ def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[lis
     A cursor is the part in which the page before ended, and the last id there.
     """
     begun = re.fullmatch(r"(waiting|settled)-(\d{1,10})", cursor)
-    which = conditions(wanted, current)
+    which = _limits(wanted, current)
     if begun:
         before = Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS)
         which.append(and_(SETTLED, before) if begun[1] == "settled" else or_(SETTLED, before))
     found: list[tuple[int, bool]] = []
-    for part in _parts(wanted, current, begun is not None and begun[1] == "settled"):
+    for is_of_settled, part in _parts(wanted, current):
+        if begun and begun[1] == "settled" and not is_of_settled:
+            continue
         of_part = select(Seat.id, SETTLED).where(*which, *part).order_by(Seat.id.desc()).limit(many + 1 - len(found))
         found += [(number, is_settled) for number, is_settled in session().execute(of_part)]
         if len(found) > many:
@@ -167,18 +172,45 @@ def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[lis
     return [number for number, _ in found], None
 
 
-def _parts(wanted: Wanted, current: Settings, only_settled: bool) -> list[list[ColumnElement[bool]]]:
-    """The conditions of the list's queries, one after the other: an index sorts the waiting ones and the settled ones.
+def _parts(wanted: Wanted, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
+    """The conditions of the list's queries, one after the other, and whether they are about settled seats: an index
+    sorts the waiting ones and the settled ones. Each begins with a partial index's condition, to use it.
 
     What a standing leaves out is not looked for: that would be a search among all seats for none.
     """
-    waiting = [UNSETTLED]
+    where, waiting = wanted.standing, [UNSETTLED]
     if wanted.course:
         waits = select(Seat.id).where(Seat.connection_id == current.connection_id, UNSETTLED)
         waiting.append(one_of_few(session(), Seat.id.expression, waits))
-    if wanted.standing:
-        return [[SETTLED] if wanted.standing in ("enrolled", "removed") else waiting]
-    return [[SETTLED]] if only_settled else [waiting, [SETTLED]]
+    if not where:
+        return [(False, waiting), (True, [SETTLED])]
+    if where == "enrolled":
+        return [(True, [SETTLED, Seat.was_in.expression])]
+    if where == "removed":
+        return [(True, [SETTLED, not_(Seat.was_in), Seat.canvas_enrollment_id.is_not(None)])]
+    if where in STANDINGS:
+        return [(False, [*waiting, _stands(current) == where])]
+    of_courses = _in_courses(where, current)
+    if where in CANT_ENTER:
+        return of_courses
+    return [(False, [due.waits(), Seat.cause == where, *waiting[1:]]), *of_courses]
+
+
+def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
+    """Who is in Canvas courses with which something is wrong, or can't enter: `where` is a cause, or of CANT_ENTER."""
+    connection = current.connection
+    if connection is None:
+        return [(True, [false()])] if where in CANT_ENTER else []
+    if where == "invited":
+        return [(True, [shut_out.invited(connection)])]
+    names = blocked_courses.SHUT if where == "cant_enter" else (where,)
+    if where not in (*blocked_courses.LOOKED_UP, "cant_enter"):
+        return []
+    found = [one for one in blocked_courses.troubles(session(), connection, clock.utc_now()) if one.name in names]
+    its = shut_out.in_them(found)
+    if where == "cant_enter":
+        its = or_(its, shut_out.invited(connection))
+    return [(True, [its])] if found or where == "cant_enter" else []
 
 
 def lines_of_csv(wanted: Wanted) -> Iterator[str]:

@@ -127,10 +127,12 @@ def _address(course: Course, name: str, connection: Connection | None) -> str:
     """Where the people are whom this keeps out, or where it is cured for all of them."""
     if connection is not None and name == connection.hold_cause:
         return "#waits"
+    if name in blocked_courses.SHUT:
+        return url_for(".canvas_access", course=course.code, standing=name, _anchor="people")
     association = course.association
     if connection is not None and association is not None and name in remedies.OF_A_COURSE:
         return remedies.OF_A_COURSE[name](connection, course.code, association.canvas_course_id).address
     if name == entering.NO_CANVAS_COURSE:
         return url_for(".edit_course", code=course.code, _anchor="canvas_course")
-    standing_of = {entering.ON_THE_WAY: "due", entering.INVITED: "enrolled"}.get(name, name)
+    standing_of = {entering.ON_THE_WAY: "due", entering.INVITED: "invited"}.get(name, name)
     return url_for(".canvas_access", course=course.code, standing=standing_of, _anchor="people")
