@@ -70,6 +70,7 @@ MADE_UP = {
     "step-now",
     "step-shut",
     "step-stuck",
+    "step-yours",
 }
 """Names whose end a template puts in."""
 
