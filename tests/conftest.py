@@ -42,8 +42,11 @@ LONGEST_FIRST = [
 ]
 SLOW_FOLDERS = {"browser", "faults", "hosts", "practice", "standalone", "walks"}
 SLOW_FILES = {
+    "test_deploy",
     "test_docs",
     "test_due",
+    "test_process_log",
+    "test_showing",
     "test_transport",
     "test_transport_guard",
     "test_walks",
@@ -53,13 +56,16 @@ SLOW_FILES = {
 """They start processes, wait for timeouts, or write tens of thousands of rows."""
 
 SLOW_FIXTURES = {"app_on_postgresql", "at_work"}
+APP_FIXTURES = {"app", "kept_app"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that wait most, so that none of them is left alone at the end; mark what is fast."""
+    """Begin with the files that wait most, so that none of them is left alone at the end; mark what is slow or fast."""
     for item in items:
-        if not _is_slow(item):
+        if _is_slow(item):
+            item.add_marker("slow")
+        elif not APP_FIXTURES.intersection(item.fixturenames):
             item.add_marker("fast")
     items.sort(key=_turn)
 
@@ -70,7 +76,7 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    """In a slow folder or file, with a worker process, or on PostgreSQL; a test of both databases is fast on SQLite."""
+    """In a slow folder or file, with a worker process, or on PostgreSQL."""
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kept_app") == "postgresql"
     folders = item.path.relative_to(TESTS).parent.parts
     return (

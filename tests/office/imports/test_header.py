@@ -42,7 +42,7 @@ def test_all_that_is_wrong_is_said_at_once():
     ("columns", "reason"),
     [
         (["name", None, None], "which column is the email"),
-        (["email", "email", None], "only one column for email"),
+        (["email", "email", None], "only one column for Email"),
         (["email", "name", "first_name"], "either a name, or"),
         (["email", "x", None], "for each column"),
         (["email"], "for each column"),
