@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from .. import mail
-from ..ledger import blocked_courses, due
+from ..ledger import blocked, blocked_courses, due
+from ..ledger.blocked_groups import Where
 from ..ledger.causes import NOBODY_ACTS
 from ..shared import pauses
 from ..shared.language import Marked
@@ -86,11 +87,14 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
 @dataclass
 class Line:
     """A line of the digest: a cause, or `SIS_IDS`, for which so many people wait. `courses` are the titles of ours with
-    whose Canvas courses something is wrong."""
+    whose Canvas courses something is wrong, `first` the one of all that starts next, or started last, at `starts_at`.
+    """
 
     cause: str
     people: int
     courses: list[str] = field(default_factory=list)
+    first: str = ""
+    starts_at: datetime | None = None
 
 
 SIS_IDS = "sis_ids"
@@ -98,19 +102,32 @@ SIS_IDS = "sis_ids"
 
 
 def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
-    """What waits for an administrator, a line a cause, most people first. Who waits for two places counts once."""
+    """What waits for an administrator, a line a cause, most people first. Somebody in two places counts once."""
     people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
     lines = {str(cause): Line(str(cause), number) for cause, number in found}
+    troubles = blocked_courses.troubles(session, connection, now)
     for group in blocked_courses.groups_of_courses(session, connection, now):
         its = [where for where in group.courses if _is_near(group.name, where.starts_at, now)]
         if its:
             line = lines.setdefault(group.name, Line(group.name, 0))
-            line.people += sum(where.people for where in its)
+            line.people = blocked_courses.different(session, connection, group.name, its, line.people, troubles)
             line.courses = [where.title for where in its]
+    for group in blocked.groups_of(session, connection, now):
+        if line := lines.get(group.name):
+            _note_start(line, group.courses, now)
     if left_out := sis_questions.left_out(session):
         lines[SIS_IDS] = Line(SIS_IDS, left_out)
     return sorted(lines.values(), key=lambda line: -line.people)
+
+
+def _note_start(line: Line, courses: list[Where], now: datetime) -> None:
+    """Note which of the courses starts next; where all have started, which one did last."""
+    starts = [
+        (one.starts_at, one.title) for one in courses if one.starts_at and _is_near(line.cause, one.starts_at, now)
+    ]
+    if starts:
+        line.starts_at, line.first = min(starts, key=lambda one: (one[0] < now, abs(one[0] - now)))
 
 
 def _is_near(cause: str, starts_at: datetime | None, now: datetime) -> bool:

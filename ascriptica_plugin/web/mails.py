@@ -112,12 +112,8 @@ class Writer:
             waiting = mails_to_administrators.what_waits(session, connection, now)
             titles = {name: cause.title for name, cause in CAUSES.items()}
             titles[mails_to_administrators.SIS_IDS] = t("Two people with one SIS ID")
-            about["waiting"] = [
-                {"title": titles[line.cause], "people": line.people, "courses": line.courses}
-                for line in waiting
-                if line.cause in titles
-            ]
-            about["page"] = self._page("overview")
+            about["waiting"] = [vars(line) | {"title": titles[line.cause]} for line in waiting if line.cause in titles]
+            about |= {"page": self._page("overview"), "now": now}
             return about if about["waiting"] else None
         if alert.kind == "token_ends":
             about["ends_at"] = datetime.fromisoformat(alert.detail[0])

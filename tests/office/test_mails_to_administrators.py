@@ -1,6 +1,6 @@
 """Mails to administrators: each thing once, and what waits at most once an hour."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -8,6 +8,7 @@ from sqlalchemy import update
 from ascriptica_plugin import mail
 from ascriptica_plugin.ledger import blocked
 from ascriptica_plugin.office import mails_to_administrators
+from ascriptica_plugin.shared.formats import moment
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
@@ -251,7 +252,8 @@ def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
     policy(office, admin_mails="boss@example.org")
     for code in ("art", "bio"):
         office.register(office.course(code.upper(), code))
-    office.course("FAR", "blue", starts_at=office.now + timedelta(days=9))
+    far = office.course("FAR", "blue", starts_at=office.now + timedelta(days=9, minutes=1))
+    said_at = moment(far.starts_at, "weekday date time", UTC)
     office.deliver()
     associated(office, published=False)
     office.session.execute(
@@ -265,12 +267,31 @@ def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
     [told] = [one.get_content() for one in inbox.mails if one["To"] == "boss@example.org"]
     lines = [line for line in told.splitlines() if line.startswith("*")]
     assert lines == [
-        "* Enrolled, but the Canvas course is not published: 2 people (ART here, BIO here)",
+        "* Enrolled, but the Canvas course is not published: 1 person (ART here, BIO here)",
         "* Two people with one SIS ID: 1 person",
-        "* The Canvas course can't have students (FAR here)",
+        f"* The Canvas course can't have students (FAR here). FAR here starts in 9 days: {said_at}",
     ]
     number = blocked.number(office.session, connection_of(office), office.now)
     assert number == len(lines)
+
+
+@pytest.mark.parametrize("hours", [(2, 30), (30, 2), (-5, 2), (2, -5), (-5, -2), (-2, -5)])
+def test_each_line_says_when_the_first_of_its_courses_starts(mailing, inbox, canvas, hours):
+    """The next one; if all have started, the one that did last. One without a start says nothing."""
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    for code, by in zip(("art", "bio"), hours, strict=True):
+        start = office.now + timedelta(hours=by, minutes=1 if by > 0 else -1)
+        office.register(office.course(code.upper(), code, starts_at=start))
+    office.register(office.course("EVER", "blue"))
+    office.session.execute(update(Seat).values(held=True, cause="no_account"))
+    office.session.commit()
+    rounds.send_mails(mailing)
+    [line] = [one for one in inbox.mails[-1].get_content().splitlines() if one.startswith("*")]
+    nearest = max(hours) if max(hours) < 0 else min(by for by in hours if by > 0)
+    said = "starts in 2 hours" if nearest > 0 else "started 2 hours ago"
+    assert line.startswith(f"* Has no Canvas user: 1 person. {('ART', 'BIO')[hours.index(nearest)]} here {said}: ")
 
 
 def test_course_settings_say_who_gets_which_mail(here, admin):
