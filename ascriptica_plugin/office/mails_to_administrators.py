@@ -114,8 +114,8 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
             line.people = blocked_courses.different(session, connection, group.name, its, line.people, troubles)
             line.courses = [where.title for where in its]
     for group in blocked.groups_of(session, connection, now):
-        if line := lines.get(group.name):
-            _note_start(line, group.courses, now)
+        if group.name in lines:
+            _note_start(lines[group.name], group.courses, now)
     if left_out := sis_questions.left_out(session):
         lines[SIS_IDS] = Line(SIS_IDS, left_out)
     return sorted(lines.values(), key=lambda line: -line.people)

@@ -1,5 +1,7 @@
 """Tools → Settings → Course Settings."""
 
+from typing import Any
+
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
@@ -106,7 +108,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         key = connecting.DeveloperKey(client_id, secret)
         token, key = connecting.approved_token(settings(), canvases, url, root_id, key)
         if not token:
-            return _to_approve(form, url, root_id, key)
+            return _to_approve(form, url, root_id, key, reach)
     else:
         token = form.canvas_token.data or connecting.kept_token(settings(), canvases, url)
         if not token:
@@ -164,11 +166,25 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
     return redirect(url_for(".course_settings"))
 
 
-def _to_approve(form: CourseSettingsForm, url: str, root_id: int, key: connecting.DeveloperKey) -> ResponseReturnValue:
+def _to_approve(
+    form: CourseSettingsForm, url: str, root_id: int, key: connecting.DeveloperKey, reach: dict[str, Any]
+) -> ResponseReturnValue:
     """Keep a developer key that somebody has to approve in Canvas. The connection in use stays until then."""
+    canvases, outcome = plugin().canvases, checking.Outcome()
+    in_use = settings().connection
+    if in_use is None or in_use.canvas_url != url:
+        # Before somebody is sent there: a mistyped address leads to nobody who could approve anything.
+        try:
+            with page_calls.counted(session(), canvases, None):
+                outcome = checking.check_address(url, **reach)
+        except page_calls.Busy:
+            pass
     current = settings_to_change()
     _keep_policy(form, current)
-    connecting.keep_draft(current, plugin().canvases, url, root_id, None, key)
+    connecting.keep_draft(current, canvases, url, root_id, None, key)
+    if outcome.is_wrong:
+        session().commit()
+        return _refused(form, outcome)
     _switch_on(current)
     session().commit()
     return redirect(url_for(".course_settings", _anchor="approve"))

@@ -59,6 +59,19 @@ def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
     assert connection.refresh_at is not None
 
 
+def test_a_mistyped_address_is_said_to_be_one_before_anybody_is_sent_there(app, admin, canvas, key):
+    nobody = canvas.url.rpartition(":")[0] + ":9"
+    answer = save(admin, with_key(canvas, key, canvas_url=nobody))
+    assert answer.status_code == 422
+    assert re.findall(r'<li><a href="#(\w+)"', answer.text) == ["canvas_url"]
+    assert "127.0.0.1:9 could not be reached. Look for a typing error in the address." in words(answer)
+    canvas.calls()
+    assert "Approve the developer key in Canvas" in words(save(admin, with_key(canvas, key)))
+    # Whether a Canvas is there was asked without any key.
+    assert [call["status"] for call in canvas.read("calls")["calls"]] == [401]
+    assert "Connected to" in words(approve(admin, canvas, key))
+
+
 def test_the_page_says_each_step_in_canvas_in_its_order(admin):
     page = words(admin.get(COURSE_SETTINGS))
     steps = [
