@@ -27,7 +27,8 @@ MAX_PAGES = 20
 class Watcher(Protocol):
     """Is notified of every call, in the thread that makes it."""
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        """A call is about to leave."""
 
     def end(self, call: str, result: str, seconds: float) -> None:
         """`call` is as `call_of` names it; `result` is "ok" or the name of the `CanvasError`."""

@@ -104,6 +104,7 @@ def _count(value: Any) -> int:
 
 @_reader
 def read_user(row: dict) -> User:
+    """A user, with login and SIS ID where Canvas shows them [lib/api/v1/user.rb]."""
     return _user(row)
 
 
@@ -127,6 +128,7 @@ def _link(said: Any) -> str | None:
 
 @_reader
 def read_sign_in(row: dict) -> SignIn:
+    """A provider that people sign in with [authentication_providers_controller.rb]."""
     return SignIn(_id(row["id"]), _text(row.get("auth_type")) or "")
 
 
@@ -141,12 +143,14 @@ def read_token_end(row: dict, start: str) -> TokenEnd:
 
 @_reader
 def read_account(row: dict) -> Account:
+    """An account; a root account has no account above it [lib/api/v1/account.rb]."""
     is_root = row.get("parent_account_id") is None and row.get("root_account_id") is None
     return Account(_id(row["id"]), _text(row.get("name")) or "", is_root)
 
 
 @_reader
 def read_course(row: dict) -> Course:
+    """A course, with the dates that bar people from it: its own, else its term's [lib/api/v1/course.rb]."""
     return Course(
         _id(row["id"]),
         _text(row.get("name")) or "",
@@ -164,6 +168,7 @@ def _window(row: dict) -> Window:
 
 @_reader
 def read_listed_course(row: dict) -> ListedCourse:
+    """A course as a search lists it, with term, teachers and number of students [lib/api/v1/course.rb]."""
     students = row.get("total_students")
     return ListedCourse(
         read_course(row),
@@ -178,6 +183,7 @@ def read_listed_course(row: dict) -> ListedCourse:
 
 @_reader
 def read_section(row: dict) -> Section:
+    """A section, with its dates where they bar people [lib/api/v1/section.rb]."""
     window = _window(row) if row.get("restrict_enrollments_to_section_dates") else None
     name, sis_id = _text(row.get("name")) or "", _text(row.get("sis_section_id"))
     return Section(_id(row["id"]), name, _id(row["course_id"]), window, sis_id)
@@ -185,6 +191,7 @@ def read_section(row: dict) -> Section:
 
 @_reader
 def read_enrollment(row: dict) -> Enrollment:
+    """An enrollment, by whatever call Canvas shows it [lib/api/v1/user.rb, enrollment_json]."""
     user_id = _id(row["user_id"])
     return Enrollment(
         _id(row["id"]),
@@ -209,6 +216,7 @@ def _scores(grades: dict) -> Scores | None:
 
 @_reader
 def read_progress(row: dict) -> Progress:
+    """How far a student is in the course's modules [courses_controller.rb, bulk_user_progress]."""
     its = row["progress"]
     requirements, met = (_count(its[name]) for name in ("requirement_count", "requirement_completed_count"))
     return Progress(_id(row["id"]), requirements, met, _time_or_none(its.get("completed_at")))

@@ -57,6 +57,8 @@ class TokenEnd:
 
 @dataclass(frozen=True)
 class Account:
+    """An account of Canvas: the root account, or one below it."""
+
     id: int
     name: str
     is_root: bool

@@ -105,6 +105,7 @@ def _is_open(path: Path) -> bool:
 
 
 def redis(app: Flask) -> str | None:
+    """Check that Redis answers."""
     if app.extensions["ascriptica"].bell.answers():
         return None
     return "It does not answer. Start it, or correct REDIS_URL. Until then the worker only looks every few seconds."
@@ -189,12 +190,14 @@ def _is_ours(app: Flask) -> bool:
 
 
 def address(app: Flask) -> str | None:
+    """Check that the stand-alone site knows its own address, by https."""
     if not _is_ours(app) or app.config["ASCRIPTICA_ADDRESS"].startswith("https://"):
         return None
     return "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it the site answers to any host name."
 
 
 def proxies(app: Flask) -> str | None:
+    """Check that the stand-alone site knows how many proxies stand before it."""
     if not _is_ours(app) or int(app.config["ASCRIPTICA_PROXIES"]):
         return None
     return "Set ASCRIPTICA_PROXIES to the number of proxies in front of this site. Without it all visitors are one."
@@ -208,12 +211,14 @@ def secret_key(app: Flask) -> str | None:
 
 
 def token_keys(app: Flask) -> str | None:
+    """Check that the token has keys of its own."""
     if app.config["ASCRIPTICA_TOKEN_KEYS"]:
         return None
     return "Set ASCRIPTICA_TOKEN_KEYS. Without it a new SECRET_KEY makes the saved Canvas token unreadable."
 
 
 def second_step(app: Flask) -> str | None:
+    """Check that administrators need a second step, where sign-ins are ours."""
     if not _is_ours(app) or app.config["ASCRIPTICA_ADMIN_SECOND_STEP"]:
         return None
     return "Set ASCRIPTICA_ADMIN_SECOND_STEP=1, so that a password alone does not open the office."

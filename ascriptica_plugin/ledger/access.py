@@ -69,6 +69,7 @@ class Access:
 
     @property
     def is_settled(self) -> bool:
+        """Whether nothing is open: Canvas agreed with the seat when it was settled."""
         return self.standing in ("enrolled", "removed")
 
     @property

@@ -40,6 +40,7 @@ go through all of them to find one in no order."""
 
 
 def unsettled(connection_id: int) -> ColumnElement[bool]:
+    """SQL for the seats of the connection whose wish is not fulfilled yet."""
     return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
 
 

@@ -60,6 +60,7 @@ class Known(NamedTuple):
 
     @property
     def is_live(self) -> bool:
+        """Whether it was live when it was seen last."""
         return self.state in LIVE
 
     def is_same(self, row: Enrollment) -> bool:

@@ -41,6 +41,7 @@ class LogTraces:
 
     @property
     def texts(self) -> set[str]:
+        """The texts that stand in an entry's words for the person."""
         # `sync.users` writes the numbers of the users among whom somebody has to choose.
         return self.free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in self.canvas_ids}
 

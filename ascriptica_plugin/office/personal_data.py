@@ -115,10 +115,12 @@ def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] 
 
 
 def plain(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """A row by its columns' names, with times as texts."""
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
 
 
 def iso(value: datetime | None) -> str | None:
+    """The time as ISO 8601, in whole seconds."""
     return value.isoformat(timespec="seconds") if value else None
 
 

@@ -41,6 +41,7 @@ class NotAuthenticated(Exception):
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer as Canvas sends it: with `canvas-string-ids` in Accept, ids are texts (doc/api/json_strings.md)."""
     if "canvas-string-ids" in request.headers.get("Accept", ""):
         data = _with_text_ids(data)
     return Response(json.dumps(data), status, headers, content_type="application/json; charset=utf-8")
@@ -160,6 +161,8 @@ ROUTES: dict[tuple[str, str], View] = {}
 
 
 def route(method: str, rule: str) -> Callable[[View], View]:
+    """Register a view for the method and the rule of its address."""
+
     def register(view: View) -> View:
         ROUTES[method, rule] = view
         return view

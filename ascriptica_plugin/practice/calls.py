@@ -28,9 +28,11 @@ class Params(dict[str, list[str]]):
     """Query and body together, as in Rails: `a[b]` is a key in a group, `a[]` an item of a list."""
 
     def one(self, name: str) -> str | None:
+        """The last value of the parameter, as Rails takes it."""
         return self[name][-1] if name in self else None
 
     def many(self, name: str) -> list[str]:
+        """All values of the parameter, with brackets behind its name or without."""
         return self.get(f"{name}[]") or self.get(name) or []
 
     def group(self, name: str) -> dict[str, str]:
@@ -44,6 +46,7 @@ class Params(dict[str, list[str]]):
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
+    """Names and values of a query string, blank ones too."""
     return parse_qsl(query, keep_blank_values=True)
 
 

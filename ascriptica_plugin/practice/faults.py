@@ -44,6 +44,7 @@ class Fault:
             raise ValueError(f"This is not a fault: {asdict(self)}")
 
     def meets(self, method: str, path: str, sent: str) -> bool:
+        """Whether it is for a request to this path with these parameters."""
         wanted, _, pattern = self.match.partition(" ")
         if wanted not in ("*", method) or self.of not in sent:
             return False
@@ -64,10 +65,12 @@ class Faults:
             self._orders += faults
 
     def clear(self) -> None:
+        """Take all orders back."""
         with self._lock:
             self._orders.clear()
 
     def listed(self) -> list[dict[str, Any]]:
+        """The orders that are not used up, as JSON has them."""
         with self._lock:
             return [asdict(fault) for fault in self._orders]
 

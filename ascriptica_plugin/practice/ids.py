@@ -33,6 +33,7 @@ def find_user(world: World, caller: Token, text: str, gone_too: bool = False) ->
 
 
 def find_account(world: World, text: str) -> Account:
+    """An account by any form of id. Raises NotFound."""
     if text.strip() in ("self", "default", "site_admin"):
         return world.accounts[world.root_account_id]
     return _find(world.accounts, text, {"sis_account_id": "sis_account_id"})

@@ -37,6 +37,8 @@ class Person:
 
 @dataclass
 class Roster:
+    """The people of a course as its page lists them; `hidden` others are not listed."""
+
     course: Course
     state: str
     people: list[Person]

@@ -67,6 +67,8 @@ def sortable(name: str) -> str:
 
 @dataclass(slots=True)
 class Account:
+    """An account; the root account has no parent."""
+
     id: int
     name: str
     created_at: str
@@ -152,6 +154,8 @@ class Section:
 
 @dataclass(slots=True)
 class Enrollment:
+    """An enrollment in a section, as Canvas's table has it."""
+
     id: int
     user_id: int
     course_id: int

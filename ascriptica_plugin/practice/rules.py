@@ -30,11 +30,13 @@ def may(caller: Token, *permissions: str, course: Course | None = None) -> bool:
 
 
 def require(caller: Token, *permissions: str, course: Course | None = None) -> None:
+    """Raises Denied unless the caller has one of the permissions, in the course where one is given."""
     if not may(caller, *permissions, course=course):
         raise Denied
 
 
 def is_true(value: str | None) -> bool:
+    """Whether Canvas takes the text for true (lib/canvas/plugin.rb, value_to_boolean)."""
     return (value or "").strip().lower() in TRUE_WORDS
 
 

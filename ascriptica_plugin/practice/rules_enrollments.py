@@ -129,6 +129,7 @@ def answer_invitation(world: World, caller: Token, row: Enrollment, state: str) 
 
 
 def reactivate(world: World, caller: Token, row: Enrollment) -> None:
+    """Make an inactive enrollment active again. Raises Denied, or Refused for one in another state."""
     require(caller, f"remove_{_short(row.type)}_from_course", course=world.courses[row.course_id])
     if row.workflow_state != "inactive":
         raise Refused({"error": "enrollment not inactive"})
@@ -136,6 +137,7 @@ def reactivate(world: World, caller: Token, row: Enrollment) -> None:
 
 
 def set_state(world: World, row: Enrollment, state: str) -> None:
+    """Give the enrollment this state, as of now."""
     row.workflow_state, row.updated_at = state, world.now()
     world.changed()
 

@@ -21,6 +21,8 @@ class TokenCallRefused(Exception):
 
 @dataclass
 class Code:
+    """What an approval gives, to be exchanged for a token once, before `until`."""
+
     key_id: int
     user_id: int
     scopes: list[str] | None
@@ -94,6 +96,7 @@ def revoke(world: World, token: Token) -> None:
 
 
 def revoke_tokens_of(world: World, key_id: int) -> None:
+    """End all tokens of a developer key."""
     for token in [one for one in world.tokens.values() if one.client_id == key_id]:
         revoke(world, token)
 

@@ -11,6 +11,7 @@ Json = dict[str, Any]
 
 
 def sees_sis(caller: Token) -> bool:
+    """Whether the caller may see SIS IDs."""
     return may(caller, "read_sis", "manage_sis")
 
 
@@ -49,6 +50,7 @@ def user_json(world: World, caller: Token, user: User, site: str = "", in_list: 
 
 
 def login_json(world: World, login: Login) -> Json:
+    """lib/api/v1/pseudonym.rb."""
     return {
         "id": login.id,
         "user_id": login.user_id,
@@ -86,6 +88,7 @@ def account_json(world: World, caller: Token, account: Account) -> Json:
 
 
 def course_json(world: World, caller: Token, course: Course, include: list[str]) -> Json:
+    """lib/api/v1/course.rb. `include` are the parts that were asked for."""
     shape: Json = {
         "id": course.id,
         "name": course.name,
@@ -131,6 +134,7 @@ def course_json(world: World, caller: Token, course: Course, include: list[str])
 
 
 def section_json(world: World, caller: Token, section: Section) -> Json:
+    """lib/api/v1/section.rb."""
     shape: Json = {
         "id": section.id,
         "course_id": section.course_id,

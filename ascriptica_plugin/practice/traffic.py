@@ -28,6 +28,8 @@ OUTFLOW_PER_SECOND = 10
 
 @dataclass
 class Throttle:
+    """Whether requests are refused, above which fullness of the bucket, and with which status."""
+
     enabled: bool = False
     hwm: float = 600
     status: int = 403
@@ -55,6 +57,7 @@ class Bucket:
     touched: float = field(default_factory=time.monotonic)
 
     def pour(self, cost: float) -> float:
+        """Add a cost and answer how full the bucket is; it has leaked since it was touched last."""
         now = time.monotonic()
         leaked = self.count - OUTFLOW_PER_SECOND * (now - self.touched)
         self.count, self.touched = min(max(leaked, 0) + cost, BUCKET_MAXIMUM), now
@@ -77,6 +80,7 @@ class CallLog:
             self.total = self.throttled = self.max_in_flight = 0
 
     def begin(self, method: str, path: str, query: str) -> dict[str, Any]:
+        """Note a request that came, without a token in its address. Answers its entry, to be completed."""
         kept = MultiDict(query_pairs(query))
         kept.poplist("access_token")
         with self._lock:
@@ -95,14 +99,17 @@ class CallLog:
         return call
 
     def end(self) -> None:
+        """Note that a request was answered."""
         with self._lock:
             self.in_flight -= 1
 
     def refused(self) -> None:
+        """Note that a request was refused for its cost."""
         with self._lock:
             self.throttled += 1
 
     def listed(self) -> dict[str, Any]:
+        """The last requests and the numbers of all, as JSON has them."""
         with self._lock:
             return {
                 "calls": [dict(call) for call in self.last],

@@ -101,6 +101,7 @@ class World:
         self.add(Token(self.admin_token, ADMIN_USER_ID, id=ADMIN_TOKEN_ID))
 
     def now(self) -> str:
+        """The time on this Canvas's clock, as its answers write it: UTC, whole seconds."""
         return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def clock(self) -> datetime:
@@ -108,6 +109,7 @@ class World:
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
 
     def new_id(self) -> int:
+        """An id that nothing in this Canvas has."""
         self.next_id += 1
         return self.next_id - 1
 
@@ -233,6 +235,7 @@ class World:
         self._rosters: dict[int, list[tuple[SortKey, Enrollment]]] = {}
 
     def index_user(self, user: User) -> None:
+        """Have searches find the user by what they are called now."""
         logins = self.logins_of_user[user.id]
         parts = [
             user.name,
@@ -260,6 +263,7 @@ class World:
             del self.login_by_sis_id[login.sis_user_id]
 
     def index_enrollment(self, row: Enrollment) -> None:
+        """Have a new enrollment found by course, by user and by its key."""
         self.enrollments_of_course[row.course_id][row.id] = row
         self.enrollments_of_user[row.user_id][row.id] = row
         self.enrollment_by_key[row.key] = row

@@ -91,6 +91,7 @@ class Trouble:
         self._lock = threading.Lock()
 
     def began(self, error: Exception) -> None:
+        """Note that it is away; the process log says so once."""
         with self._lock:
             if not self._is_away:
                 reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

@@ -252,6 +252,7 @@ class Said(str):
         return self._from_dict(self._as_dict())
 
     def to_json(self) -> str:
+        """The code and its parameters as one text, for a column."""
         return json.dumps(self._as_dict(), ensure_ascii=False)
 
     def _as_dict(self) -> dict[str, Any]:

@@ -184,4 +184,5 @@ def _ask_for_end(session: Session, connection: Connection, canvases: Canvases, n
 
 
 def note_end(connection: Connection, found: TokenEnd) -> None:
+    """Store when the pasted token ends, as Canvas said."""
     connection.token_expires_at, connection.token_end_known = found.at, found.known

@@ -42,6 +42,7 @@ def concluded_among(
 
 
 def call_for_course(number: int) -> Call:
+    """The call that reads this Canvas course."""
     return lambda canvas: canvas.course(number)
 
 

@@ -51,6 +51,7 @@ class Proof:
         return [step.name for step in self.steps if step.well] == list(STEPS)
 
     def to_json(self) -> dict[str, Any]:
+        """All of it with times as texts, for a column of JSON."""
         steps = [{**vars(step), "at": step.at.isoformat(), "said": step.said.to_json()} for step in self.steps]
         return {name: _plain(value) for name, value in vars(self).items() if name != "steps"} | {"steps": steps}
 

@@ -75,6 +75,7 @@ class Run:
         """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
 
     def run(self) -> None:
+        """Drain until nothing is due, or the lease is lost, or the worker is to end."""
         if self.key.client is None:
             self.outage.hold("token_unreadable", "")
             return

@@ -56,6 +56,7 @@ class Sealed:
 
     @classmethod
     def seal(cls, secret: str, keys: MultiFernet) -> "Sealed":
+        """The secret, encrypted with the first of the keys."""
         return cls(keys.encrypt(secret.encode()))
 
     def open(self, keys: MultiFernet) -> str | None:
@@ -118,6 +119,8 @@ class NotedColumn(SaidColumn):
 
 
 class Base(DeclarativeBase):
+    """The base of our models; all constraints have names, by which migrations find them."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

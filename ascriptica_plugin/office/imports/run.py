@@ -64,6 +64,7 @@ class Report:
 
     @property
     def said(self) -> Said:
+        """The numbers, as the activity log keeps them."""
         numbers = {"made": self.made, "changed": self.changed, "unchanged": self.unchanged}
         return Said("import_done", **numbers, refused=len(self.refused))
 

@@ -16,18 +16,22 @@ class SignIns:
     """See `extension.SignIns`."""
 
     def waiting(self, session: Session, words: str = "", email: str | None = None) -> list[SignUp]:
+        """The sign-ups that nobody has confirmed; with these words, or with this email."""
         return sign_ups.waiting(session, words, email)
 
     def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
+        """What a participant's page shows of their sign-in, as variables of the template."""
         account = accounts.account_of(session, participant.key)
         if account is None:
             return {"account": None}
         return {"account": account, "sessions": len(sessions.sessions_of(session, account.id, clock.utc_now()))}
 
     def forget(self, session: Session, emails: set[str]) -> None:
+        """Delete sign-ups and waiting mails with these emails, except emails that an account has."""
         forgetting.forget_emails(session, emails)
 
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
+        """What we hold about somebody's sign-in, for the export of their data; None: they have none."""
         account = accounts.account_of(session, participant.key)
         if account is None:
             return None

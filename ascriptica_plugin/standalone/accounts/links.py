@@ -60,5 +60,6 @@ def end_links(session: Session, account: Account) -> None:
 
 
 def hash_of(token: str) -> str:
+    """What the database keeps of a link's token."""
     # A token has 256 random bits, so a fast hash is enough.
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -140,6 +140,7 @@ class Instance:
         return password_of(json.loads(self.practice_file.read_text(encoding="utf-8"))["admin_token"])
 
     def keep_sign_ins(self, passwords: dict[str, str]) -> None:
+        """Keep the passwords of the example sign-ins, by email, in a file that only its owner reads."""
         _write(self.folder / "sign-ins.txt", "".join(f"{email} {word}\n" for email, word in passwords.items()))
 
     def sign_ins(self, session: Session) -> dict[str, str]:

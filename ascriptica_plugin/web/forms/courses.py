@@ -19,6 +19,8 @@ def _canvas_in_use() -> str | None:
 
 
 class CourseForm(Form):
+    """A course, and its place in Canvas. Times are typed in the office's zone and come out in UTC."""
+
     code = StringField(
         mark("Code"),
         filters=[strip],

@@ -10,6 +10,8 @@ from .form import Form
 
 
 class KeyFields(Form):
+    """Which key to Canvas is used, and the developer key's ID and secret."""
+
     canvas_key = RadioField(
         mark("The key to Canvas"),
         choices=[
@@ -23,6 +25,7 @@ class KeyFields(Form):
 
     @property
     def has_developer_key(self) -> bool:
+        """Whether a developer key is chosen rather than a token."""
         return self.canvas_key.data == "developer_key"
 
     def validate_canvas_client_id(self, field: Field) -> None:
@@ -40,6 +43,8 @@ class KeyFields(Form):
 
 
 class DisconnectForm(Form):
+    """Whether the pasted token is ended in Canvas as well."""
+
     end_token = BooleanField(mark("End the token in Canvas, too"))
 
 

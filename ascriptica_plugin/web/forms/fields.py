@@ -43,6 +43,7 @@ def read(reader: Callable[..., T], *values: Any) -> T:
 
 
 def strip(value: str | None) -> str | None:
+    """The text without space around it."""
     return value.strip() if value else value
 
 

@@ -16,6 +16,8 @@ from ...shared.language import SOURCE, present, t
 
 
 class Form(FlaskForm):
+    """A form whose labels, hints and choices are in the page's language."""
+
     class Meta(FlaskForm.Meta):
         def bind_field(self, form: Any, unbound_field: Any, options: Mapping[str, Any]) -> Field:
             field = super().bind_field(form, unbound_field, options)

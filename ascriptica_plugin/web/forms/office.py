@@ -19,6 +19,8 @@ SHORT = [NO_CONTROLS, Length(max=255, message=mark("That is too long: 255 charac
 
 
 class OfficeForm(Form):
+    """How participants reach the office, and who is mailed about what."""
+
     contact_text = StringField(mark("Where and when"), filters=[strip], validators=SHORT)
     contact_email = StringField(mark("Email"), filters=[strip])
     admin_mails = TextAreaField(mark("Mails to administrators go to"), render_kw={"rows": 3})

@@ -19,6 +19,8 @@ class ScoreField(FloatField):
 
 
 class ResultsForm(Form):
+    """Which results of a course are fetched, who sees them, and who has passed."""
+
     completed = BooleanField(
         mark("Who has completed it"), description=mark("All requirements of the Canvas course's modules.")
     )

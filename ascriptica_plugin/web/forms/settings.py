@@ -48,6 +48,8 @@ FIRST, LAST = ("display_canvas", "canvas_url"), ("way_in", "sign_in", "mass_by_s
 
 
 class CourseSettingsForm(WayInFields, KeyFields):
+    """Course Settings: the connection to Canvas, and what happens to people there."""
+
     _fields: dict[str, Field]
 
     display_canvas = BooleanField(mark("Display Canvas"))

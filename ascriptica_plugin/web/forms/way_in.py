@@ -29,6 +29,8 @@ NAMES = {
 
 
 class WayInFields(Form):
+    """How people new to Canvas sign in there."""
+
     way_in = SelectField(
         mark("How people new to Canvas sign in"),
         choices=[

@@ -53,6 +53,7 @@ class Filters:
 
     @property
     def for_links(self) -> dict[str, str | int | None]:
+        """The arguments of an address with the same filters."""
         return {
             name: getattr(self, name) or None
             for name in ("q", "who", "whom", "course", "day", "kind", "act", "line", "since")

@@ -161,10 +161,12 @@ class Part:
 
     @property
     def back(self) -> int | None:
+        """Before which line the part before begins; None: this is the first."""
         return max(0, self.before - SHOWN) if self.before else None
 
     @property
     def on(self) -> int | None:
+        """After which line the next part begins; None: this is the last."""
         last = self.before + len(self.lines)
         return last if last < self.total else None
 

@@ -65,6 +65,7 @@ class Refused:
 
     @property
     def asks_for_name(self) -> bool:
+        """Whether only the name is missing."""
         return isinstance(self.reason, NameNeeded)
 
     @property
@@ -156,6 +157,7 @@ def page_of(
 
 
 def registration_or_404(course: Course, registration_id: int) -> Registration:
+    """The registration, if it is one for this course; else the page is not found."""
     found = session().get(Registration, registration_id)
     if found is None or found.course_id != course.id:
         abort(404)

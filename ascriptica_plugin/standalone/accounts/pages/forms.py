@@ -38,6 +38,8 @@ def _email_field() -> EmailField:
 
 
 class EmailForm(Form):
+    """An email, for a link that is mailed to it."""
+
     email = _email_field()
 
     def validate_email(self, field: EmailField) -> None:
@@ -48,6 +50,8 @@ class EmailForm(Form):
 
 
 class SignInForm(Form):
+    """Email and password."""
+
     email = EmailField(
         mark("Email"),
         filters=[emails.without_invisible],
@@ -73,14 +77,19 @@ class SignUpForm(EmailForm):
     password = NewPasswordField(mark("Password"))
 
     def own_words(self) -> list[str]:
+        """Words that are no password for this person."""
         return [self.name.data or "", self.email.data or ""]
 
 
 class ConfirmForm(Form):
+    """The password of a sign-up, given with the link that confirms it."""
+
     password = PasswordField(mark("Password"), validators=[InputRequired(mark("Enter the password that you chose."))])
 
 
 class NewPasswordForm(Form):
+    """A new password."""
+
     password = NewPasswordField(mark("New password"))
 
     def __init__(self, *own_words: str, **kwargs: Any) -> None:
@@ -89,6 +98,7 @@ class NewPasswordForm(Form):
         super().__init__(**kwargs)
 
     def own_words(self) -> tuple[str, ...]:
+        """Words that are no password for this person."""
         return self._own_words
 
 
@@ -108,6 +118,8 @@ class OwnPasswordForm(Form):
 
 
 class CodeForm(Form):
+    """The code of the second step."""
+
     code = StringField(
         mark("Code from your app"),
         # Apps show it in two halves.
