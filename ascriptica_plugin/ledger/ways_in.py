@@ -23,7 +23,7 @@ ASKED = "asked"
 """Canvas was asked for the link, and has not answered yet."""
 LOST = "lost"
 """Canvas's answer with the link was lost: Canvas has to mail them one itself."""
-UNTOLD = "untold"
+NOT_MAILED = "untold"
 """They get no mail: an import brought them in, or Canvas could not mail them."""
 
 
@@ -34,7 +34,7 @@ def chosen(settings: Settings, by_mail: bool) -> str:
     return settings.way_in
 
 
-def to_be_told(session: Session, seat_id: int) -> int | None:
+def to_be_mailed(session: Session, seat_id: int) -> int | None:
     """The registration about which a mail may go to the person of this seat; None: they get none."""
     return session.scalar(
         select(Registration.id)
@@ -45,7 +45,7 @@ def to_be_told(session: Session, seat_id: int) -> int | None:
     )
 
 
-def is_told(seat_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+def is_mailed(seat_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """SQL: a mail may go to the person of this seat."""
     return exists().where(
         Claim.seat_id == seat_id,
@@ -55,6 +55,6 @@ def is_told(seat_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     )
 
 
-def may_be_told(session: Session, seat_ids: Collection[int]) -> set[int]:
+def may_be_mailed(session: Session, seat_ids: Collection[int]) -> set[int]:
     """Those of these seats to whose people a mail may go."""
-    return set(session.scalars(select(Seat.id).where(Seat.id.in_(seat_ids), is_told(Seat.id))))
+    return set(session.scalars(select(Seat.id).where(Seat.id.in_(seat_ids), is_mailed(Seat.id))))

@@ -143,5 +143,5 @@ def associate(session: Session, course: Course, association: Association | None,
         claims.end_for(session, Registration.course_id == course.id, now)
         return
     if not _leads_to_the_same(course.association, association):
-        mails_to_participants.tell_again(session, course)
+        mails_to_participants.mail_again(session, course)
     associations.lead_to(session, course.id, association, now)

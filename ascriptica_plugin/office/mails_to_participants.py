@@ -94,7 +94,7 @@ def was_told(session: Session, registration: Registration) -> bool:
     return registration.in_mailed_at is not None and not take_back(session, "in", registration)
 
 
-def tell_again(session: Session, course: Course) -> None:
+def mail_again(session: Session, course: Course) -> None:
     """Everybody in the course enters another Canvas course from now on, and is mailed so once they can."""
     told = update(Registration).where(Registration.course_id == course.id, Registration.in_mailed_at.is_not(None))
     change(session, told.values(in_mailed_at=None))

@@ -29,8 +29,8 @@ def store(session: Session, connection_id: int, works: Iterable[Work], now: date
     for work in works:
         if not work.was_created or work.who.way_in != ways_in.ASKED:
             continue
-        told = ways_in.to_be_told(session, work.seat_id) if work.link is not None else None
-        came_of_it = ways_in.LOST if work.link is None else ways_in.OUR_MAIL if told is not None else ways_in.UNTOLD
+        told = ways_in.to_be_mailed(session, work.seat_id) if work.link is not None else None
+        came_of_it = ways_in.LOST if work.link is None else ways_in.OUR_MAIL if told is not None else ways_in.NOT_MAILED
         asked = _from(ways_in.ASKED, connection_id, work.participant_id)
         if change(session, asked.values(way_in=came_of_it)) and came_of_it == ways_in.OUR_MAIL:
             mail.send(session, now, "way_in", work.email, registration_id=told, link=work.link)
@@ -49,7 +49,7 @@ def mail_walk(session: Session, connection_id: int, participant_id: int, now: Ca
     try:
         yield lambda canvas: canvas.mail_password_link(login)
     except CanvasError as error:
-        came_of_it, problem = ways_in.UNTOLD, error.said
+        came_of_it, problem = ways_in.NOT_MAILED, error.said
     change(session, _from(ways_in.LOST, connection_id, participant_id).values(way_in=came_of_it))
     what = "had a link mailed" if came_of_it == ways_in.CANVAS_MAIL else "mailed no link"
     activity.note(session, now(), activity.US, what, problem, participant_id=participant_id)
@@ -57,7 +57,7 @@ def mail_walk(session: Session, connection_id: int, participant_id: int, now: Ca
 
 def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
     """It failed on our side, and is not tried again."""
-    change(session, _from(ways_in.LOST, connection_id, participant_id).values(way_in=ways_in.UNTOLD))
+    change(session, _from(ways_in.LOST, connection_id, participant_id).values(way_in=ways_in.NOT_MAILED))
 
 
 def _from(way_in: str, connection_id: int, participant_id: int) -> Update:

@@ -209,8 +209,8 @@ def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: b
         sent: dict[str, Any] = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
         if sent["name_sent"] != work.name:
             sent["follow_at"] = LONG_AGO
-        told = ways_in.to_be_told(session, work.seat_id) is not None
-        sent["way_in"] = ways_in.CANVAS_MAIL if told else ways_in.UNTOLD
+        told = ways_in.to_be_mailed(session, work.seat_id) is not None
+        sent["way_in"] = ways_in.CANVAS_MAIL if told else ways_in.NOT_MAILED
         work.is_user(user, "created", now, created_by_us=True, **sent)
     else:
         work.is_user(user, "sis", now)

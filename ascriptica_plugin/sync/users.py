@@ -243,8 +243,8 @@ def _way_in(context: Context, work: Work) -> str:
     """How the person whom we create is to get in; nobody whom an import brought in gets a mail unasked."""
     if context.way_in == ways_in.SSO:
         return ways_in.SSO
-    if ways_in.to_be_told(context.session, work.seat_id) is None:
-        return ways_in.UNTOLD
+    if ways_in.to_be_mailed(context.session, work.seat_id) is None:
+        return ways_in.NOT_MAILED
     return ways_in.ASKED if context.way_in == ways_in.OUR_MAIL else context.way_in
 
 

@@ -97,7 +97,7 @@ def _enroll(context: Context, work: Work, at: str | int) -> Walk:
 def _post(context: Context, work: Work, at: str | int) -> Walk:
     section_id = None if work.canvas_section_id == DEFAULT_SECTION else work.canvas_section_id
     state = "invited" if context.by_invitation else "active"
-    notify = context.canvas_mail and ways_in.to_be_told(context.session, work.seat_id) is not None
+    notify = context.canvas_mail and ways_in.to_be_mailed(context.session, work.seat_id) is not None
 
     def request(canvas: CanvasClient) -> Enrollment:
         return canvas.enroll(work.canvas_course_id, at, section_id, state=state, notify=notify)

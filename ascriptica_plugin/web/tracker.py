@@ -18,7 +18,7 @@ WAYS_IN: Marked[dict[str, str]] = {
     ways_in.CANVAS_MAIL: _CANVAS,
     ways_in.ASKED: _CANVAS,
     ways_in.LOST: _CANVAS,
-    ways_in.UNTOLD: "New to Canvas? Choose “Forgot password” there, and you are mailed a link to choose one.",
+    ways_in.NOT_MAILED: "New to Canvas? Choose “Forgot password” there, and you are mailed a link to choose one.",
     ways_in.SSO: "Use your school's sign-in there.",
 }
 """What people read who are new to Canvas, beside their login."""

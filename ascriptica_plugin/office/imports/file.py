@@ -120,16 +120,16 @@ def _lines(kind: str, data: bytes) -> Iterator[_Line]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Unusable(t(AS_UTF_8)) from None
-    told = DELIMITER.match(text)
+    named = DELIMITER.match(text)
     # What is left of that line is blank, so that lines are still counted as an editor does.
-    text = text[told.end() :] if told else text
+    text = text[named.end() :] if named else text
     first = re.search(r"\S.*", text)
     if first is None:
         raise Unusable(t("The file is empty."))
     if "\0" in first[0]:
         # Letters of two bytes each.
         raise Unusable(t(AS_UTF_8))
-    return _split(text, told[1] if told else _delimiter(kind, first[0]))
+    return _split(text, named[1] if named else _delimiter(kind, first[0]))
 
 
 def _delimiter(kind: str, first: str) -> str:

@@ -77,12 +77,12 @@ def too_many(form: Form, template: str, wait: float, remedy: str = "", **values:
     """Show the page again, and how long to wait."""
     minutes = math.ceil(wait / 60)
     if minutes == 1:
-        told = t("That was tried too often. Wait a minute, then try again.")
+        said = t("That was tried too often. Wait a minute, then try again.")
     elif minutes < 120:
-        told = t("That was tried too often. Wait {minutes} minutes, then try again.", minutes=minutes)
+        said = t("That was tried too often. Wait {minutes} minutes, then try again.", minutes=minutes)
     else:
-        told = t("That was tried too often. Wait {hours} hours, then try again.", hours=math.ceil(minutes / 60))
-    form.form_errors.append(f"{told} {t(remedy)}".rstrip())
+        said = t("That was tried too often. Wait {hours} hours, then try again.", hours=math.ceil(minutes / 60))
+    form.form_errors.append(f"{said} {t(remedy)}".rstrip())
     return show(template, form=form, **values), 429, {"Retry-After": str(math.ceil(wait))}
 
 
