@@ -12,8 +12,8 @@ from . import child
 
 
 def goes_on() -> None:
-    """No import is given up because a process began late."""
-    pauses.MASS_STUCK = timedelta(minutes=2)
+    """No import is given up because a process began late, and none begins for those who go the ordinary way slowly."""
+    pauses.MASS_STUCK = pauses.MASS_AGAIN = timedelta(minutes=2)
 
 
 def while_it_runs() -> None:
