@@ -1,10 +1,10 @@
 """What is wrong with courses: their people have no seat yet, or are enrolled and can't enter. Only reads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from ..tables.canvas import Connection
@@ -113,9 +113,11 @@ def add_groups(session: Session, connection: Connection, now: datetime, groups: 
         words = problem or "" if name == "not_looked_up" else ""
         where = Where(code, title, starts_at, ends_at, registered, canvas_course_id, people, words)
         of_courses.setdefault(name, []).append(where)
+    waiting = {name: group.people for (name, scope), group in groups.items() if not scope}
+    people_of = different(session, connection, of_courses, waiting, found)
     for name, courses in of_courses.items():
         group = groups.setdefault((name, ""), Group(name, "", 0))
-        group.people = different(session, connection, name, courses, group.people, found)
+        group.people = people_of[name]
         for where in courses:
             if held := next((one for one in group.courses if one.code == where.code), None):
                 held.people += where.people
@@ -126,17 +128,24 @@ def add_groups(session: Session, connection: Connection, now: datetime, groups: 
 def different(
     session: Session,
     connection: Connection,
-    name: str,
-    courses: list[Where],
-    waiting: int,
-    found: list[shut_out.Trouble],
-) -> int:
-    """How many different people a group has: so many wait for it, and those of these courses."""
-    added = waiting + sum(where.people for where in courses)
-    if added > shut_out.MOST_COMPARED or not added or (len(courses) == 1 and not waiting):
-        return added
-    codes = {where.code for where in courses}
-    if name in ("not_looked_up", "other_canvas"):
-        return shut_out.registered(session, codes)
-    its = [one for one in found if one.name == name and one.code in codes]
-    return shut_out.people(session, connection, and_(due.waits(), Seat.cause == name), its)
+    of_courses: Mapping[str, Sequence[Where]],
+    waiting: Mapping[str, int],
+    found: Collection[shut_out.Trouble],
+) -> dict[str, int]:
+    """How many different people each group of courses has, by its name: so many wait for it, and those of its courses.
+    One query for all groups."""
+    numbers: dict[str, int] = {}
+    compared: list[Select] = []
+    for name, courses in of_courses.items():
+        numbers[name] = waiting.get(name, 0) + sum(where.people for where in courses)
+        is_sum = len(courses) == 1 and not waiting.get(name)
+        if is_sum or not 0 < numbers[name] <= shut_out.MOST_COMPARED:
+            continue
+        codes = {where.code for where in courses}
+        if name in ("not_looked_up", "other_canvas"):
+            people = shut_out.registered(codes).subquery()
+        else:
+            its = [one for one in found if one.name == name and one.code in codes]
+            people = shut_out.people(connection, and_(due.waits(), Seat.cause == name), its).subquery()
+        compared.append(select(literal(name), func.count(people.c[0].distinct())))
+    return numbers | (dict(session.execute(union_all(*compared)).all()) if compared else {})

@@ -6,7 +6,7 @@ Only reads.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from ..tables.canvas import Connection
@@ -69,16 +69,15 @@ def in_each(session: Session, connection: Connection, found: Collection[Trouble]
     return dict(session.execute(counted).all())
 
 
-def people(session: Session, connection: Connection, waiting: ColumnElement[bool], found: Collection[Trouble]) -> int:
-    """How many different people wait, by this condition on Seat, or are in the Canvas courses of these."""
+def people(connection: Connection, waiting: ColumnElement[bool], found: Collection[Trouble]) -> CompoundSelect:
+    """SQL for the participants who wait, by this condition on Seat, or are in the Canvas courses of these."""
     here = Seat.connection_id == connection.id
-    them = union(
+    return union(
         select(Seat.participant_id).where(here, waiting), select(Seat.participant_id).where(here, in_them(found))
     )
-    return session.scalar(select(func.count()).select_from(them.subquery())) or 0
 
 
-def registered(session: Session, codes: Collection[str]) -> int:
-    """How many different people are registered for these courses."""
-    its = select(func.count(Registration.participant_id.distinct())).join(Course, Course.id == Registration.course_id)
-    return session.scalar(its.where(Course.code.in_(codes), Registration.status == "registered")) or 0
+def registered(codes: Collection[str]) -> Select:
+    """SQL for the participants who are registered for these courses."""
+    its = select(Registration.participant_id).join(Course, Course.id == Registration.course_id)
+    return its.where(Course.code.in_(codes), Registration.status == "registered")

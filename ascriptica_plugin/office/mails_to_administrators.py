@@ -107,12 +107,14 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
     lines = {str(cause): Line(str(cause), number) for cause, number in found}
     troubles = blocked_courses.troubles(session, connection, now)
-    for group in blocked_courses.groups_of_courses(session, connection, now):
-        its = [where for where in group.courses if _is_near(group.name, where.starts_at, now)]
-        if its:
-            line = lines.setdefault(group.name, Line(group.name, 0))
-            line.people = blocked_courses.different(session, connection, group.name, its, line.people, troubles)
-            line.courses = [where.title for where in its]
+    groups = blocked_courses.groups_of_courses(session, connection, now)
+    near = {one.name: [where for where in one.courses if _is_near(one.name, where.starts_at, now)] for one in groups}
+    near = {name: courses for name, courses in near.items() if courses}
+    waiting = {name: line.people for name, line in lines.items()}
+    people_of = blocked_courses.different(session, connection, near, waiting, troubles)
+    for name, courses in near.items():
+        line = lines.setdefault(name, Line(name, 0))
+        line.people, line.courses = people_of[name], [where.title for where in courses]
     for group in blocked.groups_of(session, connection, now):
         if group.name in lines:
             _note_start(lines[group.name], group.courses, now)
