@@ -54,7 +54,13 @@ REPEATED: dict[str, Callable[[str], bytes]] = {
 def test_a_developer_key_s_secrets_are_nowhere(app, office, admin, canvas, raw, caplog):
     caplog.set_level(logging.DEBUG)
     shape = [""]
-    echo = raw(lambda request: REPEATED[shape[0]](request.partition(b"\r\n\r\n")[2].decode()))
+
+    def repeat(request: bytes) -> bytes:
+        said = request.partition(b"\r\n\r\n")[2].decode()
+        # Whether a Canvas is there is asked without any secret.
+        return REPEATED[shape[0]](said) if "client_secret" in said else reply({}, "401 Unauthorized")
+
+    echo = raw(repeat)
     told: list[bytes] = []
 
     def hear(answer) -> None:
