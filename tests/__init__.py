@@ -1,4 +1,4 @@
 """Tests stand in the folder of what they test. What several folders need has a file here, named after what it holds.
 
-`pytest -m fast` ends within half a minute: it leaves out all that needs an app or a process. `-m "not slow"` has more.
+`pytest -m fast` leaves out all that needs an app or a process. `-m "not slow"` has more.
 """

@@ -1,5 +1,6 @@
 """What is wrong with courses: their people have no seat yet, or are enrolled and can't enter. Only reads."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -45,9 +46,9 @@ def troubles(session: Session, connection: Connection, now: datetime) -> list[sh
         .join(Course, Course.id == Association.course_id)
         .where(Association.connection_id == connection.id, Association.canvas_course_id.is_not(None))
     ).all()
-    used = [canvas_course_id for canvas_course_id, *_ in found]
+    used = Counter(canvas_course_id for canvas_course_id, *_ in found)
     return [
-        shut_out.Trouble(name, course_id, code, canvas_course_id, used.count(canvas_course_id) == 1)
+        shut_out.Trouble(name, course_id, code, canvas_course_id, used[canvas_course_id] == 1)
         for canvas_course_id, name, course_id, code, on in found
         if canvas_course_id is not None and name is not None and on
     ]

@@ -89,7 +89,9 @@ def can_be_tried(wanted: Wanted, current: Settings, waiting_for: list[str]) -> b
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
     if not tried or wanted.standing in ("enrolled", "removed", *CANT_ENTER, *seat_states.ASKS):
         return False
-    which = [*conditions(replace(wanted, search=""), current), due.waits(), Seat.cause.in_(tried)]
+    # Who is settled waits for nothing, so the first part is all.
+    _, waiting = next(_parts(wanted, current))
+    which = [*_limits(replace(wanted, search=""), current), *waiting, due.waits(), Seat.cause.in_(tried)]
     if wanted.search:
         # As an array, which is found once: PostgreSQL takes those who wait for none, and would search all people anew
         # for each of them.
@@ -172,9 +174,10 @@ def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[lis
     return [number for number, _ in found], None
 
 
-def _parts(wanted: Wanted, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
+def _parts(wanted: Wanted, current: Settings) -> Iterator[tuple[bool, list[ColumnElement[bool]]]]:
     """The conditions of the list's queries, one after the other, and whether they are about settled seats: an index
-    sorts the waiting ones and the settled ones. Each begins with a partial index's condition, to use it.
+    sorts the waiting ones, which come first, and the settled ones. Each begins with a partial index's condition, to use
+    it.
 
     What a standing leaves out is not looked for: that would be a search among all seats for none.
     """
@@ -183,17 +186,18 @@ def _parts(wanted: Wanted, current: Settings) -> list[tuple[bool, list[ColumnEle
         waits = select(Seat.id).where(Seat.connection_id == current.connection_id, UNSETTLED)
         waiting.append(one_of_few(session(), Seat.id.expression, waits))
     if not where:
-        return [(False, waiting), (True, [SETTLED])]
-    if where == "enrolled":
-        return [(True, [SETTLED, Seat.was_in.expression])]
-    if where == "removed":
-        return [(True, [SETTLED, not_(Seat.was_in), Seat.canvas_enrollment_id.is_not(None)])]
-    if where in STANDINGS:
-        return [(False, [*waiting, _stands(current) == where])]
-    of_courses = _in_courses(where, current)
-    if where in CANT_ENTER:
-        return of_courses
-    return [(False, [due.waits(), Seat.cause == where, *waiting[1:]]), *of_courses]
+        yield False, waiting
+        yield True, [SETTLED]
+    elif where == "enrolled":
+        yield True, [SETTLED, Seat.was_in.expression]
+    elif where == "removed":
+        yield True, [SETTLED, not_(Seat.was_in), Seat.canvas_enrollment_id.is_not(None)]
+    elif where in STANDINGS:
+        yield False, [*waiting, _stands(current) == where]
+    else:
+        if where not in CANT_ENTER:
+            yield False, [due.waits(), Seat.cause == where, *waiting[1:]]
+        yield from _in_courses(where, current)
 
 
 def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
