@@ -16,11 +16,13 @@ import requests
 
 HOST_FILE = Path(__file__).parents[3] / "wsgi.py"
 
-
+# Seconds that an answer or the end of a process may take on a busy machine. A web process that is started anew needs a
+# while there, and the listening socket takes requests meanwhile: they wait, rather than fail.
+PATIENCE = 60
 OURS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "ASCRIPTICA_")
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> object:
+def wait_for(condition: Callable[[], object], seconds: float = 180) -> object:
     until = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < until, "It did not happen in time."
@@ -87,13 +89,13 @@ class Host:
         """Run it until it says that it serves."""
         if self.process is None or self.process.poll() is not None:
             self.spawn(**variables)
-            wait_for(lambda: "Stop with" in self.output or self.process.poll() is not None, 60)
+            wait_for(lambda: "Stop with" in self.output or self.process.poll() is not None)
             assert "Stop with" in self.output, self.output
         return self
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     @property
     def output(self) -> str:
@@ -136,10 +138,13 @@ class Browser:
         assert answer.status_code == 302, answer.text
 
     def post(self, page: str, action: str, **fields: str) -> requests.Response:
-        text = self.session.get(self.host.url + page, timeout=10).text
+        text = self.session.get(self.host.url + page, timeout=PATIENCE).text
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)[1]
         return self.session.post(
-            self.host.url + action, data={"csrf_token": token, **fields}, timeout=10, allow_redirects=False
+            self.host.url + action,
+            data={"csrf_token": token, **fields},
+            timeout=PATIENCE,
+            allow_redirects=False,
         )
 
     def change(self, code: str, verb: str) -> None:
@@ -155,7 +160,7 @@ def states(host: Host, code: str) -> list[str]:
         f"{address}api/v1/courses/sis_course_id:{code}/enrollments",
         {"per_page": "100"},
         headers={"Authorization": f"Bearer {world['admin_token']}"},
-        timeout=10,
+        timeout=PATIENCE,
     )
     return [row["enrollment_state"] for row in answer.json() if row["user"]["name"] == "Pat Example"]
 
@@ -164,5 +169,5 @@ def is_up(condition: Callable[[], bool]) -> bool:
     """The condition, or False while what it asks is away."""
     try:
         return condition()
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False

@@ -20,7 +20,7 @@ from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.tables import upgrade
 
-from .host import Browser, Host, free_port, is_up, states, wait_for
+from .host import PATIENCE, Browser, Host, free_port, is_up, states, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -49,7 +49,7 @@ def test_tells_where_it_is_and_who_can_sign_in(host: Host) -> None:
     assert f"{host.url}/" in told
     assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
     assert re.search(r"participant +pat@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
-    assert requests.get(f"{host.url}/healthz", timeout=10).json()["ok"] is True
+    assert requests.get(f"{host.url}/healthz", timeout=PATIENCE).json()["ok"] is True
 
 
 def test_an_idle_run_is_silent_and_no_secret_is_told(host: Host) -> None:
@@ -76,17 +76,19 @@ def test_only_its_owner_can_read_what_it_keeps(host: Host) -> None:
 def test_course_settings_are_connected_and_the_courses_found(host: Host) -> None:
     admin = Browser(host.start(), "admin@example.org")
     with admin.session as session:
-        settings = session.get(f"{host.url}/tools/settings/course-settings", timeout=10).text
+        settings = session.get(f"{host.url}/tools/settings/course-settings", timeout=PATIENCE).text
         assert "127.0.0.1" in settings
         assert "Practice University" in settings
-        catalogue = session.get(f"{host.url}/", timeout=10).text
+        catalogue = session.get(f"{host.url}/", timeout=PATIENCE).text
         assert all(title in catalogue for title in ("Food Safety Basics", "First Aid", "Spanish I", "Old Town"))
 
 
 def test_the_status_command_works_beside_it(host: Host) -> None:
     host.start()
     line = f"set -a; . instance/environment; set +a; exec {sys.executable} -m flask --app wsgi ascriptica status --json"
-    answer = subprocess.run(["sh", "-c", line], cwd=host.folder, capture_output=True, text=True, check=True, timeout=30)
+    answer = subprocess.run(
+        ["sh", "-c", line], cwd=host.folder, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     assert json.loads(answer.stdout)["connection"] == "ok"
 
 
@@ -102,7 +104,7 @@ def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
 def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
     host.start()
     told = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/elsewhere", "PATH_INFO": "/nope"}
-    answer = requests.get(f"{host.url}/healthz", headers=told, timeout=10)
+    answer = requests.get(f"{host.url}/healthz", headers=told, timeout=PATIENCE)
     assert answer.status_code == 200
     assert "Strict-Transport-Security" not in answer.headers
 
@@ -112,7 +114,7 @@ def test_a_request_of_two_lengths_is_refused(host: Host) -> None:
     host.start()
     second = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     for lengths in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Content-Length: 5\r\nContent-Length: 6"):
-        with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", host.port), timeout=PATIENCE) as connection:
             connection.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n" + second)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 400 "), lengths
@@ -132,7 +134,7 @@ def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Brow
     os.kill(old, signal.SIGKILL)
     wait_for(lambda: host.child(words) not in (None, old))
     assert "was ended by signal 9; it is started again" in host.output
-    wait_for(lambda: is_up(lambda: requests.get(f"{host.url}/healthz", timeout=10).ok))
+    wait_for(lambda: is_up(lambda: requests.get(f"{host.url}/healthz", timeout=PATIENCE).ok))
     pat.change("FOOD-101", "register")
     wait_for(lambda: is_up(lambda: states(host, "FOOD-101") == ["active"]))
     pat.change("FOOD-101", "withdraw")
@@ -142,7 +144,7 @@ def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Brow
 def test_a_taken_port_is_a_sentence(another: Host) -> None:
     with socket.create_server(("127.0.0.1", another.port)):
         another.spawn()
-        assert another.process.wait(20) == 1
+        assert another.process.wait(PATIENCE) == 1
     assert f"Can't serve at 127.0.0.1:{another.port}: Address already in use" in another.output
     assert "Traceback" not in another.output
 
@@ -151,7 +153,12 @@ def test_two_runs_of_one_folder_are_a_sentence(host: Host) -> None:
     host.start()
     environment = {**os.environ, "PORT": str(free_port())}
     second = subprocess.run(
-        [sys.executable, "wsgi.py"], cwd=host.folder, env=environment, capture_output=True, text=True, timeout=20
+        [sys.executable, "wsgi.py"],
+        cwd=host.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert second.returncode == 1
     assert "It is already running" in second.stderr
@@ -165,7 +172,7 @@ def test_a_missing_part_is_a_sentence(another: Host, module: str) -> None:
         f"import runpy, sys; sys.modules[{module!r}] = None; sys.path.insert(0, ''); "
         "runpy.run_path('wsgi.py', run_name='__main__')",
     )
-    assert another.process.wait(20) == 1
+    assert another.process.wait(PATIENCE) == 1
     assert another.output == f"{module} is missing. Install what this host needs: pip install '.[standalone]'\n"
 
 
@@ -183,7 +190,7 @@ def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: di
         if command == ["wsgi.py"] and not variables["SECRET_KEY"]:
             continue  # It makes one.
         another.spawn(*command, **variables)
-        assert another.process.wait(20) == 1
+        assert another.process.wait(PATIENCE) == 1
         assert re.fullmatch(rf"(Error: )?{sentence}.*\.\n", another.output), another.output
 
 
@@ -226,9 +233,9 @@ def test_it_ends_whole_and_finds_its_data_again(host: Host, pat: Browser) -> Non
     assert host.start().told == told
     assert states(host, "AID-200") == ["active"]
     with Browser(host, "pat@example.org").session as session:
-        assert "First Aid" in session.get(f"{host.url}/my/courses", timeout=10).text
+        assert "First Aid" in session.get(f"{host.url}/my/courses", timeout=PATIENCE).text
 
     assert len(host.left()) >= 6
     host.end(signal.SIGKILL)
-    wait_for(lambda: host.left() == [], 10)
+    wait_for(lambda: host.left() == [])
     assert host.start().told == told
