@@ -17,7 +17,7 @@ from ..servers import Connect, Raw, reply
 
 
 @pytest.mark.parametrize("ahead", [-3600, 0, 86400])
-def test_canvas_time_is_told_by_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
+def test_canvas_time_is_known_by_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
     assert client.time() is None
     canvas.options(clock_offset_seconds=ahead)
     client.myself()

@@ -172,7 +172,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
 # -- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def test_who_answers_without_tls_is_told_apart_from_a_wrong_certificate(
+def test_an_answer_without_tls_is_distinguished_from_a_wrong_certificate(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, canvas: Practice
 ) -> None:
     names(monkeypatch, {"school.example": ["8.8.8.8"]}, stand_in="127.0.0.1")

@@ -24,7 +24,7 @@ def test_no_file_and_no_such_kind_end_with_2(app, tmp_path):
     assert (missing.exit_code, unknown.exit_code) == (2, 2)
 
 
-def test_status_is_told_to_programs(ringing, canvas):
+def test_status_is_readable_by_programs(ringing, canvas):
     ringing.register(ringing.course("ART", "art"))
     result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
     told = json.loads(result.output)

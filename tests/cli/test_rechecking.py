@@ -45,7 +45,7 @@ def a_read(canvas, course: str) -> str:
         (("--everything",), ["art", "bio"]),
     ],
 )
-def test_it_reads_by_itself_and_prints_a_line_a_course(at_desk, canvas, arguments, read):
+def test_without_a_worker_the_command_reads_and_prints_a_line_a_course(at_desk, canvas, arguments, read):
     code, lines = recheck(at_desk, *arguments)
     assert (code, lines) == (0, [f"Canvas course {canvas.ids[f'course.{c}']} ({c.upper()}): read" for c in read])
     # Several are read at once.
@@ -90,7 +90,7 @@ def test_it_does_not_wait_for_ever(at_desk, canvas, monkeypatch):
     assert lines[1] == "Error: Not everything was read in time. The worker continues."
 
 
-def test_a_canvas_course_that_is_gone_is_told(at_desk, canvas):
+def test_a_canvas_course_that_is_gone_is_reported(at_desk, canvas):
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}", event="delete")
     code, [line] = recheck(at_desk)
     assert code == 0

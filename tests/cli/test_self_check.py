@@ -74,7 +74,7 @@ def test_nothing_is_wrong(app, private):
     )
 
 
-def test_tables_of_another_version_are_told(app, private):
+def test_tables_of_another_version_are_reported(app, private):
     with app.extensions["sqlalchemy"].engine.begin() as connection:
         newest = connection.scalar(text("SELECT version_num FROM ascriptica_alembic_version"))
         connection.execute(text("UPDATE ascriptica_alembic_version SET version_num = '0001'"))
@@ -85,7 +85,7 @@ def test_tables_of_another_version_are_told(app, private):
             connection.execute(text(f"UPDATE ascriptica_alembic_version SET version_num = '{newest}'"))
 
 
-def test_a_setting_that_there_is_not_is_told(app, private, monkeypatch):
+def test_a_setting_that_does_not_exist_is_reported(app, private, monkeypatch):
     monkeypatch.setenv("ASCRIPTICA_PROXYS", "1")
     assert wrong(app)["Configuration"] == "There is no setting ASCRIPTICA_PROXYS. Is ASCRIPTICA_PROXIES meant?"
     monkeypatch.delenv("ASCRIPTICA_PROXYS")
@@ -93,7 +93,7 @@ def test_a_setting_that_there_is_not_is_told(app, private, monkeypatch):
     assert wrong(app) == {"Configuration": "There is no setting ASCRIPTICA_X. Take it out."}
 
 
-def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path):
+def test_a_database_that_is_not_there_is_reported_and_not_made(tmp_path):
     with in_use(make_app(f"sqlite:///{tmp_path}/new.sqlite3")) as app:
         assert "flask ascriptica upgrade" in wrong(app)["Database"]
     assert not (tmp_path / "new.sqlite3").exists()
@@ -102,7 +102,7 @@ def test_a_database_that_is_not_there_is_told_and_not_made(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "-wal"])
-def test_a_database_that_others_can_read_is_told(sqlite_url, tmp_path, name):
+def test_a_database_that_others_can_read_is_reported(sqlite_url, tmp_path, name):
     with in_use(make_app(sqlite_url)) as app:
         file = tmp_path / f"office.sqlite3{name}"
         file.touch()
@@ -116,7 +116,7 @@ def test_a_database_that_others_can_read_is_told(sqlite_url, tmp_path, name):
         assert f"chmod go= {tmp_path}" in wrong(app)["Files"]
 
 
-def test_a_secret_in_instance_that_others_can_read_is_told(app, private, instance):
+def test_a_secret_in_instance_that_others_can_read_is_reported(app, private, instance):
     (instance / "environment").write_text("SECRET_KEY=x")
     (instance / "environment").chmod(0o640)
     assert wrong(app) == {
@@ -124,7 +124,7 @@ def test_a_secret_in_instance_that_others_can_read_is_told(app, private, instanc
     }
 
 
-def test_redis_and_the_worker_are_told(ringing, private, valkey, at_work):
+def test_redis_and_the_worker_are_reported(ringing, private, valkey, at_work):
     assert list(wrong(ringing.app)) == ["Worker"]
     at_work.start()
     until(lambda: "Worker" not in wrong(ringing.app))
@@ -151,13 +151,13 @@ def test_what_keeps_canvas_is_said_and_canvas_is_not_asked(office, canvas, priva
     assert canvas.calls() == []
 
 
-def test_what_waits_while_nobody_delivers_is_told(office, private):
+def test_what_waits_while_nobody_delivers_is_reported(office, private):
     office.now = clock.utc_now() - timedelta(minutes=5)
     office.register(office.course("ART", "art"))
     assert "flask ascriptica worker" in wrong(office.app)["Worker"]
 
 
-def test_mails_that_wait_are_told(app, private):
+def test_mails_that_wait_are_reported(app, private):
     session, then = app.extensions["sqlalchemy"].session, clock.utc_now() - timedelta(hours=1)
     session.add(Mail(kind="new_password", email="kim@example.org", made_at=then, try_at=then))
     session.commit()
@@ -165,7 +165,7 @@ def test_mails_that_wait_are_told(app, private):
 
 
 @pytest.mark.parametrize("left_out", [None, *IN_PRODUCTION])
-def test_what_production_needs_is_told(sqlite_url, tmp_path, left_out):
+def test_what_production_needs_is_reported(sqlite_url, tmp_path, left_out):
     settings = {name: value for name, value in IN_PRODUCTION.items() if name != left_out}
     with in_use(make_app(sqlite_url, **settings)) as app:
         for one in tmp_path.glob("office*"):
@@ -176,19 +176,19 @@ def test_what_production_needs_is_told(sqlite_url, tmp_path, left_out):
         assert left_out is None or left_out in next(iter(found.values()))
 
 
-def test_debugging_is_told(sqlite_url, tmp_path):
+def test_debugging_is_reported(sqlite_url, tmp_path):
     with in_use(make_app(sqlite_url, **IN_PRODUCTION)) as app:
         app.debug = True
         assert "Turn debugging off" in wrong(app, "--deploy")["Debugging"]
 
 
-def test_an_address_in_the_clear_is_told(sqlite_url, tmp_path):
+def test_an_address_in_the_clear_is_reported(sqlite_url, tmp_path):
     with in_use(make_app(sqlite_url, **IN_PRODUCTION | {"ASCRIPTICA_ADDRESS": "http://register.example.org"})) as app:
         os.chmod(tmp_path / "office.sqlite3", 0o600)
         assert list(wrong(app, "--deploy")) == ["Address"]
 
 
-def test_a_database_with_another_time_is_told(app, private, monkeypatch):
+def test_a_database_with_another_time_is_reported(app, private, monkeypatch):
     now = clock.utc_now()
     monkeypatch.setattr(clock, "utc_now", lambda: now + timedelta(seconds=90))
     found = wrong(app)
@@ -197,13 +197,13 @@ def test_a_database_with_another_time_is_told(app, private, monkeypatch):
     )
 
 
-def test_a_mail_server_that_is_away_is_told(app, private):
+def test_a_mail_server_that_is_away_is_reported(app, private):
     plugin = app.extensions["ascriptica"]
     plugin.mailer = Mailer("smtp://127.0.0.1:1", "a@example.org", "http://localhost", lambda *_: None)
     assert "Check SMTP_URL" in wrong(app)["Mail"]
 
 
-def test_the_age_of_backups_is_told(sqlite_url, tmp_path):
+def test_the_age_of_backups_is_reported(sqlite_url, tmp_path):
     backups = tmp_path / "backups"
     backups.mkdir(mode=0o700)
     with in_use(make_app(sqlite_url, **IN_PRODUCTION, ASCRIPTICA_BACKUPS=str(backups))) as app:

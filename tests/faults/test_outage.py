@@ -153,7 +153,7 @@ def test_a_worker_killed_is_followed_within_its_lease(ringing, canvas, team):
     until(lambda: ringing.status()["seats"]["enrolled"] == 60)
 
 
-def test_the_worker_tells_once_that_redis_is_away_and_once_that_it_is_back(ringing, canvas, valkey, team):
+def test_the_worker_logs_once_that_redis_is_away_and_once_that_it_is_back(ringing, canvas, valkey, team):
     process, _ = team
     process.start()
     course = ringing.course("ART", "art")
@@ -177,7 +177,7 @@ def test_the_worker_tells_once_that_redis_is_away_and_once_that_it_is_back(ringi
     assert "Traceback" not in log, log
 
 
-def test_the_worker_tells_once_that_the_database_is_away_and_goes_on(postgresql, canvas, valkey, tmp_path):
+def test_the_worker_logs_once_that_the_database_is_away_and_continues(postgresql, canvas, valkey, tmp_path):
     url = make_url(postgresql)
     other_database = create_engine(url.set(database="template1"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     process, other = (worker(postgresql, valkey.url, tmp_path / f"{name}.log") for name in ("worker", "other"))

@@ -95,7 +95,7 @@ def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_onc
     assert [user["login"] for user in canvas.read("world")["users"]].count("new@example.org") == 1
 
 
-def test_told_to_end_a_worker_finishes_the_calls_that_are_under_way(ringing, canvas, at_work):
+def test_a_worker_that_is_stopped_finishes_the_calls_that_are_under_way(ringing, canvas, at_work):
     course_id = ringing.course("ART", "art").id
     canvas.options(latency_seconds=2)
     at_work.start()
@@ -138,7 +138,7 @@ def test_what_was_changed_while_no_worker_ran_is_delivered_at_its_start(ringing,
     until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
 
 
-def test_status_tells_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
+def test_status_says_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
     def told() -> str:
         ringing.session.remove()
         return ringing.app.test_cli_runner().invoke(args=["ascriptica", "status"]).output.splitlines()[-1]

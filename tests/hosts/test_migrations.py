@@ -117,7 +117,7 @@ def test_both_histories_go_up_and_down_beside_each_other(flask, empty_url, tmp_p
     flask("db", "check")
 
 
-def test_a_host_that_would_drop_our_tables_is_told(flask, tmp_path):
+def test_check_warns_a_host_that_would_drop_our_tables(flask, tmp_path):
     flask("db", "init")
     flask("ascriptica", "upgrade")
     (tmp_path / "host.py").write_text(UNSAFE)

@@ -117,7 +117,7 @@ def test_only_one_worker_drains_a_connection(office):
     assert office.deliver() != []
 
 
-def test_told_to_stop_it_ends_and_gives_the_lease_back(office, canvas):
+def test_a_drain_that_is_stopped_ends_and_gives_the_lease_back(office, canvas):
     course = office.course("ART", "art")
     for number in range(20):
         office.register(course, f"p{number}")

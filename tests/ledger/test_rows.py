@@ -28,7 +28,7 @@ def test_what_is_known_of_a_row_stays_with_it():
     assert as_known(told(), WAS, NOW) == WAS._replace(seen_at=NOW)
 
 
-def test_nobody_has_let_in_whoever_is_not_in_and_no_answer_keeps_them():
+def test_nobody_has_let_in_a_person_who_is_not_in_and_no_answer_keeps_them():
     ended = as_known(told("deleted"), WAS, NOW)
     assert (ended.granted, ended.kept, ended.seat_id) == (False, False, 5)
     again = as_known(told(), ended, NOW)

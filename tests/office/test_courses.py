@@ -99,7 +99,7 @@ def test_cancelling_beside_registering_leaves_nobody_in(here):
     assert (course.places_taken, course.cancelled_at is not None) == (0, True)
 
 
-def test_whoever_registers_while_the_association_moves_has_exactly_the_new_seat(office, canvas):
+def test_a_person_who_registers_while_the_association_moves_has_exactly_the_new_seat(office, canvas):
     course = office.course("ART", "art")
     course_id = course.id
     bio = canvas.ids["course.bio"]

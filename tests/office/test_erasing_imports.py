@@ -31,7 +31,7 @@ def test_reports_of_imports_name_nobody(app, admin):
     assert "kim" not in everything_in_the_database(office)
 
 
-def test_whoever_a_report_names_is_taken_out_of_it(app, admin):
+def test_a_person_whom_a_report_names_is_taken_out_of_it(app, admin):
     """Somebody else's row names them, since they have its email under another name, or its SIS ID."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim", sis_user_id="S-1")

@@ -95,7 +95,7 @@ def test_canvas_is_away_only_after_an_hour(watched):
     assert kinds(watched) == ["well_again"]
 
 
-def test_what_waits_is_told_at_once_and_then_what_is_new_once_an_hour(watched):
+def test_what_waits_is_mailed_at_once_and_then_what_is_new_once_an_hour(watched):
     art = watched.course("ART", "art")
     for who in ("kim", "lou", "max"):
         watched.register(art, who)
@@ -119,7 +119,7 @@ def test_what_waits_is_told_at_once_and_then_what_is_new_once_an_hour(watched):
     assert kinds(watched) == []
 
 
-def test_the_token_s_end_is_told_three_times(watched):
+def test_the_token_s_end_is_mailed_three_times(watched):
     connection = connection_of(watched)
     connection.token_expires_at = watched.now + timedelta(days=15)
     watched.session.commit()
@@ -130,7 +130,7 @@ def test_the_token_s_end_is_told_three_times(watched):
     assert [day for day, kinds in enumerate(told) if kinds] == [1, 8, 13]
 
 
-def test_without_addresses_nothing_is_told_and_what_is_switched_off_is_not(watched):
+def test_without_addresses_nothing_is_mailed_and_what_is_switched_off_is_not(watched):
     policy(watched, mails_off="token_dead")
     hold(watched, "token_dead")
     assert kinds(watched) == []
@@ -219,7 +219,7 @@ def associated(office: Office, **facts: object) -> None:
     office.session.commit()
 
 
-def test_a_course_that_people_can_t_enter_is_told_two_days_before_it_starts(watched):
+def test_a_course_that_people_can_t_enter_is_mailed_two_days_before_it_starts(watched):
     art = watched.course("ART", "art", starts_at=watched.now + timedelta(days=5))
     watched.register(art, "kim")
     watched.deliver()
@@ -240,7 +240,7 @@ def test_a_course_that_people_can_t_enter_is_told_two_days_before_it_starts(watc
     assert kinds(watched) == ["attention"]
 
 
-def test_a_canvas_course_that_is_gone_is_told_at_once_though_nobody_has_registered(watched):
+def test_a_canvas_course_that_is_gone_is_mailed_at_once_though_nobody_has_registered(watched):
     watched.course("ART", "art", starts_at=watched.now + timedelta(days=50))
     associated(watched, trouble="course_missing")
     assert kinds(watched) == ["attention"]

@@ -24,7 +24,7 @@ def queued(office: Office) -> list[tuple[str, str]]:
     return [(one.kind, one.email) for one in all_of(office.app, Mail)]
 
 
-def test_who_is_in_is_told_once_whatever_happens_later(office, canvas):
+def test_a_person_who_is_in_is_mailed_once_whatever_happens_later(office, canvas):
     art = office.course("ART", "art")
     office.register(art)
     assert queued(office) == []
@@ -35,7 +35,7 @@ def test_who_is_in_is_told_once_whatever_happens_later(office, canvas):
     assert queued(office) == [("in", "kim@example.org")]
 
 
-def test_who_is_in_a_course_that_is_not_open_is_told_when_it_opens(office, canvas):
+def test_a_person_in_a_course_that_is_not_open_is_mailed_when_it_opens(office, canvas):
     art = office.course("ART", "art")
     office.register(art)
     office.session.execute(update(Association).values(published=False))
@@ -47,7 +47,7 @@ def test_who_is_in_a_course_that_is_not_open_is_told_when_it_opens(office, canva
     assert queued(office) == [("in", "kim@example.org")]
 
 
-def test_who_can_t_enter_before_a_date_is_told_then(office, canvas):
+def test_a_person_who_can_t_enter_before_a_date_is_mailed_then(office, canvas):
     office.register(office.course("ART", "art"))
     office.session.execute(update(Association).values(opens_at=office.now + timedelta(days=1)))
     office.session.commit()
@@ -57,7 +57,7 @@ def test_who_can_t_enter_before_a_date_is_told_then(office, canvas):
     assert queued(office) == [("in", "kim@example.org")]
 
 
-def test_who_was_in_before_mails_were_set_up_is_not_told_later(office, canvas):
+def test_a_person_who_was_in_before_mails_were_set_up_is_not_mailed_later(office, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     rounds.send_mails(office.app)
@@ -67,7 +67,7 @@ def test_who_was_in_before_mails_were_set_up_is_not_told_later(office, canvas):
     assert queued(office) == [("in", "lou@example.org")]
 
 
-def test_who_moves_up_or_is_removed_by_the_office_is_told_and_who_withdraws_is_not(here):
+def test_people_who_move_up_or_are_removed_by_the_office_are_mailed_and_those_who_withdraw_are_not(here):
     art = here.course("ART", capacity=1)
     here.register(art, "kim")
     wait_for(here, art, "max")
@@ -89,7 +89,7 @@ def full_course(here) -> Course:
     return art
 
 
-def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_before(here):
+def test_everybody_in_a_cancelled_course_is_mailed_once_unless_it_is_reopened_before(here):
     art = full_course(here)
     for _ in range(2):
         cancelling.cancel(here.session, art, here.now, BOSS)
@@ -106,7 +106,7 @@ def test_everybody_in_a_cancelled_course_is_told_once_unless_it_is_reopened_befo
     assert [one for one in queued(here) if one[0] == "cancelled"] == []
 
 
-def test_whoever_was_told_that_a_course_is_cancelled_is_told_that_it_is_reopened(here):
+def test_people_who_were_mailed_that_a_course_is_cancelled_are_mailed_that_it_is_reopened(here):
     art = full_course(here)
     cancelling.cancel(here.session, art, here.now, BOSS)
     here.session.commit()
@@ -175,7 +175,7 @@ def test_nobody_hears_of_what_was_undone_before_its_mail_left(office, canvas, wh
     assert queued(office) == ([(then, "kim@example.org")] if has_left else [])
 
 
-def test_who_is_to_enter_another_canvas_course_is_told_once_more(office, canvas):
+def test_a_person_who_is_to_enter_another_canvas_course_is_mailed_once_more(office, canvas):
     art = office.course("ART", "art")
     office.register(art)
     office.deliver()

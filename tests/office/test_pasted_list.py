@@ -208,7 +208,7 @@ def test_a_line_by_tab_that_begins_with_a_quoted_cell_is_read_under_a_heading_wi
         assert (line.name, line.email, line.problem) == (*INES, None)
 
 
-def test_the_same_person_twice_and_a_family_with_one_address_are_told_apart():
+def test_the_same_person_twice_and_a_family_with_one_address_are_distinguished():
     text = "Ann Alt <fam@example.org>\nALT, Ann <FAM@example.org>\nfam@example.org\nBen Alt <fam@example.org>"
     problems = [line.problem for line in read_people(lines_of(text))]
     assert problems[:3] == [None, *["This email is in the list already."] * 2]

@@ -44,7 +44,7 @@ def test_only_who_is_registered_can_withdraw(here):
     assert course.places_taken == 1
 
 
-def test_whoever_moved_up_since_the_page_was_read_gives_a_place_back(here):
+def test_a_person_who_moved_up_since_the_page_was_read_gives_a_place_back(here):
     course = here.course(capacity=1)
     course_id = course.id
     join(here, course, "a", "b")

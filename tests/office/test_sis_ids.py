@@ -93,7 +93,7 @@ def test_one_that_nobody_has_any_more_is_given_at_the_next_visit(app, here):
     assert sis_ids_of(app) == {"kim@example.org": ("K-1", None), "lou@example.org": ("S-1", None)}
 
 
-def test_one_that_is_left_out_for_two_goes_to_neither_by_itself(app, here):
+def test_one_that_is_left_out_for_two_goes_to_neither_automatically(app, here):
     course = here.course()
     for who in ("kim", "lou"):
         here.register(course, who)
@@ -205,7 +205,7 @@ def test_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_one_gets_it
     assert [one.sis_user_id for one in all_of(app, Participant) if one.sis_user_id] == ["S-1"]
 
 
-def test_what_an_administrator_has_decided_against_is_never_given_by_itself(app, here):
+def test_what_an_administrator_has_decided_against_is_never_given_automatically(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="S-1")
     here.register(course, "lou", sis_user_id="S-1")

@@ -14,7 +14,7 @@ from ascriptica_plugin.tables.office import Course, Registration
 from .at_once import at_once, join, joining, standings, withdrawing
 
 
-def test_a_withdrawal_moves_up_whoever_waits_longest(here):
+def test_a_withdrawal_moves_up_the_person_who_waits_longest(here):
     course = here.course(capacity=1)
     join(here, course, "a", "b", "c")
     assert standings(here.session, course) == {"a": "registered", "b": "waitlisted", "c": "waitlisted"}
@@ -26,7 +26,7 @@ def test_a_withdrawal_moves_up_whoever_waits_longest(here):
     assert here.session.get(Registration, 2).registered_at == joined_at
 
 
-def test_whoever_waits_has_no_seat_until_moving_up(office):
+def test_a_person_who_waits_has_no_seat_until_moving_up(office):
     course = office.course("ART", "art", capacity=1)
     join(office, course, "a", "b")
     assert [seat.participant.key for seat in office.seats()] == ["a"]
@@ -47,7 +47,7 @@ def test_nobody_is_passed_over_even_where_a_place_seems_free(here):
     assert course.places_taken == 3
 
 
-def test_positions_count_each_course_by_itself(here):
+def test_positions_count_each_course_alone(here):
     for code in ("ART", "BIO"):
         course = here.course(code, capacity=1)
         join(here, course, "a", "b", "c")

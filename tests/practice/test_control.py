@@ -35,7 +35,7 @@ def running(data_file: Path | None = None, host: str = "127.0.0.1") -> Iterator[
 
 
 @pytest.mark.parametrize(("method", "handle"), HANDLES)
-def test_the_handles_of_a_kept_world_belong_to_whoever_can_read_its_file(tmp_path, method, handle):
+def test_the_handles_of_a_kept_world_belong_to_everybody_who_can_read_its_file(tmp_path, method, handle):
     file = tmp_path / "practice.json"
     with running(file) as (url, _):
         before = file.read_bytes()

@@ -138,7 +138,7 @@ def test_the_next_id_can_be_as_large_as_a_consortium_s(canvas: Practice) -> None
     canvas.options(next_id=before)
 
 
-def test_an_enrollment_reads_the_same_wherever_it_is_told(canvas: Practice) -> None:
+def test_an_enrollment_reads_the_same_wherever_it_is_shown(canvas: Practice) -> None:
     made = canvas.by_hand("kim", "art")
     course = f"courses/{canvas.ids['course.art']}/enrollments"
     [listed] = canvas.hand("GET", course)

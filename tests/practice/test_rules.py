@@ -49,7 +49,7 @@ def test_somebody_without_a_login_can_not_be_enrolled(practice: Practice) -> Non
         ("past", "ahead", False, True),
     ],
 )
-def test_concluded_is_told_beforehand(
+def test_concluded_is_shown_beforehand(
     practice: Practice, term: str, own: str | None, restricting: bool, concluded: bool
 ) -> None:
     dates = {"past": "2020-01-01T00:00:00Z", "ahead": "2099-01-01T00:00:00Z", None: None}
@@ -70,7 +70,7 @@ def test_with_a_user_only_active_and_invited_rows_are_listed(practice: Practice)
     assert len(practice.admin.get(url, params=query, timeout=5).json()) == 1
 
 
-def test_taken_login_is_told_before_the_taken_sis_id_and_freed_by_deletion(practice: Practice) -> None:
+def test_taken_login_is_reported_before_the_taken_sis_id_and_freed_by_deletion(practice: Practice) -> None:
     ids = practice.seed(users=PEOPLE)
     url = f"{practice.api}/accounts/self/users"
     form = {"pseudonym[unique_id]": "KIM@example.org", "pseudonym[sis_user_id]": "S-lou"}

@@ -59,7 +59,7 @@ def test_a_colleague_s_association_in_the_moment_of_a_look_up_is_kept(office, ca
     assert (association.canvas_course, association.canvas_course_id) == (str(bio), bio)
 
 
-def test_a_missing_section_is_told_apart_from_a_missing_course(office, canvas):
+def test_a_missing_section_is_distinguished_from_a_missing_course(office, canvas):
     late = canvas.ids["section.art.late"]
     course = office.course("ART", "art", late)
     canvas.admin.delete(f"{canvas.api}/sections/{late}", timeout=10).raise_for_status()

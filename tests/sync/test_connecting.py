@@ -76,7 +76,7 @@ def test_older_canvas_has_one_permission_for_enrolling_and_removing(app, admin, 
     assert "remove_student_from_course" not in page
 
 
-def test_with_canvas_away_what_was_typed_is_saved_and_checked_later_by_itself(app, admin, canvas):
+def test_with_canvas_away_what_was_typed_is_saved_and_checked_later_automatically(app, admin, canvas):
     canvas.options(down=True)
     page = words(save(admin, typed(canvas)))
     assert "not checked yet" in page

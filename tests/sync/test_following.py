@@ -38,7 +38,7 @@ def test_one_that_was_there_is_left_alone(office, canvas):
     assert name_in_canvas(canvas, "kim@example.org") == "Kim Lee"
 
 
-def test_what_could_not_follow_is_told_and_tried_again(office, canvas):
+def test_what_could_not_follow_is_shown_and_tried_again(office, canvas):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
     rename(office, "Nora Newer")

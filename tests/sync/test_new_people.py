@@ -36,7 +36,7 @@ def test_people_new_to_canvas_get_users_by_an_import(school, canvas):
     assert [its.seats for its in imports(school)] == [8, 8]
 
 
-def test_only_those_who_may_be_told_get_a_link(school, canvas):
+def test_only_those_who_may_be_mailed_get_a_link(school, canvas):
     everybody(school, school.course("ART", "art"), NEW)
     quiet = school.session.scalars(select(Registration.id).limit(3)).all()
     school.session.execute(update(Registration).where(Registration.id.in_(quiet)).values(notify=False))

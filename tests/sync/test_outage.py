@@ -17,7 +17,7 @@ from ..office_at_work import connection_of
     ],
     ids=lambda fault: f"{fault['fault']}-{fault.get('status', '')}",
 )
-def test_canvas_down_holds_all_counts_nothing_and_heals_by_itself(office, canvas, fault):
+def test_canvas_down_holds_all_counts_nothing_and_heals_automatically(office, canvas, fault):
     course = office.course("ART", "art")
     for who in ("kim", "lou", "new"):
         office.register(course, who)

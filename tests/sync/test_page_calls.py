@@ -22,7 +22,7 @@ def take(office, at=None) -> int | None:
     return holder
 
 
-def test_a_third_page_is_told_that_canvas_is_busy_until_a_place_is_given_back(office, admin, canvas, monkeypatch):
+def test_a_third_page_says_that_canvas_is_busy_until_a_place_is_given_back(office, admin, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "PLACE_SECONDS", 0.1)
     office.course("ART", "art")
     holders = [take(office), take(office)]

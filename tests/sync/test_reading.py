@@ -73,7 +73,7 @@ def test_who_is_concluded_by_hand_in_a_course_that_goes_on_is_asked_about(office
     assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [("changed_in_canvas", "completed")]
 
 
-def test_whoever_was_in_a_course_that_is_gone_waits_for_it_and_is_in_again_when_it_is_back(office, canvas):
+def test_people_in_a_course_that_is_gone_wait_for_it_and_are_in_again_when_it_is_back(office, canvas):
     course = office.course("ART", "art")
     registration = office.register(course, "kim")
     office.deliver()

@@ -38,7 +38,7 @@ def test_what_it_let_in_is_ours_to_end(school, canvas):
     assert canvas.who_is_in("art") == emails(PEOPLE[3:])
 
 
-def test_canvas_mails_only_those_who_may_be_told(school, canvas):
+def test_canvas_mails_only_those_who_may_be_mailed(school, canvas):
     policy(school, canvas_mail=True)
     everybody(school, school.course("ART", "art"))
     quiet = school.session.scalars(select(Registration.id).limit(7)).all()

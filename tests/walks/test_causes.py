@@ -20,7 +20,7 @@ def database_url(empty_sqlite, tmp_path) -> str:
 
 
 @pytest.mark.parametrize("life", CAUSES_OF_LIFE, ids=lambda life: life.cause)
-def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monkeypatch, caplog, life):
+def test_a_cause_is_shown_to_clerk_and_participant_and_heals(office, canvas, monkeypatch, caplog, life):
     caplog.set_level(logging.INFO, "ascriptica_plugin")
     scene, title = Scene(office, canvas, monkeypatch), CAUSES[life.cause].title
     life.reach(scene)
@@ -50,7 +50,7 @@ def test_a_cause_is_told_to_clerk_and_participant_and_heals(office, canvas, monk
 
 
 def test_every_cause_is_lived_through():
-    # "other_canvas" is shown where the Canvas in use is changed, in test_a_course_left_in_another_canvas_is_told;
+    # "other_canvas" is shown where the Canvas in use is changed, in test_a_course_left_in_another_canvas_is_shown;
     # "canvas_restored" holds endings, in test_nobody_is_removed_from_a_restored_canvas_before_it_was_read.
     assert {life.cause for life in CAUSES_OF_LIFE} | {"other_canvas", "canvas_restored"} == CAUSES.keys()
 
@@ -84,7 +84,7 @@ def test_nobody_is_removed_from_a_restored_canvas_before_it_was_read(office, can
     assert "Your access to the Canvas course has ended." in scene.get(scene.lou, "/courses/ART")
 
 
-def test_a_course_left_in_another_canvas_is_told(office, canvas, monkeypatch):
+def test_a_course_left_in_another_canvas_is_shown(office, canvas, monkeypatch):
     scene = Scene(office, canvas, monkeypatch)
     scene.register()
     form = {

@@ -59,7 +59,7 @@ def test_a_withdrawal_after_the_section_was_crosslisted_takes_the_person_out(off
     assert canvas.who_is_in("bio") == set(), f"still in; the person reads: {office.told(registration)!r}"
 
 
-def test_who_was_moved_to_another_section_by_the_teacher_and_withdraws_is_not_told_to_be_out(office, canvas):
+def test_a_person_whom_the_teacher_moved_to_another_section_and_who_withdraws_does_not_read_to_be_out(office, canvas):
     """Canvas makes an enrollment there and deletes ours."""  # D4
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)
@@ -194,7 +194,7 @@ def test_looking_for_a_lost_enrollment_takes_ours_and_not_the_newest_by_hand(off
 # -- what the participant reads ---------------------------------------------------------------------------------------
 
 
-def test_who_is_invited_is_not_told_to_be_in(office, canvas):
+def test_a_person_who_is_invited_does_not_read_to_be_in(office, canvas):
     """They have to accept first."""  # D9
     policy(office, by_invitation=True)
     registration = office.register(office.course("ART", "art"), **KIM)
@@ -203,7 +203,7 @@ def test_who_is_invited_is_not_told_to_be_in(office, canvas):
     assert office.told(registration) != IN
 
 
-def test_who_rejected_the_invitation_is_not_told_to_be_in(office, canvas):
+def test_a_person_who_rejected_the_invitation_does_not_read_to_be_in(office, canvas):
     """Nor while we have not read it yet."""  # D22
     policy(office, by_invitation=True)
     art = office.course("ART", "art", read=False)
@@ -216,7 +216,7 @@ def test_who_rejected_the_invitation_is_not_told_to_be_in(office, canvas):
     assert office.told(registration) != IN
 
 
-def test_who_is_still_in_the_old_place_is_not_told_that_access_ended(office, canvas):
+def test_a_person_who_is_still_in_the_old_place_does_not_read_that_access_ended(office, canvas):
     """Kim was moved, and Canvas let them neither into the new place nor, after withdrawing, out of the old one."""
     # D10
     course = office.course("ART", "art")
@@ -233,7 +233,7 @@ def test_who_is_still_in_the_old_place_is_not_told_that_access_ended(office, can
     assert "ended" not in office.told(registration), office.told(registration)
 
 
-def test_who_was_concluded_is_not_told_that_access_ended(office, canvas):
+def test_a_person_who_was_concluded_does_not_read_that_access_ended(office, canvas):
     """A concluded person may still read in the Canvas course."""  # D15
     policy(office, on_withdrawal="conclude")
     art = office.course("ART", "art")
@@ -264,7 +264,7 @@ def test_the_right_that_concluding_needs_is_named(office, canvas):
 # -- the Canvas course, the token's owner, Display Canvas -------------------------------------------------------------
 
 
-def test_whoever_withdraws_from_a_course_that_was_deleted_is_done(office, canvas):
+def test_a_withdrawal_from_a_course_that_was_deleted_is_done(office, canvas):
     """Nobody has access to a deleted course."""  # D11
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)

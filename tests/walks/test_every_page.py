@@ -156,7 +156,7 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
     assert bob.get("/my/courses").status_code == 302, "a session is not told by an id"
 
 
-def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_secret(site, caplog):
+def test_a_refusal_is_logged_with_who_asked_and_without_what_is_secret(site, caplog):
     bob = signed_in(site, "bob@example.org")
     bob.get("/tools/participants/1?q=Private")
     visitor(site).put("/links/secret-token")
@@ -173,7 +173,7 @@ def test_what_is_refused_is_told_in_the_log_with_who_asked_and_without_what_is_s
         assert secret not in caplog.text
 
 
-def test_what_fails_in_the_database_is_told_in_the_log_without_its_values(site, caplog):
+def test_a_failure_in_the_database_is_logged_without_its_values(site, caplog):
     with site.extensions["sqlalchemy"].engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE ascriptica_sign_up")
     assert visitor(site).sign_up("kim@example.org", "Kim Lee").status_code == 503

@@ -38,7 +38,7 @@ def both_withdraw(office: Office, course: Course) -> None:
     office.withdraw(course, key="kim again", **KIM)
 
 
-def test_who_is_still_in_through_another_participant_is_not_told_to_be_out(office, canvas):
+def test_a_person_who_is_still_in_through_another_participant_does_not_read_to_be_out(office, canvas):
     """One human, entered by the office and signed up: two participants, and the office says that they are one."""
     # D19
     art = office.course("ART", "art")

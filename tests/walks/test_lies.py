@@ -113,7 +113,7 @@ def test_an_odd_name_is_stored_as_it_can_be(office, liar):
 
 
 @pytest.mark.parametrize("lie", [{"id": TOO_HIGH}, {"id": 0}, {"id": -1}, {"id": True}, {"id": "9" * 30}])
-def test_an_id_that_can_be_none_is_told_as_a_problem(office, liar, lie):
+def test_an_id_that_can_be_none_is_shown_as_a_problem(office, liar, lie):
     course = to_look_up(office)
     somebody_else(office)
     liar.lies["courses/9"] = {"name": "Art", "workflow_state": "available", **lie}

@@ -44,7 +44,7 @@ def test_whom_an_administrator_chose_stays_whatever_is_corrected(office, canvas)
     assert canvas.who_is_in("art") == canvas.who_is_in("bio") == {"kim@example.org"}
 
 
-def test_whom_an_administrator_chose_does_not_give_way_to_whoever_has_their_email(office, canvas):
+def test_a_user_whom_an_administrator_chose_does_not_give_way_to_the_one_with_their_email(office, canvas):
     """Nothing of Kim's leads to that user; the newcomer's email does, and is asked about."""
     art = begin(office, canvas)
     office.register(art, "kim", name="Kim Berg")

@@ -102,7 +102,7 @@ def mail_texts(source: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
-def test_a_template_says_nothing_by_itself(path):
+def test_a_template_has_no_untranslated_text(path):
     assert untranslated(path) == []
 
 

@@ -132,7 +132,7 @@ def test_who_is_invited_has_to_accept(reader, canvas):
         ),
     ],
 )
-def test_what_a_hand_did_is_told_asked_and_told_when_it_is_left(reader, hand, text, on_roster):
+def test_what_a_hand_did_is_shown_asked_and_shown_when_it_is_left(reader, hand, text, on_roster):
     reader.register()
     reader.by_hand(hand)
     assert reader.participant()[:2] == ("stuck", f"Your place is safe. {text} The office decides about it.")
@@ -151,7 +151,7 @@ def test_what_a_hand_did_is_told_asked_and_told_when_it_is_left(reader, hand, te
     assert "left as in Canvas" not in reader.office_reads()[1]
 
 
-def test_who_said_no_to_the_invitation_is_told_so(reader, canvas):
+def test_a_person_who_said_no_to_the_invitation_reads_so(reader, canvas):
     policy(reader.office, by_invitation=True)
     reader.register()
     canvas.change_state(reader.row(), "rejected")
@@ -171,7 +171,7 @@ def test_who_said_no_to_the_invitation_is_told_so(reader, canvas):
         ("deactivate", "Your access to the Canvas course has ended.", "Deactivated in Canvas"),
     ],
 )
-def test_what_a_withdrawal_leaves_is_told(reader, policy_here, text, on_roster):
+def test_the_page_says_what_a_withdrawal_leaves(reader, policy_here, text, on_roster):
     policy(reader.office, on_withdrawal=policy_here)
     reader.register()
     reader.withdraw()

@@ -3,7 +3,7 @@
 from ..office_at_work import in_use, make_app
 
 
-def test_health_is_told(client):
+def test_health_is_shown(client):
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"ok": True})
 

@@ -33,7 +33,7 @@ def test_from_the_catalogue_into_canvas_and_out_again(office, kim, canvas):
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_the_catalogue_tells_the_places_in_the_words_of_the_course(app, client):
+def test_the_catalogue_shows_the_places_in_the_words_of_the_course(app, client):
     office = Office(app, None)
     office.course("ANY")
     art = office.course("ART", capacity=3)
@@ -177,7 +177,7 @@ def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas
     assert ("Ascriptica", "moved up", "kim@example.org") in logged(office)
 
 
-def test_whoever_would_lose_the_place_is_told_before(here, kim):
+def test_somebody_who_would_lose_the_place_is_warned_before(here, kim):
     course = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
     assert "somebody else gets yours" not in words(kim.get("/courses/ART"))

@@ -97,7 +97,7 @@ def test_nobody_s_login_is_shown_to_whom_it_may_not_belong(office, kim, steps):
     assert steps() == ["done", "now", "later", "later"]
 
 
-def test_while_canvas_is_away_the_way_goes_on_by_itself(office, kim, steps):
+def test_while_canvas_is_away_the_way_continues_automatically(office, kim, steps):
     connection_of(office).hold_cause = "canvas_down"
     office.session.commit()
     assert steps() == ["done", "now", "later", "later"]

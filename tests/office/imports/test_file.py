@@ -69,7 +69,7 @@ def test_a_file_that_can_t_be_used_is_a_sentence(app, command, admin, data, sent
     ("name", "status"),
     [("people.CSV", 200), ("people.txt", 200), ("people.tsv", 200), ("people.xlsx", 422), ("csv", 422)],
 )
-def test_a_file_is_told_by_the_ending_of_its_name(app, admin, name, status):
+def test_a_file_is_known_by_the_ending_of_its_name(app, admin, name, status):
     answer = upload(admin, "participants", "email\nkim@example.org\n", name=name)
     assert answer.status_code == status
     assert ("Choose a CSV file. Its name ends with .csv." in words(answer)) == (status == 422)

@@ -45,7 +45,7 @@ def test_capacity_holds_across_batches(app, command, monkeypatch):
     assert all_of(app, Course)[0].places_taken == 7
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(app, monkeypatch):
+def test_a_dry_run_reports_the_same_and_changes_nothing(app, monkeypatch):
     """Whatever is in the file: random ones, with everything that goes in and much that does not, and people waiting."""
     monkeypatch.setattr(imports, "BATCH", 7)
     dice = random.Random(7)
@@ -96,7 +96,7 @@ def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, 
     assert statuses(app) == {("kim@example.org", "ART", "withdrawn"), ("lou@example.org", "ART", "registered")}
 
 
-def test_long_files_tell_their_progress(app, command, monkeypatch):
+def test_long_files_report_their_progress(app, command, monkeypatch):
     data = "email,name\n" + "".join(f"p{n}@example.org,P\n" for n in range(2001))
     output = command("participants", data, "--dry-run")[1]
     assert "1,000 of 2,001 rows" in output

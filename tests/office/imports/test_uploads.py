@@ -44,7 +44,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     assert len(all_of(app, Participant)) == (0 if dry_run else 3)
 
 
-def test_whoever_froze_over_an_import_writes_nothing_when_another_went_on(app, monkeypatch):
+def test_a_worker_that_froze_over_an_import_writes_nothing_when_another_has_continued_it(app, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 2)
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))

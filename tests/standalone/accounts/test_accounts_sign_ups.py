@@ -47,7 +47,7 @@ def test_a_link_confirms_no_sign_up_with_another_email(app):
     assert sign_ups.confirm(session, token, hers.password_hash, now).email == "eve@example.org"
 
 
-def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_tell_apart(app, monkeypatch):
+def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_distinguish(app, monkeypatch):
     stranger, made = visitor(app), []
     for n in range(30):
         stranger.sign_up(password=f"{ANOTHER} {n}")

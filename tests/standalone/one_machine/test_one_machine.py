@@ -44,7 +44,7 @@ def pat(host: Host) -> Iterator[Browser]:
         yield browser
 
 
-def test_tells_where_it_is_and_who_can_sign_in(host: Host) -> None:
+def test_it_prints_where_it_is_and_who_can_sign_in(host: Host) -> None:
     told = "\n".join(host.start().told)
     assert f"{host.url}/" in told
     assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
@@ -52,7 +52,7 @@ def test_tells_where_it_is_and_who_can_sign_in(host: Host) -> None:
     assert requests.get(f"{host.url}/healthz", timeout=PATIENCE).json()["ok"] is True
 
 
-def test_an_idle_run_is_silent_and_no_secret_is_told(host: Host) -> None:
+def test_an_idle_run_is_silent_and_no_secret_is_printed(host: Host) -> None:
     before = host.start().output
     time.sleep(4)
     assert host.output == before
@@ -92,7 +92,7 @@ def test_the_status_command_works_beside_it(host: Host) -> None:
     assert json.loads(answer.stdout)["connection"] == "ok"
 
 
-def test_sign_ins_are_told_with_their_time(host: Host, pat: Browser) -> None:
+def test_sign_ins_are_printed_with_their_time(host: Host, pat: Browser) -> None:
     time_of = r"^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     assert re.search(
         rf'{time_of} level=INFO logger=ascriptica_plugin\.standalone\.accounts message="Account \d+ signed in from 127',

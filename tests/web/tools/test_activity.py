@@ -20,7 +20,7 @@ from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
 from .test_imports import pressed
 
 
-def test_an_entry_tells_who_what_when_whom_course_and_words(session, admin):
+def test_an_entry_says_who_what_when_whom_course_and_words(session, admin):
     kim, art = Participant(email="kim@example.org", name="Kim Lee"), Course(code="ART", title="Art")
     session.add_all([kim, art])
     session.flush()

@@ -85,7 +85,7 @@ def test_this_is_somebody_else_opens_the_question_and_a_typed_user_answers_it(ma
         ("%00", "Canvas has no user"),
     ],
 )
-def test_what_leads_to_no_one_user_is_told_and_changes_nothing(matched, admin, canvas, typed, sentence):
+def test_what_leads_to_no_one_user_is_reported_and_changes_nothing(matched, admin, canvas, typed, sentence):
     """A number may be one user's ID and another's login."""
     two = str(canvas.ids["user.kim"])
     root = canvas.ids["account.root"]
@@ -98,7 +98,7 @@ def test_what_leads_to_no_one_user_is_told_and_changes_nothing(matched, admin, c
     assert [match.question for match in all_of(matched.app, Match)] == ["who"]
 
 
-def test_a_canvas_that_is_away_is_told(matched, admin, canvas):
+def test_a_canvas_that_is_away_is_reported(matched, admin, canvas):
     number = kim_id(matched)
     admin.post(f"/tools/participants/{number}/doubt")
     canvas.options(down=True)

@@ -53,7 +53,7 @@ def test_what_a_hand_did_shows_after_a_read_and_what_is_left_is_counted(office, 
     assert "Canvas agrees with this list, but for 1 person left as in Canvas." in words(admin.get("/tools/courses/ART"))
 
 
-def test_a_read_that_fails_is_told_and_no_agreement_is(office, admin, canvas):
+def test_a_read_that_fails_is_shown_and_no_agreement_is(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     where = f"GET /courses/{canvas.ids['course.art']}/enrollments"

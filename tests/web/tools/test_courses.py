@@ -23,7 +23,7 @@ def test_an_association_is_looked_up_at_once(office, admin, app, canvas, how):
 
 
 @pytest.mark.parametrize(("event", "words_of_it"), [("claim", "not published"), ("conclude", "concluded")])
-def test_the_state_of_the_canvas_course_is_told(office, admin, canvas, event, words_of_it):
+def test_the_state_of_the_canvas_course_is_shown(office, admin, canvas, event, words_of_it):
     where = f"{canvas.api}/courses/{canvas.ids['course.art']}"
     canvas.admin.put(where, data={"course[event]": event}, timeout=10)
     form = new_course(canvas_course=str(canvas.ids["course.art"]))
@@ -42,7 +42,7 @@ def test_the_state_of_the_canvas_course_is_told(office, admin, canvas, event, wo
         ([], None),
     ],
 )
-def test_a_right_that_is_missing_in_that_course_is_told(office, admin, app, canvas, lacking, named):
+def test_a_right_that_is_missing_in_that_course_is_shown(office, admin, app, canvas, lacking, named):
     art = canvas.ids["course.art"]
     canvas.options(lacking={art: lacking}, permissions={"without": ["manage_students"]})
     page = words(admin.post("/tools/courses/new", data=new_course(canvas_course=str(art)), follow_redirects=True))
@@ -212,7 +212,7 @@ def test_more_places_move_people_up(here, admin):
     assert course.places_taken == 4
 
 
-def test_cancelling_tells_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
+def test_cancelling_shows_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
     course = office.course("ART", "art", capacity=2)
     for who in ("kim", "lou"):
         office.register(course, who)

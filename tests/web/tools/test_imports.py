@@ -128,7 +128,7 @@ def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, mon
     assert "more than 3 rows" in words(answer)
 
 
-def test_a_long_file_moves_on_in_the_worker_and_its_page_tells_how_far(app, admin, monkeypatch):
+def test_a_long_file_moves_on_in_the_worker_and_its_page_shows_how_far(app, admin, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 3)
     monkeypatch.setattr(pauses, "IMPORT_AT_ONCE_SECONDS", 0)
     data = "email,name\nnobody,No\n" + "".join(f"p{n}@example.org,P{n}\n" for n in range(9))
@@ -260,7 +260,7 @@ def pressed(client, answer, words_on_it: str, **options):
     return client.post(re.search(r'action="([^"]+)"', form)[1], **options)
 
 
-def test_what_was_tried_out_is_told_line_by_line_and_imported_without_sending_it_again(app, admin):
+def test_a_dry_run_is_shown_line_by_line_and_imported_without_sending_it_again(app, admin):
     tried = upload(admin, "participants", PARTICIPANTS + "nobody,No\n", dry_run="y")
     assert "Line 2 New: kim@example.org, Kim" in words(tried)
     assert all_of(app, Participant) == []

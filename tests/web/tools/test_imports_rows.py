@@ -63,7 +63,7 @@ def test_how_canvas_mails_is_said_in_two_sentences_where_we_mail_nobody(app, adm
     assert "Your operator has not set up mails on this server, so we mail nobody. Where Canvas mails" in page
 
 
-def test_what_can_be_done_stands_above_the_lines_in_the_part_that_updates_itself(here, admin):
+def test_what_can_be_done_stands_above_the_lines_in_the_part_that_updates_automatically(here, admin):
     here.course("ART")
     data = "email,name,course,status\nkim@example.org,Kim,ART,registered\nlou@example.org,Lou,ATR,registered\n"
     text = upload(admin, "registrations", data, dry_run="y").text

@@ -188,7 +188,7 @@ def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admi
     assert office.status()["seats"]["enrolled"] == 2
 
 
-def test_what_waits_is_told_with_its_courses_the_most_urgent_first(office, admin):
+def test_what_waits_is_shown_with_its_courses_the_most_urgent_first(office, admin):
     soon, later = office.course("SOON", "art", starts_at=office.now), office.course("LATE", "bio")
     many(office, soon, 2)
     many(office, later, 3)

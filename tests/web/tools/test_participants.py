@@ -162,7 +162,7 @@ def test_what_can_t_be_is_named_and_kept(app, admin, fields, sentence):
     assert all_of(app, Participant)[0].email == "p0000@example.org"
 
 
-def test_what_the_host_told_is_not_judged_while_it_stays(app, admin):
+def test_what_the_host_said_is_not_judged_while_it_stays(app, admin):
     session = app.extensions["sqlalchemy"].session
     session.add(Participant(key="7", email="root@localhost", name="Kim"))
     session.commit()
@@ -170,7 +170,7 @@ def test_what_the_host_told_is_not_judged_while_it_stays(app, admin):
     assert corrected(admin, number, email="root@localhost", sis_user_id="7").status_code == 302
 
 
-def test_somebody_who_signs_in_is_told_from_one_whom_the_office_entered(app, admin):
+def test_somebody_who_signs_in_is_distinguished_from_one_whom_the_office_entered(app, admin):
     [number] = people_of(app, 1)
     told = "Kim signs in with this email. If you change it, they sign in with the new one."
     assert told not in words(admin.get(f"/tools/participants/{number}"))
@@ -218,7 +218,7 @@ def test_nobody_changes_the_email_that_they_sign_in_with(app, admin):
     assert [one.name for one in all_of(app, Account)] == ["The Boss"]
 
 
-def test_a_host_that_corrects_nobody_is_told_of(app, admin):
+def test_with_a_host_that_corrects_nobody_the_page_says_where_to_correct(app, admin):
     plugin = app.extensions["ascriptica"]
     app.extensions["ascriptica"] = replace(plugin, correct_person=None)
     office = Office(app, None)

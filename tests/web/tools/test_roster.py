@@ -16,7 +16,7 @@ from ...pages import all_of, walked, words
 from .on_the_roster import registration_of
 
 
-def test_the_roster_tells_who_is_where_and_how_their_access_stands(office, admin):
+def test_the_roster_shows_who_is_where_and_how_their_access_stands(office, admin):
     course = office.course("ART", "art", capacity=2)
     for who in ("kim", "lou"):
         office.register(course, who)
@@ -144,7 +144,7 @@ def test_a_registration_of_another_course_is_not_withdrawn_here(here, admin):
     assert statuses(here) == {"kim@example.org": "registered"}
 
 
-def test_whoever_waits_for_the_office_is_tried_again_alone(office, admin, canvas):
+def test_a_person_who_waits_for_the_office_is_tried_again_alone(office, admin, canvas):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     for who in ("kim", "lou"):

@@ -73,7 +73,7 @@ def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
         ({"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
     ],
 )
-def test_what_can_t_be_is_told_and_kept(here, admin, form, sentence):
+def test_what_can_t_be_is_shown_and_kept(here, admin, form, sentence):
     here.register(here.course("ART"), "lou")
     answer = admin.post("/tools/courses/ART", data={"name": "Kim Kept", "email": "kim@example.org"} | form)
     assert answer.status_code == 422
@@ -268,7 +268,7 @@ def test_a_form_that_was_open_for_hours_still_counts(here, admin, monkeypatch):
         ("\n".join(f"p{n}@example.org" for n in range(501)), "That is 501 people. Paste at most 500 at a time."),
     ],
 )
-def test_a_list_that_is_none_or_too_long_is_told(here, admin, text, sentence):
+def test_a_list_that_is_none_or_too_long_is_refused_with_the_reason(here, admin, text, sentence):
     here.course("ART")
     answer = admin.post("/tools/courses/ART", data={"people": text})
     assert answer.status_code == 422

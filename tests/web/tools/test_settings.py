@@ -21,7 +21,7 @@ def settings_of(app):
     return load_settings(session)
 
 
-def test_saving_connects_and_tells_whose_token_it_is(app, admin, canvas):
+def test_saving_connects_and_shows_whose_token_it_is(app, admin, canvas):
     page = words(save(admin, typed(canvas)))
     assert "Connected to" in page
     assert canvas.token not in page
@@ -128,7 +128,7 @@ def test_with_a_canvas_connected_a_mistyped_address_is_said_of_the_address(admin
         assert sentence in words(answer)
 
 
-def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin, canvas):
+def test_what_waits_to_be_checked_is_not_shown_beside_another_mistake(app, admin, canvas):
     canvas.options(down=True)
     assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
@@ -145,7 +145,7 @@ def test_what_waits_to_be_checked_is_not_told_beside_another_mistake(app, admin,
         ("HTTP://{host}/courses/42/users?page=2", "http://{host}/api/v1"),
     ],
 )
-def test_the_url_is_tidied_and_the_person_is_told(app, admin, canvas, address, is_tidied_to):
+def test_the_url_is_tidied_and_the_page_says_so(app, admin, canvas, address, is_tidied_to):
     host = canvas.url.removeprefix("http://")
     page = words(save(admin, typed(canvas, canvas_url=address.format(host=host))))
     if is_tidied_to is None:

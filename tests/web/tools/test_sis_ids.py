@@ -106,7 +106,7 @@ def test_one_that_nobody_has_goes_to_whom_the_office_names(app, admin, here, two
     assert listed(app).strip() == ""
 
 
-def test_what_is_no_sis_id_is_told_with_the_reason_and_not_asked(app, admin, here):
+def test_what_is_no_sis_id_is_shown_with_the_reason_and_not_asked(app, admin, here):
     here.register(here.course("ART"), "kim", sis_user_id="1.00E+11")
     [kim] = all_of(app, Participant)
     page = words(admin.get(f"/tools/participants/{kim.id}"))

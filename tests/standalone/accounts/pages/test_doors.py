@@ -61,7 +61,7 @@ def test_every_way_in_leads_back_to_the_course(site, ann):
     assert "/sign-up?next=/courses/ART" in ann.sign_up(path="/courses/ART").text, "again, where no mail came"
 
 
-def test_nothing_tells_whether_an_email_has_a_sign_in(site, ann):
+def test_nothing_shows_whether_an_email_has_a_sign_in(site, ann):
     has_account(site)
     new, known = ann.sign_up("new@example.org"), ann.sign_up("ANN@example.org")
     assert (known.status_code, known.text) == (new.status_code, new.text)
@@ -158,7 +158,7 @@ def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, a
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
-def test_visitors_by_ipv4_are_told_apart_where_a_server_writes_them_as_ipv6(site, ann, at_once):
+def test_visitors_by_ipv4_are_distinguished_where_a_server_writes_them_as_ipv6(site, ann, at_once):
     has_account(site)
     wrong = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
     used_up(site, replace(tries.WRONG_FROM_ADDRESS, at_once=tries.WRONG_FROM_ADDRESS.at_once - 3), "192.0.2.1")
