@@ -143,7 +143,7 @@ def test_a_canvas_course_is_found_and_chosen_by_the_keyboard_alone(desk):
     desk.sees("Chosen: Biology")
 
 
-def test_who_signs_in_types_at_once(desk):
+def test_a_person_who_signs_in_types_at_once(desk):
     desk.sign_out()
     desk.go("/sign-in?next=/tools/courses")
     keys(desk, "boss@example.org", Keys.TAB, PASSWORD, Keys.ENTER)

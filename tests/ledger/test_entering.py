@@ -59,7 +59,7 @@ def test_a_course_that_is_shut_lets_nobody_in(office):
     assert standing(office, art) == [Entering(2, 2)]
 
 
-def test_whom_two_things_are_open_about_is_counted_once(office, canvas):
+def test_a_person_about_whom_two_things_are_open_is_counted_once(office, canvas):
     """A place that was never in Canvas, of somebody about whom it is asked who they are there."""
     twice = {"name": "Kim", "email": "kim@example.org"}
     canvas.seed(users={"one": twice | {"login": "one"}, "two": twice | {"login": "two"}}, courses={"art": {}})
@@ -71,7 +71,7 @@ def test_whom_two_things_are_open_about_is_counted_once(office, canvas):
     assert standing(office, art) == [Entering(2, 1, {"who_is_it": 1})]
 
 
-def test_who_is_invited_or_waits_is_not_in(office, canvas):
+def test_a_person_who_is_invited_or_waits_is_not_in(office, canvas):
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     policy(office, by_invitation=True)
     many(office, art, 1)

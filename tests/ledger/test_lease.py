@@ -45,7 +45,7 @@ def withdraw_and_deliver(office, course_id: int) -> None:
         office.later(minutes=20)
 
 
-def test_who_withdrew_before_a_frozen_worker_s_request_arrived_is_taken_out(office, canvas, monkeypatch):
+def test_a_person_who_withdrew_before_a_frozen_worker_s_request_arrived_is_taken_out(office, canvas, monkeypatch):
     """The worker that took over finds nothing in Canvas; then the first one's request gets there."""
     course_id = office.register(office.course("ART", "art"), "kim").course_id
     office.session.commit()

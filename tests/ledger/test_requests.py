@@ -31,7 +31,7 @@ def out(office) -> list[Request]:
     return list(office.session.scalars(select(Request)))
 
 
-def test_who_is_known_is_addressed_by_sis_id_and_by_no_remembered_number(office, canvas, kim):
+def test_a_person_who_is_known_is_addressed_by_sis_id_and_by_no_remembered_number(office, canvas, kim):
     lost(canvas, "POST", "bio")
     office.register(office.course("BIO", "bio"), "kim")
     office.deliver()
@@ -95,7 +95,7 @@ def test_nobody_is_said_to_be_in_while_it_is_open_who_they_are(office, canvas, k
     assert access.of_registrations(office.session, [kim.id])[kim.id].there is None
 
 
-def test_who_comes_back_while_a_request_to_end_it_is_out_is_settled_after_that_only(office, canvas, kim):
+def test_a_person_who_comes_back_while_a_request_to_end_it_is_out_is_settled_after_that_only(office, canvas, kim):
     lost(canvas, "DELETE", "art")
     office.withdraw(kim.course, "kim")
     office.deliver()

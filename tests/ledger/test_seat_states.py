@@ -35,7 +35,9 @@ def test_every_seat_is_counted_once_in_its_state(office, canvas):
     assert office.status()["connection"] == "off"
 
 
-def test_who_is_invited_is_enrolled_and_whom_a_hand_removed_is_held_until_somebody_answers(office, canvas, admin):
+def test_an_invited_person_is_enrolled_and_one_whom_a_hand_removed_is_held_until_somebody_answers(
+    office, canvas, admin
+):
     policy(office, by_invitation=True)
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -61,7 +63,7 @@ def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, min
 
 
 @pytest.mark.parametrize("longest_in_bulk", [True, False])
-def test_who_has_been_due_longest_may_have_come_alone_or_with_many(office, longest_in_bulk):
+def test_a_person_who_has_been_due_longest_may_have_come_alone_or_with_many(office, longest_in_bulk):
     course = office.course("ART", "art")
     for who, minutes, in_bulk in (("kim", 5, longest_in_bulk), ("lou", 2, not longest_in_bulk), ("ann", 9, False)):
         office.register(course, who)

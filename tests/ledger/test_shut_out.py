@@ -92,7 +92,7 @@ def test_a_course_s_reason_leads_to_its_people(busy, admin):
     assert len(exported.splitlines()) == 6
 
 
-def test_of_two_courses_in_one_canvas_course_only_the_people_of_the_one_in_trouble(busy, admin):
+def test_only_the_people_of_the_one_in_trouble_of_two_courses_in_one_canvas_course(busy, admin):
     two = busy.course("TWO", "art", starts_at=busy.now + timedelta(days=1))
     busy.register(two, "lou")
     many(busy, two, 1)
@@ -118,7 +118,7 @@ def test_the_list_goes_on_page_by_page(busy, admin, canvas):
     assert found == [50, 15]
 
 
-def test_who_has_not_accepted_an_invitation_can_t_enter(office, admin):
+def test_a_person_who_has_not_accepted_an_invitation_can_t_enter(office, admin):
     policy(office, by_invitation=True)
     many(office, office.course("ART", "art", starts_at=office.now + timedelta(days=1)), 2)
     office.deliver()
@@ -131,7 +131,7 @@ def test_who_has_not_accepted_an_invitation_can_t_enter(office, admin):
         assert listed(admin, f"/tools/canvas?standing={where}") == ["p0", "p1"]
 
 
-def test_of_more_people_than_are_compared_the_courses_numbers_are_added(busy, admin, monkeypatch):
+def test_the_courses_numbers_are_added_for_more_people_than_are_compared(busy, admin, monkeypatch):
     monkeypatch.setattr(shut_out, "MOST_COMPARED", 4)
     set_all(busy, published=False)
     assert "not published 5 people" in words(admin.get("/tools/"))

@@ -129,7 +129,7 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     assert [one.name for one in all_of(app, Participant) if one.erased_at] == ["Erased participant"]
 
 
-def test_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
+def test_a_person_who_had_another_email_and_a_link_is_erased_with_both(app, admin):
     office = Office(app, None)
     account = accounts.add_account(office.session, clock.utc_now(), "kim@example.org", "Kim", PASSWORD)
     office.session.commit()
@@ -151,7 +151,7 @@ def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canv
     assert "kim@" not in everything_in_the_database(office)
 
 
-def test_who_it_is_is_kept_as_long_as_canvas_needs_it(office, admin, canvas):
+def test_a_person_s_identity_is_kept_as_long_as_canvas_needs_it(office, admin, canvas):
     """The answer to enrolling was lost, so nothing but the email tells whose enrollment is to be looked for."""
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
     office.register(office.course("ART", "art"))
@@ -323,7 +323,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     assert [one.name for one in all_of(office.app, Import)] == ["file.csv", "", "list.csv"]
 
 
-def test_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin):
+def test_a_person_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin):
     office = Office(app, None)
     session = office.session
     session.add(Participant(email="Kim@example.org", name="Kim"))
@@ -336,7 +336,7 @@ def test_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(app, admin)
     assert "kim" not in everything_in_the_database(office)
 
 
-def test_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office, canvas):
+def test_a_person_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office, canvas):
     course = office.course("ART", "art")
     registration = office.register(course)
     office.deliver()

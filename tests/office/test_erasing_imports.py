@@ -49,7 +49,7 @@ def test_a_person_whom_a_report_names_is_taken_out_of_it(app, admin):
     assert report.refused[1][1].startswith("That is not an email address.")
 
 
-def test_who_sent_a_file_is_erased_too(app, admin):
+def test_the_person_who_sent_a_file_is_erased_too(app, admin):
     office = Office(app, None)
     other = app.test_client()
     sign_in(other, app, "kim@example.org", admin=True)

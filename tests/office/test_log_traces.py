@@ -43,7 +43,7 @@ def test_erasing_takes_nothing_out_that_is_others_doing(app, admin):
     }
 
 
-def test_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, admin):
+def test_a_person_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, admin):
     """SQLite gives it again, and checks no foreign key; a late request may remember one more."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim")

@@ -139,7 +139,7 @@ def test_without_addresses_nothing_is_mailed_and_what_is_switched_off_is_not(wat
     assert kinds(watched) == []
 
 
-def test_what_one_reads(mailing, inbox, canvas):
+def test_the_mail_reads_well(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()
     policy(office, admin_mails="boss@example.org")

@@ -123,7 +123,7 @@ def test_people_who_were_mailed_that_a_course_is_cancelled_are_mailed_that_it_is
     assert sent(here) == []
 
 
-def test_whom_the_office_moves_gets_one_mail_about_it_and_who_moves_gets_none(here):
+def test_a_person_whom_the_office_moves_gets_one_mail_about_it_and_one_who_moves_gets_none(here):
     here.register(here.course("ART"), "kim")
     here.course("BIO")
     facade.move(here.session, "ART", "BIO", someone("kim"), here.now)
@@ -205,7 +205,7 @@ def test_an_import_mails_nobody_unless_it_is_ticked(office, canvas, notify, mail
     assert queued(office) == mails
 
 
-def test_who_is_being_erased_gets_no_mail(here):
+def test_a_person_who_is_being_erased_gets_no_mail(here):
     here.register(here.course("ART"), "kim")
     kim = here.participant("kim@example.org")
     erasing.ask_to_erase(here.session, kim, here.now, "boss@example.org", end_access=True)
@@ -223,7 +223,7 @@ def test_a_kind_that_is_switched_off_is_not_sent_later_either(office, canvas):
     assert queued(office) == []
 
 
-def test_what_one_reads(mailing, inbox, canvas):
+def test_the_mail_reads_well(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()
     policy(office, contact_text="Room 12", contact_phone="+1 303")

@@ -12,7 +12,7 @@ from ascriptica_plugin.tables import locks
 from .at_once import at_once, live, registering, withdrawing
 
 
-def test_who_finds_the_course_full_waits_for_nobody(here):
+def test_a_person_who_finds_the_course_full_waits_for_nobody(here):
     course = here.course(capacity=1)
     here.register(course, "ann")
     code = course.id

@@ -93,7 +93,7 @@ def test_two_clerks_who_enter_the_same_people_in_two_courses_enter_each_once(her
     assert here.session.scalar(select(func.count()).select_from(Registration)) == 40
 
 
-def test_who_can_t_be_registered_gets_no_sis_id_either(here):
+def test_a_person_who_can_t_be_registered_gets_no_sis_id_either(here):
     course = here.course("ART")
     registrations.register_many(here.session, course, [Entry("kim@example.org", "Kim")], here.now, "boss@example.org")
     here.session.commit()

@@ -106,7 +106,7 @@ def test_one_that_is_left_out_for_two_goes_to_neither_automatically(app, here):
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_of_several_who_bring_it_at_the_same_moment_one_gets_it_and_nobody_an_error(app, here, known):
+def test_one_of_several_who_bring_it_at_the_same_moment_gets_it_and_nobody_an_error(app, here, known):
     here.course("BIO")
     who = [f"p{n}" for n in range(6)]
     for one in who if known else ():
@@ -173,7 +173,7 @@ def test_a_sign_in_beside_an_import_that_gives_the_sis_id_to_somebody_else_meets
         assert f"S-{n}" in (one.sis_user_id, one.sis_user_id_refused)
 
 
-def test_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_one_gets_it(app, here):
+def test_one_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_gets_it(app, here):
     course = here.course()
     kim = Participant(email="kim@example.org", name="Kim")
     here.session.add(kim)
@@ -217,7 +217,7 @@ def test_what_an_administrator_has_decided_against_is_never_given_automatically(
     assert sis_ids_of(app) == {"kim@example.org": (None, None), "lou@example.org": (None, "S-1")}
 
 
-def test_of_three_one_gets_it_and_the_others_are_not_asked_about_any_more(app, here):
+def test_one_of_three_gets_it_and_the_others_are_not_asked_about_any_more(app, here):
     for who in ("kim", "lou", "bea"):
         here.register(here.course(who), who)
     for one in all_of(app, Participant):

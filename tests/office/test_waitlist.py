@@ -80,7 +80,7 @@ def test_places_and_waitlist_stay_true_while_people_come_and_go(here):
         here.session.commit()
 
 
-def test_of_everybody_who_waits_the_first_ones_get_the_places(here):
+def test_the_first_ones_who_wait_get_the_places(here):
     course = here.course(capacity=5)
     course_id = course.id
     join(here, course, *(f"in{n}" for n in range(5)), *(f"w{n}" for n in range(7)))

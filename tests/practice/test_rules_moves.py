@@ -37,7 +37,7 @@ def of_user(canvas: Practice, user: object) -> list[dict]:
 
 @pytest.mark.parametrize("ours", STATES)
 @pytest.mark.parametrize("theirs", STATES)
-def test_of_two_enrollments_the_target_s_survives_in_the_better_state(two: Practice, ours: str, theirs: str) -> None:
+def test_the_target_s_of_two_enrollments_survives_in_the_better_state(two: Practice, ours: str, theirs: str) -> None:
     kims, lous = two.by_hand("kim", "art"), two.by_hand("lou", "art")
     two.change_state(kims["id"], ours)
     two.change_state(lous["id"], theirs)
@@ -168,7 +168,7 @@ def test_nobody_answers_another_s_invitation(two: Practice) -> None:
     assert by_id(two, row["id"])["enrollment_state"] == "invited"
 
 
-def test_who_rejected_an_invitation_may_still_accept_it(practice: Practice) -> None:
+def test_a_person_who_rejected_an_invitation_may_still_accept_it(practice: Practice) -> None:
     given = {
         "users": {"kim": {"login": "kim"}},
         "courses": {"art": {}},

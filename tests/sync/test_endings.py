@@ -21,7 +21,7 @@ def read_anew(office: Office, canvas, course: str) -> None:
     office.deliver()
 
 
-def test_whose_section_went_to_another_course_while_they_were_doubted_is_not_left_there(office, canvas):
+def test_a_person_whose_section_went_to_another_course_while_they_were_doubted_is_not_left_there(office, canvas):
     """Who it is comes first, and then a new place: the old one is ours to end."""
     kim = office.register(office.course("ART", "art")).participant
     office.deliver()
@@ -37,7 +37,7 @@ def test_whose_section_went_to_another_course_while_they_were_doubted_is_not_lef
     assert canvas.roster("bio") == {"kim@example.org": "deleted"}
 
 
-def test_who_is_in_that_course_for_another_registration_too_is_deleted_and_not_concluded(office, canvas):
+def test_a_person_who_is_in_that_course_for_another_registration_too_is_deleted_and_not_concluded(office, canvas):
     policy(office, on_withdrawal="conclude")
     first, second = office.course("ART", "art"), office.course("LATE", "art", canvas.ids["section.art.late"])
     office.register(first)
@@ -68,17 +68,17 @@ def last_words(office: Office) -> str:
     return office.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first().words
 
 
-def test_who_did_nothing_in_the_course_is_deleted_from_it(office, canvas):
+def test_a_person_who_did_nothing_in_the_course_is_deleted_from_it(office, canvas):
     assert end_by_activity(office, canvas, active=False) == "deleted"
     assert last_words(office).endswith("Deleted, since nothing was done there yet.")
 
 
-def test_who_was_active_in_the_course_is_deactivated_and_their_work_stays(office, canvas):
+def test_a_person_who_was_active_in_the_course_is_deactivated_and_their_work_stays(office, canvas):
     assert end_by_activity(office, canvas, active=True) == "inactive"
     assert last_words(office).endswith("Deactivated, since they were active there.")
 
 
-def test_who_was_active_in_a_course_that_is_over_is_concluded(office, canvas):
+def test_a_person_who_was_active_in_a_course_that_is_over_is_concluded(office, canvas):
     assert end_by_activity(office, canvas, active=True, over=True) == "completed"
     assert last_words(office).endswith("Concluded, since they were active there and the course is over.")
 

@@ -62,7 +62,7 @@ def test_a_name_that_was_changed_without_a_word_is_found_and_follows(office, can
     assert following.find(office.session) == 0
 
 
-def test_who_is_due_and_has_the_right_name_is_due_no_more(office):
+def test_a_person_who_is_due_and_has_the_right_name_is_due_no_more(office):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
     office.session.query(Match).one().follow_at = office.now - timedelta(minutes=1)

@@ -183,7 +183,7 @@ with app.app_context():
 """
 
 
-def test_of_many_processes_one_refreshes_and_all_go_on_with_its_token(office, canvas, database_url, tmp_path):
+def test_one_of_many_processes_refreshes_and_all_continue_with_its_token(office, canvas, database_url, tmp_path):
     connection = connect_with_key(office)
     connection.refresh_at = clock.utc_now()
     office.session.commit()

@@ -63,7 +63,7 @@ def test_a_concluded_course_is_one_cause_and_no_question_about_each_person(offic
     assert office.status()["seats"]["enrolled"] == 2
 
 
-def test_who_is_concluded_by_hand_in_a_course_that_goes_on_is_asked_about(office, canvas):
+def test_a_person_who_is_concluded_by_hand_in_a_course_that_goes_on_is_asked_about(office, canvas):
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     [row] = canvas.read("world")["enrollments"]

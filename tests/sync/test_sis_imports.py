@@ -115,7 +115,7 @@ def test_two_workers_can_not_open_two_imports(school):
 
 
 @pytest.mark.parametrize("read_first", [True, False])
-def test_who_was_there_before_stays_in_afterwards(school, canvas, read_first):
+def test_a_person_who_was_there_before_stays_in_afterwards(school, canvas, read_first):
     course = school.course("ART", "art")
     canvas.by_hand("m0", "art")
     canvas.options(clock_offset_seconds=60)

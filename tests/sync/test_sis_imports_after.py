@@ -49,7 +49,7 @@ def test_what_depends_on_what_people_did_is_ended_one_by_one(full, canvas):
     assert canvas.who_is_in("art") == emails(PEOPLE[8:])
 
 
-def test_who_was_there_before_is_not_ended_by_an_import(school, canvas):
+def test_a_person_who_was_there_before_is_not_ended_by_an_import(school, canvas):
     course = school.course("ART", "art")
     canvas.by_hand("m0", "art")
     school.recheck("art")

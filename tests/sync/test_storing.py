@@ -94,7 +94,7 @@ def test_what_somebody_else_ended_is_not_said_of_us(office, canvas):
     assert ended(office) == []
 
 
-def test_who_never_got_in_was_not_ended(office, canvas):
+def test_a_person_who_never_got_in_was_not_ended(office, canvas):
     art = office.course("ART", "art")
     office.register(art)
     office.withdraw(art)

@@ -68,7 +68,7 @@ def test_an_answer_to_a_worker_that_has_lost_its_lease_is_looked_up(office, canv
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas):
+def test_a_person_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas):
     """The answer to our request was lost, so the row may have been ended by the hand alone."""
     course = office.course("ART", "art")
     office.register(course)

@@ -70,7 +70,7 @@ def test_several_possible_users_are_a_question(practice, office, canvas):
     assert canvas.roster("art") == {}
 
 
-def test_who_was_deleted_in_canvas_and_comes_back_is_made_anew(office, canvas):
+def test_a_person_who_was_deleted_in_canvas_and_comes_back_is_made_anew(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()

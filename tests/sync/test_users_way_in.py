@@ -56,7 +56,7 @@ def test_canvas_mails_its_link_once_even_if_its_answer_is_lost(office, canvas):
 
 
 @pytest.mark.parametrize("way_in", ["our_mail", "canvas_mail"])
-def test_who_has_a_canvas_user_gets_no_link(by_mail, canvas, way_in):
+def test_a_person_who_has_a_canvas_user_gets_no_link(by_mail, canvas, way_in):
     policy(by_mail, way_in=way_in)
     by_mail.register(by_mail.course("ART", "art"), "kim")
     by_mail.deliver()
@@ -132,7 +132,7 @@ def test_a_late_answer_sends_no_second_mail(by_mail, canvas, monkeypatch):
     assert all_of(by_mail.app, Mail) == []
 
 
-def test_whom_an_import_brings_in_gets_no_link_unless_it_is_ticked(by_mail, canvas):
+def test_a_person_whom_an_import_brings_in_gets_no_link_unless_it_is_ticked(by_mail, canvas):
     art = by_mail.course("ART", "art")
     by_mail.register(art, "nora")
     by_mail.register(art, "olga")

@@ -45,7 +45,9 @@ def fails_once(monkeypatch, method: str, error: CanvasError) -> list[Callable[[]
     return kept
 
 
-def test_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
+def test_a_person_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_to_listen(
+    office, canvas, monkeypatch
+):
     kept = fails_once(monkeypatch, "enroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)
@@ -60,7 +62,7 @@ def test_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_t
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
+def test_a_person_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
     kept = fails_once(monkeypatch, "unenroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)

@@ -116,7 +116,7 @@ def one_row(office, canvas):
     return one, two
 
 
-def test_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(office, canvas, one_row):
+def test_a_person_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(office, canvas, one_row):
     one, two = one_row
     office.register(one, "kim")
     office.deliver()
@@ -131,7 +131,7 @@ def test_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(of
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_who_was_added_again_by_hand_after_a_shared_enrollment_s_removal_stays(office, canvas, one_row):
+def test_a_person_who_was_added_again_by_hand_after_a_shared_enrollment_s_removal_stays(office, canvas, one_row):
     one, _ = one_row
     enroll_by_hand(canvas, "kim", "art")
     office.register(one, "kim")
@@ -174,7 +174,7 @@ def of_its_default_section(canvas) -> int:
     return row["section_id"]
 
 
-def test_who_was_added_by_hand_while_we_were_held_is_not_ours(office, canvas):
+def test_a_person_who_was_added_by_hand_while_we_were_held_is_not_ours(office, canvas):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     office.register(course)
@@ -190,7 +190,7 @@ def test_who_was_added_by_hand_while_we_were_held_is_not_ours(office, canvas):
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_who_was_added_again_by_hand_after_our_removal_stays(office, canvas):
+def test_a_person_who_was_added_again_by_hand_after_our_removal_stays(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()

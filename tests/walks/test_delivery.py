@@ -85,7 +85,7 @@ def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas)
 
 
 @pytest.mark.parametrize("person", [KIM, {"who": "kim"}], ids=["SIS ID", "email"])
-def test_whom_a_teacher_added_before_we_knew_them_keeps_what_was_set(office, canvas, person):
+def test_a_person_whom_a_teacher_added_before_we_knew_them_keeps_what_was_set(office, canvas, person):
     """The Canvas course is read before anybody is enrolled, and shows somebody whom no participant is: Kim."""
     canvas.by_hand_before("kim", "art", end_at="2027-01-31T00:00:00Z", limit_privileges_to_course_section="true")
     course = office.course("ART", "art", read=False)
@@ -99,7 +99,7 @@ def test_whom_a_teacher_added_before_we_knew_them_keeps_what_was_set(office, can
     assert (row["end_at"], row["limit_privileges_to_course_section"]) == ("2027-01-31T00:00:00Z", True)
 
 
-def test_who_was_added_again_by_hand_and_registers_again_stays(office, canvas):
+def test_a_person_who_was_added_again_by_hand_and_registers_again_stays(office, canvas):
     """We removed Kim, a teacher added Kim again: what a hand made stays when Kim withdraws.
 
     Canvas revives the enrollment that we ended; that it was a hand shows in the nightly read, which comes before Kim.
@@ -120,7 +120,7 @@ def test_who_was_added_again_by_hand_and_registers_again_stays(office, canvas):
     assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
-def test_who_is_matched_anew_is_in_all_their_courses(office, canvas):
+def test_a_person_who_is_matched_anew_is_in_all_their_courses(office, canvas):
     """The Canvas user was deleted and made anew, and is found again for the next course, and for the others."""  # D17
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     registration = office.register(art, "lou")
@@ -137,7 +137,7 @@ def test_who_is_matched_anew_is_in_all_their_courses(office, canvas):
 # -- a hand while Canvas does not answer us ---------------------------------------------------------------------------
 
 
-def test_who_was_added_by_hand_after_an_outage_stays_after_withdrawing(office, canvas, monkeypatch):
+def test_a_person_who_was_added_by_hand_after_an_outage_stays_after_withdrawing(office, canvas, monkeypatch):
     """Nobody listened at Canvas's address, so nothing can have been asked before the teacher added Kim."""  # D5
     art = office.course("ART", "art")
     office.register(art, **KIM)
@@ -159,7 +159,7 @@ def test_who_was_added_by_hand_after_an_outage_stays_after_withdrawing(office, c
     assert canvas.who_is_in("art") == {"kim@example.org"}, "what a hand made was removed"
 
 
-def test_who_was_added_by_hand_between_two_tries_stays_after_withdrawing(office, canvas):
+def test_a_person_who_was_added_by_hand_between_two_tries_stays_after_withdrawing(office, canvas):
     """Canvas refused our request with a 500; an hour later, far past the minutes of doubt, a teacher adds Kim."""  # D6
     art = office.course("ART", "art")
     office.register(art, **KIM)

@@ -22,7 +22,7 @@ def test_the_short_form_of_a_course_of_another_shard_can_be_pasted():
     assert addresses.canvas_course("https://u.instructure.com/courses/1000~56", "https://u.instructure.com/api/v1")
 
 
-def test_who_rejected_an_invitation_comes_back_by_registering_again(office, canvas):
+def test_a_person_who_rejected_an_invitation_comes_back_by_registering_again(office, canvas):
     """The enrollment that they rejected is revived."""
     art = office.course("ART", "art")
     office.register(art, "kim", sis_user_id="K-100")

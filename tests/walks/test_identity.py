@@ -129,7 +129,7 @@ def test_a_taken_login_of_somebody_with_another_sis_id_is_a_question_whatever_th
 # -- users are merged in Canvas ---------------------------------------------------------------------------------------
 
 
-def test_who_was_merged_is_found_by_the_login_that_moved_along(office, canvas):
+def test_a_person_who_was_merged_is_found_by_the_login_that_moved_along(office, canvas):
     """After the merge Ann's login is the second login of her other account."""  # I5
     canvas.seed(users=ANN_AND_ANN, courses=ART_AND_BIO)
     office.connect()
@@ -300,7 +300,7 @@ def say(office: Office, key: str, user_id: int, *, same_person: bool = False) ->
     office.session.commit()
 
 
-def test_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(office, canvas):
+def test_a_person_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(office, canvas):
     """It is Kimberly's. Who Kim Lee is instead is asked, and until then he is in no course as her."""
     user_id = two_who_lead_to_one_user(office)
     say(office, "new kim", user_id)

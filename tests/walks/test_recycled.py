@@ -46,7 +46,7 @@ def who_has_rows(canvas, course: str) -> list[tuple[int, str]]:
     )
 
 
-def test_who_has_a_recycled_login_in_canvas_keeps_what_a_teacher_gave_them(office, canvas):
+def test_a_person_who_has_a_recycled_login_in_canvas_keeps_what_a_teacher_gave_them(office, canvas):
     """Kim withdraws after the account had gone: what the new user has by hand is none of our business."""
     newer = recycled_in_canvas(office, canvas)
     canvas.by_hand(str(newer), "art")
@@ -55,7 +55,7 @@ def test_who_has_a_recycled_login_in_canvas_keeps_what_a_teacher_gave_them(offic
     assert who_has_rows(canvas, "art") == [(canvas.ids["user.kim"], "deleted"), (newer, "active")]
 
 
-def test_who_has_a_recycled_login_in_canvas_is_in_and_listed_as_having_another_name(office, admin, canvas):
+def test_a_person_who_has_a_recycled_login_in_canvas_is_in_and_listed_as_having_another_name(office, admin, canvas):
     """The participant is the Canvas user who has the login; the office reads that the name is another one."""
     newer = recycled_in_canvas(office, canvas)
     office.register(office.course("BIO", "bio"))
@@ -71,7 +71,7 @@ def test_who_has_a_recycled_login_in_canvas_is_in_and_listed_as_having_another_n
     assert "This is somebody else" in page
 
 
-def test_who_got_somebody_s_former_email_in_canvas_keeps_what_a_teacher_gave_them(office, canvas):
+def test_a_person_who_got_somebody_s_former_email_in_canvas_keeps_what_a_teacher_gave_them(office, canvas):
     """Kim has another email by now, and Canvas has given the old one to somebody else, who is in ART by hand."""
     newer = recycled_in_canvas(office, canvas)
     canvas.by_hand(str(newer), "art")

@@ -61,7 +61,7 @@ def test_a_registration_after_canvas_was_restored_enrolls_nobody_else(office, ca
     assert canvas.who_is_in("bio") == {"new@example.org"}
 
 
-def test_who_has_the_number_of_somebody_else_since_a_restore_is_not_taken_for_them(office, canvas):
+def test_a_person_who_has_the_number_of_somebody_else_since_a_restore_is_not_taken_for_them(office, canvas):
     """Zed is found by his email, under the number of the user whom we had created for somebody else."""
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     canvas.snapshot()
@@ -163,7 +163,9 @@ def test_a_restored_canvas_is_read_once_however_many_courses_show_it(office, can
 
 
 @pytest.mark.parametrize("seconds", [10, 180], ids=["repeated", "looked up"])
-def test_who_was_ended_under_a_number_that_a_restored_canvas_gave_out_again_is_put_back(office, canvas, seconds):
+def test_a_person_who_was_ended_under_a_number_that_a_restored_canvas_gave_out_again_is_put_back(
+    office, canvas, seconds
+):
     """The answer to the request that ended Lou was lost, so only the look at what came of it shows that."""
     art = office.course("ART", "art")
     canvas.snapshot()
@@ -185,7 +187,7 @@ def test_who_was_ended_under_a_number_that_a_restored_canvas_gave_out_again_is_p
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_whom_a_hand_removed_is_not_put_back_though_their_number_was_another_s(office, canvas):
+def test_a_person_whom_a_hand_removed_is_not_put_back_though_their_number_was_another_s(office, canvas):
     art = office.course("ART", "art")
     canvas.snapshot()
     office.register(art, **KIM)
@@ -227,7 +229,7 @@ def test_a_course_that_can_t_be_read_keeps_its_own_people_and_nobody_else_s(offi
     assert canvas.who_is_in("art") == {"lou@example.org"}, office.causes()
 
 
-def test_whom_we_put_out_by_mistake_is_put_back_until_canvas_has_answered(office, canvas):
+def test_a_person_whom_we_put_out_by_mistake_is_put_back_until_canvas_has_answered(office, canvas):
     """The first request to let Lou in again fails."""
     art = give_lou_the_number_of_kim(office, canvas)
     office.withdraw(art, **KIM)

@@ -32,7 +32,7 @@ def say(office: Office, participant: Participant, user_id: int) -> None:
     office.session.commit()
 
 
-def test_whom_an_administrator_chose_stays_whatever_is_corrected(office, canvas):
+def test_a_person_whom_an_administrator_chose_stays_whatever_is_corrected(office, canvas):
     art = begin(office, canvas)
     office.register(art, "kim", name="Kim Berg")
     office.deliver()
@@ -101,7 +101,7 @@ def test_that_an_enrollment_was_let_stay_holds_until_somebody_ends_it(office, ca
     assert office.status()["questions"] == 0
 
 
-def test_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_they_withdraw(office, canvas):
+def test_a_person_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_they_withdraw(office, canvas):
     """What the hand made is no enrollment of ours."""
     art = office.course("ART", "art")
     office.register(art)
@@ -122,7 +122,7 @@ def test_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_they_with
     assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
-def test_who_turns_out_to_be_somebody_else_is_let_in_before_anybody_is_put_out(office, canvas):
+def test_a_person_who_turns_out_to_be_somebody_else_is_let_in_before_anybody_is_put_out(office, canvas):
     """Kim is Kim Other, and Canvas lets nobody in for a while."""
     art = begin(office, canvas)
     office.register(art, "kim", name="Kim Berg")
@@ -146,7 +146,7 @@ def change_login(canvas: Practice, user_id: int, login: str) -> None:
     canvas.hand("PUT", where, **{"login[unique_id]": login})
 
 
-def test_whom_an_administrator_chose_is_not_looked_up_by_email_for_a_question(office, canvas):
+def test_a_person_whom_an_administrator_chose_is_not_looked_up_by_email_for_a_question(office, canvas):
     """Kim is Kim Other, who was in ART before; Kim withdraws, and then that user's login changes in Canvas."""
     art = begin(office, canvas)
     canvas.by_hand_before("other", "art")

@@ -103,7 +103,7 @@ def test_in_canvas_is_said_of_an_active_enrollment_with_when_it_was_seen(reader,
     assert re.fullmatch(f"Removed from Canvas{SEEN}", reader.office_reads()[1])
 
 
-def test_who_is_invited_has_to_accept(reader, canvas):
+def test_a_person_who_is_invited_has_to_accept(reader, canvas):
     policy(reader.office, by_invitation=True)
     reader.register()
     link = f"{canvas.url}/courses/{canvas.ids['course.art']}"
@@ -179,7 +179,7 @@ def test_the_page_says_what_a_withdrawal_leaves(reader, policy_here, text, on_ro
     assert reader.office_reads()[1].partition(", seen")[0] == on_roster
 
 
-def test_who_withdraws_before_we_got_to_it_was_never_in(reader):
+def test_a_person_who_withdraws_before_we_got_to_it_was_never_in(reader):
     reader.open(reader.kim, "/courses/ART/register", wait="")
     reader.withdraw()
     assert reader.participant()[:2] == ("quiet", "You have withdrawn.")
@@ -235,7 +235,7 @@ def test_two_of_our_courses_on_one_canvas_course_each_say_what_is_true_for_them(
         assert reader.participant(code)[1] == "Your access to the Canvas course has ended."
 
 
-def test_who_is_in_through_another_section_is_not_called_out(reader, canvas):
+def test_a_person_who_is_in_through_another_section_is_not_called_out(reader, canvas):
     late = canvas.ids["section.art.late"]
     reader.office.course("LATE", "art", late)
     reader.register()
@@ -258,7 +258,7 @@ def test_another_registration_that_waits_is_no_matter_of_this_one(reader, canvas
     assert "1 person waits for you" in reader.page("/tools/courses/ART-2")
 
 
-def test_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(reader, canvas):
+def test_a_person_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(reader, canvas):
     reader.register()
     canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
     reader.office.associate(reader.course, "bio")

@@ -48,7 +48,7 @@ def test_to_remember_the_language_costs_a_statement_only_where_it_is_another(app
     assert [updates(path, "en") for path in ("withdraw", "register")] == [1, 0]
 
 
-def test_who_never_said_it_is_mailed_in_the_site_s(app):
+def test_a_person_who_never_said_it_is_mailed_in_the_site_s(app):
     office = Office(app, None)
     course = office.course("ART")
     office.register(course)

@@ -40,7 +40,7 @@ def test_without_canvas_the_page_says_nothing_of_it(here, kim):
     assert "Canvas" not in page
 
 
-def test_who_has_nothing_to_withdraw_from_gets_to_the_course(here, kim):
+def test_a_person_who_has_nothing_to_withdraw_from_gets_to_the_course(here, kim):
     here.course("ART")
     assert kim.get("/courses/art/withdraw").location == "/courses/ART"
 
@@ -64,7 +64,7 @@ def test_a_withdrawal_taken_back_brings_the_same_enrollment_back(office, kim, ca
     assert "Undo the withdrawal" not in kim.get("/courses/ART").text
 
 
-def test_who_got_the_place_meanwhile_keeps_it_and_the_waitlist_is_offered(here, kim):
+def test_the_person_who_got_the_place_meanwhile_keeps_it_and_the_waitlist_is_offered(here, kim):
     course = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
     wait_for(here, course, "max")
@@ -90,7 +90,7 @@ def test_after_ten_minutes_it_is_too_late(here, kim, monkeypatch):
     assert statuses(here) == {"kim@example.org": "withdrawn"}
 
 
-def test_whom_the_office_withdrew_can_t_take_that_back(here, kim):
+def test_a_person_whom_the_office_withdrew_can_t_take_that_back(here, kim):
     course = here.course("ART")
     kim.post("/courses/ART/register")
     [registration] = all_of(here.app, Registration)

@@ -62,7 +62,7 @@ def test_the_text_stands_beside_what_its_field_is_called(here, boss):
     assert re.findall("<dt>(.*?)</dt>", answer.text) == ["Eine Person je Zeile", "SIS-ID"]
 
 
-def test_who_was_signed_out_signs_in_and_sends_it_from_where_it_was_kept(here, boss):
+def test_a_person_who_was_signed_out_signs_in_and_sends_it_from_where_it_was_kept(here, boss):
     old = token_of(boss.get(ROSTER).text)
     boss.delete_cookie("session")
     answer = boss.post(ROSTER, data={"people": LIST, "csrf_token": old}, headers={"Referer": FROM})

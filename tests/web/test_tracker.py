@@ -61,7 +61,7 @@ def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, 
     assert "Open in Canvas" not in kim.get("/courses/ART").text
 
 
-def test_who_is_invited_accepts_and_knows_with_which_login(office, kim, canvas, steps):
+def test_a_person_who_is_invited_accepts_and_knows_with_which_login(office, kim, canvas, steps):
     policy(office, by_invitation=True)
     office.deliver()
     assert steps() == ["done", "done", "done", "yours"]
@@ -71,7 +71,7 @@ def test_who_is_invited_accepts_and_knows_with_which_login(office, kim, canvas, 
     assert "Accept it in Canvas Sign in there as kim@example.org" in page
 
 
-def test_who_waits_for_the_office_reads_that_it_acts_and_how_to_reach_it(office, kim, steps):
+def test_a_person_who_waits_for_the_office_reads_that_it_acts_and_how_to_reach_it(office, kim, steps):
     for path in ("/courses/ART", "/my/courses"):
         assert "The office acts next." not in words(kim.get(path))
     office.session.execute(update(Seat).values(held=True, cause="who_is_it"))

@@ -82,7 +82,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(app, monkeypatch):
 
 
 @pytest.mark.parametrize("batch", [1, 500])
-def test_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
+def test_a_person_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
     monkeypatch.setattr(imports, "BATCH", batch)
     office = Office(app, None)
     course = office.course("ART", capacity=1)

@@ -14,7 +14,7 @@ from .visitors import ANOTHER, AWAY, has_account, link_in, visitor
 pytestmark = pytest.mark.usefixtures("wait")
 
 
-def test_who_signs_up_after_a_stranger_comes_in_by_the_link_that_the_stranger_s_mail_had(mailing, inbox):
+def test_a_person_who_signs_up_after_a_stranger_comes_in_by_the_link_that_the_stranger_s_mail_had(mailing, inbox):
     stranger, ann = visitor(mailing), visitor(mailing)
     for n in range(6):
         assert stranger.sign_up(password=f"{ANOTHER} {n}", name="Not Ann", **AWAY).status_code == 200

@@ -181,7 +181,7 @@ def test_one_of_ten_who_use_a_code_at_once_wins(app, ann, wait):
         assert sorted(threads.map(use, range(10))) == [False] * 9 + [True]
 
 
-def test_of_ten_requests_with_one_code_one_is_let_in(app, ann, wait):
+def test_one_of_ten_requests_with_one_code_is_let_in(app, ann, wait):
     wait(seconds=30)
     browsers = [elsewhere(ann) for _ in range(10)]
     for browser in browsers:

@@ -169,7 +169,7 @@ def test_the_operator_removes_the_only_administrator_s(app, ann):
     assert (again.exit_code, "has no second step" in again.output) == (1, True)
 
 
-def test_whose_it_is_learns_of_every_change_by_mail(mailing, inbox, wait):
+def test_the_owner_learns_of_every_change_by_mail(mailing, inbox, wait):
     has_account(mailing)
     ann = Owner(mailing, mailing.response_class, use_cookies=True)
     ann.sign_in()

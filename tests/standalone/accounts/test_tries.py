@@ -152,7 +152,7 @@ def test_while_strangers_guess_a_signed_in_owner_changes_the_password(app, wait)
     assert ann.post("/my/password", data=form).status_code == 302
 
 
-def test_who_knows_the_password_uses_up_no_codes_of_a_browser_that_the_account_knows(ann):
+def test_a_person_who_knows_the_password_uses_up_no_codes_of_a_browser_that_the_account_knows(ann):
     thief = elsewhere(ann)
     thief.sign_in()
     assert [thief.give_code(thief.wrong()).status_code for _ in range(11)] == [422] * 10 + [429]
@@ -164,7 +164,7 @@ def test_who_knows_the_password_uses_up_no_codes_of_a_browser_that_the_account_k
     assert thief.give_code().status_code == 429, "and that gave the thief nothing back"
 
 
-def test_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_known_browser(app, ann):
+def test_a_person_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_known_browser(app, ann):
     ann.post("/sign-out")
     for n in range(30):
         elsewhere(ann).sign_in(environ_base={"REMOTE_ADDR": f"10.0.1.{n}"})

@@ -189,7 +189,7 @@ def test_the_export_names_our_course_of_what_was_done_in_canvas(office, canvas, 
     assert [(row["email"], row["course"]) for row in rows] == [("kim@example.org", "ART")]
 
 
-def test_who_registered_alone_is_not_named_twice(office, admin):
+def test_a_person_who_registered_alone_is_not_named_twice(office, admin):
     office.register(office.course("FOOD", title="Food Safety"), "kim")
     assert "Kim registered for Food Safety" in words(admin.get("/tools/log"))
 

@@ -74,7 +74,7 @@ def test_the_verdict_is_one_sentence_with_the_next_step(office, admin, canvas):
     assert "No: they have withdrawn." in asked(admin, "lea")
 
 
-def test_who_waits_for_an_answer_has_it_a_click_away(office, admin, canvas):
+def test_a_person_who_waits_for_an_answer_has_it_a_click_away(office, admin, canvas):
     canvas.hand("POST", f"accounts/{canvas.ids['account.root']}/users", **{
         "user[name]": "Another Zoe", "pseudonym[unique_id]": "other", "communication_channel[type]": "email",
         "communication_channel[address]": "zoe@example.org", "communication_channel[skip_confirmation]": "true",
@@ -143,7 +143,9 @@ def doubted(office) -> None:
         (collided, "same_user", "Another participant leads to the same Canvas user"),
     ],
 )
-def test_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(office, admin, canvas, ask, question, title):
+def test_a_person_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(
+    office, admin, canvas, ask, question, title
+):
     """Nobody is put out before it is answered, so nobody is counted as kept out."""
     course = office.course("ART", "art", starts_at=office.now + timedelta(days=1))
     kim = office.register(course).participant_id
@@ -160,7 +162,7 @@ def test_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(office, admin
     assert "can't get in" not in words(admin.get("/tools/"))
 
 
-def test_who_never_was_in_is_not_said_to_be(office, admin, canvas):
+def test_a_person_who_never_was_in_is_not_said_to_be(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     corrected(office)
@@ -169,7 +171,7 @@ def test_who_never_was_in_is_not_said_to_be(office, admin, canvas):
     assert "BIO here No: we don't know which Canvas user they are." in asked(admin, "kim")
 
 
-def test_who_has_withdrawn_and_is_still_in_is_said_to_be_so(office, admin, canvas):
+def test_a_person_who_has_withdrawn_and_is_still_in_is_said_to_be_so(office, admin, canvas):
     course = office.course("ART", "art")
     canvas.options(clock_offset_seconds=-1800)
     enroll_by_hand(canvas, "kim", "art")

@@ -260,7 +260,7 @@ def test_candidates_are_compared_by_what_they_do_in_canvas(office, admin, canvas
     assert canvas.who_is_in("art") == {"two"}
 
 
-def test_whom_we_knew_is_offered_when_the_user_is_the_other_one_s(office, admin, canvas):
+def test_a_person_whom_we_knew_is_offered_when_the_user_is_the_other_one_s(office, admin, canvas):
     """A slip in an email led to another participant's user; who was in before stays in, and nothing is sent."""
     office.register(office.course("ART", "art"), "ezra")
     office.register(office.course("BIO", "bio"), "lou")

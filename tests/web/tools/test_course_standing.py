@@ -116,7 +116,7 @@ def test_people_are_counted_once_whatever_they_did_before(office, admin):
     assert "3 people on the way to or from Canvas." in page
 
 
-def test_who_waits_in_two_canvas_courses_is_one_person(office, admin):
+def test_a_person_who_waits_in_two_canvas_courses_is_one_person(office, admin):
     art = office.course("ART", "art")
     office.register(art, "kim")
     office.deliver()

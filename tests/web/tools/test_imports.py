@@ -52,7 +52,7 @@ def test_an_upload_is_reported_as_the_command_does(app, admin):
 
 
 @pytest.mark.parametrize("tick", [{}, {"notify": "y"}])
-def test_whom_an_upload_registers_is_mailed_if_it_is_ticked(app, office, canvas, admin, tick):
+def test_a_person_whom_an_upload_registers_is_mailed_if_it_is_ticked(app, office, canvas, admin, tick):
     office.course("ART", "art")
     upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
     # Trying it out first keeps the choice.

@@ -186,7 +186,7 @@ def test_taking_a_course_out_of_canvas_reads_nothing_and_asks_first(office, admi
     assert canvas.who_is_in("bio") == set()
 
 
-def test_who_has_another_registration_or_was_there_before_is_not_removed(office, admin, canvas):
+def test_a_person_who_has_another_registration_or_was_there_before_is_not_removed(office, admin, canvas):
     course = office.course("ART", "bio")
     canvas.by_hand_before("kim", "bio")
     for who in ("kim", "lou", "max"):

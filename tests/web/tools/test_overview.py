@@ -224,7 +224,7 @@ def test_a_course_is_not_counted_twice(office, admin):
     assert "not published 1 person" in words(admin.get("/tools/"))
 
 
-def test_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admin):
+def test_a_person_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admin):
     """Two of our courses in one Canvas course, and one that is in another by now, with a place to be ended there."""
     one, two, gone = office.course("ONE", "art"), office.course("TWO", "art"), office.course("GONE", "bio")
     many(office, one, 2)
@@ -245,7 +245,7 @@ def test_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admi
     assert "GONE here : 1 person waits to be taken out" in page
 
 
-def test_who_has_withdrawn_waits_to_be_taken_out_and_is_nobody_who_can_t_get_in(office, admin, canvas):
+def test_a_person_who_has_withdrawn_waits_to_be_taken_out_and_is_nobody_who_can_t_get_in(office, admin, canvas):
     """Canvas is away: one person registers, one withdraws; in another course the only one who waits has withdrawn."""
     art = office.course("ART", "art", starts_at=soon(office, days=2, hours=1))
     bio = office.course("BIO", "bio", starts_at=soon(office, days=35, hours=1))
@@ -288,7 +288,7 @@ def test_a_place_that_somebody_else_s_registration_still_wants_is_not_left(offic
 
 
 @pytest.mark.parametrize("left", [0, 1], ids=["the older one", "the newer one"])
-def test_who_has_withdrawn_from_one_of_two_courses_waits_in_the_other_alone(office, admin, left):
+def test_a_person_who_has_withdrawn_from_one_of_two_courses_waits_in_the_other_alone(office, admin, left):
     """Both are in one Canvas course, where the person has no place yet."""
     both = [office.course("ONE", "art", starts_at=soon(office, days=1)), office.course("TWO", "art")]
     for course in both:

@@ -180,7 +180,7 @@ def test_somebody_who_signs_in_is_distinguished_from_one_whom_the_office_entered
     assert told in words(admin.get(f"/tools/participants/{kim.id}"))
 
 
-def test_who_is_corrected_signs_in_as_corrected(app, admin):
+def test_a_person_who_is_corrected_signs_in_as_corrected(app, admin):
     session = app.extensions["sqlalchemy"].session
     for name in ("Kim", "Lou"):
         accounts.add_account(session, clock.utc_now(), f"{name.lower()}@example.org", name, PASSWORD)

@@ -298,7 +298,7 @@ def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here,
     }
 
 
-def test_of_a_line_that_is_not_clear_nobody_is_registered_though_the_others_are(here, admin):
+def test_nobody_is_registered_from_a_line_that_is_not_clear_though_the_others_are(here, admin):
     here.course("ART")
     text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org, Ann\n"
     page = words(admin.post("/tools/courses/ART", data={"people": text}))

@@ -87,7 +87,7 @@ def test_where_it_can_t_be_nothing_changes(here, admin, to, says):
     assert states(here) == before
 
 
-def test_who_waits_gets_the_place_and_keeps_it(here, admin):
+def test_a_person_who_waits_gets_the_place_and_keeps_it(here, admin):
     art = here.course("ART", capacity=1)
     here.course("BIO")
     here.register(art)
@@ -99,7 +99,7 @@ def test_who_waits_gets_the_place_and_keeps_it(here, admin):
     assert states(here) == [(1, "withdrawn"), (1, "registered"), (2, "registered")]
 
 
-def test_who_waits_is_moved_too_and_has_their_position_again(here, admin):
+def test_a_person_who_waits_is_moved_too_and_has_their_position_again(here, admin):
     art = here.course("ART", capacity=1)
     here.course("BIO")
     here.register(art, "max")
@@ -132,7 +132,7 @@ def test_the_log_has_one_line_for_it(here, admin):
     assert "withdrew Kim from ART here" in words(admin.get("/tools/log?course=ART"))
 
 
-def test_who_has_withdrawn_can_t_be_moved(here, admin):
+def test_a_person_who_has_withdrawn_can_t_be_moved(here, admin):
     art = here.course("ART")
     here.register(art)
     here.withdraw(art)

@@ -70,7 +70,7 @@ def test_a_place_that_somebody_else_got_meanwhile_stays_theirs(here, admin):
     assert states(here) == [(1, "withdrawn"), (2, "registered")]
 
 
-def test_who_was_taken_off_the_waitlist_has_their_position_again(here, admin):
+def test_a_person_who_was_taken_off_the_waitlist_has_their_position_again(here, admin):
     here.course("ART", capacity=1)
     for name in ("kim", "lou", "max"):
         register(admin, name)

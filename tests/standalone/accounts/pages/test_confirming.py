@@ -108,7 +108,7 @@ def test_what_is_no_sign_in_is_corrected_without_asking(app, copied):
     assert copied.post(f"/tools/participants/{kim}/erase", data={"name": "Kim", "end_access": "y"}).status_code == 302
 
 
-def test_who_has_a_second_step_gives_the_code_too(app, wait):
+def test_a_person_who_has_a_second_step_gives_the_code_too(app, wait):
     alex = signed_in(app, "alex@example.org", admin=True)
     alex.set_up()
     has_account(app, "bea@example.org")

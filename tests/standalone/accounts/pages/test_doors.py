@@ -168,7 +168,7 @@ def test_visitors_by_ipv4_are_distinguished_where_a_server_writes_them_as_ipv6(s
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
-def test_who_signs_in_rightly_uses_nothing_up(site):
+def test_a_person_who_signs_in_rightly_uses_nothing_up(site):
     has_account(site)
     for _ in range(12):
         assert visitor(site).sign_in().status_code == 302

@@ -127,7 +127,7 @@ def test_the_operator_gives_and_takes_the_role(app):
     assert "The last administrator keeps it." in " ".join(set_role("--help").output.split())
 
 
-def test_whose_role_changes_gets_a_mail(mailing, inbox):
+def test_a_person_whose_role_changes_gets_a_mail(mailing, inbox):
     alex = signed_in(mailing, "alex@example.org", admin=True)
     bea = has_account(mailing, "bea@example.org")
     page_of(mailing, "bea@example.org")

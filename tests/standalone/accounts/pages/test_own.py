@@ -39,7 +39,7 @@ def test_a_changed_password_signs_out_everywhere_else(site, ann):
         ("INSERT", "/sign-in", {"email": "ann@example.org", "password": PASSWORD}),
     ],
 )
-def test_whose_database_fails_stays_signed_in(site, ann, fails, path, form):
+def test_a_person_stays_signed_in_when_the_database_fails(site, ann, fails, path, form):
     has_account(site)
     for browser in (visitor(site), ann):
         browser.sign_in()
