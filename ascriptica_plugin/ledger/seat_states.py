@@ -7,10 +7,8 @@ from sqlalchemy import ColumnElement, and_, case, func, select, union_all
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
-from ..shared.said import Said
 from ..tables.canvas import Connection, Settings
 from ..tables.ledger import Seat
-from ..tables.office import LogEntry
 from . import due, metrics
 from .causes import CAUSES
 
@@ -52,17 +50,14 @@ class Disconnected(NamedTuple):
 
 def disconnected(session: Session, settings: Settings) -> Disconnected | None:
     """The Canvas that was disconnected last; None while one is connected, or if none ever was."""
-    if settings.connection is not None or session.scalar(select(Connection.id).limit(1)) is None:
+    if settings.connection is not None:
         return None
-    its = select(LogEntry).where(LogEntry.what == "disconnected").order_by(LogEntry.id.desc()).limit(1)
-    entry = session.scalar(its)
-    about = Said.of(entry.words or "").about if entry is not None else {}
-    of_it = (Connection.canvas_url == about.get("url"), Connection.account_name == about.get("account"))
-    connection = session.scalar(select(Connection).where(*of_it).limit(1))
-    if entry is None or connection is None:
+    ended = select(Connection).where(Connection.disconnected_at.is_not(None))
+    connection = session.scalar(ended.order_by(Connection.disconnected_at.desc(), Connection.id.desc()).limit(1))
+    if connection is None or connection.disconnected_at is None:
         return None
     waiting = session.scalar(select(func.count()).select_from(Seat).where(due.unsettled(connection.id))) or 0
-    return Disconnected(connection, entry.at, waiting)
+    return Disconnected(connection, connection.disconnected_at, waiting)
 
 
 def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:

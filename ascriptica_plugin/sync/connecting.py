@@ -155,7 +155,7 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
     connection.key_kind, connection.refresh_token = settings.draft_key_kind, settings.draft_refresh_token
     connection.refresh_at, connection.refresh_tries = settings.draft_refresh_at, 0
     # An answer that is under way is about the key before.
-    connection.refreshing_until_at = None
+    connection.refreshing_until_at = connection.disconnected_at = None
     if settings.draft_key_kind == "developer_key":
         connection.client_id, connection.client_secret = settings.draft_client_id, settings.draft_client_secret
     note_findings(session, connection, found, now)

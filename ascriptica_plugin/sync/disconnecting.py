@@ -1,6 +1,7 @@
 """Disconnects from a Canvas: its key is forgotten here, and Canvas is asked to end it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ class Key:
     developer_key: DeveloperKey | None
 
 
-def forget(session: Session, settings: Settings, connection: Connection, canvases: Canvases) -> Key:
+def forget(session: Session, settings: Settings, connection: Connection, canvases: Canvases, now: datetime) -> Key:
     """Have no connection in use, and keep no secret of this one. What it knows of Canvas stays, for the case that
     somebody connects to it again. Returns the key as it was. Never commits."""
     # Another process may have renewed it meanwhile.
@@ -40,6 +41,7 @@ def forget(session: Session, settings: Settings, connection: Connection, canvase
     # An answer that is under way is not stored.
     connection.refresh_at = connection.refreshing_until_at = None
     connection.token_expires_at, connection.token_end_known = None, False
+    connection.disconnected_at = now
     settings.connection, settings.display_canvas = None, False
     forget_draft(settings)
     return was

@@ -23,7 +23,7 @@ from .columns import Base, SaidColumn, Sealed, SealedColumn
 class Connection(Base):
     """One Canvas: host and root account. Every Canvas id that we keep belongs to one.
 
-    Canvas has accepted `token`; it is empty once somebody has disconnected. `hold_*` stops all calls at once.
+    Canvas has accepted `token`; it is empty once somebody has disconnected, at `disconnected_at`. `hold_*` stops all calls at once.
     `throttled_at` is when Canvas last asked us to slow down. From `restored_at` until every Canvas course was read
     again, no enrollment is ended, since Canvas came back from a backup. `drain_*` is the lease by which only one worker
     talks to this Canvas.
@@ -49,6 +49,7 @@ class Connection(Base):
     token_saved_at: Mapped[datetime]
     missing_permissions: Mapped[str] = mapped_column(Text, default="")
     last_worked_at: Mapped[datetime | None]
+    disconnected_at: Mapped[datetime | None]
 
     key_kind: Mapped[str] = mapped_column(String(20), default="token", server_default="token")
     token_expires_at: Mapped[datetime | None]

@@ -10,10 +10,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
+from ascriptica_plugin.ledger import activity, seat_states
 from ascriptica_plugin.office import people, sis_questions
 from ascriptica_plugin.shared import clock, pauses
+from ascriptica_plugin.shared.said import Said
+from ascriptica_plugin.sync import disconnecting
 from ascriptica_plugin.tables import upgrade
-from ascriptica_plugin.tables.canvas import Connection
+from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Base, Sealed
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course, Participant
@@ -134,6 +137,24 @@ def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sen
     assert canvas.who_is_in("art") == set()
     assert canvas.who_is_in("bio") == {"kim@example.org"}
     assert [seat.cause for seat in office.seats() if seat.cause] == ["found_there"]
+
+
+def test_a_canvas_that_the_release_before_has_disconnected_is_known(office):
+    settings = load_settings(office.session)
+    disconnecting.forget(office.session, settings, settings.connection, office.canvases, office.now)
+    key = Said("key", account="Practice University", url=office.canvas.api)
+    activity.note(office.session, office.now, "boss@example.org", "disconnected", key)
+    office.session.commit()
+    office.session.remove()
+    with office.app.extensions["sqlalchemy"].engine.connect() as connection:
+        config = migrations()
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0041")
+        connection.commit()
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+    last = seat_states.disconnected(office.session, load_settings(office.session))
+    assert (last.connection.canvas_url, last.at) == (office.canvas.api, office.now)
 
 
 def known_in_canvas(session, *numbers: int) -> None:

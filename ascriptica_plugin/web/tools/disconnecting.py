@@ -35,8 +35,9 @@ def disconnect() -> ResponseReturnValue:
         session().rollback()
         return redirect(url_for(".course_settings"))
     name, owner, is_developer_key = connection.account_name, connection.token_owner, connection.key_kind != "token"
-    key = disconnecting.forget(session(), current, connection, canvases)
-    activity.note(session(), clock.utc_now(), who, "disconnected", Said("key", account=name, url=key.url))
+    now = clock.utc_now()
+    key = disconnecting.forget(session(), current, connection, canvases, now)
+    activity.note(session(), now, who, "disconnected", Said("key", account=name, url=key.url))
     session().commit()
     done = t("Disconnected from {account}.", account=name)
     if not (is_developer_key or form.end_token.data):

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from sqlalchemy import delete
 
 from ascriptica_plugin.sync import proofs
 from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.office import LogEntry
 
 from ...developer_keys import connect_with_key, later
 from ...office_at_work import connection_of, during_the_first_call, logged
@@ -54,6 +56,14 @@ def test_a_pasted_token_is_forgotten_here_and_goes_on_in_canvas(office, admin, c
     assert f"1 change waits. Connect {canvas.url} again, and it is sent." in words(admin.get("/tools/"))
     assert "Connected to" in words(save(admin, typed(canvas)))
     assert "disconnected since" not in words(admin.get("/tools/"))
+
+
+def test_what_the_activity_log_has_forgotten_is_still_known(office, admin, canvas):
+    disconnect(admin)
+    office.session.execute(delete(LogEntry))
+    office.session.commit()
+    for page in ("/tools/", "/tools/canvas", COURSE_SETTINGS):
+        assert "Canvas has been disconnected since" in words(admin.get(page))
 
 
 def test_a_pasted_token_is_ended_in_canvas_if_the_office_says_so(office, admin, canvas):
