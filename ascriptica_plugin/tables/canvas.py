@@ -23,10 +23,10 @@ from .columns import Base, SaidColumn, Sealed, SealedColumn
 class Connection(Base):
     """One Canvas: host and root account. Every Canvas id that we keep belongs to one.
 
-    Canvas has accepted `token`; it is empty once somebody has disconnected, at `disconnected_at`. `hold_*` stops all calls at once.
-    `throttled_at` is when Canvas last asked us to slow down. From `restored_at` until every Canvas course was read
-    again, no enrollment is ended, since Canvas came back from a backup. `drain_*` is the lease by which only one worker
-    talks to this Canvas.
+    Canvas has accepted `token`; it is empty once somebody has disconnected, at `disconnected_at`. `hold_*` stops all
+    calls at once. `throttled_at` is when Canvas last asked us to slow down. From `restored_at` until every Canvas
+    course was read again, no enrollment is ended, since Canvas came back from a backup. `drain_*` is the lease by which
+    only one worker talks to this Canvas.
 
     `key_kind`: token (pasted) or developer_key. Canvas ends a pasted token at `token_expires_at`; None: never, unless
     `token_end_known` is false, when Canvas did not say; it was asked at `token_end_asked_at`. A developer key has
