@@ -1,5 +1,6 @@
 """Times and lists as the present language writes them."""
 
+import functools
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,15 @@ They are messages like others: a translation has the order and the signs of its 
 
 def moment(at: datetime, shown: str, zone: ZoneInfo) -> str:
     """The time in this zone; `shown` is one of `TIMES`."""
-    return format_datetime(at, t(TIMES[shown]), tzinfo=zone, locale=present())
+    # All but the times with seconds are the same for a whole minute.
+    at = at if shown.endswith("seconds") else at.replace(second=0, microsecond=0)
+    return _moment(at, t(TIMES[shown]), zone, present())
+
+
+@functools.lru_cache(10_000)
+def _moment(at: datetime, pattern: str, zone: ZoneInfo, language: str) -> str:
+    # Babel takes its time, and a page of a list has hundreds, many of them of one minute.
+    return format_datetime(at, pattern, tzinfo=zone, locale=language)
 
 
 def percent(value: float) -> str:

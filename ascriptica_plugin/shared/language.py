@@ -90,7 +90,8 @@ def t(message: str, /, **values: Any) -> str:
     Where a value is Markup, so is the answer, and the rest is escaped. What is not in the catalogue comes back as it
     is. Without values nothing is filled in.
     """
-    return _filled(catalogue(present()).gettext(message) if message else message, values)
+    text = catalogue(present()).gettext(message) if message else message
+    return _filled(text, values) if values else text
 
 
 def tn(one: str, many: str, count: int, /, **values: Any) -> str:
@@ -104,7 +105,7 @@ def tn(one: str, many: str, count: int, /, **values: Any) -> str:
 def _filled(text: str, values: dict[str, Any]) -> str:
     if any(hasattr(value, "__html__") for value in values.values()):
         return escape(text).format(**values)
-    return text.format(**values) if values else text
+    return text.format(**values)
 
 
 def number(value: int) -> str:

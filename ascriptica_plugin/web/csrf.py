@@ -33,8 +33,12 @@ def protect() -> None:
 
 
 def token_input() -> Markup:
-    """The hidden field that each of our forms has."""
-    return Markup('<input type="hidden" name="{}" value="{}">').format(field_name(), generate_csrf())
+    """The hidden field that each of our forms has. A page of a list has a hundred, so it is made once for a request."""
+    token = generate_csrf()
+    if g.get("ascriptica_token_input", (None,))[0] != token:
+        made = Markup('<input type="hidden" name="{}" value="{}">').format(field_name(), token)
+        g.ascriptica_token_input = token, made
+    return g.ascriptica_token_input[1]
 
 
 def field_name() -> str:
