@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, select, union_all
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
@@ -162,9 +162,34 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
     return None if drained else "worker"
 
 
-def never_in(session: Session, connection_id: int) -> int:
-    """How many settled seats never had an enrollment in Canvas, for example after a withdrawal before we got to it."""
-    # PostgreSQL takes a third of all seats for settled. A filter doesn't keep it from the index of those without.
-    settled = func.count().filter(Seat.settled_version >= Seat.version, ~Seat.was_in)
-    without = (Seat.connection_id == connection_id, Seat.canvas_enrollment_id.is_(None))
-    return session.scalar(select(settled).where(*without)) or 0
+def counts_up_to(session: Session, settings: Settings, most: int) -> dict[str, int]:
+    """How many of the current connection's seats are in each state, as `status` counts them. Above `most` a number only
+    says that there are more. `removed` leaves out who never had an enrollment in Canvas, for example after a withdrawal
+    before we got to it.
+
+    Each number comes from an index of its own, without a look at the seats.
+    """
+    if settings.connection is None:
+        return dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
+    here = Seat.connection_id == settings.connection.id
+    unsettled, settled = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
+
+    def counted(*which: ColumnElement[bool]) -> ScalarSelect[int]:
+        # PostgreSQL, which takes a third of all seats for unsettled, would start workers; not for so many at most.
+        some = select(literal(1)).where(here, *which).limit(most + 1).subquery()
+        return select(func.count()).select_from(some).scalar_subquery()
+
+    held, free, parked, enrolled, removed = session.execute(
+        select(
+            counted(unsettled, Seat.held.expression),
+            counted(unsettled, ~Seat.held),
+            counted(unsettled, Seat.parked_at.is_not(None)),
+            counted(settled, Seat.was_in.expression),
+            counted(settled, ~Seat.was_in, Seat.canvas_enrollment_id.is_not(None)),
+        )
+    ).one()
+    # Whatever is parked is not held.
+    due = free - parked if free <= most else free
+    if connection_state(settings) != "ok":
+        due, held = 0, due + held
+    return {"due": due, "held": held, "parked": parked, "enrolled": enrolled, "removed": removed}

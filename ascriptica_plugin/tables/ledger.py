@@ -188,6 +188,20 @@ class Seat(Base):
             postgresql_where=text("parked_at IS NOT NULL"),
         ),
         Index("ix_ascriptica_seat_enrollment", "connection_id", "canvas_enrollment_id"),
+        Index(
+            "ix_ascriptica_seat_newest",
+            "connection_id",
+            "id",
+            sqlite_where=text("settled_version < version"),
+            postgresql_where=text("settled_version < version"),
+        ),
+        Index(
+            "ix_ascriptica_seat_removed",
+            "connection_id",
+            "id",
+            sqlite_where=text("settled_version >= version AND was_in = 0 AND canvas_enrollment_id IS NOT NULL"),
+            postgresql_where=text("settled_version >= version AND NOT was_in AND canvas_enrollment_id IS NOT NULL"),
+        ),
         # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
         {"sqlite_autoincrement": True},
     )

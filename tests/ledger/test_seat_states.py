@@ -15,6 +15,9 @@ COUNTS = ("due", "held", "parked", "enrolled", "removed")
 def counted(office) -> dict[str, int]:
     seats = office.status()["seats"]
     assert sum(seats.values()) == len(office.seats())
+    never_in = sum(one.canvas_enrollment_id is None and one.settled_version >= one.version for one in office.seats())
+    shown = seat_states.counts_up_to(office.session, load_settings(office.session), 100)
+    assert shown == seats | {"removed": seats["removed"] - never_in}
     return {name: seats[name] for name in COUNTS if seats[name]}
 
 
@@ -53,6 +56,21 @@ def test_an_invited_person_is_enrolled_and_one_whom_a_hand_removed_is_held_until
     office.deliver()
     assert counted(office) == {"removed": 1}
     assert office.status()["changed_in_canvas"] == 0
+
+
+def test_seats_are_counted_up_to_a_limit(office, canvas):
+    art = office.course("ART", "art")
+    for who in ("kim", "lou", "ann", "max"):
+        office.register(art, who)
+    office.deliver()
+    office.withdraw(art, "lou")
+    office.deliver()
+    for number in range(4):
+        office.register(art, f"new{number}")
+    settings = load_settings(office.session)
+    assert seat_states.counts_up_to(office.session, settings, 1)["enrolled"] == 2, "more than one"
+    shown = seat_states.counts_up_to(office.session, settings, 3)
+    assert shown == {"due": 4, "held": 0, "parked": 0, "enrolled": 3, "removed": 1}
 
 
 @pytest.mark.parametrize(("minutes", "delays"), [(0, None), (2, "worker")])

@@ -17,28 +17,32 @@ from ..forms.fields import Confirmation
 from ..guards import for_administrators, person
 from ..showing import show
 from ..spreadsheet import csv_file
-from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried, lines_of_csv, people
+from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried, limits, lines_of_csv, people
 from .canvas_users import HOW, answer_who
+
+MOST_COUNTED = 100_000
+"""So many places in one state are counted: to count a million takes as long as all the rest of the page."""
 
 
 @blueprint.get("/tools/canvas")
 @for_administrators
 def canvas_access() -> ResponseReturnValue:
     """The counts, and everybody's access."""
-    current, now = settings(), clock.utc_now()
+    current = settings()
     connection = current.connection
-    status = seat_states.status(session(), current, now)
     wanted = Wanted.typed(request.args)
+    which = limits(wanted, current)
     waiting_for = blocked.names(session(), connection) if connection else []
     return show(
         "ascriptica/canvas_access.html",
-        status=status,
+        state=seat_states.connection_state(current),
         disconnected=seat_states.disconnected(session(), current),
-        removed=status["seats"]["removed"] - (seat_states.never_in(session(), connection.id) if connection else 0),
-        **people(wanted, current),
+        counts=seat_states.counts_up_to(session(), current, MOST_COUNTED),
+        most=MOST_COUNTED,
+        **people(wanted, current, which),
         standings=(*STANDINGS, *CANT_ENTER),
         waiting_for=waiting_for,
-        can_be_tried=can_be_tried(wanted, current, waiting_for),
+        can_be_tried=can_be_tried(wanted, current, which, waiting_for),
         causes=CAUSES,
         how=HOW,
         form=Confirmation(),

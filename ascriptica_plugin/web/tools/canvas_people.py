@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,9 @@ UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >
 FEW = 5000
 """So many seats are sorted by name one by one."""
 
+FEW_PEOPLE = 1000
+"""So many people who were searched for are found once for all queries of a page."""
+
 A_CHUNK = 500
 """Lines of the export that are read at once."""
 
@@ -65,48 +68,58 @@ class Wanted:
 
 def conditions(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     """Conditions on Seat."""
-    which = _limits(wanted, current)
-    if wanted.standing:
-        which.append(or_(*(and_(*part) for _, part in _parts(wanted, current))))
-    return which
+    return _with_standing(limits(wanted, current), wanted, current)
 
 
-def _limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
-    """Conditions on Seat, of all but the standing."""
+def _with_standing(which: list[ColumnElement[bool]], wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
+    return [*which, or_(*(and_(*part) for _, part in _parts(wanted, current)))] if wanted.standing else which
+
+
+def limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
+    """Conditions on Seat, of all but the standing: made once for all queries of a page."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
         # By its number, of which PostgreSQL knows how many people the course has.
         its = session().scalar(select(Course.id).where(func.lower(Course.code) == wanted.course.lower()))
         which.append(Seat.id.in_(of_course(its or 0)))
     if wanted.search:
-        which.append(Seat.participant_id.in_(people_found(wanted.search, current)))
+        which.append(_of_people(wanted.search, current))
     return which
 
 
-def can_be_tried(wanted: Wanted, current: Settings, waiting_for: list[str]) -> bool:
+def _of_people(search: str, current: Settings) -> ColumnElement[bool]:
+    """Condition on Seat: its participant is found by these words.
+
+    To find nobody, or a few, takes a look at everybody. Where many are found, a look at one seat's participant after
+    the other soon fills a page.
+    """
+    found = people_found(search, current)
+    some = session().scalars(found.limit(FEW_PEOPLE + 1)).all()
+    if len(some) <= FEW_PEOPLE:
+        return Seat.participant_id.in_(some)
+    return found.where(Participant.id == Seat.participant_id).correlate(Seat).scalar_subquery().is_not(None)
+
+
+def can_be_tried(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]], waiting_for: list[str]) -> bool:
     """Whether trying again does something for anybody on the list: for those of the causes that ask, only an answer
-    does."""
+    does. `which` are its `limits`."""
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
     if not tried or wanted.standing in ("enrolled", "removed", *CANT_ENTER, *seat_states.ASKS):
         return False
     # Who is settled waits for nothing, so the first part is all.
     _, waiting = next(_parts(wanted, current))
-    which = [*_limits(replace(wanted, search=""), current), *waiting, due.waits(), Seat.cause.in_(tried)]
-    if wanted.search:
-        # As an array, which is found once: PostgreSQL takes those who wait for none, and would search all people anew
-        # for each of them.
-        which.append(one_of_few(session(), Seat.participant_id.expression, people_found(wanted.search, current)))
-    return session().scalar(select(Seat.id).where(*which).limit(1)) is not None
+    of_them = (*which, *waiting, due.waits(), Seat.cause.in_(tried))
+    return session().scalar(select(Seat.id).where(*of_them).limit(1)) is not None
 
 
 def people_found(search: str, current: Settings) -> Select:
     """The ids of participants with these words in name, email or SIS ID, or with this Canvas ID."""
-    found = select(Participant.id).where(matching(search))
-    if not (search.isascii() and search.isdigit()):
-        return found
-    number = Match.canvas_user_id == min(int(search[:19]), HIGHEST_ID)
-    its = select(Match.participant_id).where(Match.connection_id == current.connection_id, number)
-    return select(found.union(its).subquery().c[0])
+    is_found = matching(search)
+    if search.isascii() and search.isdigit():
+        number = Match.canvas_user_id == min(int(search[:19]), HIGHEST_ID)
+        its = select(Match.participant_id).where(Match.connection_id == current.connection_id, number)
+        is_found = or_(is_found, Participant.id.in_(its))
+    return select(Participant.id).where(is_found)
 
 
 def _stands(current: Settings) -> ColumnElement[str]:
@@ -124,27 +137,28 @@ def of_course(course_id: int) -> Select:
     return its.where(or_(Claim.ended_at.is_(None), nobody_claims))
 
 
-def people(wanted: Wanted, current: Settings) -> dict:
-    """The variables of the list: the seats on this page, and the cursors of the pages before and after.
+def people(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) -> dict:
+    """The variables of the list: the seats on this page, and the cursors of the pages before and after. `which` are its
+    `limits`.
 
     Waiting ones come first, or with `sort=name` all are sorted by the people's names. A course's people are not: its
     roster has them by name, while here the way would lead through everybody's names.
     """
     if request.args.get("sort") == "name" and not wanted.course:
-        page = _by_name(wanted, current)
+        page = _by_name(wanted, current, which)
         ids = [number for (number,) in page.rows]
         return {"people": _rows(ids, current), "after": page.on, "back": page.back, "wanted": wanted, "sort": "name"}
-    ids, after = _ids(wanted, current, request.args.get("page", ""), A_PAGE)
+    ids, after = _ids(wanted, current, which, request.args.get("page", ""), A_PAGE)
     back = "" if request.args.get("page") else None
     return {"people": _rows(ids, current), "after": after, "back": back, "wanted": wanted, "sort": None}
 
 
-def _by_name(wanted: Wanted, current: Settings) -> Page:
+def _by_name(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) -> Page:
     """A page of seats by the names of their people, which an index of the participants has in order.
 
     Few are looked for by their ids: on the way through all names they could be far apart.
     """
-    which = conditions(wanted, current)
+    which = _with_standing(which, wanted, current)
     if wanted.as_query:
         some = session().scalars(select(Seat.id).where(*which).limit(FEW + 1)).all()
         which = [Seat.id.in_(some)] if len(some) <= FEW else which
@@ -152,16 +166,17 @@ def _by_name(wanted: Wanted, current: Settings) -> Page:
     return page_by_keys(session(), found, [Key(Participant.sorted_by), Key(Participant.id), Key(Seat.id)])
 
 
-def _ids(wanted: Wanted, current: Settings, cursor: str, many: int) -> tuple[list[int], str | None]:
+def _ids(
+    wanted: Wanted, current: Settings, which: list[ColumnElement[bool]], cursor: str, many: int
+) -> tuple[list[int], str | None]:
     """The seats of one page, and the cursor of the next: those that wait, then the others, each newest first.
 
     A cursor is the part in which the page before ended, and the last id there.
     """
     begun = re.fullmatch(r"(waiting|settled)-(\d{1,10})", cursor)
-    which = _limits(wanted, current)
     if begun:
         before = Seat.id < min(int(begun[2]), HIGHEST_ID_OF_OURS)
-        which.append(and_(SETTLED, before) if begun[1] == "settled" else or_(SETTLED, before))
+        which = [*which, and_(SETTLED, before) if begun[1] == "settled" else or_(SETTLED, before)]
     found: list[tuple[int, bool]] = []
     for is_of_settled, part in _parts(wanted, current):
         if begun and begun[1] == "settled" and not is_of_settled:
@@ -220,10 +235,11 @@ def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnEl
 def lines_of_csv(wanted: Wanted) -> Iterator[str]:
     """Everybody whom the list has, in its order."""
     cursor: str | None = ""
+    # They are read here: the view's session has ended when the first line is sent.
+    which = limits(wanted, settings())
     while cursor is not None:
-        # They are read here: the view's session has ended when the first line is sent.
         current = settings()
-        ids, cursor = _ids(wanted, current, cursor, A_CHUNK)
+        ids, cursor = _ids(wanted, current, which, cursor, A_CHUNK)
         yield "".join(csv_line(_cells(line)) for line in _rows(ids, current))
         session().expunge_all()
 

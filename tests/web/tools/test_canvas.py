@@ -4,19 +4,22 @@ import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import select, update
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.office.people import Person
 from ascriptica_plugin.tables.ledger import Match, Seat
 from ascriptica_plugin.tables.office import Participant
-from ascriptica_plugin.web.tools import canvas_people
+from ascriptica_plugin.web.tools import canvas, canvas_people
 
 from ...office_at_work import logged, many
 from ...pages import words
 
 
-def test_everybody_s_access_is_found_filtered_and_paged(office, admin):
+@pytest.mark.parametrize("few", [1000, 0])
+def test_everybody_s_access_is_found_filtered_and_paged(office, admin, monkeypatch, few):
+    monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
     many(office, art := office.course("ART", "art"), 70)
     many(office, office.course("BIO", "bio"), 3)
     session = office.session
@@ -82,6 +85,26 @@ def test_each_number_leads_to_as_many_people(office, admin):
         assert shown.count('<th role="rowheader"') == int(number), standing
 
 
+def test_a_number_above_the_limit_says_that_there_are_more(office, admin, monkeypatch):
+    many(office, office.course("ART", "art"), 3)
+    monkeypatch.setattr(canvas, "MOST_COUNTED", 2)
+    page = words(admin.get("/tools/canvas"))
+    assert "Enrolled 0 On the way more than 2 Waiting 0" in page
+    assert "0 enrolled, more than 2 on the way, 0 waiting." in page
+    monkeypatch.setattr(canvas, "MOST_COUNTED", 3)
+    assert "On the way 3" in words(admin.get("/tools/canvas"))
+
+
+def test_all_found_by_a_word_are_tried_again_and_nobody_else(office, admin, monkeypatch):
+    for few in (1000, 0):
+        monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
+        many(office, office.course(f"ART{few}", "art"), 2, start=few)
+        office.session.execute(update(Seat).values(cause="no_account", held=True))
+        office.session.commit()
+        admin.post("/tools/canvas/try-again", data={"shown": "1", "search": f"p{few}@example"})
+        assert [seat.participant.email for seat in office.seats() if not seat.held] == [f"p{few}@example.org"]
+
+
 def test_the_list_is_exported_as_it_is_filtered(office, admin):
     many(office, office.course("ART", "art"), 3)
     office.register(office.course("BIO", "bio"), "zoe", name="=cmd()", sis_user_id="S-1")
@@ -126,7 +149,9 @@ def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
     assert {(seat.canvas_course_id == in_art, seat.held) for seat in office.seats()} == {(True, False), (False, True)}
 
 
-def test_trying_all_again_is_offered_only_for_a_list_with_somebody_whom_it_helps(office, admin):
+@pytest.mark.parametrize("few", [1000, 0])
+def test_trying_all_again_is_offered_only_for_a_list_with_somebody_whom_it_helps(office, admin, monkeypatch, few):
+    monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
     many(office, office.course("ART", "art"), 2)
     many(office, office.course("BIO", "bio"), 2, start=5)
     office.session.execute(update(Seat).values(cause="who_is_it", held=True))
@@ -161,8 +186,9 @@ def test_everybody_s_access_is_sorted_by_name_over_the_pages(office, admin, monk
         return admin.get(html.unescape(re.search(rf'rel="{way}" href="([^"#]+)', page.text)[1]))
 
     in_order = sorted(names, key=lambda name: name.replace("Ä", "a").lower())
-    for few in (5000, 3):
+    for few, people in ((5000, 1000), (3, 0)):
         monkeypatch.setattr(canvas_people, "FEW", few)
+        monkeypatch.setattr(canvas_people, "FEW_PEOPLE", people)
         for query in ("search=berg", "search=berg&standing=enrolled"):
             first = admin.get(f"/tools/canvas?sort=name&{query}")
             second = other(first, "next")
