@@ -163,16 +163,26 @@ def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row
     what, there = row.state, None
     if row.is_live:
         what = "moved"
-    for other in known_of_user(session, connection_id, cast(int, row.canvas_user_id)):
-        is_free = other.seat_id in (None, seat.seat_id) and other.canvas_enrollment_id != row.canvas_enrollment_id
-        if other.is_live and is_free and other.canvas_course_id in (row.canvas_course_id, seat.canvas_course_id):
-            what, there = "moved", other.canvas_enrollment_id
+    there_or_here = (row.canvas_course_id, seat.canvas_course_id)
+    theirs = known_of_user(session, connection_id, cast(int, row.canvas_user_id))
+    taken = _pointed_to_by_others(
+        session, connection_id, seat.seat_id, [other.canvas_enrollment_id for other in theirs]
+    )
+    for other in theirs:
+        # A row that we did not grant may be noted for a seat that asked for another place when it was made.
+        is_free = other.seat_id in (None, seat.seat_id) or not other.granted
+        is_another = other.canvas_enrollment_id not in (row.canvas_enrollment_id, *taken)
+        if other.is_live and is_free and is_another and other.canvas_course_id in there_or_here:
+            what, there = "moved", other
             break
     values: dict[str, Any] = {"cause": "changed_in_canvas", "cause_scope": what, "cause_detail": None}
     if there is not None:
-        values["canvas_enrollment_id"] = there
-        here = (CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id == there)
+        values["canvas_enrollment_id"] = there.canvas_enrollment_id
+        here = (CanvasRow.connection_id == connection_id, CanvasRow.canvas_enrollment_id == there.canvas_enrollment_id)
         change(session, update(CanvasRow).where(*here).values(seat_id=seat.seat_id))
+        if there.seat_id not in (None, seat.seat_id):
+            # It may have been asked whether that seat's place is this one.
+            claims.look_again(session, Seat.id == there.seat_id)
     if seat.cause != "changed_in_canvas":
         # The first look that saw it; what was asked then may be otherwise at a later one.
         values["changed_at"] = now
@@ -182,3 +192,11 @@ def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row
     # The participants' changes raise the version, so that a drain that has the seat in hand does not settle it.
     asked = update(Seat).where(Seat.id == seat.seat_id)
     change(session, asked.values(version=Seat.version + 1, held=True, due_at=None, parked_at=None, **values))
+
+
+def _pointed_to_by_others(session: Session, connection_id: int, seat_id: int, ids: Collection[int]) -> set[int | None]:
+    """Those of the rows that other seats point to."""
+    others = select(Seat.canvas_enrollment_id).where(
+        Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids), Seat.id != seat_id
+    )
+    return set(session.scalars(others))

@@ -112,3 +112,20 @@ def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office
     office.deliver()
     assert [row[1:] for row in canvas.rows() if row[4] != "active"] == []
     assert [seat.cause for seat in office.seats()] == [None, "found_there"]
+
+
+def test_a_place_that_a_hand_moved_while_another_request_was_out_is_said_to_be_moved(office, canvas):
+    """A teacher moves Kim to another section of ART while her request for BIO is never answered."""
+    office.register(office.course("ART", "art", canvas.ids["section.art.late"]))
+    office.deliver()
+    [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
+    cut_off(canvas, "bio")
+    office.register(office.course("BIO", "bio"))
+    office.deliver()
+    canvas.by_hand("kim", "art")
+    canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
+    office.later(minutes=3)
+    office.deliver()
+    office.recheck()
+    office.deliver()
+    assert [(seat.cause, seat.cause_scope) for seat in office.seats()] == [("changed_in_canvas", "moved"), (None, "")]
