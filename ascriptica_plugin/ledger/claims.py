@@ -5,9 +5,9 @@ The office writes them in its own unit of work. Never commits.
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, exists, insert, literal, select, update
+from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, exists, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from ..tables.columns import change, upsert_into
@@ -59,60 +59,71 @@ def claim(
         "canvas_course_id": association.canvas_course_id,
         "canvas_section_id": association.canvas_section_id or DEFAULT_SECTION,
     }
-    newer = aliased(Claim)
-    there = (
-        select(Claim.id)
-        .join(Seat, Seat.id == Claim.seat_id)
-        .where(Claim.registration_id == Registration.id, Claim.ended_at.is_(None))
-        .where(*(getattr(Seat, name) == value for name, value in place.items()))
-    )
-    newest_is_there = there.where(
-        ~exists().where(newer.registration_id == Claim.registration_id, newer.ended_at.is_(None), newer.id > Claim.id)
-    )
-    to_move = select(Registration.id, Registration.participant_id).where(
-        Registration.course_id == course_id, Registration.status == "registered", ~newest_is_there.exists()
-    )
-    if registration_id is not None:
-        some = [registration_id] if isinstance(registration_id, int) else registration_id
-        to_move = to_move.where(Registration.id.in_(some))
-    moving = session.execute(to_move).all()
+    there = {f"its_{name}": value for name, value in place.items()}
+    if registration_id is None:
+        moving = session.execute(_TO_MOVE, {**there, "course": course_id}).all()
+    else:
+        some = [registration_id] if isinstance(registration_id, int) else list(registration_id)
+        moving = session.execute(_SOME_TO_MOVE, {**there, "course": course_id, "some": some}).all()
     if not moving:
         return
     in_bulk = in_bulk or len(moving) > MANY
+    upsert = upsert_into(session, Seat)
+    upsert = upsert.on_conflict_do_update(
+        index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
+        set_={"version": Seat.version + 1, "changed_at": now, "in_bulk": in_bulk, **NEW_WISH},
+    )
     for start in range(0, len(moving), 500):
         part = moving[start : start + 500]
-        registrations = [row.id for row in part]
-        seats = [
-            {**place, "participant_id": participant_id, "version": 1, "changed_at": now, "in_bulk": in_bulk}
-            for participant_id in sorted({row.participant_id for row in part})
-        ]
-        of_them = Seat.participant_id.in_([row.participant_id for row in part])
-        lock_seats(session, and_(of_them, *(getattr(Seat, name) == value for name, value in place.items())))
-        upsert = upsert_into(session, Seat)
-        upsert = upsert.on_conflict_do_update(
-            index_elements=["connection_id", "participant_id", "canvas_course_id", "canvas_section_id"],
-            set_={"version": Seat.version + 1, "changed_at": now, "in_bulk": in_bulk, **NEW_WISH},
-        )
-        session.execute(upsert, seats)
-        # Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
-        theirs = select(Seat.id).where(
-            Seat.participant_id.in_([seat["participant_id"] for seat in seats]),
-            *(getattr(Seat, k) == v for k, v in place.items()),
-        )
-        # On the way back (A, B, A) a new claim replaces the old one, so that it is the newest; both in one transaction,
-        # so the seat always has one.
-        there_now = update(Claim).where(Claim.registration_id.in_(registrations), Claim.ended_at.is_(None))
-        change(session, there_now.where(Claim.seat_id.in_(theirs)).values(ended_at=now))
-        session.execute(
-            insert(Claim).from_select(
-                ["registration_id", "seat_id", "made_at"],
-                select(Registration.id, Seat.id, literal(now, Claim.made_at.type))
-                .join(Seat, Seat.participant_id == Registration.participant_id)
-                .where(Registration.id.in_(registrations))
-                .where(*(getattr(Seat, k) == v for k, v in place.items())),
-            )
-        )
+        people = sorted({row.participant_id for row in part})
+        theirs = {**there, "people": people, "registrations": [row.id for row in part], "at": now}
+        lock_seats(session, _THEIRS, theirs)
+        wish = {**place, "version": 1, "changed_at": now, "in_bulk": in_bulk}
+        session.execute(upsert, [{**wish, "participant_id": one} for one in people])
+        session.execute(_END_THERE, theirs)
+        session.execute(_CLAIM, theirs)
     session.info[RANG] = True
+
+
+# Everybody who registers waits for these statements. They are built once: building one costs more than running it.
+_claim, _newer = cast(Table, Claim.__table__), aliased(Claim)
+_place = ("connection_id", "canvas_course_id", "canvas_section_id")
+_IN_PLACE = and_(*(getattr(Seat, name) == bindparam(f"its_{name}") for name in _place))
+_NEWEST_IS_THERE = (
+    select(Claim.id)
+    .join(Seat, Seat.id == Claim.seat_id)
+    .where(Claim.registration_id == Registration.id, Claim.ended_at.is_(None), _IN_PLACE)
+    .where(
+        ~exists().where(
+            _newer.registration_id == Claim.registration_id, _newer.ended_at.is_(None), _newer.id > Claim.id
+        )
+    )
+)
+_TO_MOVE = select(Registration.id, Registration.participant_id).where(
+    Registration.course_id == bindparam("course"), Registration.status == "registered", ~_NEWEST_IS_THERE.exists()
+)
+_SOME_TO_MOVE = _TO_MOVE.where(Registration.id.in_(bindparam("some", expanding=True)))
+
+# Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
+_THEIRS = and_(Seat.participant_id.in_(bindparam("people", expanding=True)), _IN_PLACE)
+_OF_THEM: BindParameter = bindparam("registrations", expanding=True)
+# On the way back (A, B, A) a new claim replaces the old one, so that it is the newest; both in one transaction, so the
+# seat always has one.
+_END_THERE = (
+    update(_claim)
+    .where(
+        _claim.c.registration_id.in_(_OF_THEM),
+        _claim.c.ended_at.is_(None),
+        _claim.c.seat_id.in_(select(Seat.id).where(_THEIRS)),
+    )
+    .values(ended_at=bindparam("at"))
+)
+_CLAIM = insert(_claim).from_select(
+    ["registration_id", "seat_id", "made_at"],
+    select(Registration.id, Seat.id, bindparam("at", type_=_claim.c.made_at.type))
+    .join(Seat, Seat.participant_id == Registration.participant_id)
+    .where(Registration.id.in_(_OF_THEM), _IN_PLACE),
+)
 
 
 def end_for(session: Session, registrations: ColumnElement[bool], now: datetime, *, in_bulk: bool = False) -> None:

@@ -3,9 +3,25 @@
 import math
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exists, func, not_, null, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Float,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
@@ -39,17 +55,26 @@ IN_TURN = (Seat.in_bulk, Seat.changed_at)
 go through all of them to find one in no order."""
 
 
-def unsettled(connection_id: int) -> ColumnElement[bool]:
+def unsettled(connection_id: int | BindParameter) -> ColumnElement[bool]:
     """SQL for the seats of the connection whose wish is not fulfilled yet."""
     return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
 
 
+_NEVER = pauses.LONGEST_BACK_OFF * 1.5
+"""A time later than that was set by a clock that has stepped back since: due."""
+
+
 def due(connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> ColumnElement[bool]:
     """SQL for the seats that the drain takes up now, without canaries and without those in these Canvas courses."""
-    # A time later than the longest back-off allows was set by a clock that has stepped back since: due.
-    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + pauses.LONGEST_BACK_OFF * 1.5)
-    is_due = and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
+    is_due = _due(connection_id, now, now + _NEVER)
     return and_(is_due, Seat.canvas_course_id.not_in(without_courses)) if without_courses else is_due
+
+
+def _due(
+    connection_id: int | BindParameter, now: datetime | BindParameter, never: datetime | BindParameter
+) -> ColumnElement[bool]:
+    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > never)
+    return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
 
 
 def anything_due(session: Session, connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> bool:
@@ -73,32 +98,45 @@ def due_now(
 
     `since`: only those whose wish changed since then, which takes no time however many are due.
     """
-    which = [due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk)]
-    if since is not None:
-        which.append(Seat.changed_at >= since)
-    starts = _starts(connection_id, now)
-    found = (
-        _as_due(starts.c.from_now)
-        .outerjoin(starts, starts.c.canvas_course_id == Seat.canvas_course_id)
-        .where(*which)
-        .order_by(Seat.attempts, starts.c.from_now.nulls_last(), Seat.changed_at, Seat.id)
-        .limit(limit + len(without))
-    )
-    return [one for one in map(Due._make, session.execute(found)) if one.seat_id not in without]
+    values = {
+        "connection": connection_id,
+        "now": now,
+        "never": now + _NEVER,
+        "seconds": now.timestamp(),
+        "in_bulk": in_bulk,
+        "since": since,
+        "without_courses": list(without_courses),
+        "limit": limit + len(without),
+    }
+    found = session.execute(_due_now(since is not None, bool(without_courses)), values)
+    return [one for one in map(Due._make, found) if one.seat_id not in without]
 
 
-def _starts(connection_id: int, now: datetime) -> Subquery:
-    """SQL: how many seconds a Canvas course's own start is from now, by the courses that are associated with it.
-
-    Courses are few beside seats, so this is worked out once for all that are due.
-    """
-    from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
-    return (
+@cache
+def _due_now(is_since: bool, is_without_courses: bool) -> Select:
+    """The statement of `due_now`: built once, because building it costs more than running it."""
+    connection_id: BindParameter = bindparam("connection")
+    which = [_due(connection_id, bindparam("now"), bindparam("never")), Seat.in_bulk == bindparam("in_bulk")]
+    if is_without_courses:
+        which.append(Seat.canvas_course_id.not_in(bindparam("without_courses", expanding=True)))
+    if is_since:
+        which.append(Seat.changed_at >= bindparam("since"))
+    # How many seconds a Canvas course's own start is from now, by the courses that are associated with it. Courses are
+    # few beside seats, so this is worked out once for all that are due.
+    from_now = func.abs(func.extract("epoch", Course.starts_at) - bindparam("seconds", type_=Float))
+    starts = (
         select(Association.canvas_course_id, func.min(from_now).label("from_now"))
         .join(Course, Course.id == Association.course_id)
         .where(Association.connection_id == connection_id, Association.canvas_course_id.is_not(None))
         .group_by(Association.canvas_course_id)
         .subquery()
+    )
+    return (
+        _as_due(starts.c.from_now)
+        .outerjoin(starts, starts.c.canvas_course_id == Seat.canvas_course_id)
+        .where(*which)
+        .order_by(Seat.attempts, starts.c.from_now.nulls_last(), Seat.changed_at, Seat.id)
+        .limit(bindparam("limit"))
     )
 
 

@@ -3,8 +3,8 @@
 Code that locks several kinds keeps to this order. The drain's lease (`ledger.lease`) is locked before any seat.
 """
 
-from collections.abc import Collection
-from typing import cast
+from collections.abc import Collection, Mapping
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Table, bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -47,9 +47,12 @@ def lock_participants(session: Session, ids: Collection[int]) -> None:
     session.scalars(locked).all()
 
 
-def lock_seats(session: Session, which: ColumnElement[bool]) -> int:
-    """Lock the seats that match the condition, in the order of their ids. Returns how many."""
-    return len(session.execute(select(Seat.id).where(which).order_by(Seat.id).with_for_update()).all())
+def lock_seats(session: Session, which: ColumnElement[bool], values: Mapping[str, Any] | None = None) -> int:
+    """Lock the seats that match the condition, in the order of their ids. Returns how many.
+
+    `values` are those of the parameters that the condition names.
+    """
+    return len(session.execute(select(Seat.id).where(which).order_by(Seat.id).with_for_update(), values).all())
 
 
 def lock_seats_of(session: Session, participant_ids: Collection[int]) -> None:

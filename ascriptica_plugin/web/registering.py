@@ -180,13 +180,15 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
     found, now = course_or_404(code), clock.utc_now()
     try:
         status = change(session(), found, replace(person, language=present()), now)
+        # The commit would have the title read again.
+        done = t(DONE[status], course=found.title)
         _count_change(person, now)
         session().commit()
     except NotPossible as reason:
         session().rollback()
         flash(str(reason), "warning")
     else:
-        flash(t(DONE[status], course=found.title), "success")
+        flash(done, "success")
     return redirect(url_for(".course", code=code))
 
 
