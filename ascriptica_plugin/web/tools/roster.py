@@ -1,11 +1,12 @@
 """/tools/courses/<code>, the roster: who is registered, waiting or withdrawn."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import last_activity, results
@@ -30,18 +31,8 @@ from .course_standing import standing_of
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
-ORDERS = {
-    # Registered people by name, then the waitlist in order, then withdrawn people by name.
-    "name": [
-        Key(case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status)),
-        Key(case((Registration.status == "waitlisted", ""), else_=Participant.sorted_by)),
-        Key(Registration.id),
-    ],
-    "time": [
-        Key(func.coalesce(Registration.withdrawn_at, Registration.registered_at), descending=True),
-        Key(Registration.id, descending=True),
-    ],
-}
+FEW = 2000
+"""So many people who were searched for are looked up by their registrations from then on."""
 
 
 @blueprint.get("/tools/courses/<code>")
@@ -97,25 +88,18 @@ def page_of(
     status = request.args.get("status")
     status = status if status in STATUSES else None
     sort = "time" if request.args.get("sort") == "time" else "name"
-    which = [Registration.course_id == course.id]
-    if q:
-        which.append(people.matching(q))
+    which, counts = _looked_for(course, q)
     at = course.association.canvas_course_id if course.association is not None else None
     never_opened = last_activity.never_opened(settings().connection_id or 0, at or 0)
     unopened = session().scalar(
         select(func.count()).select_from(Registration).join(Registration.participant).where(*which, never_opened)
     )
     opened = "never" if request.args.get("opened") == "never" else None
-    by_status = select(Registration.status, func.count()).group_by(Registration.status)
-    if q:
-        by_status = by_status.join(Registration.participant)
-    counts = dict.fromkeys(STATUSES, 0) | dict(session().execute(by_status.where(*which)).all())
     if opened:
         which.append(never_opened)
     elif status:
         which.append(Registration.status == status)
-    found = select(Registration.id).join(Registration.participant).where(*which)
-    page = page_by_keys(session(), found, ORDERS[sort])
+    page = page_by_keys(session(), *_in_order(which, sort))
     ids = [number for (number,) in page.rows]
     with_people = select(Registration).where(Registration.id.in_(ids)).options(joinedload(Registration.participant))
     by_id = {one.id: one for one in session().scalars(with_people)}
@@ -154,6 +138,39 @@ def page_of(
         answers=answers or {},
         done=undoing.offered(),
     )
+
+
+def _looked_for(course: Course, q: str) -> tuple[list[ColumnElement[bool]], dict[str, int]]:
+    """Conditions on Registration and Participant for those of the course who have these words, and how many of them
+    have each status."""
+    which = [Registration.course_id == course.id]
+    by_status = select(Registration.status, func.count()).group_by(Registration.status)
+    if q:
+        which.append(people.matching(q))
+        them = select(Registration.id, Registration.status).join(Registration.participant)
+        some = session().execute(them.where(*which).limit(FEW + 1)).all()
+        if len(some) <= FEW:
+            # They are found once for all queries: to find them, the database reads everybody.
+            its = Counter(status for _, status in some)
+            return [Registration.id.in_([number for number, _ in some])], dict.fromkeys(STATUSES, 0) | dict(its)
+        by_status = by_status.join(Registration.participant)
+    found = dict(session().execute(by_status.where(*which)).all())
+    return which, dict.fromkeys(STATUSES, 0) | found
+
+
+def _in_order(which: list[ColumnElement[bool]], sort: str) -> tuple[Select, list[Key]]:
+    """The ids of these registrations, and what they are sorted by: registered people by name, then the waitlist in
+    order, then withdrawn people by name; or the latest change first."""
+    rank = case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status)
+    name = case((Registration.status == "waitlisted", ""), else_=Participant.sorted_by)
+    changed_at = func.coalesce(Registration.withdrawn_at, Registration.registered_at)
+    columns = (Registration.id, rank.label("rank"), name.label("name"), changed_at.label("changed_at"))
+    # By itself, PostgreSQL would look for the first of them among everybody's names.
+    them = select(*columns).join(Registration.participant).where(*which).cte("roster")
+    its = them.prefix_with("MATERIALIZED", dialect="postgresql").c
+    if sort == "time":
+        return select(its.id), [Key(its.changed_at, descending=True), Key(its.id, descending=True)]
+    return select(its.id), [Key(its.rank), Key(its.name), Key(its.id)]
 
 
 def registration_or_404(course: Course, registration_id: int) -> Registration:

@@ -12,9 +12,10 @@ from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import LogEntry, Participant
+from ascriptica_plugin.web.tools import participants
 
 from ...office_at_work import PASSWORD, Office, sign_in
-from ...pages import all_of, queries, words
+from ...pages import all_of, queries, walked, words
 
 
 def people_of(app, n: int, name: str = "Person {:04}", start: int = 0) -> list[int]:
@@ -64,6 +65,22 @@ def test_pages_have_fifty_people_by_name(app, admin):
     assert 'rel="next"' not in last.text
     for odd in ("0", "-1", "99999999999999999999", "x"):
         assert admin.get(f"/tools/participants?page={odd}").status_code == 200
+
+
+@pytest.mark.parametrize("sort", ["name", "time"])
+def test_more_people_than_are_counted_are_found_page_by_page_in_the_same_order(app, admin, monkeypatch, sort):
+    people_of(app, 120)
+    few = [addresses(page) for page in walked(admin, f"/tools/participants?q=person&sort={sort}")]
+    assert [len(page) for page in few] == [50, 50, 20]
+    monkeypatch.setattr(participants, "MOST_COUNTED", 100)
+    pages = list(walked(admin, f"/tools/participants?q=person&sort={sort}"))
+    assert [addresses(page) for page in pages] == few
+    assert "51–100 of more than 100" in words(pages[1])
+    assert [addresses(page) for page in walked(admin, pages[-1].request.full_path, "prev")] == few[::-1]
+
+
+def addresses(page) -> list[str]:
+    return re.findall(r"[\w.]+@example\.org", page.text.partition("<tbody")[2])
 
 
 def test_a_longer_list_asks_no_more(app, admin):

@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.tables.office import Course, LogEntry, Registration
+from ascriptica_plugin.web.tools import roster
 
 from ...office_at_work import logged, many, statuses, wait_for
 from ...pages import all_of, walked, words
@@ -36,7 +37,9 @@ def test_the_roster_shows_who_is_where_and_how_their_access_stands(office, admin
     assert "kim@example.org" not in page
 
 
-def test_the_roster_is_found_in_by_name_and_email(here, admin):
+@pytest.mark.parametrize("few", [2000, 0])
+def test_the_roster_is_found_in_by_name_and_email(here, admin, monkeypatch, few):
+    monkeypatch.setattr(roster, "FEW", few)
     course = here.course("ART")
     here.register(course, "kim", name="Kim O'Hara")
     here.register(course, "lou", name="100% Lou")
@@ -44,6 +47,12 @@ def test_the_roster_is_found_in_by_name_and_email(here, admin):
         page = words(admin.get("/tools/courses/ART", query_string={"q": q}))
         assert f"{found}@example.org" in page
         assert ("lou" if found == "kim" else "kim") + "@example.org" not in page
+    here.register(here.course("BIO"), "kim", name="Kim O'Hara")
+    here.withdraw(course, "lou")
+    assert "All 2 Registered 1 On the waitlist 0 Withdrawn 1" in words(admin.get("/tools/courses/ART?q=example"))
+    page = words(admin.get("/tools/courses/ART?q=example&status=withdrawn"))
+    assert "lou@example.org" in page
+    assert "kim@example.org" not in page
     assert "Nobody matches “_”" in words(admin.get("/tools/courses/ART?q=_"))
     assert admin.get("/tools/courses/ART?q=%00&page=x&status=x").status_code == 200
 
@@ -59,7 +68,9 @@ def test_a_long_roster_has_pages(here, admin):
 
 
 @pytest.mark.parametrize("sort", ["name", "time"])
-def test_every_registration_is_on_one_page_whatever_the_order(here, admin, sort):
+@pytest.mark.parametrize("few", [2000, 0])
+def test_every_registration_is_on_one_page_whatever_the_order(here, admin, monkeypatch, sort, few):
+    monkeypatch.setattr(roster, "FEW", few)
     course = here.course("ART", capacity=60)
     many(here, course, 130)
     for one in all_of(here.app, Registration)[:40:2]:
@@ -70,6 +81,8 @@ def test_every_registration_is_on_one_page_whatever_the_order(here, admin, sort)
     assert len({one for page in found for one in page}) == sum(map(len, found)) == 130
     back = list(walked(admin, pages[-1].request.full_path, "prev"))
     assert [re.findall(r"p\d+@example\.org", page.text) for page in back] == found[::-1]
+    searched = list(walked(admin, f"/tools/courses/ART?sort={sort}&q=example"))
+    assert [re.findall(r"p\d+@example\.org", page.text) for page in searched] == found
     by_number = [admin.get(f"/tools/courses/ART?sort={sort}&page={number}") for number in (1, 2, 3)]
     assert [re.findall(r"p\d+@example\.org", page.text) for page in by_number] == found
 
