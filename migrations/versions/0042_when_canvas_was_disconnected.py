@@ -27,7 +27,7 @@ def _remember_what_the_log_knows() -> None:
         return
     last = sa.select(log.c.at, log.c.words).where(log.c.what == "disconnected").order_by(log.c.id.desc()).limit(1)
     for at, words in connection.execute(last).all():
-        about = json.loads(words) if words.startswith("{") else {}
+        about = json.loads(words) if words and words.startswith("{") else {}
         its = (there.c.canvas_url == about.get("url"), there.c.account_name == about.get("account"))
         connection.execute(sa.update(there).where(*its).values(disconnected_at=at))
 
