@@ -22,6 +22,10 @@ IN_FRONT = re.compile(rf"^(?:#?\d{{1,4}}[.):]|{BULLET})\s+")
 BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
 """The number, the bullet or the box of a line: alone in a cell, before anything, and before what is surely a name."""
 
+EMAIL = re.compile(r"[^\s,;:<>()\[\]\"]+@[^\s,;:<>()\[\]\"]+")
+EMAIL_AND_SIGNS = re.compile(rf"[<(\[]*{EMAIL.pattern}[>)\]]*")
+"""An email in a line, and with the brackets around it."""
+
 EXCEL = re.compile(r"sep=.", re.IGNORECASE)
 """Excel's own first line."""
 
@@ -63,12 +67,18 @@ class PastedLine:
     problem: str | None = None
 
 
+NAMED_ALONE = {"name", "first_name", "last_name", "email"}
+"""The columns of a heading that says nothing of an email, with the one that is put behind them."""
+
+
 @dataclass(frozen=True)
 class _Heading:
-    """The first line where it names columns, and the sign between them."""
+    """The first line where it names columns, and the sign between them. `has_email`: else the email stands anywhere in
+    a line, and the last column is for it."""
 
     header: Header
     sign: str
+    has_email: bool
 
 
 def lines_of(text: str) -> list[tuple[int, str]]:
@@ -108,13 +118,17 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
 def _heading(line: str) -> _Heading | None:
     if "@" in line or len(line) > LONGEST:
         return None
-    for sign in "\t;,":
-        try:
-            found = header.read("participants", [cell.strip(' "') for cell in line.split(sign)])
-        except header.Unusable:
-            continue
-        if len(found.names) > 1:
-            return _Heading(found, sign)
+    for has_email in (True, False):
+        for sign in "\t;,":
+            try:
+                cells = [*_cells(line, sign), *([] if has_email else ["email"])]
+                found = header.read("participants", cells)
+            except (header.Unusable, ValueError, IndexError):
+                continue
+            # Vorname;Nachname is two columns, though by a tab it would be one.
+            are_names = set(found.columns) <= NAMED_ALONE and not any(";" in cell or "\t" in cell for cell in cells)
+            if len(found.names) > 1 and (has_email or are_names):
+                return _Heading(found, sign, has_email)
     return None
 
 
@@ -125,7 +139,7 @@ _Part = tuple[str, str] | ValueError
 def _split(line: str, heading: _Heading | None, whole_names: int) -> Iterator[_Part]:
     line = IN_FRONT.sub("", line) if "\t" not in line or "<" in line else line
     try:
-        if heading and "<" not in line and (person := _by_heading(line, heading)):
+        if heading and ("<" not in line or not heading.has_email) and (person := _by_heading(line, heading)):
             yield _tidied(*person)
             return
         line = recipients.HEADING.sub("", line).strip()
@@ -166,19 +180,45 @@ def _names(cells: list[str]) -> list[str]:
 
 def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
     """The name and the email in the columns that the heading names; None where the line has no such columns."""
-    try:
-        cells = _cells(line, heading.sign)
-    except ValueError:
-        # Quotation marks that go together by another sign.
-        return None
-    by_column = {column: cell for column, cell in zip(heading.header.columns, cells, strict=False) if column}
+    for sign in dict.fromkeys((heading.sign, "\t")):
+        try:
+            cells = _cells(line, sign) if heading.has_email else _with_email_last(line, sign, heading)
+        except ValueError:
+            # Quotation marks that go together by another sign.
+            continue
+        if person := _in_columns(cells, line, heading.header):
+            return person
+    return None
+
+
+def _with_email_last(line: str, sign: str, heading: _Heading) -> list[str]:
+    """The cells of a line, and behind them its one email, whose column the heading doesn't name. Raises ValueError."""
+    if len(line) > LONGEST:
+        raise ValueError(line)
+    [email] = EMAIL.findall(line)
+    rest = EMAIL_AND_SIGNS.sub(" ", line).strip(" \t,;:–—-")
+    if len(heading.header.columns) > 2:
+        cells = _cells(rest, sign)
+    elif heading.header.orders_names:
+        cells = [re.sub(r"\s*[\t;]\s*", ", ", rest).strip('"')]
+    else:
+        cells = re.split("[\t;]", rest)
+    if len(cells) != len(heading.header.columns) - 1:
+        raise ValueError(line)
+    return [*cells, email]
+
+
+def _in_columns(cells: list[str], line: str, found: Header) -> tuple[str, str] | None:
+    by_column = {column: cell for column, cell in zip(found.columns, cells, strict=False) if column}
     email = by_column.get("email", "")
-    if len([cell for cell in cells if cell]) < 2 or len(cells) > len(heading.header.columns):
+    if len([cell for cell in cells if cell]) < 2 or len(cells) > len(found.columns):
         return None
     if "@" not in email or re.search(r"\s", email):
         return None
-    if "name" in by_column and not heading.header.has_last_names_first:
-        _check_one(by_column["name"], line)
+    if "name" in by_column:
+        if not found.orders_names:
+            _check_one(by_column["name"], line)
+        by_column["name"] = found.whole_name(by_column["name"])
     names = [by_column.get(part, "") for part in ("name", "first_name", "last_name")]
     return " ".join(name for name in names if name), email
 

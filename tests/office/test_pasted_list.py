@@ -208,6 +208,43 @@ def test_a_line_by_tab_that_begins_with_a_quoted_cell_is_read_under_a_heading_wi
         assert (line.name, line.email, line.problem) == (*INES, None)
 
 
+@pytest.mark.parametrize("brackets", ["{}", "<{}>", ", {}", "\t{}"])
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("Name, Vorname", "Berg, Juri"),
+        ("Name, Vorname", '"Berg, Juri"'),
+        ("Nachname, Vorname", "Berg\tJuri"),
+        ("Last name, First name", "Berg; Juri"),
+        ("Vorname, Name", "Juri, Berg"),
+        ("Vorname, Name", "Juri Berg"),
+        ("First name, Last name", "Juri\tBerg"),
+        ("Vorname;Nachname", "Juri;Berg"),
+        ("Nachname\tVorname", "Berg\tJuri"),
+        ("Name", "Berg, Juri"),
+        ("Teilnehmer", "Juri Berg"),
+    ],
+)
+def test_a_heading_of_names_alone_says_their_order_and_the_email_stands_behind_them(heading, name, brackets):
+    sign = next((sign for sign in "\t;" if sign in name), " ")
+    [line] = read_people(lines_of(f"{heading}\n{name}{sign}{brackets.format(JURI[1])}"))
+    assert (line.name, line.email, line.problem) == (*JURI, None)
+
+
+@pytest.mark.parametrize("sign", ["\t", ";", ","])
+@pytest.mark.parametrize(("heading", "name"), [("Name, Vorname", "Berg, Juri"), ("Vorname, Name", "Juri, Berg")])
+def test_a_column_with_a_comma_in_its_name_says_what_the_comma_stands_between(heading, name, sign):
+    quoted = '"{}"' if sign == "," else "{}"
+    lines = [sign.join((quoted.format(one), email)) for one, email in ((heading, "E-Mail"), (name, JURI[1]))]
+    [line] = read_people(lines_of("\n".join(lines)))
+    assert (line.name, line.email, line.problem) == (*JURI, None)
+
+
+def test_a_heading_of_names_alone_takes_no_line_with_two_people_apart():
+    [line] = read_people(lines_of("Vorname, Name\nJuri, Berg juri@example.org, Ines, Alt ines@example.org"))
+    assert line.problem
+
+
 def test_the_same_person_twice_and_a_family_with_one_address_are_distinguished():
     text = "Ann Alt <fam@example.org>\nALT, Ann <FAM@example.org>\nfam@example.org\nBen Alt <fam@example.org>"
     problems = [line.problem for line in read_people(lines_of(text))]

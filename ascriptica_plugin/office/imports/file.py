@@ -8,7 +8,6 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from ...shared.language import Marked, number, t, tn
-from .. import names
 from . import header
 from .header import REASON, Header, ToConfirm, Unusable
 
@@ -93,7 +92,7 @@ def with_reasons(table: Table, reasons: Sequence[tuple[int, str]]) -> Iterator[l
     """
     found = table.header
     called = [
-        name if column == "name" and found.has_last_names_first else column or name
+        name if column == "name" and found.orders_names else column or name
         for column, name in zip(found.columns, found.names, strict=True)
     ]
     if len({header.ours(name) for name in called}) < len(called):
@@ -216,8 +215,8 @@ def _row(line: _Line, found: Header) -> Row:
         problem: str | None = t("This row has more cells than the first line has columns.")
     else:
         problem = next(filter(None, (_wrong(name, cell) for name, cell in cells.items())), None)
-    if found.has_last_names_first and "name" in cells:
-        cells["name"] = names.first_name_first(cells["name"])
+    if "name" in cells:
+        cells["name"] = found.whole_name(cells["name"])
     return Row(line.first, _ours(cells), problem, line.cells)
 
 

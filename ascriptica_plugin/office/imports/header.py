@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from ...shared.formats import listed
 from ...shared.language import Marked, mark, t
 from ...tables.folding import fold
+from .. import names
 from ..emails import without_invisible
 
 COLUMNS = {
@@ -99,6 +100,7 @@ PERSON = {
     "name": _any_of(
         "Full name|Fullname|Display Name|Student|Student name|Attendee name|Participant|Teilnehmer",
         "Teilnehmer/in|Teilnehmername|Vor- und Nachname|Name, Vorname|Nachname, Vorname|Last name, First name",
+        "Vorname, Name|Vorname, Nachname|Vorname und Nachname|First name, Last name|First and last name",
         "Nom complet|Nom et prénom|Prénom et nom|Nom|Nombre completo|Nombre y apellidos|Apellidos y nombre|Nombre|ФИО",
     ),
     "sis_user_id": _any_of(
@@ -126,12 +128,13 @@ OTHER_NAMES = {
 """Names of columns as spreadsheets, mail programs, Canvas, Moodle and Eventbrite have them, the surest first."""
 
 
-LAST_AND_FIRST = re.compile(
-    r"\W*(?:(?:last|family) ?name|surname|nachname|familienname|name|nom(?: de famille)?|apellidos?|фамилия)"
-    r"(?:\s*,|\s+(?:and|und|et|y|и)\s)",
-    re.IGNORECASE,
-)
+LAST_NAME = r"(?:(?:last|family) ?name|surname|nachname|familienname|name|nom(?: de famille)?|apellidos?|фамилия)"
+
+LAST_AND_FIRST = re.compile(rf"\W*{LAST_NAME}(?:\s*,|\s+(?:and|und|et|y|и)\s)", re.IGNORECASE)
 """The name of a column with a last name, a comma and a first name in each cell: Name, Vorname; Apellidos y nombre."""
+
+FIRST_AND_LAST = re.compile(rf"\W*(?:(?:first|given) ?name|vorname|prénom|nombre|имя)\s*,\s*{LAST_NAME}", re.IGNORECASE)
+"""The same with the first name first: Vorname, Name."""
 
 REASON = "reason"
 """The column of ours that says why a row is refused."""
@@ -158,10 +161,20 @@ class Header:
     certain: bool
 
     @property
-    def has_last_names_first(self) -> bool:
-        """Whether a comma in the column of names stands between a last and a first name, by what the column is
-        called."""
-        return "name" in self.columns and bool(LAST_AND_FIRST.match(self.names[self.columns.index("name")]))
+    def orders_names(self) -> bool:
+        """Whether the column of names says by its own name which name stands before a comma in it."""
+        return any(order.match(self._called("name")) for order in (LAST_AND_FIRST, FIRST_AND_LAST))
+
+    def whole_name(self, cell: str) -> str:
+        """What stands in the column of names, first name first where the column says which one that is."""
+        first, comma, last = cell.partition(",")
+        if FIRST_AND_LAST.match(self._called("name")) and comma and "," not in last:
+            return f"{first.strip()} {last.strip()}"
+        return names.first_name_first(cell) if LAST_AND_FIRST.match(self._called("name")) else cell
+
+    def _called(self, column: str) -> str:
+        """What the file calls this column of ours; nothing if it has none."""
+        return self.names[self.columns.index(column)] if column in self.columns else ""
 
     def shown(self, at: int) -> str:
         """What to call a column of the file; one without a name by its number."""

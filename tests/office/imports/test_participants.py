@@ -78,6 +78,13 @@ def test_a_column_that_says_so_has_one_person_s_last_name_and_first_name_in_a_ce
     assert [one.name for one in all_of(app, Participant)] == ["Ana Inés Alt Ríos"]
 
 
+def test_a_column_that_says_so_has_one_person_s_first_name_and_last_name_in_a_cell(app, command):
+    for number, called in enumerate(("Vorname, Name", "First name, Last name")):
+        data = f'email,"{called}"\np{number}@example.org,"Juri, Berg"\n'
+        assert counts(command("participants", data, "--accept-columns")[1]) == (1, 0, 0, 0)
+    assert [one.name for one in all_of(app, Participant)] == ["Juri Berg"] * 2
+
+
 def test_somebody_known_by_their_email_alone_gets_a_name(app, command):
     app.extensions["sqlalchemy"].session.add(Participant(email="kim@example.org", name="kim@example.org"))
     app.extensions["sqlalchemy"].session.commit()
