@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import CTE, ColumnElement, ScalarSelect, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ...ledger import activity, due, reads, seat_states
@@ -98,8 +98,11 @@ def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
     # In the course's own Canvas course, and in those that belong to no course of ours any more.
     its = course.association.canvas_course_id if course.association is not None else None
     here = (Association.connection_id == connection.id, Association.canvas_course_id.is_not(None))
+    open_ones = _open_canvas_courses(connection)
     of_others = select(Association.canvas_course_id).where(*here, Association.canvas_course_id.is_distinct_from(its))
-    unsettled = select(Seat.id).where(due.unsettled(connection.id), Seat.canvas_course_id.not_in(of_others))
+    its_own = select(open_ones.c.canvas_course_id).where(open_ones.c.canvas_course_id.not_in(of_others))
+    there = one_of_few(session(), Seat.canvas_course_id.expression, its_own)
+    unsettled = select(Seat.id).where(due.unsettled(connection.id), there)
 
     def people_who(*standings: str) -> ColumnElement[int]:
         return func.count(Seat.participant_id.distinct()).filter(stands.in_(standings))
@@ -112,6 +115,19 @@ def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
     )
     due_now, stuck, can_be_tried = rows.one()
     return due_now, stuck, can_be_tried
+
+
+def _open_canvas_courses(connection: Connection) -> CTE:
+    """SQL: the Canvas courses where anybody is due or waits, and a last NULL. Each is found by one look into an index,
+    so that it doesn't matter how many wait there."""
+
+    def first(*which: ColumnElement[bool]) -> ScalarSelect:
+        there = select(Seat.canvas_course_id).where(due.unsettled(connection.id), *which)
+        return there.order_by(Seat.canvas_course_id).limit(1).scalar_subquery()
+
+    found = select(first().label("canvas_course_id")).cte("open_canvas_courses", recursive=True)
+    its = found.c.canvas_course_id
+    return found.union_all(select(first(Seat.canvas_course_id > its)).where(its.is_not(None)))
 
 
 def _left(course: Course, connection: Connection) -> int:
