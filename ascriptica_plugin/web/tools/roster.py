@@ -91,9 +91,7 @@ def page_of(
     which, counts = _looked_for(course, q)
     at = course.association.canvas_course_id if course.association is not None else None
     never_opened = last_activity.never_opened(settings().connection_id or 0, at or 0)
-    unopened = session().scalar(
-        select(func.count()).select_from(Registration).join(Registration.participant).where(*which, never_opened)
-    )
+    unopened = session().scalar(select(func.count()).select_from(Registration).where(*which, never_opened))
     opened = "never" if request.args.get("opened") == "never" else None
     if opened:
         which.append(never_opened)
@@ -141,37 +139,35 @@ def page_of(
 
 
 def _looked_for(course: Course, q: str) -> tuple[list[ColumnElement[bool]], dict[str, int]]:
-    """Conditions on Registration and Participant for those of the course who have these words, and how many of them
-    have each status."""
+    """Conditions on Registration for those of the course who have these words, and how many of them have each
+    status."""
     which = [Registration.course_id == course.id]
-    by_status = select(Registration.status, func.count()).group_by(Registration.status)
     if q:
-        which.append(people.matching(q))
-        them = select(Registration.id, Registration.status).join(Registration.participant)
-        some = session().execute(them.where(*which).limit(FEW + 1)).all()
+        which.append(Registration.participant_id.in_(select(Participant.id).where(people.matching(q))))
+        some = session().execute(select(Registration.id, Registration.status).where(*which).limit(FEW + 1)).all()
         if len(some) <= FEW:
             # They are found once for all queries: to find them, the database reads everybody.
             its = Counter(status for _, status in some)
             return [Registration.id.in_([number for number, _ in some])], dict.fromkeys(STATUSES, 0) | dict(its)
-        by_status = by_status.join(Registration.participant)
-    found = dict(session().execute(by_status.where(*which)).all())
-    return which, dict.fromkeys(STATUSES, 0) | found
+    by_status = select(Registration.status, func.count()).where(*which).group_by(Registration.status)
+    return which, dict.fromkeys(STATUSES, 0) | dict(session().execute(by_status).all())
 
 
 def _in_order(which: list[ColumnElement[bool]], sort: str) -> tuple[Select, list[Key]]:
     """The ids of these registrations, and what they are sorted by: registered people by name, then the waitlist in
     order, then withdrawn people by name; or the latest change first."""
-    rank = case({name: number for number, name in enumerate(STATUSES)}, value=Registration.status)
-    name = case((Registration.status == "waitlisted", ""), else_=Participant.sorted_by)
-    changed_at = func.coalesce(Registration.withdrawn_at, Registration.registered_at)
-    # No more than is sorted by: an index has what names need.
-    columns = [changed_at.label("changed_at")] if sort == "time" else [rank.label("rank"), name.label("name")]
-    # By itself, PostgreSQL would look for the first of them among everybody's names.
-    them = select(Registration.id, *columns).join(Registration.participant).where(*which).cte("roster")
-    its = them.prefix_with("MATERIALIZED", dialect="postgresql").c
     if sort == "time":
-        return select(its.id), [Key(its.changed_at, descending=True), Key(its.id, descending=True)]
-    return select(its.id), [Key(its.rank), Key(its.name), Key(its.id)]
+        changed_at = func.coalesce(Registration.withdrawn_at, Registration.registered_at)
+        by_time = [Key(changed_at, descending=True), Key(Registration.id, descending=True)]
+        return select(Registration.id).where(*which), by_time
+    # They are read by themselves, from an index, and then their names. All at once, PostgreSQL would rather go through
+    # everybody's names, and start workers for it.
+    them = select(Registration.id, Registration.status, Registration.participant_id).where(*which).cte("roster")
+    its = them.prefix_with("MATERIALIZED", dialect="postgresql").c
+    rank = case({name: number for number, name in enumerate(STATUSES)}, value=its.status)
+    name = case((its.status == "waitlisted", ""), else_=Participant.sorted_by)
+    by_name = [Key(rank), Key(name), Key(its.id)]
+    return select(its.id).join(Participant, Participant.id == its.participant_id), by_name
 
 
 def registration_or_404(course: Course, registration_id: int) -> Registration:
