@@ -51,14 +51,19 @@ def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Rem
     return count(session, [row for row in rows if not row.problem], now)
 
 
-def people(session: Session, kind: str, rows: list[Row], codes: list[str], now: Now) -> dict[str, list[Someone]]:
-    """Whom it removes from these courses, by name, by the course's code."""
+def people(
+    session: Session, kind: str, rows: list[Row], codes: list[str], *, moving: bool = False
+) -> dict[str, list[Someone]]:
+    """Whom it removes from these courses, by name, by the course's code; `moving`: of a file of courses all whom it
+    moves to another Canvas course, also those who are not in the present one yet."""
     found, emails = {}, _emails([row for row in rows if not row.problem]) if kind == "registrations" else {}
     for course in courses.by_code(session, [code.lower() for code in codes], lock=False).values():
         everybody = moves.people(session, 0, moves.registered(course))
         if kind == "registrations":
             typed = {email.lower() for email in emails.get(course.code.lower(), ())}
             found[course.code] = [one for one in everybody if one.email.lower() in typed]
+        elif moving:
+            found[course.code] = everybody
         elif course.association is not None and course.association.connection_id is not None:
             ids = moves.leaving(session, course.association.connection_id, course.id, None).removed
             found[course.code] = [one for one in everybody if one.participant_id in ids]

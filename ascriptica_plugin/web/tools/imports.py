@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from ...ledger import activity
+from ...ledger.moves import Someone
 from ...office import names
 from ...office.imports import braking, header, uploads
 from ...office.imports import file as files
@@ -144,6 +145,9 @@ def import_report(import_id: int) -> ResponseReturnValue:
         "ascriptica/import_report.html",
         its=found,
         kept=kept,
+        removed_of=_removed_of(found, moving=True) if kept and found.dry_run and found.finished_at else {},
+        here=url_for(".import_report", import_id=found.id),
+        page_of_people=page_of_people,
         refused=_with_cells(refused, cells),
         remarks=_with_cells(remarks, cells),
         tried=_line_by_line(tried, cells),
@@ -286,14 +290,19 @@ def _removed(found: Import) -> int:
     return sum(removed for _, _, removed, _ in found.removes or [])
 
 
-def _brake(found: Import, form: NumberForm) -> ResponseReturnValue:
+def _removed_of(found: Import, *, moving: bool = False) -> dict[str, list[Someone]]:
+    """Whom a file would remove, or move within Canvas, by the code of the course, while it is kept."""
     table, codes = uploads.table_of(found), [code for code, *_ in found.removes or []]
+    return braking.people(session(), found.kind, table.rows, codes, moving=moving) if table and codes else {}
+
+
+def _brake(found: Import, form: NumberForm) -> ResponseReturnValue:
     page = show(
         "ascriptica/import_brake.html",
         its=found,
         form=form,
         removed=_removed(found),
-        removed_of=braking.people(session(), found.kind, table.rows, codes, clock.utc_now) if table else {},
+        removed_of=_removed_of(found),
         here=url_for(".import_report", import_id=found.id),
         page_of_people=page_of_people,
     )

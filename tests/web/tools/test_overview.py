@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.office import registrations
 from ascriptica_plugin.standalone.accounts import sign_ups
 from ascriptica_plugin.tables.canvas import load_settings
@@ -71,6 +72,21 @@ def test_the_worst_consequence_comes_first(office, admin):
     page = words(admin.get("/tools/")).partition("What waits for you")[2]
     assert page.index("Has no Canvas user 2 people") < page.index("The Canvas course does not exist 10 people")
     assert number(words(admin.get("/tools/courses"))) == "2"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("who_is_it", "found_there"), ("found_there", "who_is_it"), ("changed_in_canvas", "same_user")],
+)
+def test_cards_with_questions_stand_by_their_people_and_how_soon_the_course_starts(office, admin, first, second):
+    """Two people who start in an hour, and three who start in a month."""
+    for name, days, cause, n in (("art", 1 / 24, first, 2), ("bio", 30, second, 3)):
+        many(office, course := office.course(name.upper(), name, starts_at=soon(office, days=days)), n)
+        of_course = Seat.canvas_course_id == course.association.canvas_course_id
+        office.session.execute(update(Seat).where(of_course).values(cause=cause, held=True))
+    office.session.commit()
+    page = words(admin.get("/tools/")).partition("What waits for you")[2]
+    assert page.index(f"{CAUSES[first].title} 2 people") < page.index(f"{CAUSES[second].title} 3 people")
 
 
 def test_while_all_of_canvas_waits_there_is_one_card_for_everybody(office, admin, canvas):
