@@ -91,12 +91,14 @@ def _of_people(search: str, current: Settings) -> ColumnElement[bool]:
     """Condition on Seat: its participant is found by these words.
 
     To find nobody, or a few, takes a look at everybody. Where many are found, a look at one seat's participant after
-    the other soon fills a page.
+    the other soon fills a page. SQLite, which would look at all of them and then sort, finds everybody once instead.
     """
     found = people_found(search, current)
     some = session().scalars(found.limit(FEW_PEOPLE + 1)).all()
     if len(some) <= FEW_PEOPLE:
         return Seat.participant_id.in_(some)
+    if session().get_bind().dialect.name != "postgresql":
+        return Seat.participant_id.in_(found)
     return found.where(Participant.id == Seat.participant_id).correlate(Seat).scalar_subquery().is_not(None)
 
 
