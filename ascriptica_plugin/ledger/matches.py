@@ -147,8 +147,12 @@ def let_go(session: Session, participant_id: int) -> None:
 
 
 def revise(session: Session, participant_id: int) -> None:
-    """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew."""
-    for connection_id in session.scalars(select(Match.connection_id).where(Match.participant_id == participant_id)):
+    """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew.
+
+    Also where nothing is stored of that yet: a look-up by what they had before may be on its way.
+    """
+    connections = select(Seat.connection_id).where(Seat.participant_id == participant_id).distinct()
+    for connection_id in session.scalars(connections).all():
         _look_again(session, connection_id, participant_id)
     asked = update(Match).where(Match.participant_id == participant_id, Match.question.is_not(None))
     change(session, asked.values(question=None, candidates=None))

@@ -9,7 +9,7 @@ from ascriptica_plugin.office import people
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
 
-from ..office_at_work import Office
+from ..office_at_work import Office, during_the_first_call
 from ..pages import words
 from ..practice_canvas import Practice
 
@@ -235,3 +235,17 @@ def test_what_the_office_asks_itself_is_not_answered_by_the_email(asked_about_an
     asked_about_another.settle()
     asked_about_another.session.expire_all()
     assert asked_about_another.session.scalars(select(Match.question)).one() == "who"
+
+
+OLD, NEW = "mia.old@example.org", "mia.new@example.org"
+
+
+@pytest.mark.parametrize("method", ["search_users", "create_user", "enroll"])
+def test_a_correction_while_somebody_is_delivered_for_the_first_time_is_followed(office, canvas, monkeypatch, method):
+    """Nothing is stored yet of who they are, and what is under way goes by the email before."""
+    office.register(office.course("ART", "art"), "mia", email=OLD, name="Mia Moss")
+    during_the_first_call(office, monkeypatch, lambda: office.correct(office.participant(OLD), email=NEW), method)
+    office.settle()
+    assert canvas.who_is_in("art") == {NEW}
+    [match] = office.session.scalars(select(Match)).all()
+    assert match.from_email == match.email_sent == NEW
