@@ -185,7 +185,7 @@ class Office:
         people.correct(self.session, participant, self.now, "admin@example.org", **facts)
         self.session.commit()
 
-    def told(self, registration: Registration) -> str:
+    def sentence(self, registration: Registration) -> str:
         """What the participant reads about their access to the Canvas course."""
         self.session.expire_all()
         with self.app.test_request_context():

@@ -94,13 +94,13 @@ def worker(database_url: str, redis_url: str = "", log_file: Path | None = None,
 
 
 def loud(process: Process) -> Process:
-    """The same process, `python -m ...`, told to log all that any of its libraries has to say."""
+    """The same process, `python -m ...`, set up to log all that any of its libraries has to say."""
     process.arguments[2:2] = ["tests.loud"]
     return process
 
 
 def environment(database_url: str, redis_url: str = "") -> dict[str, str]:
-    """What our processes are told."""
+    """What our processes are given."""
     return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": "1"}
 
 

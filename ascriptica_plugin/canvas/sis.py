@@ -28,14 +28,14 @@ class SISImport:
 class Line(NamedTuple):
     """A line of enrollments.csv, with the SIS IDs of course or section, and of the user.
 
-    `status`: active, deleted, inactive or completed. `told`: whom it lets in may get a mail.
+    `status`: active, deleted, inactive or completed. `is_mailed`: the person whom it lets in may get a mail.
     """
 
     course_id: str
     section_id: str
     user_id: str
     status: str = "active"
-    told: bool = True
+    is_mailed: bool = True
 
 
 class NewUser(NamedTuple):
@@ -64,13 +64,13 @@ def read_import(row: Any) -> SISImport:
 def file_of(lines: Iterable[Line], new: Collection[NewUser], *, notify: bool) -> File:
     """enrollments.csv about students; where there are `new` users, a zip of it and users.csv [sis_csv.md].
 
-    `notify`: Canvas mails those who are let in and may be told. A line names no dates, so that those of an enrollment
+    `notify`: Canvas mails those who are let in and may be mailed. A line names no dates, so that those of an enrollment
     that is there already are cleared, as a POST does.
     """
     enrollments = _csv(
         ("course_id", "section_id", "user_id", "role", "status", "notify"),
         (
-            (*line[:3], "student", line.status, _flag(notify and line.told and line.status == "active"))
+            (*line[:3], "student", line.status, _flag(notify and line.is_mailed and line.status == "active"))
             for line in lines
         ),
     )

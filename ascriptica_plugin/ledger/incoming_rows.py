@@ -16,20 +16,20 @@ from ..tables.columns import change, upsert_into
 from ..tables.ledger import CanvasRow, Match
 from ..tables.requests import Request
 from . import judging, matches, request_windows, rows, sis_imports
-from .rows import Known, Told
+from .rows import Known, ShownRow
 
 
 def store(
-    session: Session, connection_id: int, told: Iterable[Told], now: datetime, concluded: Collection[int] = ()
+    session: Session, connection_id: int, shown: Iterable[ShownRow], now: datetime, concluded: Collection[int] = ()
 ) -> bool:
-    """Store what Canvas told, and unsettle what no longer fits. Returns whether Canvas came back from a backup.
+    """Store what Canvas showed, and unsettle what no longer fits. Returns whether Canvas came back from a backup.
 
     A live row of nobody that we know is kept, too: people who register are not enrolled over it. Where a list is older
     than what we know since, or something about the person is out, the person's enrollments are owed a look instead.
     `concluded`: Canvas courses that are.
     """
     # The last word on a row counts.
-    latest = {one.row.id: one for one in told}
+    latest = {one.row.id: one for one in shown}
     if not latest:
         return False
     before = rows.known(session, connection_id, latest)
@@ -90,7 +90,7 @@ class _Matched(NamedTuple):
     has_request: bool
 
 
-def _matched(session: Session, connection_id: int, listed: Collection[Told]) -> dict[int | None, _Matched]:
+def _matched(session: Session, connection_id: int, listed: Collection[ShownRow]) -> dict[int | None, _Matched]:
     """The matches of the users in a list."""
     if not listed:
         return {}
@@ -108,12 +108,12 @@ def _matched(session: Session, connection_id: int, listed: Collection[Told]) -> 
     return {row[0]: _Matched(*row) for row in session.execute(found)}
 
 
-def _is_outdated(one: Told, was: Known | None, matched: _Matched | None) -> bool:
+def _is_outdated(one: ShownRow, was: Known | None, matched: _Matched | None) -> bool:
     asked_at = cast(datetime, one.asked_at)
     return (was is not None and was.seen_at > asked_at) or (matched is not None and matched.has_request)
 
 
-def _compare(session: Session, connection_id: int, one: Told, matched: _Matched) -> None:
+def _compare(session: Session, connection_id: int, one: ShownRow, matched: _Matched) -> None:
     """Doubt a match whose user has another login or SIS ID now; learn the name that Canvas shows."""
     user = one.row.user
     if not user.shows_login:
@@ -130,7 +130,7 @@ def _compare(session: Session, connection_id: int, one: Told, matched: _Matched)
 
 
 def _doubt_those_who_were_merged(
-    session: Session, connection_id: int, before: dict[int, Known], latest: dict[int, Told]
+    session: Session, connection_id: int, before: dict[int, Known], latest: dict[int, ShownRow]
 ) -> None:
     """The same row with another user: the user was merged into that one."""
     merged = {

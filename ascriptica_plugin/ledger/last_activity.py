@@ -21,7 +21,7 @@ _NOTE = (
         _row.c.canvas_enrollment_id == bindparam("number"),
         _row.c.created_at == bindparam("born"),
     )
-    .values(last_activity_at=bindparam("active"), activity_told_at=bindparam("told"))
+    .values(last_activity_at=bindparam("active"), activity_told_at=bindparam("listed_at"))
 )
 
 
@@ -33,7 +33,7 @@ def note(session: Session, connection_id: int, listed: Iterable[Enrollment], now
             "number": it.id,
             "born": it.created_at,
             "active": it.last_activity_at,
-            "told": now,
+            "listed_at": now,
         }
         for it in sorted(listed, key=lambda it: it.id)
     ]
@@ -55,7 +55,7 @@ def _pointed(connection_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def never_opened(connection_id: int, canvas_course_id: int) -> ColumnElement[bool]:
-    """SQL for the registrations of people who are in this Canvas course and have never opened it, as Canvas told."""
+    """SQL for the registrations of people who are in this Canvas course and have never opened it, as Canvas showed."""
     there = CanvasRow.canvas_course_id == canvas_course_id
     never = exists().where(*_pointed(connection_id), there, CanvasRow.last_activity_at.is_(None))
     return and_(Registration.status == "registered", never)

@@ -11,7 +11,7 @@ from ..tables.columns import change
 from ..tables.ledger import DEFAULT_SECTION
 from ..tables.requests import Window
 from .requests import Out
-from .rows import LIVE, Told
+from .rows import LIVE, ShownRow
 
 
 def keep(session: Session, connection_id: int, out: Out, canvas_user_id: int) -> None:
@@ -30,9 +30,9 @@ def keep(session: Session, connection_id: int, out: Out, canvas_user_id: int) ->
     session.flush()
 
 
-def of(session: Session, connection_id: int, told: Collection[Told]) -> list[Window]:
-    """The open windows of the users whose live rows were told."""
-    users = {one.row.user_id for one in told if one.row.state in LIVE and not one.granted}
+def of(session: Session, connection_id: int, shown: Collection[ShownRow]) -> list[Window]:
+    """The open windows of the users whose live rows were shown."""
+    users = {one.row.user_id for one in shown if one.row.state in LIVE and not one.granted}
     if not users:
         return []
     theirs = (Window.connection_id == connection_id, Window.canvas_user_id.in_(users))

@@ -20,17 +20,17 @@ from ..tables.results import Result
 from . import rows
 
 THERE = (*rows.LIVE, "completed")
-"""The states of an enrollment whose score Canvas tells."""
+"""The states of an enrollment whose score Canvas shows."""
 
 
 # -- what Canvas says -------------------------------------------------------------------------------------------------
 
 
 def store_progress(
-    session: Session, course_id: int, place: tuple[int, int], told: Iterable[Progress], now: datetime
+    session: Session, course_id: int, place: tuple[int, int], found: Iterable[Progress], now: datetime
 ) -> None:
     """Store how far people are. `place`: the connection and the Canvas course."""
-    by_user = {one.user_id: one for one in told}
+    by_user = {one.user_id: one for one in found}
     values = []
     for registration_id, user_id in _registered(session, course_id, place[0], by_user):
         one = by_user[user_id]
@@ -45,11 +45,11 @@ def store_progress(
 
 
 def store_scores(
-    session: Session, course_id: int, place: tuple[int, int], told: Sequence[Enrollment], now: datetime
+    session: Session, course_id: int, place: tuple[int, int], found: Sequence[Enrollment], now: datetime
 ) -> None:
     """Store people's scores. Rows that are not live any more, and scores that nobody may see, change nothing."""
-    shown = [one for one in told if one.scores is not None and one.state in THERE]
-    by_user = {one.user_id: one.scores for one in shown}
+    listed = [one for one in found if one.scores is not None and one.state in THERE]
+    by_user = {one.user_id: one.scores for one in listed}
     values = []
     for registration_id, user_id in _registered(session, course_id, place[0], by_user):
         its = by_user[user_id]
@@ -59,9 +59,9 @@ def store_scores(
     store(session, values)
 
 
-def still_there(told: Iterable[Enrollment]) -> set[int]:
+def still_there(found: Iterable[Enrollment]) -> set[int]:
     """The Canvas users who are in the course, or were until it ended."""
-    return {one.user_id for one in told if one.state in THERE}
+    return {one.user_id for one in found if one.state in THERE}
 
 
 def anybody_gone(session: Session, course_id: int, connection_id: int, there: set[int]) -> bool:
@@ -113,11 +113,11 @@ def _announce_changes(session: Session, values: list[dict[str, Any]]) -> None:
     ids = [one["registration_id"] for one in values]
     stored = select(Result).where(Result.registration_id.in_(ids)).execution_options(populate_existing=True)
     before = {one.registration_id: one for one in session.scalars(stored)}
-    told = [name for name in SAID_OF if name in values[0]]
+    named = [name for name in SAID_OF if name in values[0]]
     changed = {
         one["registration_id"]
         for one in values
-        if any(one[name] != getattr(before.get(one["registration_id"]), name, None) for name in told)
+        if any(one[name] != getattr(before.get(one["registration_id"]), name, None) for name in named)
     }
     announce(session, Registration.id.in_(changed))
 

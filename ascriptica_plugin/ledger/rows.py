@@ -30,7 +30,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class ShownRow:
     """A row as Canvas showed it.
 
     `granted`: we let the person in. `ended`: this is what came of our own request to end it. `seat_id`: the seat that
@@ -73,9 +73,9 @@ class Known(NamedTuple):
         return doubted or self.canvas_user_id in (None, canvas_user_id)
 
 
-def as_known(told: Told, was: Known | None, now: datetime) -> Known:
+def as_known(shown: ShownRow, was: Known | None, now: datetime) -> Known:
     """A row as it will be stored, after what is known of it."""
-    row, same = told.row, was if was is not None and was.is_same(told.row) else None
+    row, same = shown.row, was if was is not None and was.is_same(shown.row) else None
     is_live = row.state in LIVE
     return Known(
         row.id,
@@ -86,9 +86,9 @@ def as_known(told: Told, was: Known | None, now: datetime) -> Known:
         row.state[:20],
         now,
         # No matter who ended it: the one who lets the person in again grants it.
-        is_live and (told.granted or (same is not None and same.granted)),
+        is_live and (shown.granted or (same is not None and same.granted)),
         is_live and same is not None and same.kept,
-        told.seat_id or (same.seat_id if same is not None else None),
+        shown.seat_id or (same.seat_id if same is not None else None),
     )
 
 

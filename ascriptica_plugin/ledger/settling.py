@@ -52,9 +52,9 @@ def begin_unit(
     for work in works:
         if work.moving:
             ids.update(row.seat_id for row in session.execute(_OLDER_CLAIMS, {"seat_id": work.seat_id}))
-    told = [one.row.id for work in works for one in work.told]
-    if told:
-        ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "told": told}))
+    shown = [one.row.id for work in works for one in work.shown]
+    if shown:
+        ids.update(session.scalars(_OF_ROWS, {"connection_id": connection_id, "shown": shown}))
     return Unit(ours, lock_free_seats(session, ids), restored_at, pages_ask)
 
 
@@ -71,11 +71,11 @@ _OUR_LEASE = (
 _OF_ROWS = union(
     select(_seat.c.id).where(
         _seat.c.connection_id == bindparam("connection_id"),
-        _seat.c.canvas_enrollment_id.in_(bindparam("told", expanding=True)),
+        _seat.c.canvas_enrollment_id.in_(bindparam("shown", expanding=True)),
     ),
     select(_row.c.seat_id).where(
         _row.c.connection_id == bindparam("connection_id"),
-        _row.c.canvas_enrollment_id.in_(bindparam("told", expanding=True)),
+        _row.c.canvas_enrollment_id.in_(bindparam("shown", expanding=True)),
         _row.c.seat_id.is_not(None),
     ),
 )

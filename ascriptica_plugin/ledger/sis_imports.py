@@ -161,9 +161,9 @@ def make_users(session: Session, import_id: int, another_id: int) -> None:
 
 def people_to_make(session: Session, import_id: int) -> dict[int, NewUser]:
     """The participants of whom the import makes users. A login is the email, as where we create one user."""
-    told = ways_in.is_mailed(MassSeat.seat_id)
+    mailed = ways_in.is_mailed(MassSeat.seat_id)
     found = (
-        select(Participant.id, MassSeat.sis_user_id, Participant.email, Participant.name, Participant.email, told)
+        select(Participant.id, MassSeat.sis_user_id, Participant.email, Participant.name, Participant.email, mailed)
         .join(MassSeat, MassSeat.participant_id == Participant.id)
         .where(MassSeat.import_id == import_id, MassSeat.makes_user)
     )

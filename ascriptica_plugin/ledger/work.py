@@ -7,7 +7,7 @@ from typing import Any
 from ..canvas.shapes import User, address_of
 from ..tables.columns import Sealed
 from ..tables.ledger import DEFAULT_SECTION
-from .rows import LIVE, Told
+from .rows import LIVE, ShownRow
 
 OF_WHO = (
     "canvas_user_id",
@@ -78,7 +78,7 @@ class OpenRequest:
 
 @dataclass(frozen=True)
 class Pointed:
-    """The row that the seat points to, as last told."""
+    """The row that the seat points to, as last shown."""
 
     canvas_enrollment_id: int
     created_at: datetime | None
@@ -127,7 +127,7 @@ class Work:
     """What was learned about the seat and is not stored yet, by Seat's columns."""
     who_facts: dict[str, Any] = field(default_factory=dict)
     """What was learned about who the participant is, by Match's columns."""
-    told: list[Told] = field(default_factory=list)
+    shown: list[ShownRow] = field(default_factory=list)
     """Rows that Canvas showed us."""
     takes: list[int] = field(default_factory=list)
     """Known rows that this seat points to from now on."""
@@ -268,7 +268,7 @@ class Work:
         """They are stored now."""
         self.was_user_id = self.who.canvas_user_id
         self.facts, self.who_facts = {}, {}
-        self.told, self.takes, self.gone, self.yields = [], [], [], []
+        self.shown, self.takes, self.gone, self.yields = [], [], [], []
         self.sends, self.answered, self.is_over, self.restored = None, None, False, False
         self.was_created, self.link = False, None
 

@@ -87,7 +87,7 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     act_id = activity.begin_act(session, now, by, "reopened", words, course_id=course.id)
     for status, what in (("registered", "registered"), ("waitlisted", "joined the waitlist")):
         its = moves.were(course, status)
-        unaware = mails_to_participants.not_told_yet(session, "cancelled", its)
+        unaware = mails_to_participants.not_mailed_yet(session, "cancelled", its)
         back |= set(session.scalars(select(Registration.id).where(its))) - unaware
         _note_for_all(session, now, by, what, Said("course_reopened"), its, act_id)
         mails_to_participants.take_back_from_all(session, "cancelled", its)

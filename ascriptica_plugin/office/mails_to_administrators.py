@@ -57,15 +57,15 @@ def look(session: Session, now: datetime) -> None:
 def _look_at_hold(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
     since = connection.hold_since_at or now
     if connection.hold_cause in TOKEN:
-        _tell(session, settings, connection, "token_dead", f"{since.isoformat()}", [connection.hold_cause], now)
+        _queue(session, settings, connection, "token_dead", f"{since.isoformat()}", [connection.hold_cause], now)
     elif now >= since + pauses.AWAY:
-        _tell(session, settings, connection, "canvas_away", f"{since.isoformat()}", [connection.hold_cause], now)
+        _queue(session, settings, connection, "canvas_away", f"{since.isoformat()}", [connection.hold_cause], now)
 
 
 def _look_whether_it_is_well_again(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
     last = _last(session, connection, "token_dead", "canvas_away", "well_again")
     if last is not None and last.kind != "well_again":
-        _tell(session, settings, connection, "well_again", last.made_at.isoformat(), last.detail, now)
+        _queue(session, settings, connection, "well_again", last.made_at.isoformat(), last.detail, now)
 
 
 def _look_at_what_waits(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
@@ -81,7 +81,7 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
     is_new = any(people > known.get((cause, scope), 0) for cause, scope, people in waiting)
     if is_new and (last is None or now >= last.made_at + pauses.BETWEEN_DIGESTS):
         before = last.made_at.isoformat() if last else "first"
-        _tell(session, settings, connection, "attention", before, waiting, now)
+        _queue(session, settings, connection, "attention", before, waiting, now)
 
 
 @dataclass
@@ -174,7 +174,7 @@ def _look_at_the_end(session: Session, settings: Settings, connection: Connectio
     for days in DAYS_BEFORE:
         if now >= ends_at - timedelta(days=days):
             about = f"{ends_at.isoformat()}/{days}"
-            _tell(session, settings, connection, "token_ends", about, [ends_at.isoformat()], now)
+            _queue(session, settings, connection, "token_ends", about, [ends_at.isoformat()], now)
             return
 
 
@@ -187,7 +187,7 @@ def _last(session: Session, connection: Connection, *kinds: str) -> Alert | None
     )
 
 
-def _tell(
+def _queue(
     session: Session,
     settings: Settings,
     connection: Connection,

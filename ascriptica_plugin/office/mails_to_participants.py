@@ -29,7 +29,7 @@ KINDS: Marked[dict[str, str]] = {
 """The mails to participants, as Course Settings name them."""
 
 AT_ONCE = 500
-"""How many are looked up, or told that they are in, at once."""
+"""How many are looked up, or mailed that they are in, at once."""
 
 
 def is_on(session: Session, kind: str) -> bool:
@@ -83,21 +83,21 @@ def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) 
     return change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
 
 
-def not_told_yet(session: Session, kind: str, which: ColumnElement[bool]) -> set[int]:
+def not_mailed_yet(session: Session, kind: str, which: ColumnElement[bool]) -> set[int]:
     """Those of these registrations with a mail of this kind that has not left; see `take_back_from_all`."""
     waits = select(Mail.registration_id).where(Mail.kind == kind, Mail.tries == 0)
     return set(session.scalars(select(Registration.id).where(which, Registration.id.in_(waits))))
 
 
-def was_told(session: Session, registration: Registration) -> bool:
+def was_mailed(session: Session, registration: Registration) -> bool:
     """Whether the participant was mailed that they are in; such a mail that still waits is taken back."""
     return registration.in_mailed_at is not None and not take_back(session, "in", registration)
 
 
 def mail_again(session: Session, course: Course) -> None:
     """Everybody in the course enters another Canvas course from now on, and is mailed so once they can."""
-    told = update(Registration).where(Registration.course_id == course.id, Registration.in_mailed_at.is_not(None))
-    change(session, told.values(in_mailed_at=None))
+    theirs = update(Registration).where(Registration.course_id == course.id, Registration.in_mailed_at.is_not(None))
+    change(session, theirs.values(in_mailed_at=None))
 
 
 def note_who_is_in(session: Session, now: datetime, *, by_mail: bool) -> int:

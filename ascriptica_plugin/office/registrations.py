@@ -76,7 +76,7 @@ def withdraw(
     if its.status(participant) is None:
         raise not_registered(participant, course, by)
     if undoes:
-        its.notify = mails_to_participants.was_told(session, its.registration_of(participant))
+        its.notify = mails_to_participants.was_mailed(session, its.registration_of(participant))
     its.withdraw(participant)
     its.move_up()
     its.write()
@@ -126,7 +126,7 @@ def put_back(
     its.take_back(left, waits=waits)
     its.write()
     if not mails_to_participants.take_back(session, "removed", left):
-        # They were told that they are out.
+        # They were mailed that they are out.
         left.in_mailed_at = None
     return left
 

@@ -97,7 +97,7 @@ SILENT_SECONDS = 1
 """Calls without an answer for so long keep a quarter of the flight at most."""
 
 HEADERS_SECONDS = 1
-"""How long the room that one answer of Canvas shows in its bucket counts for the flight."""
+"""How long what one answer of Canvas says of its bucket counts for the flight."""
 
 
 def throttle_seconds(missing: float) -> float:

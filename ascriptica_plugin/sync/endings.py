@@ -5,7 +5,7 @@ from ..canvas.errors import NotFound, PermissionMissing
 from ..canvas.shapes import Enrollment
 from ..ledger import matches, reads, rows
 from ..ledger.causes import permission_in
-from ..ledger.rows import LIVE, Ended, Known, Told
+from ..ledger.rows import LIVE, Ended, Known, ShownRow
 from ..ledger.work import Pointed, Work
 from ..shared.said import Said
 from . import users
@@ -70,12 +70,12 @@ def _is_also_there(context: Context, row: Known, left: dict[int, Known]) -> bool
 
 
 def _left(context: Context, work: Work) -> dict[int, Known]:
-    """The rows of this seat, as stored and as told since, by their ids."""
+    """The rows of this seat, as stored and as shown since, by their ids."""
     points_to = work.row.canvas_enrollment_id if work.row is not None else None
     left = rows.left_by(context.session, context.connection_id, work.seat_id, points_to)
-    for told in work.told:
-        if told.row.id in left or told.seat_id == work.seat_id:
-            left[told.row.id] = rows.as_known(told, left.get(told.row.id), context.now())
+    for shown in work.shown:
+        if shown.row.id in left or shown.seat_id == work.seat_id:
+            left[shown.row.id] = rows.as_known(shown, left.get(shown.row.id), context.now())
     return left
 
 
@@ -105,7 +105,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         found = yield from look_where_it_is(context, work, row)
         if is_repeat and found is not None and found.state not in LIVE:
             # The first try was carried out, and its answer lost.
-            work.told.append(Told(found, ended=Ended(task, why)))
+            work.shown.append(ShownRow(found, ended=Ended(task, why)))
         yield from _end_where_it_is(context, work, row, found)
         return
     except PermissionMissing as error:
@@ -113,11 +113,11 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
         raise Stuck("permission_missing", permission_in(needed, row.canvas_course_id), error.said) from None
     if row.is_same(ended):
-        work.told.append(Told(ended, ended=Ended(task, why)))
+        work.shown.append(ShownRow(ended, ended=Ended(task, why)))
         return
     # Canvas came back from a backup, and gave the number to another row: that one is put back at once.
     work.restored = True
-    work.told.append(Told(ended))
+    work.shown.append(ShownRow(ended))
     yield from put_back(context, work, ended)
 
 
@@ -154,7 +154,7 @@ def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:
 
     place = {"canvas_course_id": ended.course_id, "canvas_section_id": ended.section_id}
     back = yield from send(context, work, "put_back", request, address=str(at), canvas_enrollment_id=ended.id, **place)
-    work.told.append(Told(back))
+    work.shown.append(ShownRow(back))
 
 
 def look_where_it_is(context: Context, work: Work, row: Known) -> Walk:
@@ -170,7 +170,7 @@ def look_where_it_is(context: Context, work: Work, row: Known) -> Walk:
             return None
         work.restored = True
         return None
-    work.told.append(Told(found))
+    work.shown.append(ShownRow(found))
     if row.is_same(found):
         return found
     work.restored = True
@@ -207,6 +207,6 @@ def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) ->
     there = [row for row in theirs if row.course_id == ended.canvas_course_id and row.id != ended.canvas_enrollment_id]
     known = rows.known(context.session, context.connection_id, [row.id for row in there])
     of_nobody = [row for row in there if row.id not in known or known[row.id].seat_id in (None, work.seat_id)]
-    work.told.extend(Told(row, seat_id=work.seat_id) for row in of_nobody)
+    work.shown.extend(ShownRow(row, seat_id=work.seat_id) for row in of_nobody)
     if any(row.state in LIVE and not (row.id in known and known[row.id].kept) for row in of_nobody):
         raise Stuck("found_there", work.participant_id)

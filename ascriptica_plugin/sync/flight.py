@@ -18,7 +18,7 @@ FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
 
 SPARE = 2
-"""So many more calls may be in flight while Canvas says that it has room for them and no page asks."""
+"""So many more calls may be in flight while Canvas says that they fit and no page asks."""
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Flight:
 
     def __init__(self, canvas: CanvasClient):
         self.canvas = canvas
-        # What was said before any of these calls says nothing of the room beside them.
+        # What was said before any of these calls says nothing of what fits beside them.
         canvas.least_left()
         self.flying: dict[Task, float] = {}
         """The tasks whose calls are on their way, and since when."""
@@ -69,11 +69,11 @@ class Flight:
         return [task for task, left_at in self.flying.items() if left_at < since]
 
     @property
-    def room(self) -> int:
-        """How many more calls may start now; room that was lost to throttling comes back bit by bit.
+    def free(self) -> int:
+        """How many more calls may start now; places that were lost to throttling come back bit by bit.
 
         Calls that hang don't keep the flight from others: they count for a quarter of it at most. For Canvas they may
-        all count, so others go one at a time beside them while it says that it has no room for more.
+        all count, so others go one at a time beside them while it says that no more fit.
         """
         if self.is_quiet:
             return 0
@@ -84,11 +84,11 @@ class Flight:
         size = self.size if self._found else max(1, self.size // 2)
         flying, silent = len(self.flying), len(self.silent)
         spared = max(0, silent - size // 4)
-        room = size + spared - flying
+        free = size + spared - flying
         if spared:
             one_at_a_time = 1 - (flying - silent)
-            room = min(room, max(self._fits + 1 - flying, one_at_a_time), self._most - flying)
-        return max(0, room)
+            free = min(free, max(self._fits + 1 - flying, one_at_a_time), self._most - flying)
+        return max(0, free)
 
     def carry(self, task: Task) -> None:
         """Make the task's call in a thread; `gather` returns the task with its answer or error."""

@@ -1,4 +1,4 @@
-"""The line of seats: whose turn it is when there is room in flight, so that nobody waits behind what can wait.
+"""The line of seats: whose turn it is when a place in flight is free, so that nobody waits behind what can wait.
 
 First people who acted one by one, then canaries, then what came in bulk. One call at a time is about a person. A Canvas
 course may have all of the flight only while it answers; otherwise a quarter, so that others go on.
@@ -90,74 +90,74 @@ class Line:
         if places <= 0:
             return []
         people, ids = people_of(in_hand), _seats_of([*in_hand, *ended])
-        room = self._room(size, in_hand, silent)
-        self._look(ids, room)
-        chosen = self._choose(places, people, room)
+        shares = self._shares(size, in_hand, silent)
+        self._look(ids, shares)
+        chosen = self._choose(places, people, shares)
         if len(chosen) < places and self._bulk.is_to_be_read:
-            self._read(self._bulk, True, ids | set(chosen), room)
-            chosen += self._choose(places - len(chosen), people, room)
+            self._read(self._bulk, True, ids | set(chosen), shares)
+            chosen += self._choose(places - len(chosen), people, shares)
         return chosen
 
     def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
         """Read while calls are on their way what would be read soon, so that no call waits for it; one lane at a time,
         so that newcomers wait for one at most."""
-        ids, room = _seats_of(in_hand), self._room(size, in_hand, silent)
+        ids, shares = _seats_of(in_hand), self._shares(size, in_hand, silent)
         if self._people.is_soon_to_be_read:
-            self._read(self._people, False, ids, room)
+            self._read(self._people, False, ids, shares)
         elif self._bulk.is_soon_to_be_read:
-            self._read(self._bulk, True, ids, room)
+            self._read(self._bulk, True, ids, shares)
         elif self._canaries.is_soon_to_be_read:
-            self._read_canaries(ids, room)
+            self._read_canaries(ids, shares)
 
-    def _room(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Room":
+    def _shares(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Shares":
         answering = self._answering - set(_courses_of(silent))
-        return _Room(answering, Counter(_courses_of(in_hand)), self.changes.resting(self.now()), size)
+        return _Shares(answering, Counter(_courses_of(in_hand)), self.changes.resting(self.now()), size)
 
-    def _look(self, ids: set[int], room: "_Room") -> None:
+    def _look(self, ids: set[int], shares: "_Shares") -> None:
         """Read who is next, look for newcomers, and for canaries whose time has come."""
         self._aside = {seat_id: until for seat_id, until in self._aside.items() if until > time.monotonic()}
         if self._people.is_to_be_read:
-            self._read(self._people, False, ids, room)
+            self._read(self._people, False, ids, shares)
         elif time.monotonic() >= self._look_at and self._people.read_at is not None:
-            self._people.let_in(self._due(False, ids, room, since=self._people.read_at - pauses.COMMIT))
+            self._people.let_in(self._due(False, ids, shares, since=self._people.read_at - pauses.COMMIT))
             self._look_at = time.monotonic() + pauses.NEWCOMERS_SECONDS
         if self._canaries.is_to_be_read:
-            self._read_canaries(ids, room)
+            self._read_canaries(ids, shares)
 
-    def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], room: "_Room") -> None:
+    def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], shares: "_Shares") -> None:
         # What a course that is full leaves out is read soon again.
-        seconds = pauses.NEWCOMERS_SECONDS if room.full() else pauses.LINE_SECONDS
-        lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, room))
+        seconds = pauses.NEWCOMERS_SECONDS if shares.full() else pauses.LINE_SECONDS
+        lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, shares))
 
-    def _read_canaries(self, ids: set[int], room: "_Room") -> None:
-        self._canaries.read(self.now(), pauses.LINE_SECONDS, partial(self._find_canaries, ids, room))
+    def _read_canaries(self, ids: set[int], shares: "_Shares") -> None:
+        self._canaries.read(self.now(), pauses.LINE_SECONDS, partial(self._find_canaries, ids, shares))
 
-    def _due(self, in_bulk: bool, ids: set[int], room: "_Room", since: datetime | None = None) -> list[Due]:
+    def _due(self, in_bulk: bool, ids: set[int], shares: "_Shares", since: datetime | None = None) -> list[Due]:
         where = (self.session, self.connection_id, self.now(), BATCH)
         without = ids | self._aside.keys()
-        return due.due_now(*where, in_bulk=in_bulk, since=since, without=without, without_courses=room.full())
+        return due.due_now(*where, in_bulk=in_bulk, since=since, without=without, without_courses=shares.full())
 
-    def _find_canaries(self, ids: set[int], room: "_Room") -> list[Due]:
-        found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, room.full())
+    def _find_canaries(self, ids: set[int], shares: "_Shares") -> list[Due]:
+        found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, shares.full())
         return [one for one in found if one.seat_id not in ids]
 
-    def _choose(self, places: int, people: set[int], room: "_Room") -> list[int]:
+    def _choose(self, places: int, people: set[int], shares: "_Shares") -> list[int]:
         chosen: list[int] = []
         for lane in (self._people, self._canaries, self._bulk):
             kept: list[Due] = []
             while lane.waiting and len(chosen) < places:
                 one = lane.waiting.popleft()
-                if one.participant_id in people or not room.takes(one.canvas_course_id):
+                if one.participant_id in people or not shares.takes(one.canvas_course_id):
                     kept.append(one)
                     continue
                 people.add(one.participant_id)
-                room.taken[one.canvas_course_id] += 1
+                shares.taken[one.canvas_course_id] += 1
                 chosen.append(one.seat_id)
             lane.waiting.extendleft(reversed(kept))
         return chosen
 
 
-class _Room:
+class _Shares:
     """How much of the flight each Canvas course has, and may have."""
 
     def __init__(self, answering: set[int], taken: Counter[int], resting: dict[int, bool], size: int):

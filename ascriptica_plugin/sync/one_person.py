@@ -10,7 +10,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound
 from ..canvas.shapes import Enrollment
 from ..ledger import claims, last_activity, matches, rows
-from ..ledger.rows import Told
+from ..ledger.rows import ShownRow
 from ..tables.canvas import Connection
 from ..tables.ledger import Match
 from ..tables.office import Association
@@ -52,8 +52,10 @@ def look(
     if theirs is not None and user_id is not None:
         used = {row.canvas_course_id for row in rows.known_of_user(session, connection_id, user_id)}
         # Whether a hand has concluded an enrollment, or its course ended, takes more calls: that is the worker's.
-        told = [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used and row.state != "completed"]
-        storing.store_told(session, connection_id, told, now())
+        shown = [
+            ShownRow(row, asked_at=asked_at) for row in theirs if row.course_id in used and row.state != "completed"
+        ]
+        storing.store_shown(session, connection_id, shown, now())
         last_activity.note(session, connection_id, theirs, now())
     if user_id is not None:
         matches.look_later(session, connection_id, participant_id, now())

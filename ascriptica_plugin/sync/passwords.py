@@ -29,11 +29,12 @@ def store(session: Session, connection_id: int, works: Iterable[Work], now: date
     for work in works:
         if not work.was_created or work.who.way_in != ways_in.ASKED:
             continue
-        told = ways_in.to_be_mailed(session, work.seat_id) if work.link is not None else None
-        came_of_it = ways_in.LOST if work.link is None else ways_in.OUR_MAIL if told is not None else ways_in.NOT_MAILED
+        registration_id = ways_in.to_be_mailed(session, work.seat_id) if work.link is not None else None
+        sent = ways_in.OUR_MAIL if registration_id is not None else ways_in.NOT_MAILED
+        came_of_it = sent if work.link is not None else ways_in.LOST
         asked = _from(ways_in.ASKED, connection_id, work.participant_id)
         if change(session, asked.values(way_in=came_of_it)) and came_of_it == ways_in.OUR_MAIL:
-            mail.send(session, now, "way_in", work.email, registration_id=told, link=work.link)
+            mail.send(session, now, "way_in", work.email, registration_id=registration_id, link=work.link)
 
 
 def to_mail(session: Session, connection_id: int) -> list[int]:

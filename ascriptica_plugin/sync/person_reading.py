@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Course, Enrollment
 from ..ledger import judging, matches, reads, rows
-from ..ledger.rows import Told
+from ..ledger.rows import ShownRow
 from ..shared import pauses
 from ..shared.process_log import unnamed
 from ..tables.columns import begin_writing
@@ -23,13 +23,13 @@ Clock = Callable[[], datetime]
 
 
 def concluded_among(
-    session: Session, connection_id: int, told: Iterable[Enrollment], concluded: Collection[int] = ()
+    session: Session, connection_id: int, shown: Iterable[Enrollment], concluded: Collection[int] = ()
 ) -> Walk:
     """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
 
     No hand ended it then. It costs one call for each course that has to be known, but for those known as `concluded`.
     """
-    completed = [row.id for row in told if row.state == "completed"]
+    completed = [row.id for row in shown if row.state == "completed"]
     found = set(concluded)
     for number in judging.may_have_ended_with_their_course(session, connection_id, completed) - found:
         try:
@@ -86,8 +86,8 @@ def person_walk(session: Session, connection_id: int, root_id: int, participant_
     stored = rows.known_of_user(session, connection_id, user_id)
     used = {row.canvas_course_id for row in stored}
     matches.look_later(session, connection_id, participant_id, None)
-    told = [Told(row, asked_at=asked_at) for row in theirs if row.course_id in used]
-    storing.store_told(session, connection_id, told, now(), concluded=concluded)
+    shown = [ShownRow(row, asked_at=asked_at) for row in theirs if row.course_id in used]
+    storing.store_shown(session, connection_id, shown, now(), concluded=concluded)
     listed = {row.id for row in theirs}
     for row in stored:
         if row.is_live and row.seat_id is not None and row.canvas_enrollment_id not in listed:
@@ -109,7 +109,7 @@ def look_for(
     except CanvasError:
         # The next read finds it missing, too.
         return
-    storing.store_told(session, connection_id, [Told(row, asked_at=asked_at)], now(), concluded=concluded)
+    storing.store_shown(session, connection_id, [ShownRow(row, asked_at=asked_at)], now(), concluded=concluded)
 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:

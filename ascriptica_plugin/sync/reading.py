@@ -10,7 +10,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound
 from ..canvas.shapes import Enrollment
 from ..ledger import due, last_activity, reads, rows, settling
-from ..ledger.rows import Told
+from ..ledger.rows import ShownRow
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import CanvasRow, Seat
@@ -41,8 +41,8 @@ def read_walk(
             page: tuple[list[Enrollment], str | None] = yield page_of(canvas_course_id, link)
             found, link = page
             concluded = yield from person_reading.concluded_among(session, connection_id, found, concluded)
-            told = [Told(row, asked_at=asked_at) for row in found]
-            storing.store_told(session, connection_id, told, now(), concluded=concluded)
+            shown = [ShownRow(row, asked_at=asked_at) for row in found]
+            storing.store_shown(session, connection_id, shown, now(), concluded=concluded)
             last_activity.note(session, connection_id, found, now())
             if link is None:
                 break

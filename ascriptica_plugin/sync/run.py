@@ -119,7 +119,7 @@ class Run:
 
     def _carry_what_is_ready(self) -> None:
         carried: list[Task] = []
-        while self.ready and not self.over and self.flight.room > 0:
+        while self.ready and not self.over and self.flight.free > 0:
             carried.append(self.ready.popleft())
             self.flight.carry(carried[-1])
             self.did_something = True
@@ -212,9 +212,9 @@ class Run:
     # -- what goes out next ---------------------------------------------------------------------------------------
 
     def _next_ids(self, heard: list[SeatTask]) -> list[int]:
-        """As many due seats as there will be room for in flight."""
+        """As many due seats as there will be free places in flight."""
         in_hand = self._tasks(heard)
-        free = self.flight.room - len(self.ready) - sum(task.call is not None for task in heard)
+        free = self.flight.free - len(self.ready) - sum(task.call is not None for task in heard)
         if self.outage.takes_no_changes:
             # One of the changes shows whether Canvas takes them again.
             free = min(free, 1 - len(people_of(in_hand)))
@@ -241,8 +241,8 @@ class Run:
         self._keep_key()
         tasks = self._tasks([])
         if self._may_start(tasks):
-            room = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
-            if started := self.small.start(self._in_hand([]), room):
+            places = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
+            if started := self.small.start(self._in_hand([]), places):
                 self.ready.extend(started)
                 self._look_whether_restored()
             self._carry_what_is_ready()

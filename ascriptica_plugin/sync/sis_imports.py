@@ -243,8 +243,8 @@ def _lines(
         after = some[-1].seat_id
         still = set(sis_import_candidates.among(session, connection_id, [one.seat_id for one in some], now()))
         going = [one for one in some if one._replace(makes_user=False) in still and _place(one) in places]
-        told = ways_in.may_be_mailed(session, [one.seat_id for one in going])
-        lines += [Line(*places[_place(one)], one.sis_user_id, one.status, one.seat_id in told) for one in going]
+        mailed = ways_in.may_be_mailed(session, [one.seat_id for one in going])
+        lines += [Line(*places[_place(one)], one.sis_user_id, one.status, one.seat_id in mailed) for one in going]
         if len(going) < len(some):
             sis_imports.leave_out(session, number, {one.seat_id for one in some} - {one.seat_id for one in going})
         yield sis_imports_after.others

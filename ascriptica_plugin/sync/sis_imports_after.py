@@ -16,7 +16,7 @@ from ..canvas.shapes import Enrollment, User
 from ..canvas.sis import SISImport
 from ..ledger import matches, rows, sis_import_candidates, sis_imports, ways_in
 from ..ledger.loading import load
-from ..ledger.rows import Ended, Known, Told
+from ..ledger.rows import Ended, Known, ShownRow
 from ..ledger.sis_import_candidates import AT_ONCE, Candidate
 from ..ledger.work import Work
 from ..shared import pauses
@@ -184,14 +184,14 @@ def _store(
         was = known.get(row.id)
         if one.canvas_enrollment_id is not None:
             as_sent = was is not None and was.is_same(row) and not work.wanted
-            work.told.append(Told(row, ended=Ended(_ENDS[one.status])))
+            work.shown.append(ShownRow(row, ended=Ended(_ENDS[one.status])))
         elif taken.setdefault(row.user_id, work.participant_id) != work.participant_id:
             # Another participant is this Canvas user: the ordinary road asks about it.
             continue
         else:
             if work.who.canvas_user_id is None:
                 _is_user(session, work, row.user, now, made=one.makes_user)
-            work.told.append(Told(row, granted=_is_granted(its, row, was), seat_id=work.seat_id))
+            work.shown.append(ShownRow(row, granted=_is_granted(its, row, was), seat_id=work.seat_id))
             as_sent = work.wanted and row.user_id == work.who.canvas_user_id
             if as_sent and work.version == one.version:
                 work.point_to(row.id)
@@ -209,8 +209,8 @@ def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: b
         sent: dict[str, Any] = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
         if sent["name_sent"] != work.name:
             sent["follow_at"] = LONG_AGO
-        told = ways_in.to_be_mailed(session, work.seat_id) is not None
-        sent["way_in"] = ways_in.CANVAS_MAIL if told else ways_in.NOT_MAILED
+        mailed = ways_in.to_be_mailed(session, work.seat_id) is not None
+        sent["way_in"] = ways_in.CANVAS_MAIL if mailed else ways_in.NOT_MAILED
         work.is_user(user, "created", now, created_by_us=True, **sent)
     else:
         work.is_user(user, "sis", now)

@@ -67,17 +67,17 @@ class SmallTasks:
         self._kinds: dict[Callable[[], Iterator[SmallTask]], float] = dict.fromkeys(kinds, 0.0)
         """The kinds of small tasks, the most urgent first, and when each is looked for again since there was none."""
 
-    def start(self, in_hand: Collection[Key], room: int) -> list[SmallTask]:
+    def start(self, in_hand: Collection[Key], places: int) -> list[SmallTask]:
         """At most so many of the tasks that are due, the most urgent first, without those about what is in hand."""
         found: list[SmallTask] = []
         for look, again_at in self._kinds.items():
-            if len(found) >= room:
+            if len(found) >= places:
                 break
             began_at = time.monotonic()
             if again_at > began_at:
                 continue
             new = [task for task in look() if task.key not in in_hand]
-            found += new[: room - len(found)]
+            found += new[: places - len(found)]
             if not new:
                 # So the database is not asked at every turn, and most seldom for what it is slow to find.
                 took = time.monotonic() - began_at

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ..ledger import activity, incoming_rows, matches, reads, requests, rows, settling
 from ..ledger.causes import CAUSES
 from ..ledger.requests import Out
-from ..ledger.rows import Ended, Told
+from ..ledger.rows import Ended, ShownRow
 from ..ledger.work import Work
 from ..shared import pauses
 from ..shared.process_log import unnamed
@@ -57,11 +57,11 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
 def _compare_with_newer(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
     """The other worker may have learned something newer since we asked. Then our answer is no last word: its request
     stays out, to be looked up."""
-    known = rows.known(session, connection_id, [one.row.id for work in works for one in work.told])
+    known = rows.known(session, connection_id, [one.row.id for work in works for one in work.shown])
     for work in works:
         asked_at = work.asked_at or now
-        work.told = [replace(one, asked_at=asked_at) for one in work.told]
-        if any(one.row.id in known and known[one.row.id].seen_at > asked_at for one in work.told):
+        work.shown = [replace(one, asked_at=asked_at) for one in work.shown]
+        if any(one.row.id in known and known[one.row.id].seen_at > asked_at for one in work.shown):
             work.is_over = False
 
 
@@ -80,11 +80,11 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     gone = [number for work in works for number in work.gone]
     if gone:
         rows.forget(session, connection_id, gone)
-    # First what is not out any more, so that what was told can be judged.
+    # First what is not out any more, so that what was shown can be judged.
     requests.cross_out_answered(session, works)
-    told = [one for work in works for one in work.told]
-    _log_ends(session, [(work.participant_id, one) for work in works for one in work.told], now)
-    restored = incoming_rows.store(session, connection_id, told, now) or any(work.restored for work in works)
+    shown = [one for work in works for one in work.shown]
+    _log_ends(session, [(work.participant_id, one) for work in works for one in work.shown], now)
+    restored = incoming_rows.store(session, connection_id, shown, now) or any(work.restored for work in works)
     if restored:
         log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
         reads.note_restored(session, connection_id, now)
@@ -94,10 +94,10 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
 _NOTE_SEAT = update(_seat).where(_seat.c.id == bindparam("seat_id"))
 
 
-def store_told(
+def store_shown(
     session: Session,
     connection_id: int,
-    told: list[Told],
+    shown: list[ShownRow],
     now: datetime,
     request: Out | None = None,
     concluded: Collection[int] = (),
@@ -105,16 +105,16 @@ def store_told(
     """Store what a look or a read found; never commits.
 
     `request` is the one whose end it is: it is crossed out first, so that nothing about the person is out, and what was
-    told can be judged. `concluded`: Canvas courses that are.
+    shown can be judged. `concluded`: Canvas courses that are.
     """
     begin_writing(session)
     if request is not None:
         requests.cross_out(session, request.id)
-        before = rows.known(session, connection_id, [one.row.id for one in told if one.ended])
+        before = rows.known(session, connection_id, [one.row.id for one in shown if one.ended])
         # Of a repeat that was answered it is known already.
-        new = [one for one in told if one.row.id not in before or before[one.row.id].state != one.row.state]
+        new = [one for one in shown if one.row.id not in before or before[one.row.id].state != one.row.state]
         _log_ends(session, [(request.participant_id, one) for one in new], now)
-    if incoming_rows.store(session, connection_id, told, now, concluded):
+    if incoming_rows.store(session, connection_id, shown, now, concluded):
         reads.note_restored(session, connection_id, now)
 
 
@@ -154,10 +154,10 @@ def _enrolled_entry(work: Work, now: datetime) -> dict[str, Any]:
     return _entry(work.participant_id, now, "enrolled in Canvas", Said("there", course=work.canvas_course_id))
 
 
-def _log_ends(session: Session, told: Iterable[tuple[int | None, Told]], now: datetime) -> None:
+def _log_ends(session: Session, shown: Iterable[tuple[int | None, ShownRow]], now: datetime) -> None:
     """Log what we ended, and of which participants."""
     activity.write(
-        session, [_ended_entry(whose, one.row.course_id, one.ended, now) for whose, one in told if one.ended]
+        session, [_ended_entry(whose, one.row.course_id, one.ended, now) for whose, one in shown if one.ended]
     )
 
 

@@ -11,7 +11,7 @@ from ..canvas.errors import CanvasError, NotFound, Refused
 from ..canvas.shapes import Enrollment, User
 from ..ledger import claims, matches, reads, request_windows, requests, rows, ways_in
 from ..ledger.requests import Out
-from ..ledger.rows import Ended, Told
+from ..ledger.rows import Ended, ShownRow
 from ..shared import pauses
 from ..shared.clock import LONG_AGO
 from ..shared.process_log import unnamed
@@ -68,19 +68,19 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         return
     concluded = yield from concluded_among(session, connection_id, theirs)
     known = rows.known(session, connection_id, [row.id for row in theirs])
-    told = []
+    shown = []
     for row in theirs:
         was = known.get(row.id)
         in_window = out.may_have_made(row.created_at)
         revived = was is not None and was.is_same(row) and not was.is_live and row.state in rows.LIVE
         if (in_window or revived) and _is_place(out, row):
-            told.append(Told(row, granted=True, seat_id=out.seat_id))
+            shown.append(ShownRow(row, granted=True, seat_id=out.seat_id))
         elif in_window and was is None:
             # Born then, but elsewhere: asked about, if nobody wants it.
-            told.append(Told(row, seat_id=out.seat_id))
+            shown.append(ShownRow(row, seat_id=out.seat_id))
         elif was is not None:
-            told.append(Told(row))
-    storing.store_told(session, connection_id, told, now(), out, concluded)
+            shown.append(ShownRow(row))
+    storing.store_shown(session, connection_id, shown, now(), out, concluded)
     if gone_for is not None:
         request_windows.keep(session, connection_id, out, gone_for)
 
@@ -119,8 +119,8 @@ def _of_ending(session: Session, connection_id: int, root_id: int, out: Out, now
         yield from _put_back_again(session, connection_id, root_id, cast(Out, requests.get(session, out.id)), now)
         return
     is_ours = known is not None and known.is_same(row) and not is_another and row.state in _ENDS
-    told = Told(row, ended=Ended(_ENDS[row.state]) if is_ours else None)
-    storing.store_told(session, connection_id, [told], now(), out)
+    shown = ShownRow(row, ended=Ended(_ENDS[row.state]) if is_ours else None)
+    storing.store_shown(session, connection_id, [shown], now(), out)
     if is_another:
         reads.note_restored(session, connection_id, now())
 
@@ -161,4 +161,4 @@ def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out
         about = (out.canvas_enrollment_id, course_id, unnamed(str(error)))
         log.error("Enrollment %s can't be put back into Canvas course %d: %s", *about)
         return
-    storing.store_told(session, connection_id, [Told(row)], now())
+    storing.store_shown(session, connection_id, [ShownRow(row)], now())

@@ -10,7 +10,7 @@ from ..canvas.errors import CanvasError, CourseConcluded, NotFound, PermissionMi
 from ..canvas.shapes import Enrollment
 from ..ledger import rows, ways_in
 from ..ledger.causes import permission_in
-from ..ledger.rows import Told
+from ..ledger.rows import ShownRow
 from ..ledger.work import Work
 from ..shared import pauses
 from ..shared.said import Said
@@ -69,8 +69,8 @@ def _is_there(context: Context, work: Work) -> Walk:
             continue
         if not row.granted and row.seen_at < context.now() - pauses.SEEN_LATELY:
             yield from endings.look_where_it_is(context, work, row)
-            told = next((one.row for one in work.told if one.row.id == row.canvas_enrollment_id), None)
-            if told is None or told.state not in rows.LIVE or not row.is_same(told):
+            shown = next((one.row for one in work.shown if one.row.id == row.canvas_enrollment_id), None)
+            if shown is None or shown.state not in rows.LIVE or not row.is_same(shown):
                 continue
         work.leaves = work.leaves or work.points_to is not None
         work.point_to(row.canvas_enrollment_id)
@@ -125,15 +125,15 @@ def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
     else:
         granted = is_younger(work, enrollment) and is_place_of(work, enrollment)
         work.restored = work.restored or known is not None
-    told = Told(enrollment, granted=granted, seat_id=work.seat_id)
-    work.told.append(told)
+    shown = ShownRow(enrollment, granted=granted, seat_id=work.seat_id)
+    work.shown.append(shown)
     if enrollment.user_id != work.who.canvas_user_id:
         work.leaves = True
         return
     work.leaves = work.leaves or work.points_to not in (None, enrollment.id)
     work.point_to(enrollment.id)
     # Other seats that get the same row in this turn follow this decision.
-    context.known[enrollment.id] = rows.as_known(told, known, context.now())
+    context.known[enrollment.id] = rows.as_known(shown, known, context.now())
 
 
 def is_younger(work: Work, enrollment: Enrollment) -> bool:

@@ -274,7 +274,7 @@ class CanvasRow(Base):
     kept: Mapped[bool] = mapped_column(default=False, server_default=false())
     seat_id: Mapped[int | None]
     last_activity_at: Mapped[datetime | None]
-    """When its person was last in the course, as a list told at `activity_told_at`; None: never, or not told yet."""
+    """When its person was last in the course, by the list of `activity_told_at`; None: never, or not known yet."""
     activity_told_at: Mapped[datetime | None]
 
 

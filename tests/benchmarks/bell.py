@@ -14,7 +14,7 @@ from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office, someone
 from ..processes import until
-from .ground import a_valkey, a_worker, an_office, databases, practice_canvas, tell
+from .ground import a_valkey, a_worker, an_office, databases, practice_canvas, report
 
 
 def lag(office: Office, course, number: int) -> float:
@@ -47,7 +47,7 @@ def main() -> None:
                     first += times + 1
                     p95 = statistics.quantiles(took, n=20)[-1] if times >= 20 else max(took)
                     which = "p95" if times >= 20 else f"longest of {times}"
-                    tell(f"{name:10}  {how}: median {statistics.median(took):.0f} ms, {which} {p95:.0f} ms")
+                    report(f"{name:10}  {how}: median {statistics.median(took):.0f} ms, {which} {p95:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import canvasapi
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office
-from .ground import an_office, databases, practice_canvas, tell
+from .ground import an_office, databases, practice_canvas, report
 
 
 class Script:
@@ -62,7 +62,7 @@ def main() -> None:
             "first contact, exists": (ours(office.register, who="p2"), script.first_contact),
             "new person": (ours(office.register, who="someone"), script.new),
         }
-        tell(f"{'calls':24}ours   script")
+        report(f"{'calls':24}ours   script")
         for name, (change, scripted) in cases.items():
             change()
             mine = len(office.deliver())
@@ -70,7 +70,7 @@ def main() -> None:
                 script.known()
                 canvas.calls()
             scripted()
-            tell(f"{name:24}{mine:4}   {len(canvas.calls()):6}")
+            report(f"{name:24}{mine:4}   {len(canvas.calls()):6}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ from .ground import (
     databases,
     keep_what_is_committed,
     quick_canvas,
-    tell,
+    report,
 )
 from .large_office import LARGEST, fill, hold_many
 from .memory import used
@@ -115,7 +115,7 @@ def beside_a_million(folder: Path | None) -> None:
         times = sorted(canvas.enrolled().values())
         rate = (SEATS - 1) / (times[-1] - times[0])
         settled = session.scalar(select(func.count()).select_from(Seat))
-        tell(
+        report(
             f"three workers beside {settled:,} seats   {rate:5.1f} /s   {cpu / SEATS * 1000:5.2f} ms CPU   "
             f"{rate / BOUND:4.0%} of the bound   {canvas.counts()['max_in_flight']} in flight at most"
         )
@@ -128,9 +128,9 @@ def main() -> None:
         scripted, script_cpu = measure(SCRIPTED, lambda: script(canvas.url, canvas.token, range(SCRIPTED)))
         queued, queued_cpu = measure(SCRIPTED, lambda: jobs_of_script(valkey.url, canvas))
         alone, alone_cpu = measure(SEATS // 2, lambda: calls_alone(canvas, SEATS // 2))
-        tell(f"canvasapi script   {scripted:5.1f} /s   {script_cpu:5.2f} ms CPU")
-        tell(f"the same as RQ jobs {queued:4.1f} /s   {queued_cpu:5.2f} ms CPU")
-        tell(f"calls alone        {alone:5.1f} /s   {alone_cpu:5.2f} ms CPU   {alone / BOUND:4.0%} of the bound")
+        report(f"canvasapi script   {scripted:5.1f} /s   {script_cpu:5.2f} ms CPU")
+        report(f"the same as RQ jobs {queued:4.1f} /s   {queued_cpu:5.2f} ms CPU")
+        report(f"calls alone        {alone:5.1f} /s   {alone_cpu:5.2f} ms CPU   {alone / BOUND:4.0%} of the bound")
         for name, url in urls.items():
             canvas.latency(0)
             with an_office(url, canvas, SEATS) as office:
@@ -138,7 +138,7 @@ def main() -> None:
                 canvas.counts()
                 rate, cpu = measure(SEATS, lambda app=office.app: jobs.deliver(app))
                 assert office.status()["seats"]["enrolled"] == SEATS
-                tell(
+                report(
                     f"drain, {name:10}  {rate:5.1f} /s   {cpu:5.2f} ms CPU   {rate / BOUND:4.0%} of the bound   "
                     f"{rate / scripted:.0f} x the script   {canvas.counts()['max_in_flight']} in flight at most"
                 )

@@ -17,7 +17,7 @@ from ascriptica_plugin.office import erasing
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office
-from .ground import an_office, databases, email, quick_canvas, tell
+from .ground import an_office, databases, email, quick_canvas, report
 
 PEOPLE = 20
 
@@ -59,7 +59,7 @@ def main(count: int) -> None:
             with an_office(url, canvas) as office:
                 fill(office, count)
                 each, longest = measure(office)
-                tell(f"{name:10}  {each:.1f} s a person; the longest unit {longest * 1000:.0f} ms")
+                report(f"{name:10}  {each:.1f} s a person; the longest unit {longest * 1000:.0f} ms")
 
 
 if __name__ == "__main__":

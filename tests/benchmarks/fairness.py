@@ -28,7 +28,7 @@ from ascriptica_plugin.tables.office import Association, Course, Participant, Re
 from ascriptica_plugin.tables.requests import CourseRead
 
 from ..office_at_work import Office, someone
-from .ground import QuickCanvas, a_worker, add_due_seats, an_office, databases, email, quick_canvas, tell
+from .ground import QuickCanvas, a_worker, add_due_seats, an_office, databases, email, quick_canvas, report
 
 DUE, COURSES, SICK, IMPORTED, NEWCOMERS = 50_000, 300, 200, 2000, 40
 LATENCY = 0.2
@@ -116,7 +116,7 @@ def free_since(flight: list[tuple[float, int]], at: float) -> float:
     return at if before < FLIGHT else next(free)
 
 
-def tell_of(name: str, seconds: list[float]) -> str:
+def line_of(name: str, seconds: list[float]) -> str:
     p95 = statistics.quantiles(seconds, n=20)[-1]
     return f"{name} p50 {statistics.median(seconds):.2f} s, p95 {p95:.2f} s, the longest {max(seconds):.2f} s"
 
@@ -134,8 +134,8 @@ def main(due: int) -> None:
                 found = waits(office, canvas)
                 rate = canvas.counts()["total"] / (time.monotonic() - began_at)
             from_commit, from_free = (list(seconds) for seconds in zip(*found, strict=True))
-            tell(
-                f"{name:10}  {tell_of('from the commit:', from_commit)}; {tell_of('from a free place:', from_free)}; "
+            report(
+                f"{name:10}  {line_of('from the commit:', from_commit)}; {line_of('from a free place:', from_free)}; "
                 f"{rate:.0f} calls a second"
             )
 

@@ -1,6 +1,6 @@
 """What the benchmarks stand on: both databases, a practice Canvas in a process of its own, an office with many people.
 
-Figures are told as ratios and counts wherever they can be, both sides measured in the same run: a time alone says
+Figures are reported as ratios and counts wherever they can be, both sides measured in the same run: a time alone says
 more about the machine than about us.
 """
 
@@ -35,14 +35,14 @@ from ..office_at_work import Office, in_use, make_app
 from ..practice_canvas import Practice
 from ..processes import Valkey, until, worker
 
-# What a drain tells is put into words as in a worker, and goes nowhere.
+# What a drain reports is put into words as in a worker, and goes nowhere.
 logging.basicConfig(level=logging.INFO, filename=os.devnull, force=True)
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = "ART"
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Print a line of the result at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -83,8 +83,8 @@ def practice_canvas(users: int = 0) -> Iterator[Practice]:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "ascriptica", "practice-canvas", "--port", "0"]
     child = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True)
     try:
-        told = dict(line.rsplit(maxsplit=1) for line in (child.stdout.readline() for _ in range(4)))
-        url, token = (next(told[key] for key in told if key.startswith(name)) for name in ("URL", "Token"))
+        printed = dict(line.rsplit(maxsplit=1) for line in (child.stdout.readline() for _ in range(4)))
+        url, token = (next(printed[key] for key in printed if key.startswith(name)) for name in ("URL", "Token"))
         with requests.Session() as session, requests.Session() as admin:
             admin.headers["Authorization"] = f"Bearer {token}"
             canvas = Practice(url.removesuffix("/api/v1"), token, session, admin)
@@ -128,7 +128,7 @@ class QuickCanvas(Practice):
 
 @contextmanager
 def quick_canvas() -> Iterator[QuickCanvas]:
-    """A Canvas whose calls take as long as they are told to, and no longer."""
+    """A Canvas whose calls take as long as it is set, and no longer."""
     command = [sys.executable, "-m", "tests.benchmarks.quick"]
     child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:

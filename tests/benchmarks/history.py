@@ -19,7 +19,7 @@ from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.worker import jobs
 
 from ..office_at_work import Office
-from .ground import Meter, QuickCanvas, add_due_seats, an_office, databases, quick_canvas, tell
+from .ground import Meter, QuickCanvas, add_due_seats, an_office, databases, quick_canvas, report
 
 SEATS, ROUNDS = 1000, 3
 FIRST = 10_000_000
@@ -87,7 +87,7 @@ def main(count: int) -> None:
                 office.session.execute(text("ANALYZE"))
                 office.session.commit()
                 many = cost(office, canvas)
-                tell(f"{name:10}  {few:.2f} ms with none, {many:.2f} ms with {count:,} settled: {many / few:.2f} x")
+                report(f"{name:10}  {few:.2f} ms with none, {many:.2f} ms with {count:,} settled: {many / few:.2f} x")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ascriptica_plugin.sync import drain, flight
 
 from ..office_at_work import Office, policy
 from ..practice_canvas import Practice
-from .ground import Meter, add_due_seats, an_office, databases, practice_canvas, tell
+from .ground import Meter, add_due_seats, an_office, databases, practice_canvas, report
 
 PEOPLE, LATENCY = 2000, 0.1
 BOUND = flight.FLIGHT / LATENCY
@@ -39,9 +39,9 @@ def let_in(office: Office, canvas: Practice, people: int) -> tuple[Meter, int]:
     return meter, calls
 
 
-def tell_of(name: str, road: str, people: int, meter: Meter, calls: int) -> None:
+def report_on(name: str, road: str, people: int, meter: Meter, calls: int) -> None:
     rate = people / meter.wall
-    tell(
+    report(
         f"{name:10}  {road:8}  {people:6,} people  {meter.wall:6.1f} s  {rate:5.0f} /s  {rate / BOUND:4.1f} x the "
         f"ordinary road's bound  {calls / people:.3f} calls and {meter.cpu / people * 1000:.1f} ms CPU a seat  "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
@@ -55,10 +55,10 @@ def main(people: int) -> None:
             with practice_canvas(2 * people if both else people) as canvas, an_office(url, canvas) as office:
                 canvas.hand("PUT", f"courses/{canvas.ids['course.art']}", **{"course[sis_course_id]": "ART-1"})
                 policy(office, mass_by_sis=True)
-                tell_of(name, "import", people, *let_in(office, canvas, people))
+                report_on(name, "import", people, *let_in(office, canvas, people))
                 if both:
                     policy(office, mass_by_sis=False)
-                    tell_of(name, "one by one", people, *let_in(office, canvas, people))
+                    report_on(name, "one by one", people, *let_in(office, canvas, people))
                 assert len(canvas.who_is_in("art")) == people * (2 if both else 1)
 
 

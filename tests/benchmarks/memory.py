@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from ..office_at_work import Office
 from ..processes import until
-from .ground import COURSE, a_valkey, a_website, a_worker, accounts, an_office, browser, databases, quick_canvas, tell
+from .ground import COURSE, a_valkey, a_website, a_worker, accounts, an_office, browser, databases, quick_canvas, report
 
 STEPS = (100, 2000, 5000, 10_000)
 
@@ -65,18 +65,18 @@ def main(count: int) -> None:
                         web, now = children_of(master.pid)[0], size(office)
                         figures = [used(web), used(at_work.pid), now]
                         first = first or [*figures, step]
-                        tell(
+                        report(
                             f"{name:10}  after {step:6,} seats: web {resident(web):.1f} MB, "
                             f"worker {resident(at_work.pid):.1f} MB"
                         )
                     each = [(last - before) / (done - first[3]) for last, before in zip(figures, first, strict=False)]
-                    tell(
+                    report(
                         f"{name:10}  for each registration: web {each[0] * 1000:.1f} ms, worker {each[1] * 1000:.1f} "
                         f"ms of CPU, {each[2] / 1024:.1f} kB of database"
                     )
                     with redis.Redis.from_url(valkey.url) as connection:
                         held = connection.info("memory")["used_memory"] / 1024**2
-                        tell(f"{name:10}  Redis: {held:.1f} MB, {connection.dbsize()} keys")
+                        report(f"{name:10}  Redis: {held:.1f} MB, {connection.dbsize()} keys")
 
 
 def register(address: str, people: list[dict]) -> None:

@@ -4,7 +4,7 @@
 
 The practice Canvas keeps a world, and its work for each call would count as ours where the time of a call is the
 measure. This one remembers nothing but how many calls came, how many were in flight at once, and when each person was
-first enrolled; `GET /calls` tells and forgets, `GET /enrolled` tells the latter by number, `GET /flight` how many calls
+first enrolled; `GET /calls` shows and forgets, `GET /enrolled` shows the latter by number, `GET /flight` how many calls
 were in flight since when, `POST /latency/SECONDS` sets the time, `POST /hang/COURSE` lets every call about this course
 wait for half a minute.
 """

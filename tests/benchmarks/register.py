@@ -14,7 +14,7 @@ import requests
 
 from ascriptica_plugin.tables.canvas import load_settings
 
-from .ground import COURSE, a_valkey, a_website, accounts, an_office, databases, practice_canvas, tell
+from .ground import COURSE, a_valkey, a_website, accounts, an_office, databases, practice_canvas, report
 
 TIMES = 150
 
@@ -48,11 +48,11 @@ def main() -> None:
                 settings.display_canvas = True
                 office.session.commit()
                 on, off = statistics.median(took[True]), statistics.median(took[False])
-                tell(f"{name:10}  p50 with Canvas {on:.1f} ms, off {off:.1f} ms: {on - off:+.1f} ms")
+                report(f"{name:10}  p50 with Canvas {on:.1f} ms, off {off:.1f} ms: {on - off:+.1f} ms")
                 for what, number in (("frozen", signal.SIGSTOP), ("dead", signal.SIGKILL)):
                     valkey.send(number)
                     without = [post(web, address, next(people)) for _ in range(5)]
-                    tell(f"{name:10}  Redis {what}: {(max(without) - on) / 1000:+.2f} s at most, all succeeded")
+                    report(f"{name:10}  Redis {what}: {(max(without) - on) / 1000:+.2f} s at most, all succeeded")
                     valkey.send(signal.SIGCONT)
                 assert office.status()["seats"]["due"] == 2 * TIMES + 10
                 valkey.child.wait()

@@ -32,7 +32,7 @@ from .ground import (
     browser,
     databases,
     quick_canvas,
-    tell,
+    report,
 )
 from .memory import children_of, register, size, used
 
@@ -83,8 +83,8 @@ class Machine:
 
 def own_memory(process: int) -> float:
     """MB of a process; what several share counts as a part for each."""
-    told = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return int(told.partition("\nPss:")[2].split()[0]) / 1024
+    about = Path(f"/proc/{process}/smaps_rollup").read_text()
+    return int(about.partition("\nPss:")[2].split()[0]) / 1024
 
 
 def server_of(office: Office) -> tuple[int | None, int | None]:
@@ -101,7 +101,7 @@ def named(values: dict[str, float], unit: str) -> str:
 
 
 def measure(a_day: int, count: int, name: str) -> None:
-    """Really make `count` registrations, and tell what a day with `a_day` of them takes."""
+    """Really make `count` registrations, and report what a day with `a_day` of them takes."""
     with databases() as urls, quick_canvas() as canvas, a_valkey() as valkey, an_office(urls[name], canvas) as office:
         people, url = accounts(office, count), urls[name]
         with a_website(url, valkey.url, 1) as (address, master), a_worker(url, valkey.url) as at_work:
@@ -120,11 +120,11 @@ def measure(a_day: int, count: int, name: str) -> None:
             spent = {kind: times * (cpu - rest[kind] * seconds) for kind, cpu in machine.since(before).items()}
             of_them = f", of which {count:,} are made" if times > 1 else ""
             grew, (holds, held) = (size(office) - first) * times / 1024**2, machine.redis()
-            tell(f"{a_day:,} a day on {name}{of_them}; {count / seconds:.0f} a second by one web process")
-            tell(f"    CPU a day: {named(spent, 's')}; at rest {named(times_all(rest, DAY_SECONDS), 's')}")
-            tell(f"    memory: {named(machine.memory(), 'MB')}; Redis {holds:.1f} MB, {held:.1f} at most")
-            tell(f"    the database grows by {grew:.3f} MB a day, {grew * 365:,.0f} MB a year")
-            tell(f"    Canvas calls: {canvas.counts()['total'] / count:.2f} each")
+            report(f"{a_day:,} a day on {name}{of_them}; {count / seconds:.0f} a second by one web process")
+            report(f"    CPU a day: {named(spent, 's')}; at rest {named(times_all(rest, DAY_SECONDS), 's')}")
+            report(f"    memory: {named(machine.memory(), 'MB')}; Redis {holds:.1f} MB, {held:.1f} at most")
+            report(f"    the database grows by {grew:.3f} MB a day, {grew * 365:,.0f} MB a year")
+            report(f"    Canvas calls: {canvas.counts()['total'] / count:.2f} each")
             look(machine, address, people[0])
 
 
@@ -138,7 +138,7 @@ def look(machine: Machine, address: str, person: dict) -> None:
         for _ in range(LOOKS):
             assert web.get(f"{address}/courses/{COURSE}", headers=person["headers"], timeout=60).status_code == 200
     took = {kind: spent / LOOKS * 1000 for kind, spent in machine.since(before).items() if kind != "worker"}
-    tell(f"    a look at a page: {named(took, 'ms')}")
+    report(f"    a look at a page: {named(took, 'ms')}")
 
 
 def main(count: int) -> None:
@@ -149,7 +149,7 @@ def main(count: int) -> None:
     with Meter() as meter:
         for _ in range(5):
             passwords.fits("correct horse battery", kept)
-    tell(f"a sign-in by password: {meter.cpu / 5 * 1000:.0f} ms more")
+    report(f"a sign-in by password: {meter.cpu / 5 * 1000:.0f} ms more")
 
 
 if __name__ == "__main__":

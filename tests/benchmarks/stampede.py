@@ -31,7 +31,7 @@ from .ground import (
     browser,
     databases,
     practice_canvas,
-    tell,
+    report,
 )
 
 PEOPLE, PLACES = 2000, 500
@@ -58,9 +58,9 @@ class Crowd:
         answer = self.ask("POST", f"{page}/register", **person, allow_redirects=False, timeout=60)
         # What was flashed is in the cookie that came with the answer.
         after = {"headers": {"Cookie": answer.headers.get("Set-Cookie", "").partition(";")[0]}, "timeout": 60}
-        told = self.ask("GET", page, **after)
-        registered, full = "You are registered" in told.text, "is full" in told.text
-        self.outcomes["registered" if registered else "told that it is full" if full else "told something else"] += 1
+        page = self.ask("GET", page, **after)
+        registered, full = "You are registered" in page.text, "is full" in page.text
+        self.outcomes["registered" if registered else "shown that it is full" if full else "shown something else"] += 1
 
     def ask(self, method: str, url: str, **how: object) -> requests.Response:
         start = time.monotonic()
@@ -96,10 +96,10 @@ def main(seconds: float) -> None:
                     settled = time.monotonic() - begin
                 crowd.web.close()
                 took = [f"p{share} {statistics.quantiles(crowd.took, n=100)[share - 1]:.0f}" for share in (50, 95, 99)]
-                tell(f"{name:10}  {dict(sorted(crowd.outcomes.items()))}")
-                tell(f"{'':10}  all answered after {lasted:.0f} s, nothing due after {settled:.0f} s")
-                tell(f"{'':10}  each answer: {', '.join(took)} ms")
-                tell(f"{'':10}  Canvas's roster: {dict(Counter(canvas.roster('art').values()))}")
+                report(f"{name:10}  {dict(sorted(crowd.outcomes.items()))}")
+                report(f"{'':10}  all answered after {lasted:.0f} s, nothing due after {settled:.0f} s")
+                report(f"{'':10}  each answer: {', '.join(took)} ms")
+                report(f"{'':10}  Canvas's roster: {dict(Counter(canvas.roster('art').values()))}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from ascriptica_plugin.worker import jobs
 
 from ..processes import until
-from .ground import Meter, a_worker, add_due_seats, an_office, databases, practice_canvas, tell
+from .ground import Meter, a_worker, add_due_seats, an_office, databases, practice_canvas, report
 
 LATENCY, WORKERS = 0.05, 5
 
@@ -26,13 +26,13 @@ def main(count: int) -> None:
             with Meter() as meter:
                 jobs.deliver(office.app)
             seen, enrolled = canvas.read("calls"), office.status()["seats"]["enrolled"]
-            tell(f"one worker, {enrolled} seats in {meter.wall:.0f} s: {seen['throttled']} throttle answers")
+            report(f"one worker, {enrolled} seats in {meter.wall:.0f} s: {seen['throttled']} throttle answers")
         with an_office(urls["PostgreSQL"], canvas, shared) as office, ExitStack() as stack:
             for _ in range(WORKERS):
                 stack.enter_context(a_worker(urls["PostgreSQL"]))
             until(lambda: office.status()["seats"]["enrolled"] == shared, 300)
             seen = canvas.read("calls")
-            tell(
+            report(
                 f"{WORKERS} workers, {shared} seats: {seen['max_in_flight']} calls in flight at most, "
                 f"{seen['throttled']} throttle answers, {seen['total']} calls"
             )
@@ -43,7 +43,7 @@ def main(count: int) -> None:
             add_due_seats(office, 100)
             until(lambda: office.status()["seats"]["enrolled"] == shared + 100, 300)
             seen = canvas.read("calls")
-            tell(
+            report(
                 f"with room for 4: 100 seats in {time.monotonic() - start:.0f} s, {seen['throttled']} throttle answers"
             )
             canvas.options(throttle={"hwm": 600})
@@ -51,7 +51,7 @@ def main(count: int) -> None:
             add_due_seats(office, 100)
             until(lambda: office.status()["seats"]["enrolled"] == shared + 200, 300)
             seen = canvas.read("calls")
-            tell(f"with all room again: {seen['max_in_flight']} in flight, {seen['throttled']} throttle answers")
+            report(f"with all room again: {seen['max_in_flight']} in flight, {seen['throttled']} throttle answers")
 
 
 if __name__ == "__main__":

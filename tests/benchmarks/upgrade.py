@@ -4,7 +4,7 @@
     python -m tests.benchmarks.upgrade 100000   # with fewer
     python -m tests.benchmarks.upgrade 1000000 postgresql
 
-Told are the time that `flask ascriptica upgrade` takes, the most memory that its process has, and the size of the
+It reports the time that `flask ascriptica upgrade` takes, the most memory that its process has, and the size of the
 database. Afterwards nothing may be due: the upgrade asks Canvas for nothing and sends nobody again.
 """
 
@@ -23,7 +23,7 @@ import alembic.command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 
-from .ground import REPOSITORY, databases, environment, tell
+from .ground import REPOSITORY, databases, environment, report
 
 BEFORE = "0009"
 """The last revision of the release before."""
@@ -116,7 +116,7 @@ def upgrade(url: str) -> tuple[float, int]:
     process = subprocess.Popen(command, cwd=REPOSITORY, env=of_process, stdout=subprocess.DEVNULL)
     memory = 0
     while process.poll() is None:
-        # What the kernel tells at the end has our own memory in it, too.
+        # What the kernel reports at the end has our own memory in it, too.
         if found := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text()):
             memory = int(found[1]) // 1024
         time.sleep(0.1)
@@ -150,7 +150,7 @@ def main(seats: int, which: str = "") -> None:
             seconds, memory = upgrade(url)
             with engine.connect() as connection:
                 found, rows, due, requests = connection.execute(text(COUNTS)).one()
-            tell(
+            report(
                 f"{name:10}  {found:,} seats: {seconds:.0f} s, {memory} MB of memory, from {before} to "
                 f"{_size(engine, url)} MB. {rows:,} rows, {due} due, {requests} requests out."
             )

@@ -17,7 +17,7 @@ STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
 
 
 def contrast(one: str, other: str) -> float:
-    """Between two colours as a browser tells them, rgb(…), by WCAG's formula."""
+    """Between two colours as a browser writes them, rgb(…), by WCAG's formula."""
 
     def light(colour: str) -> float:
         parts = [int(part) / 255 for part in re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]

@@ -38,7 +38,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nDate: Mon, 05 Jan 2026 10:00:00 GMT\r\n"
 
 
 @contextmanager
-def full_house(address: str, port: int = 0) -> Iterator[socket.socket]:
+def full_queue(address: str, port: int = 0) -> Iterator[socket.socket]:
     """A listener whose queue is full: to connect there is to wait for nothing."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())

@@ -14,7 +14,7 @@ from ascriptica_plugin.canvas.responses import MAX_ANSWER_BYTES
 
 from ..practice_canvas import Practice
 from ..servers import SELF, SOMEBODY, Connect, Raw, Server, path_of, reply, within
-from .strange_network import HEAD, full_house, names
+from .strange_network import HEAD, full_queue, names
 
 # -- time -------------------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ def test_the_deadline_holds_for_all_pages_together(raw: Raw, connect: Connect) -
 
 def test_connecting_counts_towards_the_deadline(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, {"school.example": [f"8.8.8.{n}" for n in range(20)]}, stand_in="127.0.0.1")
-    with full_house("127.0.0.1") as listener:
+    with full_queue("127.0.0.1") as listener:
         for host in ("127.0.0.1", "school.example"):
             client = connect(f"http://{host}:{listener.getsockname()[1]}/api/v1", deadline_seconds=0.3)
             assert "did not answer in time" in str(within(2, client.myself))
@@ -94,7 +94,7 @@ def test_a_slow_look_up_counts_towards_the_deadline(
 
 
 def test_a_slow_connection_counts_towards_the_handshake(connect: Connect) -> None:
-    with full_house("127.0.0.1") as listener, ThreadPoolExecutor(1) as threads:
+    with full_queue("127.0.0.1") as listener, ThreadPoolExecutor(1) as threads:
         client = connect(f"https://127.0.0.1:{listener.getsockname()[1]}/api/v1", deadline_seconds=1.5)
         late = threads.submit(lambda: (time.sleep(0.2), listener.accept()[0], listener.accept()[0]))
         # The first attempt is lost, the next one follows after a second, and nobody shakes hands.

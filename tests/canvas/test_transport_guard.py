@@ -10,7 +10,7 @@ from ascriptica_plugin.canvas.transport import is_public
 
 from ..practice_canvas import Practice
 from ..servers import TOKEN, Connect, Raw, reply, within
-from .strange_network import HEAD, full_house, names
+from .strange_network import HEAD, full_queue, names
 
 PRIVATE = [
     "0.0.0.0",
@@ -143,7 +143,7 @@ def test_the_next_address_is_tried_after_one_that_is_silent(
 ) -> None:
     server = raw(reply())
     names(monkeypatch, {"school.example": ["127.0.0.2", "127.0.0.1"]})
-    with full_house("127.0.0.2", server.port):
+    with full_queue("127.0.0.2", server.port):
         client = connect(f"http://school.example:{server.port}/api/v1", timeout_seconds=0.2)
         assert client.myself().id == 7
 

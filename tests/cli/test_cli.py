@@ -27,11 +27,11 @@ def test_no_file_and_no_such_kind_end_with_2(app, tmp_path):
 def test_status_is_readable_by_programs(ringing, canvas):
     ringing.register(ringing.course("ART", "art"))
     result = ringing.app.test_cli_runner().invoke(args=["ascriptica", "status", "--json"])
-    told = json.loads(result.output)
-    assert told["seats"] == {"due": 1, "held": 0, "parked": 0, "enrolled": 0, "removed": 0}
-    assert told["connection"] == "ok"
-    assert told["oldest_due_seconds"] >= 0
-    assert told["worker_seen_seconds"] is None
+    printed = json.loads(result.output)
+    assert printed["seats"] == {"due": 1, "held": 0, "parked": 0, "enrolled": 0, "removed": 0}
+    assert printed["connection"] == "ok"
+    assert printed["oldest_due_seconds"] >= 0
+    assert printed["worker_seen_seconds"] is None
 
 
 def test_a_worker_that_looks_for_work_is_healthy_without_redis(app):

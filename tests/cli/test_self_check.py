@@ -35,8 +35,8 @@ def check(app, *options: str) -> tuple[int, dict[str, str]]:
 
 
 def wrong(app, *options: str) -> dict[str, str]:
-    code, told = check(app, *options)
-    found = {name: words for name, words in told.items() if words != "OK"}
+    code, printed = check(app, *options)
+    found = {name: words for name, words in printed.items() if words != "OK"}
     assert code == (1 if found else 0)
     return found
 
@@ -67,9 +67,9 @@ def private(database_url: str) -> None:
 
 
 def test_nothing_is_wrong(app, private):
-    code, told = check(app)
+    code, printed = check(app)
     assert code == 0
-    assert told == dict.fromkeys(
+    assert printed == dict.fromkeys(
         ("Database", "Configuration", "Files", "Redis", "Clocks", "Worker", "Canvas", "Mail"), "OK"
     )
 

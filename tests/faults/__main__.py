@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="only this kind of fault; may be given more than once")
     parser.add_argument("--keep", action="store_true", help="keep the processes' logs")
     asked = parser.parse_args()
-    # Told to end, it takes its processes with it.
+    # When it is stopped, it takes its processes with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"Seed {asked.seed}, {asked.database}. The same seed gives the same people, moves and order of faults.")
     folder = Path(tempfile.mkdtemp(prefix="faults-"))

@@ -48,19 +48,19 @@ SPARES = 40
 
 @dataclass
 class Participant:
-    """One person: `told` is what the pages last confirmed for each course, None where no answer came."""
+    """One person: `confirmed` is what the pages last said for each course, None where no answer came."""
 
     email: str
     name: str
     cookie: str = ""
     form_token: str = ""
-    told: dict[str, bool | None] = field(default_factory=dict)
+    confirmed: dict[str, bool | None] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
     """The courses for which a request has stayed without an answer, and may have come later than those after it."""
 
 
 Remembered = list[tuple[Participant, Participant]]
-"""Everybody, each with a copy of what they were told."""
+"""Everybody, each with a copy of what they were shown."""
 
 
 class Office:
@@ -120,12 +120,12 @@ class Office:
                 self._door.notify_all()
 
     def remember(self) -> Remembered:
-        """What people were told until now, for a database that comes back from a backup."""
+        """What people were shown until now, for a database that comes back from a backup."""
         return [(one, deepcopy(one)) for one in self.everybody()]
 
     def forget_since(self, then: Remembered) -> None:
         for one, was in then:
-            one.told, one.unsure = deepcopy(was.told), set(was.unsure)
+            one.confirmed, one.unsure = deepcopy(was.confirmed), set(was.unsure)
         self.stands.clear()
 
     # -- forms ----------------------------------------------------------------------------------------------------
@@ -173,16 +173,16 @@ class Office:
     ) -> None:
         """Somebody registers or withdraws; what the page says of it is kept."""
         who, code = rng.choice(people), code or rng.choice(CODES)
-        registering = not who.told.get(code, False)
+        registering = not who.confirmed.get(code, False)
         with self._at_the_door():
             status = self.post(browser, who, f"/courses/{code}/{'register' if registering else 'withdraw'}")
             if status == 302:
-                # Done now, or had been done by the request before whose answer did not come: told either way.
-                who.told[code] = registering
+                # Done now, or had been done by the request before whose answer did not come: shown either way.
+                who.confirmed[code] = registering
                 with self._counting:
                     self.changes += 1
             else:
-                who.told[code] = None
+                who.confirmed[code] = None
                 if status == TOO_LATE:
                     who.unsure.add(code)
 
@@ -264,7 +264,7 @@ class Office:
         with self._at_the_door():
             until(lambda: self.post(self.desk, self.itself, "/tools/courses/CROWD", **form) in (302, 422))
             for one in people:
-                one.told["CROWD"] = True
+                one.confirmed["CROWD"] = True
 
     def correct(self, who: Participant, email: str | None = None, sis_user_id: str = "") -> bool:
         """The office corrects a participant's email or SIS ID; whether the page took it."""

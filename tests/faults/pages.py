@@ -137,7 +137,7 @@ def _about_what_people_read(stage: Stage, questions: Pairs) -> Iterator[str]:
     with new_browser() as browser:
         for one in [*office.people[:: len(office.people) // 12 or 1], *special]:
             who = found.name_of.get(one.email, one.email)
-            for code in [code for code, told in one.told.items() if told]:
+            for code in [code for code, confirmed in one.confirmed.items() if confirmed]:
                 if (at := office.stands.get(code)) is None:
                     continue
                 course_id = stage.ids[f"course.{at[0]}"]

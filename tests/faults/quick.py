@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the first run")
     parser.add_argument("--only", action="append", help="only this kind of fault; may be given more than once")
     asked = parser.parse_args()
-    # Told to end, it takes its processes with it.
+    # When it is stopped, it takes its processes with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wrong = 0
     for seed in range(asked.seed, asked.seed + asked.runs):

@@ -22,9 +22,9 @@ def workers(database_url, tmp_path) -> Iterator[Callable[[str], Process]]:
 
     def begin(point: str = "goes_on") -> Process:
         command = [sys.executable, "-m", "tests.faults.mass_child", str(tmp_path / "clock"), str(SPEED), point]
-        told = environment(database_url) | {"ASCRIPTICA_MASS_SEATS": "5"}
+        settings = environment(database_url) | {"ASCRIPTICA_MASS_SEATS": "5"}
         log = tmp_path / f"worker-{len(begun)}.log"
-        begun.append(Process(command, log, **told))
+        begun.append(Process(command, log, **settings))
         begun[-1].start()
         return begun[-1]
 

@@ -44,7 +44,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         assert {(seat.attempts, seat.cause, seat.parked_at) for seat in office.seats()} == {(0, None, None)}
         assert office.status()["seats"]["held"] == 500
 
-        # Registration goes on, everybody is told the truth, and nobody of a failure.
+        # Registration goes on, everybody reads the truth, and nobody of a failure.
         client = app.test_client()
         sign_in(client, app, "kim@example.org")
         page = client.post("/courses/SOON/register", follow_redirects=True).get_data(as_text=True)
@@ -57,8 +57,8 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         office.later(minutes=1.5)
         office.deliver()
         assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 501, "removed": 0}
-        told = select(LogEntry.words).where(LogEntry.what == "enrolled in Canvas").order_by(LogEntry.id)
-        order = [str(canvas.ids["course.bio"]) in words for words in office.session.scalars(told)]
+        enrolled = select(LogEntry.words).where(LogEntry.what == "enrolled in Canvas").order_by(LogEntry.id)
+        order = [str(canvas.ids["course.bio"]) in words for words in office.session.scalars(enrolled)]
         # Nobody of the later course before the sooner one's last are on their way.
         assert order.index(False) >= 251 - flight.FLIGHT - flight.SPARE
 
@@ -119,7 +119,7 @@ def test_a_worker_ends_in_time_while_canvas_hangs_and_another_follows_within_a_s
     until(lambda: canvas.read("calls")["total"] > 12)
     time.sleep(3)
     term, _ = holder(ringing)
-    told = time.monotonic()
+    stopped_at = time.monotonic()
     first.send(signal.SIGTERM)
     until(lambda: holder(ringing) != (term, True))
     given_back = time.monotonic()
@@ -128,7 +128,7 @@ def test_a_worker_ends_in_time_while_canvas_hangs_and_another_follows_within_a_s
     assert time.monotonic() - given_back < 8
     assert first.end()[0] == 0
     # The calls that hang last half a minute.
-    assert time.monotonic() - told < 25
+    assert time.monotonic() - stopped_at < 25
     until(lambda: ringing.status()["seats"]["enrolled"] == 30)
     assert ends_after(second) < 15
 
@@ -169,7 +169,7 @@ def test_the_worker_logs_once_that_redis_is_away_and_once_that_it_is_back(ringin
     valkey.send(signal.SIGSTOP)
     ringing.register(course, "ann")
     until(lambda: "ann@example.org" in canvas.roster("art"))
-    # Idle, and with a Redis that says nothing: told to end it ends all the same.
+    # Idle, and with a Redis that says nothing: it ends when it is stopped all the same.
     assert ends_after(process) < 10
     log = process.log_file.read_text()
     assert log.count("Redis is back") == 1, log
@@ -197,7 +197,7 @@ def test_the_worker_logs_once_that_the_database_is_away_and_continues(postgresql
             end_all = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
             elsewhere.execute(end_all, {"name": url.database})
             until(lambda: says(process, "The database is away") and says(other, "The database is away"))
-            # Told to end in the middle of it, a worker ends well.
+            # Stopped in the middle of it, a worker ends well.
             assert ends_after(other) < 10
             time.sleep(2 * PAUSE_SECONDS)
             elsewhere.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))

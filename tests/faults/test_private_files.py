@@ -16,9 +16,12 @@ EVERYBODY_MAY_READ = 0o022
 
 def run(folder: Path, *command: str, **more: str) -> subprocess.Popen:
     """A process that was started as a shell starts it, with a database in a folder that is not there yet."""
-    told = environment(f"sqlite:///{folder}/office.sqlite3") | {"SECRET_KEY": "only for tests", "PATH": "/usr/bin:/bin"}
+    settings = environment(f"sqlite:///{folder}/office.sqlite3") | {
+        "SECRET_KEY": "only for tests",
+        "PATH": "/usr/bin:/bin",
+    }
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(list(command), cwd=REPOSITORY, env=told | more, umask=EVERYBODY_MAY_READ, **quiet)
+    return subprocess.Popen(list(command), cwd=REPOSITORY, env=settings | more, umask=EVERYBODY_MAY_READ, **quiet)
 
 
 def done(folder: Path, *command: str, **more: str) -> None:

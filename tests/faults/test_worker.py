@@ -139,15 +139,15 @@ def test_what_was_changed_while_no_worker_ran_is_delivered_at_its_start(ringing,
 
 
 def test_status_says_when_a_worker_was_last_seen(ringing, canvas, valkey, at_work):
-    def told() -> str:
+    def said() -> str:
         ringing.session.remove()
         return ringing.app.test_cli_runner().invoke(args=["ascriptica", "status"]).output.splitlines()[-1]
 
     def seconds() -> int | None:
-        found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", told())
+        found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", said())
         return int(found[1]) if found else None
 
-    assert told() == "No worker was seen."
+    assert said() == "No worker was seen."
     at_work.start()
     until(lambda: seconds() is not None and seconds() < 3)
     at_work.end()

@@ -216,17 +216,17 @@ def _have_a_teacher_add(email: str, canvas: PracticeCanvas, ids: dict[str, int])
 
 def _what_the_first_drain_did(calls: list[str], was: list[dict], new: Release, wrong: str | None) -> str | None:
     changes = Counter(call.partition(" ")[0] for call in calls if not call.startswith("GET "))
-    told = json.loads(new.command("status", "--json"))
+    status = json.loads(new.command("status", "--json"))
     print(
         f"{len(was)} enrollments before. The first drain asked {len(calls)} times, of which changes: {dict(changes)}."
     )
-    print(f"Status after everything was read again: {told}")
+    print(f"Status after everything was read again: {status}")
     found = {
         "in Canvas": wrong,
         # One is new to Canvas and so made there, too; one has withdrawn.
         "changes": None if changes == {"POST": 2, "DELETE": 1} else dict(changes),
-        "questions": told["questions"] + told["changed_in_canvas"],
-        "waiting": told["seats"]["held"] + told["seats"]["parked"] + told["seats"]["due"],
+        "questions": status["questions"] + status["changed_in_canvas"],
+        "waiting": status["seats"]["held"] + status["seats"]["parked"] + status["seats"]["due"],
     }
     wrong_ones = {what: which for what, which in found.items() if which}
     return str(wrong_ones) if wrong_ones else None

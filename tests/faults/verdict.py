@@ -199,9 +199,11 @@ def _judge_office(stage: Stage, verdict: Verdict) -> None:
     counts = {(email, code): count for email, code, count in live}
     verdict.wrong += [f"{email} is registered {n} times for {code}." for (email, code), n in counts.items() if n > 1]
     for person in stage.office.everybody():
-        for code, told in person.told.items():
-            if told is not None and code not in person.unsure and told != ((person.email, code) in counts):
-                verdict.wrong.append(f"{person.email} was told {'' if told else 'not '}to be registered for {code}.")
+        for code, confirmed in person.confirmed.items():
+            if confirmed is not None and code not in person.unsure and confirmed != ((person.email, code) in counts):
+                verdict.wrong.append(
+                    f"{person.email} was shown {'' if confirmed else 'not '}to be registered for {code}."
+                )
     for code, count in taken.items():
         registered = sum(1 for email, of in counts if of == code)
         if registered != count:

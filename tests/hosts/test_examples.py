@@ -88,7 +88,7 @@ def test_the_campus_with_its_courses(tmp_path: Path):
     assert sent(bob, "/courses/courses/ART/register", "/courses/courses/ART").status_code == 302
     assert bob.get("/courses/courses/ART").text.count("You are registered for Art.") == 1
     assert "Nothing on campus has this address" in bob.get("/courses/courses/NONE").text
-    # The host's own form tells us of the change, in its own transaction.
+    # The host's own form reports the change to us, in its own transaction.
     sent(bob, "/profile", email="robert@example.org")
     with in_use(app):
         assert [(one.key, one.email) for one in all_of(app, Participant)] == [("2", "robert@example.org")]

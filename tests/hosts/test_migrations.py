@@ -121,9 +121,9 @@ def test_check_warns_a_host_that_would_drop_our_tables(flask, tmp_path):
     flask("db", "init")
     flask("ascriptica", "upgrade")
     (tmp_path / "host.py").write_text(UNSAFE)
-    told = flask("ascriptica", "check", fails=True).stdout
-    assert "Migrations:  This app's next migration would drop our tables." in told
-    assert "include_object=not_ours" in told
+    printed = flask("ascriptica", "check", fails=True).stdout
+    assert "Migrations:  This app's next migration would drop our tables." in printed
+    assert "include_object=not_ours" in printed
     # That it says so for a reason.
     flask("db", "migrate")
     [drafted] = (tmp_path / "migrations/versions").glob("*.py")

@@ -1,4 +1,4 @@
-"""What Canvas tells is stored and judged: a list that is older than what we know, and what is out meanwhile."""
+"""What Canvas says is stored and judged: a list that is older than what we know, and what is out meanwhile."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from ascriptica_plugin.canvas.shapes import Enrollment, User
 from ascriptica_plugin.ledger import incoming_rows
-from ascriptica_plugin.ledger.rows import Told
+from ascriptica_plugin.ledger.rows import ShownRow
 from ascriptica_plugin.tables.ledger import CanvasRow, Match
 from ascriptica_plugin.tables.office import Course
 
@@ -18,11 +18,11 @@ def listed(office: Office, asked_at: datetime, **differs: object) -> None:
     """A list that was asked for then shows Kim's row, as we know it but for this."""
     [row] = office.session.scalars(select(CanvasRow)).all()
     match = office.session.scalars(select(Match)).one()
-    told = {"state": row.state, "user_id": row.canvas_user_id, "created_at": row.created_at} | differs
-    user = User(told["user_id"], "Kim", match.canvas_login, None, match.canvas_sis_user_id, True)
+    about = {"state": row.state, "user_id": row.canvas_user_id, "created_at": row.created_at} | differs
+    user = User(about["user_id"], "Kim", match.canvas_login, None, match.canvas_sis_user_id, True)
     place = {"course_id": row.canvas_course_id, "section_id": row.canvas_section_id, "type": "StudentEnrollment"}
-    shown = Enrollment(id=row.canvas_enrollment_id, user=user, **place, **told)
-    incoming_rows.store(office.session, row.connection_id, [Told(shown, asked_at=asked_at)], office.now)
+    shown = Enrollment(id=row.canvas_enrollment_id, user=user, **place, **about)
+    incoming_rows.store(office.session, row.connection_id, [ShownRow(shown, asked_at=asked_at)], office.now)
     office.session.commit()
 
 
@@ -83,14 +83,14 @@ def test_a_row_with_another_user_is_somebody_who_was_merged(office, canvas, kim)
 
 def test_an_id_with_another_beginning_is_another_row(office, canvas, kim):
     """No hand did that, so it is no question: Kim is enrolled again."""
-    told = telling_of_another(office)
-    assert told
+    found = shows_another(office)
+    assert found
     [seat] = office.seats()
     assert (seat.cause, seat.canvas_enrollment_id) == (None, None)
     assert seat.settled_version < seat.version
 
 
-def telling_of_another(office: Office) -> bool:
+def shows_another(office: Office) -> bool:
     [row] = office.session.scalars(select(CanvasRow)).all()
     another = Enrollment(
         id=row.canvas_enrollment_id,
@@ -102,7 +102,7 @@ def telling_of_another(office: Office) -> bool:
         created_at=row.created_at + timedelta(days=1),
         user=User(99, "Other", "other", None, None, True),
     )
-    found = incoming_rows.store(office.session, connection_of(office).id, [Told(another)], office.now)
+    found = incoming_rows.store(office.session, connection_of(office).id, [ShownRow(another)], office.now)
     office.session.commit()
     return found
 
@@ -115,9 +115,9 @@ def test_our_own_enrollment_that_a_list_shows_before_its_answer_has_come_is_ours
     def read() -> None:
         shown, _ = office.canvases.client(connection_of(office)).course_enrollments(canvas.ids["course.bio"])
         asked_at = office.now + timedelta(seconds=1)
-        told = [Told(row, asked_at=asked_at) for row in shown]
-        assert len(told) == 1
-        incoming_rows.store(office.session, connection_id, told, asked_at)
+        rows = [ShownRow(row, asked_at=asked_at) for row in shown]
+        assert len(rows) == 1
+        incoming_rows.store(office.session, connection_id, rows, asked_at)
         office.session.commit()
 
     during_the_first_call(office, monkeypatch, read)

@@ -1,15 +1,15 @@
-"""A row as it will be stored, after what Canvas tells and what is known of it."""
+"""A row as it will be stored, after what Canvas shows and what is known of it."""
 
 from datetime import UTC, datetime, timedelta
 
 from ascriptica_plugin.canvas.shapes import Enrollment, User
-from ascriptica_plugin.ledger.rows import Known, Told, as_known
+from ascriptica_plugin.ledger.rows import Known, ShownRow, as_known
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 WAS = Known(9, NOW - timedelta(days=1), 7, 3, 4, "active", NOW - timedelta(hours=1), True, True, 5)
 
 
-def told(state: str = "active", born: timedelta = timedelta(days=-1), **about) -> Told:
+def shown(state: str = "active", born: timedelta = timedelta(days=-1), **about) -> ShownRow:
     kim = User(7, "Kim", "kim", None, None, True)
     row = Enrollment(
         id=9,
@@ -21,29 +21,29 @@ def told(state: str = "active", born: timedelta = timedelta(days=-1), **about) -
         created_at=NOW + born,
         user=kim,
     )
-    return Told(row, **about)
+    return ShownRow(row, **about)
 
 
 def test_what_is_known_of_a_row_stays_with_it():
-    assert as_known(told(), WAS, NOW) == WAS._replace(seen_at=NOW)
+    assert as_known(shown(), WAS, NOW) == WAS._replace(seen_at=NOW)
 
 
 def test_nobody_has_let_in_a_person_who_is_not_in_and_no_answer_keeps_them():
-    ended = as_known(told("deleted"), WAS, NOW)
+    ended = as_known(shown("deleted"), WAS, NOW)
     assert (ended.granted, ended.kept, ended.seat_id) == (False, False, 5)
-    again = as_known(told(), ended, NOW)
+    again = as_known(shown(), ended, NOW)
     assert (again.granted, again.kept) == (False, False), "a hand put it back"
-    assert as_known(told(granted=True), ended, NOW).granted
+    assert as_known(shown(granted=True), ended, NOW).granted
 
 
 def test_the_same_id_with_another_birth_is_another_row_of_a_restored_canvas():
-    other = as_known(told(born=timedelta(hours=-2)), WAS, NOW)
+    other = as_known(shown(born=timedelta(hours=-2)), WAS, NOW)
     assert (other.granted, other.kept, other.seat_id) == (False, False, None)
 
 
 def test_a_row_from_before_births_were_stored_is_the_same_one():
-    assert as_known(told(), WAS._replace(created_at=None), NOW).granted
+    assert as_known(shown(), WAS._replace(created_at=None), NOW).granted
 
 
 def test_a_row_that_was_never_seen_belongs_to_whom_it_was_asked_for():
-    assert as_known(told(granted=True, seat_id=6), None, NOW)[7:] == (True, False, 6)
+    assert as_known(shown(granted=True, seat_id=6), None, NOW)[7:] == (True, False, 6)

@@ -27,7 +27,7 @@ def test_candidates_are_shown_side_by_side_and_the_choice_is_kept(two_kims, admi
     assert "2 candidates: Kim One, Kim Two." in words(admin.get("/tools/canvas"))
     [seat] = two_kims.seats()
     page = words(admin.get(f"/tools/participants/{seat.participant_id}/who"))
-    assert [told in page for told in ("Kim One", "Kim Two", "S-1")] == [True] * 3
+    assert [word in page for word in ("Kim One", "Kim Two", "S-1")] == [True] * 3
     answer = {"canvas_user_id": str(canvas.ids["user.two"])}
     assert "is being enrolled" in words(
         admin.post(f"/tools/canvas/{seat.id}/choose", data=answer, follow_redirects=True)

@@ -58,10 +58,10 @@ def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, ad
     [access] = held["canvas_access"]
     assert (access["canvas_url"], access["state_in_canvas"]) == (canvas.api, "active")
     assert held["canvas_users"][0]["canvas_user_id"] == canvas.ids["user.kim"]
-    told = [(entry["what"], entry["who"], entry["words"]) for entry in held["log"]]
-    assert ("registered", "the participant", "") in told
-    assert ("corrected", "the office", "name: K → Kim") in told
-    assert ("exported", "the office", "") in told
+    written = [(entry["what"], entry["who"], entry["words"]) for entry in held["log"]]
+    assert ("registered", "the participant", "") in written
+    assert ("corrected", "the office", "name: K → Kim") in written
+    assert ("exported", "the office", "") in written
     for others in (canvas.token, "lou", "boss"):
         assert others not in answer.text.lower()
 
@@ -111,12 +111,12 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     nobody = [one for one in all_of(app, Participant) if one.erased_at]
     assert [(one.name, one.key) for one in nobody] == [("Erased participant", None)]
     assert [one.participant_id for one in all_of(app, Registration)].count(nobody[0].id) == 2
-    told = {(one.who, one.what) for one in all_of(app, LogEntry) if one.participant_id == nobody[0].id}
+    written = {(one.who, one.what) for one in all_of(app, LogEntry) if one.participant_id == nobody[0].id}
     assert {
         ("boss@example.org", "asked to erase"),
         ("an erased participant", "registered"),
         ("Ascriptica", "erased"),
-    } <= told
+    } <= written
 
     # Nobody is found, corrected, or erased.
     assert "Erased participant" not in words(client.get("/tools/participants"))
@@ -152,7 +152,7 @@ def test_enrollments_stay_in_canvas_where_the_office_says_so(office, admin, canv
 
 
 def test_a_person_s_identity_is_kept_as_long_as_canvas_needs_it(office, admin, canvas):
-    """The answer to enrolling was lost, so nothing but the email tells whose enrollment is to be looked for."""
+    """The answer to enrolling was lost, so nothing but the email shows whose enrollment is to be looked for."""
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -299,7 +299,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
             Import(kind="courses", name=name, who=who, started_at=now, finished_at=now, total=1, done=1, refused=[])
         )
     session.commit()
-    told = len(all_of(office.app, LogEntry))
+    written = len(all_of(office.app, LogEntry))
 
     erase(admin, number, "Jörg Straßer")
     # What waits for a sign-in goes at once; others' with a longer email stay.
@@ -316,7 +316,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     said = "courses: 1 new, 0 changed, 0 unchanged, 0 refused"
     assert [one for one in files if said in one] == [said, f"summer.csv, {said}", f"file.csv, {said}"]
     # Others' rows are still theirs.
-    assert len(all_of(office.app, LogEntry)) >= told
+    assert len(all_of(office.app, LogEntry)) >= written
     session.expire_all()
     kept = session.get(Match, (office.seats()[-1].connection_id, lou)).candidates
     assert kept == [{"id": number_in_canvas}, other]

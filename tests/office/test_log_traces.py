@@ -37,8 +37,8 @@ def test_erasing_takes_nothing_out_that_is_others_doing(app, admin):
         assert admin.post(f"/tools/participants/{number}", data=form).status_code == 302
     erase(admin, number, "Lee")
     office.deliver()
-    told = {(entry.who, entry.words) for entry in all_of(app, LogEntry) if entry.what == "did"}
-    assert told == {
+    written = {(entry.who, entry.words) for entry in all_of(app, LogEntry) if entry.what == "did"}
+    assert written == {
         (who, f"connected as {who}") for who in ("rival@example.org", "kim.lee@example.org", "lee@example.org.uk")
     }
 

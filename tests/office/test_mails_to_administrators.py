@@ -123,11 +123,11 @@ def test_the_token_s_end_is_mailed_three_times(watched):
     connection = connection_of(watched)
     connection.token_expires_at = watched.now + timedelta(days=15)
     watched.session.commit()
-    told = []
+    mailed = []
     for _ in range(16):
-        told.append(kinds(watched))
+        mailed.append(kinds(watched))
         watched.later(days=1)
-    assert [day for day, kinds in enumerate(told) if kinds] == [1, 8, 13]
+    assert [day for day, kinds in enumerate(mailed) if kinds] == [1, 8, 13]
 
 
 def test_without_addresses_nothing_is_mailed_and_what_is_switched_off_is_not(watched):
@@ -264,8 +264,8 @@ def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
     office.participant("kim@example.org").sis_user_id_refused = "S-1"
     office.session.commit()
     rounds.send_mails(mailing)
-    [told] = [one.get_content() for one in inbox.mails if one["To"] == "boss@example.org"]
-    lines = [line for line in told.splitlines() if line.startswith("*")]
+    [digest] = [one.get_content() for one in inbox.mails if one["To"] == "boss@example.org"]
+    lines = [line for line in digest.splitlines() if line.startswith("*")]
     assert lines == [
         "* Enrolled, but the Canvas course is not published: 1 person (ART here, BIO here)",
         "* Two people with one SIS ID: 1 person",

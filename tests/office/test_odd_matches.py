@@ -76,5 +76,5 @@ def test_a_corrected_name_is_compared_again(office, admin):
 def test_what_is_not_known_is_not_said_to_be_right(office, admin):
     office.register(office.course("ART"), "zoe")
     number = office.participant("zoe@example.org").id
-    told = words(admin.post(f"/tools/participants/{number}/right", follow_redirects=True))
-    assert "We don't know for certain who Zoe is in Canvas." in told
+    page = words(admin.post(f"/tools/participants/{number}/right", follow_redirects=True))
+    assert "We don't know for certain who Zoe is in Canvas." in page

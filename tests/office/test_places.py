@@ -18,11 +18,11 @@ def test_a_person_who_finds_the_course_full_waits_for_nobody(here):
     code = course.id
     # Somebody is in the middle of a change of the course.
     locks.lock_course(here.session, course)
-    told: list[str] = []
-    refused = threading.Thread(target=lambda: told.extend(at_once(here, [registering(code, "bob", here.now)])))
+    refusals: list[str] = []
+    refused = threading.Thread(target=lambda: refusals.extend(at_once(here, [registering(code, "bob", here.now)])))
     refused.start()
     refused.join(20)
-    assert told == ["ART here is full."]
+    assert refusals == ["ART here is full."]
     here.session.rollback()
 
 

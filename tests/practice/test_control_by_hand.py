@@ -55,10 +55,10 @@ def test_a_right_is_missing_in_one_course_alone(canvas: Practice) -> None:
         assert status("POST", course, **{"enrollment[user_id]": canvas.ids["user.lou"]}) == expected
         assert status("GET", course) == 200
         assert status("DELETE", course, f"/{rows[course]}", task="delete") == expected
-        told = canvas.admin.get(
+        permissions = canvas.admin.get(
             f"{canvas.api}/courses/{course}/permissions", params={"permissions[]": names}, timeout=5
         ).json()
-        assert list(told.values()) == [expected == 200, expected == 200, True, False]
+        assert list(permissions.values()) == [expected == 200, expected == 200, True, False]
     everywhere = canvas.admin.get(
         f"{canvas.api}/accounts/self/permissions", params={"permissions[]": names[:1]}, timeout=5
     )

@@ -179,10 +179,10 @@ def test_a_person_who_rejected_an_invitation_may_still_accept_it(practice: Pract
     practice.ids = seeded["ids"]
     row = f"courses/{practice.ids['course.art']}/enrollments/{practice.ids['enrollment.e']}"
     for answer, state in (("reject", "rejected"), ("reject", "rejected"), ("accept", "active")):
-        told = practice.session.post(
+        answer = practice.session.post(
             f"{practice.api}/{row}/{answer}", headers={"Authorization": f"Bearer {seeded['token']}"}, timeout=5
         )
-        assert told.json() == {"success": True}
+        assert answer.json() == {"success": True}
         assert practice.roster("art") == {"kim": state}
 
 

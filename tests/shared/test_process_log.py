@@ -35,13 +35,13 @@ logging.getLogger("alembic").warning("a-warning")
 """
 
 
-def told(shape: str) -> list[str]:
+def written(shape: str) -> list[str]:
     command = [sys.executable, "-c", PROGRAM, shape]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr.splitlines()
 
 
 def test_every_event_is_one_line_and_none_can_be_forged():
-    lines = told("text")
+    lines = written("text")
     assert all(A_LINE.fullmatch(line) for line in lines)
     assert [line.partition(" ")[2] for line in lines] == [
         rf'level=INFO logger=ascriptica_plugin.standalone.accounts message="Kim\\r\n{FORGED}"',
@@ -58,7 +58,7 @@ def test_every_event_is_one_line_and_none_can_be_forged():
 
 
 def test_programs_read_json():
-    events = [json.loads(line) for line in told("json")]
+    events = [json.loads(line) for line in written("json")]
     assert [(one["level"], one["logger"]) for one in events] == [
         ("INFO", "ascriptica_plugin.standalone.accounts"),
         ("WARNING", "ascriptica_plugin.standalone.accounts"),

@@ -38,27 +38,29 @@ def signs_in(app: Flask, **request) -> tuple[int, str]:
 
 def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1", ASCRIPTICA_ADDRESS="https://register.example.org/")
-    told = {"X-Forwarded-For": "1.2.3.4, 10.0.0.7", "X-Forwarded-Proto": "https"}
-    told |= {"X-Forwarded-Host": "register.example.org"}
+    headers = {"X-Forwarded-For": "1.2.3.4, 10.0.0.7", "X-Forwarded-Proto": "https"}
+    headers |= {"X-Forwarded-Host": "register.example.org"}
     client = app.test_client()
-    assert client.get("/", headers=told).headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    status, cookie = signs_in(app, headers=told)
+    assert (
+        client.get("/", headers=headers).headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    )
+    status, cookie = signs_in(app, headers=headers)
     assert status == 302
     assert cookie.startswith("__Host-session=")
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
     for host, status in (("evil.example", 400), ("register.example.org", 200), ("127.0.0.1:5000", 200)):
-        assert client.get("/", headers=told | {"X-Forwarded-Host": host}).status_code == status, host
+        assert client.get("/", headers=headers | {"X-Forwarded-Host": host}).status_code == status, host
     assert client.get("/healthz", headers={"Host": "127.0.0.1:5000"}).status_code == 200
 
 
 def test_without_a_proxy_nobody_s_word_is_taken_for_it(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path)
-    told = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-    answer = app.test_client().get("/sign-in", headers=told)
+    headers = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    answer = app.test_client().get("/sign-in", headers=headers)
     assert "Strict-Transport-Security" not in answer.headers
     assert "evil" not in answer.text
-    status, cookie = signs_in(app, headers=told)
+    status, cookie = signs_in(app, headers=headers)
     assert (status, cookie.startswith("session=")) == (302, True)
     assert "Secure" not in cookie, "it works on http://127.0.0.1"
     assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
@@ -66,8 +68,8 @@ def test_without_a_proxy_nobody_s_word_is_taken_for_it(empty_sqlite, tmp_path):
 
 def test_a_cookie_given_over_https_goes_over_https_only_though_nobody_configured_an_address(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1")
-    told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "register.example.org"}
-    cookie = signs_in(app, headers=told)[1]
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "register.example.org"}
+    cookie = signs_in(app, headers=headers)[1]
     assert "Secure" in cookie.split("; ")
     assert cookie.startswith("__Host-session=")
 
@@ -78,8 +80,8 @@ def test_guesses_are_counted_for_the_visitor_and_not_for_the_proxy(empty_sqlite,
     with in_use(app):
         client, status = visitor(app), []
         for n in range(12):
-            told = {"X-Forwarded-For": f"{n}.9.9.9, 1.2.3.4"}
-            status.append(client.sign_in(password="wrong password", headers=told).status_code)
+            headers = {"X-Forwarded-For": f"{n}.9.9.9, 1.2.3.4"}
+            status.append(client.sign_in(password="wrong password", headers=headers).status_code)
         assert status == [422] * 10 + [429] * 2
         assert client.sign_in(headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 429
         assert client.sign_in(headers={"X-Forwarded-For": "1.2.3.5"}).status_code == 302
@@ -93,8 +95,8 @@ def test_a_proxy_that_nobody_configured_is_named_once_in_the_log(empty_sqlite, t
     assert "ASCRIPTICA_PROXIES" not in caplog.text
     for name in ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"):
         app.test_client().get("/healthz", headers={name: "for=1.2.3.4"}, **on_this_machine)
-    told = [record.getMessage() for record in caplog.records if "ASCRIPTICA_PROXIES" in record.getMessage()]
-    assert [text.partition(" though")[0] for text in told] == ["A request carried X-Forwarded-For,"]
+    lines = [record.getMessage() for record in caplog.records if "ASCRIPTICA_PROXIES" in record.getMessage()]
+    assert [text.partition(" though")[0] for text in lines] == ["A request carried X-Forwarded-For,"]
     assert "1.2.3.4" not in caplog.text
     assert "counts as one visitor" in front.forgotten_proxy(app)
     behind = make_app("sqlite://", ASCRIPTICA_PROXIES="1")

@@ -120,9 +120,9 @@ def hanging(flight: Flight, answered: threading.Event, calls: int) -> None:
 
 def test_others_find_out_how_many_fit_although_the_first_calls_of_all_hang():
     flight, over = Flight(Silent()), threading.Event()
-    first = flight.room
+    first = flight.free
     hanging(flight, over, first)
-    assert 0 < flight.room < first
+    assert 0 < flight.free < first
     over.set()
     flight.end(wait=True)
 
@@ -131,10 +131,10 @@ def test_others_go_one_at_a_time_beside_calls_that_hang_after_canvas_asked_to_sl
     flight, over = Flight(Silent()), threading.Event()
     hanging(flight, over, FLIGHT)
     flight.slow_down(0)
-    assert flight.room == 1
+    assert flight.free == 1
     other = leaving(flight, over)
-    assert flight.room == 0
+    assert flight.free == 0
     flight.flying[other] -= 120
-    assert flight.room == 1
+    assert flight.free == 1
     over.set()
     flight.end(wait=True)

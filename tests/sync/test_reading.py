@@ -55,7 +55,7 @@ def test_a_concluded_course_is_one_cause_and_no_question_about_each_person(offic
     scope = str(canvas.ids["course.art"])
     assert {(seat.cause, seat.cause_scope) for seat in office.seats()} == {("course_concluded", scope)}
     assert (office.status()["changed_in_canvas"], office.status()["seats"]["held"]) == (0, 2)
-    assert "concluded" in office.told(registrations[0])
+    assert "concluded" in office.sentence(registrations[0])
     course_event(canvas, "offer")
     office.later(minutes=16)
     office.deliver()
@@ -82,7 +82,7 @@ def test_people_in_a_course_that_is_gone_wait_for_it_and_are_in_again_when_it_is
     office.deliver()
     scope = str(canvas.ids["course.art"])
     assert [(seat.cause, seat.cause_scope, seat.held) for seat in office.seats()] == [("course_missing", scope, True)]
-    assert "in the Canvas course" not in office.told(registration)
+    assert "in the Canvas course" not in office.sentence(registration)
     [read] = office.session.scalars(select(CourseRead)).all()
     assert (read.owed_at, read.problem is not None) == (None, True)
     # Nothing more is asked until a canary's time has come.

@@ -55,9 +55,9 @@ def test_a_token_that_no_key_opens_is_named_and_left_alone(app, canvas):
         )
     )
     office.session.commit()
-    code, told = rotated(app)
+    code, printed = rotated(app)
     assert code == 1
-    assert "1 token is encrypted with the newest key." in told
-    assert "The token of https://old.example/api/v1 can't be read" in told
+    assert "1 token is encrypted with the newest key." in printed
+    assert "The token of https://old.example/api/v1 can't be read" in printed
     assert [one.token.ciphertext == gone.ciphertext for one in connections_of(app)] == [False, True]
     assert connections_of(app)[0].token.open(office.canvases.keys) == canvas.token

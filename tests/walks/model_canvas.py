@@ -1,7 +1,7 @@
 """A model of Canvas in memory: users and logins, courses and sections, enrollments, and the hands that change them.
 
 Its rules are those of canvas-api.md, sections 3 and 5, and canvas-api-2.md, section 8. Beside them stands what a judge
-needs to know: who let somebody in, and whether anybody could tell. `model_client` is our way in.
+needs to know: who let somebody in, and whether anybody could know. `model_client` is our way in.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ class Section:
 class Row:
     """An enrollment as a student.
 
-    `by`: who let the person in, "us" or "hand"; None once we were shown that they are out. `unsure`: nobody can tell
+    `by`: who let the person in, "us" or "hand"; None once we were shown that they are out. `unsure`: nobody can know
     whose it is, for example because a hand and our request met. `moved`: a hand moved somebody whom we had let in here.
     """
 
@@ -214,7 +214,7 @@ class ModelCanvas:
         elif who == "us":
             wrong = [one for one in self.wrong_ends if (one.id, one.created_at) == (row.id, row.created_at)]
             if wrong:
-                # Put back; or somebody registered at that moment, and then nobody can tell.
+                # Put back; or somebody registered at that moment, and then nobody can know.
                 self.wrong_ends.remove(wrong[0])
                 row.by, row.unsure, row.ended_by = "hand", True, None
                 return
@@ -222,7 +222,7 @@ class ModelCanvas:
                 self.fights.append(copy.copy(row))
             row.by, row.ended_by = "us", None
         elif row.by == "us":
-            # We were never told that the person was out, so to us nothing has happened.
+            # We were never shown that the person was out, so to us nothing has happened.
             row.unsure, row.ended_by = True, None
         else:
             row.by, row.ended_by = "hand", None
@@ -328,7 +328,7 @@ class ModelCanvas:
         """Everything since then is gone, and its ids are given out again."""
         if self.backup is None:
             return
-        # Not within the same second: then nobody could tell the new rows from the old ones.
+        # Not within the same second: then nobody could distinguish the new rows from the old ones.
         self.pass_time(2)
         self.world, self.restores = copy.deepcopy(self.backup), self.restores + 1
         self.wrong_ends.clear()

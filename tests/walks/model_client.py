@@ -109,8 +109,8 @@ class ModelClient:
 
     def _shown(self, answer: Any) -> Any:
         """What the answer names is known to us now: who was seen out was not let in by anybody any more."""
-        told = answer if isinstance(answer, list) else answer[0] if isinstance(answer, tuple) else [answer]
-        for one in told:
+        shown = answer if isinstance(answer, list) else answer[0] if isinstance(answer, tuple) else [answer]
+        for one in shown:
             row = self.canvas.world.rows.get(one.id) if isinstance(one, Enrollment) else None
             if row is not None and not row.is_live:
                 row.by = None

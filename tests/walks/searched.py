@@ -14,25 +14,25 @@ from ..processes import FLASK, REPOSITORY, Process, Web, environment
 
 
 class Desk:
-    """An administrator's browser, which keeps all that it was ever told."""
+    """An administrator's browser, which keeps all that it was ever shown."""
 
     def __init__(self, web: Web, cookie: str, form_token: str):
         self.web, self.form_token = web, form_token
-        self.told: list[bytes] = []
+        self.seen: list[bytes] = []
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.cookies.set("session", cookie, domain="127.0.0.1")
         self.session.hooks["response"] = self._keep
 
     def _keep(self, answer: requests.Response, **_: object) -> None:
-        self.told += [answer.url.encode(), str(answer.headers).encode(), answer.content]
-        self.told += [_opened(cookie) for cookie in answer.cookies.get_dict().values()]
+        self.seen += [answer.url.encode(), str(answer.headers).encode(), answer.content]
+        self.seen += [_opened(cookie) for cookie in answer.cookies.get_dict().values()]
 
     def get(self, path: str) -> requests.Response:
         return self.session.get(f"{self.web.url}{path}", timeout=30)
 
     def post(self, path: str, **form: str) -> requests.Response:
-        # What a form brought is told by where it leads to, and by the page there.
+        # What a form brought is shown by where it leads to, and by the page there.
         return self.session.post(f"{self.web.url}{path}", data={"csrf_token": self.form_token, **form}, timeout=30)
 
 
@@ -85,11 +85,11 @@ def content_of(file: Path) -> bytes:
 
 def commands(database_url: str, *all_arguments: list[str]) -> list[bytes]:
     """What our commands say, at once."""
-    told = {**Process([], **environment(database_url)).environment}
+    settings = {**Process([], **environment(database_url)).environment}
     command = [FLASK[0], "-m", "tests.loud", *FLASK[2:]]
     started = [
         subprocess.Popen(
-            [*command, *arguments], cwd=REPOSITORY, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*command, *arguments], cwd=REPOSITORY, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         for arguments in all_arguments
     ]

@@ -104,7 +104,7 @@ def no_names(monkeypatch):
 
 @pytest.fixture
 def small_office(office: Office, canvas) -> Office:
-    """A course, somebody in it, and somebody whom Canvas can't tell from others."""
+    """A course, somebody in it, and somebody whom Canvas can't distinguish from others."""
     canvas.seed(
         users={n: {"name": MARKUP, "login": n, "email": "kim@example.org"} for n in ("one", "two")},
         courses={"art": {"name": MARKUP, "sections": {"s": {"name": MARKUP}}}},

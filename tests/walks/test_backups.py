@@ -62,5 +62,5 @@ def test_last_night_s_database_and_canvas_agree_again(office: Office, canvas, ba
     office.session.commit()
     again = office.register(office.session.scalars(select(Course)).one(), "new")
     office.settle(2)
-    assert office.told(again) == "You are in the Canvas course."
+    assert office.sentence(again) == "You are in the Canvas course."
     assert canvas.who_is_in("art") == {"kim@example.org", "new@example.org"}

@@ -14,7 +14,7 @@ from .scene import Scene
 
 @pytest.fixture
 def database_url(empty_sqlite, tmp_path) -> str:
-    """SQLite alone: what is told here of PostgreSQL would be the same, and its statements run in test_lists."""
+    """SQLite alone: PostgreSQL would show the same, and its statements run in test_lists."""
     shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
     return f"sqlite:///{tmp_path}/office.sqlite3"
 
@@ -26,9 +26,9 @@ def test_a_cause_is_shown_to_clerk_and_participant_and_heals(office, canvas, mon
     life.reach(scene)
     if life.cause not in ("throttled", "our_fault"):
         office.deliver()
-    told = scene.causes()
-    assert title in told
-    assert life.clerk in told
+    shown = scene.causes()
+    assert title in shown
+    assert life.clerk in shown
     assert life.participant in scene.get(scene.lou, "/courses/ART")
     assert life.participant in scene.get(scene.lou, "/my/courses")
     assert canvas.roster("bio").get("kim@example.org") == ("active" if life.others else None)
@@ -95,8 +95,8 @@ def test_a_course_left_in_another_canvas_is_shown(office, canvas, monkeypatch):
     }
     form["confirm"] = f"{form['canvas_url']} {form['canvas_root_id']}"
     scene.post(scene.admin, "/tools/settings/course-settings", **form)
-    assert CAUSES["other_canvas"].title in (told := scene.causes())
-    assert "ART here" in told
+    assert CAUSES["other_canvas"].title in (shown := scene.causes())
+    assert "ART here" in shown
     assert OFFICE in scene.get(scene.lou, "/courses/ART")
     cures.associating("other_canvas", "Associate it again: ART here", "art")(scene)
     office.deliver()

@@ -74,9 +74,9 @@ def test_a_section_that_is_gone_shows_before_anybody_registers(office, canvas, m
     canvas.hand("DELETE", f"sections/{late}")
     office.later(days=1, minutes=1)
     office.deliver()
-    told = scene.causes()
-    assert CAUSES["section_missing"].title in told
-    assert "nobody has registered yet" in told
+    page = scene.causes()
+    assert CAUSES["section_missing"].title in page
+    assert "nobody has registered yet" in page
 
 
 def test_a_course_that_became_a_blueprint_shows(office, canvas, monkeypatch):

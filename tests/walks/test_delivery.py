@@ -43,7 +43,7 @@ def test_somebody_whom_a_hand_removed_can_be_put_back(office, canvas):
     assert canvas.who_is_in("art") == set(), "we fight what a hand in Canvas did"
     office.put_back()
     office.settle()
-    assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
+    assert canvas.who_is_in("art") == {"kim@example.org"}, office.sentence(registration)
 
 
 def test_a_withdrawal_after_the_section_was_crosslisted_takes_the_person_out(office, canvas):
@@ -56,7 +56,7 @@ def test_a_withdrawal_after_the_section_was_crosslisted_takes_the_person_out(off
     assert canvas.who_is_in("bio") == {"kim@example.org"}
     office.withdraw(art, **KIM)
     office.settle()
-    assert canvas.who_is_in("bio") == set(), f"still in; the person reads: {office.told(registration)!r}"
+    assert canvas.who_is_in("bio") == set(), f"still in; the person reads: {office.sentence(registration)!r}"
 
 
 def test_a_person_whom_the_teacher_moved_to_another_section_and_who_withdraws_does_not_read_to_be_out(office, canvas):
@@ -69,8 +69,8 @@ def test_a_person_whom_the_teacher_moved_to_another_section_and_who_withdraws_do
     end_by_hand(canvas, "art", seat.canvas_enrollment_id)
     office.withdraw(art, **KIM)
     office.settle()
-    told = office.told(registration)
-    assert canvas.who_is_in("art") == set() or "ended" not in told, told
+    text = office.sentence(registration)
+    assert canvas.who_is_in("art") == set() or "ended" not in text, text
 
 
 def test_an_enrollment_that_was_there_keeps_what_the_teacher_set(office, canvas):
@@ -131,7 +131,7 @@ def test_a_person_who_is_matched_anew_is_in_all_their_courses(office, canvas):
     office.register(bio, "lou")
     office.settle()
     assert canvas.who_is_in("bio") == {"lou@example.org"}
-    assert canvas.who_is_in("art") == {"lou@example.org"}, f"the person reads: {office.told(registration)!r}"
+    assert canvas.who_is_in("art") == {"lou@example.org"}, f"the person reads: {office.sentence(registration)!r}"
 
 
 # -- a hand while Canvas does not answer us ---------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_a_person_who_is_invited_does_not_read_to_be_in(office, canvas):
     registration = office.register(office.course("ART", "art"), **KIM)
     office.settle()
     assert canvas.roster("art") == {"kim@example.org": "invited"}
-    assert office.told(registration) != IN
+    assert office.sentence(registration) != IN
 
 
 def test_a_person_who_rejected_the_invitation_does_not_read_to_be_in(office, canvas):
@@ -211,9 +211,9 @@ def test_a_person_who_rejected_the_invitation_does_not_read_to_be_in(office, can
     office.settle()
     [(_, _, row_id, _, _)] = canvas.rows()
     canvas.change_state(row_id, "rejected")
-    assert office.told(registration) != IN
+    assert office.sentence(registration) != IN
     office.settle(rounds=10, minutes=180)
-    assert office.told(registration) != IN
+    assert office.sentence(registration) != IN
 
 
 def test_a_person_who_is_still_in_the_old_place_does_not_read_that_access_ended(office, canvas):
@@ -230,7 +230,7 @@ def test_a_person_who_is_still_in_the_old_place_does_not_read_that_access_ended(
     office.withdraw(course, **KIM)
     office.settle()
     assert canvas.who_is_in("art") == {"kim@example.org"}
-    assert "ended" not in office.told(registration), office.told(registration)
+    assert "ended" not in office.sentence(registration), office.sentence(registration)
 
 
 def test_a_person_who_was_concluded_does_not_read_that_access_ended(office, canvas):
@@ -242,7 +242,7 @@ def test_a_person_who_was_concluded_does_not_read_that_access_ended(office, canv
     office.withdraw(art, **KIM)
     office.settle()
     assert canvas.roster("art") == {"kim@example.org": "completed"}
-    assert "has ended" not in office.told(registration)
+    assert "has ended" not in office.sentence(registration)
 
 
 def test_the_right_that_concluding_needs_is_named(office, canvas):
@@ -257,7 +257,7 @@ def test_the_right_that_concluding_needs_is_named(office, canvas):
     office.settle()
     [seat] = office.seats()
     assert seat.cause_scope != "remove_student_from_course" or connection.missing_permissions, (
-        f"told: {seat.cause} {seat.cause_scope}, which the token has; Course Settings miss nothing"
+        f"said: {seat.cause} {seat.cause_scope}, which the token has; Course Settings miss nothing"
     )
 
 
@@ -273,7 +273,7 @@ def test_a_withdrawal_from_a_course_that_was_deleted_is_done(office, canvas):
     office.withdraw(art, **KIM)
     office.settle(rounds=8)
     [seat] = office.seats()
-    assert seat.settled_version == seat.version, (seat.cause, office.told(registration))
+    assert seat.settled_version == seat.version, (seat.cause, office.sentence(registration))
 
 
 def test_somebody_is_erased_though_a_course_was_deleted_in_canvas(office, canvas):

@@ -153,7 +153,7 @@ def test_a_participant_reaches_only_what_is_their_own_whatever_ids_they_guess(si
     assert "Withdraw" in words(ann.get("/my/courses"))
     with bob.session_transaction() as cookie:
         cookie["_user_id"] = "1"
-    assert bob.get("/my/courses").status_code == 302, "a session is not told by an id"
+    assert bob.get("/my/courses").status_code == 302, "a session is not known by an id"
 
 
 def test_a_refusal_is_logged_with_who_asked_and_without_what_is_secret(site, caplog):

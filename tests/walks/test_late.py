@@ -53,7 +53,7 @@ def test_a_person_who_is_still_in_through_another_participant_does_not_read_to_b
     office.withdraw(art, "kim")
     office.settle()
     assert canvas.who_is_in("art") == {"kim@example.org"}
-    assert "has ended" not in office.told(registration)
+    assert "has ended" not in office.sentence(registration)
 
 
 def test_the_section_changes_while_the_request_is_out(office, canvas, monkeypatch):
@@ -140,4 +140,4 @@ def test_a_late_removal_of_the_same_enrollment_loses_nobody(office, canvas, how)
     office.settle()
     office.one_person()
     office.settle()
-    assert canvas.who_is_in("art") == {"kim@example.org"}, f"the person reads {office.told(registration)!r}"
+    assert canvas.who_is_in("art") == {"kim@example.org"}, f"the person reads {office.sentence(registration)!r}"

@@ -154,7 +154,7 @@ def look_around(desk: Desk) -> None:
 
 def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, database_url):
     valkey, web, at_work = processes
-    told = desk.told
+    found = desk.seen
     right = {
         "display_canvas": "y",
         "canvas_url": echo.url,
@@ -213,11 +213,11 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     desk.post("/tools/canvas/try-again")
     until(lambda: connection_of(office).hold_cause == "token_unreadable")
     look_around(desk)
-    told += commands(database_url, ["rotate-keys"])
+    found += commands(database_url, ["rotate-keys"])
     # Something unforeseen happens to both processes while they have it in hand.
     in_use_again()
     with a_table_gone(office.app, "ascriptica_log"):
-        # SQLite tells this as if all of the database were away.
+        # SQLite reports this as if all of the database were away.
         assert save(enroll="invited").status_code in (500, 503)
         office.session.execute(update(Seat).values(version=Seat.version + 1, due_at=None, held=False, parked_at=None))
         office.session.commit()
@@ -229,22 +229,22 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     look_around(desk)
     desk.post("/tools/participants/1/export")
     desk.post("/tools/courses/ART/roster.csv")
-    told += commands(database_url, ["status"], ["status", "--json"], ["rotate-keys"])
+    found += commands(database_url, ["status"], ["status", "--json"], ["rotate-keys"])
 
-    told += [said for process in processes for said in of_the_system(process.child.pid)]
+    found += [said for process in processes for said in of_the_system(process.child.pid)]
     with valkey.client() as client:
-        told += [client.dump(key) or b"" for key in client.scan_iter()]
+        found += [client.dump(key) or b"" for key in client.scan_iter()]
     for process in (web, at_work):
         assert process.end()[0] == 0
-    told += tables(office)
-    told += [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+    found += tables(office)
+    found += [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
     kept = connection_of(office)
     assert kept.token.open(office.canvases.keys) == TOKEN
     settings, client = load_settings(office.session), office.canvases.client(kept)
     for thing in (kept, kept.token, vars(kept), settings, vars(settings), office.canvases, client):
-        told.append(repr(thing).encode())
+        found.append(repr(thing).encode())
 
-    assert [place for said in told for place in around(MARKS, said)] == []
+    assert [place for said in found for place in around(MARKS, said)] == []
     # Megabytes of what is free or old too; whatever is escaped in them was found in the tables.
     files = [(file, content_of(file)) for file in files_of_the_database(office)]
     assert sum(len(said) for _, said in files) > 100_000

@@ -61,10 +61,10 @@ def test_a_developer_key_s_secrets_are_nowhere(app, office, admin, canvas, raw, 
         return REPEATED[shape[0]](said) if "client_secret" in said else reply({}, "401 Unauthorized")
 
     echo = raw(repeat)
-    told: list[bytes] = []
+    found: list[bytes] = []
 
     def hear(answer) -> None:
-        told.extend((answer.data, str(answer.headers).encode()))
+        found.extend((answer.data, str(answer.headers).encode()))
 
     def look_around() -> None:
         for page in (COURSE_SETTINGS, "/tools/", "/tools/canvas", "/tools/log", f"{COURSE_SETTINGS}/disconnect"):
@@ -73,7 +73,7 @@ def test_a_developer_key_s_secrets_are_nowhere(app, office, admin, canvas, raw, 
     def approve(code: str, **fields: str) -> None:
         hear(admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_token="", canvas_key="developer_key", **fields)))
         there = admin.get(f"{COURSE_SETTINGS}/approve").headers["Location"]
-        told.append(there.encode())
+        found.append(there.encode())
         [state] = parse_qs(urlsplit(there).query)["state"]
         came = {"code": code, "state": state}
         hear(admin.get(f"{COURSE_SETTINGS}/approved", query_string=came, follow_redirects=True))
@@ -109,16 +109,16 @@ def test_a_developer_key_s_secrets_are_nowhere(app, office, admin, canvas, raw, 
         connection.hold_cause = None
         office.session.commit()
     for thing in (connection, vars(connection), load_settings(office.session), office.canvases):
-        told.append(repr(thing).encode())
-    told += [*tables(office)]
+        found.append(repr(thing).encode())
+    found += [*tables(office)]
     # Forgotten, while Canvas fails.
     canvas.faults({"match": TOKEN_CALL, "fault": "html", "status": 503, "times": None})
     hear(admin.post(f"{COURSE_SETTINGS}/disconnect", follow_redirects=True))
     canvas.options(clock_offset_seconds=0)
     look_around()
-    told += [*tables(office), caplog.text.encode(), str(canvas.read("calls")).encode()]
+    found += [*tables(office), caplog.text.encode(), str(canvas.read("calls")).encode()]
 
     assert len(secrets) == 7
     assert len(echo.requests) >= 2 * len(REPEATED)
     marks = [mark for secret in secrets for mark in disguises(secret)]
-    assert [place for said in told for place in around(marks, said)] == []
+    assert [place for said in found for place in around(marks, said)] == []

@@ -208,7 +208,7 @@ def in_memory() -> Engine:
 
 
 class Unforeseen(logging.Handler):
-    """Notes what the process log tells with a traceback."""
+    """Notes what the process log says with a traceback."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -89,7 +89,7 @@ def test_somebody_whom_a_restored_canvas_forgot_is_enrolled_again(office, canvas
     assert canvas.who_is_in("art") == set()
     office.recheck("art")
     office.settle()
-    assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
+    assert canvas.who_is_in("art") == {"kim@example.org"}, office.sentence(registration)
 
 
 def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas):
@@ -113,7 +113,7 @@ def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas)
     office.deliver()
     office.put_back()
     office.settle(rounds=8, minutes=180)
-    assert canvas.who_is_in("art") == {"kim@example.org"}, office.told(registration)
+    assert canvas.who_is_in("art") == {"kim@example.org"}, office.sentence(registration)
 
 
 def test_once_everything_was_read_again_a_restored_canvas_is_as_any_other(office, canvas):

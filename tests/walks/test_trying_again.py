@@ -14,7 +14,7 @@ from .scene import Scene, was_there
 
 @pytest.fixture
 def database_url(empty_sqlite, tmp_path) -> str:
-    """SQLite alone: what is told here of PostgreSQL would be the same, and its statements run in test_lists."""
+    """SQLite alone: PostgreSQL would show the same, and its statements run in test_lists."""
     shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
     return f"sqlite:///{tmp_path}/office.sqlite3"
 
@@ -104,8 +104,8 @@ def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(
     canvas.options(token="active")
     lou = office.session.scalars(select(Participant).where(Participant.email == "lou@example.org")).one()
     where = f"/tools/participants/{lou.id}/try-again" if where == "person" else where
-    told = scene.post(scene.admin, where)
-    assert "Canvas is asked again now. This page shows whether it answers." in told
+    page = scene.post(scene.admin, where)
+    assert "Canvas is asked again now. This page shows whether it answers." in page
     office.deliver()
     assert canvas.roster("art") == {"lou@example.org": "active"}
 

@@ -1,4 +1,4 @@
-"""Nobody's email is in the process log, whatever happens: real processes, told to log as they do in production."""
+"""Nobody's email is in the process log, whatever happens: real processes, set up to log as they do in production."""
 
 import re
 from collections.abc import Iterator

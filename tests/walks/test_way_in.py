@@ -52,10 +52,10 @@ def test_from_registering_to_being_signed_in_to_canvas(office, canvas: Practice,
     link = re.search(r"http\S+/register/\S+", text)[0]
 
     # The link is a secret: in the mail, and nowhere else.
-    told = words(nora.get("/courses/ART"))
-    assert "New to Canvas? We mail you a link to choose a password." in told
+    page = words(nora.get("/courses/ART"))
+    assert "New to Canvas? We mail you a link to choose a password." in page
     code = link.rpartition("/")[2]
-    assert code not in told
+    assert code not in page
     assert code not in caplog.text
     assert all_of(office.app, Mail) == []
     assert "New to Canvas? We mail you a link" in one_of(inbox, "You are in: ART here").get_content()

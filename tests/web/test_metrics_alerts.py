@@ -131,10 +131,10 @@ LIFE = {
 
 def test_the_docs_name_every_metric(scrape):
     table = "\n".join(line for line in METRICS.partition("groups:")[0].splitlines() if line.startswith("| `"))
-    told = set(re.findall(r"ascriptica_\w+", table))
+    mentioned = set(re.findall(r"ascriptica_\w+", table))
     served = {re.sub("_(bucket|sum|count)$", "", name) for name, _ in scrape()}
     # No seat waits, and Canvas is not on hold.
-    assert told - {"ascriptica_seats_waiting", "ascriptica_connection_hold"} == served - {
+    assert mentioned - {"ascriptica_seats_waiting", "ascriptica_connection_hold"} == served - {
         "ascriptica_canvas_calls_created"
     }
 

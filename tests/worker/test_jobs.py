@@ -70,7 +70,7 @@ def test_only_our_own_job_runs(
             OURS, on_success=rq.Callback("stranger.call"), on_failure=rq.Callback("stranger.call"), meta={"a": 1}
         )
         client.hset(polite.key, mapping={"meta": packed, "result": packed, "timeout": 1})
-        webhook = {"url": f"{canvas.api}/told", "job_status": "finished", "headers": {}}
+        webhook = {"url": f"{canvas.api}/hook", "job_status": "finished", "headers": {}}
         client.hset(polite.key, "webhooks", json.dumps([webhook]))
         # Payloads that are no JSON, and a job that says what no job says.
         for number, data in enumerate((packed, zlib.compress(packed), b"\xff\x00", b"[]", b"{}")):
@@ -79,7 +79,7 @@ def test_only_our_own_job_runs(
             strange.append(bad)
             if number == 4:
                 client.hset(bad.key, mapping={"status": "dancing"})
-        # An abandoned run, which maintenance would tell a callback about.
+        # An abandoned run, which maintenance would report to a callback.
         left = Job.create(OURS, connection=client, serializer="json", on_failure=rq.Callback("stranger.call"))
         left.save()
         client.hset(left.key, mapping={"status": "started", "meta": packed, "data": packed})
@@ -93,11 +93,11 @@ def test_only_our_own_job_runs(
         assert not marker.exists()
         # Orders that RQ takes on the worker's channel.
         [worker] = [name.decode() for name in client.smembers("rq:workers")]
-        told = [
+        written = [
             client.publish(worker.replace("rq:worker:", "rq:pubsub:"), json.dumps({"command": command}))
             for command in ("shutdown", "kill-horse", "stop-job")
         ]
-        assert told == [0, 0, 0]
+        assert written == [0, 0, 0]
     ringing.register(ringing.course("ART", "art"))
     until(lambda: canvas.roster("art") == {"kim@example.org": "active"})
     assert not marker.exists()
@@ -106,7 +106,7 @@ def test_only_our_own_job_runs(
     assert log.count("not ours; it was thrown away") == len(strange)
     assert [line for line in log.splitlines() if "os.system" in line and "ERROR" in line]
     assert "Traceback" not in log
-    assert "/told" not in canvas.calls()
+    assert "/hook" not in canvas.calls()
     assert not marker.exists()
 
 
@@ -121,10 +121,10 @@ def test_what_is_no_job_of_ours_is_not_unpacked(
         client.hset(queue.enqueue(OURS).key, "data", packed)
         at_work.start()
         until(lambda: not client.exists(queue.key, f"{queue.key}:intermediate"))
-    told = Path(f"/proc/{at_work.child.pid}/status").read_text()
+    written = Path(f"/proc/{at_work.child.pid}/status").read_text()
     code, log = at_work.end(signal.SIGTERM)
     assert (code, log.count("not ours; it was thrown away")) == (0, 1)
-    assert int(re.search(r"VmHWM:\s+([0-9]+) kB", told)[1]) < 250_000
+    assert int(re.search(r"VmHWM:\s+([0-9]+) kB", written)[1]) < 250_000
 
 
 FORGED = {
@@ -156,9 +156,9 @@ def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valke
         FORGED[forged](client, ringing.app.extensions["ascriptica"].bell)
     for arguments in (["status", "--json"], ["status"]):
         ringing.session.remove()
-        told = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
-        assert told.exit_code == 0, told.output
-    assert "No worker was seen" in told.output
+        written = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
+        assert written.exit_code == 0, written.output
+    assert "No worker was seen" in written.output
 
 
 def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Valkey):

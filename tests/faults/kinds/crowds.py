@@ -36,7 +36,7 @@ def clear(stage: Stage, rng: random.Random, seconds: float) -> None:
     """Everybody of the crowds before leaves, and their import is over: only one at a time is under way."""
     with new_browser() as browser:
         for one in stage.office.people:
-            if one.told.get("CROWD"):
+            if one.confirmed.get("CROWD"):
                 stage.office.change(browser, rng, [one], "CROWD")
     _wait(lambda: not _imports(stage, MassImport.over_at.is_(None)), 110 * seconds)
 
@@ -51,7 +51,7 @@ def _wait(true: Callable[[], bool], seconds: float) -> None:
 def gather(stage: Stage, rng: random.Random) -> list[Participant]:
     """The office registers more people than go one by one, all of whom Canvas knows by a SIS ID."""
     known = {email for user in stage.world()["users"] if user["sis_user_id"] for email in stage.office.emails_of(user)}
-    free = [one for one in stage.office.people if one.email in known and not one.told.get("CROWD")]
+    free = [one for one in stage.office.people if one.email in known and not one.confirmed.get("CROWD")]
     crowd = rng.sample(free, min(len(free), 4 * MANY))
     if crowd:
         # Else those who go one by one would all be in before there is an import.
@@ -62,7 +62,7 @@ def gather(stage: Stage, rng: random.Random) -> list[Participant]:
 
 def disperse(stage: Stage, rng: random.Random) -> None:
     """Half of them change their minds, some of them twice."""
-    there = [one for one in stage.office.people if one.told.get("CROWD")]
+    there = [one for one in stage.office.people if one.confirmed.get("CROWD")]
     with new_browser() as browser:
         for one in rng.sample(there, len(there) // 2):
             stage.office.change(browser, rng, [one], "CROWD")

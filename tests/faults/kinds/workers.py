@@ -61,7 +61,7 @@ def workers_killed_again_and_again_during_an_import(stage: Stage, rng: random.Ra
 
 
 @WORKERS
-def workers_told_to_end(stage: Stage, rng: random.Random, seconds: float) -> None:
+def workers_asked_to_end(stage: Stage, rng: random.Random, seconds: float) -> None:
     for process in stage.living_workers():
         code, _ = process.end(signal.SIGTERM)
         # One that has only just been started has nothing to tidy up yet.

@@ -16,7 +16,7 @@ from .files import PARTICIPANTS, people_of
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
-    """The first row is contradicted by one that comes after the kill, which only its memory can tell."""
+    """The first row is contradicted by one that comes after the kill, which only its memory shows."""
     monkeypatch.setattr(imports, "BATCH", 2)
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"

@@ -43,7 +43,7 @@ def at_once(monkeypatch) -> None:
 
 @pytest.fixture
 def wait(monkeypatch) -> Callable[..., None]:
-    """The office's clock, which stands still until told to go on: a code is right for half a minute."""
+    """The office's clock, which stands still until it is moved on: a code is right for half a minute."""
     now = [clock.utc_now()]
     monkeypatch.setattr(clock, "utc_now", lambda: now[0])
 

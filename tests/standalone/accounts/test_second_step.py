@@ -206,8 +206,8 @@ def test_guessed_codes_are_stopped_though_the_password_is_known(ann, wait, caplo
     assert thief.give_code().status_code == 429, "the right one comes too late"
     another = elsewhere(ann)
     another.sign_in()
-    told = another.give_code(environ_base={"REMOTE_ADDR": "10.0.0.1"})
-    assert (told.status_code, "Wait 10 minutes" in words(told)) == (429, True)
+    answer = another.give_code(environ_base={"REMOTE_ADDR": "10.0.0.1"})
+    assert (answer.status_code, "Wait 10 minutes" in words(answer)) == (429, True)
     assert re.search(r"A wrong code for account \d+ from 127.0.0.1\.", caplog.text)
     assert thief.wrong() not in caplog.text
     wait(minutes=10)

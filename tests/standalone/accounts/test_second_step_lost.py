@@ -57,14 +57,14 @@ def test_the_secret_is_sealed_and_shown_only_while_it_is_set_up(app, caplog, bos
     with ann.session_transaction() as cookie:
         # Signed, but for everybody to read who sees it.
         assert ann.secret not in str(cookie)
-    told = [ann.post("/my/second-step", data={"code": ann.code()})]
+    answers = [ann.post("/my/second-step", data={"code": ann.code()})]
     for path in ("/my/sign-in", "/my/second-step", "/my/sessions", "/my/password"):
-        told.append(ann.get(path))
-    told.append(ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}))
+        answers.append(ann.get(path))
+    answers.append(ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}))
     page = page_of(app)
-    told += [boss.get(page), boss.post(f"{page}/export"), boss.get("/tools/log")]
+    answers += [boss.get(page), boss.post(f"{page}/export"), boss.get("/tools/log")]
     [kept] = all_of(app, SecondStep)
-    written = [answer.data + str(answer.headers).encode() for answer in told]
+    written = [answer.data + str(answer.headers).encode() for answer in answers]
     written += [caplog.text.encode(), kept.secret.ciphertext, repr(vars(kept)).encode()]
     assert kept.secret.open(app.extensions["ascriptica"].canvases.keys) == ann.secret
     assert [mark for mark in disguises(ann.secret) for where in written if mark in where.lower()] == []
@@ -244,8 +244,8 @@ def test_a_secret_that_no_key_opens_leads_to_a_sentence(app, ann, boss, wait):
     assert (answer.status_code, "Ask the office to remove it" in words(answer)) == (422, True)
     answer = ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.code()})
     assert (answer.status_code, "Ask the office to remove it" in words(answer)) == (422, True)
-    code, told = rotated(app)
-    assert (code, "The second step of ann@example.org can't be read" in told) == (1, True)
+    code, printed = rotated(app)
+    assert (code, "The second step of ann@example.org can't be read" in printed) == (1, True)
     boss.post(f"/tools/accounts/{accounts.account_with(session, 'ann@example.org').id}/remove-second-step")
     assert browser.sign_in().location == "/"
 

@@ -50,20 +50,20 @@ def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
     account = has_account(app)
     token = make_link(session, now, pauses.LINK_LASTS, to=account)
     session.commit()
-    told = []
+    ended = []
 
     def use_link(theirs: Session) -> None:
         try:
             accounts.new_password_by_link(theirs, token, "by link", now, by_mail=False)
         except LinkIsOver:
-            told.append("over")
+            ended.append("over")
 
     held = sessions.hold(session, account.id)
     thread = while_held(app, session, use_link)
     accounts.change_password(session, held, "changed", now, by_mail=False)
     session.commit()
     thread.join(20)
-    assert told == ["over"]
+    assert ended == ["over"]
     assert [one.password_hash for one in all_of(app, Account)] == ["changed"]
 
 

@@ -51,8 +51,8 @@ def test_many_addresses_together_guess_at_an_account_no_longer_than_one(app, wai
         who = {"environ_base": {"REMOTE_ADDR": f"10.0.1.{n}"}}
         answers += [visitor(app).sign_in(password="wrong password", **who).status_code for _ in range(10)]
     assert answers == [422] * 100 + [429] * 10
-    told = visitor(app).sign_in(**AWAY)
-    assert (told.status_code, "choose a new password, which works at once" in words(told)) == (429, True)
+    answer = visitor(app).sign_in(**AWAY)
+    assert (answer.status_code, "choose a new password, which works at once" in words(answer)) == (429, True)
     session = app.extensions["sqlalchemy"].session
     token = links.make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=all_of(app, Account)[0])
     session.commit()

@@ -102,7 +102,7 @@ class Host:
         return (self.folder / "output").read_text()
 
     @property
-    def told(self) -> list[str]:
+    def printed(self) -> list[str]:
         """The lines about addresses and sign-ins."""
         return self.output.partition("Stop with")[0].splitlines()
 
@@ -116,7 +116,7 @@ class Host:
         return next(mine, None)
 
     def left(self) -> list[str]:
-        """The processes of any run of this folder: they work in it, or were told its name."""
+        """The processes of any run of this folder: they work in it, or were given its name."""
         found = []
         for pid, command in commands().items():
             try:

@@ -45,10 +45,10 @@ def pat(host: Host) -> Iterator[Browser]:
 
 
 def test_it_prints_where_it_is_and_who_can_sign_in(host: Host) -> None:
-    told = "\n".join(host.start().told)
-    assert f"{host.url}/" in told
-    assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
-    assert re.search(r"participant +pat@example\.org +[0-9a-f-]{19}$", told, re.MULTILINE)
+    printed = "\n".join(host.start().printed)
+    assert f"{host.url}/" in printed
+    assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", printed, re.MULTILINE)
+    assert re.search(r"participant +pat@example\.org +[0-9a-f-]{19}$", printed, re.MULTILINE)
     assert requests.get(f"{host.url}/healthz", timeout=PATIENCE).json()["ok"] is True
 
 
@@ -103,8 +103,8 @@ def test_sign_ins_are_printed_with_their_time(host: Host, pat: Browser) -> None:
 
 def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
     host.start()
-    told = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/elsewhere", "PATH_INFO": "/nope"}
-    answer = requests.get(f"{host.url}/healthz", headers=told, timeout=PATIENCE)
+    headers = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/elsewhere", "PATH_INFO": "/nope"}
+    answer = requests.get(f"{host.url}/healthz", headers=headers, timeout=PATIENCE)
     assert answer.status_code == 200
     assert "Strict-Transport-Security" not in answer.headers
 
@@ -204,7 +204,7 @@ def test_a_database_in_use_gets_no_examples(another: Host) -> None:
         session.commit()
         office.extensions["sqlalchemy"].engine.dispose()
     another.start(SECRET_KEY="kept elsewhere", DATABASE_URL=database)
-    assert [line.split()[0] for line in another.told] == ["Ascriptica"]
+    assert [line.split()[0] for line in another.printed] == ["Ascriptica"]
     assert another.child("practice-canvas") is None
     assert "SECRET_KEY" not in (another.instance / "environment").read_text()
     assert another.end(signal.SIGINT) == 0
@@ -224,13 +224,13 @@ def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path, short_one: str) ->
 def test_it_ends_whole_and_finds_its_data_again(host: Host, pat: Browser) -> None:
     pat.change("AID-200", "register")
     wait_for(lambda: states(host, "AID-200") == ["active"])
-    told = host.told
+    printed = host.printed
     host.process.send_signal(signal.SIGINT)
     assert host.end(signal.SIGTERM) == 0, "a second signal does no harm"
     assert host.left() == []
     assert "Traceback" not in host.output
 
-    assert host.start().told == told
+    assert host.start().printed == printed
     assert states(host, "AID-200") == ["active"]
     with Browser(host, "pat@example.org").session as session:
         assert "First Aid" in session.get(f"{host.url}/my/courses", timeout=PATIENCE).text
@@ -238,4 +238,4 @@ def test_it_ends_whole_and_finds_its_data_again(host: Host, pat: Browser) -> Non
     assert len(host.left()) >= 6
     host.end(signal.SIGKILL)
     wait_for(lambda: host.left() == [])
-    assert host.start().told == told
+    assert host.start().printed == printed

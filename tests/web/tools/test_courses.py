@@ -270,10 +270,10 @@ def test_cancelling_says_who_is_mailed(mailing):
     policy(office, mails_off="")
     admin.post("/tools/courses/ART/cancel", data={"number": "2"})
     act = re.search(r'href="(/tools/log\?act=\d+)">Who was mailed', admin.get("/tools/courses/ART").text)
-    told = words(admin.get(act[1]))
-    assert told.count("The course was cancelled. They are not mailed about it.") == 1
-    assert re.search(r"Lou from ART here.{0,40} The course was cancelled\. They are not mailed about it\.", told), told
-    assert told.count("The course was cancelled.") == 3
+    page = words(admin.get(act[1]))
+    assert page.count("The course was cancelled. They are not mailed about it.") == 1
+    assert re.search(r"Lou from ART here.{0,40} The course was cancelled\. They are not mailed about it\.", page), page
+    assert page.count("The course was cancelled.") == 3
 
 
 def test_cancelling_a_course_asks_for_the_number_of_its_people(here, admin):

@@ -227,7 +227,7 @@ def test_what_waits_is_shown_with_its_courses_the_most_urgent_first(office, admi
 
 
 def test_a_course_is_not_counted_twice(office, admin):
-    """Two of our courses in one Canvas course that is not published: its people are told once."""
+    """Two of our courses in one Canvas course that is not published: its people are counted once."""
     one, two = office.course("ONE", "art"), office.course("TWO", "art")
     for course in (one, two):
         registrations.register_many(

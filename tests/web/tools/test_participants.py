@@ -189,12 +189,12 @@ def test_what_the_host_said_is_not_judged_while_it_stays(app, admin):
 
 def test_somebody_who_signs_in_is_distinguished_from_one_whom_the_office_entered(app, admin):
     [number] = people_of(app, 1)
-    told = "Kim signs in with this email. If you change it, they sign in with the new one."
-    assert told not in words(admin.get(f"/tools/participants/{number}"))
+    hint = "Kim signs in with this email. If you change it, they sign in with the new one."
+    assert hint not in words(admin.get(f"/tools/participants/{number}"))
     office = Office(app, None)
     office.register(office.course("ART"))
     kim = office.session.scalars(select(Participant).where(Participant.key == "kim")).one()
-    assert told in words(admin.get(f"/tools/participants/{kim.id}"))
+    assert hint in words(admin.get(f"/tools/participants/{kim.id}"))
 
 
 def test_a_person_who_is_corrected_signs_in_as_corrected(app, admin):

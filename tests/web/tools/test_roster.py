@@ -207,8 +207,8 @@ def test_the_export_is_read_by_a_spreadsheet_and_runs_nothing(office, admin):
     assert rows[6][3:] == ["waitlisted", rows[6][4], "", "", ""]
     otherwise = csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""), delimiter=";")
     assert not [cell for row in otherwise for cell in row if cell.startswith("=")]
-    told = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
-    assert (told.who, told.course_id) == ("boss@example.org", course.id)
+    entry = office.session.scalars(select(LogEntry).where(LogEntry.what == "exported")).one()
+    assert (entry.who, entry.course_id) == ("boss@example.org", course.id)
 
 
 def test_a_long_export_is_whole(here, admin, monkeypatch):

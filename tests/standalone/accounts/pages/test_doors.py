@@ -1,4 +1,4 @@
-"""Signing in, out and up: what is told, what is refused, how often one may try."""
+"""Signing in, out and up: what is said, what is refused, how often one may try."""
 
 import re
 import time
@@ -136,14 +136,14 @@ def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, c
         answers = list(threads.map(guess, guesses))
     assert answers.count(422) == 10
     assert answers.count(429) == 91
-    told = visitor(app).sign_in()
-    assert "Wait 10 minutes, then try again." in words(told)
-    assert 0 < int(told.headers["Retry-After"]) <= 600
+    answer = visitor(app).sign_in()
+    assert "Wait 10 minutes, then try again." in words(answer)
+    assert 0 < int(answer.headers["Retry-After"]) <= 600
     elsewhere = {"environ_base": {"REMOTE_ADDR": "10.0.0.1"}}
     assert visitor(app).sign_in(**elsewhere).status_code == 302
     unknown = [visitor(app).sign_in("nobody@example.org", "wrong password", **elsewhere) for _ in range(12)]
     assert [answer.status_code for answer in unknown] == [422] * 10 + [429] * 2
-    assert words(unknown[-1]) == words(told).replace("ann@", "nobody@")
+    assert words(unknown[-1]) == words(answer).replace("ann@", "nobody@")
     assert PASSWORD not in caplog.text
     assert "ann@example.org" not in caplog.text
     assert "Too many tries from 127.0.0.1: wrong passwords for an account." in caplog.text
@@ -183,6 +183,10 @@ def test_nobody_is_flooded_with_mails_or_sign_ups(mailing):
     assert [one.email for one in all_of(mailing, Mail)] == ["ann@example.org"] * 3 + ["lou@example.org"]
     assert len(all_of(mailing, SignUp)) == 6
     used_up(mailing, tries.SIGN_UPS_FROM_ADDRESS, "127.0.0.1")
-    told = ann.sign_up(name="Kept Name")
-    assert (told.status_code, "Wait a minute" in words(told), 'value="Kept Name"' in told.text) == (429, True, True)
+    answer = ann.sign_up(name="Kept Name")
+    assert (answer.status_code, "Wait a minute" in words(answer), 'value="Kept Name"' in answer.text) == (
+        429,
+        True,
+        True,
+    )
     assert len(all_of(mailing, SignUp)) == 6

@@ -82,8 +82,8 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     assert not bea.is_signed_in()
     bea.sign_in("bea@example.org")
     assert bea.get("/tools/courses").status_code == 403
-    told = [(entry.who, entry.what, entry.words) for entry in all_of(app, LogEntry) if "role" in entry.what]
-    assert told == [
+    changes = [(entry.who, entry.what, entry.words) for entry in all_of(app, LogEntry) if "role" in entry.what]
+    assert changes == [
         ("alex@example.org", "gave the administrator's role", "Of bea@example.org."),
         ("alex@example.org", "took the administrator's role", "Of bea@example.org."),
     ]
