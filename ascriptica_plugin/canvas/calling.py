@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 import requests
 
+from ..shared import pauses
 from ..shared.said import Said
 from .errors import SOMETHING_ELSE, CanvasDown, ScopeMissing, TokenRefused, Unreachable
 from .exchange import File, Line
@@ -50,8 +51,8 @@ class Caller:
         *,
         allow_private: bool = False,
         ca_file: str | None = None,
-        timeout_seconds: float = 10,
-        deadline_seconds: float = 30,
+        timeout_seconds: float = pauses.CALL_STEP_SECONDS,
+        deadline_seconds: float = pauses.CALL_SECONDS,
         flight: int = 12,
         watcher: Watcher | None = None,
     ):

@@ -31,17 +31,15 @@ IMPORT_AT_ONCE_SECONDS = 2
 IMPORT_TAKEN = timedelta(seconds=30)
 """A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
 
-IMPORT_KEPT = timedelta(days=7)
-IMPORT_WAITS = timedelta(hours=1)
-"""How long a file is kept whose columns nobody confirms, that was only tried out, or that has rows to be mended."""
+IMPORT_KEPT, IMPORT_WAITS = timedelta(days=7), timedelta(hours=1)
+"""How long a report is kept, and a file whose columns nobody confirms, that was only tried out, or has refused rows."""
 
 # -- one seat ---------------------------------------------------------------------------------------------------------
 
 TRIES = 8
 """A seat that Canvas refuses is parked after so many counted attempts, which take about twenty minutes."""
 
-FIRST_BACK_OFF = timedelta(seconds=5)
-LONGEST_BACK_OFF = timedelta(minutes=15)
+FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=5), timedelta(minutes=15)
 """The pause after a failed attempt doubles from the first to the longest."""
 
 
@@ -93,6 +91,9 @@ def mass_poll(age: timedelta) -> timedelta:
 
 # -- one Canvas -------------------------------------------------------------------------------------------------------
 
+CALL_STEP_SECONDS, CALL_SECONDS = 10, 30
+"""How long a call waits for a connection and for each piece of an answer, and how long it takes in all."""
+
 SILENT_SECONDS = 1
 """Calls without an answer for so long keep a quarter of the flight at most."""
 
@@ -129,8 +130,9 @@ course takes none."""
 COURSE_PAUSE = timedelta(minutes=1)
 """A Canvas course that takes no changes is tried again this often, by one of its people."""
 
-REFRESH_SECONDS = 5
-"""How long a call for a new access token may take; less than a worker may be silent."""
+REFRESH_SECONDS, REFRESH_AGAIN_SECONDS = 5, 0.05
+"""How long a call for a new access token may take, which is less than a worker may be silent; and how often a process
+looks whether another one's call has ended."""
 
 REFRESHING = timedelta(seconds=8)
 """How long one process has the lock on refreshing a developer key."""
@@ -178,8 +180,7 @@ FOLLOW_AGAIN = timedelta(minutes=15)
 PAGE_SECONDS = 3
 """How long a page waits for Canvas in all."""
 
-PLACE_SECONDS = 1
-PLACE_AGAIN_SECONDS = 0.05
+PLACE_SECONDS, PLACE_AGAIN_SECONDS = 1, 0.05
 """How long a page waits for one of the places to call Canvas from, and how often it looks."""
 
 PAGE_CALL = timedelta(seconds=10)
@@ -210,11 +211,18 @@ ASIDE_SECONDS = 0.25
 """How long a drain leaves a seat alone that somebody has locked, or whose course is being read."""
 
 RENEW_SECONDS = 3
+"""How often a worker that drains renews its lease."""
+
 GATHER_SECONDS = 0.01
 """An answer waits this long for others, so that one unit of work can store them all."""
 
-LOCKED_SECONDS = 5
-"""How long a drain waits until somebody gives a row free that is needed to store Canvas's answer."""
+TURN_SECONDS, LATE_TURN_SECONDS = 1.0, 0.1
+"""How long a drain waits for answers or a throttling Canvas before it looks at the rest again, and how long at least
+before it tries again to store an answer."""
+
+LOCKED_SECONDS, LOCK_SECONDS = 5, 1
+"""How long a drain waits in all until somebody gives a row free that is needed to store Canvas's answer, and how long
+one transaction waits for it."""
 
 SHUTDOWN_SECONDS = 7
 """How long a drain that was asked to stop waits for its calls."""
@@ -252,6 +260,9 @@ STANDBY_SECONDS = 0.5
 AGAIN_SECONDS = 3
 """The pause before Redis is tried again after it was away."""
 
+JOB_SECONDS, CONNECT_SECONDS = 1, 5
+"""How long the worker waits for a job before it looks whether it has to stop, and for Redis to be reached at most."""
+
 COMPARE_SECONDS = 600
 """How often the names of people are compared with those of their Canvas users."""
 
@@ -263,8 +274,7 @@ END_SECONDS = 9
 
 # -- mails ------------------------------------------------------------------------------------------------------------
 
-FIRST_MAIL_PAUSE = timedelta(seconds=30)
-LONGEST_MAIL_PAUSE = timedelta(hours=1)
+FIRST_MAIL_PAUSE, LONGEST_MAIL_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 """The pause after a mail could not be sent doubles from the first to the longest."""
 
 MAIL_GIVEN_UP = timedelta(hours=24)
@@ -297,8 +307,7 @@ UPGRADE_TRIES, UPGRADE_LOCK_SECONDS, UPGRADE_PAUSE_SECONDS = 60, 2, 0.5
 
 # -- sign-ins of the stand-alone site ---------------------------------------------------------------------------------
 
-SESSION_LASTS = timedelta(hours=12)
-SESSION_IDLE = timedelta(hours=2)
+SESSION_LASTS, SESSION_IDLE = timedelta(hours=12), timedelta(hours=2)
 """A browser is signed out after so long, and where it sends no request for so long."""
 
 FIRST_STEP_LASTS = timedelta(minutes=5)
@@ -313,8 +322,7 @@ SECOND_STEP_SET_UP = timedelta(minutes=10)
 BROWSER_KNOWN = timedelta(days=180)
 """How long an account knows a browser that it was signed in on."""
 
-LINK_LASTS = timedelta(hours=24)
-MAILED_PASSWORD_LINK_LASTS = timedelta(hours=1)
+LINK_LASTS, MAILED_PASSWORD_LINK_LASTS = timedelta(hours=24), timedelta(hours=1)
 """How long a one-time link works; one for a new password that was mailed works for less."""
 
 SIGN_UP_KEPT = timedelta(days=7)
@@ -322,15 +330,16 @@ SIGN_UP_KEPT = timedelta(days=7)
 
 # -- everything on one machine ----------------------------------------------------------------------------------------
 
-START_SECONDS = 60
-PRACTICE_SECONDS = 10
-"""How long `python wsgi.py` waits for its pages to answer, and then for the practice Canvas."""
+START_SECONDS, PRACTICE_SECONDS, HEALTH_SECONDS = 60, 10, 1
+"""How long `python wsgi.py` waits for its pages to answer, then for the practice Canvas, and for each try."""
+
+LEFTOVER_SECONDS = 2
+"""How long it waits for a queue's server that an earlier run left behind."""
 
 CHILD_END_SECONDS = 5
 """How long a process may take to end before it is killed."""
 
-CHILD_STEADY_SECONDS = 10
-CHILD_LONGEST_PAUSE_SECONDS = 30
+CHILD_STEADY_SECONDS, CHILD_LONGEST_PAUSE_SECONDS = 10, 30
 """A process that lived this long is restarted at once; one that keeps dying after a pause that grows up to this."""
 
 CHILD_LOOK_SECONDS = 0.05

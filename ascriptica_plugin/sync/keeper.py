@@ -111,7 +111,7 @@ def _wait_for_other(session: Session, connection: Connection, now: Now) -> None:
     session.refresh(connection)
     while (until := connection.refreshing_until_at) is not None and until > now() and time.monotonic() < end:
         session.commit()
-        time.sleep(0.05)
+        time.sleep(pauses.REFRESH_AGAIN_SECONDS)
         session.refresh(connection)
     session.commit()
 

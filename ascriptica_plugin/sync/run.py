@@ -104,7 +104,7 @@ class Run:
                 was_under_way = bool(self.flight.flying)
                 self._look_ahead()
                 # Where nothing was, people go next: they wait for no answer to what was just begun.
-                answered = self.flight.gather(1.0) if was_under_way else []
+                answered = self.flight.gather(pauses.TURN_SECONDS) if was_under_way else []
             self._turn(answered)
             self._carry_what_is_ready()
             if time.monotonic() >= self.looked_at + pauses.LOOK_SECONDS:
@@ -114,8 +114,8 @@ class Run:
             if stopping_since is not None and time.monotonic() - stopping_since > pauses.SHUTDOWN_SECONDS:
                 return
             if not self.flight.flying:
-                pause = 0.1 if self.units.late else 0.0
-                time.sleep(min(1.0, max(pause, self.flight.quiet_until - time.monotonic())))
+                pause = pauses.LATE_TURN_SECONDS if self.units.late else 0.0
+                time.sleep(min(pauses.TURN_SECONDS, max(pause, self.flight.quiet_until - time.monotonic())))
 
     def _carry_what_is_ready(self) -> None:
         carried: list[Task] = []

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from ..shared import pauses
 from .canvas import Settings
 from .columns import begin_writing, change
 from .ledger import Seat
@@ -75,12 +76,12 @@ _FREE = _THERE.order_by(_seat.c.id).with_for_update(skip_locked=True)
 
 
 def wait_briefly(session: Session) -> None:
-    """Let this transaction wait for somebody else's lock for a second at most, then fail: see `is_in_the_way`."""
+    """Let this transaction wait only briefly for somebody else's lock, then fail: see `is_in_the_way`."""
     if session.connection().dialect.name == "postgresql":
         session.execute(_BRIEFLY)
 
 
-_BRIEFLY = text("SET LOCAL lock_timeout = '1s'")
+_BRIEFLY = text(f"SET LOCAL lock_timeout = '{pauses.LOCK_SECONDS}s'")
 
 
 def is_in_the_way(error: BaseException) -> bool:

@@ -55,9 +55,9 @@ class _Worker(SimpleWorker):
 
     job_class = _Job
     death_penalty_class = TimerDeathPenalty
-    max_connection_wait_time = 5
-    dequeue_timeout = 1
-    """How many seconds it waits for a job before it looks at `stopping`; a frozen Redis is noticed 10 s later."""
+    max_connection_wait_time = pauses.CONNECT_SECONDS
+    dequeue_timeout = pauses.JOB_SECONDS
+    """A frozen Redis is noticed 10 s later."""
 
     def __init__(self, *args: Any, stopping: threading.Event, bell: Bell, **kwargs: Any):
         self.stopping, self.bell = stopping, bell

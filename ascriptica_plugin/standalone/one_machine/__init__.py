@@ -157,7 +157,7 @@ def _reachable(listener: socket.socket) -> tuple[str, int]:
 
 def _answers(name: str, port: int) -> bool:
     """Whether a server says that it is healthy, or has no page that says so."""
-    connection = http.client.HTTPConnection(name, port, timeout=1)
+    connection = http.client.HTTPConnection(name, port, timeout=pauses.HEALTH_SECONDS)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status in (200, 404)

