@@ -166,7 +166,10 @@ def mail(app: Flask) -> str | None:
         return None
     if mailer is None:
         return "Mails are waiting, but SMTP_URL is not set. Set it, or ignore them: none older than a day is sent."
-    return "Mails have waited for more than ten minutes. Check SMTP_URL; the worker's log has the mail server's answer."
+    return (
+        "Mails have waited for more than ten minutes. Check SMTP_URL; the worker's process log has the mail server's "
+        "answer."
+    )
 
 
 BESIDE: dict[str, Check] = {"Configuration": configuration, "Files": files, "Redis": redis}

@@ -96,8 +96,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "key_refused": Cause(
         "Canvas no longer accepts the developer key",
         "developer key not accepted",
-        "{detail} In Canvas, under Developer Keys, see that the key is still there and ON. Then choose Approve in "
-        "Canvas in Course Settings. Everything that waits is then sent.",
+        "{detail} In Canvas, under Developer Keys, make sure that the key is still there and ON. Then choose Approve "
+        "in Canvas in Course Settings. Everything that waits is then sent.",
         OFFICE,
     ),
     "token_unreadable": Cause(
@@ -266,7 +266,7 @@ CAUSES: Marked[dict[str, Cause]] = {
         "Something unforeseen went wrong on our side",
         "failed at ours",
         "There is nothing to do in Canvas. We keep trying. If it stays, tell the person who runs this server that the "
-        "worker's log has the details.",
+        "worker's process log has the details.",
         SOON,
         of_one=True,
         by_office=False,

@@ -40,7 +40,9 @@ def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) ->
     asked = [row.canvas_enrollment_id for row in asked_about(session, seat)]
     if not asked:
         claims.look_again(session, Seat.id == seat.id)
-        raise ValueError(t("Nothing is asked about {name} any more. Nothing was changed.", name=seat.participant.name))
+        raise ValueError(
+            t("There is no question about {name} any more. Nothing was changed.", name=seat.participant.name)
+        )
     theirs = CanvasRow.canvas_enrollment_id.in_(asked)
     answer = update(CanvasRow).where(CanvasRow.connection_id == seat.connection_id, theirs)
     change(session, answer.values(kept=True) if stays else answer.values(granted=True))

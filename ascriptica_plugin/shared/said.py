@@ -32,8 +32,8 @@ SENTENCES: Marked[dict[str, str]] = {
     "not_reached": "{host} could not be reached.",
     "private_network": "{name} is inside a private network.",
     "busy": "Canvas is busy. Try again in a moment.",
-    "our_side": "That failed on our side; the details are in the worker's log. We try again.",
-    "our_side_once": "That failed on our side; the details are in the worker's log.",
+    "our_side": "That failed on our side; the details are in the worker's process log. We try again.",
+    "our_side_once": "That failed on our side; the details are in the worker's process log.",
     "unforeseen": "{name}",
     "another_user": "Canvas names another user every time.",
     "hidden_row": "Canvas shows the enrollment and hides it.",
@@ -62,7 +62,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "to Canvas as one, and approve it again.",
     "approval_unknown": "This approval was not begun here, or it was used already. Choose Approve in Canvas again.",
     "approval_unanswered": "Canvas did not answer: {answer} Choose Approve in Canvas again.",
-    "approval_refused": "Canvas says: {words}. See that the key is as described below, and approve it again.",
+    "approval_refused": "Canvas says: {words}. Make sure that the key is as described below, and approve it again.",
     "approval_access_denied": "It was refused in Canvas. Choose Approve in Canvas again, and there Authorize.",
     "approval_unauthorized_client": "It is off in Canvas. Under Developer Keys, switch it ON, and approve it again.",
     "approval_invalid_scope": "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope of the list "
@@ -73,8 +73,8 @@ SENTENCES: Marked[dict[str, str]] = {
     "of it, paste it and choose Save.",
     "approval_invalid_grant": "The approval took too long, was used already, or is of another key. Choose Approve in "
     "Canvas again.",
-    "approval_invalid_request": "Canvas does not take the approval: {words}. See that the redirect address below is in "
-    "the key, letter for letter, and approve it again.",
+    "approval_invalid_request": "Canvas does not take the approval: {words}. Make sure that the redirect address below "
+    "is in the key, letter for letter, and approve it again.",
     "approval_signed_out": "Canvas wanted you to sign in first. Sign in to Canvas, and approve it again.",
     "approval_client_not_allowed_for_user": "Canvas does not let this person approve keys. Sign in to Canvas as an "
     "administrator, and approve it again.",
@@ -99,8 +99,8 @@ SENTENCES: Marked[dict[str, str]] = {
     "proof_may": "The token's owner may add and remove students.",
     "proof_may_not": "The token's owner lacks a permission there: {permissions}. Give it to their role in Canvas.",
     "proof_found": "A search finds {name}.",
-    "proof_not_found": "A search does not find {name}, so it may not find participants either. See that the token's "
-    "owner may see the list of users and their logins.",
+    "proof_not_found": "A search does not find {name}, so it may not find participants either. Make sure that the "
+    "token's owner may see the list of users and their logins.",
     "proof_no_test_user": "Not exactly one user in Canvas has the login ID or SIS ID {name}. See how it is "
     "written there.",
     "proof_free": "{name} is not in it.",

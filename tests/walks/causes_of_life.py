@@ -76,7 +76,7 @@ CAUSES_OF_LIFE = [
     Life(
         "key_refused",
         after(troubles.key_is_revoked),
-        "In Canvas, under Developer Keys, see that the key is still there and ON.",
+        "In Canvas, under Developer Keys, make sure that the key is still there and ON.",
         OFFICE,
         cures.approving("key_refused", "Approve in Canvas"),
         others=False,

@@ -71,7 +71,7 @@ def test_an_answer_that_comes_too_late_leaves_the_others_enrollment_alone(two_an
     match.canvas_user_id = canvas.ids["user.test"]
     two_annas.session.commit()
     page = admin.post(f"/tools/canvas/{seat.id}/decide", data={"answer": "remove"}, follow_redirects=True)
-    assert "Nothing is asked about Anna Test any more. Nothing was changed." in words(page)
+    assert "There is no question about Anna Test any more. Nothing was changed." in words(page)
     two_annas.settle()
     assert canvas.who_is_in("art") == {PARK}
     assert two_annas.causes() == [(PARK, None, None)]

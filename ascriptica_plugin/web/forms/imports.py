@@ -36,6 +36,6 @@ class ImportForm(Form):
         ),
     )
     rename = BooleanField(
-        mark("Rename people: those who are here under another name get the file's"),
+        mark("Rename people: people who have another name here get the name in the file"),
         description=mark("Without it, such rows are listed and left out."),
     )

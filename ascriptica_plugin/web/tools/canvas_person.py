@@ -151,7 +151,7 @@ def look_at_person() -> ResponseReturnValue:
 
 
 def _standings(who: Participant, *, is_away: bool = False) -> list[Standing]:
-    """The person's registrations, newest first, those that are over last. `is_away`: Canvas did not answer just now."""
+    """The person's registrations, newest first, but ended ones last. `is_away`: Canvas did not answer just now."""
     current, now = settings(), clock.utc_now()
     found = (
         session()
@@ -244,13 +244,16 @@ def _as_whom(here: Access, as_of: str) -> str:
     """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
     if here.canvas_name and here.login:
         return t(
-            "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. Whether that is them is asked.",
+            "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. It is not answered yet whether "
+            "that is them.",
             time=as_of,
             user=here.canvas_name,
             login=here.login,
         )
     return t(
-        "Not certain: as of {time}, a Canvas user is in the Canvas course. Whether that is them is asked.", time=as_of
+        "Not certain: as of {time}, a Canvas user is in the Canvas course. It is not answered yet whether that is "
+        "them.",
+        time=as_of,
     )
 
 

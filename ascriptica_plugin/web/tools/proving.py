@@ -68,5 +68,5 @@ def _begin(connection: Connection, typed: str, test_user: str) -> ResponseReturn
         session().commit()
     else:
         session().rollback()
-        flash(t("A proof is under way. You can begin another one when it is over."), "warning")
+        flash(t("A proof is under way. You can begin another one when it has ended."), "warning")
     return redirect(url_for(".prove"))

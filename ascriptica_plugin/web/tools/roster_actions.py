@@ -55,7 +55,7 @@ def put_back(code: str, registration_id: int) -> ResponseReturnValue:
         done = (
             t("{name} is registered again.", name=participant.name)
             if made.status == "registered"
-            else t("{name} is on the waitlist: the place is taken meanwhile.", name=participant.name)
+            else t("{name} is on the waitlist: the place was taken meanwhile.", name=participant.name)
         )
         flash(done, "success")
     return back_to_the_roster(found, participant.id)

@@ -112,7 +112,7 @@ def test_a_look_at_canvas_says_what_is_there_now_in_five_calls(office, admin, ca
     assert closed.closes_at is None or closed.closes_at < office.now
 
 
-IS_KIM = "Kim Lee, login kim@example.org, is in the Canvas course. Whether that is them is asked."
+IS_KIM = "Kim Lee, login kim@example.org, is in the Canvas course. It is not answered yet whether that is them."
 
 
 def corrected(office) -> None:

@@ -50,7 +50,9 @@ def test_what_a_hand_did_shows_after_a_read_and_what_is_left_is_counted(office, 
     seat = next(seat for seat in office.seats() if seat.held)
     admin.post(f"/tools/canvas/{seat.id}/hand", data={"answer": "leave"})
     office.deliver()
-    assert "Canvas agrees with this list, but for 1 person left as in Canvas." in words(admin.get("/tools/courses/ART"))
+    assert "Canvas agrees with this list, except for 1 person left as in Canvas." in words(
+        admin.get("/tools/courses/ART")
+    )
 
 
 def test_a_read_that_fails_is_shown_and_no_agreement_is(office, admin, canvas):

@@ -184,9 +184,13 @@ def at_canvas(admin, canvas, **changed) -> requests.Response:
             {},
             f"The developer key lacks these scopes: {SCOPES[0]}, {SCOPES[1]}. In Canvas, open the key, tick them",
         ),
-        ({}, {"response_type": "token"}, "Canvas says: unsupported_response_type. See that the key is as described"),
+        (
+            {},
+            {"response_type": "token"},
+            "Canvas says: unsupported_response_type. Make sure that the key is as described",
+        ),
         ({}, {"prompt": "none"}, "Canvas wanted you to sign in first. Sign in to Canvas"),
-        ({}, {"prompt": "maybe"}, "Canvas says: unsupported_prompt_type. See that the key is as described"),
+        ({}, {"prompt": "maybe"}, "Canvas says: unsupported_prompt_type. Make sure that the key is as described"),
     ],
 )
 def test_what_canvas_sends_back_instead_of_a_code_is_a_sentence_with_the_remedy(
@@ -265,7 +269,7 @@ def test_a_code_that_is_missing_unknown_or_another_key_s(admin, canvas, key):
     other = canvas.developer_key(BACK, scopes=SCOPES)
     code = canvas.approve(other, BACK, scope=" ".join(SCOPES))["code"]
     for given, sentence in (
-        ("", "See that the redirect address below is in the key, letter for letter"),
+        ("", "Make sure that the redirect address below is in the key, letter for letter"),
         ("made up", "was used already"),
         (code, "is of another key"),
     ):

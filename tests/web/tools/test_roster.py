@@ -259,4 +259,4 @@ def test_somebody_who_was_withdrawn_by_mistake_is_put_back(here, admin):
     admin.post(f"/tools/courses/ART/withdraw/{newest}")
     here.register(course, "lou")
     page = words(admin.post(f"/tools/courses/ART/put-back/{newest}", follow_redirects=True))
-    assert "Kim is on the waitlist: the place is taken meanwhile." in page
+    assert "Kim is on the waitlist: the place was taken meanwhile." in page
