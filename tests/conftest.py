@@ -57,6 +57,25 @@ SLOW_FILES = {
 
 SLOW_FIXTURES = {"app_on_postgresql", "at_work"}
 APP_FIXTURES = {"app", "kept_app"}
+APP_FOLDERS = {"cli", "tools", "worker"}
+APP_FILES = {
+    "test_errors",
+    "test_health",
+    "test_hosts_as_pages",
+    "test_mails_to_administrators",
+    "test_mails_to_participants",
+    "test_request_language",
+    "test_users_way_in",
+}
+"""They make apps or processes of their own."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m fast`, what is slow is not even imported."""
+    if config.option.markexpr != "fast" or not collection_path.is_relative_to(TESTS):
+        return None
+    folders = collection_path.relative_to(TESTS).parts
+    return bool((SLOW_FOLDERS | APP_FOLDERS).intersection(folders)) or collection_path.stem in SLOW_FILES | APP_FILES
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
-        elif not APP_FIXTURES.intersection(item.fixturenames):
+        elif not _needs_an_app(item):
             item.add_marker("fast")
     items.sort(key=_turn)
 
@@ -73,6 +92,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     file = f"{item.path.parent.name}/{item.path.stem}"
     return LONGEST_FIRST.index(file) if file in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def _needs_an_app(item: pytest.Item) -> bool:
+    folders = item.path.relative_to(TESTS).parent.parts
+    return item.path.stem in APP_FILES or bool(
+        APP_FOLDERS.intersection(folders) or APP_FIXTURES.intersection(item.fixturenames)
+    )
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -50,6 +51,7 @@ PUBLIC = {"standalone.site": {"ascriptica_plugin"}}
 """Who takes the plugin by its public name. Everybody else's imports are relative, so that the floors see them."""
 
 
+@cache
 def imports_of(path: Path) -> tuple[set[str], set[str]]:
     """Modules of ours (dotted, without our own name), and packages of others, that a file imports."""
     ours, others = set(), set()
