@@ -1,4 +1,4 @@
-"""An office with something to show on every page, for whoever looks at all of them."""
+"""An office with something to show on every page, for tests that look at all of them."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SECRET = second_step.new_secret()
 
 @pytest.fixture
 def furnished(empty_sqlite, tmp_path, canvas) -> Iterator[Office]:
-    """An office with something to show on every page. No worker is there, so nothing moves by itself."""
+    """An office with something to show on every page. No worker is there, so nothing moves."""
     canvas.seed(
         users={
             "one": {"name": "Kim One", "login": "one@example.org", "email": "kim@example.org"},

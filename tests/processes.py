@@ -164,7 +164,7 @@ class PracticeCanvas(Process):
 
     def answers(self) -> bool:
         try:
-            # Its handles belong to whoever can read its data.
+            # Its handles belong to everybody who can read its data.
             self.headers = {"Authorization": f"Bearer {json.loads(self.data_file.read_text())['admin_token']}"}
             return requests.get(f"{self.url}/practice/seed", headers=self.headers, timeout=2).ok
         except (FileNotFoundError, requests.RequestException):

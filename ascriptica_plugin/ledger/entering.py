@@ -93,7 +93,7 @@ def _open_ones(session: Session, connection: Connection, course_ids: Collection[
         one_of_few(session, Seat.canvas_course_id.expression, _canvas_courses(course_ids)),
         Seat.settled_version < Seat.version,
     )
-    # PostgreSQL takes them for none or for many; by themselves they are read first, then looked up one by one. In the
+    # PostgreSQL takes them for none or for many; so they are read first, then looked up one by one. In the
     # order of their ids, each look finds most of what it needs where the one before it was.
     seats = unsettled.order_by(Seat.id).cte("unsettled")
     seats = seats.prefix_with("MATERIALIZED", dialect="postgresql")

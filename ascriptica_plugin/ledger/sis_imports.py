@@ -160,7 +160,7 @@ def make_users(session: Session, import_id: int, another_id: int) -> None:
 
 
 def people_to_make(session: Session, import_id: int) -> dict[int, NewUser]:
-    """The participants of whom the import makes users. A login is the email, as where we create one user."""
+    """The participants for whom the import makes users. A login is the email, as where we create one user."""
     mailed = ways_in.is_mailed(MassSeat.seat_id)
     found = (
         select(Participant.id, MassSeat.sis_user_id, Participant.email, Participant.name, Participant.email, mailed)

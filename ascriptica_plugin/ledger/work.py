@@ -175,7 +175,7 @@ class Work:
     def is_user(self, user: User, how: str, now: datetime, **more: Any) -> None:
         """Remember that the participant is this Canvas user, and what that rests on."""
         if user.id != self.who.canvas_user_id:
-            # Whom they shared the former user with says nothing about this one.
+            # The people with whom they shared the former user say nothing about this one.
             more["shared"] = False
         self.note_who(
             canvas_user_id=user.id,

@@ -165,7 +165,7 @@ def leave_to_other(session: Session, connection_id: int, participant: Participan
         raise ValueError(t("The Canvas user of {name} is already known. Nothing was changed.", name=participant.name))
     asked = known.candidates
     words = Said("is_not_canvas_user", user=asked[0]["id"]) if asked else Said("is_somebody_else")
-    # Whom we knew until the question came is in, and most likely is who they are.
+    # The user whom we knew until the question came is in, and most likely is the right one.
     left = known.canvas_user_id not in (None, *(one["id"] for one in asked or []))
     known.question, known.candidates = "who", [_candidate(known)] if left else []
     session.flush()

@@ -122,7 +122,7 @@ class PersonResult(NamedTuple):
 
 
 def results_of(session: Session, course: str | Course, now: datetime | None = None) -> list[PersonResult]:
-    """The results of everybody who is registered for the course, and of whom Canvas said something.
+    """The results of everybody who is registered for the course, and about whom Canvas said something.
 
     `course` is its code. Raises NotPossible where there is no such course.
     """

@@ -88,7 +88,7 @@ SMALL_WORD = re.compile(
     "af|al|am|av|bin|da|das|de|degli|dei|del|della|den|der|des|di|do|dos|du|el|ibn|la|le|les|los|of|op|san|santa|st|ten"
     "|ter|the|van|vom|von|zu|zum|zur"
 )
-"""A word of a last name that is no name by itself."""
+"""A word of a last name that is no name alone."""
 
 
 def may_be_two(name: str) -> bool:

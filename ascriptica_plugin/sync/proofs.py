@@ -28,7 +28,7 @@ class Step:
 
 @dataclass
 class Proof:
-    """A proof as far as it got. `test_user` is the login ID or SIS ID of whom to enroll; blank: the token's owner.
+    """A proof as far as it got. `test_user` is the login ID or SIS ID of the user to enroll; blank: the token's owner.
 
     `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing of this proof is in Canvas.
     `canvas_enrollment_id` is what it answered.

@@ -82,7 +82,7 @@ class Context:
     closed_to_students: dict[int, bool] = field(default_factory=dict)
     """Canvas courses that refused people during this drain, and whether they take no students at all."""
     learned: dict[int, int] = field(default_factory=dict)
-    """Who was found to be which Canvas user in the latest answers, by the user's id: participants."""
+    """The participants who were found to be Canvas users in the latest answers, by the user's id."""
 
     def go_by(self, settings: Settings) -> None:
         """Follow these Course Settings from now on."""

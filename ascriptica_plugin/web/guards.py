@@ -19,7 +19,7 @@ from .way_back import sign_in_address
 
 
 def signed_in() -> Person | None:
-    """Who is signed in, as the host says. Raises TypeError where that is no `Person`."""
+    """The signed-in person, as the host says. Raises TypeError if that is no `Person`."""
     found = plugin().load_participant()
     if found is None:
         return None

@@ -54,7 +54,7 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
         (last, is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
-    # Who has an active enrollment and can't enter waits for the Canvas course, at which nothing is done.
+    # A person who has an active enrollment and can't enter waits for the Canvas course, at which nothing is done.
     is_shut = there is not None and not is_invited
     here = "stuck" if tone == "stuck" else "yours" if is_invited else "shut" if is_shut else "now"
     return tuple(

@@ -13,7 +13,7 @@ TO_MAIL = sa.text("notify AND in_mailed_at IS NULL AND status = 'registered'")
 
 
 def upgrade() -> None:
-    # Whoever is registered already is not mailed about it.
+    # People who are registered already are not mailed about it.
     op.add_column(
         "ascriptica_registration", sa.Column("notify", sa.Boolean(), server_default=sa.false(), nullable=False)
     )

@@ -83,7 +83,7 @@ def main(count: int) -> None:
                 jobs.deliver(office.app)
                 few = cost(office, canvas)
                 settle_many(office, count)
-                # As autovacuum does by itself within minutes.
+                # As autovacuum does within minutes.
                 office.session.execute(text("ANALYZE"))
                 office.session.commit()
                 many = cost(office, canvas)

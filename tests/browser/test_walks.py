@@ -96,7 +96,7 @@ def test_without_scripts_a_reload_does(walk, canvas):
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_course_s_people_move_after_the_page_has_shown_it(walk, canvas, scripts):
-    """Found by a search, with nothing typed lost; the page goes on by itself, also where scripts are off."""
+    """Found by a search, with nothing typed lost; the page continues automatically, also where scripts are off."""
     connect(walk, canvas)
     walk.go("/tools/courses/new")
     walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))

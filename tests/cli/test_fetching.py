@@ -1,4 +1,4 @@
-"""flask ascriptica fetch-results: fetches by itself where nobody else does."""
+"""flask ascriptica fetch-results: fetches where no worker does."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""flask ascriptica recheck: reads by itself where nobody else does, else waits for the other worker."""
+"""flask ascriptica recheck: reads where no worker does, else waits for the other worker."""
 
 import threading
 

@@ -43,7 +43,7 @@ def wrong(app, *options: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def instance(tmp_path: Path, monkeypatch) -> Path:
-    """No `instance/` of whoever runs the tests is looked at."""
+    """The `instance/` of the person who runs the tests is not looked at."""
     folder = tmp_path / "instance"
     folder.mkdir(0o700)
     monkeypatch.setattr(wsgi, "HERE", tmp_path / "wsgi.py")

@@ -67,7 +67,7 @@ def said(stage: Stage) -> list[Said]:
 
 
 def as_in(lines: list[Said]) -> Pairs:
-    """The people and Canvas courses of whom it is said that they are in."""
+    """The people who are said to be in, with the Canvas courses."""
     return frozenset((line.who, line.where) for line in lines if IS_IN.match(line.access))
 
 

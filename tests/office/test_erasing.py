@@ -93,7 +93,7 @@ def test_somebody_is_erased_when_their_canvas_access_has_ended(app, client, canv
     assert "type Kim here" in words(refused)
     assert erase(client, number, " kIM ").status_code == 302
 
-    # At once: withdrawn, no sign-in; whoever waited has moved up. Not yet: who it is, since Canvas is not done.
+    # At once: withdrawn, no sign-in; the person who waited has moved up. Not yet: who it is, since Canvas is not done.
     assert sorted(one.status for one in all_of(app, Registration)) == ["registered", "withdrawn", "withdrawn"]
     assert [one.email for one in all_of(app, Account)] == ["boss@example.org"]
     page = words(client.get(f"/tools/participants/{number}"))

@@ -52,7 +52,7 @@ NOT_OF_THE_OFFICE = ("ascriptica_account", "ascriptica_tries")
 
 
 def left(here: Office) -> dict[str, list[str]]:
-    """All rows of the office's tables, whoever did it, but for the language: that of the browser with which a page was
+    """All rows of the office's tables, by anybody, except for the language: that of the browser with which a page was
     used."""
     here.session.rollback()
     shown = {

@@ -75,7 +75,7 @@ def test_places_and_waitlist_stay_true_while_people_come_and_go(here):
         now = list(standings(here.session, course).values())
         assert now.count("registered") == course.places_taken <= 4
         assert course.places_taken == 4 or "waitlisted" not in now
-        # Nobody was passed over: whoever waits came after everybody who is in.
+        # Nobody was passed over: the people who wait came after everybody who is in.
         assert now == sorted(now)
         here.session.commit()
 

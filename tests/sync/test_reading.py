@@ -1,4 +1,4 @@
-"""Reading Canvas courses: what is owed is read once, whoever's clock it was written with."""
+"""Reading Canvas courses: a read that is owed is done once, no matter whose clock wrote it."""
 
 import logging
 from datetime import timedelta

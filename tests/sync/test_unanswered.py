@@ -30,7 +30,7 @@ def test_a_person_is_not_looked_at_while_a_request_about_them_is_out(office, can
     office.session.execute(update(Match).values(look_at=office.now))
     office.session.commit()
     turns = count()
-    # Nothing is to be done, so it has to end by itself.
+    # Nothing is to be done, so it has to end without help.
     office.deliver(lambda: next(turns) > 50)
     assert next(turns) < 50
     office.later(minutes=3)

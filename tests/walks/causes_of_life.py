@@ -1,7 +1,7 @@
 """How each cause comes about in Canvas, what the clerk and the participant read, and how it heals: a line each.
 
 `CAUSES_OF_LIFE` is the documentation of it; `test_causes` lives through each line. Lou registers for ART and has the
-trouble; Kim registers for BIO and has none, so whoever is not named by the cause is never kept waiting by it.
+trouble; Kim registers for BIO and has none, so people whom the cause does not name never wait for it.
 """
 
 from collections.abc import Callable

@@ -261,7 +261,7 @@ def test_a_user_created_though_the_answer_was_lost_follows_a_changed_name(office
 
 
 def test_a_user_whom_the_office_made_after_we_were_refused_is_not_ours(office, canvas):
-    """Canvas did not let us create the user, so whoever has the login later was made by somebody else."""  # I14
+    """Canvas did not let us create the user, so a user who has the login later was made by somebody else."""  # I14
     canvas.options(permissions={"without": ["manage_user_logins"]})
     office.register(office.course("ART", "art"), "new")
     office.deliver()

@@ -27,7 +27,7 @@ MASK = "\x1a"
 
 
 class Literals(HTMLParser):
-    """What a template says by itself, outside of Jinja."""
+    """The text of a template outside of Jinja."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

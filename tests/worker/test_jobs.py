@@ -65,7 +65,7 @@ def test_only_our_own_job_runs(
             queue.enqueue("ascriptica_plugin.tables.upgrade.upgrade_tables"),
             queue.enqueue("sync_enrollments", on_failure=rq.Callback("stranger.call")),
         ]
-        # Ours by name, and more that RQ would do for whoever asks.
+        # Ours by name, and more that RQ would do for anybody who asks.
         polite = queue.enqueue(
             OURS, on_success=rq.Callback("stranger.call"), on_failure=rq.Callback("stranger.call"), meta={"a": 1}
         )

@@ -71,7 +71,7 @@ def people(
 
 
 def _emails(rows: list[Row]) -> dict[str, set[str]]:
-    """Whom the rows withdraw, by the course's code in small letters."""
+    """The people whom the rows withdraw, by the course's code in small letters."""
     emails: dict[str, set[str]] = {}
     for row in rows:
         if row.cells.get("status", "").lower() == "withdrawn":

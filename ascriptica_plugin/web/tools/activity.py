@@ -223,7 +223,7 @@ def in_words(entry: LogEntry, line: log_lines.Line | None = None) -> Markup:
 
 
 def _linked(entry: LogEntry, line: log_lines.Line | None) -> dict[str, Markup | None]:
-    """Whom and which course an entry is about, as links; several people lead to the list of them."""
+    """The person and the course that an entry is about, as links; several people lead to the list of them."""
     link = Markup('<a href="{}">{}</a>')
     whom = course = None
     if line is not None and line.people > 1:

@@ -30,7 +30,7 @@ from .canvas_users import Holder, holders_of, matches_of
 STANDINGS = ("due", "held", "parked", "enrolled", "removed")
 
 CANT_ENTER = ("cant_enter", "invited")
-"""Who is enrolled and can't enter, for whatever reason; who has not accepted the invitation."""
+"""People who are enrolled and can't enter, for any reason; people who have not accepted the invitation."""
 
 UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
@@ -108,7 +108,7 @@ def can_be_tried(wanted: Wanted, current: Settings, which: list[ColumnElement[bo
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
     if not tried or wanted.standing in ("enrolled", "removed", *CANT_ENTER, *seat_states.ASKS):
         return False
-    # Who is settled waits for nothing, so the first part is all.
+    # A settled seat waits for nothing, so the first part is all.
     _, waiting = next(_parts(wanted, current))
     of_them = (*which, *waiting, due.waits(), Seat.cause.in_(tried))
     return session().scalar(select(Seat.id).where(*of_them).limit(1)) is not None
@@ -218,7 +218,7 @@ def _parts(wanted: Wanted, current: Settings) -> Iterator[tuple[bool, list[Colum
 
 
 def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
-    """Who is in Canvas courses with which something is wrong, or can't enter: `where` is a cause, or of CANT_ENTER."""
+    """People whose Canvas course has a problem, or who can't enter: `where` is a cause, or of CANT_ENTER."""
     connection = current.connection
     if connection is None:
         return [(True, [false()])] if where in CANT_ENTER else []

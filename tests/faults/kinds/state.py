@@ -120,7 +120,7 @@ def user_deleted(stage: Stage, rng: random.Random, seconds: float) -> None:
     world = stage.world()
     mine = [row for row in world["enrollments"] if row["user_id"] == user["id"] and row["type"] == "StudentEnrollment"]
     if not mine:
-        # Nobody of ours has met this user yet, so whoever comes next with that login is somebody new.
+        # Nobody of ours has met this user yet, so the next person with that login is somebody new.
         with new_browser() as browser:
             office.change(browser, rng, [person])
         raise NotShown

@@ -63,6 +63,6 @@ def copied(app, wait) -> Owner:
 
 @pytest.fixture
 def posting(app) -> Flask:
-    """An app on each kind of database that puts mails down to be sent, by whomever."""
+    """An app on each kind of database that queues mails, no matter who sends them."""
     app.extensions["ascriptica"].mailer = mail.Mailer("smtp://127.0.0.1:1", "", "", str)
     return app

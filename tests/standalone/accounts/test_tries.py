@@ -174,7 +174,7 @@ def test_a_person_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_k
 
 
 def test_browsers_known_before_the_second_step_have_no_codes_of_their_own(app, wait):
-    """Else whoever knows the password signs in on a hundred of them before, and guesses with all."""
+    """Else somebody who knows the password signs in on a hundred of them before, and guesses with all."""
     account = has_account(app)
     thief, ann = visitor(app), Owner(app, app.response_class, use_cookies=True)
     thief.sign_in()

@@ -332,7 +332,7 @@ def test_every_name_can_be_opened_however_many_they_are(office, admin, canvas, m
     assert [len(part) for part in found] == [3, 3, 1]
     assert sorted(one for part in found for one in part) == [f"p{number}@example.org" for number in range(7)]
     assert '<details id="removed" open>' in page
-    # Whoever has gone meanwhile leaves the first page.
+    # People who have gone meanwhile leave the first page.
     assert names_of(admin.get(f"{path}?removed=99999").text, "removed")[0] == found[0]
     back = re.search(r'rel="prev" href="([^"]*)"', page)[1].partition("#")[0]
     assert names_of(admin.get(back).text, "removed")[0] == found[1]

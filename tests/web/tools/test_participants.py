@@ -118,7 +118,7 @@ def test_a_correction_is_kept_and_logged_with_what_changed(app, admin):
 
 
 def test_the_question_after_a_correction_appears_on_the_open_page(office, admin, canvas):
-    """The page looks again by itself while something moves, and takes over what is marked as live."""
+    """The page looks again automatically while something moves, and takes over what is marked as live."""
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     number = office.participant("kim@example.org").id

@@ -175,7 +175,7 @@ def test_two_who_end_each_other_at_once_leave_one(app, how):
 
 
 def test_the_last_administrator_is_not_erased(app, wait):
-    """By way of the page: whoever asks was one when the request came in, and is none when it is carried out."""
+    """On the page: the person who asks is an administrator when the request comes in, and none when it is done."""
     alex = signed_in(app, "alex@example.org", admin=True)
     has_account(app, "bea@example.org", admin=True)
     page = page_of(app, "bea@example.org")
