@@ -1,7 +1,7 @@
 """Notices that Canvas can be read and takes no changes, or that one Canvas course takes none.
 
-One failure may be about one person. Many in a row, of different people, with no change answered in between, are not,
-whichever workers asked for them: they stand in the database.
+One failure may be about one person. Many in a row, of different people, with no change answered in between, are about
+more. They are counted in the database, for all workers together.
 """
 
 from collections import defaultdict
@@ -60,7 +60,8 @@ class Changes:
         self._session.commit()
 
     def failed(self, participant_id: int, canvas_course_id: int | None, now: datetime) -> bool:
-        """Canvas failed at a change. Returns whether it takes none of anybody; if it is one course, that one rests."""
+        """Canvas failed at a change. Returns whether it now counts as taking no changes at all; if only one course
+        takes none, that course rests."""
         key = (canvas_course_id or 0, participant_id)
         self._failed[key] = _Failed(now, True)
         begin_writing(self._session)

@@ -97,7 +97,7 @@ APPROVER_IS_NO_ADMIN = Outcome("canvas_client_id", Said("approver_no_administrat
 
 
 MISTYPED = ("not_reached", "no_server", "host_not_in_time", "not_readable", "web_page")
-"""What a mistyped address comes to as well as a Canvas that is away."""
+"""What both a mistyped address and a Canvas that is away lead to."""
 
 
 def of_new_address(said: Said) -> Said:
@@ -115,7 +115,8 @@ def check_address(
     watcher: Watcher | None = None,
     seconds: float = pauses.PAGE_SECONDS,
 ) -> Outcome:
-    """Ask without any token, in one call, whether a Canvas answers at this URL: right, or wrong of the URL."""
+    """Ask without any token, in one call, whether a Canvas answers at this URL. The outcome is right, or wrong with the
+    URL as its field."""
     canvas = CanvasClient(url, "", allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
         canvas.within(seconds).myself()

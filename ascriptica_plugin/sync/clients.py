@@ -14,7 +14,7 @@ from ..tables.canvas import Connection
 class Canvases:
     """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls.
 
-    `mass_seats`: so many due seats at least go by one SIS import, where Course Settings allow it. `by_mail`: this
+    `mass_seats`: how many seats have to be due for a SIS import, if Course Settings allow one. `by_mail`: this
     installation can mail people.
     """
 

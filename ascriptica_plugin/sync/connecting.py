@@ -200,7 +200,7 @@ def keep_draft(
 ) -> None:
     """Keep what was typed until Canvas confirms it; secrets are sealed at once.
 
-    A developer key has no token yet until it is approved, and no root ID is one that was mistyped beside a token.
+    A developer key has no token until it is approved. No root ID: it was mistyped beside a token.
     """
     forget_draft(settings)
     settings.draft_url, settings.draft_root_id = url, root_id

@@ -16,8 +16,8 @@ from .clients import Canvases
 class CurrentKey:
     """The `client` of the connection's key; None where none of our keys opened it from the start.
 
-    `is_gone`: somebody has disconnected since, or sealed the key with one that we don't have. The client of before
-    stays, and the next drain finds out which. All methods commit.
+    `is_gone`: somebody has disconnected since, or sealed the key with one that we don't have. The earlier client stays
+    then, and the next drain finds out which of the two it is. All methods commit.
     """
 
     def __init__(self, session: Session, connection: Connection, canvases: Canvases, now: Callable[[], datetime]):

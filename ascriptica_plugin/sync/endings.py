@@ -32,8 +32,8 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
 
 
 def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
-    """End what this seat granted to a Canvas user who is another participant now, though it is not known yet who this
-    one is: nobody stays in a course for somebody else's registration."""
+    """End what this seat granted to a Canvas user who is another participant now, even if we don't know yet who this
+    participant is: nobody stays in a course for somebody else's registration."""
     left = _left(context, work)
     for row in _unwanted(context, work, left):
         user_id = row.canvas_user_id
@@ -44,9 +44,9 @@ def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
 
 
 def _unwanted(context: Context, work: Work, left: dict[int, Known]) -> list[Known]:
-    """Those of the rows that let somebody in whom no seat wants there, and whom nobody has let stay.
+    """The rows that let somebody in although no seat wants them there and nobody has let them stay.
 
-    What we did not grant, and is not this person's, is none of our business: its user was only taken for them.
+    Rows that we did not grant, and that are not this person's, are left out: we only took their user for this person.
     """
     wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
     # What this seat points to from now on may not be stored yet.
@@ -124,7 +124,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
 def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     """How a row is ended (delete, deactivate or conclude), and why so.
 
-    By activity: where nothing was done, deleted; else deactivated, or concluded in a course that is over. Canvas
+    By activity: deleted if nothing was done there, else deactivated, or concluded in a course that has ended. Canvas
     counts any visit to the course [lib/api/v1/user.rb enrollment_json].
     """
     if also_there:
@@ -195,7 +195,7 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
 def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) -> Walk:
     """Look at the person before we say that they are out, because somebody else ended the row.
 
-    Other live rows of theirs in that course that nobody registered here wants are asked about.
+    If they have other live rows in that course that no registration wants, the office is asked about these.
     """
     at = work.who.address or work.who.canvas_user_id or ended.canvas_user_id
     if at is None:

@@ -12,13 +12,13 @@ from ..shared import pauses
 from .tasks import Task
 
 KEPT = RESERVED + 10
-"""So much is left in Canvas's bucket: one call of somebody else's, and what our own calls cost."""
+"""How much we leave in Canvas's bucket: one call of somebody else's, and what our own calls cost."""
 
 FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
 
 SPARE = 2
-"""So many more calls may be in flight while Canvas says that they fit and no page asks."""
+"""How many more calls may be in flight while Canvas says that they fit and no page asks."""
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Flight:
     """Threads that make calls, for the one thread that decides which.
 
     `quiet_until` is on the monotonic clock: until then no call starts, because Canvas asked us to slow down.
-    `pages_ask`: so many calls as pages may make are theirs.
+    `pages_ask`: the calls that pages may make are reserved for them.
     """
 
     def __init__(self, canvas: CanvasClient):

@@ -49,7 +49,8 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
 def find(session: Session) -> int:
     """Make due the people who have another name or email in Canvas, and nobody else: at most `FOUND` of each.
 
-    A correction says so itself; this finds what nothing said, by comparing everybody. Returns how many it found.
+    A correction marks its person; this finds people whom nothing marked, by comparing everybody. Returns how many it
+    found.
     """
     differs = exists().where(Participant.id == Match.participant_id, _DIFFERS)
     missed = and_(Match.follow_at.is_(None), Match.created_by_us, Match.canvas_user_id.is_not(None), differs)

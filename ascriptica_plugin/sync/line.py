@@ -22,14 +22,14 @@ BATCH = 200
 """How many due seats are read ahead at once."""
 
 CANARIES = 2
-"""So many canaries at most go before what came in bulk."""
+"""How many canaries at most go before what came in bulk."""
 
 SELDOM = 50
 """A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
 
 
 class _Lane:
-    """Those who wait of one kind, as far as they were read."""
+    """The seats of one kind that wait, as far as they were read."""
 
     def __init__(self) -> None:
         self.waiting: deque[Due] = deque()
@@ -99,8 +99,8 @@ class Line:
         return chosen
 
     def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
-        """Read while calls are on their way what would be read soon, so that no call waits for it; one lane at a time,
-        so that newcomers wait for one at most."""
+        """While calls are on their way, read what would be read soon, so that no call waits for it. Reads one lane at a
+        time, so that newcomers wait for one at most."""
         ids, shares = _seats_of(in_hand), self._shares(size, in_hand, silent)
         if self._people.is_soon_to_be_read:
             self._read(self._people, False, ids, shares)

@@ -1,6 +1,6 @@
 """Looks up in Canvas what somebody typed: a Canvas course with its section, or a user.
 
-Also how a Canvas course stands that was found before.
+Also the state of a Canvas course that was found before.
 """
 
 from datetime import datetime
@@ -74,7 +74,8 @@ def _state(course: Course, section: Section | None) -> dict[str, Any]:
 
 
 def missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
-    """What an association needs and the token's owner may not do in this course, which may be less than elsewhere."""
+    """What the token's owner may not do in this course, though an association needs it. Rights may be fewer here than
+    elsewhere."""
     try:
         answers = canvas.course_permissions(course_id, [*IN_COURSES, OLDER_NAME])
     except NotFound:

@@ -17,7 +17,7 @@ from .sis_imports_after import others
 from .tasks import Walk
 
 PEOPLE_A_PAGE = 10
-"""So many new people at least are worth reading one page of users."""
+"""How many new people make it worth reading one page of users."""
 
 
 def leave_out_whom_canvas_has(session: Session, root_id: int, number: int) -> Walk:

@@ -46,9 +46,9 @@ class Outage:
         return Probe() if len(self._suspects) == 1 else None
 
     def judge(self, error: BaseException | None) -> list[Task]:
-        """Put the connection on hold or release it, by the probe's answer. Returns the tasks that were put aside.
+        """Put the connection on hold or release it, depending on the probe's answer.
 
-        Raises an error that has nothing to do with Canvas.
+        Returns the tasks that were put aside. Raises the probe's error if it has nothing to do with Canvas.
         """
         if error is not None and not isinstance(error, CanvasError):
             raise error

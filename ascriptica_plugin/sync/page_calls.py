@@ -55,10 +55,10 @@ def _wait_for_place(session: Session, connection_id: int) -> int:
 
 @contextmanager
 def asking(session: Session, canvases: Canvases, connection: Connection, until: float) -> Iterator[CanvasClient]:
-    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`. It goes on with
-    the stored token, if another one is stored meanwhile.
+    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`.
 
-    Raises CanvasError, with a sentence, where Canvas can't be asked.
+    If another token is stored meanwhile, it uses that one. Raises CanvasError, with a sentence, if Canvas can't be
+    asked.
     """
     if keeper.is_due(connection, clock.utc_now()):
         keeper.renew(session, connection, canvases, clock.utc_now)

@@ -1,6 +1,6 @@
-"""The links by which people whom we create in Canvas choose a password: we mail them, or Canvas is asked to.
+"""The links by which people whom we create in Canvas choose a password: we mail them, or ask Canvas to do so.
 
-Canvas is asked where the link was lost on its way to us. Each person gets one mail, ours or Canvas's.
+We ask Canvas if the link was lost on its way to us. Each person gets one mail, ours or Canvas's.
 """
 
 from collections.abc import Callable, Iterable

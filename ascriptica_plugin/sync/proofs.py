@@ -79,8 +79,8 @@ def _plain(value: Any) -> Any:
 def ask(session: Session, connection_id: int, canvas_course_id: int, now: datetime, test_user: str = "") -> bool:
     """Have the worker prove the connection in this Canvas course; takes effect when the caller commits.
 
-    `test_user`: the login ID or SIS ID of whom to enroll instead of the token's owner. False: the proof
-    before isn't over, and nothing is changed.
+    `test_user`: the login ID or SIS ID of the user to enroll instead of the token's owner. Returns False, and changes
+    nothing, if the proof before has not ended.
     """
     connection = session.get_one(Connection, connection_id, populate_existing=True, with_for_update=True)
     before = Proof.of(connection)

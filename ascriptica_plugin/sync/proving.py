@@ -2,8 +2,8 @@
 and removes them.
 
 What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. The process that
-resumes a proof that was cut off only cleans up. Canvas may carry a request out for `pauses.LATE`, so until then it
-isn't over.
+resumes a proof that was cut off only cleans up. Canvas may carry a request out for `pauses.LATE`, so a proof does not
+end before that.
 """
 
 import time
@@ -173,7 +173,7 @@ class _Trip:
 
     def clean_up(self) -> Walk:
         """Remove what an earlier worker has enrolled, or Canvas after we stopped to listen. There was nothing before,
-        so whatever is there as a student is ours."""
+        so a student's enrollment that is there is ours."""
         proof = self.proof
         proof.steps = [step for step in proof.steps if step.name != "clean"]
         self._keep(again_at=self.now() + pauses.LOOK_AGAIN)
@@ -195,7 +195,7 @@ class _Trip:
             self._keep(until=None, over_at=self.now())
 
     def _ask(self, name: str, call: Call) -> Walk:
-        """Make a call, and note what it failed with. Returns its answer, and the error or None."""
+        """Make a call, and note its error. Returns its answer, and the error or None."""
         timed, at = _Timed(call), self.now()
         try:
             answer = yield timed

@@ -29,8 +29,8 @@ def read_walk(
 ) -> Walk:
     """The walk that reads one course. What is missing from its list is asked for by its number.
 
-    A read counts for a person only if it is newer than what we know, so a person about whom something is out is looked
-    at later.
+    A read counts for a person only if it is newer than what we know. A person about whom a request is out is looked at
+    later.
     """
     since, link = now(), None
     concluded: set[int] = set()
@@ -110,7 +110,7 @@ def _is_gone(
     else:
         # The people who are held for it find out when it is there again.
         reads.done(session, connection_id, canvas_course_id, since, now(), owed_at, problem)
-        # It was not a hand that ended these rows, and they are live again once the course is restored.
+        # No hand ended these rows, and they are live again once the course is restored.
         rows.set_aside(session, connection_id, canvas_course_id, now())
         were_in = and_(
             Seat.connection_id == connection_id, Seat.canvas_course_id == canvas_course_id, Seat.was_in.expression

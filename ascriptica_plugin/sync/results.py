@@ -20,8 +20,8 @@ AT_ONCE = 1
 
 
 def fetch_walk(session: Session, connection_id: int, course_id: int, now: Callable[[], datetime]) -> Walk:
-    """The walk that fetches one course's results: what it wants, or everything where somebody asked for a course that
-    wants nothing. What can't be had is noted, and stops nothing else."""
+    """The walk that fetches one course's results: what the course wants, or everything if somebody asked for a course
+    that wants nothing. If something can't be fetched, that is noted and stops nothing else."""
     since, wishes = now(), results_to_fetch.wishes_of(session, course_id)
     completed, score, owed_at = wishes.completed, wishes.score, wishes.owed_at
     if not (completed or score):

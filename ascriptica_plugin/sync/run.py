@@ -30,7 +30,7 @@ from .tasks import Context, Probe, SeatTask, SmallTask, Task
 from .units import Units
 
 RELEASED = 500
-"""So many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
+"""How many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ class Run:
                 self.to_release.append((work.cause, work.cause_scope))
 
     def _release_some(self) -> None:
-        """The cause is gone that these seats are held for: make the next ones due, in a unit of work of their own."""
+        """The cause for which these seats are held is gone: make the next ones due, in a unit of work of their own."""
         if not self.to_release or self.over:
             self.to_release.clear()
             return
@@ -233,9 +233,9 @@ class Run:
         return people | {task.key for task in tasks if isinstance(task, SmallTask)}
 
     def _look_ahead(self) -> None:
-        """While Canvas works, do what would keep the next calls waiting once it has answered.
+        """While Canvas works, do what would delay the next calls once it has answered.
 
-        Not between an answer and its turn: what the answer is about would count as in nobody's hands.
+        Never do it between an answer and its turn: the seat of that answer would count as nobody's.
         """
         self._keep_lease()
         self._keep_key()

@@ -1,4 +1,4 @@
-"""The road for masses: many people get into Canvas courses, or out of them, by one SIS import, no call a person.
+"""Many people get into Canvas courses, or out of them, by one SIS import instead of a call for each.
 
 Each walk does the next step of the one import that is open, and ends; the time of the next one is stored. What takes
 long is done some seats at a time, so that people who register meanwhile have their turn.
@@ -62,12 +62,12 @@ def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], 
 def _end_or_make_users(
     session: Session, its: MassImport, root_id: int, now: Callable[[], datetime], least: int
 ) -> Walk:
-    """An import is over. Those whose SIS IDs Canvas does not know go by another one, which makes them users; the others
-    whom it did not let in go the ordinary way."""
+    """An import has ended. People whose SIS IDs Canvas does not know go by another one, which makes them users; the
+    others whom it did not let in go one by one."""
     connection_id, number, settings = its.connection_id, its.id, load_settings(session)
     unknown = sis_imports.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
     if len(unknown) < least or not _may_make(settings) or sis_imports.people_to_make(session, number):
-        # What this one did not do the next one would not do either.
+        # The next import would not do what this one did not do.
         undone = sis_imports.undone(session, number)
         problem = Said("import_undone", seats=undone) if undone >= least else None
         yield from _end(session, its, now, its.problem or problem)
@@ -148,7 +148,7 @@ def _ours(session: Session, connection_id: int, number: int) -> MassImport | Non
 
 
 def _end(session: Session, its: MassImport, now: Callable[[], datetime], problem: Said | str | None = None) -> Walk:
-    """What the import did not do goes the ordinary road."""
+    """What the import did not do is done one by one."""
     connection_id, number = its.connection_id, its.id
     yield from _leave_out(session, number, [one.seat_id for one in sis_imports.seats_of(session, number)])
     begin_writing(session)
@@ -165,7 +165,7 @@ def _leave_out(session: Session, number: int, seat_ids: Collection[int]) -> Walk
 
 
 def _may_make(settings: Settings) -> bool:
-    """Whether an import may make users: of the ways in it knows only Canvas's own mail."""
+    """Whether an import may make users: Canvas's own mail is the only way in that it knows."""
     return settings.create_users and settings.way_in == ways_in.CANVAS_MAIL
 
 

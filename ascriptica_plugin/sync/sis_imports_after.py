@@ -1,6 +1,5 @@
-"""What becomes of a SIS import that was sent. It is believed only as far as the roster shows it afterwards: people who
-are not there as wanted go the ordinary road.
-"""
+"""What becomes of a SIS import that was sent. Only what the roster shows afterwards counts: people who are not there as
+wanted go one by one."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -74,8 +73,7 @@ def _abort(root_id: int, import_id: int, canvas: CanvasClient) -> None:
 def _under_way(session: Session, its: MassImport, root_id: int) -> Walk:
     """The import as Canvas shows it; nothing if Canvas has none; None if Canvas does not show it to us any more.
 
-    Where its answer was lost, it is one that we made around that time. A school makes imports of its own, which are no
-    business of ours.
+    If its answer was lost, it is one that we made around that time. A school's own imports are left alone.
     """
     known, sent_at = its.canvas_import_id, its.sent_at or its.begun_at
     try:
@@ -96,7 +94,7 @@ def _under_way(session: Session, its: MassImport, root_id: int) -> Walk:
 
 
 def _read_back(session: Session, connection_id: int, number: int, now: Callable[[], datetime]) -> Walk:
-    """Read the rosters of the import's courses, a page at a time, and settle who is as wanted."""
+    """Read the rosters of the import's courses, a page at a time, and settle the seats that are as wanted."""
     seats = sis_imports.seats_of(session, number)
     found = _Found(seats)
     ready: list[tuple[Candidate, Enrollment]] = []
@@ -120,7 +118,7 @@ def _read_back(session: Session, connection_id: int, number: int, now: Callable[
             if link is None:
                 break
         store()
-    # Of the others some places were not as wanted; what is known of theirs is stored.
+    # Some places of the other people were not as wanted; what is known of them is stored.
     partly = found.partly()
     for at in range(0, len(partly), AT_ONCE):
         yield others
@@ -186,7 +184,7 @@ def _store(
             as_sent = was is not None and was.is_same(row) and not work.wanted
             work.shown.append(ShownRow(row, ended=Ended(_ENDS[one.status])))
         elif taken.setdefault(row.user_id, work.participant_id) != work.participant_id:
-            # Another participant is this Canvas user: the ordinary road asks about it.
+            # Another participant is this Canvas user: the walk of the seat asks about it.
             continue
         else:
             if work.who.canvas_user_id is None:
@@ -204,7 +202,7 @@ def _store(
 
 
 def _is_user(session: Session, work: Work, user: User, now: datetime, *, made: bool) -> None:
-    """Note who the participant's SIS ID led to; `made`: the import made them a user, with the email as login."""
+    """Note to which user the participant's SIS ID led; `made`: the import made that user, with the email as login."""
     if made and (user.login_id or "").casefold() == work.email.casefold():
         sent: dict[str, Any] = {"name_sent": user.name or work.name, "email_sent": work.email, "login_sent": work.email}
         if sent["name_sent"] != work.name:

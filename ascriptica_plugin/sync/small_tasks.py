@@ -61,7 +61,7 @@ class SmallTasks:
         self.mass_seats = mass_seats
         self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
         self._here = (session, connection_id)
-        # Imports come first of all, as their people would go the ordinary road meanwhile; then what a person waits for.
+        # Imports come first of all, as their people would go one by one meanwhile; then what a person waits for.
         asked_for = (self._imports, self._previews, self._proof, self._lookups)
         kinds = (*asked_for, self._requests, self._people, self._passwords, self._names, self._reads, self._results)
         self._kinds: dict[Callable[[], Iterator[SmallTask]], float] = dict.fromkeys(kinds, 0.0)
@@ -79,7 +79,7 @@ class SmallTasks:
             new = [task for task in look() if task.key not in in_hand]
             found += new[: places - len(found)]
             if not new:
-                # So the database is not asked at every turn, and most seldom for what it is slow to find.
+                # So the database is not asked at every turn, and least often for what it is slow to find.
                 took = time.monotonic() - began_at
                 self._kinds[look] = began_at + max(pauses.LOOK_SECONDS, SELDOM * took)
         return [task for task in found if self.step(task)]

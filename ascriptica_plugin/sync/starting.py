@@ -47,7 +47,7 @@ def _waits_until(context: Context, work: Work, out: dict[int | str, int | None])
     """Until when nothing may be sent about the person, because something about them is out; None: it may."""
     if work.request is not None and not work.may_send():
         return work.request.until_at
-    # What came of a request is looked up first; it is no more repeated.
+    # The result of a request is looked up first; the request is not repeated any more.
     is_over = work.request is not None and work.request.until_at <= context.now()
     if is_over or any(out.get(name, work.participant_id) != work.participant_id for name in work.names):
         return context.now() + pauses.PUT_OFF

@@ -36,7 +36,7 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
     """
     if not ours:
         for task in tasks:
-            # It is not sent any more, and nobody may wait for an answer to it.
+            # The request is not sent any more, so nobody may wait for an answer to it.
             task.work.sends = None
         _compare_with_newer(session, connection_id, [task.work for task in tasks], now)
     store_facts(session, connection_id, [task.work for task in tasks], now)
@@ -80,7 +80,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     gone = [number for work in works for number in work.gone]
     if gone:
         rows.forget(session, connection_id, gone)
-    # First what is not out any more, so that what was shown can be judged.
+    # Requests that are not out any more come first, so that what was shown can be judged.
     requests.cross_out_answered(session, works)
     shown = [one for work in works for one in work.shown]
     _log_ends(session, [(work.participant_id, one) for work in works for one in work.shown], now)
@@ -104,14 +104,14 @@ def store_shown(
 ) -> None:
     """Store what a look or a read found; never commits.
 
-    `request` is the one whose end it is: it is crossed out first, so that nothing about the person is out, and what was
-    shown can be judged. `concluded`: Canvas courses that are.
+    `request` is the request whose result this is. It is crossed out first, so that nothing about the person is out and
+    what was shown can be judged. `concluded`: Canvas courses that are.
     """
     begin_writing(session)
     if request is not None:
         requests.cross_out(session, request.id)
         before = rows.known(session, connection_id, [one.row.id for one in shown if one.ended])
-        # Of a repeat that was answered it is known already.
+        # If a repeat was answered, this is known already.
         new = [one for one in shown if one.row.id not in before or before[one.row.id].state != one.row.state]
         _log_ends(session, [(request.participant_id, one) for one in new], now)
     if incoming_rows.store(session, connection_id, shown, now, concluded):

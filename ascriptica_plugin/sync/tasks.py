@@ -68,7 +68,7 @@ class Context:
     by_invitation: bool = False
     canvas_mail: bool = False
     way_in: str = ways_in.CANVAS_MAIL
-    """How those whom we create get in, a code of `ledger.ways_in`; with `sign_in_id`, which way they sign in."""
+    """How people whom we create get in, a code of `ledger.ways_in`; with `sign_in_id`, which way they sign in."""
     sign_in_id: int | None = None
     on_withdrawal: str = "delete"
     hides_emails: bool = False
@@ -209,9 +209,9 @@ class SmallTask(Task):
 
     put_off: Callable[[datetime], None] = field(kw_only=True)
     key: tuple[str, int] = field(kw_only=True)
-    """What it is about; one task at a time is about it."""
+    """What the task is about. No two tasks are about the same thing at once."""
     failed: Exception | None = None
-    """Why it ends with its next answer: what was to be stored during the call could not be."""
+    """Why it ends with its next answer: something could not be stored during the call."""
 
 
 def _no_walk() -> Walk:

@@ -30,7 +30,7 @@ AT_ONCE = 20
 def request_walk(session: Session, connection_id: int, root_id: int, request_id: int, now: Clock) -> Walk:
     """The walk that finds out what became of a request, after Canvas can't carry it out any more.
 
-    The look goes where the request went: a person's enrollments in all courses, one row, or a login.
+    We look where the request went: at a person's enrollments in all courses, at one row, or at a login.
     """
     out = requests.get(session, request_id)
     if out is None:

@@ -1,6 +1,6 @@
 """The units of work of a drain: what answers said is stored, and the next seats are taken up, in one transaction.
 
-What concerns one seat alone stops nobody else: a value that the database refuses, or a row that somebody has locked.
+A problem of one seat stops nobody else: a value that the database refuses, or a row that somebody has locked.
 """
 
 import logging
@@ -31,7 +31,7 @@ class Units:
         """Tasks whose answers can't be stored yet, since somebody has locked their seats, and since when."""
 
     def write(self, heard: list[SeatTask], next_ids: list[int], being_read: Collection[int]) -> list[SeatTask]:
-        """Store what was heard, and take these seats up next, but for those whose Canvas course is being read.
+        """Store the answers, and take these seats up next, except those whose Canvas course is being read.
 
         Returns the tasks for which that is done.
         """

@@ -31,7 +31,7 @@ def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) ->
     if who.question is not None and not who.doubted:
         raise Stuck(QUESTIONS[who.question], work.participant_id)
     is_first = who.canvas_user_id is None and not who.create_new
-    # Where others are, they may be there already, by a teacher's hand, and a request would undo what was set.
+    # In a course with other people they may be already, by a teacher's hand, and a request would undo what was set.
     if is_first and work.sis_user_id and not sis_id_is_unknown and not work.others_there:
         return sis_address(work)
     if who.canvas_user_id is None or work.is_stale:
@@ -76,14 +76,14 @@ def identify(context: Context, work: Work) -> Walk:
         # Nobody else has the new email, so our user gets it: see `following`.
         work.note_who(from_sis_user_id=work.sis_user_id, from_email=work.email, follow_at=LONG_AGO)
     else:
-        # The SIS ID or the email is another one, and leads to nobody.
+        # The SIS ID or the email was changed, and leads to nobody.
         known = yield from _user(who.address or who.canvas_user_id)
         raise _ask(work, "still", [known] if known else [])
 
 
 def look_again(context: Context, work: Work) -> Walk:
-    """Find out who somebody is now for whom nothing is to be sent: nobody is created, and what only an administrator
-    can tell stays open."""
+    """Find out who somebody is for whom nothing has to be sent now: nobody is created, and a question that only an
+    administrator can answer stays open."""
     who = work.who
     # What an administrator chose, or we created, does not rest on the participant's SIS ID and email.
     if not work.is_stale or who.question is not None or (who.doubted and who.how in ("admin", "created")):
@@ -97,7 +97,8 @@ def look_again(context: Context, work: Work) -> Walk:
 
 
 def _candidates(context: Context, sis_user_id: str | None, email: str, thorough: bool) -> Walk:
-    """The Canvas users whom a SIS ID leads to, or if there is none, an email; and how: sis, login or email.
+    """The Canvas users to whom a SIS ID leads, or an email if there is no SIS ID; and how they were found: sis, login
+    or email.
 
     The search shows only the first login of a user; being `thorough` costs one call more.
 
@@ -127,7 +128,7 @@ def _candidates(context: Context, sis_user_id: str | None, email: str, thorough:
 def _hides_emails(context: Context) -> Walk:
     """Whether the token can't see emails, so that a search does not cover them [lib/user_search.rb].
 
-    Where the check of the connection found that, Canvas is asked whether it is still so.
+    If the check of the connection found that, Canvas is asked whether it is still so.
     """
     if context.hides_emails:
         name = "read_email_addresses"
@@ -240,7 +241,8 @@ def _create(context: Context, work: Work) -> Walk:
 
 
 def _way_in(context: Context, work: Work) -> str:
-    """How the person whom we create is to get in; nobody whom an import brought in gets a mail unasked."""
+    """How the person whom we create is to get in; people whom an import brought in get no mail unless that was
+    ticked."""
     if context.way_in == ways_in.SSO:
         return ways_in.SSO
     if ways_in.to_be_mailed(context.session, work.seat_id) is None:

@@ -53,9 +53,10 @@ def _let_in(context: Context, work: Work) -> Walk:
 
 
 def _is_there(context: Context, work: Work) -> Walk:
-    """Whether a live row that we know is the place, ours or not: a request would undo what a teacher set there.
+    """Whether a live row that we know is already the place, ours or not: a request would undo what a teacher set there.
 
-    What is not ours, and was not seen lately, is asked for, at the price of the request that it may save.
+    A row that is not ours and was not seen lately is asked for first, which costs as much as the request that it may
+    save.
     """
     if work.is_in:
         return True
@@ -117,7 +118,7 @@ def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
     """Note what the answer to our request says about the row, and whether we let the person in.
 
     A row is ours if it was; if it was not live when it was last seen, so that our request revived it; or if it was born
-    after our request was first sent, where we asked for it. Never by being the newest.
+    after our request was first sent, where we asked for it. Being the newest does not make it ours.
     """
     known = context.known.get(enrollment.id)
     if known is not None and known.is_same(enrollment):

@@ -230,7 +230,7 @@ def _verdict(
 
 
 def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
-    """Somebody who has withdrawn may still be in: until we get to it, a question is answered, or by a hand in Canvas."""
+    """Somebody who has withdrawn may still be in: until we get to it, a question is answered, or by hand in Canvas."""
     through = here.there if here is not None and here.wanted else None
     if here is None or not (here.is_still_in or (through is not None and through.state == "active")):
         return Verdict(t("No: they have withdrawn."))
