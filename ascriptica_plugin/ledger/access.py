@@ -37,11 +37,10 @@ class Access:
     `row` is the enrollment that the seat points to; while the seat is wanted, only if it is the participant's.
     `ending`: a request to end it is out. `matched_at`: since when we know who they are in Canvas, `login` is what they
     sign in there with, `way_in` what was done so that they can, while they are new to Canvas, `settled_at` when Canvas
-    last agreed with the seat. `canvas_name` is what Canvas calls them, `question` what is asked about who they are.
-    `out_until`: so long Canvas may carry out a request about them that is out, `out_again` whether a repeat of it was
-    answered.
-    `still`: live enrollments of theirs in that Canvas course, and those elsewhere that the seat left, looked up only
-    for a seat that nobody wants.
+    last agreed with the seat. `canvas_name` is what Canvas calls them, `question` the open question who they are.
+    `out_until`: until when Canvas may carry out a request about them that is out, `out_again` whether a repeat of it
+    was answered. `still`: live enrollments of theirs in that Canvas course, and those elsewhere that the seat left,
+    looked up only for a seat that nobody wants.
     """
 
     registration_id: int
@@ -85,19 +84,20 @@ class Access:
         return self.row if asked and self.row is not None and self.row.state in LIVE else None
 
     def unanswered_until(self, now: datetime) -> datetime | None:
-        """So long we wait, since Canvas left a request about them without an answer and may still carry it out."""
+        """How long we wait: Canvas left a request about them without an answer, and may still carry it out."""
         if self.out_until is None or self.out_until <= now:
             return None
         return self.out_until if self.out_again or self.out_until - pauses.LATE + pauses.ANSWERED <= now else None
 
     @property
     def is_still_in(self) -> bool:
-        """Whether an active enrollment is known of somebody whose registration asks for none."""
+        """Whether we know an active enrollment of somebody whose registration asks for none."""
         return any(row.state == "active" for row in self.still)
 
 
 def of_registrations(session: Session, registration_ids: Collection[int]) -> dict[int, Access]:
-    """The access at each registration's newest seat, by the registration's id; who never claimed one is left out."""
+    """The access at each registration's newest seat, by the registration's id; a registration that never claimed one is
+    left out."""
     newest = select(func.max(Claim.id)).where(Claim.registration_id.in_(registration_ids))
     found = _load(session, newest.group_by(Claim.registration_id))
     return {access.registration_id: access for access in found}
@@ -138,7 +138,7 @@ IS_SURE = func.coalesce(
 """Nothing is open about who a participant is in Canvas: the match rests on what they have."""
 
 IS_ASKED = and_(~Match.doubted, Match.question.is_not(None))
-"""Only an administrator can say who a participant is in Canvas. Until then it is the user whom we knew who is in."""
+"""Only an administrator can say who a participant is in Canvas. Until then, the user whom we knew is in."""
 
 IS_BEING_ENDED = exists().where(
     Request.connection_id == Seat.connection_id,
@@ -153,7 +153,7 @@ IS_OUT_ABOUT_THEM = and_(OUT.connection_id == Seat.connection_id, OUT.participan
 """Joins the one request about a seat's participant that is out."""
 
 IS_NEW_THERE = case((and_(Match.created_by_us, CanvasRow.last_activity_at.is_(None)), Match.way_in))
-"""The way in of somebody who was created in Canvas by us and never seen in the course."""
+"""The way in of somebody whom we created in Canvas and never saw in the course."""
 
 
 def _load(session: Session, claim_ids: Select) -> list[Access]:
@@ -242,7 +242,7 @@ def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
         row = Row(state, seen_at, course_id, kept, is_wanted)
         in_that_course = places.get((connection_id, user_id, row.canvas_course_id), []) if user_id is not None else []
         for access in [*in_that_course, *seats.get(seat_id, [])]:
-            # What they had as another Canvas user is that user's now.
+            # Another Canvas user's enrollments are that user's now.
             is_theirs = access.canvas_user_id in (None, user_id)
             if is_theirs and row not in access.still:
                 access.still.append(row)

@@ -16,7 +16,7 @@ from ..tables.columns import change
 from ..tables.office import LogEntry
 
 US = "Ascriptica"
-"""The `who` of what the worker does."""
+"""The `who` of entries about what the worker does."""
 
 _ACT = "ascriptica_act"
 """In `session.info`: the id of the act whose parts are being written."""

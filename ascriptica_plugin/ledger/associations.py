@@ -25,7 +25,7 @@ def lead_to(session: Session, course_id: int, association: Association, now: dat
     if association.canvas_course_id is None:
         session.info[claims.RANG] = True
     elif association.connection_id is not None:
-        # What is there is known before anybody is enrolled; what was read for another course of ours may have aged.
+        # The course is read before anybody is enrolled; what was read for another course of ours may be too old.
         owe = reads.owe_first if at == association.canvas_course_id else reads.owe
         owe(session, association.connection_id, association.canvas_course_id, now)
     claims.claim(session, course_id, now)

@@ -37,7 +37,7 @@ _permission = case(*((Seat.cause_scope.startswith(name), name) for name in PERMI
 cause_scope = case(
     (Seat.cause == "permission_missing", _permission), (Seat.cause.in_(_SCOPED), Seat.cause_scope), else_=""
 )
-"""Splits a cause into groups that need different remedies. Canvas courses need none: we list ours."""
+"""Splits a cause into groups that need different remedies. Canvas courses don't split one: we list ours."""
 
 
 def groups_of(session: Session, connection: Connection, now: datetime) -> list[Group]:
@@ -165,7 +165,7 @@ def _details(connection: Connection) -> CompoundSelect:
 def _places(session: Session, connection: Connection, kinds: list[Kind]) -> Iterator[tuple[tuple[str, str], Where]]:
     """The courses of each group, with how many of its people wait there.
 
-    Where a Canvas course belongs to one course of ours, it says which one. Only elsewhere the registrations are asked.
+    If a Canvas course belongs to one course of ours, that is the one. Only otherwise the registrations are asked.
     """
     places = session.execute(union_all(*_counts(kinds, Seat.canvas_course_id))).all()
     used = {canvas_course_id for _, _, canvas_course_id, _ in places}

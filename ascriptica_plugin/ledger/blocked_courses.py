@@ -32,14 +32,14 @@ def courses_in_trouble(session: Session, connection: Connection, now: datetime) 
 
 
 def groups_of_courses(session: Session, connection: Connection, now: datetime) -> list[Group]:
-    """Of the groups, only what is wrong with courses: their people have no place yet, or are in and can't enter."""
+    """The groups about courses only: their people have no place yet, or are in and can't enter."""
     groups: dict[tuple[str, str], Group] = {}
     add_groups(session, connection, now, groups)
     return list(groups.values())
 
 
 def troubles(session: Session, connection: Connection, now: datetime) -> list[shut_out.Trouble]:
-    """Of each course that is still on, and whose Canvas course is known and of this connection."""
+    """SQL: the course has not ended, and its Canvas course is known and of this connection."""
     is_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
     found = session.execute(
         select(Association.canvas_course_id, trouble_of(connection, now), Course.id, Course.code, is_on)
@@ -82,7 +82,7 @@ def troubled(now: datetime, name: ColumnElement[str], *columns: Any) -> Select:
 
 
 def is_shown(connection: Connection, name: ColumnElement[str]) -> ColumnElement[bool]:
-    """What was not found is shown at once; anything else while somebody is concerned."""
+    """A course that was not found is shown at once; any other problem only while somebody is affected."""
     return case(
         (name.in_(_GONE), True),
         (name == "other_canvas", Course.places_taken > 0),
@@ -133,8 +133,8 @@ def different(
     waiting: Mapping[str, int],
     found: Collection[shut_out.Trouble],
 ) -> dict[str, int]:
-    """How many different people each group of courses has, by its name: so many wait for it, and those of its courses.
-    One query for all groups."""
+    """How many different people each group of courses has, by its name: those who wait for it, and those of its
+    courses. One query for all groups."""
     numbers: dict[str, int] = {}
     compared: list[Select] = []
     for name, courses in of_courses.items():

@@ -1,4 +1,4 @@
-"""What is so of the people of a group, in the courses that are shown: who only waits to be taken out, and what a hand
+"""Details about the people of a group, in the courses that are shown: who only waits to be taken out, and what a hand
 in Canvas did. Only reads."""
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from .blocked import PEOPLE, cause_scope
 from .blocked_groups import Group, Where
 
 SHOWN = 20
-"""So many courses of a group are shown, the most urgent ones. Only their people are looked at one by one."""
+"""How many courses of a group are shown, the most urgent first. Only their people are looked at one by one."""
 
 
 def look(session: Session, connection: Connection, groups: Iterable[Group]) -> None:
@@ -42,7 +42,7 @@ def _there(courses: list[Where]) -> ColumnElement[bool]:
 
 
 def _leaving(connection: Connection, by_name: dict[str, list[Where]]) -> Select:
-    """SQL: name, scope, our course, and how many wait there whom no registration wants there any more."""
+    """SQL: name, scope, our course, and how many people wait there though no registration wants them there any more."""
     here = Seat.connection_id == connection.id
     # One look into an index for each seat: PostgreSQL, which expects more seats than there are, would read all claims.
     live = select(Claim.id).where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None)).limit(1).scalar_subquery()
@@ -50,7 +50,7 @@ def _leaving(connection: Connection, by_name: dict[str, list[Where]]) -> Select:
     columns = (Seat.participant_id, newest.label("claim_id"))
     parts: list[Select] = []
     for name, courses in by_name.items():
-        # The end of a claim has raised the version, so that most of those who wait need no look at all.
+        # The end of a claim raises the version, so most of the people who wait need no look at all.
         nobodys = (_there(courses), Seat.version > 1, live.is_(None))
         its = select(literal(name).label("name"), cause_scope.label("scope"), *columns)
         parts.append(its.where(here, due.waits(), Seat.cause == name, *nobodys))

@@ -274,10 +274,10 @@ CAUSES: Marked[dict[str, Cause]] = {
 }
 
 NOBODY_ACTS = tuple(name for name, cause in CAUSES.items() if not cause.by_office)
-"""Causes that end without anybody's doing, or that are ours."""
+"""Causes that end automatically, or that are ours to remove."""
 
 SENTENCES |= {f"cause_{name}": cause._title for name, cause in CAUSES.items()}
-"""What is stored in other places names a cause by its code."""
+"""Other places store a cause by its code."""
 
 PERMISSIONS: Marked[dict[str, str]] = {
     "add_student_to_course": "“Users - Students”, add",

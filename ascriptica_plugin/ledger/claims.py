@@ -31,10 +31,10 @@ FRESH = {
 """The columns of a seat that nothing blocks."""
 
 MANY = 20
-"""A change of more seats than that at once is one in bulk: people who act one by one go before."""
+"""A change of more seats than that at once counts as one in bulk: people who act one by one go first."""
 
 NEW_WISH = {**FRESH, "was_in": False}
-"""The same for a seat whose wish has changed: what a hand in Canvas did about the old one is forgotten."""
+"""The same for a seat whose wish has changed: we forget what a hand in Canvas did about the old wish."""
 
 
 def claim(
@@ -85,7 +85,8 @@ def claim(
     session.info[RANG] = True
 
 
-# Everybody who registers waits for these statements. They are built once: building one costs more than running it.
+# Everybody who registers waits for these statements. They are built once, because building one costs more than running
+# it.
 _claim, _newer = cast(Table, Claim.__table__), aliased(Claim)
 _place = ("connection_id", "canvas_course_id", "canvas_section_id")
 _IN_PLACE = and_(*(getattr(Seat, name) == bindparam(f"its_{name}") for name in _place))
@@ -107,8 +108,8 @@ _SOME_TO_MOVE = _TO_MOVE.where(Registration.id.in_(bindparam("some", expanding=T
 # Named one by one: PostgreSQL would be slow to find them in a course that has just grown large.
 _THEIRS = and_(Seat.participant_id.in_(bindparam("people", expanding=True)), _IN_PLACE)
 _OF_THEM: BindParameter = bindparam("registrations", expanding=True)
-# On the way back (A, B, A) a new claim replaces the old one, so that it is the newest; both in one transaction, so the
-# seat always has one.
+# On the way back (A, B, A) a new claim replaces the old one, so that the new claim is the newest; both in one
+# transaction, so the seat always has one.
 _END_THERE = (
     update(_claim)
     .where(

@@ -44,15 +44,15 @@ class Due(NamedTuple):
 
     @property
     def turn(self) -> tuple[int, float, datetime, int]:
-        """First what failed least often, so that different people try in turn; then what starts next, or started last:
-        the nearest to now, before or after."""
+        """Seats that failed least often come first, so that different people try in turn. Then those whose course
+        starts next, or started last: the nearest to now, before or after."""
         from_start = math.inf if self.seconds_from_start is None else float(self.seconds_from_start)
         return self.attempts, from_start, self.changed_at, self.seat_id
 
 
 IN_TURN = (Seat.in_bulk, Seat.changed_at)
-"""The order of the index of unsettled seats. PostgreSQL, which takes a third of all seats for unsettled, would rather
-go through all of them to find one in no order."""
+"""The order of the index of unsettled seats. Without an order PostgreSQL, which takes a third of all seats for
+unsettled, would go through all of them to find one."""
 
 
 def unsettled(connection_id: int | BindParameter) -> ColumnElement[bool]:
@@ -121,8 +121,8 @@ def _due_now(is_since: bool, is_without_courses: bool) -> Select:
         which.append(Seat.canvas_course_id.not_in(bindparam("without_courses", expanding=True)))
     if is_since:
         which.append(Seat.changed_at >= bindparam("since"))
-    # How many seconds a Canvas course's own start is from now, by the courses that are associated with it. Courses are
-    # few beside seats, so this is worked out once for all that are due.
+    # How many seconds a Canvas course's own start is from now, by the courses that are associated with it. There are
+    # few courses beside seats, so this is worked out once for all that are due.
     from_now = func.abs(func.extract("epoch", Course.starts_at) - bindparam("seconds", type_=Float))
     starts = (
         select(Association.canvas_course_id, func.min(from_now).label("from_now"))
@@ -149,8 +149,8 @@ def canaries(
 ) -> list[Due]:
     """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
     group = (Seat.cause, Seat.cause_scope)
-    # Everything comes out of the one pass over those held: PostgreSQL, which may think that they are few, would join
-    # each of them with all of them.
+    # One pass over the seats that are held gives everything. PostgreSQL may think that they are few, and would
+    # otherwise join each of them with all of them.
     held = (
         _as_due(cast(null(), Float).label("from_start"))
         .add_columns(
@@ -172,7 +172,7 @@ def canaries(
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:
-    """Whether a seat will be due without anybody's doing, now or later."""
+    """Whether a seat will be due automatically, now or later."""
     which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
     return session.scalar(select(Seat.id).where(*which).order_by(*IN_TURN).limit(1)) is not None
 
@@ -214,7 +214,7 @@ def release(session: Session, *which: ColumnElement[bool]) -> int:
 def release_some(session: Session, connection_id: int, cause: str, scope: str, limit: int) -> int:
     """Make at most so many of the seats that wait for this cause due, behind people who act one by one.
 
-    What somebody has locked is left out. Returns how many; call it again in the next unit of work until it is 0.
+    Seats that somebody has locked are left out. Returns how many; call it again in the next unit of work until it is 0.
     """
     same = (Seat.connection_id == connection_id, Seat.cause == cause, Seat.cause_scope == scope)
     some = select(Seat.id).where(waits(), *same).order_by(Seat.id).limit(limit).with_for_update(skip_locked=True)

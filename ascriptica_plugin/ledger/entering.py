@@ -39,8 +39,8 @@ CAN_ENTER = "can_enter"
 
 @dataclass
 class Entering:
-    """Of so many `registered` people, so many `can_enter`; `kept_out` counts the others by a cause's name, or one of
-    the words above, most people first."""
+    """How many people are `registered`, and how many of them `can_enter`. `kept_out` counts the others by a cause's
+    name, or one of the words above, most people first."""
 
     registered: int = 0
     can_enter: int = 0
@@ -50,11 +50,12 @@ class Entering:
 def of_courses(
     session: Session, connection: Connection, course_ids: Collection[int], now: datetime
 ) -> dict[int, Entering]:
-    """How each course's people stand, by the course's id: one query for all. Everybody registered is counted once.
+    """Where each course's people stand, by the course's id: one query for all.
 
-    Only who was seen with an active enrollment, in a Canvas course that is published, not concluded and within its
-    dates as far as we know them, can enter; while it is asked who they are, as the Canvas user whom we knew. Looked at
-    one by one are only those about whom something is open, which indexes find; everybody else is in.
+    Everybody registered is counted once. Only somebody whom Canvas showed with an active enrollment can enter, in a
+    Canvas course that is published, not concluded and within its dates as far as we know them. While it is asked who
+    they are, the Canvas user whom we knew counts. Looked at one by one are only those about whom something is open,
+    which indexes find; everybody else is in.
     """
     open_ones = _open_ones(session, connection, course_ids, now).subquery()
     nowhere = _nowhere(connection)
@@ -82,9 +83,9 @@ _NEVER_IN = and_(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.
 
 
 def _open_ones(session: Session, connection: Connection, course_ids: Collection[int], now: datetime) -> CompoundSelect:
-    """SQL: course, what keeps people out, how many people; of those about whom something is open.
+    """SQL: course, what keeps people out, how many people; only people about whom something is open.
 
-    Most of them were never in Canvas, and then nothing that is known of Canvas need be looked at.
+    Most of them were never in Canvas, so nothing that is known of Canvas has to be looked at.
     """
     of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
     waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")
@@ -127,7 +128,8 @@ def _canvas_courses(course_ids: Collection[int]) -> Select:
 def _open(session: Session, connection: Connection, course_ids: Collection[int], unsettled: CTE) -> CompoundSelect:
     """The ids of the registrations for these courses about which something is open; a few others may be among them.
 
-    Whose seat is settled, with nothing else open, was seen in Canvas: `judge` and `doubt` unsettle it otherwise.
+    A person whose seat is settled, with nothing else open, was seen in Canvas: `judge` and `doubt` unsettle it
+    otherwise.
     """
     seats, settled = _seats(connection, course_ids), Seat.settled_version >= Seat.version
     of_seats = [
@@ -204,7 +206,8 @@ def _on_the_way(connection: Connection) -> str:
 
 
 def _nowhere(connection: Connection) -> list[tuple[ColumnElement[bool], str]]:
-    """Where nobody gets in, since there is no Canvas course: conditions on Association, and what to call it."""
+    """Conditions on Association for courses where nobody gets in, since there is no Canvas course, and what to call
+    it."""
     return [
         (Association.course_id.is_(None), NO_CANVAS_COURSE),
         (func.coalesce(Association.connection_id, 0) != connection.id, "other_canvas"),

@@ -24,11 +24,11 @@ def store(
 ) -> bool:
     """Store what Canvas showed, and unsettle what no longer fits. Returns whether Canvas came back from a backup.
 
-    A live row of nobody that we know is kept, too: people who register are not enrolled over it. Where a list is older
-    than what we know since, or something about the person is out, the person's enrollments are owed a look instead.
+    A live row of nobody that we know is kept, too: people who register are not enrolled over it. If a list is older
+    than what we know, or a request about the person is out, we look at the person's enrollments later instead.
     `concluded`: Canvas courses that are.
     """
-    # The last word on a row counts.
+    # The last answer about a row counts.
     latest = {one.row.id: one for one in shown}
     if not latest:
         return False
@@ -59,7 +59,7 @@ def store(
             one = replace(one, granted=True, seat_id=seat_id)
             unsettled.append(number)
         values.append({"connection_id": connection_id, **rows.as_known(one, was, now)._asdict()})
-        # A list is read to find what was missed, also where a change was stored that nobody could judge then.
+        # A list is read to find what was missed, also a change that was stored when nobody could judge it.
         is_missed = one.asked_at is not None and one.row.state not in rows.LIVE
         if was is not None and (_has_changed(was, one.row) or is_missed):
             unsettled.append(number)

@@ -1,6 +1,5 @@
-"""What follows from rows for seats: a place that a hand took away becomes a question, a row that nobody wants is ended
-or asked about. It goes by what is stored, not by what happened. Never commits.
-"""
+"""What rows mean for seats: a place that a hand took away becomes a question, a row that nobody wants is ended or asked
+about. This is judged by what is stored, not by what happened. Never commits."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -64,7 +63,7 @@ def judge(
 ) -> None:
     """Unsettle the seats whose rows no longer are what they settled on, and those of rows that nobody wants.
 
-    `concluded`: Canvas courses that are, so that no hand ended the people in them one by one.
+    `concluded`: Canvas courses that are concluded, so that no hand ended the people in them one by one.
     """
     if not ids:
         return
@@ -136,7 +135,7 @@ def _is_of(seat: _Pointing, row: Known) -> bool:
 
 
 def _is_in_again(session: Session, seat: _Pointing) -> None:
-    """What a hand had taken away is there again, so nothing is left to ask."""
+    """The place that a hand had taken away is there again, so nothing is left to ask."""
     if seat.cause == "changed_in_canvas":
         claims.look_again(session, Seat.id == seat.seat_id)
 
@@ -159,7 +158,8 @@ def _is_not_in(
 
 
 def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row: Known, now: datetime) -> None:
-    """The place was fulfilled, and a hand in Canvas ended or moved it: put back, or leave. It is not fought."""
+    """The place was fulfilled, and a hand in Canvas ended or moved it. We don't fight that: the office puts it back or
+    leaves it."""
     what, there = row.state, None
     if row.is_live:
         what = "moved"
@@ -184,7 +184,7 @@ def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row
             # It may have been asked whether that seat's place is this one.
             claims.look_again(session, Seat.id == there.seat_id)
     if seat.cause != "changed_in_canvas":
-        # The first look that saw it; what was asked then may be otherwise at a later one.
+        # The time of the first look that saw it; at a later look, something else may be asked.
         values["changed_at"] = now
         noticed = "noticed a removal" if what == "deleted" else "noticed a change"
         words = Said("there", course=seat.canvas_course_id)

@@ -36,7 +36,7 @@ def policy_of_course() -> ScalarSelect:
 
 
 def _in_import() -> ScalarSelect:
-    """SQL for when the import is looked at again that the participant is in, in the seat's Canvas course."""
+    """SQL: when we look again at the import that the participant is in, in the seat's Canvas course."""
     return (
         select(func.max(MassImport.next_at))
         .join(MassSeat, MassSeat.import_id == MassImport.id)

@@ -29,7 +29,7 @@ def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
             user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.who_facts}
             of_users.setdefault(tuple(work.who_facts), []).append(user)
             if work.was_user_id not in (None, work.who.canvas_user_id):
-                # In their other courses it is the former user who is in.
+                # In their other courses the former user is in.
                 _look_again(session, connection_id, work.participant_id, Seat.id != work.seat_id)
     for names, rows in of_users.items():
         session.execute(_note(session, names), rows)
@@ -65,8 +65,8 @@ class Holder(NamedTuple):
     shared: bool
 
     def may_yield(self, user: User) -> bool:
-        """Whether the match rests on something that the participant does not have any more, or Canvas gave the number
-        of the user whom they were to this one: then it came back from a backup."""
+        """Whether the match rests on something that the participant does not have any more. Or whether Canvas gave this
+        user the number of the user whom they were: then it came back from a backup."""
         rests_on = (self.from_sis_user_id, self.from_email)
         is_stale = self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
         was, now = (self.canvas_login, self.canvas_sis_user_id), (user.login_id, user.sis_user_id)
@@ -97,7 +97,7 @@ def holders_of(session: Session, connection_id: int, canvas_user_ids: Collection
 
 
 def others(holding: list[Holder], participant_id: int) -> list[Holder]:
-    """Those of a Canvas user's holders who are other participants; none if it is shared with this one."""
+    """The other participants who are this Canvas user; none if the user is shared with this one."""
     if any(one.shared for one in holding if one.participant_id == participant_id):
         return []
     return [one for one in holding if one.participant_id != participant_id]
@@ -167,10 +167,8 @@ def _look_again(session: Session, connection_id: int, participant_id: int, *whic
 
 
 def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
-    """Participants whose enrollments in Canvas have to be read; not while a request about them is out.
-
-    What is read then counts for nothing, and would be owed again at once.
-    """
+    """Participants whose enrollments in Canvas have to be read; not while a request about them is out, as such a read
+    would count for nothing and be owed again at once."""
     owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
     theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
     something_out = exists().where(Request.connection_id == connection_id, theirs)

@@ -85,7 +85,7 @@ def were(course: Course, status: str) -> ColumnElement[bool]:
 
 
 def found_in(someone: Collection[Someone], place: Place, roster: Collection[Enrollment]) -> tuple[list[int], list[int]]:
-    """Those who are in the place as students already, and those who teach that course: their ids.
+    """The ids of those who are in the place as students already, and of those who teach that course.
 
     `roster` are the live enrollments of the Canvas course. People who are not matched yet are found by SIS ID or login.
     """
@@ -120,9 +120,8 @@ def _names_of(one: Someone) -> set[tuple[str, str | int]]:
 
 @dataclass
 class Leaving:
-    """What becomes of people's enrollments where their course would have them no more, by participants' ids: they are
-    `removed`; they `stay`, since another registration asks for the same; or somebody is `asked`, since we did not let
-    them in."""
+    """What becomes of people's enrollments in a Canvas course that their course leaves, by participants' ids:
+    `removed`; `stay`, since another registration asks for the same; or `asked`, since we did not let them in."""
 
     removed: set[int]
     stay: set[int]

@@ -1,4 +1,5 @@
-"""Reads: which Canvas courses have to be read again, and why. What is owed stands in the database. Never commits."""
+"""Reads: which Canvas courses have to be read again, and why. The database keeps which reads are owed. Never
+commits."""
 
 from datetime import datetime
 
@@ -67,7 +68,7 @@ def _has_course(*which: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def to_read(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
-    """The courses to read now: those that are owed, first those never read, then those read long ago."""
+    """The courses to read now: those whose read is owed, first those never read, then those read long ago."""
     late = now + 2 * pauses.LOOK_UP_AGAIN
     time_has_come = or_(CourseRead.due_at.is_(None), CourseRead.due_at <= now, CourseRead.due_at > late)
     aged = or_(CourseRead.read_at <= now - pauses.READ_FRESH, CourseRead.read_at.is_(None))
@@ -146,7 +147,7 @@ def note_restored(session: Session, connection_id: int, now: datetime) -> None:
     noticed = Connection.restored_at.is_not(None) & _owed_since().where(CourseRead.problem.is_(None)).exists()
     here = update(Connection).where(Connection.id == connection_id, ~noticed)
     if change(session, here.values(restored_at=now)):
-        # What was made in them may be what the backup had, or somebody else's.
+        # An enrollment that was made in them may be what the backup had, or somebody else's.
         change(session, delete(Window).where(Window.connection_id == connection_id))
         owe_everything(session, connection_id, now, in_use=False)
 

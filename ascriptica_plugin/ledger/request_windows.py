@@ -1,4 +1,5 @@
-"""Windows that stay open: what a request may have made in a course that was gone when we looked. Never commits."""
+"""Windows that stay open: a request may have made an enrollment in a course that was gone when we looked. Never
+commits."""
 
 from collections.abc import Collection
 

@@ -103,7 +103,7 @@ def store(session: Session, values: list[dict[str, Any]], **better: ColumnElemen
 
 
 SAID_OF = ("completed_at", "current_score", "final_score", "override_score", "passed")
-"""What a host hears of when it changes."""
+"""A change of one of these sends the host a signal."""
 
 
 def _announce_changes(session: Session, values: list[dict[str, Any]]) -> None:

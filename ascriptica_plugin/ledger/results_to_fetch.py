@@ -14,7 +14,7 @@ from . import claims
 from .passing import decide
 
 PROBLEMS = ("no_modules", "progress_refused", "scores_refused", "people_gone", "course_gone")
-"""What can be missing from a course's results. Said once for the course, not for each of its people."""
+"""What can be missing from a course's results. It is said once for the course, not for each of its people."""
 
 
 def in_words(problem: str) -> Said:

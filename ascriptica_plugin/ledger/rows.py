@@ -33,8 +33,8 @@ class Ended(NamedTuple):
 class ShownRow:
     """A row as Canvas showed it.
 
-    `granted`: we let the person in. `ended`: this is what came of our own request to end it. `seat_id`: the seat that
-    it may be the place of. `asked_at`: when we asked, for a list that may be older than what we know since.
+    `granted`: we let the person in. `ended`: this is the result of our own request to end it. `seat_id`: the seat whose
+    place it may be. `asked_at`: when we asked, for a list that may be older than what we know since.
     """
 
     row: Enrollment
@@ -148,7 +148,7 @@ def has_others(session: Session, connection_id: int, canvas_course_id: int, sinc
 
 
 def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: int = 0) -> set[int]:
-    """Those of the rows that a seat with live claims points to, whose participant is the row's user now.
+    """The rows, of these, to which a seat with live claims points whose participant is the row's user now.
 
     `but`: a seat that does not count.
     """
@@ -189,7 +189,8 @@ def set_aside(session: Session, connection_id: int, canvas_course_id: int, now: 
 
 
 def take(session: Session, connection_id: int, taken: dict[int, int]) -> None:
-    """Known rows, by their ids, that these seats point to from now on. One that another seat wants stays that one's."""
+    """Note that these seats point to known rows, by their ids, from now on. A row that another seat wants stays with
+    that seat."""
     for number, seat_id in taken.items():
         # The seat itself points to it by now.
         if not wanted_ids(session, connection_id, [number], but=seat_id):

@@ -63,13 +63,13 @@ def disconnected(session: Session, settings: Settings) -> Disconnected | None:
 def status(session: Session, settings: Settings, now: datetime, heard_at: datetime | None = None) -> dict[str, Any]:
     """The current connection: how many of its seats are in which state, and how the connection and the worker are.
 
-    `heard_at` is when a worker last listened for the bell.
-    `questions` counts the seats that wait for an administrator's answer, `changed_in_canvas` those that a hand in
-    Canvas changed and nobody has decided on. `waits_for` names what delays all due seats: the cause of the hold,
-    `throttled`, `worker` if something has been due for `pauses.STANDS_STILL` and no worker drains, or None.
+    `heard_at` is when a worker last listened for the bell. `questions` counts the seats that wait for an
+    administrator's answer, `changed_in_canvas` those that a hand in Canvas changed and nobody has decided on.
+    `waits_for` names what delays all due seats: the cause of the hold, `throttled`, `worker` if something has been due
+    for `pauses.STANDS_STILL` and no worker drains, or None.
 
-    Who is invited counts as enrolled; a place that a hand in Canvas changed is held until somebody answers, and counts
-    as removed where it was left as it is there.
+    Invited people count as enrolled. A place that a hand in Canvas changed is held until somebody answers, and counts
+    as removed if it was left as it is there.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     asked: dict[str, int] = {}
@@ -164,8 +164,8 @@ def _waits_for(session: Session, connection: Connection, oldest: datetime | None
 
 def counts_up_to(session: Session, settings: Settings, most: int) -> dict[str, int]:
     """How many of the current connection's seats are in each state, as `status` counts them. Above `most` a number only
-    says that there are more. `removed` leaves out who never had an enrollment in Canvas, for example after a withdrawal
-    before we got to it.
+    says that there are more. `removed` leaves out people who never had an enrollment in Canvas, for example after a
+    withdrawal before we got to it.
 
     Each number comes from an index of its own, without a look at the seats.
     """
@@ -188,7 +188,7 @@ def counts_up_to(session: Session, settings: Settings, most: int) -> dict[str, i
             counted(settled, ~Seat.was_in, Seat.canvas_enrollment_id.is_not(None)),
         )
     ).one()
-    # Whatever is parked is not held.
+    # A seat that is parked is not held.
     due = free - parked if free <= most else free
     if connection_state(settings) != "ok":
         due, held = 0, due + held

@@ -166,6 +166,6 @@ def park(session: Session, work: Work, cause: str, detail: str, now: datetime) -
 
 
 def _unless_changed(session: Session, work: Work, **values: Any) -> None:
-    # Unless another worker has settled it meanwhile, too.
+    # Not if another worker has settled it meanwhile.
     as_loaded = (Seat.id == work.seat_id, Seat.version == work.version, Seat.settled_version < Seat.version)
     change(session, update(Seat).where(*as_loaded).values(**values))

@@ -15,7 +15,8 @@ from ..tables.office import Course, Registration
 from .rows import NOT_YET
 
 MOST_COMPARED = 20_000
-"""Of up to so many people each is counted once, however many courses they are in. Beyond, the courses are added up."""
+"""Up to so many people, each is counted once, no matter in how many courses. Beyond that, the courses' numbers are
+added up."""
 
 
 class Trouble(NamedTuple):
@@ -29,7 +30,7 @@ class Trouble(NamedTuple):
 
 
 def in_them(found: Collection[Trouble]) -> ColumnElement[bool]:
-    """SQL for the seats of those who are in the Canvas courses of these. An index finds the seats of a Canvas course;
+    """SQL for the seats of people who are in the Canvas courses of these. An index finds the seats of a Canvas course;
     only where it belongs to several courses of ours, the registrations are asked."""
     are_in = and_(Seat.settled_version >= Seat.version, Seat.was_in.expression)
     parts: list[ColumnElement[bool]] = []

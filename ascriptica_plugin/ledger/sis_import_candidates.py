@@ -107,7 +107,7 @@ def _is_wanted() -> ColumnElement[bool]:
 
 
 def _to_let_in(connection_id: int, seat_ids: Sequence[int]) -> Select:
-    # A SIS ID is taken at its word where nobody else is in the course: see `users.address`.
+    # A SIS ID is trusted without a look if nobody else is in the course: see `users.address`.
     others = exists().where(
         CourseRead.connection_id == connection_id,
         CourseRead.canvas_course_id == Seat.canvas_course_id,
@@ -127,7 +127,7 @@ def _to_let_in(connection_id: int, seat_ids: Sequence[int]) -> Select:
 def _to_end(connection_id: int, seat_ids: Sequence[int], on_withdrawal: str, now: datetime) -> Select:
     """Rows that we granted, that were seen live within the day, and that are the person's only ones in their course.
 
-    An import answers no `created_at`, so whatever is less certain goes the ordinary road.
+    An import answers no `created_at`, so rows about which less is certain are ended one by one.
     """
     row, other, another = aliased(CanvasRow), aliased(CanvasRow), aliased(Seat)
     policy = func.coalesce(policy_of_course(), on_withdrawal)

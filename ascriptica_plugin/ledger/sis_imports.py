@@ -31,7 +31,7 @@ def open_import(session: Session, connection_id: int) -> MassImport | None:
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, least: int) -> bool:
-    """Whether an import is to be begun, as at least so many seats can go by it, or to be gone on with now."""
+    """Whether an import has to be begun, as at least so many seats can go by it, or continued now."""
     under_way = open_import(session, connection_id)
     if under_way is not None:
         return under_way.next_at <= now or under_way.next_at > now + 2 * pauses.LATE
@@ -124,7 +124,7 @@ def waiting(session: Session, connection_id: int, participant_ids: Collection[in
 
 
 def leave_out(session: Session, import_id: int, seat_ids: Collection[int]) -> None:
-    """These seats are in no import any more; what is left to do for them goes the ordinary road."""
+    """These seats are in no import any more; what is left to do for them is done one by one."""
     some = (MassSeat.import_id == import_id, MassSeat.seat_id.in_(seat_ids))
     people = session.scalars(select(MassSeat.participant_id).where(*some)).all()
     theirs = and_(Seat.participant_id.in_(people), Seat.settled_version < Seat.version)

@@ -112,13 +112,13 @@ class Work:
     moving: bool
     """A registration's newest claim is here, and its older claims elsewhere end once this seat is settled."""
     leaves: bool
-    """There are rows that the seat pointed to, or may have, which it does not want now."""
+    """The seat pointed to rows, or may have, which it does not want now."""
     others_there: bool
     """The last read of the Canvas course showed people who are no participants: this person may be one of them."""
     unread_since: datetime | None
     """Since when the first read of the Canvas course is owed, if it was not tried yet."""
     import_at: datetime | None
-    """When the import is looked at again that the participant is in, in this Canvas course; None: in none."""
+    """When we look again at the import that the participant is in, in this Canvas course; None: in none."""
     who: Who
     request: OpenRequest | None
     row: Pointed | None
@@ -150,7 +150,7 @@ class Work:
     was_created: bool = False
     """The Canvas user was made by a request of ours."""
     link: Sealed | None = None
-    """Where they choose a password, if Canvas said so."""
+    """The link to choose a password, if Canvas gave one."""
 
     def __post_init__(self) -> None:
         self.points_to = self.row.canvas_enrollment_id if self.row is not None else None
@@ -234,12 +234,13 @@ class Work:
 
     @property
     def was_ended_by_others(self) -> bool:
-        """Whether the row that the seat points to was seen out after the seat was settled, so by others."""
+        """Whether the row that the seat points to was seen ended after the seat was settled, so others ended it."""
         row = self.row
         return row is not None and row.state not in LIVE and (self.settled_at is None or row.seen_at > self.settled_at)
 
     def may_send(self) -> bool:
-        """Whether something about the participant may be sent: nothing is out, or it may be a repeat of what is out."""
+        """Whether a request about the participant may be sent: none is out, or it may be a repeat of the one that is
+        out."""
         out = self.request
         if out is None:
             return True
