@@ -67,8 +67,8 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
         "switched Canvas off": "switched Canvas off",
     },
 }
-"""The verbs of entries by group, and the sentence after the name of who did it. What stands in brackets is left out
-where the entry has nothing for it; what stands in them behind a | is said instead. Verbs that are not here, such as
+"""The verbs of entries by group, and the sentence after the name of who did it. A part in brackets is left out if the
+entry has nothing for it; the text behind a | in the brackets is then used instead. Verbs that are not here, such as
 those of sign-ins, are texts themselves."""
 
 BY_THE_WORKER = frozenset(GROUPS["Canvas access"])

@@ -17,8 +17,8 @@ from ..tables.office import Participant
 
 
 def asked_about(session: Session, seat: Seat) -> list[Known]:
-    """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. What is
-    another Canvas user's than the participant's is nobody's business here."""
+    """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. Rows of
+    another Canvas user than the participant's are left out."""
     match = _match(session, seat)
     user_id, doubted = (match.canvas_user_id, match.doubted) if match is not None else (None, False)
     left = rows.left_by(session, seat.connection_id, seat.id, seat.canvas_enrollment_id)

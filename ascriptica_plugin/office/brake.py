@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 
 class Brake(NamedTuple):
-    """More than so many people of a course, or more than so many in a hundred of them, are not removed unasked."""
+    """The limits: the number of people of a course, and the percentage, above which removing them has to be
+    confirmed."""
 
     people: int
     percent: int

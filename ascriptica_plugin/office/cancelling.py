@@ -63,7 +63,7 @@ def how_many_were(session: Session, course: Course, status: str) -> int:
 
 def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     """Open a cancelled course again, put back everybody who was registered or waiting, and mail them. Returns how many
-    were registered. Who was not mailed yet that it is cancelled is mailed nothing.
+    were registered. People who were not mailed yet that it is cancelled get no mail.
 
     Raises NotPossible where it is not cancelled, or has fewer places now than people had.
     """

@@ -88,7 +88,7 @@ def to_erase(session: Session, connection_id: int | None) -> list[int]:
     Somebody who may be in a file that is being imported has to wait for its end.
     """
     waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
-    # Canvas may still carry out what was never answered; then they would be in again, and nobody would know.
+    # Canvas may still carry out a request that was never answered; then they would be in again, and nobody would know.
     request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
     out = request | sis_imports.is_in_one(connection_id, Participant.id)
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
@@ -121,9 +121,10 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
 
 
 def forget_leftovers(session: Session, now: datetime) -> None:
-    """Delete what was written about people after they were erased, which only SQLite has: it checks no foreign keys.
+    """Delete what was written about people after they were erased.
 
-    Commits. Where nothing is left over, as nearly always, nobody waits for it.
+    That happens only on SQLite, which checks no foreign keys. Commits. If nothing is left over, as nearly always,
+    nobody waits for it.
     """
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     nobody = ~exists().where(Participant.id == Request.participant_id)
@@ -170,7 +171,7 @@ def _forget(session: Session, participant: Participant, of: LogTraces, now: date
 
 
 def _take_out_of_others(session: Session, participant: Participant, of: LogTraces) -> None:
-    """Take the participant out of imports, and of what waits for other people."""
+    """Take the participant out of imports, and out of questions about other people."""
     waits = Seat.settled_version < Seat.version
     traces.put(session, Seat.cause_detail, traces.saying(session, Seat.cause_detail, of.texts, waits), None)
     _take_out_of_imports(session, of.free, participant.name, of.emails)
@@ -188,7 +189,7 @@ def _take_out_of_imports(session: Session, free: set[str], name: str, emails: se
         its.remarks = _without(its.remarks, {name, *emails}) if its.remarks else its.remarks
         its.outcomes = _unnamed(its.outcomes, {name, *emails}) if its.outcomes else its.outcomes
         if its.finished_at is not None:
-            # What was kept to be imported or mended may be about them.
+            # A file that is kept to be imported or corrected may be about them.
             its.file = None
     session.flush()
 
@@ -280,7 +281,7 @@ def _erase(session: Session, connection_id: int | None, of: LogTraces, now: Call
     if term is None:
         return False
     try:
-        # What was written since it was searched.
+        # Entries that were written after the search.
         log_traces.take_out(session, of, of.searched_upto, log_traces.last_entry(session))
         erase(session, connection_id, of, now())
         session.commit()

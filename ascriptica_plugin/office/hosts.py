@@ -76,7 +76,7 @@ class CourseAccess(NamedTuple):
     """One registration of a person, and where their access to the associated Canvas course stands.
 
     `status` is registered or waitlisted. `access`: `enrolled` and `invited` were seen in Canvas at `seen_at`;
-    `waiting`: not seen there, and it goes on automatically, or waits for `cause` (a key of `ledger.causes.CAUSES`);
+    `waiting`: not seen there, and it continues automatically, or waits for `cause` (a key of `ledger.causes.CAUSES`);
     None: the course has no Canvas course, or the person waits for a place. `canvas_course` is the page to send them to.
     """
 

@@ -18,7 +18,7 @@ from . import people, traces
 from .emails import spellings
 
 ENTRIES = 20_000
-"""So many entries are read in one unit of work."""
+"""How many entries are read in one unit of work."""
 
 SOMEBODY = mark("an erased participant")
 
@@ -26,7 +26,7 @@ SOMEBODY = mark("an erased participant")
 @dataclass
 class LogTraces:
     """What may name one participant in the log. `emails` are all spellings of theirs, `free` those that nobody else has
-    now, `canvas_ids` their Canvas users, `signed_as` what entries about them were done as."""
+    now, `canvas_ids` their Canvas users, `signed_as` the names under which entries about them were made."""
 
     participant_id: int
     emails: set[str]
@@ -36,7 +36,7 @@ class LogTraces:
     in_files: set[str]
     """Words of theirs that a file's name may have."""
     of_others: set[str] = field(default_factory=set, compare=False)
-    """Those of `signed_as` that did something about others, so they are not the participant."""
+    """The names of `signed_as` that did something about others, so they are not the participant."""
     searched_upto: int = field(default=0, compare=False)
 
     @property

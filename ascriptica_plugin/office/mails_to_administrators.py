@@ -34,7 +34,7 @@ TOKEN = ("token_dead", "key_refused", "token_unreadable")
 DAYS_BEFORE = (2, 7, 14)
 
 Waiting = list[list]
-"""What waits, as lists of cause, scope and number of people; of a course that is in trouble always 1."""
+"""What waits, as lists of cause, scope and number of people; the number is always 1 for a course that is in trouble."""
 
 
 def look(session: Session, now: datetime) -> None:
@@ -86,9 +86,9 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
 
 @dataclass
 class Line:
-    """A line of the digest: a cause, or `SIS_IDS`, for which so many people wait. `courses` are the titles of ours with
-    whose Canvas courses something is wrong, `first` the one of all that starts next, or started last, at `starts_at`.
-    """
+    """A line of the digest: a cause, or `SIS_IDS`, and how many people wait for it. `courses` are the titles of our
+    courses whose Canvas courses have a problem, `first` the one of all that starts next, or started last, at
+    `starts_at`."""
 
     cause: str
     people: int
@@ -98,7 +98,7 @@ class Line:
 
 
 SIS_IDS = "sis_ids"
-"""What is asked about SIS IDs is no cause, since nobody waits for it in Canvas."""
+"""Questions about SIS IDs are no cause, since nobody waits for them in Canvas."""
 
 
 def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
@@ -151,12 +151,12 @@ def _waiting(session: Session, connection: Connection, now: datetime) -> Waiting
     )
     by_cause: dict[tuple[str, str], int] = {}
     for cause, scope, people in found:
-        # The scope of what concerns one person is that person: these are one line together.
+        # A cause of one person has that person as its scope: all of these are one line together.
         key = (str(cause), "" if scope.isdigit() and cause not in OF_A_PLACE else scope)
         by_cause[key] = by_cause.get(key, 0) + people
     for cause, code, starts_at in blocked_courses.courses_in_trouble(session, connection, now):
         if _is_near(cause, starts_at, now):
-            # However many more register for the course, it is the same.
+            # If more people register for the course, it is still the same alert.
             by_cause[cause, f"course {code}"] = 1
     if left_out := sis_questions.left_out(session):
         by_cause[SIS_IDS, ""] = left_out

@@ -73,12 +73,12 @@ def queue_moved(session: Session, registration: Registration, left: Course, now:
 
 
 def take_back(session: Session, kind: str, registration: Registration) -> bool:
-    """Delete the mail of this kind about the registration, as what it says was undone. Returns whether it waited."""
+    """Delete the mail of this kind about the registration, because the act was undone. Returns whether it waited."""
     return take_back_from_all(session, kind, Registration.id == registration.id) > 0
 
 
 def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) -> int:
-    """Delete what waits of this kind about these registrations, as what it says was undone. Returns how many."""
+    """Delete the waiting mails of this kind about these registrations, because the act was undone. Returns how many."""
     theirs = Mail.registration_id.in_(select(Registration.id).where(which))
     return change(session, delete(Mail).where(Mail.kind == kind, theirs, Mail.tries == 0))
 
@@ -114,7 +114,7 @@ def note_who_is_in(session: Session, now: datetime, *, by_mail: bool) -> int:
     if not ids:
         return 0
     begin_writing(session)
-    # Of two workers that found the same person, one changes the row.
+    # If two workers found the same person, one of them changes the row.
     unnoted = update(Registration).where(Registration.id.in_(ids), Registration.in_mailed_at.is_(None))
     noted = session.scalars(unnoted.values(in_mailed_at=now).returning(Registration.id)).all()
     if by_mail:

@@ -30,7 +30,7 @@ EXCEL = re.compile(r"sep=.", re.IGNORECASE)
 """Excel's own first line."""
 
 MOST_ALONE = 2
-"""Whether a column has whole names can't be seen from so few of them where an email follows, as behind a last name."""
+"""So few names don't show whether a column has whole names, if an email follows, as it does behind a last name."""
 
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
@@ -57,7 +57,7 @@ class TooMany(Exception):
 class PastedLine:
     """A person of a pasted list, on the line `number` from 1; a line with several people has one of these for each.
 
-    Where a line has a `problem`, nobody of it is taken.
+    If a line has a `problem`, nobody in it is taken.
     """
 
     number: int

@@ -165,7 +165,7 @@ class Plan:
                 one.undo_until_at = self.now + pauses.WITHDRAWAL_UNDONE
             one.status, one.withdrawn_at = "withdrawn", self.now
             if self.in_bulk and self.notify:
-                # They were brought in without a mail, and this time mails were wanted.
+                # They were brought in without a mail, and this time mails are wanted.
                 one.notify = True
         for one, status in self._returning.items():
             one.status, one.withdrawn_at, one.undo_until_at = status, None, None

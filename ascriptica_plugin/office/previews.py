@@ -1,6 +1,6 @@
 """What a change of a course's Canvas course, or its reopening, would do: asked for, read by the worker, confirmed.
 
-Nothing of it is a promise: no claim and no seat is written before somebody confirms it. Never commits.
+It promises nothing: no claim and no seat is written before somebody confirms it. Never commits.
 """
 
 import hashlib
@@ -88,8 +88,8 @@ def forget_old(session: Session, now: datetime) -> None:
 class Numbers:
     """What would happen to people.
 
-    `enroll`, `there` (in it already), `unknown` (nobody has looked yet who they are in Canvas) and `asked` (a person
-    has to say who they are) have everybody once; `teaching` are some of them. `removed`, `stay` (another registration
+    Everybody is in one of `enroll`, `there` (in it already), `unknown` (nobody has looked yet who they are in Canvas)
+    and `asked` (a person has to say who they are); `teaching` are some of them. `removed`, `stay` (another registration
     asks for the same) and `asked_there` (we did not let them in) are about where people are now. `waiting` people go
     back to the waitlist.
     """

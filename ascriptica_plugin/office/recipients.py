@@ -129,7 +129,7 @@ def _decoded(name: str) -> str:
 
 
 def bare(text: str) -> Iterator[str]:
-    """Nothing but addresses: each of them; nothing where there is something else."""
+    """Each address, if the text has nothing but addresses; else nothing."""
     parts = re.split(r"[\s,;，；、]+", text.strip(" ,;，；、\t"))
     parts = [part.removeprefix("mailto:") for part in parts]
     return iter(parts if all(part.count("@") == 1 and not re.search('[<>"()|]', part) for part in parts) else [])

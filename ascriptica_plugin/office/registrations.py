@@ -160,14 +160,14 @@ def refuse_twice(its: Plan, participant: Participant) -> None:
 
 
 def not_registered(participant: Participant, course: Course, by: str | None) -> NotPossible:
-    """Said to the administrator who acts, or where nobody does, to the participant."""
+    """The text is for the administrator who acts, or else for the participant."""
     if by:
         return NotPossible(t("{name} is not registered for {course}.", name=participant.name, course=course.title))
     return NotPossible(t("You are not registered for {course}.", course=course.title))
 
 
 def already(status: str, participant: Participant, course: Course, by: str | None) -> NotPossible:
-    """The same of somebody who is registered, or on the waitlist."""
+    """The same about somebody who is registered, or on the waitlist."""
     name, title = participant.name, course.title
     if status == "registered":
         said = t("{name} is already registered for {course}.", name=name, course=title) if by else None
@@ -177,7 +177,7 @@ def already(status: str, participant: Participant, course: Course, by: str | Non
 
 
 def can_be_put_back(session: Session, course: Course, shown: list[Registration], now: datetime) -> set[int]:
-    """Those of the registrations, by id, that are withdrawn, while their people are neither registered nor waiting."""
+    """The withdrawn ones of the registrations, by id, whose people are neither registered nor waiting."""
     if places.why_closed(course, now, to_the_office=True):
         return set()
     gone = [one for one in shown if one.status == "withdrawn" and not one.participant.erase_at]

@@ -1,6 +1,7 @@
 """SIS IDs: what one may be, and that nobody has another's.
 
-Never commits. The database decides who has a SIS ID, so of two who bring the same one at the same moment one gets it.
+Never commits. The database decides who has a SIS ID, so if two people bring the same one at the same moment, one of
+them gets it.
 """
 
 import re
@@ -117,7 +118,7 @@ def sentence(sis_user_id: str, other: Participant | None) -> str:
 def give(session: Session, participant: Participant, sis_user_id: str | None) -> None:
     """Give a stored participant this SIS ID, or none. Raises Taken, and then nothing is changed."""
     begin_writing(session)
-    # Whatever else waits to be written must not fail in the savepoint.
+    # Other changes that wait to be written must not fail in the savepoint.
     session.flush()
     try:
         with session.begin_nested():
@@ -133,7 +134,7 @@ def give(session: Session, participant: Participant, sis_user_id: str | None) ->
 def leave_out(participant: Participant, sis_user_id: str, *, decided: bool = False) -> bool:
     """Note that this SIS ID was brought for the participant and left out. Returns whether that is new.
 
-    What was decided about it before stands. `decided`: there is nothing to ask, since it is no SIS ID.
+    An earlier decision about it stands. `decided`: there is nothing to ask, since it is no SIS ID.
     """
     if participant.sis_user_id_refused == sis_user_id:
         return False

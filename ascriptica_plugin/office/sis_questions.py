@@ -1,4 +1,4 @@
-"""SIS IDs that came for two people: whose they are is asked of an administrator. Never commits."""
+"""SIS IDs that came for two people: an administrator decides whose they are. Never commits."""
 
 from dataclasses import dataclass
 from datetime import datetime

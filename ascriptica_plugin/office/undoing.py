@@ -31,9 +31,10 @@ UNDONE = {
 
 
 def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
-    """The last that happened to the participant, if this administrator did it and it can be undone.
+    """The last act on the participant, if this administrator did it and it can be undone.
 
-    What Canvas answered since doesn't count, but somebody who moved up has got what they waited for.
+    What Canvas answered since doesn't count. A move up from the waitlist does: the person has got the place that they
+    waited for.
     """
     by_people = or_(LogEntry.who != activity.US, LogEntry.what == "moved up")
     found = session.scalar(

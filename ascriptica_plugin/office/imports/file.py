@@ -34,7 +34,7 @@ DELIMITER = re.compile(r"""\s*"?sep=([,;\t|])"?[,;\t ]*(?=[\r\n])""", re.IGNOREC
 class Row(NamedTuple):
     """A row's cells by column, stripped. `line` is where it begins in the file, `problem` why it can't be read.
 
-    `as_sent` are all cells of the file's row, as far as they can be told apart.
+    `as_sent` are all cells of the file's row, as far as they can be separated.
     """
 
     line: int
@@ -120,7 +120,7 @@ def _lines(kind: str, data: bytes) -> Iterator[_Line]:
     except UnicodeDecodeError:
         raise Unusable(t(AS_UTF_8)) from None
     named = DELIMITER.match(text)
-    # What is left of that line is blank, so that lines are still counted as an editor does.
+    # The rest of that line is blank, so that lines are still counted as in an editor.
     text = text[named.end() :] if named else text
     first = re.search(r"\S.*", text)
     if first is None:

@@ -166,7 +166,7 @@ class Header:
         return any(order.match(self._called("name")) for order in (LAST_AND_FIRST, FIRST_AND_LAST))
 
     def whole_name(self, cell: str) -> str:
-        """What stands in the column of names, first name first where the column says which one that is."""
+        """The text of the column of names, with the first name first if the column says which one that is."""
         first, comma, last = cell.partition(",")
         if FIRST_AND_LAST.match(self._called("name")) and comma and "," not in last:
             return f"{first.strip()} {last.strip()}"
@@ -262,7 +262,7 @@ def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str
         guessed |= {near[0]: at} if near and free(at) and len(cell) < 40 else {}
     for column in [column for column in COLUMNS[kind] if column in WORDS and column not in guessed]:
         places = [at for at, name in enumerate(words) if free(at) and WORDS[column] & {*name.split()}]
-        # Not in a whole line that was split by another sign, or in somebody's address.
+        # Not a whole line that was split by another sign, or somebody's address.
         places = [at for at in places if len(cells[at]) < 40 and not re.search(r"[@,;|<>{}=]", cells[at])]
         guessed |= {column: places[0]} if places else {}
     if parts := PARTS.get(kind):

@@ -31,15 +31,15 @@ class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
 
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
-    that contradict it. `rename`: people here under another name get the file's. `remarks` are lines of the batch
-    that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses that
-    the file may take nobody out of, by their codes in small letters, each with the reason. `differences` say what
+    that contradict it. `rename`: people who have another name here get the file's name. `remarks` are lines of the
+    batch that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses
+    that the file may take nobody out of, by their codes in small letters, each with the reason. `differences` say what
     rows change, by their lines.
     """
 
     about: tuple[str, ...]
     timezone: tzinfo = UTC
-    """That of the file's times."""
+    """The time zone of the file's times."""
     notify = False
     """Whether people whom the file registers or withdraws are mailed."""
 
@@ -58,8 +58,8 @@ class Kind(ABC):
         """Decide each row: `made`, WITH_PERSON, `changed`, WITHDRAWN, `unchanged`, or why it is refused. Nothing is
         written yet.
 
-        A reason names nobody whom the row is about, since reports keep it; the line number shows who it is. It may name
-        another participant, and `erasing` takes that out when they are erased.
+        A reason does not name the person whom the row is about, since reports keep it; the line number shows who it is.
+        It may name another participant; `erasing` removes that name when they are erased.
         """
         self.now, self.remarks, self.differences = self.clock(), [], {}
         self.look_up([row for row in batch if not row.problem])

@@ -57,7 +57,7 @@ class Participants(Kind):
         return decided.outcome
 
     def decide_on(self, row: Row) -> Decided:
-        """What the row says about a person. Nothing of it happens before `keep`."""
+        """What the row says about a person. Nothing is written before `keep`."""
         participant = the_one(self.found.get(emails.as_compared(row.cells["email"]), []))
         name, sis_user_id = row.cells.get("name", ""), sis_ids.read_sis_user_id(row.cells.get("sis_user_id", ""))
         if names.may_be_two(name) and not (participant and names.same_name(participant.name, name)):

@@ -53,7 +53,7 @@ def start(
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
     Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
-    `release`. `preview`: one that withdraws or moves people is only tried out, whatever `dry_run` says. `ask`: the
+    `release`. `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the
     kind is a guess, so it waits for `confirm` in any case.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
@@ -160,7 +160,7 @@ def go_on(
 
 def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
     until = Import.taken_until_at
-    # A time further off than this was set by a clock that has been set back since.
+    # A time further off than this was set by a clock that has stepped back since.
     free = [
         Import.finished_at.is_(None),
         Import.to_confirm.is_(False),
@@ -200,7 +200,7 @@ def _go_on(
         facts = {"done": done, "taken_until_at": now() + pauses.IMPORT_TAKEN, "act_id": through.act_id, **vars(report)}
         if done == len(through.rows):
             is_over = not (through.dry_run or report.refused)
-            # What was only tried out can be imported, and what was refused be mended, for a while.
+            # For a while, a file that was only tried out can be imported, and refused rows can be corrected.
             facts |= {"finished_at": now()} | ({"file": None} if is_over else {})
         begin_writing(session)
         if change(session, _its(import_id).where(Import.done == through.done).values(**facts)) == 0:
