@@ -50,7 +50,7 @@ def begin_ours() -> None:
 
 @blueprint.teardown_request
 def end_ours(error: BaseException | None) -> None:
-    """The host's own transactions are its own again, even if one session serves several requests."""
+    """From now on, transactions are the host's own again, even if one session serves several requests."""
     isolation.end_ours(session())
 
 

@@ -1,6 +1,7 @@
 """Somebody's access to a Canvas course in words: for the participant and for the office.
 
-It says nothing about Canvas that was not seen there: "in Canvas" only of an enrollment that was seen active.
+The words claim nothing about Canvas that was not seen there: "in Canvas" is said only of an enrollment that was seen
+active.
 """
 
 from dataclasses import dataclass, replace
@@ -31,11 +32,11 @@ class CanvasAccess:
     """One registration's access in words: `text` for the participant, `office` for administrators.
 
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
-    to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself.
-    `held`: it waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the
-    Canvas course, and says `link_says`. `login` is what they sign in with there, `way_in` how somebody new to Canvas
-    does. `waits_for` is what the office can do: answer, try again, or nothing. `steps` are those from the registration
-    to the Canvas course, while registered.
+    to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself. `held`: it
+    waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the Canvas
+    course, and says `link_says`. `login` is what they sign in with there, `way_in` how somebody new to Canvas signs in.
+    `waits_for` is what the office can do: answer, try again, or nothing. `steps` lead from the registration to the
+    Canvas course; only while registered.
     """
 
     text: str
@@ -83,7 +84,7 @@ def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
 
 
 def _after_the_end(words: CanvasAccess, ends_at: datetime | None) -> CanvasAccess:
-    """The same words; what is settled in a course that has ended is nothing to be glad about any more."""
+    """The same words, but no mark for settled access in a course that has ended."""
     if ends_at is None or ends_at > clock.utc_now():
         return words
     tone, office_tone = ("quiet" if tone == "settled" else tone for tone in (words.tone, words.office_tone))
@@ -137,7 +138,7 @@ def _in_words(
 
 
 def _being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
-    """Canvas came back from a backup, and what was seen before may be otherwise now."""
+    """Canvas came back from a backup, and what was seen before may have changed."""
     cause, seen_at = CAUSES["canvas_restored"], row.seen_at if row is not None else None
     text = _both(begins, t("We are checking everything with Canvas.")) if begins else cause.participant
     return CanvasAccess(text, cause.title, "waiting", moving=True, seen_at=seen_at)
@@ -173,7 +174,7 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
 
 
 def _in_as_known(access: Access, words: CanvasAccess, connection: Connection) -> CanvasAccess:
-    """The Canvas user whom we knew is in, and whether that is the participant is asked."""
+    """The Canvas user whom we knew is in, and it is asked whether that is the participant."""
     parts = [words.office]
     if access.canvas_name and access.login:
         parts.append(t("as {user}, login {login}", user=access.canvas_name, login=access.login))
@@ -248,7 +249,7 @@ def _let_go(access: Access, connection: Connection) -> CanvasAccess:
     if access.wanted:
         return _through_another(access.there, connection)
     if through := [row for row in access.still if row.wanted]:
-        # What is not wanted is still ended, but they stay in.
+        # An enrollment that is not wanted is still ended, but they stay in.
         return _through_another(_best(through), connection)
     if not access.is_settled:
         return _being_ended(access, connection)
@@ -303,8 +304,8 @@ def _still_there(row: Row, connection: Connection) -> CanvasAccess:
 
 
 def _kept_elsewhere(row: Row, connection: Connection) -> CanvasAccess:
-    """What we were to end was found in another Canvas course: its section was moved, or a hand enrolled them there
-    while a request of ours was not answered."""
+    """The enrollment that we had to end was found in another Canvas course: its section was moved, or a hand enrolled
+    them there while a request of ours was not answered."""
     link, there = course_address(connection, row.canvas_course_id), row.canvas_course_id
     office = t("Kept in Canvas course {course}", course=there)
     if row.state != "active":

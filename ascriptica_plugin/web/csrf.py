@@ -53,7 +53,7 @@ def _sent() -> str | None:
 def _validate(token: str | None) -> None:
     """Raise ValidationError unless the token is this session's, signed with the key of now or one of before.
 
-    It lasts as long as the session, unless the host limits it: what was typed for an hour is not lost.
+    It lasts as long as the session, unless the host limits it, so that somebody who types for an hour loses nothing.
     """
     lasts = current_app.config.get("WTF_CSRF_TIME_LIMIT", YEARS_SECONDS)
     try:

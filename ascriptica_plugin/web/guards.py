@@ -44,7 +44,7 @@ def is_administrator() -> bool:
 
 
 def person() -> Person:
-    """The signed-in person. Where nobody is signed in, the request ends with what leads the visitor to sign in."""
+    """The signed-in person. If nobody is signed in, the request ends, and the answer leads the visitor to sign in."""
     return signed_in() or abort(_ask_to_sign_in())
 
 

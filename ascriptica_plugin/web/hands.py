@@ -16,5 +16,5 @@ HANDS: Marked[dict[str, tuple[str, str]]] = {
 
 
 def by_hand(scope: str) -> str:
-    """The same for the office, whatever was done."""
+    """The same for the office, for any act."""
     return t(HANDS[scope][0]) if scope in HANDS else t("Changed in Canvas by hand")

@@ -38,7 +38,7 @@ class Look:
         content = next((name for name in ("content", "main") if name in blocks), None)
         if content is None:
             raise RuntimeError(f"The layout {self.layout} needs a block content or main, for our pages to stand in.")
-        # What the layout has in the block that we fill is not shown.
+        # The layout's own content of the block that we fill is not shown.
         around = self._nodes(self.layout, set(), without=content)
         shows_flashes = any(isinstance(node, nodes.Name) and node.name == "get_flashed_messages" for node in around)
         styles = next((name for name in ("styles", "head") if name in blocks), "content")

@@ -29,7 +29,7 @@ STATUS = {
     "cancelled": ("withdrawn",),
     "reopened": ("registered", "waitlisted"),
 }
-"""The statuses of which a registration must still have one for a mail about it."""
+"""A mail about a registration needs the registration to have still one of these statuses."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Writer:
         connection = session.get_one(Connection, alert.connection_id)
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
-            # What still waits when the mail leaves.
+            # The mail says what still waits when it leaves.
             waiting = mails_to_administrators.what_waits(session, connection, now)
             titles = {name: cause.title for name, cause in CAUSES.items()}
             titles[mails_to_administrators.SIS_IDS] = t("Two people with one SIS ID")

@@ -30,7 +30,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Page:
-    """The `rows` of one page, `before` them so many others, and the cursors of the pages before and after."""
+    """The `rows` of one page, how many others are `before` them, and the cursors of the pages before and after."""
 
     rows: list[Any]
     before: int
@@ -46,7 +46,7 @@ def page_by_keys(session: Session, statement: Select, keys: Sequence[Key], size:
     """
     cursor = _cursor(keys, size)
     found = _page(session, statement, keys, size, cursor)
-    # What stood there may be gone.
+    # The row that stood there may be gone.
     return found if found.rows or cursor is None else _page(session, statement, keys, size, None)
 
 
@@ -86,7 +86,7 @@ def _page(session: Session, statement: Select, keys: Sequence[Key], size: int, c
 
 
 class _Cursor(NamedTuple):
-    """Where a page lies: `before` it stand so many rows; no `values` where the address has its number."""
+    """Where a page lies: how many rows are `before` it; no `values` if the address has the page's number."""
 
     backwards: bool
     before: int

@@ -40,7 +40,7 @@ class Step:
 def steps(registered_at: datetime, access: Access | None, tone: str, entered_at: datetime | None) -> tuple[Step, ...]:
     """Registered → Canvas account → place in the course → can enter.
 
-    `tone` is how it stands as a whole; see `CanvasAccess`. `entered_at` is since when they can enter, if known.
+    `tone` is the mark for all of it; see `CanvasAccess`. `entered_at` is since when they can enter, if known.
     """
     known = access is not None and access.wanted and access.is_sure and access.canvas_user_id is not None
     there = access.there if access is not None and access.wanted else None

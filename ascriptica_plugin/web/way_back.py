@@ -7,9 +7,9 @@ from werkzeug.exceptions import HTTPException
 
 
 def sign_in_address() -> str | None:
-    """The address of the page to sign in on, which leads back to this one; None where we know of none.
+    """The address of the page to sign in on, which leads back to this one; None if we know of none.
 
-    `sign_in` is an endpoint or a path; Flask-Login's `login_view` is taken where it is left out.
+    `sign_in` is an endpoint or a path; if it is left out, Flask-Login's `login_view` is used.
     """
     manager = getattr(current_app, "login_manager", None)
     where = current_app.extensions["ascriptica"].sign_in or getattr(manager, "login_view", None)
@@ -22,7 +22,7 @@ def sign_in_address() -> str | None:
 
 
 def this_page() -> str:
-    """The path and query of this request, below whatever the site is mounted at."""
+    """The path and query of this request, below the path at which the site is mounted."""
     return request.script_root + request.full_path.rstrip("?")
 
 
@@ -45,7 +45,7 @@ def is_own_path(target: str) -> bool:
 
 
 def _page_of_the_form() -> str | None:
-    """The page that a form sent to this address stands on: the nearest path above it that can be opened."""
+    """The page of the form that was sent to this address: the nearest path above it that can be opened."""
     pages, path = current_app.url_map.bind_to_environ(request.environ), request.path
     while path := path.rstrip("/"):
         try:

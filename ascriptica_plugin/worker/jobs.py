@@ -1,4 +1,5 @@
-"""The RQ job: makes Canvas agree with whatever is due. A job carries no data; it only says that something is due.
+"""The RQ job: makes Canvas agree with everything that is due. A job carries no data; it only says that something is
+due.
 
 The work itself is in the database, where the sweep in `rounds` finds it without any job. So no seat is lost here.
 """
@@ -22,7 +23,7 @@ def sync_enrollments() -> None:
     try:
         deliver(cast(Any, current_app)._get_current_object())
     except (OperationalError, InterfaceError):
-        # The sweep has the same problem, logs it, and delivers once it is over.
+        # The sweep has the same problem, logs it, and delivers once the problem is gone.
         return
     except Exception:
         log.exception("Delivering what is due failed; the worker tries again.")

@@ -140,7 +140,7 @@ class FindCanvasCourseForm(Form):
 
 
 class ProveForm(FindCanvasCourseForm):
-    """Searches the Canvas course of a proof, and says whom to enroll there."""
+    """Searches the Canvas course of a proof, and names the user to enroll there."""
 
     test_user = StringField(
         mark("Test user"),

@@ -27,7 +27,7 @@ class Form(FlaskForm):
             return field
 
         def get_translations(self, form: Any) -> Any:
-            """WTForms' own sentences, whatever a host has set up for its forms."""
+            """WTForms' own sentences, no matter what a host has set up for its forms."""
             return get_translations([present(), SOURCE])
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:

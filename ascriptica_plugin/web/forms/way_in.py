@@ -42,7 +42,7 @@ class WayInFields(Form):
     sign_in = SelectField(mark("Which single sign-on"))
 
     def offer(self, current: Settings, by_mail: bool) -> None:
-        """Say what is set, and offer the ways to sign in that Canvas named when the connection was last checked.
+        """Fill in what is set, and offer the ways to sign in that Canvas named when the connection was last checked.
 
         What was typed stays. `by_mail`: this installation can mail people.
         """

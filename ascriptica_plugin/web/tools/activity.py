@@ -88,7 +88,7 @@ def log_entries() -> ResponseReturnValue:
     end = max(0, min(before, end)) if before is not None else end
     start = end - A_LOOK
     which = _which(filters)
-    # What is looked for about one person, or by a word, is shown one by one.
+    # Entries that are searched by a person or a word are shown one by one.
     together = not (filters.q or filters.whom or filters.line or filters.act)
     how = {"together": together, "goes_on": before is not None}
     lines, older = log_lines.read(session(), which, start, end, A_PAGE, plugin().timezone, **how)
@@ -180,7 +180,8 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
         which.append(LogEntry.part_of == filters.act)
     elif not (filters.q or with_parts):
         act = aliased(LogEntry)
-        # What an act did to somebody, or in a course, that is looked for is shown where the act itself is not.
+        # If the search is for a person or a course, the parts of an act about them are shown where the act itself is
+        # not.
         shown: list[ColumnElement[bool]] = [LogEntry.part_of.is_(None)]
         if filters.whom:
             others = act.participant_id.is_distinct_from(LogEntry.participant_id)

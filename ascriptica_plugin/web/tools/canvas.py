@@ -21,7 +21,7 @@ from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried,
 from .canvas_users import HOW, answer_who
 
 MOST_COUNTED = 100_000
-"""So many places in one state are counted: to count a million takes as long as all the rest of the page."""
+"""At most so many places in one state are counted: to count a million takes as long as all the rest of the page."""
 
 
 @blueprint.get("/tools/canvas")

@@ -35,7 +35,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
         form.find.data = _looked_for(course)
     found: list[ListedCourse] = []
     more, problem = False, None
-    # Nothing to look for is no mistake of somebody who only comes here.
+    # Looking for nothing is no mistake when somebody only opens the page.
     searched = bool(form.find.data or not came) and form.validate()
     if searched:
         try:
@@ -56,7 +56,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
 
 
 def _looked_for(course: Course | None) -> str:
-    """What is looked for first: what was typed as the Canvas course, else what the course is called here."""
+    """The first search: what was typed as the Canvas course, else the course's title here."""
     known = course.association.canvas_course if course is not None and course.association is not None else ""
     typed = (request.form.get(name, "").replace("\x00", "").strip() for name in ("canvas_course", "title"))
     named, title = typed
@@ -105,7 +105,7 @@ class Place:
 
 
 def place_of(form: CourseForm, association: Association | None) -> Place:
-    """What the form names. Where Canvas does not answer at once, its sections are typed."""
+    """The course that the form names. If Canvas does not answer at once, the section has to be typed."""
     current, connection = settings(), settings().connection
     typed, section = form.canvas_course.data or "", form.canvas_section.data or ""
     if not typed or not current.display_canvas or connection is None:

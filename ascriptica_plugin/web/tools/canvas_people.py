@@ -36,10 +36,10 @@ UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >
 
 
 FEW = 5000
-"""So many seats are sorted by name one by one."""
+"""Up to so many seats are sorted by name one by one."""
 
 FEW_PEOPLE = 1000
-"""So many people who were searched for are found once for all queries of a page."""
+"""Up to so many people who were found by a search are found once for all queries of a page."""
 
 A_CHUNK = 500
 """Lines of the export that are read at once."""
@@ -79,7 +79,7 @@ def limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     """Conditions on Seat, of all but the standing: made once for all queries of a page."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
-        # By its number, of which PostgreSQL knows how many people the course has.
+        # By the course's number: PostgreSQL knows how many people a number has.
         its = session().scalar(select(Course.id).where(func.lower(Course.code) == wanted.course.lower()))
         which.append(Seat.id.in_(of_course(its or 0)))
     if wanted.search:
@@ -131,7 +131,7 @@ def _stands(current: Settings) -> ColumnElement[str]:
 def of_course(course_id: int) -> Select:
     """The ids of the seats that registrations for this course claim or, where none claims them any more, have claimed.
 
-    Who has withdrawn from one of two courses with one Canvas course is in the other alone.
+    A person who has withdrawn from one of two courses with one Canvas course is in the other alone.
     """
     live = aliased(Claim)
     nobody_claims = ~exists().where(live.seat_id == Claim.seat_id, live.ended_at.is_(None))
@@ -288,7 +288,7 @@ class Line:
 
     @property
     def since(self) -> datetime:
-        """When it came to stand so."""
+        """Since when it is in this state."""
         is_settled = self.where in ("enrolled", "removed")
         return self.seat.settled_at if is_settled and self.seat.settled_at else self.seat.changed_at
 

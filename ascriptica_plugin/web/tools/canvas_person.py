@@ -52,7 +52,7 @@ NO: Marked[dict[str, str]] = {
     entering.ON_THE_WAY: "their enrollment is on the way.",
     entering.NO_CANVAS_COURSE: "the course has no Canvas course.",
 }
-"""What keeps somebody out, after "No:" or "Not yet:"; any other cause has its title."""
+"""What keeps somebody out, after "No:" or "Not yet:"; for any other cause, its title is used."""
 
 NEXT: Marked[dict[str, str]] = {
     entering.INVITED: "The invitation is in their mail from Canvas, and in Canvas on their list of courses.",
@@ -61,7 +61,7 @@ NEXT: Marked[dict[str, str]] = {
 }
 
 LATER = ("course_unpublished", "outside_dates", entering.ON_THE_WAY)
-"""What passes without an administrator."""
+"""Causes that pass without an administrator."""
 
 
 @dataclass(frozen=True)

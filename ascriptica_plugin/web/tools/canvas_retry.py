@@ -76,7 +76,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     if connection is None or not current.display_canvas:
         flash(t("Canvas is switched off. What waits is sent when it is switched on again."), "warning")
     elif hold:
-        # It stays on the page, which updates itself once Canvas answers; so it says nothing that is untrue then.
+        # The message stays on the page, which updates automatically once Canvas answers; so it must still be true then.
         flash(t("Canvas is asked again now. This page shows whether it answers."))
     elif count and whom:
         flash(t("Trying again for {name}.", name=whom), "success")
@@ -89,5 +89,5 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
 
 
 def in_a_sentence(title: str) -> str:
-    """A cause's title as it stands after a colon. Only English begins it with a small letter."""
+    """A cause's title after a colon. Only English begins it with a small letter."""
     return title if title.startswith("Canvas") or present() != SOURCE else title[0].lower() + title[1:]

@@ -37,7 +37,7 @@ HOW: Marked[dict[str, str]] = {
     "created": "created by us",
     "admin": "chosen by an administrator",
 }
-"""How a match was made, in words; an older release did not note it, so that it is blank or missing."""
+"""How a match was made, in words; an older release did not note it, so it may be blank or missing."""
 
 
 class Holder(NamedTuple):
@@ -203,7 +203,7 @@ def answer_who(connection: Connection, participant: Participant) -> None:
 
 
 def _is_to_get_in(connection_id: int, participant: Participant) -> bool:
-    """Whether an enrollment has to be made; who is in as the chosen user already, gets none."""
+    """Whether an enrollment has to be made; a person who is in as the chosen user already gets none."""
     theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
     is_in = (
         exists()

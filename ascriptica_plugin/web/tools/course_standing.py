@@ -25,8 +25,8 @@ from ..registering import course_or_404
 
 @dataclass
 class CourseStanding:
-    """So many people are `moving`, `stuck` until the office acts, `held` for what `hold` says of all of Canvas, or
-    `left` as somebody put them in Canvas. `asked`: of the stuck ones, those whom only an answer helps.
+    """How many people are `moving`, `stuck` until the office acts, `held` for what `hold` says of all of Canvas, or
+    `left` as somebody put them in Canvas. `asked`: how many of the stuck ones only an answer helps.
 
     The Canvas course was last read at `read_at`; `reading`: it is being read, or will be; `problem`: why the latest
     try failed. `agrees`: it was read, and nothing is open.
@@ -48,7 +48,7 @@ def standing_of(course: Course, shown: list[tuple[int, CanvasAccess]]) -> Course
     """The standing of the course on all pages of its roster; `shown` are the participants on this page, once for each
     of their registrations, with its access."""
     found = CourseStanding(
-        # Those whose Canvas course is being looked up have no seat yet.
+        # People whose Canvas course is being looked up have no seat yet.
         moving=len({who for who, its in shown if its.moving and not its.held and its.office_tone == "waiting"}),
         stuck=len({who for who, its in shown if its.office_tone == "stuck"}),
     )

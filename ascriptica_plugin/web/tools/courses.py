@@ -20,7 +20,7 @@ from ..showing import show
 @blueprint.get("/tools/courses")
 @for_administrators
 def courses() -> ResponseReturnValue:
-    """Courses with their dates, places, waitlists and Canvas courses: those that are over come last."""
+    """Courses with their dates, places, waitlists and Canvas courses; those that have ended come last."""
     q, now = typed_search("q"), clock.utc_now()
     is_over = case((or_(Course.cancelled_at.is_not(None), Course.ends_at <= now), 1), else_=0)
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None

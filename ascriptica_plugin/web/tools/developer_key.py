@@ -46,7 +46,8 @@ def approve_key() -> ResponseReturnValue:
 @blueprint.get("/tools/settings/course-settings/approved")
 @for_administrators
 def approved_key() -> ResponseReturnValue:
-    """Canvas's answer: a code for the first token, or why not. An answer to nothing that we asked is refused."""
+    """Canvas's answer: a code for the first token, or why there is none. An answer to a question that we did not ask is
+    refused."""
     begun = flask.session.pop(STATE, None)
     current = settings_to_change()
     # Canvas leaves the state out where it finds fault with the scopes [oauth2_provider_controller.rb].

@@ -20,7 +20,8 @@ from .settings import settings_to_change
 @blueprint.route("/tools/settings/course-settings/disconnect", methods=["GET", "POST"])
 @for_administrators
 def disconnect() -> ResponseReturnValue:
-    """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, whatever that answers."""
+    """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, no matter what Canvas
+    answers."""
     form = DisconnectForm()
     connection = settings().connection
     if connection is None:

@@ -37,13 +37,13 @@ IMPORT_AS: Marked[dict[str, str]] = {
     "participants": "Import it as participants",
     "registrations": "Import it as registrations",
 }
-"""What the button says where the kind is a guess."""
+"""The text of the button if the kind is a guess."""
 
 SHOWN = 100
 """Lines of a report that one page has."""
 
 LONGEST = 300
-"""How much a line shows of a row."""
+"""How many characters of a row a line shows."""
 
 LAST = 10
 
@@ -156,7 +156,8 @@ def import_report(import_id: int) -> ResponseReturnValue:
 
 @dataclass(frozen=True)
 class Part:
-    """Of a list of a report, called `name`, what one page shows: `lines`, with so many `before` them of `total`."""
+    """The part of a report's list, called `name`, that one page shows: its `lines`, how many are `before` them, and the
+    `total`."""
 
     name: str
     lines: list[Any]
@@ -176,14 +177,14 @@ class Part:
 
 
 def _part(name: str, everything: list[Any]) -> Part:
-    """The part of a list, whose lines stay what they are, that the address asks for."""
+    """The part that the address asks for, of a list whose lines don't change."""
     typed = request.args.get(name, "")
     before = min(int(typed[:9]), max(0, len(everything) - 1)) if typed.isascii() and typed.isdigit() else 0
     return Part(name, sorted(everything)[before : before + SHOWN], before, len(everything))
 
 
 def _cells(found: Import) -> dict[int, str]:
-    """By line, what stands in the rows of a file that is still kept. No report keeps it longer than the file."""
+    """By line, the text of the rows of a file that is still kept. No report keeps it longer than the file."""
     table = uploads.table_of(found)
     rows = table.rows if table else []
     filled = {row.line: ", ".join(cell for cell in row.cells.values() or row.as_sent if cell) for row in rows}

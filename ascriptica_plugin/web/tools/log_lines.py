@@ -16,10 +16,10 @@ from ...shared.said import Said
 from ...tables.office import Association, Course, LogEntry
 
 READ = (300, 5000)
-"""How many entries are read for a page; the second where too few lines come of the first."""
+"""How many entries are read for a page; the second if the first make too few lines."""
 
 MOST_COURSES = 20
-"""In the Canvas courses of so many of our courses it is looked for what the worker did."""
+"""A search for what the worker did looks in the Canvas courses of at most so many of our courses."""
 
 AS_STORED = type_coerce(LogEntry.words, String)
 
@@ -119,7 +119,7 @@ def _not_shown(
 def _complete(
     session: Session, which: Sequence[ColumnElement[bool]], border: int, same: dict[Kind, _Found], timezone: tzinfo
 ) -> None:
-    """Count what lies below the border for the lines that reach beyond it. They are all of the last one's day."""
+    """For the lines that reach below the border, count their entries there. All of them are of the last line's day."""
     day = min(day for _, _, day in same)
     for one in _across(session, which, border, day, timezone):
         if its := same.get((one.what, one.words, day)):

@@ -38,7 +38,7 @@ IN_WORDS: Marked[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Reason:
-    """So many people can't get in for this; `by_office`: an administrator can change that."""
+    """How many people can't get in for this reason; `by_office`: an administrator can change that."""
 
     people: int
     words: str
@@ -124,7 +124,7 @@ def _line(course: Course, its: Entering, connection: Connection | None) -> Line:
 
 
 def _address(course: Course, name: str, connection: Connection | None) -> str:
-    """Where the people are whom this keeps out, or where it is cured for all of them."""
+    """The page with the people whom this keeps out, or the place where it is cured for all of them."""
     if connection is not None and name == connection.hold_cause:
         return "#waits"
     if name in blocked_courses.SHUT:

@@ -50,7 +50,8 @@ def participants() -> ResponseReturnValue:
             # They are few, so the database need not look at everybody again.
             found = select(Participant.id).where(Participant.id.in_(some))
         elif sort == "name":
-            # By itself, PostgreSQL goes through the names in their order, and the first one who is found may be far.
+            # Otherwise PostgreSQL goes through the names in their order, and the first one who is found may be far
+            # away.
             them = select(Participant.id, Participant.sorted_by).where(which).cte("found")
             them = them.prefix_with("MATERIALIZED", dialect="postgresql")
             found, keys = select(them.c.id), [Key(them.c.sorted_by), Key(them.c.id)]

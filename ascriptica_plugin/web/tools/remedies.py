@@ -1,4 +1,4 @@
-"""The very place where each cause is cured: a page of ours, the field on it, or Canvas's own page."""
+"""The place where each cause is cured: a page of ours, the field on it, or Canvas's own page."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -84,7 +84,7 @@ OF_A_COURSE: dict[str, OfACourse] = {
 
 
 def place_of(group: Group, connection: Connection) -> Place | None:
-    """Where all of the group is cured: also by its only course's place."""
+    """Where all of the group is cured; if the group has only one course, that course's place."""
     if group.name in OF_CANVAS:
         return OF_CANVAS[group.name](connection)
     if group.cause.asks:

@@ -32,7 +32,7 @@ from .course_standing import standing_of
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
 FEW = 2000
-"""So many people who were searched for are looked up by their registrations from then on."""
+"""From so many people on who were found by a search, they are looked up by their registrations."""
 
 
 @blueprint.get("/tools/courses/<code>")

@@ -149,7 +149,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         return _page(form, settings(), confirm=found)
     is_new = not connecting.in_use(current, canvases, url, root_id, token)
     if key is not None and not is_new and current.connection is not None:
-        # Its token may be replaced at any moment, and the answer is stored there.
+        # The key's token may be replaced at any moment, and the new one is stored there.
         connecting.forget_draft(current)
         connecting.note_findings(session(), current.connection, found, now)
     else:
@@ -204,7 +204,7 @@ def _switch_on(current: Settings) -> None:
 
 
 def _keep_policy(form: CourseSettingsForm, current: Settings) -> None:
-    """Save the settings about people. They apply from now on, whatever the check of the connection says."""
+    """Save the settings about people. They apply from now on, even if the check of the connection fails."""
     before = _policy(current)
     let_us_create = form.missing_users.data == "create" and not current.create_users
     current.create_users = form.missing_users.data == "create"

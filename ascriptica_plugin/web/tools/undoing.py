@@ -27,7 +27,7 @@ UNDONE: Marked[dict[str, str]] = {
 
 
 def offered() -> LogEntry | None:
-    """The act that this page was led to after, if it can still be undone."""
+    """The act after which this page was opened, if it can still be undone."""
     typed = request.args.get("done", "")
     act = session().get(LogEntry, min(int(typed[:10]), HIGHEST_ID)) if typed.isascii() and typed.isdigit() else None
     if act is None or act.participant_id is None:
@@ -36,7 +36,7 @@ def offered() -> LogEntry | None:
 
 
 def last_act_on(participant: Participant) -> tuple[LogEntry, Markup] | None:
-    """What this administrator did last to the participant, with its sentence, as long as it can be undone."""
+    """The last act of this administrator on the participant, with its sentence, as long as it can be undone."""
     act = undoing.last_act(session(), participant.id, person().email)
     return (act, in_words(act)) if act is not None else None
 
