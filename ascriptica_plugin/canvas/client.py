@@ -182,7 +182,7 @@ class CanvasClient(Caller):
         return [read_listed_course(row) for row in rows[:COURSES_SHOWN]], len(rows) > COURSES_SHOWN
 
     def course_permissions(self, course_id: int, names: list[str]) -> dict[str, bool]:
-        """GET courses/:id/permissions: what the token's owner may do in this course, whatever the account says
+        """GET courses/:id/permissions: what the token's owner may do in this course, which may differ from the account
         [courses_controller.rb permissions]."""
         answer = self._call("GET", f"courses/{course_id}/permissions", {"permissions[]": names})
         return {name: answer.get(name) is True for name in names}

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""Due since then: at once, whatever the clocks of those who say so and of those who look for it show."""
+"""Due since then: at once, no matter what the clocks of different processes show."""
 
 
 def utc_now() -> datetime:

@@ -21,10 +21,9 @@ TIMES: Marked[dict[str, str]] = {
     "time seconds": "HH:mm:ss",
     "time": "HH:mm",
 }
-"""What is shown of a time, as Babel's patterns: https://babel.pocoo.org/en/latest/dates.html#date-fields.
+"""The parts of a time that are shown, as Babel's patterns: https://babel.pocoo.org/en/latest/dates.html#date-fields.
 
-They are messages like others: a translation has the order and the signs of its language.
-"""
+They are texts like others: a translation has the order and the signs of its language. """
 
 
 def moment(at: datetime, shown: str, zone: ZoneInfo) -> str:

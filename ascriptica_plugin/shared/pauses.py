@@ -20,7 +20,7 @@ OPEN_AGAIN_SECONDS = 30
 # -- previews and imports ---------------------------------------------------------------------------------------------
 
 PREVIEW_FRESH = timedelta(minutes=5)
-"""What was read of a Canvas course counts for so long; then it is read again before anything is done."""
+"""A read of a Canvas course counts for so long; then the course is read again before anything is done."""
 
 PREVIEW_KEPT = timedelta(hours=1)
 """A preview that nobody confirmed is forgotten after so long."""
@@ -55,7 +55,7 @@ LATE = timedelta(minutes=2)
 """How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
 ANSWERED = timedelta(seconds=10)
-"""Most requests are answered within so long; of one that is not, pages say that we wait for it."""
+"""Most requests are answered within so long; after that, pages say that we wait for an answer."""
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
@@ -69,7 +69,7 @@ CANARY = timedelta(minutes=15)
 # -- many people at once -----------------------------------------------------------------------------------------------
 
 MASS_FRESH = timedelta(minutes=10)
-"""Who is in a Canvas course was read so lately at most before an import."""
+"""Before an import, the read of a Canvas course's people may be this old."""
 
 MASS_BLOCKS = timedelta(minutes=10)
 """How long the people of an import wait for Canvas; renewed while it works."""
@@ -81,7 +81,7 @@ MASS_STUCK = timedelta(hours=2)
 """An import that Canvas has not carried out by then is aborted."""
 
 MASS_AGAIN = timedelta(hours=1)
-"""How long everybody goes the ordinary road after an import was given up."""
+"""For how long everybody goes one by one after an import was given up."""
 
 
 def mass_poll(age: timedelta) -> timedelta:
@@ -124,8 +124,8 @@ def hold_pause(cause: str, tries: int) -> timedelta:
 
 
 FAILED_CHANGES = 5
-"""After so many changes of different people in a row that Canvas failed at, it takes none; in one Canvas course: that
-course takes none."""
+"""After Canvas failed at so many changes of different people in a row, it counts as taking none; if all were in one
+Canvas course, that course counts as taking none."""
 
 COURSE_PAUSE = timedelta(minutes=1)
 """A Canvas course that takes no changes is tried again this often, by one of its people."""
@@ -160,10 +160,10 @@ READ_FRESH = timedelta(days=1)
 """The enrollments of a Canvas course in use are read again when what we know is this old."""
 
 BEFORE_START = timedelta(days=2)
-"""So long before a course starts its Canvas course is read once more, however lately it was read."""
+"""So long before a course starts, its Canvas course is read once more, even if it was read just before."""
 
 GRADING = timedelta(days=14)
-"""For so long after a course's end its results are still asked for every day, since teachers are grading."""
+"""After a course's end, its results are still asked for every day for so long, since teachers are grading."""
 
 FIRST_READ = timedelta(seconds=10)
 """How long enrolling waits for the first read of a Canvas course."""
@@ -195,8 +195,8 @@ LEASE = timedelta(seconds=10)
 """A worker that is silent keeps the drain for this long."""
 
 LOOK_SECONDS = 0.5
-"""A drain does what can be done while Canvas works this often, also if answers come all the time; what there was none
-of is looked for again this often."""
+"""How often a drain does what can be done while Canvas works, also if answers come all the time; and how often it looks
+again for small tasks of which there were none."""
 
 NEWCOMERS_SECONDS = 0.1
 """How often a drain looks for people who have just registered or withdrawn."""
@@ -255,7 +255,7 @@ COUNT_SECONDS = 5
 """How often a worker stores what it has counted."""
 
 STANDBY_SECONDS = 0.5
-"""How often it looks while another worker is at it, so that it takes over within a second of the other one's end."""
+"""How often a worker looks while another one drains, so that it takes over within a second of the other one's end."""
 
 AGAIN_SECONDS = 3
 """The pause before Redis is tried again after it was away."""
@@ -283,7 +283,7 @@ MAIL_SECONDS = 10
 """How long the mail server may take for a step."""
 
 AWAY = timedelta(hours=1)
-"""Canvas is away for so long before administrators are mailed."""
+"""How long Canvas has to be away before administrators are mailed."""
 
 BEFORE_A_START = timedelta(hours=48)
 """How long before a course starts administrators are mailed that its people can't enter its Canvas course: teachers
@@ -308,7 +308,7 @@ UPGRADE_TRIES, UPGRADE_LOCK_SECONDS, UPGRADE_PAUSE_SECONDS = 60, 2, 0.5
 # -- sign-ins of the stand-alone site ---------------------------------------------------------------------------------
 
 SESSION_LASTS, SESSION_IDLE = timedelta(hours=12), timedelta(hours=2)
-"""A browser is signed out after so long, and where it sends no request for so long."""
+"""A browser is signed out after the first, and after the second without a request."""
 
 FIRST_STEP_LASTS = timedelta(minutes=5)
 """How long after the password the code of the second step may be entered."""

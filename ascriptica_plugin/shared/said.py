@@ -1,5 +1,5 @@
-"""What went wrong and what was done, as codes with their parameters: so they are stored, and so pages can say them in
-any language.
+"""What went wrong and what was done, as codes with their parameters. Stored like this, pages can say them in any
+language.
 
 Every sentence of that kind is in this module. What Canvas said, and what people typed, are parameters.
 """
@@ -115,7 +115,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "proof_cleaned": "Nothing of the proof is left in the course.",
     "no_account_only": "Canvas has no account {root_id} for this token. The root account is the topmost one in "
     "Canvas's Admin menu.",
-    # What comes back from a Canvas course lacks something.
+    # Something is missing from a Canvas course's results.
     "results_no_modules": "The Canvas course has no modules with requirements, so nobody can complete it. Add "
     "requirements to its modules, or fetch the score only.",
     "results_progress_refused": "The token's owner may not see how far people are. Give their role in Canvas “Grades - "
@@ -293,6 +293,6 @@ def change_of(name: str, before: Any, after: Any) -> Said:
 
 
 def codes_saying(text: str) -> list[str]:
-    """The codes whose own words have this text in them, in any case."""
+    """The codes whose own words contain this text, in any case."""
     words = {code: re.sub(r"{\w+}", "", sentence).lower() for code, sentence in SENTENCES.items()}
     return [code for code, its in words.items() if text.lower() in its]

@@ -153,10 +153,10 @@ def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgres
 
 
 def one_of_few(session: Session, column: ColumnElement[int], ids: Select | CompoundSelect) -> ColumnElement[bool]:
-    """Condition that the column is one of these ids, which are few, however many PostgreSQL expects.
+    """Condition that the column is one of these ids, which are few, although PostgreSQL expects many.
 
-    It keeps no statistics of two columns compared: of all seats it takes a third for unsettled, and rather reads whole
-    tables than looks up so many in an index. An array it takes for short.
+    PostgreSQL keeps no statistics of two columns compared, so it takes a third of all seats for unsettled, and reads
+    whole tables instead of looking up so many in an index. It takes an array for short.
     """
     if session.get_bind().dialect.name == "postgresql":
         return column == any_(func.array(ids.scalar_subquery()))

@@ -1,4 +1,5 @@
-"""Our transactions are READ COMMITTED, whatever the host's engine says: our rules rest on locks, which wait their turn.
+"""Our transactions are READ COMMITTED, no matter what the host's engine says: our rules rest on locks, which wait their
+turn.
 
 At REPEATABLE READ or SERIALIZABLE, PostgreSQL refuses a transaction that waited for a lock instead of continuing it.
 """
@@ -37,7 +38,7 @@ def listen(session: Session | scoped_session[Session]) -> None:
 
 
 def may_be_repeated(session: Session | scoped_session[Session], error: DBAPIError) -> bool:
-    """Whether all that was done since `begin_ours` may be done again, and may succeed then: nothing was committed."""
+    """Whether everything since `begin_ours` may be done again, and may then succeed: nothing was committed."""
     return COMMITTED not in session.info and getattr(error.orig, "sqlstate", None) in TO_BE_REPEATED
 
 

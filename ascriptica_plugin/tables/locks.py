@@ -39,7 +39,8 @@ def lock_course(session: Session, course: Course) -> None:
 def lock_participants(session: Session, ids: Collection[int]) -> None:
     """Let only this transaction change these participants until it ends; their values are read anew.
 
-    For code that changes several of them: a SIS ID that one is given may be waited for by another's own request.
+    For code that changes several of them: another participant's own request may wait for a SIS ID that one of them is
+    given.
     """
     begin_writing(session)
     which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id)

@@ -42,8 +42,8 @@ def _course_sorted_by(context: DefaultExecutionContext) -> str:
 class Participant(Base):
     """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
-    Nobody has the `sis_user_id` of another. `sis_user_id_refused` is one that was brought for this person and left out,
-    because another had it or because it is none; `sis_user_id_decided`: an administrator has decided about that.
+    Nobody has the `sis_user_id` of another. `sis_user_id_refused` is a SIS ID that was brought for this person and left
+    out, because another had it or because it is none; `sis_user_id_decided`: an administrator has decided about that.
 
     `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
     registrations remain.

@@ -39,9 +39,10 @@ class Request(Base):
 
 
 class Window(Base):
-    """A request to enroll somebody that was never answered, in a course that was gone when we looked what became of it.
+    """A request to enroll somebody that was never answered, in a course that was gone when we looked for the result.
 
-    If the course comes back, what was made there between `opens_at` and `closes_at`, on Canvas's clock, is ours.
+    If the course comes back, an enrollment that was made there between `opens_at` and `closes_at`, on Canvas's clock,
+    is ours.
     """
 
     __tablename__ = "ascriptica_window"
@@ -77,7 +78,8 @@ class CourseRead(Base):
 
 
 class FailedChange(Base):
-    """A change that Canvas failed at, though it can be read; deleted when it answers one in that Canvas course.
+    """A change that Canvas failed at, though it can be read; deleted when Canvas answers a change in that Canvas
+    course.
 
     `canvas_course_id` is 0 for a change that is in no course. `in_a_row`: Canvas has answered no change since.
     """

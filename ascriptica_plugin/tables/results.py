@@ -9,7 +9,7 @@ from .columns import Base, SaidColumn
 
 
 class CourseResults(Base):
-    """What of a course's results is fetched from Canvas, and what counts as passed. No row: nothing, and by hand only.
+    """Which of a course's results are fetched from Canvas, and what counts as passed. No row: none, and by hand only.
 
     `shown`: participants see their own. `passes_by`: completed (all requirements) or score (`passes_from` percent at
     least); None: by hand only. `owed_at`: somebody asked for the results, `due_at`: not before then. `fetched_at` is

@@ -13,7 +13,7 @@ class MassImport(Base):
 
     `sent_at`, on Canvas's clock, is None until then; `sha256` is the file's. `canvas_import_id` is None until Canvas
     has answered. `read_at`: what the import did was read. `over_at`: nothing of it is under way any more. `problem`:
-    why it was given up. Nothing is to be done about it before `next_at`.
+    why it was given up. Nothing has to be done about it before `next_at`.
     """
 
     __tablename__ = "ascriptica_mass_import"
@@ -43,9 +43,9 @@ class MassImport(Base):
 class MassSeat(Base):
     """A seat in an open import, as it was when it was put in; deleted once nothing of the import is under way any more.
 
-    Until then nothing else is asked about this participant in this Canvas course. `status` is what the file says of the
-    enrollment, in Canvas's words; one that is not active ends the row `canvas_enrollment_id`. `makes_user`: the file
-    makes the participant a Canvas user first.
+    Until then Canvas is asked for nothing else about this participant in this Canvas course. `status` is what the file
+    says of the enrollment, in Canvas's words; one that is not active ends the row `canvas_enrollment_id`. `makes_user`:
+    the file makes the participant a Canvas user first.
     """
 
     __tablename__ = "ascriptica_mass_seat"

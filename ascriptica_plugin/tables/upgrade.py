@@ -39,8 +39,8 @@ def sqlite_file(engine: Engine) -> Path | None:
 
 
 def _make_private(file: Path) -> None:
-    """Create SQLite's file if it does not exist, private to its owner whatever the umask is. SQLite gives the same mode
-    to the files that it adds next to it."""
+    """Create SQLite's file if it does not exist, private to its owner no matter what the umask is. SQLite gives the
+    same mode to the files that it adds next to it."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -83,10 +83,10 @@ def upgrade_tables(app: Flask) -> None:
 
 
 def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> None:
-    """Upgrade while web processes and workers use the tables, on PostgreSQL.
+    """Upgrade while web processes and workers use the tables, on PostgreSQL. A revision that waits for the lock on a
+    table makes everybody behind it wait, too, so it doesn't wait for long.
 
-    What waits for the lock on a table makes everybody behind it wait, too, so it doesn't wait for long. It is repeated
-    where somebody else had the lock, or where it had to give way in a deadlock; what is done stays done.
+    It is repeated if somebody else had the lock, or if it had to give way in a deadlock; finished revisions stay.
     """
     if connection.dialect.name != "postgresql":
         upgrade()

@@ -22,7 +22,7 @@ from ...tables.mails import Mail
 from ...tables.office import Participant
 from . import passwords
 from .forgetting import forget_emails
-from .links import LinkIsOver, end_links, find_link, use_up
+from .links import LinkUnusable, end_links, find_link, use_up
 from .sessions import end_sessions, hold
 from .tables import Account, OneTimeLink, SecondStep
 
@@ -92,7 +92,7 @@ def ask_for_email(session: Session, account: Account, email: str, now: datetime)
 def new_email_by_link(session: Session, token: str, account_id: int, now: datetime) -> Account:
     """Give the account the email that this link was sent to; all its sessions and links end.
 
-    Raises LinkIsOver, also for another account's link, and ValueError as `correct_account` does.
+    Raises LinkUnusable, also for another account's link, and ValueError as `correct_account` does.
     """
     begin_writing(session)
     # The participant before the account, as the office's corrections do.
@@ -102,7 +102,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     link = use_up(session, token, now, for_email=True)
     email = link.email
     if account is None or email is None or link.account_id != account_id:
-        raise LinkIsOver
+        raise LinkUnusable
     before = account.email
     correct_account(session, account, account.name, email, now, before, by_mail=True)
     if participant:
@@ -233,13 +233,13 @@ def adopt_participant(session: Session, account: Account, now: datetime, by: str
 
 
 def new_password_by_link(session: Session, token: str, password_hash: str, now: datetime, *, by_mail: bool) -> Account:
-    """Give the account of this link a new password. Raises LinkIsOver."""
+    """Give the account of this link a new password. Raises LinkUnusable."""
     begin_writing(session)
     number = find_link(session, token, now).account_id
     # Before the link, in the order of `change_password`.
     account = hold(session, number) if number else None
     if account is None:
-        raise LinkIsOver
+        raise LinkUnusable
     use_up(session, token, now)
     change_password(session, account, password_hash, now, by_mail=by_mail)
     return account

@@ -1,4 +1,4 @@
-"""Deletes what is over: expired sessions, links and sign-ups, and what waits for an email. Never commits."""
+"""Deletes what has expired: sessions, links and sign-ups, and changes that wait for an email. Never commits."""
 
 from datetime import datetime
 

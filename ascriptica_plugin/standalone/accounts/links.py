@@ -12,7 +12,7 @@ from ...tables.mails import Mail
 from .tables import Account, OneTimeLink, SignUp
 
 
-class LinkIsOver(Exception):
+class LinkUnusable(Exception):
     """The one-time link was used, has expired, or never existed."""
 
 
@@ -28,7 +28,7 @@ def make_link(
 
 
 def find_link(session: Session, token: str, now: datetime, *, for_email: bool = False) -> OneTimeLink:
-    """The link with this token, without using it up. Raises LinkIsOver.
+    """The link with this token, without using it up. Raises LinkUnusable.
 
     A link for a new email is found only with `for_email`, so it can't give a new password.
     """
@@ -39,16 +39,16 @@ def find_link(session: Session, token: str, now: datetime, *, for_email: bool = 
         .options(joinedload(OneTimeLink.sign_up), joinedload(OneTimeLink.account))
     )
     if found is None or (found.sign_up or found.account) is None:
-        raise LinkIsOver
+        raise LinkUnusable
     return found
 
 
 def use_up(session: Session, token: str, now: datetime, *, for_email: bool = False) -> OneTimeLink:
-    """Delete the link and return it. Raises LinkIsOver where it can't be used, or somebody has just used it."""
+    """Delete the link and return it. Raises LinkUnusable where it can't be used, or somebody has just used it."""
     link = find_link(session, token, now, for_email=for_email)
     this = delete(OneTimeLink).where(OneTimeLink.token_hash == link.token_hash)
     if change(session, this) != 1:
-        raise LinkIsOver
+        raise LinkUnusable
     session.expunge(link)
     return link
 

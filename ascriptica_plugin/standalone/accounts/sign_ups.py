@@ -13,7 +13,7 @@ from ...shared.language import mark
 from ...tables.columns import begin_writing
 from .accounts import account_with, adopt_participant, make_account
 from .forgetting import forget_sign_ups
-from .links import LinkIsOver, find_link, use_up
+from .links import LinkUnusable, find_link, use_up
 from .tables import Account, SignUp
 from .tries import SIGN_UP_MAILS
 
@@ -61,19 +61,19 @@ def confirmed_by(session: Session, sign_up: SignUp) -> list[SignUp]:
 def confirm(session: Session, token: str, password_hash: str, now: datetime) -> Account:
     """Make the account of the sign-up with this password, by a link that was sent to its email.
 
-    A participant whom the office entered with this email becomes the owner's. Raises LinkIsOver.
+    A participant whom the office entered with this email becomes the owner's. Raises LinkUnusable.
     """
     begin_writing(session)
     link = find_link(session, token, now)
     found = confirmed_by(session, link.sign_up) if link.sign_up else []
     made = next((one for one in found if one.password_hash == password_hash), None)
     if made is None:
-        raise LinkIsOver
+        raise LinkUnusable
     use_up(session, token, now)
     try:
         account = make_account(session, made.email, made.name, made.password_hash)
     except ValueError:
-        raise LinkIsOver from None
+        raise LinkUnusable from None
     forget_sign_ups(session, SignUp.email == account.email)
     adopt_participant(session, account, now, account.email, mark("confirmed"))
     return account

@@ -41,7 +41,7 @@ def test_a_link_confirms_no_sign_up_with_another_email(app):
     token = links.make_link(session, now, pauses.LINK_LASTS, to=hers)
     [victim] = sign_ups.waiting(session, email="ann@example.org")
     session.commit()
-    with pytest.raises(links.LinkIsOver):
+    with pytest.raises(links.LinkUnusable):
         sign_ups.confirm(session, token, victim.password_hash, now)
     session.rollback()
     assert sign_ups.confirm(session, token, hers.password_hash, now).email == "eve@example.org"

@@ -9,7 +9,7 @@ import pytest
 from ascriptica_plugin.office import people
 from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, passwords, sign_ups
-from ascriptica_plugin.standalone.accounts.links import LinkIsOver, find_link, make_link
+from ascriptica_plugin.standalone.accounts.links import LinkUnusable, find_link, make_link
 from ascriptica_plugin.standalone.accounts.tables import OneTimeLink
 from ascriptica_plugin.tables.office import LogEntry, Participant
 
@@ -32,7 +32,7 @@ def test_one_of_many_who_use_a_link_at_once_wins(app):
             try:
                 accounts.new_password_by_link(own, token, kept, clock.utc_now(), by_mail=False)
                 own.commit()
-            except LinkIsOver:
+            except LinkUnusable:
                 own.rollback()
                 return False
             return True
@@ -51,11 +51,11 @@ def test_a_link_ends_and_is_kept_as_a_hash(site):
     assert token not in all_of(site, OneTimeLink)[0].token_hash
     assert find_link(session, token, NOW + timedelta(minutes=59)).account.id == account.id
     for wrong in (token[:-1], "", "x", "ü\ud800", all_of(site, OneTimeLink)[0].token_hash):
-        with pytest.raises(LinkIsOver):
+        with pytest.raises(LinkUnusable):
             find_link(session, wrong, NOW)
-    with pytest.raises(LinkIsOver):
+    with pytest.raises(LinkUnusable):
         accounts.new_password_by_link(session, token, "hash", NOW + timedelta(hours=1), by_mail=False)
-    with pytest.raises(LinkIsOver):
+    with pytest.raises(LinkUnusable):
         sign_ups.confirm(session, token, account.password_hash, NOW)
 
 

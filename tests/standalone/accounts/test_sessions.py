@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ascriptica_plugin.office import people
 from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.standalone.accounts import accounts, sessions
-from ascriptica_plugin.standalone.accounts.links import LinkIsOver, make_link
+from ascriptica_plugin.standalone.accounts.links import LinkUnusable, make_link
 from ascriptica_plugin.standalone.accounts.tables import Account, AccountSession
 from ascriptica_plugin.tables.office import Participant
 
@@ -55,7 +55,7 @@ def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
     def use_link(theirs: Session) -> None:
         try:
             accounts.new_password_by_link(theirs, token, "by link", now, by_mail=False)
-        except LinkIsOver:
+        except LinkUnusable:
             ended.append("over")
 
     held = sessions.hold(session, account.id)

@@ -195,7 +195,7 @@ def use_link(token: str) -> ResponseReturnValue:
             answer = _confirm(link.sign_up, token)
         else:
             answer = _choose_password(session().get_one(Account, link.account_id), token)
-    except links.LinkIsOver:
+    except links.LinkUnusable:
         session().rollback()
         answer = show("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     response = current_app.make_response(answer)

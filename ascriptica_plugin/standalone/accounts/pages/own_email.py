@@ -68,11 +68,11 @@ def _confirm(token: str) -> ResponseReturnValue:
     try:
         link = links.find_link(session(), token, now, for_email=True)
         if link.account_id != current_user.id:
-            raise links.LinkIsOver
+            raise links.LinkUnusable
         if not form.validate_on_submit():
             return show("ascriptica/confirm_email.html", email=link.email), 422 if form.errors else 200
         account = accounts.new_email_by_link(session(), token, current_user.id, now)
-    except (links.LinkIsOver, ValueError):
+    except (links.LinkUnusable, ValueError):
         # ValueError: that email got a sign-in meanwhile. Those who read its mail may know that.
         session().rollback()
         return show("ascriptica/link_is_over.html", by_mail=by_mail()), 410
