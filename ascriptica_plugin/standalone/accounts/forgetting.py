@@ -1,4 +1,4 @@
-"""Deletes what has expired: sessions, links and sign-ups, and changes that wait for an email. Never commits."""
+"""Deletes expired sessions, links and sign-ups, and what was sent to an email that is erased. Never commits."""
 
 from datetime import datetime
 
