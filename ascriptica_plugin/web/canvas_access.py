@@ -1,7 +1,6 @@
 """Somebody's access to a Canvas course in words: for the participant and for the office.
 
-The words claim nothing about Canvas that was not seen there: "in Canvas" is said only of an enrollment that was seen
-active.
+The words claim nothing that was not seen: "in Canvas" is said only of an enrollment that was seen active.
 """
 
 from dataclasses import dataclass, replace
