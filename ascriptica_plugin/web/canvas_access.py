@@ -32,16 +32,17 @@ class CanvasAccess:
 
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
     to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself. `held`: it
-    waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `link` leads to the Canvas
-    course, and says `link_says`. `login` is what they sign in with there, `way_in` how somebody new to Canvas signs in.
-    `waits_for` is what the office can do: answer, try again, or nothing. `steps` lead from the registration to the
-    Canvas course; only while registered.
+    waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says; `beside` stands behind both:
+    what else there is, which Canvas did not show. `link` leads to the Canvas course, and says `link_says`. `login` is
+    what they sign in with there, `way_in` how somebody new to Canvas signs in. `waits_for` is what the office can do:
+    answer, try again, or nothing. `steps` lead from the registration to the Canvas course; only while registered.
     """
 
     text: str
     office: str
     tone: str
     office_tone: str = ""
+    beside: str = ""
     moving: bool = False
     held: bool = False
     seen_at: datetime | None = None
@@ -55,6 +56,11 @@ class CanvasAccess:
     def __post_init__(self) -> None:
         if not self.office_tone:
             object.__setattr__(self, "office_tone", self.tone)
+
+    @property
+    def in_a_cell(self) -> str:
+        """What administrators read, without a time."""
+        return f"{self.office}; {self.beside}" if self.beside else self.office
 
 
 def canvas_access(of: list[Registration]) -> dict[int, CanvasAccess]:
@@ -133,7 +139,7 @@ def _in_words(
         text = _both(words.text, t("Somebody changed that in Canvas; the office decides about it."))
         return replace(words, text=text, office=by_hand(access.scope), office_tone="stuck")
     # They are in the new place; what waits is something else, such as the end of an older enrollment.
-    return replace(words, office=f"{words.office}; {CAUSES[access.cause].title}", office_tone="stuck")
+    return replace(words, beside=CAUSES[access.cause].title, office_tone="stuck")
 
 
 def _being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
@@ -174,13 +180,14 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
 
 def _in_as_known(access: Access, words: CanvasAccess, connection: Connection) -> CanvasAccess:
     """The Canvas user whom we knew is in, and it is asked whether that is the participant."""
-    parts = [words.office]
+    parts = []
     if access.canvas_name and access.login:
         parts.append(t("as {user}, login {login}", user=access.canvas_name, login=access.login))
     parts.append(CAUSES["same_user" if access.question == "same_user" else "who_is_it"].title)
     text = t("Your place is safe. The office has to sort something out in Canvas; until then nothing changes there.")
     moving = access.standing == "due" and not connection.hold_cause
-    return CanvasAccess(text, "; ".join(parts), "stuck", moving=moving, seen_at=words.seen_at)
+    beside = "; ".join(parts)
+    return CanvasAccess(text, words.office, "stuck", beside=beside, moving=moving, seen_at=words.seen_at)
 
 
 def _concluded(row: Row, connection: Connection) -> CanvasAccess:

@@ -342,7 +342,9 @@ def test_while_it_is_open_who_they_are_only_the_office_reads_who_is_in(reader):
         reader.office.deliver()
     tone, said = reader.office_reads()
     assert tone == "stuck"
-    assert said.startswith("In Canvas; as Kim Lee, login kim@example.org; Who is it in Canvas?, seen ")
+    assert re.fullmatch(rf"In Canvas{SEEN}; as Kim Lee, login kim@example.org; Who is it in Canvas\?", said)
+    exported = reader.open(reader.boss, "/tools/courses/ART/roster.csv", x="1")
+    assert "In Canvas; as Kim Lee, login kim@example.org; Who is it in Canvas?" in exported
 
 
 def test_nothing_is_said_of_an_enrollment_that_was_never_seen(reader):

@@ -261,7 +261,7 @@ def _cells(line: "Line") -> tuple[str, ...]:
         str(seat.canvas_course_id),
         str(user_id or ""),
         line.where,
-        line.its.office if line.its else "",
+        line.its.in_a_cell if line.its else "",
         CAUSES[seat.cause].title if seat.cause else "",
         seat.cause_detail or "",
         file_time(line.since),

@@ -81,7 +81,7 @@ def _cells(registration: Registration, its: CanvasAccess | None) -> tuple[str, .
         registration.status,
         file_time(registration.registered_at),
         file_time(registration.withdrawn_at),
-        its.office if its else "",
+        its.in_a_cell if its else "",
         file_time(its.seen_at if its else None),
     )
 
