@@ -90,9 +90,11 @@ class Access:
         return self.out_until if self.out_again or self.out_until - pauses.LATE + pauses.ANSWERED <= now else None
 
     @property
-    def is_still_in(self) -> bool:
-        """Whether we know an active enrollment of somebody whose registration asks for none."""
-        return any(row.state == "active" for row in self.still)
+    def still_in(self) -> Row | None:
+        """An active enrollment of somebody whose registration asks for none: in that Canvas course, or else in another
+        one. None if we know of no such enrollment."""
+        active = (row for row in self.still if row.state == "active")
+        return min(active, key=lambda row: row.canvas_course_id != self.canvas_course_id, default=None)
 
 
 def of_registrations(session: Session, registration_ids: Collection[int]) -> dict[int, Access]:

@@ -177,8 +177,8 @@ LONG_OUTAGE = timedelta(hours=1)
 FOLLOW_AGAIN = timedelta(minutes=15)
 """The pause before we try again to update the name or email of a Canvas user."""
 
-PAGE_SECONDS = 3
-"""How long a page waits for Canvas in all."""
+PAGE_SECONDS = 2.5
+"""How long a page waits for Canvas in all, so that it is there within three seconds."""
 
 PLACE_SECONDS, PLACE_AGAIN_SECONDS = 1, 0.05
 """How long a page waits for one of the places to call Canvas from, and how often it looks."""

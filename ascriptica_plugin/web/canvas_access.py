@@ -329,8 +329,10 @@ def _being_ended(access: Access, connection: Connection) -> CanvasAccess:
         if cause and access.cause == "found_there":
             text = cause.participant
         office = cause.title if cause else t("Waits for the office")
-        if access.is_still_in:
-            office = f"{t('In Canvas')}; {office}"
+        if (row := access.still_in) is not None:
+            is_here = row.canvas_course_id == access.canvas_course_id
+            where = t("In Canvas") if is_here else t("In Canvas course {course}", course=row.canvas_course_id)
+            office = f"{where}; {office}"
         return CanvasAccess(text, office, "stuck")
     automatically = _both(t(WITHDRAWN), t("Your access to the Canvas course ends automatically."))
     if access.row is None and not access.still:

@@ -1,4 +1,4 @@
-"""How a page asks Canvas: for three seconds in all, no matter what it asks."""
+"""How a page asks Canvas: for two and a half seconds in all, no matter what it asks."""
 
 import time
 from collections.abc import Iterator

@@ -8,6 +8,7 @@ from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course
 
 from ..office_at_work import Office, during_the_first_call
+from ..pages import words
 
 
 def cut_off(canvas, course: str) -> None:
@@ -103,7 +104,7 @@ def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas
     assert canvas.who_is_in("art") == set()
 
 
-def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office, canvas):
+def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office, admin, canvas):
     """Kim's request for BIO was lost; a teacher adds her to another group of ART meanwhile, and she withdraws."""
     in_one_and_asked_for_another(office, canvas)
     canvas.by_hand("kim", "art", course_section_id=canvas.ids["section.art.late"])
@@ -112,6 +113,11 @@ def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office
     office.deliver()
     assert [row[1:] for row in canvas.rows() if row[4] != "active"] == []
     assert [seat.cause for seat in office.seats()] == [None, "found_there"]
+    there = canvas.ids["course.art"]
+    access = f"In Canvas course {there}; Was enrolled in Canvas before registering here"
+    assert access in words(admin.get("/tools/canvas?course=BIO"))
+    verdict = f"BIO here They have withdrawn, and are in another Canvas course, {there}."
+    assert verdict in words(admin.get("/tools/canvas/person?q=kim"))
 
 
 def test_a_place_that_a_hand_moved_while_another_request_was_out_is_said_to_be_moved(office, canvas):
