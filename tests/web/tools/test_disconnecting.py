@@ -159,7 +159,7 @@ def test_a_proof_that_is_not_over_is_said_and_cleaned_up_when_it_is_connected_ag
     office.session.commit()
     canvas.faults({"match": "DELETE /courses/*", "fault": "html", "status": 503, "when": "before"})
     office.deliver()
-    assert "somebody may still be enrolled in Art because of it" in words(admin.get(DISCONNECT))
+    assert "somebody may be enrolled in Art because of it" in words(admin.get(DISCONNECT))
     disconnect(admin)
     [(_, _, _, _, state)] = canvas.rows()
     assert state == "active"
