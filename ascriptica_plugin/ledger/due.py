@@ -3,25 +3,9 @@
 import math
 from collections.abc import Collection
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Float,
-    Select,
-    and_,
-    bindparam,
-    cast,
-    exists,
-    func,
-    not_,
-    null,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Float, Select, Subquery, and_, cast, exists, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..shared import pauses
@@ -44,37 +28,28 @@ class Due(NamedTuple):
 
     @property
     def turn(self) -> tuple[int, float, datetime, int]:
-        """Seats that failed least often come first, so that different people try in turn. Then those whose course
-        starts next, or started last: the nearest to now, before or after."""
+        """First what failed least often, so that different people try in turn; then what starts next, or started last:
+        the nearest to now, before or after."""
         from_start = math.inf if self.seconds_from_start is None else float(self.seconds_from_start)
         return self.attempts, from_start, self.changed_at, self.seat_id
 
 
 IN_TURN = (Seat.in_bulk, Seat.changed_at)
-"""The order of the index of unsettled seats. Without an order PostgreSQL, which takes a third of all seats for
-unsettled, would go through all of them to find one."""
+"""The order of the index of unsettled seats. PostgreSQL, which takes a third of all seats for unsettled, would rather
+go through all of them to find one in no order."""
 
 
-def unsettled(connection_id: int | BindParameter) -> ColumnElement[bool]:
+def unsettled(connection_id: int) -> ColumnElement[bool]:
     """SQL for the seats of the connection whose wish is not fulfilled yet."""
     return and_(Seat.connection_id == connection_id, Seat.settled_version < Seat.version)
 
 
-_NEVER = pauses.LONGEST_BACK_OFF * 1.5
-"""A time later than that was set by a clock that has stepped back since: due."""
-
-
 def due(connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> ColumnElement[bool]:
     """SQL for the seats that the drain takes up now, without canaries and without those in these Canvas courses."""
-    is_due = _due(connection_id, now, now + _NEVER)
+    # A time later than the longest back-off allows was set by a clock that has stepped back since: due.
+    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > now + pauses.LONGEST_BACK_OFF * 1.5)
+    is_due = and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
     return and_(is_due, Seat.canvas_course_id.not_in(without_courses)) if without_courses else is_due
-
-
-def _due(
-    connection_id: int | BindParameter, now: datetime | BindParameter, never: datetime | BindParameter
-) -> ColumnElement[bool]:
-    time_has_come = or_(Seat.due_at.is_(None), Seat.due_at <= now, Seat.due_at > never)
-    return and_(unsettled(connection_id), Seat.parked_at.is_(None), not_(Seat.held), time_has_come)
 
 
 def anything_due(session: Session, connection_id: int, now: datetime, without_courses: Collection[int] = ()) -> bool:
@@ -98,45 +73,32 @@ def due_now(
 
     `since`: only those whose wish changed since then, which takes no time however many are due.
     """
-    values = {
-        "connection": connection_id,
-        "now": now,
-        "never": now + _NEVER,
-        "seconds": now.timestamp(),
-        "in_bulk": in_bulk,
-        "since": since,
-        "without_courses": list(without_courses),
-        "limit": limit + len(without),
-    }
-    found = session.execute(_due_now(since is not None, bool(without_courses)), values)
-    return [one for one in map(Due._make, found) if one.seat_id not in without]
+    which = [due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk)]
+    if since is not None:
+        which.append(Seat.changed_at >= since)
+    starts = _starts(connection_id, now)
+    found = (
+        _as_due(starts.c.from_now)
+        .outerjoin(starts, starts.c.canvas_course_id == Seat.canvas_course_id)
+        .where(*which)
+        .order_by(Seat.attempts, starts.c.from_now.nulls_last(), Seat.changed_at, Seat.id)
+        .limit(limit + len(without))
+    )
+    return [one for one in map(Due._make, session.execute(found)) if one.seat_id not in without]
 
 
-@cache
-def _due_now(is_since: bool, is_without_courses: bool) -> Select:
-    """The statement of `due_now`: built once, because building it costs more than running it."""
-    connection_id: BindParameter = bindparam("connection")
-    which = [_due(connection_id, bindparam("now"), bindparam("never")), Seat.in_bulk == bindparam("in_bulk")]
-    if is_without_courses:
-        which.append(Seat.canvas_course_id.not_in(bindparam("without_courses", expanding=True)))
-    if is_since:
-        which.append(Seat.changed_at >= bindparam("since"))
-    # How many seconds a Canvas course's own start is from now, by the courses that are associated with it. There are
-    # few courses beside seats, so this is worked out once for all that are due.
-    from_now = func.abs(func.extract("epoch", Course.starts_at) - bindparam("seconds", type_=Float))
-    starts = (
+def _starts(connection_id: int, now: datetime) -> Subquery:
+    """SQL: how many seconds a Canvas course's own start is from now, by the courses that are associated with it.
+
+    Courses are few beside seats, so this is worked out once for all that are due.
+    """
+    from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
+    return (
         select(Association.canvas_course_id, func.min(from_now).label("from_now"))
         .join(Course, Course.id == Association.course_id)
         .where(Association.connection_id == connection_id, Association.canvas_course_id.is_not(None))
         .group_by(Association.canvas_course_id)
         .subquery()
-    )
-    return (
-        _as_due(starts.c.from_now)
-        .outerjoin(starts, starts.c.canvas_course_id == Seat.canvas_course_id)
-        .where(*which)
-        .order_by(Seat.attempts, starts.c.from_now.nulls_last(), Seat.changed_at, Seat.id)
-        .limit(bindparam("limit"))
     )
 
 
@@ -149,8 +111,8 @@ def canaries(
 ) -> list[Due]:
     """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
     group = (Seat.cause, Seat.cause_scope)
-    # One pass over the seats that are held gives everything. PostgreSQL may think that they are few, and would
-    # otherwise join each of them with all of them.
+    # Everything comes out of the one pass over those held: PostgreSQL, which may think that they are few, would join
+    # each of them with all of them.
     held = (
         _as_due(cast(null(), Float).label("from_start"))
         .add_columns(
@@ -172,7 +134,7 @@ def canaries(
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:
-    """Whether a seat will be due automatically, now or later."""
+    """Whether a seat will be due without anybody's doing, now or later."""
     which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
     return session.scalar(select(Seat.id).where(*which).order_by(*IN_TURN).limit(1)) is not None
 
@@ -214,7 +176,7 @@ def release(session: Session, *which: ColumnElement[bool]) -> int:
 def release_some(session: Session, connection_id: int, cause: str, scope: str, limit: int) -> int:
     """Make at most so many of the seats that wait for this cause due, behind people who act one by one.
 
-    Seats that somebody has locked are left out. Returns how many; call it again in the next unit of work until it is 0.
+    What somebody has locked is left out. Returns how many; call it again in the next unit of work until it is 0.
     """
     same = (Seat.connection_id == connection_id, Seat.cause == cause, Seat.cause_scope == scope)
     some = select(Seat.id).where(waits(), *same).order_by(Seat.id).limit(limit).with_for_update(skip_locked=True)
