@@ -91,9 +91,10 @@ class Access:
 
     @property
     def still_in(self) -> Row | None:
-        """An active enrollment of somebody whose registration asks for none: in that Canvas course, or else in another
-        one. None if we know of no such enrollment."""
-        active = (row for row in self.still if row.state == "active")
+        """An active enrollment of somebody whose registration asks for none: through another registration, or one that
+        stays. In that Canvas course, or else in another one; None if we know of none."""
+        through = self.there if self.wanted else None
+        active = (row for row in (through, *self.still) if row is not None and row.state == "active")
         return min(active, key=lambda row: row.canvas_course_id != self.canvas_course_id, default=None)
 
 

@@ -28,15 +28,15 @@ class Due(NamedTuple):
 
     @property
     def turn(self) -> tuple[int, float, datetime, int]:
-        """First what failed least often, so that different people try in turn; then what starts next, or started last:
-        the nearest to now, before or after."""
+        """Seats that failed least often come first, so that different people try in turn. Then those whose course
+        starts next, or started last: the nearest to now, before or after."""
         from_start = math.inf if self.seconds_from_start is None else float(self.seconds_from_start)
         return self.attempts, from_start, self.changed_at, self.seat_id
 
 
 IN_TURN = (Seat.in_bulk, Seat.changed_at)
-"""The order of the index of unsettled seats. PostgreSQL, which takes a third of all seats for unsettled, would rather
-go through all of them to find one in no order."""
+"""The order of the index of unsettled seats. Without an order PostgreSQL, which takes a third of all seats for
+unsettled, would go through all of them to find one."""
 
 
 def unsettled(connection_id: int) -> ColumnElement[bool]:
@@ -111,8 +111,8 @@ def canaries(
 ) -> list[Due]:
     """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
     group = (Seat.cause, Seat.cause_scope)
-    # Everything comes out of the one pass over those held: PostgreSQL, which may think that they are few, would join
-    # each of them with all of them.
+    # One pass over the seats that are held gives everything. PostgreSQL may think that they are few, and would
+    # otherwise join each of them with all of them.
     held = (
         _as_due(cast(null(), Float).label("from_start"))
         .add_columns(
@@ -176,8 +176,10 @@ def release(session: Session, *which: ColumnElement[bool]) -> int:
 def release_some(session: Session, connection_id: int, cause: str, scope: str, limit: int) -> int:
     """Make at most so many of the seats that wait for this cause due, behind people who act one by one.
 
-    What somebody has locked is left out. Returns how many; call it again in the next unit of work until it is 0.
+    Seats that somebody has locked are left out. Returns how many; call it again in the next unit of work until it is 0.
     """
     same = (Seat.connection_id == connection_id, Seat.cause == cause, Seat.cause_scope == scope)
     some = select(Seat.id).where(waits(), *same).order_by(Seat.id).limit(limit).with_for_update(skip_locked=True)
-    return change(session, update(Seat).where(Seat.id.in_(some)).values(**claims.FRESH, in_bulk=True))
+    # Two statements: as a part of the update PostgreSQL may look for them anew for every seat there is.
+    found = session.scalars(some).all()
+    return change(session, update(Seat).where(Seat.id.in_(found)).values(**claims.FRESH, in_bulk=True)) if found else 0

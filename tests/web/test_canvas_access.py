@@ -1,88 +1,17 @@
 """Canvas access in words, as a participant and the office read it: only what was seen in Canvas is said of it."""
 
-import html
 import re
 from datetime import timedelta
 
 import pytest
-from flask import g
-from flask.testing import FlaskClient
 from sqlalchemy import delete
 
 from ascriptica_plugin.ledger import entering
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.ledger import CanvasRow
 
-from ..office_at_work import Office, connection_of, policy, sign_in
+from ..office_at_work import connection_of, policy
 from ..pages import words
-from ..practice_canvas import Practice
-
-
-class Reader:
-    """Kim at a browser, and an administrator at another."""
-
-    def __init__(self, office: Office, canvas: Practice):
-        self.office, self.canvas = office, canvas
-        self.kim, self.boss = office.app.test_client(), office.app.test_client()
-        sign_in(self.kim, office.app, "kim@example.org")
-        sign_in(self.boss, office.app, "boss@example.org", admin=True)
-        self.course = office.course("ART", "art")
-
-    def open(self, client: FlaskClient, path: str, **form: object) -> str:
-        g.pop("_login_user", None)
-        answer = client.post(path, data=form, follow_redirects=True) if form else client.get(path)
-        return answer.text
-
-    def register(self, code: str = "ART") -> None:
-        self.open(self.kim, f"/courses/{code}/register", wait="")
-        self.office.deliver()
-
-    def withdraw(self, code: str = "ART") -> None:
-        self.open(self.kim, f"/courses/{code}/withdraw", x="1")
-        self.office.deliver()
-
-    def page(self, path: str) -> str:
-        """What the administrator reads."""
-        return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", self.open(self.boss, path))))
-
-    def row(self, course: str = "art") -> int:
-        return next(
-            row for login, name, row, _, _ in self.canvas.rows() if (login, name) == ("kim@example.org", course)
-        )
-
-    def by_hand(self, task: str) -> None:
-        """A teacher ends Kim's enrollment, and the course is read."""
-        where = f"courses/{self.canvas.ids['course.art']}/enrollments/{self.row()}"
-        self.canvas.hand("DELETE", where, task=task)
-        self.read()
-
-    def read(self) -> None:
-        self.office.later(minutes=1)
-        self.office.recheck("art")
-        self.office.deliver()
-
-    def participant(self, code: str = "ART") -> tuple[str, str, str]:
-        """The mark, the sentence and the link that Kim finds, the same on both pages."""
-        [on_its_page] = _lines(self.open(self.kim, f"/courses/{code}"))
-        assert on_its_page in _lines(self.open(self.kim, "/my/courses"))
-        return on_its_page
-
-    def office_reads(self, code: str = "ART") -> tuple[str, str]:
-        """The mark and the words on the roster."""
-        roster = self.open(self.boss, f"/tools/courses/{code}").partition("</thead>")[2]
-        mark, text = re.search(r'class="access access-(\w+)">(.*?)</span>', roster, re.DOTALL).groups()
-        return mark, re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", text)))
-
-
-def _lines(page: str) -> list[tuple[str, str, str]]:
-    pattern = r'class="access access-(\w+)">(.*?)</span>(?: <a href="([^"]+)")?'
-    return [(mark, html.unescape(text), link) for mark, text, link in re.findall(pattern, page, re.DOTALL)]
-
-
-@pytest.fixture
-def reader(office, canvas) -> Reader:
-    return Reader(office, canvas)
-
 
 SEEN = r", seen \d\d \w{3}, \d\d:\d\d"
 
@@ -161,35 +90,6 @@ def test_a_person_who_said_no_to_the_invitation_reads_so(reader, canvas):
 
 
 @pytest.mark.parametrize(
-    ("policy_here", "text", "on_roster"),
-    [
-        (
-            "conclude",
-            "You have withdrawn. You can still read the Canvas course, and can't take part any more.",
-            "Concluded in Canvas: can still read",
-        ),
-        ("deactivate", "Your access to the Canvas course has ended.", "Deactivated in Canvas"),
-    ],
-)
-def test_the_page_says_what_a_withdrawal_leaves(reader, policy_here, text, on_roster):
-    policy(reader.office, on_withdrawal=policy_here)
-    reader.register()
-    reader.withdraw()
-    assert reader.participant()[:2] == ("quiet", text)
-    assert reader.office_reads()[1].partition(", seen")[0] == on_roster
-
-
-def test_a_person_who_withdraws_before_we_got_to_it_was_never_in(reader):
-    reader.open(reader.kim, "/courses/ART/register", wait="")
-    reader.withdraw()
-    assert reader.participant()[:2] == ("quiet", "You have withdrawn.")
-    assert reader.office_reads() == ("quiet", "No enrollment known in Canvas")
-    page = reader.page("/tools/canvas")
-    assert "Removed 0" in page
-    assert reader.office.status()["seats"]["removed"] == 1
-
-
-@pytest.mark.parametrize(
     ("course", "text", "on_roster"),
     [
         ({"published": False}, "The Canvas course is not open yet", "In Canvas, in a course not published yet, seen"),
@@ -219,45 +119,6 @@ def test_in_a_course_that_has_ended_there_is_no_green_mark(reader):
     assert (reader.participant()[0], reader.office_reads()[0]) == ("quiet", "quiet")
 
 
-def test_two_of_our_courses_on_one_canvas_course_each_say_what_is_true_for_them(reader):
-    reader.office.course("ART-2", "art")
-    reader.register()
-    reader.register("ART-2")
-    reader.withdraw()
-    assert reader.participant()[:2] == (
-        "quiet",
-        "You are still in the Canvas course through another registration.",
-    )
-    assert reader.office_reads()[1].startswith("In Canvas through another registration, seen")
-    assert reader.participant("ART-2")[:2] == ("settled", "You are in the Canvas course.")
-    reader.withdraw("ART-2")
-    for code in ("ART", "ART-2"):
-        assert reader.participant(code)[1] == "Your access to the Canvas course has ended."
-
-
-def test_a_person_who_is_in_through_another_section_is_not_called_out(reader, canvas):
-    late = canvas.ids["section.art.late"]
-    reader.office.course("LATE", "art", late)
-    reader.register()
-    reader.register("LATE")
-    reader.withdraw()
-    assert reader.participant()[1] == "You are still in the Canvas course through another registration."
-    assert "In Canvas through another registration" in reader.office_reads()[1]
-
-
-def test_another_registration_that_waits_is_no_matter_of_this_one(reader, canvas):
-    """Who withdrew here is waiting for nothing here, though the seat that they share is."""
-    canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
-    reader.office.course("ART-2", "art")
-    reader.register()
-    reader.register("ART-2")
-    reader.withdraw()
-    assert "Another registration still keeps your place" in reader.participant()[1]
-    assert "wait for you" not in reader.page("/tools/courses/ART")
-    assert "waits for you" not in reader.page("/tools/courses/ART")
-    assert "1 person waits for you" in reader.page("/tools/courses/ART-2")
-
-
 def test_a_person_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(reader, canvas):
     reader.register()
     canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
@@ -268,68 +129,6 @@ def test_a_person_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(
     assert canvas.who_is_in("bio") == {"kim@example.org"}
     assert reader.participant()[:2] == ("settled", "You are in the Canvas course.")
     assert reader.office_reads()[1].startswith("In Canvas")
-
-
-def test_an_enrollment_in_another_canvas_course_that_stays_is_not_said_to_be_in_this_one(reader, canvas):
-    """A hand made it while a request of ours was out, so the office is asked about it."""
-    reader.office.course("BIO", "bio")
-    path = f"POST /courses/{canvas.ids['course.bio']}/"
-    canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
-    reader.register("BIO")
-    canvas.by_hand("kim", "art")
-    reader.open(reader.kim, "/courses/BIO/withdraw", x="1")
-    reader.office.later(minutes=3)
-    reader.office.deliver()
-    [seat] = reader.office.seats()
-    elsewhere = f"Canvas course {canvas.ids['course.art']}"
-    assert f"keep the enrollment in {elsewhere} that was there before us?" in reader.page("/tools/canvas")
-    reader.open(reader.boss, f"/tools/canvas/{seat.id}/decide", answer="keep")
-    reader.office.deliver()
-    assert canvas.who_is_in("art") == {"kim@example.org"}
-    assert reader.participant("BIO")[1] == "You have withdrawn. You are in another Canvas course, and stay in it."
-    assert reader.office_reads("BIO")[1].startswith(f"Kept in {elsewhere}")
-
-
-def test_what_stays_of_another_canvas_user_is_not_said_of_this_participant(reader, canvas):
-    """A user called Kim, who has an enrollment by hand in Canvas, is somebody else."""
-    canvas.by_hand("kim", "art")
-    reader.read()
-    reader.register()
-    [seat] = reader.office.seats()
-    reader.open(reader.boss, f"/tools/participants/{seat.participant_id}/doubt", x="1")
-    reader.open(reader.boss, f"/tools/canvas/{seat.id}/choose", other=str(canvas.ids["user.lou"]))
-    reader.office.deliver()
-    assert canvas.who_is_in("art") == {"kim@example.org", "lou@example.org"}
-    reader.open(reader.boss, f"/tools/canvas/{seat.id}/decide", answer="keep")
-    reader.office.deliver()
-    reader.withdraw()
-    assert canvas.who_is_in("art") == {"kim@example.org"}
-    assert reader.participant()[1] == "Your access to the Canvas course has ended."
-    assert reader.office_reads()[1].startswith("Removed from Canvas")
-
-
-def test_held_is_neither_moving_nor_ended(reader, canvas):
-    reader.register()
-    canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
-    reader.withdraw()
-    assert reader.participant()[:2] == (
-        "stuck",
-        "You have withdrawn. The office still has to end your access to the Canvas course.",
-    )
-    page = reader.page("/tools/courses/ART")
-    assert "on the way" not in page
-    assert "1 person waits for you" in page
-
-
-def test_while_canvas_is_away_nobody_is_on_the_way(reader, canvas):
-    reader.register()
-    canvas.options(down=True)
-    reader.withdraw()
-    assert reader.participant()[1] == "You have withdrawn. Your access to the Canvas course ends automatically."
-    page = reader.page("/tools/courses/ART")
-    assert "1 person waits: Canvas is not answering." in page
-    assert "on the way" not in page
-    assert "for you" not in page
 
 
 def test_while_it_is_open_who_they_are_only_the_office_reads_who_is_in(reader):

@@ -2,20 +2,11 @@
 
 import re
 
-import pytest
-
 from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.requests import Request
 
-from .test_canvas_access import Reader
-
 OURS = r"Canvas did not answer a request of ours and may still carry it out until \d\d:\d\d\. Then we look\."
 OFFICE = r"Canvas did not answer a request and may still carry it out: we look at \d\d:\d\d"
-
-
-@pytest.fixture
-def reader(office, canvas) -> Reader:
-    return Reader(office, canvas)
 
 
 def lose_the_answer(canvas, method: str) -> None:

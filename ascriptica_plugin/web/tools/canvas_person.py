@@ -231,9 +231,7 @@ def _verdict(
 
 def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
     """Somebody who has withdrawn may still be in: until we get to it, a question is answered, or by hand in Canvas."""
-    through = here.there if here is not None and here.wanted else None
-    row = through if through is not None and through.state == "active" else here.still_in if here is not None else None
-    if here is None or row is None:
+    if here is None or (row := here.still_in) is None:
         return Verdict(t("No: they have withdrawn."))
     verdict = t("They have withdrawn, and are still in the Canvas course.")
     if row.canvas_course_id != here.canvas_course_id:
