@@ -29,7 +29,7 @@ from .outage import NO_CHANGES, Outage
 from .tasks import Context, Probe, SeatTask, SmallTask, Task
 from .units import Units
 
-RELEASED = 500
+RELEASED = 100
 """How many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
 log = logging.getLogger(__name__)
