@@ -24,13 +24,19 @@ def _or_false(column: Any) -> Any:
 
 def policy_of_course() -> ScalarSelect:
     """SQL for what to do on withdrawal, from the course whose claim ended last; NULL: see Course Settings."""
-    return (
-        select(Course.on_withdrawal)
-        .join(Registration, Registration.course_id == Course.id)
-        .join(Claim, Claim.registration_id == Registration.id)
+    # The claim comes first. PostgreSQL may think that a seat has many, and would look through all registrations.
+    last = (
+        select(Claim.registration_id)
         .where(Claim.seat_id == Seat.id)
         .order_by(Claim.ended_at.desc(), Claim.id.desc())
         .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(Course.on_withdrawal)
+        .join(Registration, Registration.course_id == Course.id)
+        .where(Registration.id == last.correlate(Seat))
+        .correlate(Seat)
         .scalar_subquery()
     )
 
