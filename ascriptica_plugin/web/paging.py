@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, and_, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, literal, or_, tuple_
 from sqlalchemy.orm import Session
 
 from ..tables.columns import UTCDateTime
@@ -29,6 +29,18 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows that stand together in a list. The statement selects what a row needs; the keys sort the rows.
+
+    `rows` is how many there are. Only of a list's last part it need not be known.
+    """
+
+    statement: Select
+    keys: Sequence[Key]
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
 class Page:
     """The `rows` of one page, how many others are `before` them, and the cursors of the pages before and after."""
 
@@ -39,15 +51,20 @@ class Page:
 
 
 def page_by_keys(session: Session, statement: Select, keys: Sequence[Key], size: int = A_PAGE) -> Page:
-    """The page of the statement's rows that the address asks for with `page`; the first one if it can't be read.
+    """`page_of_parts` of a list that has one part."""
+    return page_of_parts(session, [Part(statement, keys)], size)
 
-    The statement selects what a row needs; the keys' values are added to it and taken off again. A cursor names the row
-    that a page begins after or, for the way back, ends before. A number stands for that page, counted from 1.
+
+def page_of_parts(session: Session, parts: Sequence[Part], size: int = A_PAGE) -> Page:
+    """The page that the address asks for with `page`; the first one if it can't be read. The parts follow each other.
+
+    The keys' values are added to what a part selects, and taken off again. A cursor names the row that a page begins
+    after or, for the way back, ends before. A number stands for that page, counted from 1.
     """
-    cursor = _cursor(keys, size)
-    found = _page(session, statement, keys, size, cursor)
+    cursor = _cursor(parts, size)
+    found = _page(session, parts, size, cursor)
     # The row that stood there may be gone.
-    return found if found.rows or cursor is None else _page(session, statement, keys, size, None)
+    return found if found.rows or cursor is None else _page(session, parts, size, None)
 
 
 def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> Page:
@@ -64,39 +81,59 @@ def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> 
     )
 
 
-def _page(session: Session, statement: Select, keys: Sequence[Key], size: int, cursor: "_Cursor | None") -> Page:
-    backwards, before = (cursor.backwards, cursor.before) if cursor else (False, 0)
-    if cursor is not None:
-        statement = statement.where(_beyond(keys, cursor)) if cursor.values else statement.offset(before)
-    sorted_by = [key.column.desc() if key.descending != backwards else key.column.asc() for key in keys]
-    selected = statement.add_columns(*(key.column for key in keys)).order_by(*sorted_by).limit(size + 1)
-    found = list(session.execute(selected))
+class _Cursor(NamedTuple):
+    """Where a page lies: how many rows are `before` it, and the part and values of the row beside it; no `values` if
+    the address has the page's number."""
+
+    backwards: bool
+    before: int
+    part: int
+    values: list[Any]
+
+
+_FIRST = _Cursor(backwards=False, before=0, part=0, values=[])
+
+
+def _page(session: Session, parts: Sequence[Part], size: int, cursor: _Cursor | None) -> Page:
+    backwards, before, _, _ = cursor or _FIRST
+    found = _rows(session, parts, size + 1, cursor or _FIRST)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
         before = before if more else 0
-    values = [[_plain(value) for value in row[-len(keys) :]] for row in found]
     has_before, has_after = (more, cursor is not None) if backwards else (cursor is not None, more)
     return Page(
-        rows=[row[: -len(keys)] for row in found],
+        rows=[row[: -len(parts[number].keys)] for number, row in found],
         before=before,
-        back=_written("b", max(0, before - size), values[0]) if has_before and found else None,
-        on=_written("a", before + len(found), values[-1]) if has_after and found else None,
+        back=_written("b", max(0, before - size), parts, *found[0]) if has_before and found else None,
+        on=_written("a", before + len(found), parts, *found[-1]) if has_after and found else None,
     )
 
 
-class _Cursor(NamedTuple):
-    """Where a page lies: how many rows are `before` it; no `values` if the address has the page's number."""
+def _rows(session: Session, parts: Sequence[Part], most: int, cursor: _Cursor) -> list[tuple[int, Row]]:
+    """At most so many rows from the cursor on, each with the number of its part."""
+    backwards, before, at, values = cursor
+    skipped = 0 if values else before
+    found: list[tuple[int, Row]] = []
+    for number in range(at, -1, -1) if backwards else range(at, len(parts)):
+        statement, keys, count = parts[number].statement, parts[number].keys, parts[number].rows
+        if count == 0:
+            continue
+        if values and number == at:
+            statement = statement.where(_beyond(keys, backwards, values))
+        sorted_by = [key.column.desc() if key.descending != backwards else key.column.asc() for key in keys]
+        selected = statement.add_columns(*(key.column for key in keys)).order_by(*sorted_by)
+        rows = session.execute(selected.offset(skipped or None).limit(most - len(found))).all()
+        found += ((number, row) for row in rows)
+        if len(found) == most:
+            break
+        skipped = 0 if rows else max(0, skipped - (count or 0))
+    return found
 
-    backwards: bool
-    before: int
-    values: list[Any]
 
-
-def _beyond(keys: Sequence[Key], cursor: _Cursor) -> ColumnElement[bool]:
-    """The rows after the cursor's in the order of the list or, backwards, before it."""
-    backwards = cursor.backwards
-    bound = [literal(value, key.column.type) for key, value in zip(keys, cursor.values, strict=True)]
+def _beyond(keys: Sequence[Key], backwards: bool, values: Sequence[Any]) -> ColumnElement[bool]:
+    """The rows after the one with these values in the order of the list or, backwards, before it."""
+    bound = [literal(value, key.column.type) for key, value in zip(keys, values, strict=True)]
     columns = [key.column for key in keys]
     if len({key.descending for key in keys}) == 1:
         # As one comparison, for which the database can use an index.
@@ -112,27 +149,29 @@ def _beyond(keys: Sequence[Key], cursor: _Cursor) -> ColumnElement[bool]:
     return or_(*either)
 
 
-def _written(way: str, before: int, values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([way, before, *values]).encode()).decode().rstrip("=")
+def _written(way: str, before: int, parts: Sequence[Part], number: int, row: Row) -> str:
+    values = [_plain(value) for value in row[-len(parts[number].keys) :]]
+    return base64.urlsafe_b64encode(json.dumps([way, before, number, *values]).encode()).decode().rstrip("=")
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _cursor(keys: Sequence[Key], size: int) -> _Cursor | None:
+def _cursor(parts: Sequence[Part], size: int) -> _Cursor | None:
     """The cursor in the address, if there is one.
 
     Anybody can write a cursor, so each value has to be of its column's type.
     """
     typed = request.args.get("page", "")
     if typed.isdecimal():
-        return _Cursor(False, size * (min(int(typed[:9]), MOST) - 1), []) if int(typed[:9]) > 1 else None
+        return _FIRST._replace(before=size * (min(int(typed[:9]), MOST) - 1)) if int(typed[:9]) > 1 else None
     try:
-        way, before, *values = json.loads(base64.urlsafe_b64decode(typed + "=" * (-len(typed) % 4)))
-        if way not in ("a", "b") or len(values) != len(keys) or not 0 <= int(before) < 2**31:
+        way, before, number, *values = json.loads(base64.urlsafe_b64decode(typed + "=" * (-len(typed) % 4)))
+        if way not in ("a", "b") or not 0 <= int(before) < 2**31 or number not in range(len(parts)):
             return None
-        return _Cursor(way == "b", int(before), [_of_type(key, value) for key, value in zip(keys, values, strict=True)])
+        values = [_of_type(key, value) for key, value in zip(parts[number].keys, values, strict=True)]
+        return _Cursor(way == "b", int(before), int(number), values)
     except (ValueError, TypeError, RecursionError):
         return None
 

@@ -17,10 +17,11 @@ def written(*values) -> str:
     "cursor",
     [
         "0", "-1", "x", "99999999999999999999", "٣", "W10", "AA" * 3000,
-        written(), written("a"), written("a", 0), written("a", 0, "x"), written("a", 0, 0, "x"),
-        written("b", 0, None, 5),
-        written("a", 0, "a\x00b", 5), written("a", 0, "a", 2**70), written("a", "x", "a", 5), written("a", -1, "a", 5),
-        written("a", 0, "a", True), written("a", 0, {"a": 1}, [5]), "W" * 20_000,
+        written(), written("a"), written("a", 0), written("a", 0, 0), written("a", 0, 0, "x"), written("a", 0, "p1", 1),
+        written("a", 0, 0, 0, "x"), written("b", 0, 0, None, 5), written("a", 0, 0, "a\x00b", 5),
+        written("a", 0, 0, "a", 2**70), written("a", "x", 0, "a", 5), written("a", -1, 0, "a", 5),
+        written("a", 0, 0, "a", True), written("a", 0, 0, {"a": 1}, [5]), written("a", 0, 1, "a", 5),
+        written("a", 0, -1, "a", 5), written("a", 0, None, "a", 5), written("a", 0, [0], "a", 5), "W" * 20_000,
     ],
 )  # fmt: skip
 def test_a_cursor_that_is_none_of_ours_is_the_first_page(office, admin, cursor):
@@ -31,7 +32,7 @@ def test_a_cursor_that_is_none_of_ours_is_the_first_page(office, admin, cursor):
 
 def test_a_page_whose_rows_are_gone_is_the_first_one(office, admin):
     many(office, office.course("ART"), 3)
-    for cursor in (written("a", 50, "zz", 7), written("b", 50, "", 0), "7"):
+    for cursor in (written("a", 50, 0, "zz", 7), written("b", 50, 0, "", 0), "7"):
         assert "p0@example.org" in words(admin.get("/tools/participants", query_string={"page": cursor}))
 
 

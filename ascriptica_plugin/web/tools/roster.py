@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import last_activity, results
@@ -22,7 +22,7 @@ from ..base import blueprint, session, settings
 from ..canvas_access import canvas_access
 from ..forms.people import OnBehalfListForm, ParticipantForm
 from ..guards import for_administrators
-from ..paging import Key, page_by_keys
+from ..paging import Key, Part, page_of_parts
 from ..registering import course_or_404
 from ..showing import show
 from . import undoing
@@ -30,6 +30,9 @@ from .canvas_users import HOW, matches_of
 from .course_standing import standing_of
 
 STATUSES = ("registered", "waitlisted", "withdrawn")
+
+MANY = 5000
+"""From so many people on, those whose names come first are found sooner among all participants than on the roster."""
 
 FEW = 2000
 """From so many people on who were found by a search, they are looked up by their registrations."""
@@ -91,13 +94,12 @@ def page_of(
     which, counts = _looked_for(course, q)
     at = course.association.canvas_course_id if course.association is not None else None
     never_opened = last_activity.never_opened(settings().connection_id or 0, at or 0)
-    unopened = session().scalar(select(func.count()).select_from(Registration).where(*which, never_opened))
+    unopened = _by_status([*which, never_opened])
     opened = "never" if request.args.get("opened") == "never" else None
     if opened:
         which.append(never_opened)
-    elif status:
-        which.append(Registration.status == status)
-    page = page_by_keys(session(), *_in_order(which, sort))
+    shown_counts = unopened if opened else {status: counts[status]} if status else counts
+    page = page_of_parts(session(), _in_order(which, sort, shown_counts, is_whole=not (opened or q)))
     ids = [number for (number,) in page.rows]
     with_people = select(Registration).where(Registration.id.in_(ids)).options(joinedload(Registration.participant))
     by_id = {one.id: one for one in session().scalars(with_people)}
@@ -112,17 +114,17 @@ def page_of(
         matches=matches_of([one.participant_id for one in shown]) if settings().display_canvas else {},
         how=HOW,
         positions=waitlist.positions(session(), shown),
-        waiting=waitlist.waiting(session(), course),
+        waiting=waitlist.waiting(session(), course) if q else counts["waitlisted"],
         standing=standing_of(course, [(one.participant_id, words[one.id]) for one in shown if one.id in words]),
         connection_id=settings().connection_id,
         cancelled_act=cancelling.act_of(session(), course) if course.cancelled_at else None,
         counts=counts,
         can_be_put_back=registrations.can_be_put_back(session(), course, shown, clock.utc_now()),
-        total=unopened if opened else counts[status] if status else sum(counts.values()),
+        total=sum(shown_counts.values()),
         status=status,
         sort=sort,
         opened=opened,
-        unopened=unopened,
+        unopened=sum(unopened.values()),
         results=results.of_registrations(session(), ids, now) if has_results(course.id) else None,
         active=last_activity.of_registrations(session(), settings().connection_id or 0, ids),
         q=q,
@@ -149,25 +151,45 @@ def _looked_for(course: Course, q: str) -> tuple[list[ColumnElement[bool]], dict
             # They are found once for all queries: to find them, the database reads everybody.
             its = Counter(status for _, status in some)
             return [Registration.id.in_([number for number, _ in some])], dict.fromkeys(STATUSES, 0) | dict(its)
-    by_status = select(Registration.status, func.count()).where(*which).group_by(Registration.status)
-    return which, dict.fromkeys(STATUSES, 0) | dict(session().execute(by_status).all())
+    return which, _by_status(which)
 
 
-def _in_order(which: list[ColumnElement[bool]], sort: str) -> tuple[Select, list[Key]]:
-    """The ids of these registrations, and what they are sorted by: registered people by name, then the waitlist in
-    order, then withdrawn people by name; or the latest change first."""
+def _by_status(which: list[ColumnElement[bool]]) -> dict[str, int]:
+    """How many of these registrations have each status."""
+    counted = select(Registration.status, func.count()).where(*which).group_by(Registration.status)
+    return dict.fromkeys(STATUSES, 0) | dict(session().execute(counted).all())
+
+
+def _in_order(which: list[ColumnElement[bool]], sort: str, counts: dict[str, int], *, is_whole: bool) -> list[Part]:
+    """The ids of the registrations with the statuses in `counts`: registered people by name, then the waitlist in
+    order, then withdrawn people by name; or the latest change first. `is_whole`: they are all of the course's."""
     if sort == "time":
         changed_at = func.coalesce(Registration.withdrawn_at, Registration.registered_at)
         by_time = [Key(changed_at, descending=True), Key(Registration.id, descending=True)]
-        return select(Registration.id).where(*which), by_time
-    # They are read by themselves, from an index, and then their names. All at once, PostgreSQL would rather go through
+        return [Part(select(Registration.id).where(*which, Registration.status.in_(counts)), by_time)]
+    parts: list[Part] = []
+    for status, count in counts.items():
+        its = [*which, Registration.status == status]
+        in_order = _in_line(its) if status == "waitlisted" else _by_name(its, are_many=is_whole and count >= MANY)
+        parts.append(Part(*in_order, count))
+    return parts
+
+
+def _in_line(which: list[ColumnElement[bool]]) -> tuple[Select, list[Key]]:
+    return select(Registration.id).where(*which), [Key(Registration.id)]
+
+
+def _by_name(which: list[ColumnElement[bool]], *, are_many: bool) -> tuple[Select, list[Key]]:
+    if are_many:
+        # An index has all participants in this order, so the first of them are soon found.
+        with_names = select(Registration.id).join(Participant, Participant.id == Registration.participant_id)
+        return with_names.where(*which), [Key(Participant.sorted_by), Key(Registration.id)]
+    # They are read alone, from an index, and then their names. All at once, PostgreSQL would rather go through
     # everybody's names, and start workers for it.
-    them = select(Registration.id, Registration.status, Registration.participant_id).where(*which).cte("roster")
+    them = select(Registration.id, Registration.participant_id).where(*which).cte("roster")
     its = them.prefix_with("MATERIALIZED", dialect="postgresql").c
-    rank = case({name: number for number, name in enumerate(STATUSES)}, value=its.status)
-    name = case((its.status == "waitlisted", ""), else_=Participant.sorted_by)
-    by_name = [Key(rank), Key(name), Key(its.id)]
-    return select(its.id).join(Participant, Participant.id == its.participant_id), by_name
+    with_names = select(its.id).join(Participant, Participant.id == its.participant_id)
+    return with_names, [Key(Participant.sorted_by), Key(its.id)]
 
 
 def registration_or_404(course: Course, registration_id: int) -> Registration:
