@@ -1,4 +1,4 @@
-"""Where people sign in to this Canvas: the page behind a registration link, the sign-in, and what one sees then."""
+"""Where people sign in to this Canvas: the page behind a registration link, the sign-ins, and what one sees then."""
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -6,7 +6,14 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
 from .records import User
-from .rules_sign_in import SHORTEST_PASSWORD, choose_password, user_who_signs_in, user_with_link
+from .rules_sign_in import (
+    SHORTEST_PASSWORD,
+    SINGLE_SIGN_ONS,
+    choose_password,
+    user_of_single_sign_on,
+    user_who_signs_in,
+    user_with_link,
+)
 from .world import World
 
 
@@ -55,7 +62,19 @@ def mount(app: Flask, world: World) -> None:
                 user = user_who_signs_in(world, request.form.get("login", ""), request.form.get("password", ""))
             if user is not None:
                 return _let_in(user)
-        return render_template("practice/login.html", wrong=wrong), 422 if wrong else 200
+        return render_template("practice/login.html", wrong=wrong, others=SINGLE_SIGN_ONS), 422 if wrong else 200
+
+    @door.route(f"/login/<any({', '.join(SINGLE_SIGN_ONS)}):kind>", methods=["GET", "POST"])
+    def single_sign_on(kind: str) -> ResponseReturnValue:
+        """The school's own page and Canvas's answer to what it says, in one."""
+        login = request.form.get("login", "")
+        if request.method == "POST":
+            with world.lock:
+                user = user_of_single_sign_on(world, kind, login)
+            if user is not None:
+                return _let_in(user)
+        shown = render_template("practice/single_sign_on.html", kind=kind, login=login)
+        return shown, 422 if request.method == "POST" else 200
 
     @door.post("/logout")
     def sign_out() -> ResponseReturnValue:

@@ -12,6 +12,11 @@ from .world import World
 PROVIDERS = {10: "canvas", 11: "saml", 12: "google"}
 """The ways to sign in, by id, in the order of the login page."""
 
+SINGLE_SIGN_ONS = [kind for kind in PROVIDERS.values() if kind != "canvas"]
+
+LETS_IN_UNBOUND = {"ldap", "cas", "saml"}
+"""The single sign-ons that also find logins that are bound to none; newer ones only find their own [sis_csv.md]."""
+
 SHORTEST_PASSWORD = 8
 
 
@@ -68,3 +73,13 @@ def user_who_signs_in(world: World, unique_id: str, password: str) -> User | Non
     if login is None or login.password is None or PROVIDERS.get(login.authentication_provider_id or 10) != "canvas":
         return None
     return world.users[login.user_id] if check_password_hash(login.password, password) else None
+
+
+def user_of_single_sign_on(world: World, kind: str, unique_id: str) -> User | None:
+    """Whom the school's single sign-on of this kind names by a login; None if Canvas has no such login for it."""
+    login = world.login_by_unique_id.get(unique_id.strip().lower())
+    if login is None or login.workflow_state != "active":
+        return None
+    bound_to = PROVIDERS[login.authentication_provider_id] if login.authentication_provider_id else None
+    lets_in = bound_to == kind or (bound_to is None and kind in LETS_IN_UNBOUND)
+    return world.users[login.user_id] if lets_in else None

@@ -1,4 +1,4 @@
-"""Somebody new to Canvas, to the end: registers, reads our mail, chooses a password, and is signed in to Canvas."""
+"""Somebody new to Canvas, to the end: registers, and is signed in to Canvas by our mail, or by single sign-on."""
 
 import re
 from email.message import EmailMessage
@@ -11,7 +11,7 @@ from ascriptica_plugin.worker import rounds
 
 from ..inbox import Inbox
 from ..office_at_work import Office, sign_in
-from ..pages import all_of, words
+from ..pages import COURSE_SETTINGS, all_of, save, typed, words
 from ..practice_canvas import Practice
 
 PASSWORD = "a password of Nora's"
@@ -81,3 +81,38 @@ def test_from_registering_to_being_signed_in_to_canvas(office, canvas: Practice,
     office.recheck("art")
     office.deliver()
     assert "New to Canvas?" not in words(nora.get("/courses/ART"))
+
+
+def test_from_registering_to_being_signed_in_to_canvas_by_single_sign_on(office, canvas: Practice, inbox):
+    """The sign-on is chosen from what Canvas lists; the login is bound to it, and nobody is mailed a link."""
+    office.course("ART", "art")
+    boss, nora = office.app.test_client(), office.app.test_client()
+    sign_in(boss, office.app, "boss@example.org", admin=True)
+    [google] = re.findall(r'<option[^>]* value="(\d+)">Google', boss.get(COURSE_SETTINGS).text)
+    save(boss, typed(canvas), way_in="sso", sign_in=google)
+
+    sign_in(nora, office.app, "nora@example.org")
+    nora.post("/courses/ART/register")
+    office.deliver()
+    send_mails(office)
+    page = words(nora.get("/courses/ART"))
+    assert "nora@example.org" in page
+    assert "Use your school's sign-in there." in page
+    assert [one["Subject"] for one in inbox.mails] == ["You are in: ART here"]
+
+    with requests.Session() as browser:
+        assert 'href="/login/google"' in browser.get(f"{canvas.url}/login/canvas", timeout=10).text
+        assert fill_in(browser, f"{canvas.url}/login/saml", login="nora@example.org").status_code == 422
+        there = fill_in(browser, f"{canvas.url}/login/google", login="Nora@example.org")
+        assert there.url == f"{canvas.url}/dashboard"
+        assert "Your courses Art" in words(there)
+
+
+def test_a_single_sign_on_of_the_older_kind_also_finds_logins_that_are_bound_to_none(canvas: Practice):
+    """kim was in Canvas before: saml lets kim in, google does not."""
+    with requests.Session() as browser:
+        refused = fill_in(browser, f"{canvas.url}/login/google", login="kim@example.org")
+        assert (refused.status_code, "no login kim@example.org" in refused.text) == (422, True)
+        assert fill_in(browser, f"{canvas.url}/login/saml", login="nobody@example.org").status_code == 422
+        assert fill_in(browser, f"{canvas.url}/login/saml", login="kim@example.org").url == f"{canvas.url}/dashboard"
+        assert browser.get(f"{canvas.url}/login/ldap", timeout=10).status_code == 404
