@@ -25,7 +25,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_a_command_is_one_that_there_is(command, tmp_path, sqlite_url):
+def test_every_command_in_deploy_exists(command, tmp_path, sqlite_url):
     program, *options = command
     name = Path(program).name
     # Gunicorn loads the application and ends; flask says what the command is for.
@@ -37,7 +37,7 @@ def test_a_command_is_one_that_there_is(command, tmp_path, sqlite_url):
     assert done.returncode == 0, done.stderr
 
 
-def test_no_command_is_left_out():
+def test_worker_upgrade_and_health_commands_are_in_the_deploy_files():
     assert len(UNITS) == 2
     assert {tuple(one)[-1] for one in commands()} >= {"worker", "upgrade", "worker-health"}
     assert sum("gunicorn" in one[0] for one in commands()) == 2

@@ -13,7 +13,7 @@ from ascriptica_plugin.office.people import Person
 from .office_at_work import Office, in_use, make_app, wait_for
 
 
-def test_under_a_prefix_everything_moves(database_url, canvas):
+def test_every_address_and_cookie_moves_under_a_prefix(database_url, canvas):
     with in_use(make_app(database_url, ASCRIPTICA_URL_PREFIX="/registration")) as app:
         client = app.test_client()
         assert client.get("/registration/").status_code == 200
@@ -22,7 +22,7 @@ def test_under_a_prefix_everything_moves(database_url, canvas):
         assert client.get("/sign-in").status_code == 404
 
 
-def test_a_host_of_its_own_keeps_its_cookies_and_its_headers(database_url):
+def test_a_host_keeps_its_own_cookies_and_headers(database_url):
     host = Flask("host")
     host.config.update(SECRET_KEY="x", SQLALCHEMY_DATABASE_URI=database_url, WTF_CSRF_ENABLED=False)
     host.add_url_rule("/own", view_func=lambda: "own")
@@ -90,6 +90,6 @@ def test_a_host_sends_our_mails_itself_and_has_its_own_texts(database_url, tmp_p
         assert sent[1].get_content() == "Max, see https://campus.example.org/courses/ART\n"
 
 
-def test_set_up_twice_is_refused(app):
+def test_setting_up_an_app_twice_is_refused(app):
     with pytest.raises(RuntimeError, match="already"):
         Ascriptica(app, load_participant=lambda: None, may_administer=lambda: False)

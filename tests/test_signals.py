@@ -50,7 +50,7 @@ def test_registrations_are_announced_once_they_are_committed(here: Office, heard
     assert heard[2:] == [("moved_up", about("lou")), ("withdrawn", about("kim"))]
 
 
-def test_what_is_rolled_back_is_never_announced(here: Office, heard):
+def test_a_registration_that_is_rolled_back_is_not_announced(here: Office, heard):
     here.course()
     facade.register(here.session, "ART", someone("kim"), here.now)
     here.session.rollback()
@@ -63,7 +63,7 @@ def test_what_is_rolled_back_is_never_announced(here: Office, heard):
     assert [what["key"] for _, what in heard] == ["new"]
 
 
-def test_a_cancelled_course_withdraws_everybody(here: Office, heard):
+def test_a_cancelled_course_announces_everybody_s_withdrawal(here: Office, heard):
     course = here.course()
     for who in ("kim", "lou"):
         here.register(course, who)
@@ -120,7 +120,7 @@ def test_a_dead_token_asks_for_attention_and_an_outage_does_not(office: Office, 
     assert ("attention_needed", {"cause": "token_dead", "scope": "", "people": None}) in heard
 
 
-def test_a_receiver_uses_the_session_and_one_that_raises_stops_nobody(here: Office, heard, caplog):
+def test_a_receiver_may_use_the_session_and_one_that_raises_stops_nothing(here: Office, heard, caplog):
     counted = []
 
     def count(app, **what):

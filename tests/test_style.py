@@ -57,7 +57,7 @@ def test_every_rule_is_below_our_class():
     assert found > 200
 
 
-def test_it_brings_nothing_in_from_elsewhere():
+def test_the_stylesheet_loads_nothing_from_elsewhere():
     assert not re.search(r"url\(|@import|@font-face|https?:", CSS)
 
 

@@ -76,7 +76,7 @@ def packages() -> dict[str, list[Path]]:
     return found | {folder.name: sorted(folder.rglob("*.py")) for folder in folders}
 
 
-def test_every_package_has_its_floor():
+def test_every_package_stands_on_a_floor():
     assert set(packages()) == set().union(*FLOORS)
 
 
@@ -92,7 +92,7 @@ def test_imports_flow_one_way(package):
         assert not {one for one in others if one.startswith("ascriptica_plugin")} - PUBLIC.get(module, set()), path
 
 
-def test_no_package_has_a_circle():
+def test_no_package_imports_in_a_circle():
     for paths in packages().values():
         arrows = {
             ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): imports_of(path)[0]

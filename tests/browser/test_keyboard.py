@@ -109,7 +109,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk):
     assert faults == []
 
 
-def test_at_twice_the_size_nothing_is_cut(desk):
+def test_nothing_is_cut_off_at_twice_the_size(desk):
     size = {"width": 640, "height": 480, "deviceScaleFactor": 2, "mobile": False}
     desk.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
@@ -143,7 +143,7 @@ def test_a_canvas_course_is_found_and_chosen_by_the_keyboard_alone(desk):
     desk.sees("Chosen: Biology")
 
 
-def test_a_person_who_signs_in_types_at_once(desk):
+def test_the_cursor_stands_in_the_first_field_of_the_sign_in_page(desk):
     desk.sign_out()
     desk.go("/sign-in?next=/tools/courses")
     keys(desk, "boss@example.org", Keys.TAB, PASSWORD, Keys.ENTER)

@@ -38,7 +38,7 @@ def styles(browser: webdriver.Chrome, css: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_one_fills_in_is_seen_and_so_is_where_one_is(browser, furnished, scheme):
+def test_fields_and_the_keyboard_s_focus_stand_out_from_the_page(browser, furnished, scheme):
     with served(furnished.app) as address:
         browser.delete_all_cookies()
         walk = Walk(browser, address)

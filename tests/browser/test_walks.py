@@ -41,7 +41,7 @@ def handed_out(walk: Walk, email: str) -> str:
     return link
 
 
-def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
+def test_pages_follow_a_registration_into_canvas_and_out_again_without_a_reload(walk, canvas):
     connect(walk, canvas)
     walk.go("/tools/courses/new")
     walk.fill(code="ART-101", title="Art for all", canvas_course=f"{canvas.url}/courses/{canvas.ids['course.art']}")
@@ -77,7 +77,7 @@ def test_from_settings_to_a_seat_and_back_without_a_reload(walk, canvas):
     assert canvas.roster("art") == {"nora@example.org": "deleted"}
 
 
-def test_without_scripts_a_reload_does(walk, canvas):
+def test_a_reload_shows_the_new_state_where_scripts_are_off(walk, canvas):
     connect(walk, canvas)
     walk.go("/tools/courses/new")
     walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))
@@ -127,7 +127,7 @@ def test_a_course_s_people_move_after_the_page_has_shown_it(walk, canvas, script
     WebDriverWait(walk.browser, 15).until(lambda _: len(canvas.who_is_in("bio")) == 2 and not canvas.who_is_in("art"))
 
 
-def test_what_was_typed_goes_on_after_the_password(walk, tmp_path):
+def test_a_form_is_saved_after_the_password_was_asked_for(walk, tmp_path):
     """A form that is answered with the page that asks for the password is sent again by the browser itself."""
     with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
         session = app.extensions["sqlalchemy"].session

@@ -57,7 +57,7 @@ from .refused import (
         ("https://school.instructure.com/courses/sis_course_id:100%25", "sis_course_id:100%"),
     ],
 )
-def test_courses(typed: str, course: str) -> None:
+def test_a_canvas_course_is_read_from_a_number_an_address_or_a_sis_id(typed: str, course: str) -> None:
     assert canvas_course(typed, SCHOOL) == course
     assert canvas_course(typed, None) == course
     assert canvas_course(course, SCHOOL) == course
@@ -108,7 +108,7 @@ NO_COURSES = [
 
 
 @pytest.mark.parametrize("typed", NO_COURSES)
-def test_what_names_no_course(typed: str) -> None:
+def test_a_text_that_names_no_canvas_course_is_refused(typed: str) -> None:
     for url in (SCHOOL, None):
         assert "the number after /courses/" in refusal(canvas_course, typed, url)
 
@@ -132,7 +132,7 @@ def test_another_canvas_course_is_refused_naming_both(typed: str, there: str) ->
     assert "connected to school.instructure.com." in sentence
 
 
-def test_a_course_of_a_canvas_with_a_port_or_an_idn_name() -> None:
+def test_a_course_address_with_a_port_or_an_idn_name_is_compared_with_its_canvas() -> None:
     assert canvas_course("http://127.0.0.1:5001/courses/42", "http://127.0.0.1:5001/api/v1") == "42"
     assert canvas_course("https://schüle.example/courses/42", "https://xn--schle-mva.example/api/v1") == "42"
     assert "127.0.0.1:5002" in refusal(
@@ -150,7 +150,7 @@ def test_a_course_of_a_canvas_with_a_port_or_an_idn_name() -> None:
         ("see https://school.instructure.com/courses/42", COPY_AGAIN),
     ],
 )
-def test_course_addresses_that_are_none(typed: str, remedy: str) -> None:
+def test_a_broken_course_address_is_refused_with_the_remedy(typed: str, remedy: str) -> None:
     sentence = refusal(canvas_course, typed, SCHOOL)
     assert remedy in sentence
     assert "secret" not in sentence
@@ -173,7 +173,7 @@ def test_course_addresses_that_are_none(typed: str, remedy: str) -> None:
         ("https://school.instructure.com/courses/42/sections/sis_section_id:A%2F1", "sis_section_id:A/1"),
     ],
 )
-def test_sections(typed: str, section: str) -> None:
+def test_a_canvas_section_is_read_from_a_number_an_address_or_a_sis_id(typed: str, section: str) -> None:
     assert canvas_section(typed) == section
     assert canvas_section(section) == section
 
@@ -200,7 +200,7 @@ def test_sections(typed: str, section: str) -> None:
         "https://school.instructure.com/courses/42",
     ],
 )
-def test_what_names_no_section(typed: str) -> None:
+def test_a_text_that_names_no_canvas_section_is_refused(typed: str) -> None:
     assert "Canvas section's ID" in refusal(canvas_section, typed)
 
 
@@ -218,7 +218,7 @@ def test_what_names_no_section(typed: str) -> None:
         ("/accounts/81", 81),
     ],
 )
-def test_accounts(typed: str, account: int) -> None:
+def test_a_canvas_account_is_read_from_a_number_or_an_address(typed: str, account: int) -> None:
     assert canvas_account(typed) == account
 
 
@@ -245,7 +245,7 @@ def test_accounts(typed: str, account: int) -> None:
         "https://school.instructure.com/courses/42",
     ],
 )
-def test_what_names_no_account(typed: str) -> None:
+def test_a_text_that_names_no_canvas_account_is_refused(typed: str) -> None:
     assert "the number after /accounts/" in refusal(canvas_account, typed)
 
 
@@ -275,7 +275,7 @@ PIECES = [
 ]
 
 
-def test_anything_at_all_is_taken_or_refused_with_a_sentence() -> None:
+def test_any_text_is_either_read_or_refused_with_a_sentence() -> None:
     chance = random.Random(11)
     odd = ["".join(chance.choices(PIECES, k=chance.randint(1, 9))) for _ in range(1500)]
     odd += ["".join(chr(chance.randrange(0x3000)) for _ in range(chance.randint(1, 12))) for _ in range(300)]

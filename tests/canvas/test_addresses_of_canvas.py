@@ -56,7 +56,7 @@ from .refused import (
         "school\u200b.instructure.com",
     ],
 )
-def test_a_canvas_by_any_of_its_names(typed: str) -> None:
+def test_a_canvas_is_known_by_any_form_of_its_address(typed: str) -> None:
     assert canvas_url(typed) == SCHOOL
     assert canvas_url(typed, allow_private=True) == SCHOOL
 
@@ -81,7 +81,7 @@ def test_a_canvas_by_any_of_its_names(typed: str) -> None:
         (f"{LONG_LABEL[1:]}.example.org", f"https://{LONG_LABEL[1:]}.example.org/api/v1"),
     ],
 )
-def test_other_hosts_and_ports(typed: str, url: str) -> None:
+def test_other_hosts_and_ports_are_read_as_web_service_urls(typed: str, url: str) -> None:
     assert canvas_url(typed) == url
     assert canvas_url(url) == url
 
@@ -166,7 +166,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("typed", "remedy"), REFUSED)
-def test_what_is_no_address_is_refused_with_the_remedy(typed: str, remedy: str) -> None:
+def test_a_text_that_is_no_address_is_refused_with_the_remedy(typed: str, remedy: str) -> None:
     sentence = refusal(canvas_url, typed)
     assert remedy in sentence
     assert "secret" not in sentence
@@ -177,7 +177,7 @@ def test_what_is_no_address_is_refused_with_the_remedy(typed: str, remedy: str) 
     # Plain http to an address of one's own is its own test.
     [(typed, remedy) for typed, remedy in REFUSED if remedy != PLAIN_HTTP],
 )
-def test_private_networks_allowed_makes_nothing_else_an_address(typed: str, remedy: str) -> None:
+def test_allowing_private_networks_lets_no_broken_address_in(typed: str, remedy: str) -> None:
     assert remedy in refusal(partial(canvas_url, allow_private=True), typed)
 
 
@@ -219,7 +219,7 @@ def test_private_networks_allowed_makes_nothing_else_an_address(typed: str, reme
         "[ff02::1]",
     ],
 )
-def test_private_networks(host: str) -> None:
+def test_private_networks_are_refused_unless_allowed(host: str) -> None:
     for typed in (host, f"https://{host}", f"https://{host}:8443/api/v1", f"http://{host}"):
         assert ON_THE_INTERNET in refusal(canvas_url, typed)
     assert canvas_url(f"https://{host}", allow_private=True).startswith("https://")
@@ -247,13 +247,13 @@ def test_private_networks(host: str) -> None:
         "①②⑦.1",
     ],
 )
-def test_ip_addresses_in_forms_that_only_resolvers_read(host: str) -> None:
+def test_ip_addresses_in_forms_that_only_resolvers_read_are_refused(host: str) -> None:
     for typed in (host, f"https://{host}", f"https://{host}.:8443/"):
         assert LOOKS_LIKE in refusal(canvas_url, typed)
         assert LOOKS_LIKE in refusal(partial(canvas_url, allow_private=True), typed)
 
 
-def test_whatever_number_gets_in_is_the_address_that_the_resolver_makes_of_it() -> None:
+def test_a_number_that_is_taken_as_an_address_is_the_one_that_the_resolver_makes_of_it() -> None:
     """Numbers in every base and of every length, against this system's resolver, which looks nothing up for them."""
     chance = random.Random(7)
     parts = ["0", "1", "01", "127", "0177", "0x7f", "10", "012", "0xa", "255", "65535", "2130706433", "0x", "8", "9"]
@@ -293,7 +293,7 @@ def test_whatever_number_gets_in_is_the_address_that_the_resolver_makes_of_it() 
         ("canvas.local", "https://canvas.local/api/v1"),
     ],
 )
-def test_private_networks_where_they_are_allowed(typed: str, url: str) -> None:
+def test_private_addresses_are_read_where_they_are_allowed(typed: str, url: str) -> None:
     assert canvas_url(typed, allow_private=True) == url
 
 

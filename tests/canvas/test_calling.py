@@ -28,7 +28,9 @@ def test_redirects_are_never_followed(raw: Raw, connect: Connect, status: int) -
     "location", ["", "/login", "https://[", "http://[::1", "\xff\xfe", "javascript:alert(1)", "//"]
 )
 @pytest.mark.parametrize("status", [300, 302])
-def test_redirects_to_nowhere(raw: Raw, connect: Connect, location: str, status: int) -> None:
+def test_a_redirect_without_a_usable_target_is_reported_as_a_redirect(
+    raw: Raw, connect: Connect, location: str, status: int
+) -> None:
     client = connect(raw(reply(b"", f"{status} Moved", Location=location)).url)
     assert "redirects to another page" in str(within(2, client.myself, Redirected))
 
@@ -42,7 +44,7 @@ def test_all_pages_are_read(client: CanvasClient, canvas: Practice) -> None:
     assert len(canvas.calls()) == 3
 
 
-def test_bookmarked_pages_are_read(client: CanvasClient, canvas: Practice) -> None:
+def test_pages_linked_by_bookmarks_are_read(client: CanvasClient, canvas: Practice) -> None:
     sections = {f"s{n}": {} for n in range(130)}
     ids = canvas.seed(
         users={"kim": {"login": "kim"}},
@@ -73,7 +75,7 @@ def test_the_next_page_is_never_on_another_server(raw: Raw, connect: Connect) ->
     "link",
     ["http://[", "https://evil.example/", "/login?x=1", "//evil.example", "mailto:x", "@evil.example", "http://a b"],
 )
-def test_a_next_page_that_is_none(raw: Raw, connect: Connect, link: str) -> None:
+def test_a_next_page_that_is_no_address_of_this_canvas_is_an_error(raw: Raw, connect: Connect, link: str) -> None:
     server = raw(reply([SOMEBODY], Link=f'<{link}>; rel="next"'))
     client = connect(server.url)
     assert "something other than" in str(within(2, lambda: client.search_users(1, "ann")))
@@ -81,11 +83,11 @@ def test_a_next_page_that_is_none(raw: Raw, connect: Connect, link: str) -> None
 
 
 @pytest.mark.parametrize("link", ["", "<>", ";", ",,,", 'rel="next"', '<x>; rel="last"', "\xff", '<;>;rel=";"'])
-def test_links_that_say_nothing(raw: Raw, connect: Connect, link: str) -> None:
+def test_a_link_header_without_a_next_page_ends_the_list(raw: Raw, connect: Connect, link: str) -> None:
     assert len(connect(raw(reply([SOMEBODY], Link=link)).url).search_users(1, "ann")) == 1
 
 
-def test_pages_without_end(raw: Raw, connect: Connect) -> None:
+def test_a_list_whose_pages_never_end_is_an_error(raw: Raw, connect: Connect) -> None:
     server = raw(lambda request: reply([], Link=f'<{server.url}/accounts/1/users?page=2>; rel="next"'))
     client = connect(server.url)
     assert "does not end" in str(within(5, lambda: client.search_users(1, "ann")))

@@ -17,7 +17,7 @@ from ..practice_canvas import Practice
 from ..servers import ROW, SOMEBODY, TOKEN, Connect, Raw, path_of, reply
 
 
-def test_whose_token_and_which_account(client: CanvasClient, canvas: Practice) -> None:
+def test_the_token_s_owner_and_the_accounts_are_read(client: CanvasClient, canvas: Practice) -> None:
     me = client.myself()
     assert (me.id, me.name, me.shows_login) == (canvas.ids["caller"], "Practice Admin", True)
     root = client.account(canvas.ids["account.root"])
@@ -28,18 +28,18 @@ def test_whose_token_and_which_account(client: CanvasClient, canvas: Practice) -
     assert client.account(ids["account.arts"]) == Account(ids["account.arts"], "Arts", False)
 
 
-def test_permissions(client: CanvasClient, canvas: Practice) -> None:
+def test_permissions_are_read_as_true_or_false(client: CanvasClient, canvas: Practice) -> None:
     canvas.options(permissions={"without": ["manage_sis"]})
     answers = client.permissions(canvas.ids["account.root"], ["manage_user_logins", "manage_sis", "no_such_thing"])
     assert answers == {"manage_user_logins": True, "manage_sis": False, "no_such_thing": False}
 
 
-def test_a_permission_that_is_not_true_is_none(raw: Raw, connect: Connect) -> None:
+def test_a_permission_counts_only_if_canvas_answers_true(raw: Raw, connect: Connect) -> None:
     answers = connect(raw(reply({"a": True, "b": "true", "c": 1})).url).permissions(1, ["a", "b", "c", "d"])
     assert answers == {"a": True, "b": False, "c": False, "d": False}
 
 
-def test_users_by_every_form_of_id(client: CanvasClient, canvas: Practice) -> None:
+def test_a_user_is_found_by_number_sis_id_and_login(client: CanvasClient, canvas: Practice) -> None:
     kim = User(canvas.ids["user.kim"], "Kim Lee", "kim@example.org", "kim@example.org", "K-100", True)
     for form in (kim.id, str(kim.id), "sis_user_id:K-100", "sis_login_id:KIM@example.org"):
         assert client.user(form) == kim
@@ -48,7 +48,7 @@ def test_users_by_every_form_of_id(client: CanvasClient, canvas: Practice) -> No
             client.user(form)
 
 
-def test_ids_with_odd_signs_arrive_whole(client: CanvasClient, canvas: Practice) -> None:
+def test_ids_with_unusual_characters_arrive_whole(client: CanvasClient, canvas: Practice) -> None:
     odd = "A/1 ö?#%2F&b=c;"
     ids = canvas.seed(
         users={"odd": {"login": "odd", "sis_user_id": odd}}, courses={"odd": {"name": "Odd", "sis_course_id": odd}}
@@ -60,7 +60,7 @@ def test_ids_with_odd_signs_arrive_whole(client: CanvasClient, canvas: Practice)
     assert len(client.enrollments_of(f"sis_user_id:{odd}")) == 1
 
 
-def test_what_the_token_may_not_see_is_none(client: CanvasClient, canvas: Practice) -> None:
+def test_fields_that_the_token_may_not_see_are_none(client: CanvasClient, canvas: Practice) -> None:
     canvas.options(permissions={"without": ["view_user_logins", "read_email_addresses", "read_sis", "manage_sis"]})
     kim = client.user(canvas.ids["user.kim"])
     assert kim == User(canvas.ids["user.kim"], "Kim Lee", None, None, None, False, False)
@@ -85,7 +85,7 @@ def test_search_is_by_substring_and_shows_emails(client: CanvasClient, canvas: P
     assert (caught.value.status, caught.value.taken) == (400, frozenset())
 
 
-def test_create_user_at_once_and_without_mail(client: CanvasClient, canvas: Practice) -> None:
+def test_a_user_is_created_at_once_and_without_a_mail(client: CanvasClient, canvas: Practice) -> None:
     root = canvas.ids["account.root"]
     new = client.create_user(root, name="Ann New", login="ann@example.org", email="ann@example.org", sis_user_id="S-1")
     assert (new.name, new.login_id, new.sis_user_id) == ("Ann New", "ann@example.org", "S-1")
@@ -97,7 +97,7 @@ def test_create_user_at_once_and_without_mail(client: CanvasClient, canvas: Prac
     assert canvas.read("seed")["mails"] == 0
 
 
-def test_taken_names_what_exists_already(client: CanvasClient, canvas: Practice) -> None:
+def test_a_refusal_names_the_login_or_sis_id_that_is_taken(client: CanvasClient, canvas: Practice) -> None:
     root = canvas.ids["account.root"]
     for login, sis_user_id, taken in (
         ("KIM@example.org", None, {"unique_id"}),
@@ -111,7 +111,7 @@ def test_taken_names_what_exists_already(client: CanvasClient, canvas: Practice)
         assert caught.value.taken == taken
 
 
-def test_courses_in_every_state(client: CanvasClient, canvas: Practice) -> None:
+def test_courses_are_read_in_every_state(client: CanvasClient, canvas: Practice) -> None:
     ids = canvas.seed(
         courses={
             "art": {"name": "Art", "sis_course_id": "ART-1"},
@@ -142,7 +142,7 @@ def test_sections_belong_to_their_course(client: CanvasClient, canvas: Practice)
         client.section(ids["course.bio"], late.id)
 
 
-def test_enroll_again_and_again_and_remove(client: CanvasClient, canvas: Practice) -> None:
+def test_enrolling_twice_is_one_enrollment_and_removing_ends_it(client: CanvasClient, canvas: Practice) -> None:
     art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
     made = client.enroll(art, kim)
     assert (made.user_id, made.type, made.state) == (kim, "StudentEnrollment", "active")
@@ -164,7 +164,7 @@ def test_enroll_again_and_again_and_remove(client: CanvasClient, canvas: Practic
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_a_user_s_enrollments_in_every_state_and_of_students_only(client: CanvasClient, canvas: Practice) -> None:
+def test_a_user_s_student_enrollments_are_listed_in_every_state(client: CanvasClient, canvas: Practice) -> None:
     states = ("active", "invited", "inactive", "completed", "deleted")
     ids = canvas.seed(
         users={"kim": {"login": "kim"}, "lou": {"login": "lou"}},
@@ -183,7 +183,7 @@ def test_a_user_s_enrollments_in_every_state_and_of_students_only(client: Canvas
             ask()
 
 
-def test_what_is_sent(raw: Raw, connect: Connect) -> None:
+def test_requests_carry_exactly_the_fields_that_canvas_needs(raw: Raw, connect: Connect) -> None:
     server = raw(lambda request: reply({**SOMEBODY, **ROW}))
     client = connect(server.url)
     client.create_user(1, name="Ann & Bob", login="ann+b@example.org", email="ann+b@example.org", sis_user_id="S 1")
@@ -211,7 +211,7 @@ def test_what_is_sent(raw: Raw, connect: Connect) -> None:
     assert fields(removed) == {"task": "delete"}
 
 
-def test_how_a_new_user_gets_a_way_in(raw: Raw, connect: Connect) -> None:
+def test_each_way_in_for_a_new_user_has_its_own_fields(raw: Raw, connect: Connect) -> None:
     link = "https://canvas.example.org/register/abc"
     server = raw(lambda request: reply({**SOMEBODY, "confirmation_url": link}))
     client, who = connect(server.url), {"name": "Ann", "login": "ann@example.org", "email": "ann@example.org"}
@@ -237,7 +237,7 @@ def test_how_a_new_user_gets_a_way_in(raw: Raw, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("link", ["", 7, "javascript:alert(1)", "https://x.org/a b", "https://x.org/" + 2000 * "a"])
-def test_what_is_no_link_is_none(raw: Raw, connect: Connect, link: object) -> None:
+def test_a_confirmation_link_that_is_no_address_is_none(raw: Raw, connect: Connect, link: object) -> None:
     server = raw(lambda request: reply({**SOMEBODY, "confirmation_url": link}))
     assert connect(server.url).create_user(1, name="A", login="a@x.org", email="a@x.org", ask_link=True).link is None
 
@@ -246,7 +246,7 @@ def fields(request: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.partition(b"\r\n\r\n")[2].decode()).items()}
 
 
-def test_every_call_says_who_calls(raw: Raw, connect: Connect) -> None:
+def test_every_call_names_the_program_that_calls(raw: Raw, connect: Connect) -> None:
     server = raw(lambda request: reply([] if b"/users?" in request else {**SOMEBODY, **ROW}))
     client = connect(server.url)
     client.myself()
@@ -265,7 +265,7 @@ def test_every_call_says_who_calls(raw: Raw, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("wanted", [int, str])
-def test_ids_beyond_what_a_float_holds(raw: Raw, connect: Connect, wanted: type) -> None:
+def test_ids_too_large_for_a_float_are_read_exactly(raw: Raw, connect: Connect, wanted: type) -> None:
     number = 2**62 + 1
     row = {
         key: wanted(number) if key == "id" or key.endswith("_id") else value
@@ -287,7 +287,7 @@ def test_ids_beyond_what_a_float_holds(raw: Raw, connect: Connect, wanted: type)
     assert str(number) in path_of(server.requests[-2])
 
 
-def test_ids_as_strings_from_canvas_itself(client: CanvasClient, canvas: Practice) -> None:
+def test_ids_that_canvas_sends_as_strings_are_read_as_numbers(client: CanvasClient, canvas: Practice) -> None:
     client._line._session.headers["Accept"] = "application/json+canvas-string-ids"
     made = client.enroll(canvas.ids["course.art"], canvas.ids["user.kim"])
     assert made.user_id == canvas.ids["user.kim"]

@@ -59,12 +59,12 @@ def test_secrets_that_a_redirect_repeats_are_not_kept(raw: Raw) -> None:
         reply({"error": {"message": "no word of OAuth's"}}, "400 Bad Request"),
     ],
 )
-def test_an_answer_without_oauth_s_word_for_it_does_not_say_that_the_key_was_refused(raw: Raw, answer: bytes) -> None:
+def test_an_answer_without_an_oauth_error_code_is_not_taken_for_a_refused_key(raw: Raw, answer: bytes) -> None:
     with pytest.raises(CanvasError) as failed:
         key(raw(answer).url).refresh("alive")
     assert not isinstance(failed.value, KeyRefused)
 
 
-def test_a_page_of_html_instead_of_tokens_is_a_canvas_that_is_down(raw: Raw) -> None:
+def test_a_web_page_instead_of_tokens_counts_as_canvas_being_down(raw: Raw) -> None:
     with pytest.raises(CanvasDown):
         key(raw(reply(b"<html>Back soon</html>")).url).refresh("alive")

@@ -46,18 +46,18 @@ def test_an_enrollment_is_read_with_its_time_in_utc_and_an_id_also_as_text():
     ],
     ids=str,
 )
-def test_a_wrong_value_is_no_answer(lie):
+def test_an_enrollment_with_a_wrong_value_counts_as_no_answer(lie):
     with pytest.raises(CanvasDown):
         reading.read_enrollment(ENROLLMENT | lie)
 
 
 @pytest.mark.parametrize("row", [[], "Kim", None, 7, {}], ids=str)
-def test_what_is_no_object_is_no_answer(row):
+def test_a_user_that_is_no_json_object_counts_as_no_answer(row):
     with pytest.raises(CanvasDown):
         reading.read_user(row)
 
 
-def test_a_login_that_is_hidden_is_not_one_that_is_missing():
+def test_a_hidden_login_is_distinguished_from_a_missing_one():
     seen = reading.read_user(USER | {"login_id": None})
     hidden = reading.read_user({name: value for name, value in USER.items() if name != "login_id"})
     assert seen.login_id is hidden.login_id is None
@@ -79,7 +79,7 @@ def test_an_odd_name_is_read_as_it_can_be_stored(said, stored):
 
 
 @pytest.mark.parametrize(("visible", "known"), [("7~abc...", True), ("7~abd...", False), (None, False), ("", False)])
-def test_the_end_of_a_token_is_believed_only_of_the_one_in_hand(visible, known):
+def test_the_end_of_a_token_is_read_only_from_the_token_in_use(visible, known):
     """It is asked for by its first five characters, which may also be another one's id."""
     row = {"visible_token": visible, "expires_at": "2027-03-01T10:00:00+01:00"}
     found = reading.read_token_end(row, "7~abc")

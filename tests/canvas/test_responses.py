@@ -27,7 +27,7 @@ from ..servers import ROW, SELF, SOMEBODY, TOKEN, Connect, Raw, path_of, reply, 
 
 
 @pytest.mark.parametrize("state", ["revoked", "expired", "unknown"])
-def test_a_dead_token(canvas: Practice, connect: Connect, state: str) -> None:
+def test_a_dead_token_is_reported_as_refused(canvas: Practice, connect: Connect, state: str) -> None:
     if state != "unknown":
         canvas.options(token=state)
     client = connect(canvas.api, "nobody's" if state == "unknown" else canvas.token)
@@ -37,7 +37,7 @@ def test_a_dead_token(canvas: Practice, connect: Connect, state: str) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_missing_permission(client: CanvasClient, canvas: Practice, status: int) -> None:
+def test_a_missing_permission_is_reported_as_such(client: CanvasClient, canvas: Practice, status: int) -> None:
     canvas.options(denied_status=status, permissions=["read_roster"])
     art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
     with pytest.raises(PermissionMissing, match="not authorized") as caught:
@@ -83,7 +83,9 @@ def test_a_missing_permission(client: CanvasClient, canvas: Practice, status: in
         (reply(b"\x1f\x8bnonsense", Content_Encoding="gzip"), CanvasDown, "reached"),
     ],
 )
-def test_answers_of_every_shape(raw: Raw, connect: Connect, answer: bytes, kind: type[CanvasError], words: str) -> None:
+def test_each_shape_of_an_answer_becomes_its_kind_of_error(
+    raw: Raw, connect: Connect, answer: bytes, kind: type[CanvasError], words: str
+) -> None:
     client = connect(raw(answer).url, timeout_seconds=0.2)
     with pytest.raises(CanvasError, match=words) as caught:
         client.enroll(5, 7)
@@ -91,7 +93,7 @@ def test_answers_of_every_shape(raw: Raw, connect: Connect, answer: bytes, kind:
     assert len(str(caught.value)) < 400
 
 
-def test_the_concluded_course(client: CanvasClient, canvas: Practice) -> None:
+def test_enrolling_into_a_concluded_course_is_an_error_of_its_own(client: CanvasClient, canvas: Practice) -> None:
     ids = canvas.seed(users={"kim": {"login": "kim"}}, courses={"old": {"workflow_state": "completed"}})
     with pytest.raises(CourseConcluded, match="concluded course") as caught:
         client.enroll(ids["course.old"], ids["user.kim"])
@@ -124,7 +126,9 @@ def test_throttled_is_not_a_missing_permission(client: CanvasClient, canvas: Pra
         ("nan", 5),
     ],
 )
-def test_how_long_canvas_wants_quiet(raw: Raw, connect: Connect, remaining: str | None, seconds: float) -> None:
+def test_the_pause_after_a_throttled_answer_follows_canvas_s_rate_limit(
+    raw: Raw, connect: Connect, remaining: str | None, seconds: float
+) -> None:
     headers = {} if remaining is None else {"x_rate_limit_remaining": remaining}
     server = raw(reply(b"403 Forbidden (Rate Limit Exceeded)\n", "403 Forbidden", **headers))
     with pytest.raises(Throttled) as caught:
@@ -144,7 +148,9 @@ def test_how_long_canvas_wants_quiet(raw: Raw, connect: Connect, remaining: str 
         ({"fault": "reset"}, "could not be reached"),
     ],
 )
-def test_canvas_is_down(client: CanvasClient, canvas: Practice, fault: dict, words: str) -> None:
+def test_an_unusable_answer_is_reported_as_canvas_being_down(
+    client: CanvasClient, canvas: Practice, fault: dict, words: str
+) -> None:
     client.myself()
     canvas.faults({"match": SELF, **fault})
     with pytest.raises(CanvasDown, match=words) as caught:
@@ -154,7 +160,7 @@ def test_canvas_is_down(client: CanvasClient, canvas: Practice, fault: dict, wor
     assert client.myself().name == "Practice Admin"
 
 
-def test_nothing_is_repeated_by_the_client_itself(client: CanvasClient, canvas: Practice) -> None:
+def test_the_client_repeats_no_call(client: CanvasClient, canvas: Practice) -> None:
     art, kim = canvas.ids["course.art"], canvas.ids["user.kim"]
     canvas.calls()
     canvas.faults({"match": "POST /courses/*", "fault": "reset", "when": "after"})
@@ -164,7 +170,7 @@ def test_nothing_is_repeated_by_the_client_itself(client: CanvasClient, canvas: 
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_nobody_there(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_canvas_that_can_t_be_reached_is_reported(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     within(2, connect(f"http://127.0.0.1:{port}/api/v1").myself)
@@ -177,7 +183,7 @@ def test_nobody_there(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None
     assert str(error) == "There is no server named school.invalid."
 
 
-def test_a_name_that_can_not_be_one(connect: Connect) -> None:
+def test_an_impossible_server_name_is_reported_as_unknown(connect: Connect) -> None:
     error = within(2, connect(f"https://{'a' * 64}.example/api/v1").myself)
     assert "There is no server named" in str(error)
 
@@ -218,7 +224,9 @@ def test_a_name_that_can_not_be_one(connect: Connect) -> None:
         (lambda client: client.myself(), b'{"id": "\xff"}'),
     ],
 )
-def test_a_200_that_is_not_what_was_asked_for(raw: Raw, connect: Connect, call: Callable, body: object) -> None:
+def test_a_200_with_something_else_in_it_counts_as_canvas_being_down(
+    raw: Raw, connect: Connect, call: Callable, body: object
+) -> None:
     with pytest.raises(CanvasDown) as caught:
         call(connect(raw(reply(body)).url))
     if not isinstance(body, bytes):
@@ -227,7 +235,7 @@ def test_a_200_that_is_not_what_was_asked_for(raw: Raw, connect: Connect, call: 
 
 
 @pytest.mark.parametrize("depth", [300, 600, 900, 950, 990, 3000])
-def test_errors_nested_without_end(raw: Raw, connect: Connect, depth: int) -> None:
+def test_a_deeply_nested_error_is_read_as_an_error(raw: Raw, connect: Connect, depth: int) -> None:
     body = b'{"errors":' + b"[" * depth + b"]" * depth + b"}"
     with pytest.raises(CanvasError):
         connect(raw(reply(body, "400 Bad Request")).url).myself()

@@ -17,7 +17,7 @@ from ..servers import Connect, Raw, reply
 
 
 @pytest.mark.parametrize("ahead", [-3600, 0, 86400])
-def test_canvas_time_is_known_by_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
+def test_canvas_s_time_is_taken_from_its_latest_answer(client: CanvasClient, canvas: Practice, ahead: int) -> None:
     assert client.time() is None
     canvas.options(clock_offset_seconds=ahead)
     client.myself()
@@ -44,7 +44,7 @@ def seconds_ahead(client: CanvasClient) -> float:
         "Mon, 05 Jan 2026 10:00:00 +99999999999999999999",
     ],
 )
-def test_a_clock_that_can_not_be_read_changes_nothing(raw: Raw, connect: Connect, date: str) -> None:
+def test_an_unreadable_date_leaves_canvas_s_time_as_it_was(raw: Raw, connect: Connect, date: str) -> None:
     good = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     dates = iter([good, date])
     client = connect(raw(lambda request: reply(Date=next(dates))).url)
@@ -71,7 +71,7 @@ def test_a_slow_answer_does_not_set_the_clock_back(raw: Raw, connect: Connect) -
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday"])
-def test_a_clock_that_can_t_be_right_is_not_kept(raw: Raw, connect: Connect, date: str) -> None:
+def test_an_impossible_date_is_not_kept_as_canvas_s_time(raw: Raw, connect: Connect, date: str) -> None:
     """Its time could neither be stored nor counted on."""
     client = connect(raw(reply(Date=date)).url)
     client.myself()

@@ -19,7 +19,7 @@ def rows(text: bytes) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("new", "kind"), [([], "text/csv; charset=utf-8"), ([ANN], "application/zip")])
-def test_an_import_is_a_file_and_no_option(raw: Raw, connect: Connect, new: list[NewUser], kind: str) -> None:
+def test_an_import_is_sent_as_a_file_without_options(raw: Raw, connect: Connect, new: list[NewUser], kind: str) -> None:
     """Never batch mode, never diffing, never over what a hand changed."""
     server = raw(reply(MADE))
     file = file_of([Line("ART-1", "", "S-1")], new, notify=True)

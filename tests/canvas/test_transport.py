@@ -20,7 +20,7 @@ from .strange_network import HEAD, full_queue, names
 
 
 @pytest.mark.parametrize("fault", ["trickle", "trickle_headers", "hang"])
-def test_answers_without_end_end_at_the_deadline(canvas: Practice, connect: Connect, fault: str) -> None:
+def test_an_endless_answer_is_cut_off_at_the_deadline(canvas: Practice, connect: Connect, fault: str) -> None:
     client = connect(canvas.api, canvas.token, deadline_seconds=0.4)
     client.myself()
     canvas.faults({"match": SELF, "fault": fault})
@@ -53,7 +53,7 @@ def test_no_trickle_outlasts_the_deadline(dripping, connect: Connect, first: byt
 
 
 @pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"Content-Length: 100\r\n\r\n{"])
-def test_a_server_that_falls_silent(raw: Raw, connect: Connect, sent: bytes) -> None:
+def test_a_server_that_falls_silent_is_reported_as_too_slow(raw: Raw, connect: Connect, sent: bytes) -> None:
     servers: list[Server] = []
 
     def silent(request: bytes) -> Iterator[bytes]:
@@ -103,7 +103,7 @@ def test_a_slow_connection_counts_towards_the_handshake(connect: Connect) -> Non
             connection.close()
 
 
-def test_one_callers_deadline_is_not_anothers(raw: Raw, connect: Connect) -> None:
+def test_each_caller_has_a_deadline_of_its_own(raw: Raw, connect: Connect) -> None:
     under_way, over = threading.Semaphore(0), threading.Event()
 
     def answer(request: bytes) -> Iterator[bytes]:
@@ -142,12 +142,12 @@ def test_one_callers_deadline_is_not_anothers(raw: Raw, connect: Connect) -> Non
     ],
     ids=["plain", "packed", "error"],
 )
-def test_too_large(raw: Raw, connect: Connect, answer: bytes) -> None:
+def test_an_answer_that_is_too_large_is_refused(raw: Raw, connect: Connect, answer: bytes) -> None:
     assert "could not be read" in str(within(5, connect(raw(answer).url).myself))
 
 
 @pytest.mark.parametrize("status", ["200 OK", "302 Found"])
-def test_no_end_of_bytes(raw: Raw, connect: Connect, status: str) -> None:
+def test_an_answer_that_never_ends_is_read_only_up_to_the_limit(raw: Raw, connect: Connect, status: str) -> None:
     def answer(request: bytes) -> Iterator[bytes]:
         yield f"HTTP/1.1 {status}\r\nLocation: http://127.0.0.1:1/\r\n\r\n".encode()
         for _ in range(1000):
@@ -158,7 +158,7 @@ def test_no_end_of_bytes(raw: Raw, connect: Connect, status: str) -> None:
     assert server.sent < 4 * MAX_ANSWER_BYTES
 
 
-def test_just_not_too_large_and_packed_and_in_chunks(raw: Raw, connect: Connect) -> None:
+def test_an_answer_of_the_largest_size_is_read_and_so_are_packed_and_chunked_ones(raw: Raw, connect: Connect) -> None:
     large = WHOLE + b" " * (MAX_ANSWER_BYTES - len(WHOLE))
     assert connect(raw(reply(large)).url).myself().id == 7
     packed = gzip.compress(WHOLE)
@@ -181,7 +181,7 @@ def test_just_not_too_large_and_packed_and_in_chunks(raw: Raw, connect: Connect)
         b"",
     ],
 )
-def test_an_answer_cut_short(raw: Raw, connect: Connect, cut: bytes) -> None:
+def test_an_answer_that_is_cut_short_is_an_error(raw: Raw, connect: Connect, cut: bytes) -> None:
     def answer(request: bytes) -> Iterator[bytes]:
         yield cut
         raise ConnectionError
@@ -206,7 +206,7 @@ def test_threads_share_connections(raw: Raw, connect: Connect) -> None:
     assert 1 < server.accepted <= 6
 
 
-def test_errors_keep_the_connection(raw: Raw, connect: Connect) -> None:
+def test_an_error_answer_leaves_the_connection_open(raw: Raw, connect: Connect) -> None:
     answers = iter(
         [reply({}, "404 No"), reply({}, "500 No"), reply(b"Rate Limit Exceeded", "403 No"), reply({}), reply()]
     )
@@ -218,7 +218,7 @@ def test_errors_keep_the_connection(raw: Raw, connect: Connect) -> None:
     assert server.accepted == 1
 
 
-def test_a_connection_that_was_closed_meanwhile(raw: Raw, connect: Connect) -> None:
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(raw: Raw, connect: Connect) -> None:
     def answer(request: bytes) -> Iterator[bytes]:
         yield reply()
         raise ConnectionError

@@ -71,7 +71,7 @@ PUBLIC = [
 ]
 
 
-def test_which_addresses_are_public() -> None:
+def test_public_addresses_are_distinguished_from_private_ones() -> None:
     assert [address for address in PRIVATE if is_public(address)] == []
     assert [address for address in PUBLIC if not is_public(address)] == []
     for nonsense in ("", "school.example", "127.1", "0x7f.1", "2130706433", "127.0.0.01", "[::1]", "8.8.8.8:443"):
@@ -90,7 +90,7 @@ def test_this_machine_is_refused_before_a_byte_is_sent(raw: Raw, connect: Connec
     assert connect(url).myself().id == 7
 
 
-def test_this_machine_by_ipv6(raw: Raw, connect: Connect) -> None:
+def test_this_machine_is_refused_by_ipv6_too(raw: Raw, connect: Connect) -> None:
     try:
         server = raw(reply(), host="::1")
     except OSError:
@@ -101,7 +101,9 @@ def test_this_machine_by_ipv6(raw: Raw, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_names_of_private_addresses(raw: Raw, connect: Connect, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_name_that_leads_to_a_private_address_is_refused(
+    raw: Raw, connect: Connect, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     server = raw(reply())
     names(monkeypatch, {"school.example": [address], "mixed.example": ["8.8.8.8", address]}, stand_in="127.0.0.1")
     for name in ("school.example", "mixed.example"):
@@ -111,7 +113,9 @@ def test_names_of_private_addresses(raw: Raw, connect: Connect, monkeypatch: pyt
     assert server.accepted == 0
 
 
-def test_a_name_that_turns_private_later(raw: Raw, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_leads_to_a_private_address_later_is_refused_then(
+    raw: Raw, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = raw(lambda request: reply(Connection="close"))
     answers = {"school.example": ["8.8.8.8"]}
     asked = names(monkeypatch, answers, stand_in="127.0.0.1")
@@ -180,7 +184,7 @@ def test_an_answer_without_tls_is_distinguished_from_a_wrong_certificate(
     assert "school.example does not speak https." in str(within(2, client.myself))
 
 
-def test_tls_is_with_the_name_and_to_the_judged_address(
+def test_tls_checks_the_name_and_connects_to_the_address_that_was_checked(
     raw: Raw, connect: Connect, monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, certificate: str
 ) -> None:
     server = raw(reply(), context=tls)
@@ -207,7 +211,7 @@ def test_tls_too_ends_at_the_deadline(
         assert len(server.requests) == 1
 
 
-def test_a_handshake_without_end(raw: Raw, connect: Connect) -> None:
+def test_a_handshake_that_never_ends_is_cut_off_at_the_deadline(raw: Raw, connect: Connect) -> None:
     server = raw(lambda request: None)
     client = connect(server.url.replace("http:", "https:"), deadline_seconds=0.3)
     assert "in time" in str(within(2, client.myself))

@@ -17,7 +17,7 @@ def test_a_command_without_its_tables_says_what_to_run(tmp_path):
     assert result.output.endswith("run: flask ascriptica upgrade\n")
 
 
-def test_no_file_and_no_such_kind_end_with_2(app, tmp_path):
+def test_a_missing_file_and_an_unknown_kind_end_with_2(app, tmp_path):
     runner = app.test_cli_runner()
     missing = runner.invoke(args=["ascriptica", "import", "courses", str(tmp_path / "nothing.csv")])
     unknown = runner.invoke(args=["ascriptica", "import", "teachers", str(tmp_path)])

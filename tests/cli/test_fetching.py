@@ -29,19 +29,19 @@ def fetch(office: Office, *more: str) -> tuple[int, list[str]]:
     return result.exit_code, result.output.splitlines()
 
 
-def test_it_fetches_what_courses_want_and_prints_a_line_for_each(at_desk):
+def test_the_command_fetches_what_courses_want_and_prints_a_line_for_each(at_desk):
     assert fetch(at_desk) == (0, ["ART: fetched"])
     assert [its.final_score for its in at_desk.session.scalars(select(Result))] == [80.0]
 
 
-def test_a_course_that_wants_nothing_is_fetched_by_its_code(at_desk):
+def test_a_course_without_wishes_is_fetched_if_its_code_is_given(at_desk):
     code, lines = fetch(at_desk, "--course", "bio")
     assert (code, lines) == (0, [f"BIO: {results_to_fetch.in_words('no_modules')}"])
     theirs = select(Result.final_score).join(Registration, Registration.id == Result.registration_id)
     assert at_desk.session.scalars(theirs.where(Registration.course_id == 2)).all() == [80.0]
 
 
-def test_what_can_not_be_fetched_is_an_error(at_desk):
+def test_fetching_from_a_course_that_has_nothing_to_fetch_is_an_error(at_desk):
     assert fetch(at_desk, "--course", "NONE") == (1, ["Error: There is no course NONE with a Canvas course."])
     results_to_fetch.wishes_of(at_desk.session, 1).score = False
     at_desk.session.commit()

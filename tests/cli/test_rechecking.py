@@ -45,7 +45,7 @@ def a_read(canvas, course: str) -> str:
         (("--everything",), ["art", "bio"]),
     ],
 )
-def test_without_a_worker_the_command_reads_and_prints_a_line_a_course(at_desk, canvas, arguments, read):
+def test_the_command_reads_without_a_worker_and_prints_a_line_for_each_course(at_desk, canvas, arguments, read):
     code, lines = recheck(at_desk, *arguments)
     assert (code, lines) == (0, [f"Canvas course {canvas.ids[f'course.{c}']} ({c.upper()}): read" for c in read])
     # Several are read at once.
@@ -53,7 +53,7 @@ def test_without_a_worker_the_command_reads_and_prints_a_line_a_course(at_desk, 
     assert at_desk.status()["changed_in_canvas"] == ("art" in read)
 
 
-def test_while_another_worker_drains_it_writes_down_what_is_to_be_read_and_waits(at_desk, canvas):
+def test_the_command_asks_a_running_worker_for_the_reads_and_waits(at_desk, canvas):
     session, now = at_desk.session, clock.utc_now()
     connection = session.query(Connection).one()
     number, course_id = connection.id, canvas.ids["course.art"]
@@ -81,7 +81,7 @@ def test_while_another_worker_drains_it_writes_down_what_is_to_be_read_and_waits
     assert canvas.calls() == []
 
 
-def test_it_does_not_wait_for_ever(at_desk, canvas, monkeypatch):
+def test_the_command_stops_waiting_for_a_worker_after_a_while(at_desk, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "RECHECK_SECONDS", 0.1)
     assert lease.take_lease(at_desk.session, 1, clock.utc_now())
     at_desk.session.commit()
@@ -98,7 +98,7 @@ def test_a_canvas_course_that_is_gone_is_reported(at_desk, canvas):
     assert not line.endswith("read")
 
 
-def test_a_canvas_that_is_away_ends_it_with_the_reason(at_desk, canvas):
+def test_the_command_ends_with_the_reason_while_canvas_is_away(at_desk, canvas):
     canvas.options(down=True)
     code, lines = recheck(at_desk)
     assert (code, lines) == (1, ["Error: Canvas is not answering. What is left is read as soon as that is over."])
@@ -114,11 +114,11 @@ def test_a_canvas_that_is_away_ends_it_with_the_reason(at_desk, canvas):
         (("--course", "ART", "--everything"), 2, "Error: Choose one of --course and --everything."),
     ],
 )
-def test_what_can_t_be_read_is_said(at_desk, arguments, code, sentence):
+def test_a_course_that_can_t_be_read_is_reported(at_desk, arguments, code, sentence):
     at_desk.course("MUD")
     ended, lines = recheck(at_desk, *arguments)
     assert (ended, lines[-1]) == (code, sentence)
 
 
-def test_without_canvas_there_is_nothing_to_read(here):
+def test_the_command_reads_nothing_where_canvas_is_not_connected(here):
     assert recheck(here) == (1, ["Error: Canvas is switched off, or not connected yet."])

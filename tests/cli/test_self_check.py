@@ -66,7 +66,7 @@ def private(database_url: str) -> None:
             file.chmod(0o600)
 
 
-def test_nothing_is_wrong(app, private):
+def test_a_sound_installation_passes_every_check(app, private):
     code, printed = check(app)
     assert code == 0
     assert printed == dict.fromkeys(
@@ -142,7 +142,7 @@ def test_canvas_is_asked_for_the_token_and_its_rights(office, canvas, private):
     assert wrong(office.app)["Canvas"].startswith("It can't be asked from here:")
 
 
-def test_what_keeps_canvas_is_said_and_canvas_is_not_asked(office, canvas, private):
+def test_the_reason_for_a_hold_is_reported_without_a_call_to_canvas(office, canvas, private):
     canvas.calls()
     connection = load_settings(office.session).connection
     connection.hold_cause, connection.hold_detail = "token_dead", "Canvas said: no."
@@ -151,13 +151,13 @@ def test_what_keeps_canvas_is_said_and_canvas_is_not_asked(office, canvas, priva
     assert canvas.calls() == []
 
 
-def test_what_waits_while_nobody_delivers_is_reported(office, private):
+def test_work_that_waits_without_a_worker_is_reported(office, private):
     office.now = clock.utc_now() - timedelta(minutes=5)
     office.register(office.course("ART", "art"))
     assert "flask ascriptica worker" in wrong(office.app)["Worker"]
 
 
-def test_mails_that_wait_are_reported(app, private):
+def test_unsent_mails_are_reported(app, private):
     session, then = app.extensions["sqlalchemy"].session, clock.utc_now() - timedelta(hours=1)
     session.add(Mail(kind="new_password", email="kim@example.org", made_at=then, try_at=then))
     session.commit()
@@ -165,7 +165,7 @@ def test_mails_that_wait_are_reported(app, private):
 
 
 @pytest.mark.parametrize("left_out", [None, *IN_PRODUCTION])
-def test_what_production_needs_is_reported(sqlite_url, tmp_path, left_out):
+def test_each_setting_that_production_needs_is_reported_if_it_is_missing(sqlite_url, tmp_path, left_out):
     settings = {name: value for name, value in IN_PRODUCTION.items() if name != left_out}
     with in_use(make_app(sqlite_url, **settings)) as app:
         for one in tmp_path.glob("office*"):
@@ -182,13 +182,13 @@ def test_debugging_is_reported(sqlite_url, tmp_path):
         assert "Turn debugging off" in wrong(app, "--deploy")["Debugging"]
 
 
-def test_an_address_in_the_clear_is_reported(sqlite_url, tmp_path):
+def test_an_address_without_https_is_reported(sqlite_url, tmp_path):
     with in_use(make_app(sqlite_url, **IN_PRODUCTION | {"ASCRIPTICA_ADDRESS": "http://register.example.org"})) as app:
         os.chmod(tmp_path / "office.sqlite3", 0o600)
         assert list(wrong(app, "--deploy")) == ["Address"]
 
 
-def test_a_database_with_another_time_is_reported(app, private, monkeypatch):
+def test_a_database_whose_clock_differs_is_reported(app, private, monkeypatch):
     now = clock.utc_now()
     monkeypatch.setattr(clock, "utc_now", lambda: now + timedelta(seconds=90))
     found = wrong(app)

@@ -34,7 +34,7 @@ def workers(database_url, tmp_path) -> Iterator[Callable[[str], Process]]:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_an_import_that_is_cut_off_is_gone_on_with(school, canvas, workers, point):
+def test_an_import_that_was_cut_off_is_continued(school, canvas, workers, point):
     canvas.options(import_seconds=2)
     course = school.course("ART", "art")
     everybody(school, course)

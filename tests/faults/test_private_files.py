@@ -64,7 +64,7 @@ def test_commands_web_and_worker_keep_what_they_write_to_themselves(folder: Path
     assert seen_by_others(folder) == []
 
 
-def test_a_web_process_that_comes_before_the_tables_opens_nothing_to_others(folder: Path):
+def test_a_web_process_started_before_the_tables_exist_opens_no_file_to_others(folder: Path):
     folder.mkdir(0o755)
     folder.chmod(0o700)
     script = "import wsgi; print(wsgi.app.test_client().get('/healthz').status_code)"
@@ -73,7 +73,7 @@ def test_a_web_process_that_comes_before_the_tables_opens_nothing_to_others(fold
     assert seen_by_others(folder) == []
 
 
-def test_a_host_of_one_s_own_gets_a_private_database_whatever_its_umask(folder: Path):
+def test_a_host_app_gets_a_private_database_whatever_its_umask(folder: Path):
     script = f"""
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy

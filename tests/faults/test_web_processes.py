@@ -54,7 +54,7 @@ def at_once(count: int, act) -> list[int]:
         return sorted(threads.map(act, range(count)))
 
 
-def test_guesses_at_one_address_close_the_door_there_for_the_account_and_unknown_browsers_alone(app, web):
+def test_guesses_from_one_address_lock_only_that_account_and_unknown_browsers_there(app, web):
     until(lambda: len(web.serving()) == 2)
     hers = Browser(web, "10.0.0.1")
     assert hers.sign_in("ann@example.org") == 302

@@ -16,7 +16,7 @@ from ..processes import until, waiting, worker
 from ..standalone.accounts.visitors import link_in, visitor
 
 
-def test_the_worker_sends_it(mailing, inbox):
+def test_the_worker_sends_the_sign_up_mail(mailing, inbox):
     environment = {name: mailing.config[name] for name in ("SMTP_URL", "MAIL_FROM", "ASCRIPTICA_ADDRESS")}
     process = worker(mailing.config["SQLALCHEMY_DATABASE_URI"], **environment)
     process.start()
@@ -39,7 +39,7 @@ def test_a_registration_reaches_canvas_and_a_withdrawal_leaves_it(ringing, canva
     assert canvas.token not in log
 
 
-def test_without_redis_the_sweep_delivers(ringing, canvas, valkey, at_work):
+def test_the_sweep_delivers_without_redis(ringing, canvas, valkey, at_work):
     valkey.end(signal.SIGKILL)
     at_work.start()
     ringing.register(ringing.course("ART", "art"))
@@ -62,7 +62,7 @@ def test_the_worker_outlives_redis_and_answers_the_bell_again(ringing, canvas, v
     assert at_work.child.poll() is None
 
 
-def test_killed_between_the_answer_of_canvas_and_the_commit_the_seat_arrives_once(
+def test_a_worker_killed_between_canvas_s_answer_and_the_commit_enrolls_nobody_twice(
     ringing, canvas, database_url, at_work
 ):
     course = ringing.course("ART", "art")
@@ -127,7 +127,7 @@ def _wrote_user(office: Office) -> bool:
     return known is not None and known.canvas_user_id is not None
 
 
-def test_what_was_changed_while_no_worker_ran_is_delivered_at_its_start(ringing, canvas, valkey, at_work):
+def test_changes_made_while_no_worker_ran_are_delivered_at_its_start(ringing, canvas, valkey, at_work):
     course = ringing.course("ART", "art")
     for who in ("kim", "lou"):
         ringing.register(course, who)
@@ -158,7 +158,7 @@ def test_status_says_when_a_worker_was_last_seen(ringing, canvas, valkey, at_wor
     until(lambda: seconds() > 3)
 
 
-def test_a_worker_that_delivers_without_redis_is_seen(ringing, canvas, valkey, at_work):
+def test_status_sees_a_worker_that_delivers_without_redis(ringing, canvas, valkey, at_work):
     valkey.end(signal.SIGKILL)
     canvas.options(latency_seconds=1)
     ringing.register(ringing.course("ART", "art"))

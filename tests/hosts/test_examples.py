@@ -70,7 +70,7 @@ def test_every_test_of_the_campus_passes_as_before(tmp_path: Path):
     assert {status for status, *_ in before} == {200, 302, 400, 404, 405}
 
 
-def test_the_campus_with_its_courses(tmp_path: Path):
+def test_the_campus_runs_courses_of_ours_beside_its_own_pages(tmp_path: Path):
     app = opened(campus.create_app(f"sqlite:///{tmp_path}/campus.sqlite3"))
     ann, bob = app.test_client(), app.test_client()
     assert ann.get("/courses/tools/courses").location == "/sign-in?next=%2Fcourses%2Ftools%2Fcourses"
@@ -167,7 +167,9 @@ def test_the_stand_alone_site_runs_from_the_package_alone(alone: str, tmp_path: 
         (None, ["practice-canvas", "--help"], 0, "Run only the practice Canvas"),
     ],
 )
-def test_the_command_is_found_without_an_app_and_is_the_app_s(tmp_path: Path, app, command, code, said, monkeypatch):
+def test_the_ascriptica_command_is_found_without_an_app_and_runs_in_the_app(
+    tmp_path: Path, app, command, code, said, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     flask = FlaskGroup(add_default_commands=False, create_app=app and (lambda: app(tmp_path)))
     flask.add_command(anywhere.group)

@@ -69,7 +69,7 @@ def test_our_pages_stand_in_the_host_s_layout(site, layout):
     assert registered.count("You are registered for Art for all.") == 1
 
 
-def test_each_part_has_its_place(site):
+def test_title_styles_and_content_stand_in_their_places_in_the_host_s_layout(site):
     mount(site, layout="whole.html")
     page = boss(site).get("/registration/").text
     assert "<title>Catalogue - Campus</title>" in page
@@ -81,21 +81,21 @@ def test_each_part_has_its_place(site):
     assert page.index("<meta name=own>") < page.index(STYLES) < page.index("<main>") < page.index("ascriptica part")
 
 
-def test_a_layout_without_a_place_for_us_is_named(site):
+def test_a_layout_without_our_blocks_is_refused_by_name(site):
     mount(site, layout="none.html")
     site.testing = True
     with pytest.raises(RuntimeError, match=r"none\.html needs a block content or main"):
         boss(site).get("/registration/")
 
 
-def test_what_a_host_s_layout_loads_is_up_to_the_host(site):
+def test_our_content_policy_does_not_limit_what_a_host_s_layout_loads(site):
     mount(site, layout="whole.html")
     policy = boss(site).get("/registration/").headers["Content-Security-Policy"]
     assert "default-src" not in policy
     assert "frame-ancestors 'none'" in policy
 
 
-def test_brand_footer_and_colours(site, monkeypatch):
+def test_brand_footer_and_colours_are_shown_as_configured(site, monkeypatch):
     monkeypatch.setenv("ASCRIPTICA_FOOTER", "Riverside College, Room 3")
     mount(site, brand="Riverside", footer="From the developer", colors={"accent": "#b00020", "ground": "white"})
     page = boss(site).get("/registration/")
@@ -107,7 +107,7 @@ def test_brand_footer_and_colours(site, monkeypatch):
     assert (css.mimetype, css.text) == ("text/css", ".ascriptica { --accent: #b00020; --ground: white; }\n")
 
 
-def test_colours_are_those_of_the_stylesheet():
+def test_colours_that_can_be_set_are_those_of_the_stylesheet():
     css = (Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css").read_text()
     assert set(re.findall(r"^  --([\w-]+):", css, re.MULTILINE)) == ascriptica_plugin.shared.config.COLORS
 
@@ -142,7 +142,7 @@ def test_an_operator_overrides_the_developer(site, how, monkeypatch):
     }
 
 
-def test_pages_that_the_host_has_itself_are_left_out(site, tmp_path):
+def test_pages_that_the_host_has_already_are_left_out(site, tmp_path):
     mount(site, pages=("tools",), url_prefix="/")
     client = boss(site)
     # The host's own, at the same address.

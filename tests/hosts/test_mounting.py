@@ -162,7 +162,7 @@ def test_forms_outlive_a_new_secret_key(site):
         assert ann.post("/registration/tools/courses/new", data=form).status_code == 400
 
 
-def test_over_https_a_form_comes_from_this_site(site):
+def test_a_form_sent_over_https_must_come_from_this_site(site):
     mount(site)
     with in_use(site):
         upgrade_tables(site)

@@ -83,7 +83,7 @@ def test_flask_login_s_own_answer_to_strangers_is_kept(site):
         assert (answer.status_code, answer.text) == (418, "Who goes there?")
 
 
-def test_without_flask_login_the_host_s_401_answers(site):
+def test_the_host_s_401_page_answers_strangers_where_there_is_no_flask_login(site):
     mount(site)
     with in_use(site):
         upgrade_tables(site)
@@ -92,7 +92,7 @@ def test_without_flask_login_the_host_s_401_answers(site):
 
 
 @pytest.mark.parametrize("sign_in", ["entrance", "/doors/main"])
-def test_a_page_to_sign_in_on_is_linked_and_led_to(site, sign_in):
+def test_the_host_s_sign_in_page_is_linked_and_visitors_are_sent_to_it(site, sign_in):
     site.add_url_rule("/doors/main", "entrance", lambda: "Come in.")
     mount(site, sign_in=sign_in)
     with in_use(site):
@@ -118,7 +118,7 @@ def test_a_page_to_sign_in_on_is_linked_and_led_to(site, sign_in):
         ),
     ],
 )
-def test_what_can_t_be_right_names_the_function(site, how, message):
+def test_a_wrong_return_value_is_refused_with_the_function_s_name(site, how, message):
     mount(site, **how)
     site.testing = True
     with in_use(site):

@@ -103,7 +103,7 @@ def test_the_host_s_own_redis_may_be_another(tmp_path):
     assert site.config["REDIS_URL"] == "redis://127.0.0.1:1/0"
 
 
-def test_after_a_new_secret_key_the_old_one_still_opens(tmp_path, valkey):
+def test_an_old_secret_key_still_opens_after_a_new_one_is_set(tmp_path, valkey):
     before, after = (
         make_site(f"sqlite:///{tmp_path}/site.sqlite3", REDIS_URL=valkey.url, ASCRIPTICA_QUEUE="one") for _ in "12"
     )
@@ -135,7 +135,7 @@ def links(page: str) -> set[str]:
     return {html.unescape(one) for one in found if not one.startswith(("#", "http", "data:"))}
 
 
-def test_below_a_path_every_link_and_redirect_keeps_it(database_url, canvas):
+def test_every_link_and_redirect_keeps_the_path_below_which_we_are_mounted(database_url, canvas):
     with in_use(make_app(database_url)) as app:
         Office(app, None).course("ART")
     boss = app.test_client()

@@ -3,7 +3,7 @@
 from ..practice_canvas import posts
 
 
-def test_register_withdraw_register_before_delivery_is_one_enrollment(office, canvas):
+def test_registering_again_before_delivery_makes_one_enrollment(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.withdraw(course)
@@ -12,7 +12,7 @@ def test_register_withdraw_register_before_delivery_is_one_enrollment(office, ca
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_register_and_withdraw_before_delivery_asks_nothing_of_canvas(office, canvas):
+def test_a_withdrawal_before_delivery_makes_no_call_to_canvas(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.withdraw(course)
@@ -20,7 +20,7 @@ def test_register_and_withdraw_before_delivery_asks_nothing_of_canvas(office, ca
     assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 0, "removed": 1}
 
 
-def test_two_courses_on_one_canvas_course_share_the_seat(office, canvas):
+def test_two_courses_with_one_canvas_course_share_the_seat(office, canvas):
     one, two = office.course("ART-1", "art"), office.course("ART-2", "art")
     office.register(one)
     office.register(two)
@@ -55,7 +55,7 @@ def test_a_move_that_cannot_get_in_leaves_the_old_place(office, canvas):
     assert {seat.cause for seat in office.seats()} == {None, "course_missing"}
 
 
-def test_there_and_back_again_ends_in_the_first_course(office, canvas):
+def test_a_move_there_and_back_ends_in_the_first_course(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -66,7 +66,7 @@ def test_there_and_back_again_ends_in_the_first_course(office, canvas):
     assert set(canvas.roster("bio").values()) <= {"deleted"}
 
 
-def test_lifting_an_association_takes_people_out(office, canvas):
+def test_people_are_removed_when_a_course_loses_its_canvas_course(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()

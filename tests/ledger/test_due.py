@@ -13,7 +13,7 @@ from ascriptica_plugin.tables.office import Participant, Registration
 from ..office_at_work import connection_of
 
 
-def test_one_of_many_that_wait_tries_again_and_the_others_wait_with_it(office, canvas):
+def test_one_of_many_that_wait_is_tried_again_while_the_others_wait(office, canvas):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     for number in range(5):

@@ -89,7 +89,7 @@ def test_a_person_who_is_invited_or_waits_is_not_in(office, canvas):
     assert standing(office, late) == [Entering(2, 0, {"token_dead": 2})]
 
 
-def test_while_people_move_the_new_place_counts(office, canvas):
+def test_people_who_move_are_counted_by_their_new_place(office, canvas):
     art = office.course("ART", "art")
     many(office, art, 2)
     office.deliver()
@@ -100,7 +100,7 @@ def test_while_people_move_the_new_place_counts(office, canvas):
     assert canvas.who_is_in("bio") == {"p0@example.org", "p1@example.org"}
 
 
-def test_what_was_seen_before_a_restore_is_no_more_than_that(office):
+def test_people_seen_before_a_restore_are_not_counted_as_in(office):
     art = office.course("ART", "art")
     many(office, art, 2)
     office.deliver()

@@ -37,7 +37,7 @@ def kim(office):
     office.deliver()
 
 
-def test_a_list_that_is_older_than_what_we_know_takes_nothing_back_and_a_look_is_owed(office, canvas, kim):
+def test_a_list_older_than_our_knowledge_changes_nothing_and_the_person_is_looked_at_again(office, canvas, kim):
     listed(office, office.now - timedelta(seconds=5), state="deleted")
     assert office.causes() == [("kim@example.org", None, None)]
     assert owed(office) == office.now
@@ -47,7 +47,7 @@ def test_a_list_that_is_older_than_what_we_know_takes_nothing_back_and_a_look_is
     assert office.status()["changed_in_canvas"] == 0
 
 
-def test_while_something_is_out_a_list_counts_for_nobody_and_a_look_is_owed(office, canvas, kim):
+def test_a_list_read_while_a_request_is_out_changes_nothing_and_the_person_is_looked_at_again(office, canvas, kim):
     """A hand removes Kim from ART, and a request about BIO was never answered."""
     path = f"POST /courses/{canvas.ids['course.bio']}/"
     canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
@@ -64,7 +64,7 @@ def test_while_something_is_out_a_list_counts_for_nobody_and_a_look_is_owed(offi
     assert [seat.cause for seat in office.seats()] == ["changed_in_canvas", None]
 
 
-def test_what_is_owed_outlives_the_worker(office, canvas, kim):
+def test_a_look_that_is_owed_is_done_by_the_next_worker(office, canvas, kim):
     """It is a column: a worker that begins afterwards reads it, and a clock that steps back does no harm."""
     [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
@@ -107,7 +107,7 @@ def shows_another(office: Office) -> bool:
     return found
 
 
-def test_our_own_enrollment_that_a_list_shows_before_its_answer_has_come_is_ours(office, canvas, kim, monkeypatch):
+def test_an_enrollment_that_a_list_shows_before_its_answer_arrives_is_ours(office, canvas, kim, monkeypatch):
     """The read of the course was faster than the answer; by it alone the enrollment would be somebody else's."""
     bio = office.course("BIO", "bio")
     connection_id, bio_id = connection_of(office).id, bio.id

@@ -34,24 +34,24 @@ def test_a_row_that_is_as_it_was_changes_nothing(office, row):
 
 
 @pytest.mark.parametrize("state", ["deleted", "inactive", "completed", "rejected"])
-def test_a_place_that_a_hand_took_away_is_a_question_and_not_fought(office, row, state):
+def test_an_enrollment_removed_by_hand_is_asked_about_and_not_restored(office, row, state):
     seat = judged(office, row, state)
     assert (seat.cause, seat.cause_scope, seat.held) == ("changed_in_canvas", state, True)
     assert [call for call in office.deliver() if not call.startswith("GET")] == []
 
 
-def test_what_we_ended_ourselves_is_no_hand_s_and_the_seat_is_due_again(office, row):
+def test_an_enrollment_that_we_ended_is_not_taken_for_a_change_by_hand_and_the_seat_is_due_again(office, row):
     seat = judged(office, row, "deleted", ended_by_us=[row])
     assert (seat.cause, seat.held) == (None, False)
     assert seat.settled_version < seat.version
 
 
-def test_nobody_is_asked_about_one_by_one_where_their_course_has_ended(office, canvas, row):
+def test_people_in_a_course_that_has_ended_are_not_asked_about_one_by_one(office, canvas, row):
     seat = judged(office, row, "completed", concluded=[canvas.ids["course.art"]])
     assert (seat.cause, seat.held) == ("course_concluded", True)
 
 
-def test_a_row_that_nobody_wants_is_looked_at_when_it_is_live_again(office):
+def test_an_unwanted_row_that_becomes_live_again_is_looked_at(office):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -65,7 +65,7 @@ def test_a_row_that_nobody_wants_is_looked_at_when_it_is_live_again(office):
     assert seat.settled_version < seat.version
 
 
-def test_while_something_about_the_person_is_out_nothing_follows_and_a_look_is_owed(office, canvas, row):
+def test_a_row_changes_nothing_while_a_request_about_its_person_is_out(office, canvas, row):
     """A request for another course was never answered."""
     path = f"POST /courses/{canvas.ids['course.bio']}/"
     canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})

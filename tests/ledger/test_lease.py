@@ -63,7 +63,7 @@ def test_a_person_who_withdrew_before_a_frozen_worker_s_request_arrived_is_taken
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_a_frozen_worker_s_removal_hides_nobody_who_came_back_meanwhile(office, canvas, monkeypatch):
+def test_a_frozen_worker_s_late_removal_leaves_people_who_came_back_enrolled(office, canvas, monkeypatch):
     course = office.course("ART", "art")
     course_id = office.register(course, "kim").course_id
     office.deliver()
@@ -81,7 +81,7 @@ def test_a_frozen_worker_s_removal_hides_nobody_who_came_back_meanwhile(office, 
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_a_frozen_worker_s_refusal_hides_nobody_who_was_let_in_meanwhile(office, canvas, monkeypatch):
+def test_a_frozen_worker_s_late_refusal_leaves_people_who_were_enrolled_meanwhile_in(office, canvas, monkeypatch):
     course_id = office.register(office.course("ART", "art"), "kim").course_id
     office.session.commit()
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})

@@ -38,7 +38,7 @@ def row(
         (row(7, "kim@example.org", kind="ObserverEnrollment"), [], []),
     ],
 )
-def test_by_canvas_s_number_where_it_is_known_else_by_sis_id_or_login(there, students, teachers):
+def test_people_are_found_by_canvas_s_number_or_else_by_sis_id_or_login(there, students, teachers):
     assert found_in([MATCHED, NEW], Place(3, None), [there]) == (students, teachers)
 
 

@@ -21,7 +21,7 @@ def test_two_pages_call_and_a_third_waits_until_one_gives_its_place_back(office)
     session.rollback()
 
 
-def test_the_place_of_a_page_that_died_is_free_after_a_while_also_for_a_clock_that_stepped_back(office):
+def test_a_dead_page_s_place_is_free_after_a_while_even_if_the_clock_stepped_back(office):
     session, number, now = office.session, connection_of(office).id, office.now
     for _ in page_calls.PLACES:
         page_calls.take(session, number, now)

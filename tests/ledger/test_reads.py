@@ -24,7 +24,7 @@ def read(office, number: int, course: int, ago: timedelta) -> None:
     reads.done(office.session, number, course, office.now - ago, office.now)
 
 
-def test_first_what_was_never_read_then_what_was_owed_longest(office, number):
+def test_courses_never_read_come_first_and_then_those_owed_longest(office, number):
     read(office, number, LATELY, timedelta(minutes=1))
     read(office, number, LONG_AGO, timedelta(days=9))
     assert reads.to_read(office.session, number, office.now, 9) == [], "no course of ours is there"
@@ -34,7 +34,7 @@ def test_first_what_was_never_read_then_what_was_owed_longest(office, number):
     assert reads.to_read(office.session, number, office.now, 1) == [NEVER]
 
 
-def test_a_read_answers_what_was_owed_when_it_began_and_nothing_later(office, number):
+def test_a_read_answers_only_for_what_was_owed_when_it_began(office, number):
     began = office.now
     reads.owe(office.session, number, NEVER, began - timedelta(seconds=1))
     reads.done(office.session, number, NEVER, began, began + timedelta(seconds=3))
@@ -48,7 +48,7 @@ def test_a_read_answers_what_was_owed_when_it_began_and_nothing_later(office, nu
     assert reads.owed(office.session, number, NEVER) is None
 
 
-def test_what_could_not_be_read_waits_is_not_fresh_and_is_tried_again(office, number):
+def test_a_course_whose_read_failed_is_not_fresh_and_is_tried_again_later(office, number):
     reads.owe(office.session, number, NEVER, office.now)
     reads.tried(office.session, number, NEVER, office.now, "Canvas did not answer in time.")
     assert reads.to_read(office.session, number, office.now, 9) == []
@@ -82,7 +82,7 @@ def test_a_course_in_use_is_read_once_a_day_and_once_more_two_days_before_it_sta
     assert len(ahead) <= 5
 
 
-def test_a_course_whose_start_is_moved_near_is_read_at_once_and_once(office, number):
+def test_a_course_whose_start_moves_near_is_read_once_and_at_once(office, number):
     there = office.canvas.ids["course.art"]
     course = office.course("ART", "art", starts_at=office.now + timedelta(days=9))
     assert reads.to_read(office.session, number, office.now, 9) == []

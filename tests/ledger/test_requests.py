@@ -38,7 +38,7 @@ def test_a_person_who_is_known_is_addressed_by_sis_id_and_by_no_remembered_numbe
     assert [one.address for one in out(office)] == ["sis_user_id:K-100"]
 
 
-def test_while_a_request_about_somebody_is_out_no_other_about_them_leaves(office, canvas, kim):
+def test_no_second_request_about_a_person_leaves_while_one_is_out(office, canvas, kim):
     lost(canvas, "POST", "bio")
     office.register(office.course("BIO", "bio"), "kim")
     office.deliver()
@@ -51,7 +51,7 @@ def test_while_a_request_about_somebody_is_out_no_other_about_them_leaves(office
     assert canvas.who_is_in("bio") == {"kim@example.org"}
 
 
-def test_the_database_takes_one_request_a_person(office, canvas, kim):
+def test_the_database_holds_one_request_per_person(office, canvas, kim):
     lost(canvas, "POST", "bio")
     office.register(office.course("BIO", "bio"), "kim")
     office.deliver()
@@ -88,7 +88,7 @@ def test_nobody_is_said_to_be_in_while_a_request_to_end_it_is_out(office, canvas
     assert access.of_registrations(office.session, [kim.id])[kim.id].there is not None
 
 
-def test_nobody_is_said_to_be_in_while_it_is_open_who_they_are(office, canvas, kim):
+def test_nobody_is_said_to_be_in_while_their_identity_is_in_question(office, canvas, kim):
     participant = office.session.scalars(select(Participant)).one()
     people.correct(office.session, participant, office.now, "boss@example.org", email="lou@example.org")
     office.session.commit()
@@ -106,7 +106,7 @@ def test_a_person_who_comes_back_while_a_request_to_end_it_is_out_is_settled_aft
     assert (office.status()["seats"]["due"], office.status()["seats"]["enrolled"]) == (0, 1)
 
 
-def test_the_same_wish_under_another_address_is_no_repeat_and_waits(office, canvas):
+def test_the_same_request_by_another_id_waits_and_counts_as_no_repeat(office, canvas):
     """Kim's SIS ID is corrected while a request by the wrong one is out."""
     lost(canvas, "POST", "art")
     registration = office.register(office.course("ART", "art"), "kim", sis_user_id="K-1OO")

@@ -85,7 +85,9 @@ def test_completions_and_scores_are_kept_with_when_and_from_where(office, canvas
     assert (its.canvas_course_id, its.progress_at, its.scores_at) == (canvas.ids["course.art"], office.now, office.now)
 
 
-def test_an_override_stands_for_the_final_score_and_the_final_one_counts_once_it_is_over(office, canvas, course):
+def test_an_override_replaces_the_final_score_and_the_final_score_counts_once_the_course_is_over(
+    office, canvas, course
+):
     work(canvas, "kim", scores={"current": 95.0, "final": 40.0, "override": 88.0})
     work(canvas, "lou", scores={"current": 95.0, "final": 40.0})
     course.ends_at = office.now + HOUR
@@ -122,7 +124,7 @@ def test_an_enrollment_that_canvas_calls_completed_is_no_pass(office, canvas, co
     assert (of(office, course, "kim").completed_at, of(office, course, "kim").passed) == (None, None)
 
 
-def test_the_hand_that_decides_is_stronger_than_the_rule(office, canvas, course):
+def test_a_decision_by_hand_is_stronger_than_the_rule(office, canvas, course):
     modules(canvas, met={canvas.ids["user.kim"]: 2})
     want(office, course, completed=True, passes_by="completed")
     office.deliver()
@@ -141,7 +143,7 @@ def test_the_hand_that_decides_is_stronger_than_the_rule(office, canvas, course)
         ({"score": True}, {"without": ["view_all_grades", "manage_grades"]}, 2, "scores_refused"),
     ],
 )
-def test_what_can_not_be_had_is_said_once_and_stops_nothing(
+def test_results_that_can_t_be_fetched_are_reported_once_and_stop_nothing(
     office, canvas, course, wishes, permissions, requirements, problem
 ):
     modules(canvas, requirements=requirements)
@@ -162,7 +164,7 @@ def test_what_can_not_be_had_is_said_once_and_stops_nothing(
     assert "max@example.org" in canvas.who_is_in("art")
 
 
-def test_what_canvas_said_of_somebody_who_is_gone_since_is_kept(office, canvas, course):
+def test_the_results_of_somebody_who_left_canvas_are_kept(office, canvas, course):
     work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
     want(office, course, score=True)
     office.deliver()
@@ -174,7 +176,7 @@ def test_what_canvas_said_of_somebody_who_is_gone_since_is_kept(office, canvas, 
     assert [what for _, what, _ in logged(office)].count("missed results") == 1
 
 
-def test_a_canvas_course_that_is_gone_is_said_once_and_what_was_fetched_stays(office, canvas, course):
+def test_a_canvas_course_that_is_gone_is_reported_once_and_fetched_results_stay(office, canvas, course):
     work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
     want(office, course, completed=True, score=True, passes_by="score", passes_from=60.0)
     office.deliver()
@@ -186,7 +188,7 @@ def test_a_canvas_course_that_is_gone_is_said_once_and_what_was_fetched_stays(of
     assert [what for _, what, _ in logged(office)].count("missed results") == 1
 
 
-def test_a_canvas_that_is_away_puts_it_off(office, canvas, course):
+def test_fetching_is_put_off_while_canvas_is_away(office, canvas, course):
     want(office, course, completed=True)
     canvas.faults({"match": "GET *bulk_user_progress", "fault": "status", "status": 500})
     office.deliver()
@@ -200,7 +202,7 @@ def test_a_canvas_that_is_away_puts_it_off(office, canvas, course):
     assert (its.problem, its.fetched_at) == (None, office.now)
 
 
-def test_erasing_somebody_takes_their_results_along_and_the_export_has_them(office, canvas, course):
+def test_results_are_in_a_person_s_export_and_are_erased_with_them(office, canvas, course):
     work(canvas, "kim", scores={"current": 70.0, "final": 70.0})
     want(office, course, score=True)
     office.deliver()
@@ -212,7 +214,7 @@ def test_erasing_somebody_takes_their_results_along_and_the_export_has_them(offi
     assert [one.current_score for one in office.session.scalars(select(Result))] == [None]
 
 
-def test_a_host_hears_of_another_result(office, canvas, course):
+def test_the_host_gets_a_signal_when_a_result_changes(office, canvas, course):
     heard = []
 
     def hear(app, **what):

@@ -24,11 +24,11 @@ def shown(state: str = "active", born: timedelta = timedelta(days=-1), **about) 
     return ShownRow(row, **about)
 
 
-def test_what_is_known_of_a_row_stays_with_it():
+def test_our_knowledge_of_a_row_is_kept_when_it_is_seen_again():
     assert as_known(shown(), WAS, NOW) == WAS._replace(seen_at=NOW)
 
 
-def test_nobody_has_let_in_a_person_who_is_not_in_and_no_answer_keeps_them():
+def test_a_row_that_has_ended_is_neither_granted_nor_kept():
     ended = as_known(shown("deleted"), WAS, NOW)
     assert (ended.granted, ended.kept, ended.seat_id) == (False, False, 5)
     again = as_known(shown(), ended, NOW)
@@ -36,14 +36,14 @@ def test_nobody_has_let_in_a_person_who_is_not_in_and_no_answer_keeps_them():
     assert as_known(shown(granted=True), ended, NOW).granted
 
 
-def test_the_same_id_with_another_birth_is_another_row_of_a_restored_canvas():
+def test_a_known_id_with_another_creation_time_is_a_new_row_of_a_restored_canvas():
     other = as_known(shown(born=timedelta(hours=-2)), WAS, NOW)
     assert (other.granted, other.kept, other.seat_id) == (False, False, None)
 
 
-def test_a_row_from_before_births_were_stored_is_the_same_one():
+def test_a_row_stored_without_a_creation_time_is_taken_for_the_same_one():
     assert as_known(shown(), WAS._replace(created_at=None), NOW).granted
 
 
-def test_a_row_that_was_never_seen_belongs_to_whom_it_was_asked_for():
+def test_a_row_that_was_never_seen_belongs_to_the_seat_that_asked_for_it():
     assert as_known(shown(granted=True, seat_id=6), None, NOW)[7:] == (True, False, 6)

@@ -38,9 +38,7 @@ def test_every_seat_is_counted_once_in_its_state(office, canvas):
     assert office.status()["connection"] == "off"
 
 
-def test_an_invited_person_is_enrolled_and_one_whom_a_hand_removed_is_held_until_somebody_answers(
-    office, canvas, admin
-):
+def test_an_invited_person_counts_as_enrolled_and_one_removed_by_hand_as_held(office, canvas, admin):
     policy(office, by_invitation=True)
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -74,14 +72,14 @@ def test_seats_are_counted_up_to_a_limit(office, canvas):
 
 
 @pytest.mark.parametrize(("minutes", "delays"), [(0, None), (2, "worker")])
-def test_what_is_due_for_long_while_nobody_drains_waits_for_a_worker(office, minutes, delays):
+def test_seats_that_stay_due_while_nobody_drains_wait_for_a_worker(office, minutes, delays):
     office.register(office.course("ART", "art"))
     later = office.now + timedelta(minutes=minutes)
     assert seat_states.what_delays(office.session, load_settings(office.session), later) == delays
 
 
 @pytest.mark.parametrize("longest_in_bulk", [True, False])
-def test_a_person_who_has_been_due_longest_may_have_come_alone_or_with_many(office, longest_in_bulk):
+def test_the_longest_due_seat_is_found_among_single_and_bulk_registrations(office, longest_in_bulk):
     course = office.course("ART", "art")
     for who, minutes, in_bulk in (("kim", 5, longest_in_bulk), ("lou", 2, not longest_in_bulk), ("ann", 9, False)):
         office.register(course, who)

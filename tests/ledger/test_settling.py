@@ -37,7 +37,7 @@ def test_a_seat_that_was_held_and_then_parked_stays_parked(office, canvas):
     assert office.status()["seats"]["parked"] == 1
 
 
-def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
+def test_a_seat_that_recovers_releases_no_other_parked_seat(office, canvas):
     art, bio = (canvas.ids[f"course.{name}"] for name in ("art", "bio"))
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
     canvas.faults({"match": f"POST /courses/{art}/", "times": None, "fault": "status", "status": 422, "when": "before"})
@@ -54,7 +54,7 @@ def test_one_seat_s_recovery_tries_nobody_else_who_was_given_up(office, canvas):
     assert office.status()["seats"]["parked"] == 1
 
 
-def test_a_failure_that_comes_after_another_worker_has_settled_the_seat_is_no_news(office, canvas):
+def test_a_late_failure_leaves_a_seat_that_another_worker_has_settled(office, canvas):
     office.register(office.course("ART", "art"))
     [work] = load(office.session, [office.seats()[0].id])
     office.deliver()

@@ -56,7 +56,7 @@ SHUT = {
 
 
 @pytest.mark.parametrize("name", SHUT)
-def test_the_list_has_exactly_those_whom_a_card_counts(busy, admin, name):
+def test_the_list_has_exactly_the_people_a_card_counts(busy, admin, name):
     """Somebody in two of the courses is one person; who waits for the same cause is on the list, too."""
     facts, title = SHUT[name]
     set_all(busy, **{key: busy.now + timedelta(days=9) if value == "late" else value for key, value in facts.items()})
@@ -92,7 +92,7 @@ def test_a_course_s_reason_leads_to_its_people(busy, admin):
     assert len(exported.splitlines()) == 6
 
 
-def test_only_the_people_of_the_one_in_trouble_of_two_courses_in_one_canvas_course(busy, admin):
+def test_of_two_courses_in_one_canvas_course_only_the_one_in_trouble_has_its_people_listed(busy, admin):
     two = busy.course("TWO", "art", starts_at=busy.now + timedelta(days=1))
     busy.register(two, "lou")
     many(busy, two, 1)
@@ -105,7 +105,7 @@ def test_only_the_people_of_the_one_in_trouble_of_two_courses_in_one_canvas_cour
     assert listed(admin, led_to(page.text, "Who waits: Enrolled")) == ["lou", "p0"]
 
 
-def test_the_list_goes_on_page_by_page(busy, admin, canvas):
+def test_the_list_has_pages(busy, admin, canvas):
     many(busy, busy.course("MANY", "art"), 60, start=10)
     busy.deliver()
     set_all(busy, published=False)
@@ -131,13 +131,13 @@ def test_a_person_who_has_not_accepted_an_invitation_can_t_enter(office, admin):
         assert listed(admin, f"/tools/canvas?standing={where}") == ["p0", "p1"]
 
 
-def test_the_courses_numbers_are_added_for_more_people_than_are_compared(busy, admin, monkeypatch):
+def test_the_courses_numbers_are_added_where_there_are_too_many_people_to_compare(busy, admin, monkeypatch):
     monkeypatch.setattr(shut_out, "MOST_COMPARED", 4)
     set_all(busy, published=False)
     assert "not published 5 people" in words(admin.get("/tools/"))
 
 
-def test_without_a_connection_nobody_is_on_the_list(busy, admin):
+def test_nobody_is_on_the_list_without_a_connection(busy, admin):
     load_settings(busy.session).connection = None
     busy.session.commit()
     assert listed(admin, "/tools/canvas?standing=cant_enter") == []

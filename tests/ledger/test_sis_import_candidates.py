@@ -31,7 +31,7 @@ def candidates(office) -> list[str]:
     return [one.status for one in sis_import_candidates.among(office.session, connection_id, seats, office.now)]
 
 
-def test_what_we_let_in_and_saw_there_within_the_day_can_go(leaving):
+def test_enrollments_of_ours_seen_within_a_day_can_be_ended_by_an_import(leaving):
     assert candidates(leaving) == ["deleted"]
 
 
@@ -54,7 +54,7 @@ def test_what_we_let_in_and_saw_there_within_the_day_can_go(leaving):
         (Connection, {"restored_at": timedelta()}),
     ],
 )
-def test_what_is_less_certain_goes_the_ordinary_road(leaving, table, values):
+def test_enrollments_that_are_less_certain_are_not_ended_by_an_import(leaving, table, values):
     for name, value in values.items():
         for one in leaving.session.scalars(select(table)):
             setattr(one, name, leaving.now + value if isinstance(value, timedelta) else value)
@@ -62,7 +62,7 @@ def test_what_is_less_certain_goes_the_ordinary_road(leaving, table, values):
     assert candidates(leaving) == []
 
 
-def test_somebody_with_another_enrollment_there_goes_the_ordinary_road(leaving):
+def test_people_with_another_enrollment_there_are_not_ended_by_an_import(leaving):
     [row] = leaving.session.scalars(select(CanvasRow)).all()
     names = ("connection_id", "canvas_user_id", "canvas_course_id", "created_at", "seen_at", "state")
     same = {name: getattr(row, name) for name in names}
@@ -71,6 +71,6 @@ def test_somebody_with_another_enrollment_there_goes_the_ordinary_road(leaving):
     assert candidates(leaving) == []
 
 
-def test_how_people_are_ended_may_depend_on_what_they_did(leaving):
+def test_nobody_is_ended_by_an_import_where_the_way_depends_on_activity(leaving):
     policy(leaving, on_withdrawal="by_activity")
     assert candidates(leaving) == []

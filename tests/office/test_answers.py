@@ -39,7 +39,7 @@ def test_candidates_are_shown_side_by_side_and_the_choice_is_kept(two_kims, admi
     assert canvas.roster("bio") == {"two": "active"}
 
 
-def test_none_of_them_is_a_new_user_with_another_login(two_kims, admin, canvas):
+def test_the_answer_none_of_them_creates_a_user_with_another_login(two_kims, admin, canvas):
     [seat] = two_kims.seats()
     admin.post(f"/tools/canvas/{seat.id}/choose", data={"new_login": "kim.three"})
     two_kims.deliver()
@@ -55,7 +55,7 @@ def test_a_login_that_is_taken_is_asked_again(two_kims, admin, canvas):
     assert (asked.question, [one["login_id"] for one in asked.candidates]) == ("who", ["two"])
 
 
-def test_an_answer_that_nobody_asks_for_any_more_changes_nothing(two_kims, admin, canvas):
+def test_an_answer_without_an_open_question_changes_nothing(two_kims, admin, canvas):
     """A colleague has answered meanwhile, or nobody ever asked."""
     [seat] = two_kims.seats()
     admin.post(f"/tools/canvas/{seat.id}/choose", data={"canvas_user_id": str(canvas.ids["user.two"])})
@@ -71,7 +71,7 @@ def test_an_answer_that_nobody_asks_for_any_more_changes_nothing(two_kims, admin
 
 
 @pytest.mark.parametrize("answer", [{}, {"canvas_user_id": "1"}, {"canvas_user_id": "x"}])
-def test_only_what_was_shown_can_be_chosen(two_kims, admin, canvas, answer):
+def test_only_a_candidate_that_was_shown_can_be_chosen(two_kims, admin, canvas, answer):
     [seat] = two_kims.seats()
     assert "Choose" in words(admin.post(f"/tools/canvas/{seat.id}/choose", data=answer, follow_redirects=True))
     two_kims.deliver()
@@ -135,7 +135,7 @@ def test_an_enrollment_from_before_that_two_courses_share_is_asked_about_once(of
     assert canvas.who_is_in("art") == set()
 
 
-def test_only_such_an_enrollment_is_decided(office, admin, canvas):
+def test_only_an_enrollment_from_before_can_be_kept_or_removed(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     [seat] = office.seats()

@@ -22,6 +22,6 @@ def test_more_than_a_fifth_or_more_than_25_people_are_not_removed_unasked(remove
     assert Brake(25, 20).stops(removed, of) is stops
 
 
-def test_the_office_may_set_it_otherwise():
+def test_the_office_may_change_the_brake_s_limits():
     assert not Brake(1000, 100).stops(1000, 1000)
     assert Brake(0, 0).stops(2, 1000)

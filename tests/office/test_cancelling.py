@@ -23,7 +23,7 @@ def reopen(office, course) -> int:
     return found
 
 
-def test_everybody_is_back_registered_or_waiting_and_in_canvas(office, canvas):
+def test_reopening_a_cancelled_course_puts_everybody_back_also_in_canvas(office, canvas):
     course = office.course("ART", "art", capacity=2)
     for who in ("kim", "lou"):
         office.register(course, who)
@@ -53,7 +53,7 @@ def test_everybody_is_back_registered_or_waiting_and_in_canvas(office, canvas):
     assert statuses(office) == before
 
 
-def test_a_person_who_is_being_erased_does_not_come_back(here):
+def test_reopening_a_cancelled_course_leaves_people_who_are_being_erased_out(here):
     course = here.course("ART")
     for who in ("kim", "lou"):
         here.register(course, who)
@@ -64,7 +64,7 @@ def test_a_person_who_is_being_erased_does_not_come_back(here):
     assert statuses(here) == {"kim@example.org": "withdrawn", "lou@example.org": "registered"}
 
 
-def test_nobody_is_put_back_into_fewer_places(here):
+def test_a_cancelled_course_with_too_few_places_is_not_reopened(here):
     course = here.course("ART", capacity=2)
     for who in ("kim", "lou"):
         here.register(course, who)

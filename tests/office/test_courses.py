@@ -47,7 +47,7 @@ def logged(office: Office) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("save", [by_page, by_import])
-def test_what_changed_is_in_the_activity_log(office, admin, canvas, save):
+def test_the_activity_log_says_what_changed_in_a_course(office, admin, canvas, save):
     canvas_course = str(canvas.ids["course.art"])
     save(admin, capacity="10")
     save(admin, capacity="10")
@@ -62,7 +62,7 @@ def test_what_changed_is_in_the_activity_log(office, admin, canvas, save):
     ]
 
 
-def test_what_is_taken_away_and_times_are_in_the_activity_log_too(office, admin, canvas):
+def test_the_activity_log_shows_times_and_values_that_were_removed(office, admin, canvas):
     shown = {"canvas_course": str(canvas.ids["course.art"])}
     by_page(admin, description="Long\n" * 100, starts_at="2030-05-04T13:00", **shown)
     by_page(admin, starts_at="", canvas_course="", canvas_shown=f"{shown['canvas_course']}|")

@@ -15,7 +15,7 @@ from ascriptica_plugin.office import emails
         ("\ufb01nn@example.org", "finn@example.org"),
     ],
 )
-def test_an_email_is_kept_as_it_is_sent_to(typed, kept):
+def test_an_email_is_stored_in_the_form_that_mails_are_sent_to(typed, kept):
     assert emails.read_email(typed) == kept
     assert emails.read_email(kept) == kept
     assert emails.as_compared(typed) == emails.as_compared(kept) == kept.lower()
@@ -34,5 +34,5 @@ def test_an_address_that_is_too_long_only_in_ascii_is_refused():
     ("one", "other"),
     [("ann@example.org", "ann\u1160@example.org"), ("ann@example.org", "an\U000e0101n@example.org")],
 )
-def test_a_sign_that_shows_nothing_makes_no_other_email(one, other):
+def test_invisible_characters_make_no_other_email(one, other):
     assert emails.read_email(other) == one

@@ -26,7 +26,7 @@ from ..pages import all_of, upload, words
 from .erasing import erase, everything_in_the_database, note, number_of
 
 
-def test_all_that_is_held_is_one_file_and_nobody_else_s_data_is_in_it(office, admin, canvas):
+def test_a_person_s_export_has_all_their_data_and_nobody_else_s(office, admin, canvas):
     course = office.course("ART", "art")
     office.register(course, "kim", sis_user_id="K-100")
     office.register(course, "lou")
@@ -170,7 +170,7 @@ def test_a_person_s_identity_is_kept_as_long_as_canvas_needs_it(office, admin, c
     assert "kim@" not in everything_in_the_database(office)
 
 
-def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, canvas):
+def test_somebody_whose_access_can_t_end_can_be_erased_without_and_late_writes_are_removed(office, admin, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -203,7 +203,7 @@ def test_what_can_t_end_can_be_left_and_nothing_late_is_written(office, admin, c
     assert "late@" not in everything_in_the_database(office)
 
 
-def test_nobody_gets_the_seat_of_somebody_erased_while_a_call_is_on_its_way(office, canvas, monkeypatch):
+def test_an_answer_that_comes_after_an_erasure_settles_nobody_else_s_seat(office, canvas, monkeypatch):
     """SQLite gives its id to the next one that is made."""
     course_id = office.register(office.course("ART", "art"), "kim").course_id
     office.session.commit()
@@ -222,7 +222,7 @@ def test_nobody_gets_the_seat_of_somebody_erased_while_a_call_is_on_its_way(offi
     assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
-def test_without_canvas_nothing_has_to_be_waited_for(app, admin):
+def test_erasing_waits_for_nothing_where_canvas_is_not_connected(app, admin):
     office = Office(app, None)
     office.register(office.course("ART"))
     erase(admin, number_of(office))
@@ -230,7 +230,7 @@ def test_without_canvas_nothing_has_to_be_waited_for(app, admin):
     assert "kim@" not in everything_in_the_database(office)
 
 
-def test_nobody_erases_themselves_and_participants_nobody(app, admin):
+def test_nobody_erases_themselves_and_participants_erase_nobody(app, admin):
     office = Office(app, None)
     course = office.course("ART")
     admin.post("/courses/ART/register")
@@ -336,7 +336,7 @@ def test_a_person_whom_the_office_entered_is_erased_with_a_sign_up_that_waits(ap
     assert "kim" not in everything_in_the_database(office)
 
 
-def test_a_person_who_is_erased_and_comes_back_at_once_is_not_asked_about_for_ever(office, canvas):
+def test_somebody_who_comes_back_right_after_being_erased_is_not_asked_about_for_ever(office, canvas):
     course = office.course("ART", "art")
     registration = office.register(course)
     office.deliver()

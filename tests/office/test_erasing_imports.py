@@ -31,7 +31,7 @@ def test_reports_of_imports_name_nobody(app, admin):
     assert "kim" not in everything_in_the_database(office)
 
 
-def test_a_person_whom_a_report_names_is_taken_out_of_it(app, admin):
+def test_erasing_removes_a_person_s_name_from_reports_about_others(app, admin):
     """Somebody else's row names them, since they have its email under another name, or its SIS ID."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim", sis_user_id="S-1")
@@ -49,7 +49,7 @@ def test_a_person_whom_a_report_names_is_taken_out_of_it(app, admin):
     assert report.refused[1][1].startswith("That is not an email address.")
 
 
-def test_the_person_who_sent_a_file_is_erased_too(app, admin):
+def test_erasing_removes_the_name_of_who_sent_a_file(app, admin):
     office = Office(app, None)
     other = app.test_client()
     sign_in(other, app, "kim@example.org", admin=True)

@@ -20,7 +20,7 @@ def test_somebody_moves_from_one_course_to_another(office: Office, canvas):
     assert bio.id
 
 
-def test_nobody_moves_by_half(here: Office):
+def test_a_move_that_fails_leaves_the_person_where_they_were(here: Office):
     here.register(here.course("ART"))
     here.course("FULL", capacity=0)
     for to in ("FULL", "NONE", "ART"):
@@ -43,7 +43,7 @@ def test_the_first_who_waits_gets_the_place_of_somebody_who_moves(here: Office):
     assert found == {"kim": [("BIO", "registered")], "lou": [("ART", "registered")]}
 
 
-def test_access_is_said_as_it_was_seen(office: Office, canvas):
+def test_access_is_reported_as_it_was_last_seen(office: Office, canvas):
     office.register(office.course("ART", "art"))
     office.register(office.course("PLAIN"))
     [art, plain] = facade.access_of(office.session, "kim")
@@ -59,7 +59,7 @@ def test_access_is_said_as_it_was_seen(office: Office, canvas):
     assert facade.access_of(office.session, "nobody") == []
 
 
-def test_a_withdrawal_is_taken_back(here: Office):
+def test_a_host_can_take_a_withdrawal_back(here: Office):
     here.register(here.course())
     assert facade.withdraw(here.session, "ART", someone("kim"), here.now) == "withdrawn"
     assert facade.undo_withdrawal(here.session, "ART", someone("kim"), here.now) == "registered"

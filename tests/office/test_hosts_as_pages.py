@@ -67,7 +67,7 @@ def left(here: Office) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("what", SAME)
-def test_a_page_and_the_host_s_call_leave_the_same(what, empty_sqlite, tmp_path, monkeypatch):
+def test_a_page_and_the_host_s_call_store_the_same(what, empty_sqlite, tmp_path, monkeypatch):
     now = clock.utc_now()
     monkeypatch.setattr(clock, "utc_now", lambda: now)
     found = []

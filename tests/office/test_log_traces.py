@@ -22,7 +22,7 @@ from ..tables.test_migrations import migrations
 from .erasing import erase, everything_in_the_database, note, number_of
 
 
-def test_erasing_takes_nothing_out_that_is_others_doing(app, admin):
+def test_erasing_keeps_the_log_entries_of_what_others_did(app, admin):
     """Nor can an administrator wipe a colleague's doings by lending their email to somebody and erasing that one."""
     office = Office(app, None)
     session = office.session
@@ -65,7 +65,7 @@ def test_a_person_who_gets_the_number_of_somebody_erased_gets_none_of_their_emai
     assert "late@" not in everything_in_the_database(office)
 
 
-def test_emails_from_before_they_were_remembered_are_in_the_log(app, admin):
+def test_earlier_emails_are_learned_from_the_activity_log_of_an_upgraded_installation(app, admin):
     """An installation that is upgraded learns them from there, as far as the log goes back."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim")
@@ -121,7 +121,7 @@ def test_a_long_log_is_searched_in_small_units_while_others_are_delivered(office
     assert "entry-0039" in everything_in_the_database(office)
 
 
-def test_what_is_written_while_the_log_is_searched_is_found_too(office, admin, canvas, monkeypatch):
+def test_entries_written_while_the_log_is_searched_are_found_too(office, admin, canvas, monkeypatch):
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     erase(admin, number_of(office))

@@ -52,7 +52,7 @@ def waits(office: Office, who: str, cause: str | None, scope: str = "") -> None:
     office.session.commit()
 
 
-def test_a_dead_token_is_one_mail_and_well_again_another(watched):
+def test_one_mail_reports_a_dead_token_and_another_that_it_works_again(watched):
     assert kinds(watched) == []
     hold(watched, "token_dead")
     assert kinds(watched) == ["token_dead"]
@@ -66,7 +66,7 @@ def test_a_dead_token_is_one_mail_and_well_again_another(watched):
     assert kinds(watched) == ["token_dead"]
 
 
-def test_while_the_token_is_dead_nobody_is_mailed_about_the_same(watched):
+def test_no_further_mail_is_sent_while_the_token_stays_dead(watched):
     art = watched.course("ART", "art")
     for who in ("kim", "lou"):
         watched.register(art, who)
@@ -82,7 +82,7 @@ def test_while_the_token_is_dead_nobody_is_mailed_about_the_same(watched):
     assert kinds(watched) == ["well_again", "attention"]
 
 
-def test_canvas_is_away_only_after_an_hour(watched):
+def test_a_mail_about_canvas_being_away_is_sent_after_an_hour(watched):
     hold(watched, "canvas_down")
     watched.later(minutes=59)
     assert kinds(watched) == []
@@ -95,7 +95,7 @@ def test_canvas_is_away_only_after_an_hour(watched):
     assert kinds(watched) == ["well_again"]
 
 
-def test_what_waits_is_mailed_at_once_and_then_what_is_new_once_an_hour(watched):
+def test_a_new_problem_is_mailed_at_once_and_further_ones_once_an_hour(watched):
     art = watched.course("ART", "art")
     for who in ("kim", "lou", "max"):
         watched.register(art, who)
@@ -130,7 +130,7 @@ def test_the_token_s_end_is_mailed_three_times(watched):
     assert [day for day, kinds in enumerate(mailed) if kinds] == [1, 8, 13]
 
 
-def test_without_addresses_nothing_is_mailed_and_what_is_switched_off_is_not(watched):
+def test_nothing_is_mailed_without_addresses_or_if_the_kind_is_switched_off(watched):
     policy(watched, mails_off="token_dead")
     hold(watched, "token_dead")
     assert kinds(watched) == []
@@ -246,7 +246,7 @@ def test_a_canvas_course_that_is_gone_is_mailed_at_once_though_nobody_has_regist
     assert kinds(watched) == ["attention"]
 
 
-def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
+def test_the_digest_lists_what_the_number_in_the_menu_counts(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()
     policy(office, admin_mails="boss@example.org")
@@ -276,7 +276,7 @@ def test_what_the_number_in_the_menu_counts_is_mailed(mailing, inbox, canvas):
 
 
 @pytest.mark.parametrize("hours", [(2, 30), (30, 2), (-5, 2), (2, -5), (-5, -2), (-2, -5)])
-def test_each_line_says_when_the_first_of_its_courses_starts(mailing, inbox, canvas, hours):
+def test_each_line_of_the_digest_says_when_its_next_course_starts(mailing, inbox, canvas, hours):
     """The next one; if all have started, the one that did last. One without a start says nothing."""
     office = Office(mailing, canvas)
     office.connect()

@@ -57,7 +57,7 @@ def test_a_person_who_can_t_enter_before_a_date_is_mailed_then(office, canvas):
     assert queued(office) == [("in", "kim@example.org")]
 
 
-def test_a_person_who_was_in_before_mails_were_set_up_is_not_mailed_later(office, canvas):
+def test_people_who_were_in_before_mails_were_set_up_are_not_mailed_later(office, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     rounds.send_mails(office.app)
@@ -150,7 +150,7 @@ def sent(office: Office) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("has_left", [False, True])
 @pytest.mark.parametrize("what", ["registered", "withdrew", "moved"])
-def test_nobody_hears_of_what_was_undone_before_its_mail_left(office, canvas, what, has_left):
+def test_no_mail_is_sent_about_an_act_that_was_undone_before(office, canvas, what, has_left):
     art, kim = office.course("ART", "art"), someone("kim")
     office.course("BIO", "bio")
     if what == "registered":

@@ -29,7 +29,7 @@ from ascriptica_plugin.office import names
         ("Ines Alt", "Ines Alt"),
     ],
 )
-def test_a_last_name_before_a_comma_goes_behind_where_it_is_one(typed, name):
+def test_a_last_name_before_a_comma_is_moved_behind_the_first_name(typed, name):
     assert names.read_listed_name(typed) == (name or typed)
 
 

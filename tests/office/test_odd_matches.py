@@ -73,7 +73,7 @@ def test_a_corrected_name_is_compared_again(office, admin):
     assert compare(office) == 1
 
 
-def test_what_is_not_known_is_not_said_to_be_right(office, admin):
+def test_a_match_that_is_not_certain_can_t_be_confirmed(office, admin):
     office.register(office.course("ART"), "zoe")
     number = office.participant("zoe@example.org").id
     page = words(admin.post(f"/tools/participants/{number}/right", follow_redirects=True))

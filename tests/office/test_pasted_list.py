@@ -81,7 +81,7 @@ INES, JURI = ("Ines Alt", "ines@example.org"), ("Juri Berg", "juri@example.org")
 
 @pytest.mark.parametrize("sign", "!#$%&'*+-/=?^_`{}~.")
 @pytest.mark.parametrize("before", ["", "Kim Lee ", "Kim Lee - ", "Kim Lee, "])
-def test_an_email_is_never_cut(before, sign):
+def test_an_email_is_never_split_at_a_character_that_it_may_contain(before, sign):
     """Whatever may stand in it is no separator."""
     email = f"anne{sign}marie@example.org"
     (line,) = read_people(lines_of(before + email))
@@ -202,7 +202,7 @@ def test_a_column_of_whole_names_beside_another_one_is_no_first_name():
     assert [problem.startswith("More than an email and a name.") for problem in problems] == [True] * 3
 
 
-def test_a_line_by_tab_that_begins_with_a_quoted_cell_is_read_under_a_heading_with_commas():
+def test_a_line_with_tabs_and_a_quoted_first_cell_is_read_under_a_heading_with_commas():
     for heading in ("Name,E-Mail", "Name;E-Mail"):
         [line] = read_people(lines_of(f'{heading}\n"Alt, Ines"\tines@example.org'))
         assert (line.name, line.email, line.problem) == (*INES, None)
@@ -233,7 +233,7 @@ def test_a_heading_of_names_alone_says_their_order_and_the_email_stands_behind_t
 
 @pytest.mark.parametrize("sign", ["\t", ";", ","])
 @pytest.mark.parametrize(("heading", "name"), [("Name, Vorname", "Berg, Juri"), ("Vorname, Name", "Juri, Berg")])
-def test_a_column_with_a_comma_in_its_name_says_what_the_comma_stands_between(heading, name, sign):
+def test_a_column_named_with_a_comma_says_in_which_order_names_stand(heading, name, sign):
     quoted = '"{}"' if sign == "," else "{}"
     lines = [sign.join((quoted.format(one), email)) for one, email in ((heading, "E-Mail"), (name, JURI[1]))]
     [line] = read_people(lines_of("\n".join(lines)))
@@ -254,7 +254,7 @@ def test_the_same_person_twice_and_a_family_with_one_address_are_distinguished()
     )
 
 
-def test_a_list_has_as_many_people_as_it_may_however_they_are_written():
+def test_the_limit_of_a_list_counts_people_however_they_are_written():
     people = [f"P{n} <p{n}@example.org>" for n in range(MOST_LINES)]
     assert len(read_people(lines_of(", ".join(people)))) == MOST_LINES
     assert len(read_people(lines_of("Name;E-Mail\n" + "\n".join(people)))) == MOST_LINES

@@ -23,7 +23,7 @@ def test_an_equal_email_never_takes_over_a_participant(here):
     assert len(set(here.session.scalars(select(Participant.id)))) == 2
 
 
-def test_a_changed_name_is_brought_up_to_date(here):
+def test_a_name_that_changed_at_the_host_is_updated_here(here):
     course = here.course()
     here.register(course, "kim")
     here.withdraw(course, "kim", name="Kim Lee-Berg")
@@ -81,7 +81,7 @@ def test_a_corrected_name_is_found_and_the_old_one_is_not(here):
     assert (found(here, "emile"), found(here, "lukasz")) == ([], ["Łukasz"])
 
 
-def test_the_office_finds_whom_it_entered_before_however_the_domain_is_written(app):
+def test_the_office_finds_a_person_it_entered_before_however_the_domain_is_written(app):
     session = app.extensions["sqlalchemy"].session
     session.add(Participant(email="Ann@b\u00fccher.example", name="Ann"))
     session.commit()

@@ -12,7 +12,7 @@ from ascriptica_plugin.tables import locks
 from .at_once import at_once, live, registering, withdrawing
 
 
-def test_a_person_who_finds_the_course_full_waits_for_nobody(here):
+def test_registering_for_a_full_course_waits_for_no_lock(here):
     course = here.course(capacity=1)
     here.register(course, "ann")
     code = course.id
@@ -43,7 +43,7 @@ def test_a_full_course_takes_nobody(here):
         ({"ends_at": -1}, "has ended"),
     ],
 )
-def test_outside_its_window_a_course_takes_nobody(here, window, words):
+def test_a_course_takes_nobody_outside_its_registration_window(here, window, words):
     course = here.course(**{name: here.now + timedelta(hours=hours) for name, hours in window.items()})
     with pytest.raises(NotPossible, match=words):
         here.register(course)

@@ -26,7 +26,7 @@ def test_registering_takes_a_place_and_withdrawing_gives_it_back(here):
     ]
 
 
-def test_twice_is_once(here):
+def test_registering_twice_is_refused_and_takes_one_place(here):
     course = here.course()
     here.register(course)
     with pytest.raises(NotPossible, match="already registered"):
@@ -35,7 +35,7 @@ def test_twice_is_once(here):
     assert course.places_taken == 1
 
 
-def test_only_who_is_registered_can_withdraw(here):
+def test_only_a_registered_person_can_withdraw(here):
     course = here.course()
     here.register(course, "kim")
     with pytest.raises(NotPossible, match="not registered"):
@@ -55,7 +55,7 @@ def test_a_person_who_moved_up_since_the_page_was_read_gives_a_place_back(here):
     assert (standings(here.session, course), course.places_taken) == ({}, 0)
 
 
-def test_without_wait_a_full_course_still_refuses(here):
+def test_a_full_course_refuses_people_who_did_not_ask_to_wait(here):
     course = here.course(capacity=1)
     join(here, course, "a")
     with pytest.raises(NotPossible, match="is full"):

@@ -25,7 +25,7 @@ from .at_once import at_once
         *("1234567890123450", "12345678901234500", "123456789012345001", "000000000000012000"),
     ],
 )
-def test_what_may_be_a_sis_id(typed):
+def test_ordinary_sis_ids_are_accepted_as_they_are(typed):
     assert sis_ids.read_sis_user_id(f" \u200b{typed}\u00ad ") == typed
 
 
@@ -44,7 +44,7 @@ def test_what_may_be_a_sis_id(typed):
         ),
     ],
 )
-def test_what_spreadsheets_make_of_one_is_refused_with_the_reason(typed, reason):
+def test_a_sis_id_that_a_spreadsheet_spoiled_is_refused_with_the_reason(typed, reason):
     with pytest.raises(ValueError, match=reason) as refused:
         sis_ids.read_sis_user_id(f" {typed} ")
     assert f"“{typed}”" in str(refused.value)
@@ -55,7 +55,7 @@ def sis_ids_of(app) -> dict[str, tuple[str | None, str | None]]:
     return {one.email: (one.sis_user_id, one.sis_user_id_refused) for one in all_of(app, Participant)}
 
 
-def test_a_sis_id_that_a_host_brings_for_two_stays_with_the_first(app, here):
+def test_a_sis_id_that_the_host_gives_to_two_people_stays_with_the_first(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="S-1")
     here.register(course, "lou", sis_user_id=" S-1 ")
@@ -67,7 +67,7 @@ def test_a_sis_id_that_a_host_brings_for_two_stays_with_the_first(app, here):
     assert sis_ids_of(app)["lou@example.org"] == ("S-2", "S-1")
 
 
-def test_a_host_that_brings_what_is_no_sis_id_is_not_asked_about(app, here):
+def test_a_text_from_the_host_that_is_no_sis_id_is_not_asked_about(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="n/a")
     here.register(course, "lou", sis_user_id="n/a")
@@ -82,7 +82,7 @@ def test_a_host_that_brings_what_is_no_sis_id_is_not_asked_about(app, here):
     assert sis_questions.undecided(here.session) == ([], 0)
 
 
-def test_one_that_nobody_has_any_more_is_given_at_the_next_visit(app, here):
+def test_a_sis_id_that_has_become_free_is_given_at_the_next_visit(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="S-1")
     here.register(course, "lou", sis_user_id="S-1")
@@ -93,7 +93,7 @@ def test_one_that_nobody_has_any_more_is_given_at_the_next_visit(app, here):
     assert sis_ids_of(app) == {"kim@example.org": ("K-1", None), "lou@example.org": ("S-1", None)}
 
 
-def test_one_that_is_left_out_for_two_goes_to_neither_automatically(app, here):
+def test_a_sis_id_left_out_for_two_people_goes_to_neither_automatically(app, here):
     course = here.course()
     for who in ("kim", "lou"):
         here.register(course, who)
@@ -106,7 +106,7 @@ def test_one_that_is_left_out_for_two_goes_to_neither_automatically(app, here):
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_one_of_several_who_bring_it_at_the_same_moment_gets_it_and_nobody_an_error(app, here, known):
+def test_one_of_several_who_bring_a_sis_id_at_once_gets_it_and_nobody_gets_an_error(app, here, known):
     here.course("BIO")
     who = [f"p{n}" for n in range(6)]
     for one in who if known else ():
@@ -134,7 +134,7 @@ def test_one_of_several_who_bring_it_at_the_same_moment_gets_it_and_nobody_an_er
     assert sorted(sis_ids_of(app).values(), key=str) == sorted([("S-1", None), *[(None, "S-1")] * 5], key=str)
 
 
-def test_somebody_who_waits_to_be_erased_keeps_theirs(app, here):
+def test_somebody_who_waits_to_be_erased_keeps_their_sis_id(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="S-1")
     [kim] = all_of(app, Participant)
@@ -173,7 +173,7 @@ def test_a_sign_in_beside_an_import_that_gives_the_sis_id_to_somebody_else_meets
         assert f"S-{n}" in (one.sis_user_id, one.sis_user_id_refused)
 
 
-def test_one_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_gets_it(app, here):
+def test_a_page_a_list_an_import_and_a_sign_in_at_once_give_a_sis_id_to_one_person(app, here):
     course = here.course()
     kim = Participant(email="kim@example.org", name="Kim")
     here.session.add(kim)
@@ -205,7 +205,7 @@ def test_one_of_a_page_a_list_an_import_and_a_sign_in_at_the_same_moment_gets_it
     assert [one.sis_user_id for one in all_of(app, Participant) if one.sis_user_id] == ["S-1"]
 
 
-def test_what_an_administrator_has_decided_against_is_never_given_automatically(app, here):
+def test_a_sis_id_that_an_administrator_decided_against_is_never_given_automatically(app, here):
     course = here.course()
     here.register(course, "kim", sis_user_id="S-1")
     here.register(course, "lou", sis_user_id="S-1")
@@ -217,7 +217,7 @@ def test_what_an_administrator_has_decided_against_is_never_given_automatically(
     assert sis_ids_of(app) == {"kim@example.org": (None, None), "lou@example.org": (None, "S-1")}
 
 
-def test_one_of_three_gets_it_and_the_others_are_not_asked_about_any_more(app, here):
+def test_giving_a_sis_id_to_one_of_three_answers_for_the_other_two(app, here):
     for who in ("kim", "lou", "bea"):
         here.register(here.course(who), who)
     for one in all_of(app, Participant):

@@ -36,7 +36,7 @@ from ..pages import all_of
         ("Canvas ID 7", "Kim, login k, Canvas ID 71", False),
     ],
 )
-def test_a_spelling_is_found_and_no_longer_text(app, email, words, found):
+def test_a_spelling_is_found_as_a_whole_and_not_within_a_longer_text(app, email, words, found):
     office = Office(app, None)
     activity.note(office.session, office.now, words, "did", f"{words}")
     activity.note(office.session, office.now, "boss@example.org", "did", "nothing of it")
@@ -59,5 +59,5 @@ def test_a_spelling_is_found_and_no_longer_text(app, email, words, found):
         ("Kim Lee", "klee@.csv", True),
     ],
 )
-def test_a_file_s_name_says_somebody_s_word(name, file, found):
+def test_a_file_name_with_a_word_of_somebody_s_name_counts_as_naming_them(name, file, found):
     assert traces.names_one(file, traces.words_of(name, {"klee@example.org"})) is found

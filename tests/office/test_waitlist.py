@@ -47,7 +47,7 @@ def test_nobody_is_passed_over_even_where_a_place_seems_free(here):
     assert course.places_taken == 3
 
 
-def test_positions_count_each_course_alone(here):
+def test_waitlist_positions_are_counted_for_each_course(here):
     for code in ("ART", "BIO"):
         course = here.course(code, capacity=1)
         join(here, course, "a", "b", "c")

@@ -24,7 +24,7 @@ def canvas(practice: Practice) -> Iterator[Canvas]:
     canvas._Canvas__requester._session.close()
 
 
-def test_enroll_list_and_the_ways_out(practice: Practice, canvas: Canvas) -> None:
+def test_an_enrollment_is_made_listed_and_ended_in_each_way(practice: Practice, canvas: Canvas) -> None:
     ids = practice.seed(**WORLD)
     course = canvas.get_course("ART-1", use_sis_id=True)
 
@@ -40,7 +40,7 @@ def test_enroll_list_and_the_ways_out(practice: Practice, canvas: Canvas) -> Non
     assert list(course.get_enrollments()) == []
 
 
-def test_create_find_and_remove_a_user(practice: Practice, canvas: Canvas) -> None:
+def test_a_user_is_created_found_and_removed(practice: Practice, canvas: Canvas) -> None:
     account = canvas.get_account(practice.seed(**WORLD)["account.root"])
     made = account.create_user({"unique_id": "lou@example.org", "sis_user_id": "L-1"}, user={"name": "Lou Berg"})
     with pytest.raises(BadRequest):
@@ -67,7 +67,9 @@ def test_long_lists_come_whole(practice: Practice, canvas: Canvas) -> None:
     assert len(list(canvas.get_account(ids["account.root"]).get_users(search_term="example.org"))) == 25
 
 
-def test_a_person_at_work_in_canvas(practice: Practice, canvas: Canvas) -> None:
+def test_courses_and_sections_are_concluded_reopened_and_deleted_as_in_canvas(
+    practice: Practice, canvas: Canvas
+) -> None:
     ids = practice.seed(**WORLD | {"enrollments": {"e1": {"user": "kim", "course": "art", "section": "a"}}})
     course, section = canvas.get_course(ids["course.art"]), canvas.get_section(ids["section.art.a"])
     with pytest.raises(BadRequest):
@@ -86,7 +88,7 @@ def test_a_person_at_work_in_canvas(practice: Practice, canvas: Canvas) -> None:
         canvas.get_course(ids["course.art"])
 
 
-def test_merged_user_is_gone_and_his_rows_and_login_moved(practice: Practice, canvas: Canvas) -> None:
+def test_a_merged_user_is_gone_and_their_enrollments_and_login_have_moved(practice: Practice, canvas: Canvas) -> None:
     lou = {"name": "Lou Berg", "login": "lou@example.org"}
     users = WORLD["users"] | {"lou": lou}
     ids = practice.seed(**WORLD | {"users": users, "enrollments": {"e1": {"user": "kim", "course": "art"}}})

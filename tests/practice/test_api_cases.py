@@ -7,9 +7,9 @@ from .cases import CASES, Run
 
 
 @pytest.mark.parametrize("case_id", CASES)
-def test_case(practice: Practice, case_id: str) -> None:
+def test_canvas_s_recorded_case_is_answered_alike(practice: Practice, case_id: str) -> None:
     Run(CASES[case_id], practice.url, practice.token, practice.session).play()
 
 
-def test_all_cases_are_here() -> None:
+def test_all_recorded_cases_are_played() -> None:
     assert len(CASES) == 121

@@ -35,7 +35,7 @@ def running(data_file: Path | None = None, host: str = "127.0.0.1") -> Iterator[
 
 
 @pytest.mark.parametrize(("method", "handle"), HANDLES)
-def test_the_handles_of_a_kept_world_belong_to_everybody_who_can_read_its_file(tmp_path, method, handle):
+def test_only_who_can_read_a_kept_world_s_file_may_use_the_practice_handles(tmp_path, method, handle):
     file = tmp_path / "practice.json"
     with running(file) as (url, _):
         before = file.read_bytes()
@@ -48,7 +48,7 @@ def test_the_handles_of_a_kept_world_belong_to_everybody_who_can_read_its_file(t
         assert requests.request(method, f"{url}/practice/{handle}", json={}, headers=headers, timeout=5).ok
 
 
-def test_the_handles_stay_with_the_reader_though_the_token_is_revoked(tmp_path):
+def test_the_practice_handles_work_after_the_token_was_revoked(tmp_path):
     with running(tmp_path / "practice.json") as (url, token):
         headers = {"Authorization": f"Bearer {token}"}
         for state in ("revoked", "active"):
@@ -88,7 +88,7 @@ def test_programs_that_know_only_what_the_bare_command_prints_can_seed_it():
         process.communicate(timeout=30)
 
 
-def test_a_world_in_memory_is_this_machine_s_alone():
+def test_a_world_in_memory_is_controlled_from_this_machine_only():
     client = create_practice_canvas().test_client()
     for address, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 401), ("", 401)):
         assert client.get("/practice/seed", environ_base={"REMOTE_ADDR": address}).status_code == status
@@ -96,7 +96,7 @@ def test_a_world_in_memory_is_this_machine_s_alone():
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/users/self", "/practice/world", "/static/practice.css"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.2", "[", ""])
-def test_a_name_that_is_not_its_own_is_not_answered(practice: Practice, path: str, host: str):
+def test_the_practice_canvas_answers_no_name_but_its_own(practice: Practice, path: str, host: str):
     """Such as another site's, which its owner lets lead to this machine."""
     answer = practice.admin.get(f"{practice.url}{path}", headers={"Host": host}, timeout=5)
     assert answer.status_code in (400, 421)
@@ -104,13 +104,13 @@ def test_a_name_that_is_not_its_own_is_not_answered(practice: Practice, path: st
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST"])
-def test_its_own_names_are_answered(practice: Practice, host: str):
+def test_the_practice_canvas_answers_its_own_names(practice: Practice, host: str):
     port = re.search(r"\d+$", practice.url)[0]
     for one in (host, f"{host}:{port}"):
         assert practice.session.get(f"{practice.url}/practice/seed", headers={"Host": one}, timeout=5).ok
 
 
-def test_on_all_addresses_it_is_asked_by_the_one_that_was_used():
+def test_a_practice_canvas_on_all_addresses_answers_the_one_that_was_used():
     with running(host="0.0.0.0") as (url, _):
         assert requests.get(f"{url}/practice/seed", timeout=5).ok
         assert requests.get(f"{url}/practice/seed", headers={"Host": "evil.example"}, timeout=5).status_code == 421

@@ -8,7 +8,7 @@ from ..practice_canvas import Practice
 STATES = ["active", "invited", "creation_pending", "completed", "rejected", "inactive", "deleted"]
 
 
-def test_a_hand_is_not_counted_meets_no_fault_and_may_do_everything(canvas: Practice) -> None:
+def test_a_call_by_hand_is_not_counted_meets_no_fault_and_may_do_everything(canvas: Practice) -> None:
     canvas.admin.get(f"{canvas.api}/users/self", timeout=5)
     canvas.faults({"match": "* *", "fault": "status", "times": None})
     canvas.options(down=True, token="revoked", permissions=[])
@@ -20,20 +20,20 @@ def test_a_hand_is_not_counted_meets_no_fault_and_may_do_everything(canvas: Prac
 
 
 @pytest.mark.parametrize("token", [None, "guessed"])
-def test_nobody_is_a_hand_without_the_admin_s_token(canvas: Practice, token: str | None) -> None:
+def test_a_call_by_hand_needs_the_admin_s_token(canvas: Practice, token: str | None) -> None:
     headers = {"Practice-Hand": "yes"} | ({"Authorization": f"Bearer {token}"} if token else {})
     answer = canvas.session.get(f"{canvas.api}/users/self", headers=headers, timeout=5)
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_hand_changes_any_state(canvas: Practice, state: str) -> None:
+def test_a_call_by_hand_changes_any_state(canvas: Practice, state: str) -> None:
     row = canvas.by_hand("kim", "art")
     canvas.change_state(row["id"], state)
     assert canvas.roster("art") == {"kim@example.org": state}
 
 
-def test_a_state_that_canvas_has_not_is_refused(canvas: Practice) -> None:
+def test_a_state_that_canvas_does_not_have_is_refused(canvas: Practice) -> None:
     row = canvas.by_hand("kim", "art")
     for wrong in ({"state": "gone"}, {}):
         answer = canvas.session.post(f"{canvas.url}/practice/enrollments/{row['id']}", json=wrong, timeout=5)
@@ -120,7 +120,7 @@ def test_a_restored_world_gives_its_ids_out_again(canvas: Practice) -> None:
     assert canvas.options()["latency_seconds"] == 0.01
 
 
-def test_without_a_snapshot_nothing_is_restored(canvas: Practice) -> None:
+def test_a_restore_without_a_snapshot_is_refused(canvas: Practice) -> None:
     canvas.by_hand("kim", "art")
     with pytest.raises(requests.HTTPError, match="400"):
         canvas.restore()

@@ -23,7 +23,7 @@ def good_weather(practice: Practice) -> None:
     practice.seed()
 
 
-def test_answered_faults(practice: Practice) -> None:
+def test_each_ordered_fault_is_answered_in_turn(practice: Practice) -> None:
     practice.faults(
         {"match": SELF, "fault": "status"},
         {"match": SELF, "fault": "status", "status": 422},
@@ -66,13 +66,13 @@ def test_reset_before_leaves_nothing_after_leaves_the_row_and_late_makes_it_late
 
 
 @pytest.mark.parametrize("fault", ["hang", "trickle_headers"])
-def test_answers_that_do_not_come(practice: Practice, fault: str) -> None:
+def test_an_answer_ordered_to_hang_does_not_come(practice: Practice, fault: str) -> None:
     practice.faults({"match": "* *", "fault": fault})
     with pytest.raises(requests.Timeout):
         practice.admin.get(f"{practice.api}/users/self", timeout=0.3)
 
 
-def test_a_call_that_hangs_is_none_of_a_new_world_s(practice: Practice) -> None:
+def test_a_call_that_hangs_does_not_count_in_a_new_world(practice: Practice) -> None:
     practice.faults({"match": "GET /courses/1", "fault": "hang"})
     with ThreadPoolExecutor(1) as pool, closing(requests.Session()) as hanging:
         hanging.params = {"access_token": practice.token}
@@ -104,7 +104,7 @@ def test_faults_are_counted_skipped_listed_and_forgotten(practice: Practice) -> 
     assert practice.admin.get(f"{practice.api}/users/self", timeout=5).status_code == 200
 
 
-def test_what_is_no_fault_or_option_is_refused(practice: Practice) -> None:
+def test_an_unknown_fault_or_option_is_refused(practice: Practice) -> None:
     for handle, body in (
         ("faults", [{"match": "GET", "fault": "reset"}]),
         ("faults", [{"match": "* *", "fault": "x"}]),
@@ -115,7 +115,7 @@ def test_what_is_no_fault_or_option_is_refused(practice: Practice) -> None:
     assert practice.read("faults") == []
 
 
-def test_bucket_lets_twelve_in_flight_and_refuses_the_thirteenth(practice: Practice) -> None:
+def test_the_rate_limit_lets_twelve_calls_in_and_refuses_the_thirteenth(practice: Practice) -> None:
     practice.options(latency_seconds=1, throttle={"enabled": True, "status": 429})
 
     def ask(number: int) -> requests.Response:
@@ -151,7 +151,7 @@ def test_throttle_is_off_unless_asked_for(practice: Practice) -> None:
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_down_cuts_the_api_only(practice: Practice) -> None:
+def test_the_option_down_cuts_off_only_the_api(practice: Practice) -> None:
     practice.options(down=True)
     with pytest.raises(requests.ConnectionError):
         practice.admin.get(f"{practice.api}/users/self", timeout=5)
@@ -160,7 +160,7 @@ def test_down_cuts_the_api_only(practice: Practice) -> None:
     assert practice.admin.get(f"{practice.api}/users/self", timeout=5).status_code == 200
 
 
-def test_denied_status_and_clock(practice: Practice) -> None:
+def test_the_status_of_refusals_and_the_clock_can_be_set(practice: Practice) -> None:
     practice.options(denied_status=401, permissions=[], clock_offset_seconds=-3600)
     answer = practice.admin.get(f"{practice.api}/accounts/self", timeout=5)
     assert answer.status_code == 401
@@ -183,12 +183,12 @@ def test_a_caller_without_name_is_refused(practice: Practice) -> None:
     assert practice.admin.get(f"{practice.api}/users/self", headers=headers, timeout=5).status_code == 403
 
 
-def test_ids_as_texts_on_request(practice: Practice) -> None:
+def test_ids_are_sent_as_texts_on_request(practice: Practice) -> None:
     headers = {"Accept": "application/json+canvas-string-ids"}
     assert isinstance(practice.admin.get(f"{practice.api}/users/self", headers=headers, timeout=5).json()["id"], str)
 
 
-def test_connections_are_kept_and_answers_prompt(practice: Practice) -> None:
+def test_connections_are_kept_and_answers_come_at_once(practice: Practice) -> None:
     ids = practice.seed(users={"kim": {"name": "Kim", "login": "kim"}}, courses={"art": {"name": "Art"}})
     body = urlencode({"enrollment[user_id]": ids["user.kim"], "access_token": practice.token})
     seconds, sockets = [], set()

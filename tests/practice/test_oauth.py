@@ -81,7 +81,7 @@ def test_a_refresh_ends_the_access_token_before_it_and_never_the_refresh_token(s
         ({"grant_type": "password"}, 400, "unsupported_grant_type", "not currently supported"),
     ],
 )
-def test_the_errors_of_the_token_call(seeded, form, status, error, words):
+def test_the_token_call_answers_each_error_as_canvas_does(seeded, form, status, error, words):
     key = seeded.developer_key(BACK)
     answer = call(seeded, key, **{"grant_type": "authorization_code", **form})
     assert (answer.status_code, answer.json()["error"]) == (status, error)
@@ -89,7 +89,7 @@ def test_the_errors_of_the_token_call(seeded, form, status, error, words):
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
-def test_the_errors_on_the_way_to_the_page(seeded):
+def test_the_approval_page_answers_each_error_as_canvas_does(seeded):
     key = seeded.developer_key(BACK, scopes=SCOPES)
     assert ask(seeded, key, client_id="999999").json()["error"] == "invalid_client"
     assert ask(seeded, key, redirect_uri=f"{BACK}/other").json()["error_description"].startswith("redirect_uri does")
@@ -108,7 +108,7 @@ def test_the_errors_on_the_way_to_the_page(seeded):
     }
 
 
-def test_scopes_and_includes_are_kept_to(seeded):
+def test_scopes_and_includes_limit_what_a_token_may_do(seeded):
     key = seeded.developer_key(BACK, scopes=SCOPES)
     code = seeded.approve(key, BACK, scope=" ".join(SCOPES))["code"]
     token = call(seeded, key, grant_type="authorization_code", code=code).json()["access_token"]

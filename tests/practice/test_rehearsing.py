@@ -63,7 +63,7 @@ def test_a_token_made_there_connects(practice: Practice, admin: Administrator) -
     assert token not in admin.look()
 
 
-def test_it_can_be_down_and_well_again(practice: Practice, admin: Administrator) -> None:
+def test_the_practice_page_switches_canvas_off_and_on_again(practice: Practice, admin: Administrator) -> None:
     client = CanvasClient(practice.api, practice.token, allow_private=True)
     assert 'value="down" aria-pressed="true"' in admin.press("mood", mood="down").text
     with pytest.raises(CanvasDown):
@@ -103,7 +103,7 @@ def test_a_person_is_removed_by_hand_as_a_teacher_would(practice: Practice, admi
     assert admin.press("enrollments/999999").status_code == 404
 
 
-def test_only_those_are_listed_to_be_registered_who_can_be(practice: Practice, admin: Administrator) -> None:
+def test_the_practice_page_lists_only_people_who_can_be_registered(practice: Practice, admin: Administrator) -> None:
     practice.seed(users={"kim": {"name": "Kim Lee", "login": "kim@example.org"}})
     page = admin.look()
     assert "kim@example.org" in page

@@ -26,7 +26,7 @@ def world_of(practice: Practice, state: str, **course: Any) -> tuple[dict[str, i
     "before", ["active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted"]
 )
 @pytest.mark.parametrize("asked", ["active", "invited", "inactive", None])
-def test_repeated_post_keeps_the_row(practice: Practice, before: str, asked: str | None) -> None:
+def test_a_repeated_post_keeps_the_enrollment(practice: Practice, before: str, asked: str | None) -> None:
     ids, url = world_of(practice, before)
     form = {"enrollment[user_id]": ids["user.kim"]} | ({"enrollment[enrollment_state]": asked} if asked else {})
     row = practice.admin.post(url, data=form, timeout=5).json()
@@ -49,7 +49,7 @@ def test_somebody_without_a_login_can_not_be_enrolled(practice: Practice) -> Non
         ("past", "ahead", False, True),
     ],
 )
-def test_concluded_is_shown_beforehand(
+def test_a_course_that_refuses_enrollments_says_beforehand_that_it_is_concluded(
     practice: Practice, term: str, own: str | None, restricting: bool, concluded: bool
 ) -> None:
     dates = {"past": "2020-01-01T00:00:00Z", "ahead": "2099-01-01T00:00:00Z", None: None}
@@ -62,7 +62,7 @@ def test_concluded_is_shown_beforehand(
     assert answer.status_code == (400 if concluded else 200)
 
 
-def test_with_a_user_only_active_and_invited_rows_are_listed(practice: Practice) -> None:
+def test_a_list_for_one_user_has_only_active_and_invited_enrollments(practice: Practice) -> None:
     ids, url = world_of(practice, "inactive")
     assert len(practice.admin.get(url, timeout=5).json()) == 1
     assert practice.admin.get(url, params={"user_id": ids["user.kim"]}, timeout=5).json() == []
@@ -88,7 +88,7 @@ def test_taken_login_is_reported_before_the_taken_sis_id_and_freed_by_deletion(p
     assert practice.admin.post(url, data=form, timeout=5).status_code == 200
 
 
-def test_a_login_changes_its_names(practice: Practice) -> None:
+def test_a_login_can_be_renamed(practice: Practice) -> None:
     ids = practice.seed(users=PEOPLE)
     login = practice.admin.get(f"{practice.api}/users/{ids['user.kim']}/logins", timeout=5).json()[0]
     url = f"{practice.api}/accounts/self/logins/{login['id']}"

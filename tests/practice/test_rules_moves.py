@@ -37,7 +37,9 @@ def of_user(canvas: Practice, user: object) -> list[dict]:
 
 @pytest.mark.parametrize("ours", STATES)
 @pytest.mark.parametrize("theirs", STATES)
-def test_the_target_s_of_two_enrollments_survives_in_the_better_state(two: Practice, ours: str, theirs: str) -> None:
+def test_a_merge_keeps_the_target_s_enrollment_in_the_better_of_the_two_states(
+    two: Practice, ours: str, theirs: str
+) -> None:
     kims, lous = two.by_hand("kim", "art"), two.by_hand("lou", "art")
     two.change_state(kims["id"], ours)
     two.change_state(lous["id"], theirs)
@@ -89,7 +91,7 @@ def test_every_address_of_a_merged_user_leads_to_the_target_and_the_number_nowhe
     assert two.by_hand("sis_user_id:K-100", "bio")["user_id"] == lou
 
 
-def test_a_token_of_a_merged_user_goes_on_as_the_target(practice: Practice) -> None:
+def test_a_merged_user_s_token_continues_as_the_target_s(practice: Practice) -> None:
     given = {
         "users": {name: {"login": f"{name}@example.org"} for name in ("kim", "lou")},
         "token": {"user": "kim"},
@@ -138,7 +140,7 @@ def test_the_first_home_is_remembered_and_comes_back_unpublished(two: Practice) 
     assert (by_id(two, row["id"])["course_id"], by_id(two, row["id"])["enrollment_state"]) == (home, "active")
 
 
-def test_a_section_alone_in_its_new_course_is_where_people_go_by_default(two: Practice) -> None:
+def test_the_only_section_of_a_course_becomes_its_default_section(two: Practice) -> None:
     two.by_hand("kim", "che")
     for course, expected in (("bio", True), ("che", False)):
         two.crosslist("art.a", course)
@@ -160,7 +162,7 @@ def test_lists_follow_names_and_moves(two: Practice) -> None:
     assert (listed("art"), listed("bio")) == ([], [rows["kim"], rows["lou"]])
 
 
-def test_nobody_answers_another_s_invitation(two: Practice) -> None:
+def test_nobody_can_answer_somebody_else_s_invitation(two: Practice) -> None:
     row = two.by_hand("kim", "art", enrollment_state="invited")
     for answer in ("accept", "reject"):
         with pytest.raises(requests.HTTPError, match="403"):

@@ -72,7 +72,7 @@ def test_every_answered_change_survives_a_kill(tmp_path: Path) -> None:
         kill(process)
 
 
-def test_fresh_world_is_an_example() -> None:
+def test_a_fresh_practice_canvas_has_example_courses() -> None:
     app = create_practice_canvas(admin_token="given")
     world = app.extensions["practice"]
     assert world.admin_token == "given"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ascriptica_plugin.shared import clock
 
 
-def test_the_database_s_clock_goes_on_while_this_machine_s_steps_back(app, monkeypatch):
+def test_the_database_s_clock_runs_on_while_this_machine_s_steps_back(app, monkeypatch):
     session = app.extensions["sqlalchemy"].session
     now = clock.database_clock(session)
     first = now()

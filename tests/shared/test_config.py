@@ -39,25 +39,25 @@ def test_a_file_without_certificates_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "a year", "1.5", ""])
-def test_a_log_kept_for_no_number_of_days_is_refused(days):
+def test_a_log_period_that_is_no_number_of_days_is_refused(days):
     with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG_DAYS"):
         make_app("sqlite://", ASCRIPTICA_LOG_DAYS=days)
 
 
 @pytest.mark.parametrize("seats", ["0", "many", "1000000"])
-def test_an_import_for_no_number_of_people_is_refused(seats):
+def test_an_import_size_that_is_no_number_of_people_is_refused(seats):
     with pytest.raises(RuntimeError, match="ASCRIPTICA_MASS_SEATS must be a whole number from 1 to 999999"):
         make_app("sqlite://", ASCRIPTICA_MASS_SEATS=seats)
 
 
 @pytest.mark.parametrize("name", ["Mars/Base", "America", "/etc/passwd", "x" * 300])
-def test_a_time_zone_that_is_none_is_refused(name):
+def test_an_unknown_time_zone_is_refused(name):
     with pytest.raises(RuntimeError, match="ASCRIPTICA_TIMEZONE must name a time zone"):
         make_app("sqlite://", ASCRIPTICA_TIMEZONE=name)
 
 
 @pytest.mark.parametrize("url", ["localhost:6379", "redis://localhost:port", "http://localhost"])
-def test_a_queue_s_address_that_is_none_is_refused(url):
+def test_an_invalid_queue_address_is_refused(url):
     with pytest.raises(RuntimeError, match="REDIS_URL must look like"):
         make_app("sqlite://", REDIS_URL=url)
 
@@ -65,7 +65,7 @@ def test_a_queue_s_address_that_is_none_is_refused(url):
 @pytest.mark.parametrize(
     "url", ["office.db", "mysql://me:secret@db/office", "postgresql://me:secret@db:port/office", "sqlite+nope://"]
 )
-def test_a_database_s_address_that_is_none_is_refused_and_not_shown(url):
+def test_an_invalid_database_address_is_refused_and_not_shown(url):
     with pytest.raises(RuntimeError, match="DATABASE_URL must look like") as refused:
         make_app(url)
     assert "secret" not in str(refused.value)
@@ -77,7 +77,7 @@ def test_a_driver_that_is_missing_is_named():
 
 
 @pytest.mark.parametrize("name", ["ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_ADMIN_SECOND_STEP"])
-def test_a_switch_is_on_off_or_refused(monkeypatch, name):
+def test_a_switch_that_is_neither_on_nor_off_is_refused(monkeypatch, name):
     """Nobody believes that administrators need a second step, and is wrong."""
     for value, on in (("1", True), ("0", False), ("", False)):
         monkeypatch.setenv(name, value)
@@ -87,7 +87,7 @@ def test_a_switch_is_on_off_or_refused(monkeypatch, name):
         wsgi.create_app({"SQLALCHEMY_DATABASE_URI": "sqlite://"})
 
 
-def test_keys_that_are_none_are_refused():
+def test_invalid_keys_are_refused():
     with pytest.raises(RuntimeError, match="Fernet"):
         make_app("sqlite://", ASCRIPTICA_TOKEN_KEYS="not a key")
 

@@ -14,14 +14,14 @@ AT = datetime(2027, 9, 1, 7, 5, 3, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def test_a_text_is_english_until_another_language_is_spoken():
+def test_a_text_is_english_until_another_language_is_set():
     assert (t("My courses"), present()) == ("My courses", "en")
     with in_language("de"):
         assert (t("My courses"), present()) == ("Meine Kurse", "de")
     assert (t("My courses"), present()) == ("My courses", "en")
 
 
-def test_the_language_before_is_spoken_again_also_after_an_error():
+def test_the_language_before_is_restored_even_after_an_error():
     with pytest.raises(RuntimeError), in_language("de"):
         raise RuntimeError
     assert present() == "en"
@@ -33,7 +33,7 @@ def test_values_are_filled_in():
         assert t("Withdraw from {course}?", course="{Art}") == "Von {Art} abmelden?"
 
 
-def test_what_nobody_translated_stays_as_it_is():
+def test_a_text_without_a_translation_stays_as_it_is():
     with in_language("de"):
         assert t("A course of {curly} words, 100 %") == "A course of {curly} words, 100 %"
         assert t("") == ""
@@ -48,7 +48,7 @@ def test_markup_stays_markup_and_all_else_is_escaped(language):
     assert not isinstance(t("{course}", course="<script>"), Markup)
 
 
-def test_one_and_many():
+def test_a_number_chooses_singular_or_plural():
     assert [tn("{count} place left", "{count} places left", n) for n in (0, 1, 2, 20_000)] == [
         "0 places left",
         "1 place left",
@@ -62,7 +62,7 @@ def test_one_and_many():
         ]
 
 
-def test_the_nearest_language_of_a_code():
+def test_a_language_code_leads_to_the_nearest_language():
     assert [nearest(code) for code in ("de", "de-AT", "de_CH", "DE", "en-GB", "fr", "", None)] == [
         "de",
         "de",
@@ -75,7 +75,7 @@ def test_the_nearest_language_of_a_code():
     ]
 
 
-def test_numbers_and_times():
+def test_numbers_and_times_are_written_in_the_present_language():
     shown = ("weekday date time", "date", "time")
     assert [formats.moment(AT, how, BERLIN) for how in shown] == ["Wed 01 Sep 2027, 09:05", "01 Sep 2027", "09:05"]
     assert (number(1234), formats.percent(87.5), formats.percent(1234.56)) == ("1,234", "87.5 %", "1,235 %")
@@ -90,7 +90,7 @@ def test_numbers_and_times():
         assert formats.listed(["Ann", "Bob"]) == "Ann und Bob"
 
 
-def test_what_is_stored_as_a_code_is_said_in_the_language_of_who_reads_it():
+def test_a_stored_code_is_shown_in_the_reader_s_language():
     stored = Said("no_section", course="Art", section="B").to_json()
     assert Said.from_json(stored) == "Art has no section B in Canvas."
     with in_language("de"):

@@ -32,6 +32,6 @@ def test_an_import_is_asked_about_often_at_first_and_twice_a_minute_later(age, s
     assert pauses.mass_poll(age * SECOND) == seconds * SECOND
 
 
-def test_no_two_that_wait_for_the_same_return_at_once(monkeypatch):
+def test_no_two_seats_that_wait_for_the_same_are_tried_at_the_same_moment(monkeypatch):
     monkeypatch.undo()
     assert len({pauses.back_off(3) for _ in range(20)}) > 1

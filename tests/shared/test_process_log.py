@@ -57,7 +57,7 @@ def test_every_event_is_one_line_and_none_can_be_forged():
     assert rf"ValueError: a\n{FORGED}" in lines[2]
 
 
-def test_programs_read_json():
+def test_the_log_can_be_written_as_json_for_programs():
     events = [json.loads(line) for line in written("json")]
     assert [(one["level"], one["logger"]) for one in events] == [
         ("INFO", "ascriptica_plugin.standalone.accounts"),
@@ -71,7 +71,7 @@ def test_programs_read_json():
     assert events[3]["message"] == "Exception on /links/... [GET]"
 
 
-def test_another_shape_is_refused(tmp_path):
+def test_an_unknown_log_format_is_refused(tmp_path):
     from ..office_at_work import make_app
 
     with pytest.raises(RuntimeError, match="ASCRIPTICA_LOG must be text or json"):

@@ -10,7 +10,7 @@ from ascriptica_plugin.shared.said import SENTENCES, Said, change_of
 
 
 @pytest.mark.parametrize("code", SENTENCES)
-def test_what_is_stored_says_the_same_again(code):
+def test_a_stored_sentence_reads_the_same_again(code):
     names = {name for _, name, _, _ in Formatter().parse(SENTENCES[code]) if name}
     said = Said(code, **{name: f'<{name} {{x}} "é">' for name in names})
     again = Said.from_json(said.to_json())
@@ -18,13 +18,13 @@ def test_what_is_stored_says_the_same_again(code):
     assert all(f"<{name} {{x}} " in said for name in names)
 
 
-def test_what_is_said_within_something_else_keeps_its_code():
+def test_a_sentence_within_another_keeps_its_code():
     said = Said("no_service", answer=Said("http_error", status=404))
     assert Said.from_json(said.to_json()).about["answer"].code == "http_error"
     assert "error 404" in said
 
 
-def test_a_list_of_what_was_said_keeps_their_codes():
+def test_a_list_of_sentences_keeps_their_codes():
     said = Said("changes", changes=[change_of("name", "Kim", "Kim Lee"), change_of("sis_user_id", None, "S-1")])
     assert said == "name: Kim → Kim Lee; SIS ID: none → S-1"
     again = Said.from_json(said.to_json())
@@ -32,7 +32,7 @@ def test_a_list_of_what_was_said_keeps_their_codes():
 
 
 @pytest.mark.parametrize("stored", ["Canvas said: no", "503", '{"x": 1}', '{"code": "of a later release"}', "[]"])
-def test_what_an_older_release_stored_stays_as_it_was_worded(stored):
+def test_a_sentence_stored_by_an_older_release_keeps_its_words(stored):
     assert Said.from_json(stored) == stored
 
 
@@ -43,7 +43,7 @@ def stored(office, column: str, table: str) -> dict:
     )
 
 
-def test_what_canvas_answered_about_somebody_is_stored_as_its_words(office, canvas):
+def test_canvas_s_answer_about_somebody_is_stored_in_its_own_words(office, canvas):
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     office.register(office.course("ART", "art"))
     office.deliver()

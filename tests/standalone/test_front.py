@@ -36,7 +36,7 @@ def signs_in(app: Flask, **request) -> tuple[int, str]:
     return answer.status_code, cookie
 
 
-def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
+def test_a_site_behind_an_https_proxy_sets_secure_cookies_and_checks_the_host(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path, ASCRIPTICA_PROXIES="1", ASCRIPTICA_ADDRESS="https://register.example.org/")
     headers = {"X-Forwarded-For": "1.2.3.4, 10.0.0.7", "X-Forwarded-Proto": "https"}
     headers |= {"X-Forwarded-Host": "register.example.org"}
@@ -54,7 +54,7 @@ def test_behind_a_proxy_that_speaks_https(empty_sqlite, tmp_path):
     assert client.get("/healthz", headers={"Host": "127.0.0.1:5000"}).status_code == 200
 
 
-def test_without_a_proxy_nobody_s_word_is_taken_for_it(empty_sqlite, tmp_path):
+def test_forwarded_headers_are_ignored_without_a_configured_proxy(empty_sqlite, tmp_path):
     app = make_site(empty_sqlite, tmp_path)
     headers = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
     answer = app.test_client().get("/sign-in", headers=headers)

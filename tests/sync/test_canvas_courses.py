@@ -18,7 +18,7 @@ def associate_as_typed(office, session, course_id: int, **more) -> None:
     courses.associate(session, session.get(Course, course_id), made, office.now)
 
 
-def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, canvas, monkeypatch):
+def test_one_canvas_s_answer_about_a_course_is_not_stored_for_another_canvas(office, canvas, monkeypatch):
     course_id, first = office.course("ART").id, connection_of(office).id
     associate_as_typed(office, office.session, course_id, connection_id=first)
     office.session.commit()
@@ -37,7 +37,7 @@ def test_what_one_canvas_said_of_a_course_is_not_taken_for_another_s(office, can
     assert office.session.get(Association, course_id).connection_id != first
 
 
-def test_a_colleague_s_association_in_the_moment_of_a_look_up_is_kept(office, canvas, monkeypatch):
+def test_an_association_that_a_colleague_makes_during_a_look_up_is_kept(office, canvas, monkeypatch):
     course_id, connection_id = office.course("ART").id, connection_of(office).id
     associate_as_typed(office, office.session, course_id, connection_id=connection_id)
     office.session.commit()
@@ -87,7 +87,7 @@ def test_an_unpublished_course_takes_people_in(office, canvas):
 
 @pytest.mark.parametrize("kind", ["blueprint", "template"])
 @pytest.mark.parametrize("lacking", [[], ["add_student_to_course", "manage_students"]])
-def test_the_refusal_of_a_course_that_takes_no_students_is_no_missing_permission(office, canvas, kind, lacking):
+def test_a_course_that_takes_no_students_is_distinguished_from_a_missing_permission(office, canvas, kind, lacking):
     """Canvas refuses both in the same way, and no permission would help."""
     canvas.seed(users={"kim": {"name": "Kim", "login": "kim@example.org"}}, courses={"plan": {"name": "Plan", kind: 1}})
     office.connect()

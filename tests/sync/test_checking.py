@@ -11,7 +11,7 @@ def checked(canvas, **other) -> Outcome:
     return check_connection(**{"allow_private": True} | typed)
 
 
-def test_a_connection_that_is_right_says_whose_it_is(canvas):
+def test_a_working_connection_says_whose_token_it_is(canvas):
     outcome = checked(canvas)
     sign_ins = (SignIn(10, "canvas"), SignIn(11, "saml"), SignIn(12, "google"))
     end = TokenEnd(known=True)
@@ -28,7 +28,7 @@ def test_a_connection_that_is_right_says_whose_it_is(canvas):
         ({"allow_private": False}, "canvas_url"),
     ],
 )
-def test_what_is_wrong_is_said_of_its_field(canvas, wrong, field):
+def test_each_mistake_is_reported_at_its_field(canvas, wrong, field):
     outcome = checked(canvas, **wrong)
     assert (outcome.field, outcome.is_wrong, outcome.is_unanswered) == (field, True, False)
     assert outcome.sentence.endswith(".")
@@ -36,7 +36,7 @@ def test_what_is_wrong_is_said_of_its_field(canvas, wrong, field):
     assert (outcome.offer and outcome.offer.id) == (canvas.ids["account.root"] if field == "canvas_root_id" else None)
 
 
-def test_a_canvas_that_does_not_answer_says_nothing_of_what_was_typed(canvas):
+def test_an_unanswered_check_calls_nothing_that_was_typed_wrong(canvas):
     canvas.options(down=True)
     outcome = checked(canvas, token="wrong~token")
     assert (outcome.is_wrong, outcome.is_unanswered, outcome.findings) == (False, True, None)

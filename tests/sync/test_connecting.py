@@ -76,7 +76,7 @@ def test_older_canvas_has_one_permission_for_enrolling_and_removing(app, admin, 
     assert "remove_student_from_course" not in page
 
 
-def test_with_canvas_away_what_was_typed_is_saved_and_checked_later_automatically(app, admin, canvas):
+def test_settings_typed_while_canvas_is_away_are_saved_and_checked_later_automatically(app, admin, canvas):
     canvas.options(down=True)
     page = words(save(admin, typed(canvas)))
     assert "not checked yet" in page
@@ -97,7 +97,7 @@ def test_with_canvas_away_what_was_typed_is_saved_and_checked_later_automaticall
     assert "boss@example.org" in canvas.roster("art")
 
 
-def test_a_draft_that_turns_out_wrong_says_so_and_changes_nothing(app, admin, canvas):
+def test_a_draft_that_turns_out_wrong_is_reported_and_changes_nothing(app, admin, canvas):
     save(admin, typed(canvas))
     canvas.options(down=True)
     save(admin, typed(canvas, canvas_token="wrong~token"))
@@ -192,7 +192,7 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
         assert load_settings(session).draft_token is None
 
 
-def test_what_is_adopted_after_a_long_hold_has_every_course_in_use_read(office, canvas):
+def test_every_course_in_use_is_read_when_a_connection_works_again_after_a_long_hold(office, canvas):
     """A token that was refused for two hours: much may have been done in Canvas meanwhile."""
     office.course("ART", "art")
     office.deliver()
@@ -208,7 +208,7 @@ def test_what_is_adopted_after_a_long_hold_has_every_course_in_use_read(office, 
     assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]
 
 
-def test_what_is_logged_of_a_hold_is_english_in_any_request(office, canvas, caplog):
+def test_the_log_line_of_a_hold_is_english_in_any_request(office, canvas, caplog):
     connection = connection_of(office)
     with in_language("de"):
         detail = Said("not_in_time")

@@ -17,7 +17,7 @@ from ascriptica_plugin.tables.office import Association
 from ..office_at_work import during_the_first_call
 
 
-def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_have_ended(office, canvas, monkeypatch):
+def test_a_drain_whose_database_fails_ends_only_after_its_calls(office, canvas, monkeypatch):
     course = office.course("ART", "art")
     for who in ("kim", "lou"):
         office.register(course, who)
@@ -52,7 +52,7 @@ def test_when_the_database_fails_nobody_goes_on_before_the_calls_on_their_way_ha
     assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
-def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(office, canvas):
+def test_nothing_is_sent_while_canvas_is_switched_off_and_everything_afterwards(office, canvas):
     course = office.course("ART", "art")
     settings = load_settings(office.session)
     settings.display_canvas = False
@@ -66,7 +66,7 @@ def test_nothing_is_sent_while_canvas_is_not_displayed_and_all_of_it_afterwards(
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypatch):
+def test_switching_canvas_off_stops_a_running_drain(office, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "RENEW_SECONDS", 0)
     monkeypatch.setattr(pauses, "LOOK_SECONDS", 0)
     monkeypatch.setattr(flight, "FLIGHT", 1)
@@ -85,7 +85,7 @@ def test_switching_canvas_off_stops_a_drain_on_its_way(office, canvas, monkeypat
     assert office.status()["seats"]["enrolled"] == 1
 
 
-def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, monkeypatch):
+def test_a_running_drain_follows_a_change_of_course_settings(office, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "RENEW_SECONDS", 0)
     monkeypatch.setattr(pauses, "LOOK_SECONDS", 0)
     monkeypatch.setattr(flight, "FLIGHT", 1)
@@ -103,7 +103,7 @@ def test_what_course_settings_say_holds_for_a_drain_on_its_way(office, canvas, m
     assert sorted(seat.cause or "" for seat in office.seats()) == ["", *["no_account"] * 4]
 
 
-def test_what_one_row_of_canvas_s_cannot_be_stored_stops_nobody(office, canvas, monkeypatch):
+def test_a_course_name_too_long_to_store_is_cut_and_stops_nobody(office, canvas, monkeypatch):
     canvas.seed(
         users={"kim": {"name": "Kim", "login": "kim@example.org"}},
         courses={"art": {"name": "A" * 300}, "bio": {"name": "B"}},

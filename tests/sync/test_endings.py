@@ -21,7 +21,7 @@ def read_anew(office: Office, canvas, course: str) -> None:
     office.deliver()
 
 
-def test_a_person_whose_section_went_to_another_course_while_they_were_doubted_is_not_left_there(office, canvas):
+def test_a_doubted_person_whose_section_moves_to_another_course_is_not_left_there(office, canvas):
     """Who it is comes first, and then a new place: the old one is ours to end."""
     kim = office.register(office.course("ART", "art")).participant
     office.deliver()
@@ -37,7 +37,7 @@ def test_a_person_whose_section_went_to_another_course_while_they_were_doubted_i
     assert canvas.roster("bio") == {"kim@example.org": "deleted"}
 
 
-def test_a_person_who_is_in_that_course_for_another_registration_too_is_deleted_and_not_concluded(office, canvas):
+def test_a_person_with_another_registration_for_the_course_is_deleted_and_not_concluded(office, canvas):
     policy(office, on_withdrawal="conclude")
     first, second = office.course("ART", "art"), office.course("LATE", "art", canvas.ids["section.art.late"])
     office.register(first)
@@ -83,7 +83,7 @@ def test_a_person_who_was_active_in_a_course_that_is_over_is_concluded(office, c
     assert last_words(office).endswith("Concluded, since they were active there and the course is over.")
 
 
-def test_a_course_s_own_choice_wins_over_what_fits(office, canvas):
+def test_a_course_s_own_setting_for_withdrawals_wins_over_the_general_one(office, canvas):
     policy(office, on_withdrawal="by_activity")
     art = office.course("ART", "art", on_withdrawal="conclude")
     office.register(art)

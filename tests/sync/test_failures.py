@@ -34,7 +34,7 @@ def test_each_error_has_one_consequence(error, all_of_canvas, tried_again, cause
     assert not first.parked
 
 
-def test_what_canvas_does_not_answer_is_no_refusal_and_counts_for_none(office, canvas):
+def test_an_unanswered_call_does_not_count_as_a_refusal(office, canvas):
     office.register(office.course("ART", "art"), "kim")
     refused = {"match": "POST /courses/", "fault": "status", "when": "before"}
     canvas.faults(
@@ -49,7 +49,7 @@ def test_what_canvas_does_not_answer_is_no_refusal_and_counts_for_none(office, c
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canvas):
+def test_a_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canvas):
     course = office.course("ART", "art")
     office.register(course, "kim", sis_user_id="K-100")
     office.register(office.course("BIO", "bio"), "lou")
@@ -75,7 +75,7 @@ def test_one_seat_that_canvas_cannot_serve_does_not_stop_the_others(office, canv
 
 @pytest.mark.parametrize("denied_status", [401, 403])
 @pytest.mark.parametrize("permission", ["add_student_to_course", "manage_user_logins", "read_roster"])
-def test_a_missing_permission_is_named_and_heals_by_one_canary(office, canvas, permission, denied_status):
+def test_a_missing_permission_is_named_and_released_by_one_canary(office, canvas, permission, denied_status):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": [permission, "manage_students"]}, denied_status=denied_status)
     for number in range(5):

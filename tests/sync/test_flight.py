@@ -22,7 +22,7 @@ def no_call_is_silent(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_throttling_slows_down_and_loses_nothing(office, canvas, status, monkeypatch):
+def test_throttling_slows_calls_down_and_loses_none(office, canvas, status, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.responses.pause_seconds", lambda response: 0.05)
     course = office.course("ART", "art")
     for number in range(6):
@@ -52,7 +52,7 @@ def test_ten_calls_are_in_flight_while_canvas_has_room_for_them(office, canvas):
     assert seen["throttled"] == 0
 
 
-def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
+def test_a_drain_leaves_two_calls_to_a_page_that_asks(office, canvas):
     connection_id = connection_of(office).id
     # The call itself is not made, so that all calls are the drain's.
     assert page_calls.take(office.session, connection_id, clock.utc_now() + timedelta(hours=1)) is not None
@@ -61,7 +61,7 @@ def test_while_a_page_asks_its_calls_are_left_to_it(office, canvas):
 
 
 @pytest.mark.parametrize("calls", [2, 4])
-def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas, calls):
+def test_a_canvas_with_little_room_has_to_refuse_few_calls(office, canvas, calls):
     """Each call reserves 50 of its bucket; from the high-water mark on it refuses.
 
     Code that goes by refusals alone meets nine and four of them here. On a busy machine a call is on its way for so
@@ -78,7 +78,7 @@ def test_a_canvas_with_room_for_few_calls_need_hardly_refuse_any(office, canvas,
     assert FLIGHT < canvas.read("calls")["max_in_flight"] <= FLIGHT + SPARE
 
 
-def test_where_canvas_says_nothing_of_its_room_the_other_two_are_left_to_pages(office, canvas, monkeypatch):
+def test_two_calls_are_left_to_pages_where_canvas_does_not_report_its_rate_limit(office, canvas, monkeypatch):
     monkeypatch.setattr("ascriptica_plugin.canvas.calling.left_in_bucket", lambda response: None)
     assert deliver_many(office, canvas)["max_in_flight"] <= FLIGHT
 
@@ -118,7 +118,7 @@ def hanging(flight: Flight, answered: threading.Event, calls: int) -> None:
         flight.flying[leaving(flight, answered)] -= 120
 
 
-def test_others_find_out_how_many_fit_although_the_first_calls_of_all_hang():
+def test_further_calls_find_out_how_many_fit_although_the_first_ones_hang():
     flight, over = Flight(Silent()), threading.Event()
     first = flight.free
     hanging(flight, over, first)
@@ -127,7 +127,7 @@ def test_others_find_out_how_many_fit_although_the_first_calls_of_all_hang():
     flight.end(wait=True)
 
 
-def test_others_go_one_at_a_time_beside_calls_that_hang_after_canvas_asked_to_slow_down():
+def test_after_a_throttled_answer_calls_go_one_at_a_time_beside_those_that_hang():
     flight, over = Flight(Silent()), threading.Event()
     hanging(flight, over, FLIGHT)
     flight.slow_down(0)

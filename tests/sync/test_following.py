@@ -30,7 +30,7 @@ def test_a_canvas_user_that_we_created_follows_a_changed_name(office, canvas):
     assert office.deliver() == []
 
 
-def test_one_that_was_there_is_left_alone(office, canvas):
+def test_a_canvas_user_that_was_there_before_keeps_its_name(office, canvas):
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     rename(office, "Somebody Else")
@@ -38,7 +38,7 @@ def test_one_that_was_there_is_left_alone(office, canvas):
     assert name_in_canvas(canvas, "kim@example.org") == "Kim Lee"
 
 
-def test_what_could_not_follow_is_shown_and_tried_again(office, canvas):
+def test_a_name_that_could_not_be_changed_in_canvas_is_shown_and_tried_again(office, canvas):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
     rename(office, "Nora Newer")
@@ -50,7 +50,7 @@ def test_what_could_not_follow_is_shown_and_tried_again(office, canvas):
     assert name_in_canvas(canvas, "new@example.org") == "Nora Newer"
 
 
-def test_a_name_that_was_changed_without_a_word_is_found_and_follows(office, canvas):
+def test_a_name_changed_without_a_notice_is_found_and_follows(office, canvas):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
     office.session.query(Participant).one().name = "Nora Newer"
@@ -62,7 +62,7 @@ def test_a_name_that_was_changed_without_a_word_is_found_and_follows(office, can
     assert following.find(office.session) == 0
 
 
-def test_a_person_who_is_due_and_has_the_right_name_is_due_no_more(office):
+def test_a_person_whose_name_is_right_is_no_longer_due_to_follow(office):
     office.register(office.course("ART", "art"), "new")
     office.deliver()
     office.session.query(Match).one().follow_at = office.now - timedelta(minutes=1)

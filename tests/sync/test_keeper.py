@@ -72,7 +72,7 @@ def test_a_key_whose_tokens_never_end_is_never_refreshed(office):
     "fault", [{"fault": "reset"}, {"fault": "html", "status": 503}, {"fault": "html", "status": 200}]
 )
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_is_asked_for_again_later_and_nothing_is_lost(keyed, canvas, fault, when):
+def test_a_refresh_whose_answer_was_lost_is_asked_for_again_and_nothing_is_lost(keyed, canvas, fault, when):
     course = keyed.course("ART", "art")
     keyed.register(course)
     later(keyed, 56 * 60)
@@ -93,7 +93,7 @@ def test_a_lost_answer_is_asked_for_again_later_and_nothing_is_lost(keyed, canva
     assert {seat.attempts for seat in keyed.seats()} == {0}
 
 
-def test_a_revoked_approval_holds_all_is_asked_once_and_one_approval_releases_all(keyed, canvas):
+def test_a_revoked_approval_holds_everything_until_one_new_approval_releases_it(keyed, canvas):
     key = make_key(keyed)
     art, bio = keyed.course("ART", "art"), keyed.course("BIO", "bio")
     canvas.change_key({"client_id": connection_of(keyed).client_id}, revoke=True)
@@ -111,7 +111,7 @@ def test_a_revoked_approval_holds_all_is_asked_once_and_one_approval_releases_al
     assert canvas.who_is_in("art") == canvas.who_is_in("bio") == {"kim@example.org"}
 
 
-def test_a_key_that_is_off_is_not_refreshed_over_and_over_and_goes_on_once_it_is_on(keyed, canvas):
+def test_a_key_that_is_off_is_refreshed_seldom_and_works_once_it_is_on(keyed, canvas):
     """Canvas then gives tokens and refuses them."""
     key = {"client_id": connection_of(keyed).client_id}
     canvas.change_key(key, state="off")
@@ -127,7 +127,7 @@ def test_a_key_that_is_off_is_not_refreshed_over_and_over_and_goes_on_once_it_is
     assert canvas.who_is_in("art") == {"kim@example.org", "lou@example.org", "new@example.org"}
 
 
-def test_a_call_that_met_a_token_of_before_takes_the_stored_one(keyed, canvas):
+def test_a_call_refused_for_an_old_token_uses_the_stored_one(keyed, canvas):
     """Another process has refreshed since this one read the key, which killed the token that it has."""
     for number in range(3):
         keyed.register(keyed.course(f"C{number}", "art"), f"p{number}")
@@ -155,7 +155,7 @@ def test_a_call_that_met_a_token_of_before_takes_the_stored_one(keyed, canvas):
     assert connection_of(keyed).hold_cause is None
 
 
-def test_a_page_replaces_a_token_that_is_over(keyed, canvas):
+def test_a_page_replaces_an_expired_token(keyed, canvas):
     later(keyed, 56 * 60)
     connection = connection_of(keyed)
     connection.refresh_at = clock.utc_now()
@@ -248,14 +248,14 @@ def test_the_end_of_a_pasted_token_is_asked_for_once_a_day(office, canvas):
     canvas.options(token_expires_at=None)
 
 
-def test_a_canvas_that_does_not_say_leaves_the_end_unknown(office, canvas):
+def test_the_end_of_a_token_stays_unknown_where_canvas_does_not_say_it(office, canvas):
     connection = office.connect()
     assert (connection.token_end_known, connection.token_expires_at) == (True, None)
     canvas.faults({"match": "GET /users/self/tokens", "fault": "status", "status": 404})
     assert not office.connect().token_end_known
 
 
-def test_a_new_token_takes_over_in_a_running_drain(office, canvas, monkeypatch):
+def test_a_running_drain_takes_over_a_new_token(office, canvas, monkeypatch):
     """The old one is revoked meanwhile: nothing waits, nothing is counted, nothing is associated anew."""
     monkeypatch.setattr("ascriptica_plugin.shared.pauses.KEY_SECONDS", 0.1)
     for number in range(24):

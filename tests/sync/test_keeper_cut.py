@@ -69,7 +69,7 @@ def end_after_storing(office: Office, canvas, process: Process, database_url: st
 @pytest.mark.parametrize(
     ("cut", "is_stored"), [(end_in_flight, False), (end_before_storing, False), (end_after_storing, True)]
 )
-def test_killed_in_the_middle_of_a_refresh_the_next_worker_goes_on(
+def test_the_next_worker_continues_after_one_was_killed_during_a_refresh(
     office, canvas, workers, database_url, cut, is_stored
 ):
     course = office.course("ART", "art")

@@ -157,7 +157,7 @@ def test_a_course_is_looked_up_though_a_long_drain_is_on_its_way(office, canvas,
     assert canvas.who_is_in("bio") == {"newcomer@example.org"}
 
 
-def test_what_starts_next_goes_before_what_started_long_ago(office, canvas):
+def test_a_course_that_starts_next_goes_before_one_that_started_long_ago(office, canvas):
     old = office.course("OLD", "art", starts_at=office.now - timedelta(days=900))
     soon = office.course("SOON", "bio", starts_at=office.now + timedelta(minutes=10))
     for number in range(20):
@@ -246,7 +246,7 @@ def test_a_course_that_refuses_everybody_keeps_a_quarter_of_the_flight(office, c
     assert calls[:half_of_the_sick].count(well) >= 5
 
 
-def test_somebody_new_with_forty_places_costs_one_first_contact_and_39_calls(office, canvas):
+def test_a_new_person_with_forty_places_costs_one_first_contact_and_39_calls(office, canvas):
     canvas.seed(users={}, courses={f"c{n}": {"name": f"C{n}"} for n in range(40)})
     office.connect()
     for number in range(40):

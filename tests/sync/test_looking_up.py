@@ -36,7 +36,7 @@ def test_a_user_is_found_by_number_login_or_sis_id(office, canvas, typed):
     assert (found.id, found.name, found.login_id) == (canvas.ids["user.kim"], "Kim Lee", "kim@example.org")
 
 
-def test_a_user_is_looked_for_no_longer_than_a_page_can_wait(office, canvas):
+def test_looking_for_a_user_ends_when_a_page_can_t_wait_any_longer(office, canvas):
     client = office.canvases.client(connection_of(office))
     canvas.calls()
     canvas.options(latency_seconds=0.5)
@@ -52,7 +52,7 @@ ADD, REMOVE, OLDER = "add_student_to_course", "remove_student_from_course", "man
     ("lacking", "missing"),
     [([], []), ([ADD], [ADD]), ([REMOVE], [REMOVE]), ([ADD, REMOVE], [ADD, REMOVE]), (["read_roster"], [])],
 )
-def test_what_is_missing_in_a_course_is_asked_of_that_course(office, canvas, lacking, missing):
+def test_missing_rights_are_asked_for_in_the_course_itself(office, canvas, lacking, missing):
     """The account's rights say nothing of it: only there something is lacking."""
     client, art = office.canvases.client(connection_of(office)), canvas.ids["course.art"]
     canvas.options(lacking={art: lacking}, permissions={"without": [OLDER]})
@@ -61,7 +61,7 @@ def test_what_is_missing_in_a_course_is_asked_of_that_course(office, canvas, lac
     assert canvas.calls() == [f"GET /courses/{number}/permissions" for number in (art, canvas.ids["course.bio"])]
 
 
-def test_an_older_canvas_has_one_right_for_both_in_a_course(office, canvas):
+def test_an_older_canvas_has_one_right_for_adding_and_removing(office, canvas):
     client, art = office.canvases.client(connection_of(office)), canvas.ids["course.art"]
     canvas.options(permissions={"without": [ADD, REMOVE]})
     assert missing_in(client, art) == []

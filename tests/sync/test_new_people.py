@@ -36,7 +36,7 @@ def test_people_new_to_canvas_get_users_by_an_import(school, canvas):
     assert [its.seats for its in imports(school)] == [8, 8]
 
 
-def test_only_those_who_may_be_mailed_get_a_link(school, canvas):
+def test_only_people_who_may_be_mailed_get_a_link(school, canvas):
     everybody(school, school.course("ART", "art"), NEW)
     quiet = school.session.scalars(select(Registration.id).limit(3)).all()
     school.session.execute(update(Registration).where(Registration.id.in_(quiet)).values(notify=False))
@@ -67,7 +67,7 @@ def test_nobody_is_made_a_user_where_the_office_does_not_want_it(school, canvas,
     assert (users(canvas) == before) == ("create_users" in change)
 
 
-def test_somebody_who_is_a_user_without_a_sis_id_is_not_touched_by_it(school, canvas):
+def test_an_import_leaves_users_without_a_sis_id_as_they_are(school, canvas):
     """One has the email as login, one as another address."""
     root = f"accounts/{canvas.ids['account.root']}/users"
     canvas.hand("POST", root, **{"user[name]": "Old Name", "pseudonym[unique_id]": "NEW1@example.org"})
@@ -85,7 +85,7 @@ def test_somebody_who_is_a_user_without_a_sis_id_is_not_touched_by_it(school, ca
     assert [login for login in users(canvas) if "new2" in login.lower()] == []
 
 
-def test_where_canvas_hides_logins_no_import_makes_users(school, canvas):
+def test_no_import_makes_users_where_canvas_hides_logins(school, canvas):
     canvas.options(permissions={"without": ["view_user_logins"]})
     course = school.course("ART", "art")
     everybody(school, course, NEW)

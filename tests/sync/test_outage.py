@@ -17,7 +17,7 @@ from ..office_at_work import connection_of
     ],
     ids=lambda fault: f"{fault['fault']}-{fault.get('status', '')}",
 )
-def test_canvas_down_holds_all_counts_nothing_and_heals_automatically(office, canvas, fault):
+def test_an_outage_of_canvas_holds_everything_counts_no_tries_and_ends_automatically(office, canvas, fault):
     course = office.course("ART", "art")
     for who in ("kim", "lou", "new"):
         office.register(course, who)
@@ -49,7 +49,7 @@ def test_canvas_down_holds_all_counts_nothing_and_heals_automatically(office, ca
     }
 
 
-def test_a_dead_token_holds_all_until_a_working_one_is_saved(office, canvas):
+def test_a_dead_token_holds_everything_until_a_working_one_is_saved(office, canvas):
     course = office.course("ART", "art")
     canvas.options(token="revoked")
     office.register(course)
@@ -62,7 +62,7 @@ def test_a_dead_token_holds_all_until_a_working_one_is_saved(office, canvas):
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_a_401_for_one_call_alone_is_no_dead_token(office, canvas):
+def test_a_401_for_a_single_call_is_not_taken_for_a_dead_token(office, canvas):
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "revoked", "when": "before"})
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -81,7 +81,7 @@ def test_a_token_whose_key_is_gone_is_asked_for_again(office, canvas):
 
 
 @pytest.mark.parametrize(("hours", "reads"), [(0.5, False), (1.5, True)])
-def test_after_a_long_outage_every_course_in_use_is_read_again(office, canvas, hours, reads):
+def test_every_course_in_use_is_read_again_after_a_long_outage(office, canvas, hours, reads):
     """Meanwhile a teacher may have removed people, or Canvas may have been restored."""
     art = office.course("ART", "art")
     office.course("OVER", "bio", ends_at=office.now)

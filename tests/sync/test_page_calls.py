@@ -59,7 +59,7 @@ def test_a_place_that_nobody_gave_back_is_free_again(office):
     assert take(office, now - timedelta(days=1)) is not None
 
 
-def test_however_many_pages_ask_two_at_a_time_do(office, app):
+def test_no_more_than_two_pages_call_canvas_at_a_time(office, app):
     connection_id, inside, most, failed = connection_of(office).id, [], [], []
     office.session.commit()
 
@@ -86,7 +86,7 @@ def test_however_many_pages_ask_two_at_a_time_do(office, app):
     assert max(most) == 2
 
 
-def test_all_calls_of_a_page_together_have_an_end(office, canvas):
+def test_all_calls_of_a_page_share_one_deadline(office, canvas):
     canvas.calls()
     canvas.options(latency_seconds=3)
     until = time.monotonic() + 5
@@ -99,7 +99,7 @@ def test_all_calls_of_a_page_together_have_an_end(office, canvas):
     assert canvas.read("calls")["total"] == 2
 
 
-def test_a_page_whose_token_was_replaced_meanwhile_goes_on_with_the_stored_one(office, canvas):
+def test_a_page_whose_token_was_replaced_continues_with_the_stored_one(office, canvas):
     new = canvas.hand("POST", "users/self/tokens", **{"token[purpose]": "new"})["visible_token"]
     with asking(office.session, office.canvases, connection_of(office), time.monotonic() + 20) as client:
         connection_of(office).token = Sealed.seal(new, office.canvases.keys)
@@ -119,7 +119,7 @@ def test_a_page_whose_token_is_dead_asks_once(office, canvas):
     canvas.options(token="active")
 
 
-def test_a_page_is_there_when_canvas_hangs(office, admin, canvas, monkeypatch):
+def test_a_page_is_shown_although_canvas_hangs(office, admin, canvas, monkeypatch):
     monkeypatch.setattr(pauses, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
     canvas.options(latency_seconds=25)

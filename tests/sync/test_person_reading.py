@@ -5,7 +5,7 @@ from sqlalchemy import update
 from ascriptica_plugin.tables.ledger import Match
 
 
-def test_a_look_at_a_person_asks_by_its_number_for_what_the_list_does_not_show(office, canvas):
+def test_an_enrollment_that_a_person_s_list_lacks_is_asked_for_by_its_number(office, canvas):
     """Canvas came back from a backup, without Kim's place in ART."""
     course = office.course("ART", "art")
     office.register(office.course("BIO", "bio"))

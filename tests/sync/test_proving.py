@@ -40,7 +40,7 @@ def keyed(request, office):
     return office
 
 
-def test_a_round_trip_shows_each_step_and_leaves_nothing_live(keyed, canvas):
+def test_a_proof_shows_each_step_and_leaves_no_live_enrollment(keyed, canvas):
     begin(keyed)
     calls = keyed.deliver()
     proof = proof_of(keyed)
@@ -57,7 +57,7 @@ def test_a_round_trip_shows_each_step_and_leaves_nothing_live(keyed, canvas):
     assert keyed.deliver() == []
 
 
-def test_it_is_repeated_with_the_same_enrollment(office, canvas):
+def test_a_repeated_proof_uses_the_same_enrollment(office, canvas):
     for _ in range(2):
         begin(office)
         office.deliver()
@@ -65,7 +65,7 @@ def test_it_is_repeated_with_the_same_enrollment(office, canvas):
     assert len(canvas.rows()) == 1
 
 
-def test_one_proof_at_a_time(office, canvas):
+def test_only_one_proof_runs_at_a_time(office, canvas):
     begin(office)
     connection_id = connection_of(office).id
     assert not proofs.ask(office.session, connection_id, canvas.ids["course.bio"], office.now)
@@ -105,7 +105,7 @@ def may_not(canvas) -> None:
         (may_not, "rights", "“Users - Students”, remove"),
     ],
 )
-def test_what_can_t_be_proven_is_said_and_nothing_is_touched(office, canvas, before, step, words):
+def test_a_proof_that_is_not_possible_says_why_and_changes_nothing(office, canvas, before, step, words):
     before(canvas)
     rows = canvas.rows()
     begin(office)
@@ -119,7 +119,7 @@ def test_what_can_t_be_proven_is_said_and_nothing_is_touched(office, canvas, bef
     assert [call for call in calls if not call.startswith("GET")] == []
 
 
-def test_a_blueprint_takes_no_students(office, canvas):
+def test_a_proof_in_a_blueprint_says_that_it_takes_no_students(office, canvas):
     begin(office, "blue")
     office.deliver()
     assert "those take no students" in proof_of(office).steps[-1].said
@@ -139,7 +139,7 @@ TEST_USER = {"name": "Test Student", "login": "test.student", "sis_user_id": "TE
 
 
 @pytest.mark.parametrize("known_by", ["test.student", "TEST.student", "TEST-1"])
-def test_a_test_user_goes_the_round_instead_of_the_owner(office, canvas, known_by):
+def test_a_test_user_can_be_enrolled_instead_of_the_token_s_owner(office, canvas, known_by):
     canvas.seed(
         users={"test": TEST_USER, "other": {"name": "test.student", "login": "test.student2"}},
         courses={"art": {"name": "Art"}},
@@ -155,7 +155,7 @@ def test_a_test_user_goes_the_round_instead_of_the_owner(office, canvas, known_b
 
 
 @pytest.mark.parametrize("typed", ["test.studen", "Test Student", "TEST-12"])
-def test_a_test_user_who_is_not_exactly_one_is_said_and_nobody_is_enrolled(office, canvas, typed):
+def test_an_ambiguous_test_user_is_reported_and_nobody_is_enrolled(office, canvas, typed):
     canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}})
     begin(office, test_user=typed)
     office.deliver()
@@ -174,7 +174,7 @@ def test_a_test_user_who_is_a_participant_is_left_alone(office, canvas):
     assert canvas.rows() == rows
 
 
-def test_a_lost_answer_about_a_test_user_leaves_nothing_live(office, canvas):
+def test_a_lost_answer_about_a_test_user_leaves_no_live_enrollment(office, canvas):
     canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}})
     begin(office, test_user="TEST-1")
     canvas.faults({"match": ENROLL, "fault": "reset", "when": "after"})
@@ -188,7 +188,7 @@ def test_a_lost_answer_about_a_test_user_leaves_nothing_live(office, canvas):
     assert proof_of(office).over_at is not None
 
 
-def test_an_owner_whom_a_search_does_not_find_is_said_and_the_rest_is_proven(office, canvas):
+def test_an_owner_missing_from_the_search_is_reported_and_the_rest_is_proven(office, canvas):
     canvas.options(permissions={"without": ["view_user_logins"]})
     begin(office)
     office.deliver()
@@ -203,7 +203,7 @@ ENROLL, REMOVE = "POST /courses/*/enrollments", "DELETE /courses/*"
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("match", [ENROLL, REMOVE])
 @pytest.mark.parametrize("fault", [{"fault": "reset"}, {"fault": "html", "status": 503}])
-def test_an_answer_that_is_lost_leaves_nothing_live(office, canvas, match, when, fault):
+def test_a_proof_whose_answer_is_lost_leaves_no_live_enrollment(office, canvas, match, when, fault):
     begin(office)
     canvas.faults({"match": match, "when": when, **fault})
     office.deliver()
@@ -220,7 +220,7 @@ def test_an_answer_that_is_lost_leaves_nothing_live(office, canvas, match, when,
     assert not proof.is_well
 
 
-def test_canvas_that_enrolls_long_after_we_stopped_to_listen_leaves_nothing_live(office, canvas):
+def test_a_proof_s_enrollment_that_canvas_makes_late_is_ended(office, canvas):
     begin(office)
     canvas.faults({"match": ENROLL, "fault": "reset", "when": "late"})
     office.deliver()
@@ -234,7 +234,7 @@ def test_canvas_that_enrolls_long_after_we_stopped_to_listen_leaves_nothing_live
     assert proof_of(office).over_at is not None
 
 
-def test_an_enrollment_that_canvas_refuses_is_said_and_over(office, canvas):
+def test_a_proof_whose_enrollment_canvas_refuses_says_so_and_ends(office, canvas):
     begin(office)
     canvas.faults({"match": ENROLL, "fault": "status", "status": 400})
     office.deliver()
@@ -243,7 +243,7 @@ def test_an_enrollment_that_canvas_refuses_is_said_and_over(office, canvas):
     assert (proof.until, proof.over_at is None) == (None, False)
 
 
-def test_canvas_that_goes_away_in_the_middle_is_cleaned_up_when_it_is_back(office, canvas):
+def test_a_proof_cut_off_by_an_outage_is_cleaned_up_when_canvas_is_back(office, canvas):
     begin(office)
     probe = {"match": "GET /users/self", "fault": "reset", "skip": 1}
     canvas.faults({"match": REMOVE, "fault": "reset", "when": "before"}, probe)
@@ -257,7 +257,7 @@ def test_canvas_that_goes_away_in_the_middle_is_cleaned_up_when_it_is_back(offic
     assert proof_of(office).over_at is not None
 
 
-def test_a_new_token_of_somebody_else_cleans_up_after_the_one_before(office, canvas):
+def test_another_owner_s_token_cleans_up_the_proof_of_the_one_before(office, canvas):
     begin(office)
     canvas.faults({"match": REMOVE, "fault": "html", "status": 503, "when": "before"})
     office.deliver()
@@ -272,7 +272,7 @@ def test_a_new_token_of_somebody_else_cleans_up_after_the_one_before(office, can
 
 
 @pytest.mark.parametrize("cut_at", ["POST /courses/", "GET /accounts/", "DELETE /courses/"])
-def test_killed_in_the_middle_the_next_worker_removes_what_was_enrolled(office, canvas, database_url, cut_at):
+def test_the_next_worker_removes_the_enrollment_of_a_proof_cut_off_by_a_kill(office, canvas, database_url, cut_at):
     processes = [worker(database_url) for _ in range(2)]
     begin(office)
     canvas.options(latency_seconds=0.5)

@@ -10,7 +10,7 @@ from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.requests import CourseRead
 
 
-def test_a_course_that_may_be_gone_is_asked_for_again_when_canvas_fails_at_that(office, canvas, caplog):
+def test_a_course_that_may_be_gone_is_asked_for_again_after_canvas_failed(office, canvas, caplog):
     course_id = canvas.ids["course.art"]
     canvas.hand("DELETE", f"courses/{course_id}", event="delete")
     # The course itself, and not what is below its address.
@@ -26,7 +26,7 @@ def test_a_course_that_may_be_gone_is_asked_for_again_when_canvas_fails_at_that(
     assert read.due_at > office.now
 
 
-def test_a_read_that_was_asked_for_by_a_clock_ahead_of_ours_is_done_once(office, canvas):
+def test_a_read_asked_for_by_a_clock_ahead_of_ours_is_done_once(office, canvas):
     office.course("ART", "art")
     office.deliver()
     connection_id = load_settings(office.session).connection_id
@@ -42,7 +42,7 @@ def course_event(canvas, event: str) -> None:
     canvas.hand("PUT", f"courses/{canvas.ids['course.art']}", **{"course[event]": event})
 
 
-def test_a_concluded_course_is_one_cause_and_no_question_about_each_person(office, canvas):
+def test_a_concluded_course_is_one_cause_and_not_a_question_about_each_person(office, canvas):
     course = office.course("ART", "art")
     registrations = [office.register(course, who) for who in ("kim", "lou")]
     office.deliver()

@@ -15,7 +15,7 @@ from ..office_at_work import connection_of, policy
 from ..pages import COURSE_SETTINGS, words
 
 
-def test_a_burst_is_one_import_and_no_call_a_person(school, canvas):
+def test_many_people_at_once_are_one_import_and_no_calls_for_each(school, canvas):
     course = school.course("ART", "art")
     everybody(school, course)
     calls = in_steps(school, until_minutes=4)
@@ -28,7 +28,7 @@ def test_a_burst_is_one_import_and_no_call_a_person(school, canvas):
     assert school.session.scalar(select(func.count()).select_from(MassSeat)) == 0
 
 
-def test_what_it_let_in_is_ours_to_end(school, canvas):
+def test_an_enrollment_made_by_an_import_is_ours_to_end(school, canvas):
     course = school.course("ART", "art")
     everybody(school, course)
     in_steps(school, until_minutes=4)
@@ -49,7 +49,7 @@ def test_canvas_mails_only_those_who_may_be_mailed(school, canvas):
     assert canvas.read("seed")["mails"] == len(PEOPLE) - 7
 
 
-def test_few_people_and_a_school_that_does_not_want_it_go_the_ordinary_road(school, canvas):
+def test_no_import_is_sent_for_few_people_or_where_the_school_does_not_want_it(school, canvas):
     course = school.course("ART", "art")
     everybody(school, course, PEOPLE[:4])
     assert posted(in_steps(school, until_minutes=4), POST_ONE) == 4
@@ -59,7 +59,7 @@ def test_few_people_and_a_school_that_does_not_want_it_go_the_ordinary_road(scho
     assert imports(school) == []
 
 
-def test_people_and_places_without_sis_ids_go_the_ordinary_road(school, canvas):
+def test_people_and_courses_without_sis_ids_are_not_sent_by_import(school, canvas):
     art, bio = school.course("ART", "art"), school.course("BIO", "bio")
     everybody(school, art, PEOPLE[:8])
     everybody(school, bio, PEOPLE[8:])
@@ -92,7 +92,7 @@ def test_a_course_that_is_over_gets_nobody_by_import_either(school, canvas, even
     assert school.status()["connection"] == "ok"
 
 
-def test_people_who_come_while_an_import_runs_make_no_second_one(school, canvas):
+def test_people_who_register_while_an_import_runs_start_no_second_one(school, canvas):
     canvas.options(import_seconds=60)
     course = school.course("ART", "art")
     everybody(school, course, PEOPLE[:6])
@@ -106,7 +106,7 @@ def test_people_who_come_while_an_import_runs_make_no_second_one(school, canvas)
     assert [its.seats for its in imports(school)] == [6]
 
 
-def test_two_workers_can_not_open_two_imports(school):
+def test_two_workers_can_t_start_two_imports(school):
     connection_id = connection_of(school).id
     sis_imports.begin(school.session, connection_id, school.now)
     with pytest.raises(IntegrityError):
@@ -145,7 +145,7 @@ def test_a_withdrawal_during_an_import_is_carried_out_after_it(school, canvas):
 
 
 @pytest.mark.parametrize("change", [{"imports": "off"}, {"permissions": {"without": ["import_sis"]}}])
-def test_without_the_right_everybody_goes_the_ordinary_road_and_nothing_is_on_hold(school, admin, canvas, change):
+def test_everybody_is_enrolled_one_by_one_without_the_right_to_import(school, admin, canvas, change):
     canvas.options(**change)
     course = school.course("ART", "art")
     everybody(school, course)
@@ -156,7 +156,7 @@ def test_without_the_right_everybody_goes_the_ordinary_road_and_nothing_is_on_ho
     assert school.status()["connection"] == "ok"
 
 
-def test_an_import_that_is_stuck_is_aborted_and_everybody_goes_the_ordinary_road(school, canvas):
+def test_an_import_that_is_stuck_is_aborted_and_everybody_is_enrolled_one_by_one(school, canvas):
     canvas.options(imports="stuck")
     course = school.course("ART", "art")
     everybody(school, course)
@@ -197,7 +197,7 @@ def test_an_import_whose_answer_was_lost_is_found_again_and_waited_for(school, c
     assert [its.problem for its in imports(school)] == [None]
 
 
-def test_a_row_that_the_import_did_not_make_goes_the_ordinary_road(school, canvas):
+def test_a_person_whom_the_import_did_not_enroll_is_enrolled_by_a_call(school, canvas):
     canvas.hand("DELETE", f"accounts/{canvas.ids['account.root']}/users/{canvas.ids['user.m5']}")
     course = school.course("ART", "art")
     everybody(school, course)
@@ -205,7 +205,7 @@ def test_a_row_that_the_import_did_not_make_goes_the_ordinary_road(school, canva
     assert emails(PEOPLE) - {"m5@example.org"} <= canvas.who_is_in("art")
 
 
-def test_a_worker_that_dies_in_any_step_leaves_nothing_behind(school, canvas, monkeypatch):
+def test_a_worker_killed_in_any_step_of_an_import_leaves_nothing_undone(school, canvas, monkeypatch):
     """It ends right before or after each call, as kill -9 would; another one goes on."""
     course = school.course("ART", "art")
     everybody(school, course)

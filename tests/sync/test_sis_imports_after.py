@@ -27,7 +27,7 @@ def leave(office, course, people) -> None:
 @pytest.mark.parametrize(
     ("how", "state"), [("delete", "deleted"), ("deactivate", "inactive"), ("conclude", "completed")]
 )
-def test_many_who_withdraw_are_ended_by_one_import_as_the_school_wants_it(full, canvas, how, state):
+def test_many_withdrawals_are_one_import_in_the_way_that_the_school_chose(full, canvas, how, state):
     school, course = full
     policy(school, on_withdrawal=how)
     leave(school, course, PEOPLE[:8])
@@ -40,7 +40,7 @@ def test_many_who_withdraw_are_ended_by_one_import_as_the_school_wants_it(full, 
     assert {row.granted for row in school.session.scalars(select(CanvasRow)) if row.state == state} == {False}
 
 
-def test_what_depends_on_what_people_did_is_ended_one_by_one(full, canvas):
+def test_withdrawals_whose_way_depends_on_activity_are_carried_out_one_by_one(full, canvas):
     school, course = full
     policy(school, on_withdrawal="by_activity")
     leave(school, course, PEOPLE[:8])
@@ -62,7 +62,7 @@ def test_a_person_who_was_there_before_is_not_ended_by_an_import(school, canvas)
     assert canvas.who_is_in("art") == {"m0@example.org"}
 
 
-def test_what_an_import_does_not_end_is_ended_one_by_one(full, canvas):
+def test_enrollments_that_an_import_did_not_end_are_ended_one_by_one(full, canvas):
     """The course has another SIS ID by the time when Canvas reads the file."""
     school, course = full
     canvas.options(import_seconds=30)
@@ -75,7 +75,7 @@ def test_what_an_import_does_not_end_is_ended_one_by_one(full, canvas):
     assert canvas.who_is_in("art") == emails(PEOPLE[8:])
 
 
-def test_their_other_courses_go_on_while_an_import_is_under_way(school, canvas):
+def test_people_in_an_import_are_served_in_their_other_courses_meanwhile(school, canvas):
     canvas.options(import_seconds=60)
     art, bio = school.course("ART", "art"), school.course("BIO", "bio")
     late = school.course("LATE", "art", canvas.ids["section.art.late"])
@@ -96,7 +96,7 @@ def test_their_other_courses_go_on_while_an_import_is_under_way(school, canvas):
     assert school.status()["seats"]["enrolled"] == 15
 
 
-def test_for_two_minutes_after_it_nothing_is_asked_about_them_there(school, canvas):
+def test_people_in_an_import_are_not_looked_at_there_for_two_minutes_after_it(school, canvas):
     course = school.course("ART", "art")
     everybody(school, course)
     school.deliver()
@@ -111,7 +111,7 @@ def test_for_two_minutes_after_it_nothing_is_asked_about_them_there(school, canv
     assert canvas.who_is_in("art") == emails() - {"m3@example.org"}
 
 
-def test_a_wish_that_changed_meanwhile_is_looked_at_again(school, canvas):
+def test_a_registration_that_changed_during_an_import_is_delivered_after_it(school, canvas):
     canvas.options(import_seconds=30)
     course = school.course("ART", "art")
     everybody(school, course)
@@ -146,7 +146,7 @@ def test_a_roster_that_can_not_be_read_to_its_end_is_read_again(school, canvas):
     assert [its.problem for its in imports(school)] == [None]
 
 
-def test_what_can_not_be_stored_during_a_call_is_stored_by_the_next_look(school, canvas, monkeypatch):
+def test_an_import_whose_result_could_not_be_stored_is_stored_by_the_next_look(school, canvas, monkeypatch):
     real, failures = sis_imports_after._store, [ValueError("once")]
 
     def store(*args, **how):

@@ -20,7 +20,7 @@ def deleted(canvas, course: str) -> str:
     return f"Canvas course {canvas.ids[f'course.{course}']}. Deleted."
 
 
-def test_an_end_for_a_place_that_is_still_wanted_is_logged(office, canvas):
+def test_an_ended_enrollment_is_logged_though_the_place_is_still_wanted(office, canvas):
     """Kim Lee was taken for Lou; after the correction Lou is out and Kim is in."""
     office.register(office.course("ART", "art"), "x", email="lou@example.org", name="Kim Lee")
     office.deliver()
@@ -80,7 +80,7 @@ def test_somebody_who_came_back_meanwhile_has_both_in_the_log(office, canvas, mo
     assert ended(office) == [("Kim", deleted(canvas, "art"))]
 
 
-def test_what_somebody_else_ended_is_not_said_of_us(office, canvas):
+def test_an_enrollment_ended_by_somebody_else_is_not_logged_as_ours(office, canvas):
     art = office.course("ART", "art")
     office.register(art)
     office.deliver()

@@ -39,7 +39,7 @@ def test_a_person_is_not_looked_at_while_a_request_about_them_is_out(office, can
     assert office.session.scalars(select(Match.look_at)).one() is None
 
 
-def test_what_a_look_after_a_request_shows_of_other_courses_counts(office, canvas):
+def test_a_look_after_a_lost_answer_counts_for_the_person_s_other_courses_too(office, canvas):
     in_one_and_asked_for_another(office, canvas)
     [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="conclude")
@@ -69,7 +69,7 @@ def test_an_answer_to_a_worker_that_has_lost_its_lease_is_looked_up(office, canv
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_a_person_who_was_moved_by_a_hand_before_our_ending_is_asked_about(office, canvas):
+def test_a_person_moved_by_hand_before_we_ended_their_enrollment_is_asked_about(office, canvas):
     """The answer to our request was lost, so the row may have been ended by the hand alone."""
     course = office.course("ART", "art")
     office.register(course)
@@ -86,7 +86,7 @@ def test_a_person_who_was_moved_by_a_hand_before_our_ending_is_asked_about(offic
     assert [seat.cause for seat in office.seats()] == ["found_there"]
 
 
-def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas):
+def test_a_look_that_canvas_fails_at_is_repeated_within_a_minute(office, canvas):
     """Nothing about Kim is sent before it is known what became of the request."""
     course = office.course("ART", "art")
     canvas.faults(
@@ -104,7 +104,7 @@ def test_a_look_at_which_canvas_fails_is_repeated_within_a_minute(office, canvas
     assert canvas.who_is_in("art") == set()
 
 
-def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office, admin, canvas):
+def test_an_enrollment_made_by_hand_elsewhere_while_our_request_is_out_is_not_ours(office, admin, canvas):
     """Kim's request for BIO was lost; a teacher adds her to another group of ART meanwhile, and she withdraws."""
     in_one_and_asked_for_another(office, canvas)
     canvas.by_hand("kim", "art", course_section_id=canvas.ids["section.art.late"])
@@ -120,7 +120,7 @@ def test_what_a_hand_made_elsewhere_while_our_request_was_out_is_not_ours(office
     assert verdict in words(admin.get("/tools/canvas/person?q=kim"))
 
 
-def test_a_place_that_a_hand_moved_while_another_request_was_out_is_said_to_be_moved(office, canvas):
+def test_an_enrollment_moved_by_hand_while_another_request_is_out_is_shown_as_moved(office, canvas):
     """A teacher moves Kim to another section of ART while her request for BIO is never answered."""
     office.register(office.course("ART", "art", canvas.ids["section.art.late"]))
     office.deliver()

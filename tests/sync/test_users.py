@@ -8,7 +8,7 @@ from ..office_at_work import policy
 from ..practice_canvas import posts
 
 
-def test_without_creating_people_wait_until_canvas_knows_them(office, canvas):
+def test_people_wait_until_canvas_knows_them_where_creating_is_off(office, canvas):
     policy(office, create_users=False)
     office.register(office.course("ART", "art"), "new")
     assert posts(office.deliver()) == []
@@ -20,7 +20,7 @@ def test_without_creating_people_wait_until_canvas_knows_them(office, canvas):
     assert canvas.roster("art") == {"new@example.org": "active"}
 
 
-def test_letting_us_create_releases_who_waited_for_it(office, admin, canvas):
+def test_allowing_us_to_create_users_releases_the_people_who_waited_for_it(office, admin, canvas):
     policy(office, create_users=False)
     office.register(office.course("ART", "art"), "new")
     office.deliver()
@@ -30,7 +30,7 @@ def test_letting_us_create_releases_who_waited_for_it(office, admin, canvas):
     assert canvas.roster("art") == {"new@example.org": "active"}
 
 
-def test_first_contact_with_somebody_in_canvas_takes_two_calls_and_then_one(office, canvas):
+def test_a_person_known_in_canvas_takes_two_calls_at_first_and_then_one(office, canvas):
     first, second = office.course("ART", "art"), office.course("BIO", "bio")
     office.register(first, "lou")
     assert len(office.deliver()) == 2
@@ -45,7 +45,7 @@ def test_a_search_that_finds_a_similar_login_does_not_take_it(office, canvas):
     assert canvas.roster("art") == {"im@example.org": "active"}
 
 
-def test_an_email_in_other_case_is_the_same_person(office, canvas):
+def test_an_email_in_another_case_leads_to_the_same_person(office, canvas):
     office.register(office.course("ART", "art"), "kim", email="KIM@Example.org")
     office.deliver()
     assert canvas.roster("art") == {"kim@example.org": "active"}

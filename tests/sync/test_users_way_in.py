@@ -37,7 +37,7 @@ def lose_the_answer(canvas: Practice) -> None:
     canvas.faults({"match": "POST /accounts/", "times": 1, "fault": "reset", "when": "after"})
 
 
-def test_where_mails_are_not_set_up_canvas_mails_a_link(office, canvas):
+def test_canvas_mails_a_link_where_our_mails_are_not_set_up(office, canvas):
     office.register(office.course("ART", "art"), "nora")
     office.deliver()
     assert (state_of(canvas, "nora@example.org"), mails_of(canvas)) == ("pre_registered", 1)
@@ -97,7 +97,7 @@ def test_our_mail_waits_sealed_and_nobody_else_mails(by_mail, canvas, caplog):
     assert len(all_of(by_mail.app, Mail)) == 1
 
 
-def test_where_the_link_is_lost_on_its_way_canvas_mails_one(by_mail, canvas):
+def test_canvas_mails_a_link_where_ours_was_lost(by_mail, canvas):
     lose_the_answer(canvas)
     by_mail.register(by_mail.course("ART", "art"), "nora")
     by_mail.settle()

@@ -8,7 +8,7 @@ from ..office_at_work import policy
 from ..practice_canvas import posts
 
 
-def test_by_invitation_and_with_canvas_s_mail(office, canvas):
+def test_people_are_invited_and_mailed_by_canvas_where_that_is_chosen(office, canvas):
     policy(office, by_invitation=True, canvas_mail=True)
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -38,7 +38,7 @@ def test_a_withdrawal_deletes_deactivates_or_concludes_and_coming_back_reactivat
     assert [seat.canvas_enrollment_id for seat in office.seats()] == [first]
 
 
-def test_known_person_is_enrolled_in_one_call_and_withdrawn_in_one(office, canvas):
+def test_a_known_person_is_enrolled_and_removed_with_one_call_each(office, canvas):
     course = office.course("ART", "art")
     office.register(course, "kim", sis_user_id="K-100")
     assert office.deliver() == [f"POST /courses/{canvas.ids['course.art']}/enrollments"]
@@ -51,7 +51,7 @@ def test_known_person_is_enrolled_in_one_call_and_withdrawn_in_one(office, canva
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_somebody_new_takes_three_calls(office, canvas):
+def test_a_new_person_takes_three_calls(office, canvas):
     office.register(office.course("ART", "art"), "new")
     assert posts(calls := office.deliver()) == [
         f"POST /accounts/{canvas.ids['account.root']}/users",
@@ -75,7 +75,7 @@ def test_coming_back_revives_the_same_enrollment(office, canvas):
     assert canvas.roster("art") == {"kim@example.org": "active"}
 
 
-def test_the_section_is_the_same_each_time(office, canvas):
+def test_people_are_enrolled_in_the_chosen_section(office, canvas):
     late = canvas.ids["section.art.late"]
     course = office.course("ART", "art", late)
     office.register(course)
@@ -84,7 +84,7 @@ def test_the_section_is_the_same_each_time(office, canvas):
     assert [row["section_id"] for row in rows] == [late]
 
 
-def test_removed_by_hand_counts_as_removed(office, canvas):
+def test_an_enrollment_removed_by_hand_counts_as_removed_after_a_withdrawal(office, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -97,7 +97,7 @@ def test_removed_by_hand_counts_as_removed(office, canvas):
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_two_places_in_one_canvas_course_are_two_enrollments_each_let_go_alone(office, canvas):
+def test_two_places_in_one_canvas_course_are_two_enrollments_that_end_separately(office, canvas):
     late = canvas.ids["section.art.late"]
     one, two = office.course("ONE", "art", late), office.course("TWO", "art")
     for course in (one, two):

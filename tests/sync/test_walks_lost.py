@@ -8,7 +8,7 @@ from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.canvas.errors import CanvasDown, CanvasError, Unreachable
 
 
-def test_register_and_withdraw_asks_nothing_of_canvas_beside_somebody_whose_answer_was_lost(office, canvas):
+def test_a_quick_withdrawal_makes_no_call_though_somebody_else_s_answer_was_lost(office, canvas):
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "status", "status": 500, "when": "before"})
     office.register(course := office.course("ART", "art"), "kim", sis_user_id="K-100")
     office.deliver()
@@ -45,9 +45,7 @@ def fails_once(monkeypatch, method: str, error: CanvasError) -> list[Callable[[]
     return kept
 
 
-def test_a_person_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_stopped_to_listen(
-    office, canvas, monkeypatch
-):
+def test_a_person_who_withdrew_is_removed_though_canvas_enrolls_them_late(office, canvas, monkeypatch):
     kept = fails_once(monkeypatch, "enroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)
@@ -62,7 +60,7 @@ def test_a_person_who_withdrew_is_taken_out_though_canvas_enrolls_long_after_we_
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_a_person_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_to_listen(office, canvas, monkeypatch):
+def test_a_person_who_came_back_is_enrolled_though_canvas_removes_them_late(office, canvas, monkeypatch):
     kept = fails_once(monkeypatch, "unenroll", CanvasDown("Canvas did not answer in time."))
     course = office.course("ART", "art")
     office.register(course)
@@ -80,7 +78,7 @@ def test_a_person_who_came_back_is_in_though_canvas_ends_long_after_we_stopped_t
 
 
 @pytest.mark.parametrize("whom", ["one request", "all"])
-def test_nothing_is_waited_for_where_no_connection_came_about(office, canvas, monkeypatch, whom):
+def test_a_request_that_never_reached_canvas_is_not_waited_for(office, canvas, monkeypatch, whom):
     for method in ("enroll", "myself") if whom == "all" else ("enroll",):
         fails_once(monkeypatch, method, Unreachable("Canvas could not be reached."))
     course = office.course("ART", "art")
@@ -93,7 +91,7 @@ def test_nothing_is_waited_for_where_no_connection_came_about(office, canvas, mo
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_withdrawn_after_a_lost_answer_is_looked_for_and_removed(office, canvas):
+def test_a_person_who_withdraws_after_a_lost_answer_is_looked_for_and_removed(office, canvas):
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
     course = office.course("ART", "art")
     office.register(course)
@@ -105,7 +103,7 @@ def test_withdrawn_after_a_lost_answer_is_looked_for_and_removed(office, canvas)
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_looking_for_a_lost_enrollment_takes_no_other_seat_s(office, canvas):
+def test_looking_for_a_lost_enrollment_leaves_another_seat_s_alone(office, canvas):
     one = office.course("ONE", "art")
     two = office.course("TWO", "art", canvas.ids["section.art.late"])
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "status", "status": 500, "when": "before"})
@@ -124,7 +122,7 @@ def test_looking_for_a_lost_enrollment_takes_no_other_seat_s(office, canvas):
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["known", "unknown"])
-def test_one_leaves_and_one_arrives_who_are_one_canvas_user(office, canvas, lost):
+def test_requests_of_two_participants_who_are_one_canvas_user_never_cross(office, canvas, lost):
     """Their requests never cross, since they are about one person; else the removal could be the last word."""
     one, two, bio = office.course("ONE", "art"), office.course("TWO", "art"), office.course("BIO", "bio")
     office.register(bio, "kim")

@@ -116,7 +116,7 @@ def one_row(office, canvas):
     return one, two
 
 
-def test_a_person_who_never_got_to_ask_for_a_shared_enrollment_is_the_last_and_ends_it(office, canvas, one_row):
+def test_the_last_participant_of_a_shared_enrollment_ends_it_though_it_never_asked_for_it(office, canvas, one_row):
     one, two = one_row
     office.register(one, "kim")
     office.deliver()
@@ -141,7 +141,7 @@ def test_a_person_who_was_added_again_by_hand_after_a_shared_enrollment_s_remova
 
 
 @pytest.mark.parametrize("ended_by", ["its course's end", "a hand"])
-def test_what_was_ours_and_ended_by_others_before_we_knew_it_is_ours_when_it_comes_back(office, canvas, ended_by):
+def test_an_enrollment_of_ours_that_others_ended_unseen_is_ours_when_it_comes_back(office, canvas, ended_by):
     """Made, and the answer lost; ended in Canvas; withdrawn; and an hour later the same row comes back with its age."""
     canvas.options(clock_offset_seconds=-3600)
     canvas.faults({"match": "POST /courses/", "times": 1, "fault": "reset", "when": "after"})
@@ -237,7 +237,7 @@ def test_a_removal_and_an_enrollment_of_one_row_never_cross(office, canvas, monk
     assert office.status()["seats"]["due"] == 0
 
 
-def test_an_answer_that_names_another_place_than_we_asked_for_makes_nothing_ours(office, canvas, monkeypatch):
+def test_an_answer_about_another_section_than_we_asked_for_makes_no_enrollment_ours(office, canvas, monkeypatch):
     """Asked for in the late group, and Canvas answers with one in another section: it is asked about."""
     course = office.course("ART", "art", canvas.ids["section.art.late"])
     enroll = CanvasClient.enroll

@@ -17,11 +17,11 @@ from ascriptica_plugin.tables.folding import fold, found_by, sorted_by
         ("ﬁne", "fine"),
     ],
 )
-def test_case_accents_and_what_nobody_sees_make_no_difference(typed, folded):
+def test_case_accents_and_invisible_characters_make_no_difference(typed, folded):
     assert fold(typed) == folded
 
 
-def test_a_name_is_sorted_from_its_first_letter_on():
+def test_names_are_sorted_from_their_first_letter():
     assert sorted(["(Zoe)", "“Ann”", "4th", "Bob"], key=sorted_by) == ["4th", "“Ann”", "Bob", "(Zoe)"]
     assert sorted_by("–") == "–"
     assert len(sorted_by("a" * 1000)) == 255

@@ -57,7 +57,7 @@ def test_migrations_and_models_agree_and_go_down_to_nothing(app):
         connection.commit()
 
 
-def test_an_upgrade_lets_others_go_first(app_on_postgresql, monkeypatch):
+def test_an_upgrade_waits_for_others_who_use_a_table(app_on_postgresql, monkeypatch):
     """Somebody else is using a table when the upgrade wants it for itself."""
     engine, config = None, migrations()
     with app_on_postgresql.app_context():
@@ -100,7 +100,7 @@ def test_upgrading_twice_changes_nothing(app):
     assert app.test_client().get("/healthz").status_code == 200
 
 
-def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sent_again(office, canvas):
+def test_an_installation_of_the_release_before_is_upgraded_and_nobody_is_sent_again(office, canvas):
     """Enrolled by us, there before us, withdrawn, and one whose answer was lost; then down, up, and a drain."""
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     canvas.by_hand_before("kim", "bio")
@@ -139,7 +139,7 @@ def test_an_installation_of_the_release_before_is_carried_over_and_nobody_is_sen
     assert [seat.cause for seat in office.seats() if seat.cause] == ["found_there"]
 
 
-def test_a_canvas_that_the_release_before_has_disconnected_is_known(office):
+def test_a_canvas_that_the_release_before_disconnected_is_known_after_the_upgrade(office):
     settings = load_settings(office.session)
     disconnecting.forget(office.session, settings, settings.connection, office.canvases, office.now)
     key = Said("key", account="Practice University", url=office.canvas.api)
@@ -172,7 +172,7 @@ def known_in_canvas(session, *numbers: int) -> None:
     session.commit()
 
 
-def test_a_doubled_sis_id_stays_with_whom_canvas_knows_and_people_are_found_as_typed(app, session):
+def test_a_doubled_sis_id_stays_with_the_person_canvas_knows(app, session):
     """As it was in the release before: 1 and 2 have one, 3 and 4 have one, 5 to 7, 8 and 9, and blank ones."""
     doubled = {"S-1": [1, 2], "S-2": [3, 4], "S-3": [5, 6, 7], "0": [8, 9], "": [10, 11], "S-4": [12]}
     names = {1: "Émile Zoë", 2: "Иван", 3: "łukasz"}

@@ -194,7 +194,7 @@ def test_every_form_takes_anything(small_office, canvas):
     assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
 
 
-def test_one_field_at_a_time_takes_anything(small_office):
+def test_each_field_takes_anything_while_the_others_are_right(small_office):
     """The others are right, so that what is odd gets as far as it can."""
     admin = Visitor(small_office, admin=True)
     found = [form for form in admin.forms() if form.method == "post" and form.typed and "sign-" not in form.action]
@@ -263,7 +263,7 @@ def test_every_column_takes_anything(small_office, kind):
     assert all_of(small_office.app, Participant)
 
 
-def test_what_is_too_large_is_refused(small_office):
+def test_a_request_that_is_too_large_is_refused(small_office):
     """Ten megabytes in one field, and more fields than any form has."""
     admin = Visitor(small_office, admin=True)
     for form in [form for form in admin.forms() if form.method == "post" and form.typed]:

@@ -34,7 +34,7 @@ def backup(office: Office, tmp_path: Path) -> Callable[[], Callable[[], None]]:
     return make
 
 
-def test_last_night_s_database_and_canvas_agree_again(office: Office, canvas, backup):
+def test_a_restored_database_and_canvas_agree_again(office: Office, canvas, backup):
     course = office.course("ART", "art")
     for who in ("kim", "lou"):
         office.register(course, who)

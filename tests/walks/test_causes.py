@@ -49,7 +49,7 @@ def test_a_cause_is_shown_to_clerk_and_participant_and_heals(office, canvas, mon
     assert "@" not in caplog.text
 
 
-def test_every_cause_is_lived_through():
+def test_every_cause_comes_about_in_a_test():
     # "other_canvas" is shown where the Canvas in use is changed, in test_a_course_left_in_another_canvas_is_shown;
     # "canvas_restored" holds endings, in test_nobody_is_removed_from_a_restored_canvas_before_it_was_read.
     assert {life.cause for life in CAUSES_OF_LIFE} | {"other_canvas", "canvas_restored"} == CAUSES.keys()

@@ -40,7 +40,7 @@ def opens_too_late(scene: Scene) -> None:
         (opens_too_late, "outside_dates", None),
     ],
 )
-def test_what_happens_to_a_canvas_course_shows_before_the_start(
+def test_a_change_of_a_canvas_course_is_shown_before_our_course_starts(
     office, canvas, monkeypatch, happens: Callable[[Scene], None], cause, mended
 ):
     scene, title = Scene(office, canvas, monkeypatch), CAUSES[cause].title
@@ -66,7 +66,7 @@ def test_what_happens_to_a_canvas_course_shows_before_the_start(
     assert title not in scene.causes()
 
 
-def test_a_section_that_is_gone_shows_before_anybody_registers(office, canvas, monkeypatch):
+def test_a_missing_section_is_shown_before_anybody_registers(office, canvas, monkeypatch):
     scene, late = Scene(office, canvas, monkeypatch), canvas.ids["section.art.late"]
     office.associate(scene.art, "art", late)
     scene.art.association.looked_up_at = office.now
@@ -79,7 +79,7 @@ def test_a_section_that_is_gone_shows_before_anybody_registers(office, canvas, m
     assert "nobody has registered yet" in page
 
 
-def test_a_course_that_became_a_blueprint_shows(office, canvas, monkeypatch):
+def test_a_course_that_became_a_blueprint_is_shown(office, canvas, monkeypatch):
     scene = Scene(office, canvas, monkeypatch)
     office.associate(scene.art, "blue")
     scene.art.association.looked_up_at = office.now
@@ -89,7 +89,7 @@ def test_a_course_that_became_a_blueprint_shows(office, canvas, monkeypatch):
     assert CAUSES["course_closed_to_students"].title in scene.causes()
 
 
-def test_a_look_that_fails_takes_nothing_back(office, canvas, monkeypatch):
+def test_a_failed_look_keeps_what_was_known(office, canvas, monkeypatch):
     """Unknown is not gone: what was known stays, and is looked at again."""
     scene = Scene(office, canvas, monkeypatch)
     scene.associate(str(canvas.ids["course.art"]))
@@ -103,7 +103,7 @@ def test_a_look_that_fails_takes_nothing_back(office, canvas, monkeypatch):
     assert scene.art.association.published
 
 
-def test_what_is_wrong_is_looked_up_again_every_quarter_of_an_hour(office, canvas, monkeypatch):
+def test_a_course_in_trouble_is_looked_up_again_every_quarter_of_an_hour(office, canvas, monkeypatch):
     scene = Scene(office, canvas, monkeypatch)
     scene.associate(str(canvas.ids["course.art"]))
     office.deliver()

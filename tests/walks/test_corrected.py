@@ -46,7 +46,7 @@ def mistaken(request: pytest.FixtureRequest, two_annas: Office, canvas: Practice
     return two_annas
 
 
-def test_after_a_correction_back_nothing_is_asked_about_the_others_enrollment(mistaken, canvas):
+def test_a_correction_that_is_taken_back_asks_nothing_about_the_others_enrollment(mistaken, canvas):
     mistaken.correct(mistaken.participant(PARK), email=TEST)
     mistaken.settle()
     assert mistaken.causes() == [(TEST, None, None)]
@@ -117,7 +117,7 @@ def test_a_correction_to_somebody_with_another_name_is_asked_about_before_anythi
 
 
 @pytest.mark.parametrize(("answer", "login"), [("test", TEST), ("june", JUNE)])
-def test_the_answer_to_an_exchange_works_both_ways(exchanged, admin, canvas, answer, login):
+def test_either_answer_about_an_exchange_is_carried_out(exchanged, admin, canvas, answer, login):
     number = exchanged.participant(JUNE).id
     data = {"canvas_user_id": str(canvas.ids[f"user.{answer}"])}
     admin.post(f"/tools/participants/{number}/canvas-user", data=data)
@@ -168,7 +168,7 @@ def asked_about_another(two_annas: Office, canvas: Practice) -> Office:
     return two_annas
 
 
-def test_the_question_about_anothers_enrollment_goes_with_the_correction(asked_about_another, admin, canvas):
+def test_a_correction_withdraws_the_question_about_anothers_enrollment(asked_about_another, admin, canvas):
     asked_about_another.correct(asked_about_another.participant(PARK), email=TEST)
     asked_about_another.settle()
     assert asked_about_another.causes() == [(TEST, None, None)]
@@ -188,7 +188,7 @@ def test_a_correction_that_leads_to_nobody_leaves_the_question_and_creates_nobod
     assert "In Canvas it is the enrollment of Anna Park, login" in words(admin.get("/tools/canvas"))
 
 
-def test_the_question_about_anothers_enrollment_goes_when_somebody_else_is_chosen(asked_about_another, admin, canvas):
+def test_choosing_somebody_else_withdraws_the_question_about_anothers_enrollment(asked_about_another, admin, canvas):
     number = asked_about_another.participant(PARK).id
     admin.post(f"/tools/participants/{number}/doubt")
     admin.post(f"/tools/participants/{number}/canvas-user", data={"other": TEST})
@@ -215,7 +215,7 @@ def test_a_question_whose_match_is_doubted_names_whom_we_knew_or_says_that_nobod
     assert "Let it stay Remove it" in page
 
 
-def test_a_doubt_about_somebody_who_is_asked_about_is_looked_up(asked_about_another, admin, canvas):
+def test_a_doubted_match_of_somebody_who_is_asked_about_is_looked_up(asked_about_another, admin, canvas):
     """Nobody waits for them to register again: Canvas is asked who has the email now."""
     match = asked_about_another.session.scalars(select(Match)).one()
     matches.doubt(asked_about_another.session, match.connection_id, Match.participant_id == match.participant_id)
@@ -225,7 +225,7 @@ def test_a_doubt_about_somebody_who_is_asked_about_is_looked_up(asked_about_anot
     assert "Let Anna Park stay Remove Anna Park" in words(admin.get("/tools/canvas"))
 
 
-def test_what_the_office_asks_itself_is_not_answered_by_the_email(asked_about_another, admin, canvas):
+def test_a_question_that_the_office_asked_is_not_answered_by_the_email(asked_about_another, admin, canvas):
     """*This is somebody else*, said of a user whose login changes in Canvas after that: it stays a question."""
     match = asked_about_another.session.scalars(select(Match)).one()
     admin.post(f"/tools/participants/{match.participant_id}/doubt")

@@ -28,7 +28,7 @@ def end_by_hand(canvas: Practice, course: str, row_id: int) -> None:
 # -- teachers' hands --------------------------------------------------------------------------------------------------
 
 
-def test_somebody_whom_a_hand_removed_can_be_put_back(office, canvas):
+def test_a_person_removed_by_hand_can_be_put_back(office, canvas):
     """The office has the course read, and answers that Kim is to be in."""  # D14, by hand
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)
@@ -59,7 +59,7 @@ def test_a_withdrawal_after_the_section_was_crosslisted_takes_the_person_out(off
     assert canvas.who_is_in("bio") == set(), f"still in; the person reads: {office.sentence(registration)!r}"
 
 
-def test_a_person_whom_the_teacher_moved_to_another_section_and_who_withdraws_does_not_read_to_be_out(office, canvas):
+def test_somebody_moved_to_another_section_by_a_teacher_is_not_shown_as_out_after_withdrawing(office, canvas):
     """Canvas makes an enrollment there and deletes ours."""  # D4
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)
@@ -194,7 +194,7 @@ def test_looking_for_a_lost_enrollment_takes_ours_and_not_the_newest_by_hand(off
 # -- what the participant reads ---------------------------------------------------------------------------------------
 
 
-def test_a_person_who_is_invited_does_not_read_to_be_in(office, canvas):
+def test_an_invited_person_is_not_shown_as_being_in(office, canvas):
     """They have to accept first."""  # D9
     policy(office, by_invitation=True)
     registration = office.register(office.course("ART", "art"), **KIM)
@@ -203,7 +203,7 @@ def test_a_person_who_is_invited_does_not_read_to_be_in(office, canvas):
     assert office.sentence(registration) != IN
 
 
-def test_a_person_who_rejected_the_invitation_does_not_read_to_be_in(office, canvas):
+def test_a_person_who_rejected_the_invitation_is_not_shown_as_being_in(office, canvas):
     """Nor while we have not read it yet."""  # D22
     policy(office, by_invitation=True)
     art = office.course("ART", "art", read=False)
@@ -245,7 +245,7 @@ def test_a_person_who_was_concluded_does_not_read_that_access_ended(office, canv
     assert "has ended" not in office.sentence(registration)
 
 
-def test_the_right_that_concluding_needs_is_named(office, canvas):
+def test_the_right_that_is_missing_for_concluding_is_named(office, canvas):
     """Concluding takes other rights than removing; the cause does not name one that the token has."""  # D16
     canvas.options(permissions={"without": ["manage_students", "allow_course_admin_actions"]})
     connection = office.connect()
@@ -264,7 +264,7 @@ def test_the_right_that_concluding_needs_is_named(office, canvas):
 # -- the Canvas course, the token's owner, Display Canvas -------------------------------------------------------------
 
 
-def test_a_withdrawal_from_a_course_that_was_deleted_is_done(office, canvas):
+def test_a_withdrawal_from_a_deleted_canvas_course_counts_as_done(office, canvas):
     """Nobody has access to a deleted course."""  # D11
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)
@@ -301,7 +301,7 @@ def test_the_tokens_owner_whose_answer_was_lost_can_withdraw(office, canvas):
     assert canvas.who_is_in("art") == set(), office.causes()
 
 
-def test_a_month_without_canvas(office, canvas):
+def test_changes_made_while_canvas_is_switched_off_for_a_month_reach_it_afterwards(office, canvas):
     """Display Canvas is off; what happened meanwhile reaches Canvas afterwards, and nothing before."""  # D21
     art = office.course("ART", "art")
     office.register(art, **KIM)

@@ -65,7 +65,7 @@ def address(app: Flask, rule: Rule) -> str:
         return app.url_map.bind("localhost").build(rule.endpoint, {name: examples[name] for name in rule.arguments})
 
 
-def test_every_view_says_who_may_come_in_and_keeps_everybody_else_out(site):
+def test_every_view_lets_in_only_the_people_it_names(site):
     stranger, bob = visitor(site), signed_in(site, "bob@example.org")
     before = everything(site)
     seen = set()
@@ -87,7 +87,7 @@ def test_every_view_says_who_may_come_in_and_keeps_everybody_else_out(site):
     assert everything(site) == before
 
 
-def test_nothing_changes_by_looking(site):
+def test_a_get_request_changes_nothing(site):
     boss = signed_in(site, "boss@example.org", admin=True)
     before = everything(site)
     looked_at = 0
@@ -188,7 +188,7 @@ def test_a_method_that_no_page_has_is_refused(site, method):
         assert visitor(site).open(address(site, rule), method=method).status_code == 405, rule
 
 
-def test_every_answer_carries_the_headers(site):
+def test_every_answer_has_the_security_headers(site):
     client = visitor(site)
     own = "/static/ascriptica"
     for path, content in (
@@ -230,7 +230,7 @@ def test_no_page_has_a_script_or_a_style_in_it(site):
             assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), rule
 
 
-def test_a_cookie_that_is_signed_in_another_way_is_none(site):
+def test_a_cookie_signed_in_another_way_opens_nothing(site):
     bob = signed_in(site, "bob@example.org")
     cookie = bob.get_cookie("session").value
     content = site.session_interface.get_signing_serializer(site).loads(cookie)

@@ -5,7 +5,7 @@ from ascriptica_plugin.canvas import addresses
 from ..office_at_work import wait_for
 
 
-def test_ids_of_another_shard(office, canvas):
+def test_people_with_ids_of_another_shard_are_enrolled_and_removed(office, canvas):
     """Users and enrollments of a consortium's Canvas have ids above 2^53."""
     canvas.options(next_id=10_001_000_000_000_007)
     art = office.course("ART", "art")
@@ -47,7 +47,7 @@ def test_an_observer_enrollment_of_the_same_person_is_left_alone(office, canvas)
     assert [(kind, state) for _, _, _, kind, state in canvas.rows()] == [("Observer", "active"), ("Student", "deleted")]
 
 
-def test_waiting_people_move_up_in_order_when_several_leave(office, canvas):
+def test_people_on_the_waitlist_move_up_in_order_also_in_canvas(office, canvas):
     """The waitlist reaches Canvas too: who moves up is in, who left is out."""
     art = office.course("ART", "art", capacity=2)
     for who in ("a", "b"):
@@ -60,7 +60,7 @@ def test_waiting_people_move_up_in_order_when_several_leave(office, canvas):
     assert canvas.who_is_in("art") == {"c@example.org", "e@example.org"}
 
 
-def test_a_login_changed_in_canvas(office, canvas):
+def test_a_person_whose_login_changed_in_canvas_is_enrolled(office, canvas):
     """Lou's login is another one, and the old one leads to nobody."""
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     office.register(art, "lou")

@@ -53,7 +53,7 @@ def logins(canvas: Practice) -> list[str]:
 # -- the office corrects a mistake ------------------------------------------------------------------------------------
 
 
-def test_after_the_email_is_corrected_the_right_person_is_in_and_the_wrong_one_out(office, canvas):
+def test_correcting_an_email_enrolls_the_right_person_and_removes_the_wrong_one(office, canvas):
     """The clerk typed Lou's address for Kim; Lou was enrolled; the clerk corrects the email to Kim's."""  # I1
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     office.register(art, "x", key="x", email="lou@example.org", name="Kim Lee")
@@ -67,7 +67,7 @@ def test_after_the_email_is_corrected_the_right_person_is_in_and_the_wrong_one_o
     assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
-def test_after_a_wrong_sis_id_is_corrected_the_right_person_is_in_and_the_wrong_one_out(office, canvas):
+def test_correcting_a_sis_id_enrolls_the_right_person_and_removes_the_wrong_one(office, canvas):
     """Ann and Bob's SIS IDs were swapped, so Bob got Ann's place."""  # I2
     canvas.seed(
         users={
@@ -103,7 +103,7 @@ def test_a_user_created_for_a_typo_does_not_take_an_existing_persons_email(offic
 # -- what the token does not show -------------------------------------------------------------------------------------
 
 
-def test_without_the_right_to_see_emails_no_second_account_is_made(office, canvas):
+def test_no_second_account_is_made_without_the_right_to_see_emails(office, canvas):
     """Kim's login is not the email, and the search can't see emails."""  # I4
     canvas.seed(users={"kim": {"name": "Kim Lee", "login": "k123", "email": "kim@example.org"}}, courses=ART)
     canvas.options(permissions={"without": ["read_email_addresses"]})
@@ -142,7 +142,7 @@ def test_a_person_who_was_merged_is_found_by_the_login_that_moved_along(office, 
     assert canvas.who_is_in("bio") == {"a.main@uni.edu"}, office.causes()
 
 
-def test_two_who_have_places_are_merged_and_one_withdraws(office, canvas):
+def test_the_other_of_two_merged_participants_stays_in_when_one_withdraws(office, canvas):
     """The other one is still registered, so the merged user stays in, or comes back when the office has answered."""
     # I6
     canvas.seed(
@@ -169,7 +169,7 @@ def test_two_who_have_places_are_merged_and_one_withdraws(office, canvas):
     assert canvas.who_is_in("art"), office.causes()
 
 
-def test_without_creating_somebody_is_found_by_their_second_login(office, canvas):
+def test_a_person_is_found_by_their_second_login_where_creating_is_off(office, canvas):
     """The search shows only the first login of a merged user."""  # I12
     canvas.seed(users=ANN_AND_ANN, courses=ART)
     canvas.merge("ann", "ann2")
@@ -184,7 +184,7 @@ def test_without_creating_somebody_is_found_by_their_second_login(office, canvas
 
 
 @pytest.mark.usefixtures("two_kims")
-def test_none_of_them_with_two_places_waiting_is_asked_once(office, canvas):
+def test_the_answer_none_of_them_serves_both_places_that_wait(office, canvas):
     """The new user whom the first place creates is the second one's too, even if both are delivered at once."""  # I7
     canvas.options(latency_seconds=0.1)
     office.register(office.course("ART", "art"), "kim")
@@ -212,7 +212,7 @@ def test_answering_a_question_as_often_as_it_is_asked_makes_no_second_account(of
 
 
 @pytest.mark.usefixtures("two_kims")
-def test_none_of_them_and_a_lost_answer_does_not_ask_for_another_login(office, canvas):
+def test_a_lost_answer_after_none_of_them_asks_for_no_other_login(office, canvas):
     """Canvas created the user, and its answer was lost; the login is taken now, by our own user."""  # I8
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
@@ -272,7 +272,7 @@ def test_a_user_whom_the_office_made_after_we_were_refused_is_not_ours(office, c
     assert not the_match(office).created_by_us
 
 
-def test_two_participants_are_not_silently_one_canvas_user(office, canvas):
+def test_two_participants_who_lead_to_one_canvas_user_are_asked_about(office, canvas):
     """The first Kim left, and a second Kim got the address."""  # I15
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     office.register(art, "kim", key="old kim", name="Kim Lee")
@@ -310,7 +310,7 @@ def test_a_person_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(
     assert [cause for _, cause, _ in office.causes()] == ["same_user", None]
 
 
-def test_what_both_of_them_are_registered_for_stays_with_the_one_whose_user_it_is(office, canvas):
+def test_a_shared_enrollment_stays_with_the_participant_whose_user_it_is(office, canvas):
     user_id = two_who_lead_to_one_user(office)
     art = office.session.scalars(select(Course).where(Course.code == "ART")).one()
     office.register(art, "kim", key="new kim", name="Kimberly Zhao")

@@ -38,7 +38,7 @@ def both_withdraw(office: Office, course: Course) -> None:
     office.withdraw(course, key="kim again", **KIM)
 
 
-def test_a_person_who_is_still_in_through_another_participant_does_not_read_to_be_out(office, canvas):
+def test_a_person_still_in_through_another_participant_is_not_shown_as_out(office, canvas):
     """One human, entered by the office and signed up: two participants, and the office says that they are one."""
     # D19
     art = office.course("ART", "art")
@@ -56,7 +56,7 @@ def test_a_person_who_is_still_in_through_another_participant_does_not_read_to_b
     assert "has ended" not in office.sentence(registration)
 
 
-def test_the_section_changes_while_the_request_is_out(office, canvas, monkeypatch):
+def test_a_section_changed_while_a_request_is_out_gets_the_person_in_the_end(office, canvas, monkeypatch):
     """The office associates another section of the same Canvas course before the answer has arrived."""  # D20
     art = office.course("ART", "art")
     office.register(art, **KIM)

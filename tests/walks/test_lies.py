@@ -113,7 +113,7 @@ def test_an_odd_name_is_stored_as_it_can_be(office, liar):
 
 
 @pytest.mark.parametrize("lie", [{"id": TOO_HIGH}, {"id": 0}, {"id": -1}, {"id": True}, {"id": "9" * 30}])
-def test_an_id_that_can_be_none_is_shown_as_a_problem(office, liar, lie):
+def test_an_impossible_id_is_shown_as_a_problem(office, liar, lie):
     course = to_look_up(office)
     somebody_else(office)
     liar.lies["courses/9"] = {"name": "Art", "workflow_state": "available", **lie}
@@ -124,7 +124,7 @@ def test_an_id_that_can_be_none_is_shown_as_a_problem(office, liar, lie):
     is_well(office, liar)
 
 
-def test_an_enrollment_whose_id_no_column_holds_is_this_seat_s_trouble_alone(office, liar):
+def test_an_enrollment_id_too_large_to_store_is_a_problem_of_its_seat_alone(office, liar):
     office.associate(well := office.course("ART"), None)
     connection_id = load_settings(office.session).connection_id
     made = Association(connection_id=connection_id, canvas_course="6", canvas_course_id=6, canvas_course_name="Art")
@@ -186,7 +186,7 @@ def test_a_look_up_that_fails_in_an_unforeseen_way_is_put_off_and_holds_up_nobod
     is_well(office, liar)
 
 
-def test_what_ends_every_drain_shows_in_status_and_on_the_page(office, liar, client, monkeypatch):
+def test_an_error_that_ends_every_drain_is_shown_by_status_and_on_the_page(office, liar, client, monkeypatch):
     somebody_else(office)
 
     def fails(*_):
@@ -205,7 +205,7 @@ def test_what_ends_every_drain_shows_in_status_and_on_the_page(office, liar, cli
     is_well(office, liar)
 
 
-def test_that_nobody_delivers_shows_after_a_minute(office, liar, client):
+def test_status_says_after_a_minute_that_no_worker_delivers(office, liar, client):
     somebody_else(office)
     assert office.status()["waits_for"] is None
     office.later(seconds=61)
@@ -238,7 +238,7 @@ def test_that_nobody_delivers_shows_after_a_minute(office, liar, client):
     ],
     ids=["name", "id", "refused", "denied", "redirect"],
 )
-def test_the_course_form_takes_what_canvas_says(office, liar, client, lie):
+def test_the_course_form_survives_odd_answers_of_canvas(office, liar, client, lie):
     liar.lies["courses/9"] = lie
     sign_in(client, office.app, "ada@example.org", admin=True)
     answer = client.post("/tools/courses/new", data={"code": "ART", "title": "Art", "canvas_course": "9"})
@@ -259,7 +259,7 @@ def test_the_course_form_takes_what_canvas_says(office, liar, client, lie):
     ],
     ids=["name", "id", "sub-account", "refused"],
 )
-def test_course_settings_take_what_canvas_says(office, liar, client, path, lie):
+def test_course_settings_survive_odd_answers_of_canvas(office, liar, client, path, lie):
     liar.lies[path] = lie
     if path == "accounts/self":
         liar.lies["accounts/100"] = {"id": 100, "name": json.dumps(ODD), "parent_account_id": 1}

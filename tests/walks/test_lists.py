@@ -44,7 +44,7 @@ def fill(office: Office, first: int, courses: int, people: int) -> None:
     session.commit()
 
 
-def test_no_list_asks_more_for_more(office, admin):
+def test_no_list_needs_more_queries_for_more_rows(office, admin):
     fill(office, 0, courses=3, people=12)
     few = asked(office, admin)
     fill(office, 3, courses=9, people=70)

@@ -59,7 +59,7 @@ MARKS = disguises(TOKEN)
         base64.urlsafe_b64encode(f"admin:{TOKEN}".encode()).decode(),
     ],
 )
-def test_the_search_finds_the_token_in_every_disguise(said):
+def test_the_search_finds_the_token_in_every_encoding(said):
     assert around(MARKS, f"before {said} after".encode())
     assert not around(MARKS, b"before after")
 

@@ -235,12 +235,14 @@ def any_history(engine: Engine, unforeseen: list[str], examples: int) -> None:
     run_state_machine_as_test(machine, settings=profile(profile(), **how))
 
 
-def test_any_history_ends_well(calm, in_memory, unforeseen):
+def test_any_history_ends_with_canvas_in_agreement(calm, in_memory, unforeseen):
     any_history(in_memory, unforeseen, 6 * profile().max_examples)
 
 
 @pytest.mark.parametrize("knows_them", [True, False])
-def test_what_a_lost_request_made_in_a_course_that_went_and_came_back_is_ours(calm, in_memory, unforeseen, knows_them):
+def test_a_lost_request_s_enrollment_in_a_course_that_was_deleted_and_restored_is_ours(
+    calm, in_memory, unforeseen, knows_them
+):
     """This Canvas shows nothing of a deleted course, so looking finds nothing of it; the window stays open."""
     history = type("History", (AnyHistory,), {"engine": in_memory, "unforeseen": unforeseen})()
     places = ((1, None), (2, None) if knows_them else None, None)

@@ -38,7 +38,7 @@ def give_lou_the_number_of_kim(office: Office, canvas: Practice) -> Course:
     return art
 
 
-def test_a_withdrawal_after_canvas_was_restored_removes_nobody_else(office, canvas):  # D1
+def test_a_withdrawal_after_a_restore_of_canvas_removes_nobody_else(office, canvas):  # D1
     art = give_lou_the_number_of_kim(office, canvas)
     office.withdraw(art, **KIM)
     office.settle()
@@ -92,7 +92,7 @@ def test_somebody_whom_a_restored_canvas_forgot_is_enrolled_again(office, canvas
     assert canvas.who_is_in("art") == {"kim@example.org"}, office.sentence(registration)
 
 
-def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas):
+def test_canvas_is_made_to_agree_after_our_database_was_restored(office, canvas):
     """Who withdrew since last night's backup is registered again here; for us it seems that a hand removed them."""
     # D18
     art = office.course("ART", "art")
@@ -116,7 +116,7 @@ def test_after_our_database_was_restored_canvas_is_made_to_agree(office, canvas)
     assert canvas.who_is_in("art") == {"kim@example.org"}, office.sentence(registration)
 
 
-def test_once_everything_was_read_again_a_restored_canvas_is_as_any_other(office, canvas):
+def test_a_restored_canvas_is_treated_as_any_other_once_it_was_read(office, canvas):
     """Nobody is removed before that; afterwards a read that somebody asks for delays no removal."""
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     office.register(bio, "lou")
@@ -187,7 +187,7 @@ def test_a_person_who_was_ended_under_a_number_that_a_restored_canvas_gave_out_a
     assert office.status()["seats"]["removed"] == 1
 
 
-def test_a_person_whom_a_hand_removed_is_not_put_back_though_their_number_was_another_s(office, canvas):
+def test_a_person_removed_by_hand_is_not_put_back_though_their_number_was_somebody_else_s(office, canvas):
     art = office.course("ART", "art")
     canvas.snapshot()
     office.register(art, **KIM)
@@ -229,7 +229,7 @@ def test_a_course_that_can_t_be_read_keeps_its_own_people_and_nobody_else_s(offi
     assert canvas.who_is_in("art") == {"lou@example.org"}, office.causes()
 
 
-def test_a_person_whom_we_put_out_by_mistake_is_put_back_until_canvas_has_answered(office, canvas):
+def test_putting_back_a_person_whom_we_removed_by_mistake_is_repeated_until_canvas_answers(office, canvas):
     """The first request to let Lou in again fails."""
     art = give_lou_the_number_of_kim(office, canvas)
     office.withdraw(art, **KIM)

@@ -77,7 +77,7 @@ def test_an_account_with_another_sis_id_is_asked_about(office, canvas):
     assert canvas.who_is_in("art") == set()
 
 
-def test_that_an_enrollment_was_let_stay_holds_until_somebody_ends_it(office, canvas):
+def test_the_answer_that_an_enrollment_stays_holds_until_somebody_ends_it(office, canvas):
     """Kim is let in anew by us afterwards, and so out again."""
     art = begin(office, canvas)
     made = canvas.by_hand_before("kim", "art")
@@ -101,7 +101,7 @@ def test_that_an_enrollment_was_let_stay_holds_until_somebody_ends_it(office, ca
     assert office.status()["questions"] == 0
 
 
-def test_a_person_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_they_withdraw(office, canvas):
+def test_a_person_moved_by_hand_and_left_there_is_asked_about_when_they_withdraw(office, canvas):
     """What the hand made is no enrollment of ours."""
     art = office.course("ART", "art")
     office.register(art)
@@ -122,7 +122,7 @@ def test_a_person_who_was_moved_by_a_hand_and_is_left_there_is_asked_about_when_
     assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
-def test_a_person_who_turns_out_to_be_somebody_else_is_let_in_before_anybody_is_put_out(office, canvas):
+def test_a_person_who_is_somebody_else_is_enrolled_before_the_wrong_one_is_removed(office, canvas):
     """Kim is Kim Other, and Canvas lets nobody in for a while."""
     art = begin(office, canvas)
     office.register(art, "kim", name="Kim Berg")

@@ -90,7 +90,7 @@ def unspoken(page: str, data: list[str]) -> list[str]:
     return found
 
 
-def test_what_was_not_asked_for_is_found():
+def test_the_search_finds_text_that_was_not_translated():
     page = '<p title="Here">⟦See <a>⟦the list⟧</a> now⟧ and <b>Ann</b> 5 ⟦⟦x⟧ y⟧</p><img alt="⟦A⟧">'
     assert unspoken(page, ["Ann"]) == ["Here", "and"]
 
@@ -186,7 +186,7 @@ def signed_in(office: Office, name: str) -> Visitor:
     [(None, STRANGER), ("ann", PARTICIPANT), ("boss", ADMINISTRATOR)],
     ids=["stranger", "participant", "administrator"],
 )
-def test_every_text_is_spoken(spoken, who, paths):
+def test_every_text_is_in_the_chosen_language(spoken, who, paths):
     client = signed_in(spoken, who) if who else visitor(spoken.app)
     answers = {path: client.get(path) for path in paths}
     if who == "boss":

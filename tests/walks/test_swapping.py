@@ -24,7 +24,7 @@ def at_work(office, database_url):
         process.end(signal.SIGKILL)
 
 
-def test_within_two_seconds_no_call_uses_the_key_before_and_nothing_waits(app, office, admin, canvas, at_work):
+def test_a_new_key_is_used_by_all_calls_within_two_seconds(app, office, admin, canvas, at_work):
     course = office.course("ART", "art")
     before, looked_up_at = connection_of(office).id, course.association.looked_up_at
     new, last = (

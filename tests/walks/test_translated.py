@@ -106,7 +106,7 @@ def test_a_template_has_no_untranslated_text(path):
     assert untranslated(path) == []
 
 
-def test_what_escapes_is_found():
+def test_the_search_finds_literal_text_in_templates_and_mails():
     source = """<p title="Here">{{ "Yes" if x else t("No") }} and {{ t("{n} of", n="Some words") }}
       <input type="text" value="no text"><b>{# comment #}{{ n }}</b></p>"""
     assert literals(source) == [(1, "Here"), (1, "and")]
@@ -115,7 +115,7 @@ def test_what_escapes_is_found():
 
 
 @pytest.mark.parametrize("path", templates(), ids=lambda path: path.name)
-def test_what_a_template_imports_can_speak(path):
+def test_macros_are_imported_with_the_context_that_translates(path):
     """`t` comes from the context, which a macro only sees where it is imported with it."""
     imports = Environment().parse(path.read_text(encoding="utf-8")).find_all((nodes.Import, nodes.FromImport))
     assert all(one.with_context for one in imports)

@@ -77,7 +77,7 @@ def many_held(scene: Scene) -> None:
     scene.canvas.calls()
 
 
-def test_a_course_is_tried_again_and_no_other(office, canvas, monkeypatch):
+def test_trying_a_course_again_tries_no_other(office, canvas, monkeypatch):
     scene = Scene(office, canvas, monkeypatch)
     many_held(scene)
     page = scene.get(scene.admin, "/tools/courses/ART")
@@ -93,7 +93,7 @@ def test_a_course_is_tried_again_and_no_other(office, canvas, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["/tools/courses/ART/try-again", "person", "/tools/canvas/try-again"])
-def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(office, canvas, monkeypatch, where):
+def test_trying_again_while_all_of_canvas_waits_says_so_and_asks_canvas_at_once(office, canvas, monkeypatch, where):
     scene = Scene(office, canvas, monkeypatch)
     scene.register()
     canvas.options(token="revoked")
@@ -110,7 +110,7 @@ def test_while_all_of_canvas_waits_trying_again_says_so_and_asks_canvas_at_once(
     assert canvas.roster("art") == {"lou@example.org": "active"}
 
 
-def test_only_an_answer_helps_where_one_is_asked_for(office, canvas, monkeypatch):
+def test_trying_again_does_not_replace_an_answer(office, canvas, monkeypatch):
     scene = Scene(office, canvas, monkeypatch)
     was_there(scene)
     office.deliver()

@@ -40,7 +40,7 @@ def fill_in(browser: requests.Session, address: str, **form: str) -> requests.Re
     return browser.post(address, data={"csrf_token": token, **form}, timeout=10)
 
 
-def test_from_registering_to_being_signed_in_to_canvas(office, canvas: Practice, inbox, caplog):
+def test_a_person_gets_from_registering_to_signing_in_to_canvas(office, canvas: Practice, inbox, caplog):
     office.course("ART", "art")
     nora = office.app.test_client()
     sign_in(nora, office.app, "nora@example.org")

@@ -3,7 +3,7 @@
 from ..office_at_work import sign_in
 
 
-def test_a_number_that_is_no_id_is_no_page(app, client):
+def test_an_address_with_an_impossible_number_is_not_found(app, client):
     """On any page with a number in its address, also where nobody thought of it."""
     sign_in(client, app, "boss@example.org", admin=True)
     addresses = app.url_map.bind("localhost")

@@ -16,7 +16,7 @@ from ..pages import words
 SEEN = r", seen \d\d \w{3}, \d\d:\d\d"
 
 
-def test_in_canvas_is_said_of_an_active_enrollment_with_when_it_was_seen(reader, canvas):
+def test_an_active_enrollment_is_shown_as_in_canvas_with_the_time_it_was_seen(reader, canvas):
     reader.open(reader.kim, "/courses/ART/register", wait="")
     assert reader.participant() == ("waiting", "Adding you to the Canvas course …", "")
     assert reader.office_reads() == ("waiting", "Being added to Canvas …")
@@ -32,7 +32,7 @@ def test_in_canvas_is_said_of_an_active_enrollment_with_when_it_was_seen(reader,
     assert re.fullmatch(f"Removed from Canvas{SEEN}", reader.office_reads()[1])
 
 
-def test_a_person_who_is_invited_has_to_accept(reader, canvas):
+def test_an_invited_person_reads_that_they_have_to_accept(reader, canvas):
     policy(reader.office, by_invitation=True)
     reader.register()
     link = f"{canvas.url}/courses/{canvas.ids['course.art']}"
@@ -61,7 +61,7 @@ def test_a_person_who_is_invited_has_to_accept(reader, canvas):
         ),
     ],
 )
-def test_what_a_hand_did_is_shown_asked_and_shown_when_it_is_left(reader, hand, text, on_roster):
+def test_a_change_by_hand_is_shown_asked_about_and_shown_when_it_is_left(reader, hand, text, on_roster):
     reader.register()
     reader.by_hand(hand)
     assert reader.participant()[:2] == ("stuck", f"Your place is safe. {text} The office decides about it.")
@@ -80,7 +80,7 @@ def test_what_a_hand_did_is_shown_asked_and_shown_when_it_is_left(reader, hand, 
     assert "left as in Canvas" not in reader.office_reads()[1]
 
 
-def test_a_person_who_said_no_to_the_invitation_reads_so(reader, canvas):
+def test_a_person_who_rejected_the_invitation_reads_so(reader, canvas):
     policy(reader.office, by_invitation=True)
     reader.register()
     canvas.change_state(reader.row(), "rejected")
@@ -100,7 +100,7 @@ def test_a_person_who_said_no_to_the_invitation_reads_so(reader, canvas):
         ),
     ],
 )
-def test_a_green_mark_stands_only_where_they_can_enter(reader, course, text, on_roster):
+def test_the_green_mark_is_shown_only_where_the_person_can_enter(reader, course, text, on_roster):
     reader.register()
     for name, value in course.items():
         setattr(reader.course.association, name, value)
@@ -111,7 +111,7 @@ def test_a_green_mark_stands_only_where_they_can_enter(reader, course, text, on_
     assert reader.office_reads()[1].startswith(on_roster)
 
 
-def test_in_a_course_that_has_ended_there_is_no_green_mark(reader):
+def test_no_green_mark_is_shown_in_a_course_that_has_ended(reader):
     reader.register()
     assert (reader.participant()[0], reader.office_reads()[0]) == ("settled", "settled")
     reader.course.ends_at = clock.utc_now() - timedelta(days=1)
@@ -119,7 +119,7 @@ def test_in_a_course_that_has_ended_there_is_no_green_mark(reader):
     assert (reader.participant()[0], reader.office_reads()[0]) == ("quiet", "quiet")
 
 
-def test_a_person_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(reader, canvas):
+def test_a_person_in_the_new_place_is_shown_as_in_though_the_old_enrollment_waits(reader, canvas):
     reader.register()
     canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
     reader.office.associate(reader.course, "bio")
@@ -131,7 +131,7 @@ def test_a_person_who_is_in_the_new_place_is_in_though_the_old_enrollment_waits(
     assert reader.office_reads()[1].startswith("In Canvas")
 
 
-def test_while_it_is_open_who_they_are_only_the_office_reads_who_is_in(reader):
+def test_only_the_office_reads_who_is_in_while_their_identity_is_in_question(reader):
     reader.register()
     [seat] = reader.office.seats()
     reader.open(reader.boss, f"/tools/participants/{seat.participant_id}/doubt", x="1")
@@ -146,7 +146,7 @@ def test_while_it_is_open_who_they_are_only_the_office_reads_who_is_in(reader):
     assert "In Canvas; as Kim Lee, login kim@example.org; Who is it in Canvas?" in exported
 
 
-def test_nothing_is_said_of_an_enrollment_that_was_never_seen(reader):
+def test_an_enrollment_that_was_never_seen_is_not_mentioned(reader):
     reader.register()
     reader.office.session.execute(delete(CanvasRow))
     reader.office.session.commit()
@@ -154,7 +154,7 @@ def test_nothing_is_said_of_an_enrollment_that_was_never_seen(reader):
     assert reader.office_reads() == ("waiting", "Not seen in Canvas yet")
 
 
-def test_the_list_of_everybody_says_the_same(reader):
+def test_the_list_of_everybody_shows_the_same_access(reader):
     reader.register()
     listed = reader.page("/tools/canvas").partition("Since")[2]
     assert re.search(f"In Canvas{SEEN}", listed)
@@ -183,7 +183,7 @@ def test_participants_see_when_canvas_is_away(office, kim, canvas):
     assert "Canvas is not answering at the moment" in words(kim.get("/courses/ART"))
 
 
-def test_nobody_is_said_to_be_in_by_the_enrollment_of_a_user_who_is_not_theirs(reader, canvas):
+def test_an_enrollment_of_somebody_else_s_user_shows_nobody_as_in(reader, canvas):
     """The office says that they are Lou, whom Canvas doesn't let in yet; what they were let in as was Kim's."""
     reader.register()
     [seat] = reader.office.seats()

@@ -13,7 +13,7 @@ def lose_the_answer(canvas, method: str) -> None:
     canvas.faults({"match": f"{method} /courses/", "times": 1, "fault": "reset", "when": "after"})
 
 
-def test_while_an_earlier_request_may_still_be_carried_out_the_pages_say_why_nothing_moves(reader, canvas):
+def test_the_pages_say_why_nothing_moves_while_an_earlier_request_may_still_be_carried_out(reader, canvas):
     reader.register()
     reader.office.course("BIO", "bio")
     lose_the_answer(canvas, "POST")
@@ -36,7 +36,7 @@ def test_while_an_earlier_request_may_still_be_carried_out_the_pages_say_why_not
     assert reader.participant()[1] == "Your access to the Canvas course has ended."
 
 
-def test_a_request_that_has_just_left_is_no_reason(reader, canvas):
+def test_a_request_that_was_just_sent_is_not_shown_as_a_reason_to_wait(reader, canvas):
     """Who withdraws while their enrollment is under way waits for its answer, for a moment."""
     lose_the_answer(canvas, "POST")
     reader.register()
@@ -49,7 +49,7 @@ def test_a_request_that_has_just_left_is_no_reason(reader, canvas):
     assert re.search(OURS, reader.participant()[1])
 
 
-def test_once_canvas_can_t_carry_it_out_any_more_that_is_no_reason(reader, canvas):
+def test_a_request_that_canvas_can_t_carry_out_any_more_is_not_shown_as_a_reason_to_wait(reader, canvas):
     reader.register()
     lose_the_answer(canvas, "DELETE")
     reader.withdraw()

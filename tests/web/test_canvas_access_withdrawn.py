@@ -16,7 +16,7 @@ from ..office_at_work import policy
         ("deactivate", "Your access to the Canvas course has ended.", "Deactivated in Canvas"),
     ],
 )
-def test_the_page_says_what_a_withdrawal_leaves(reader, policy_here, text, on_roster):
+def test_the_page_says_how_a_withdrawal_changed_canvas_access(reader, policy_here, text, on_roster):
     policy(reader.office, on_withdrawal=policy_here)
     reader.register()
     reader.withdraw()
@@ -24,7 +24,7 @@ def test_the_page_says_what_a_withdrawal_leaves(reader, policy_here, text, on_ro
     assert reader.office_reads()[1].partition(", seen")[0] == on_roster
 
 
-def test_a_person_who_withdraws_before_we_got_to_it_was_never_in(reader):
+def test_a_person_who_withdrew_before_delivery_is_shown_as_never_enrolled(reader):
     reader.open(reader.kim, "/courses/ART/register", wait="")
     reader.withdraw()
     assert reader.participant()[:2] == ("quiet", "You have withdrawn.")
@@ -50,7 +50,7 @@ def test_two_of_our_courses_on_one_canvas_course_each_say_what_is_true_for_them(
         assert reader.participant(code)[1] == "Your access to the Canvas course has ended."
 
 
-def test_a_person_who_is_in_through_another_section_is_not_called_out(reader, canvas):
+def test_a_person_in_through_another_section_is_not_shown_as_out(reader, canvas):
     late = canvas.ids["section.art.late"]
     reader.office.course("LATE", "art", late)
     reader.register()
@@ -60,7 +60,7 @@ def test_a_person_who_is_in_through_another_section_is_not_called_out(reader, ca
     assert "In Canvas through another registration" in reader.office_reads()[1]
 
 
-def test_another_registration_that_waits_is_no_matter_of_this_one(reader, canvas):
+def test_a_waiting_registration_does_not_change_the_page_of_a_withdrawn_one(reader, canvas):
     """Who withdrew here is waiting for nothing here, though the seat that they share is."""
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     reader.office.course("ART-2", "art")
@@ -93,7 +93,7 @@ def test_an_enrollment_in_another_canvas_course_that_stays_is_not_said_to_be_in_
     assert reader.office_reads("BIO")[1].startswith(f"Kept in {elsewhere}")
 
 
-def test_what_stays_of_another_canvas_user_is_not_said_of_this_participant(reader, canvas):
+def test_an_enrollment_of_another_canvas_user_is_not_shown_as_this_participant_s(reader, canvas):
     """A user called Kim, who has an enrollment by hand in Canvas, is somebody else."""
     canvas.by_hand("kim", "art")
     reader.read()
@@ -111,7 +111,7 @@ def test_what_stays_of_another_canvas_user_is_not_said_of_this_participant(reade
     assert reader.office_reads()[1].startswith("Removed from Canvas")
 
 
-def test_held_is_neither_moving_nor_ended(reader, canvas):
+def test_a_held_removal_is_shown_neither_as_under_way_nor_as_ended(reader, canvas):
     reader.register()
     canvas.options(permissions={"without": ["remove_student_from_course", "manage_students"]})
     reader.withdraw()
@@ -124,7 +124,7 @@ def test_held_is_neither_moving_nor_ended(reader, canvas):
     assert "1 person waits for you" in page
 
 
-def test_while_canvas_is_away_nobody_is_on_the_way(reader, canvas):
+def test_nobody_is_shown_as_on_the_way_while_canvas_is_away(reader, canvas):
     reader.register()
     canvas.options(down=True)
     reader.withdraw()

@@ -10,14 +10,14 @@ from ..pages import ELSEWHERE, all_of, words
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/office.sqlite3", "postgresql+psycopg://127.0.0.1:1/office"])
-def test_without_its_database_a_page_says_so_and_when_to_come_back(url):
+def test_a_page_without_its_database_says_so_and_when_to_come_back(url):
     with in_use(make_app(url)) as app:
         answer = app.test_client().get("/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert "We can't reach our records at the moment" in words(answer)
 
 
-def test_on_a_full_disk_nobody_is_half_registered(sqlite_url):
+def test_a_full_disk_leaves_nobody_half_registered(sqlite_url):
     with in_use(make_app(sqlite_url)) as app:
         session, kim = app.extensions["sqlalchemy"].session, app.test_client()
         sign_in(kim, app, "kim@example.org")
@@ -44,7 +44,7 @@ def test_on_a_full_disk_nobody_is_half_registered(sqlite_url):
         assert course.places_taken == (verb == "register")
 
 
-def test_odd_texts_are_sentences(app, client):
+def test_odd_input_is_answered_without_an_error_page(app, client):
     answer = client.post("/sign-in", data={"email": "a\x00@example.org", "password": PASSWORD})
     assert answer.status_code == 422
     sign_in(client, app, "boss@example.org", admin=True)

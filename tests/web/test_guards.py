@@ -11,7 +11,7 @@ def test_participants_see_no_tools(app, kim, path):
     assert kim.get(path).status_code == 403
 
 
-def test_every_view_says_whom_it_is_for(app):
+def test_every_view_names_the_people_it_is_for(app):
     unguarded = [
         rule.endpoint
         for rule in app.url_map.iter_rules()

@@ -23,7 +23,7 @@ def written(app, office: Office, course) -> tuple[str, str]:
     return found
 
 
-def test_a_mail_speaks_the_language_in_which_the_person_registered(app, kim):
+def test_a_mail_is_in_the_language_in_which_the_person_registered(app, kim):
     office = Office(app, None)
     course = office.course("ART")
     kim.post("/courses/ART/register", headers={"Accept-Language": "de"})
@@ -32,7 +32,7 @@ def test_a_mail_speaks_the_language_in_which_the_person_registered(app, kim):
     assert text.startswith("Guten Tag Kim,\n\ndie Kursverwaltung hat Sie")
 
 
-def test_to_remember_the_language_costs_a_statement_only_where_it_is_another(app, kim):
+def test_remembering_the_language_takes_a_statement_only_if_it_changed(app, kim):
     office = Office(app, None)
     office.course("ART")
     statements = []
@@ -48,7 +48,7 @@ def test_to_remember_the_language_costs_a_statement_only_where_it_is_another(app
     assert [updates(path, "en") for path in ("withdraw", "register")] == [1, 0]
 
 
-def test_a_person_who_never_said_it_is_mailed_in_the_site_s(app):
+def test_a_person_whose_language_is_unknown_is_mailed_in_the_site_s(app):
     office = Office(app, None)
     course = office.course("ART")
     office.register(course)

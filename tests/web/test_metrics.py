@@ -32,12 +32,12 @@ def samples_of(office: Office) -> list[Sample]:
     return [one for family in text_string_to_metric_families(answer.text) for one in family.samples]
 
 
-def test_without_a_token_of_ours_there_are_none(client):
+def test_metrics_are_not_found_without_a_configured_token(client):
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
 
 
 @pytest.mark.parametrize("given", [None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer é"])
-def test_only_the_token_opens_them(app, client, given):
+def test_only_the_token_opens_the_metrics(app, client, given):
     app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
     answer = client.get("/metrics", headers={"Authorization": given} if given is not None else {})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -60,7 +60,7 @@ def test_seats_calls_and_the_connection_are_counted(office, canvas, scraped):
     assert found["ascriptica_canvas_call_seconds_bucket", "30"] == found["ascriptica_canvas_call_seconds_count",]
 
 
-def test_what_waits_is_counted_by_its_cause(office, scraped):
+def test_waiting_seats_are_counted_by_cause(office, scraped):
     settings = load_settings(office.session)
     settings.create_users = False
     office.session.commit()
@@ -91,7 +91,7 @@ def test_a_token_that_is_refreshed_is_counted(office, canvas, scraped):
     assert scraped()["ascriptica_key_refreshes_total",] == 1
 
 
-def test_the_worker_says_how_many_calls_are_under_way_and_when_it_looked_for_work(office, scraped):
+def test_metrics_show_the_calls_under_way_and_when_the_worker_looked_for_work(office, scraped):
     assert scraped()["ascriptica_worker_seen_seconds",] == -1
     tally = office.canvases.tally
     tally.looked_at = clock.utc_now()
@@ -117,7 +117,7 @@ def calls_stored(office) -> float:
     return sum(value for (name, *_), value in metrics.load(office.session).items() if name == metrics.CALLS)
 
 
-def test_what_pages_ask_canvas_is_counted_too(office, admin, canvas):
+def test_calls_to_canvas_by_pages_are_counted_too(office, admin, canvas):
     office.course("ART", "art")
     metrics.store(office.session, office.canvases.tally)
     before, _ = calls_stored(office), canvas.calls()
@@ -126,7 +126,7 @@ def test_what_pages_ask_canvas_is_counted_too(office, admin, canvas):
     assert calls_stored(office) == before + of_a_page > before
 
 
-def test_what_course_settings_ask_before_anything_is_connected_is_counted_too(admin, canvas, app):
+def test_calls_by_course_settings_before_anything_is_connected_are_counted_too(admin, canvas, app):
     canvas.calls()
     save(admin, typed(canvas))
     office = Office(app, canvas)

@@ -139,17 +139,17 @@ def test_the_docs_name_every_metric(scrape):
     }
 
 
-def test_every_alert_is_lived_through():
+def test_every_alert_comes_about_in_a_test():
     assert RULES.keys() == LIFE.keys()
 
 
-def test_a_site_that_does_not_answer_is_the_job_that_prometheus_reads():
+def test_the_alert_for_a_site_that_does_not_answer_names_the_job_in_prometheus():
     [job] = re.findall(r"job_name: (\w+)", METRICS)
     assert f'up{{job="{job}"}} == 0' == SITE_DOWN
 
 
 @pytest.mark.parametrize("alert", LIFE)
-def test_an_alert_rings_when_what_it_is_for_happens_and_not_before(office, canvas, scrape, alert):
+def test_each_alert_fires_when_its_condition_holds_and_not_before(office, canvas, scrape, alert):
     office.register(office.course("WELL", "bio"))
     office.deliver()
     if alert != "NoWorker":

@@ -24,19 +24,19 @@ def written(*values) -> str:
         written("a", 0, -1, "a", 5), written("a", 0, None, "a", 5), written("a", 0, [0], "a", 5), "W" * 20_000,
     ],
 )  # fmt: skip
-def test_a_cursor_that_is_none_of_ours_is_the_first_page(office, admin, cursor):
+def test_an_invalid_cursor_shows_the_first_page(office, admin, cursor):
     many(office, office.course("ART"), 3)
     page = words(admin.get("/tools/participants", query_string={"page": cursor}))
     assert "p0@example.org" in page
 
 
-def test_a_page_whose_rows_are_gone_is_the_first_one(office, admin):
+def test_a_page_whose_rows_are_gone_shows_the_first_page(office, admin):
     many(office, office.course("ART"), 3)
     for cursor in (written("a", 50, 0, "zz", 7), written("b", 50, 0, "", 0), "7"):
         assert "p0@example.org" in words(admin.get("/tools/participants", query_string={"page": cursor}))
 
 
-def test_a_list_goes_on_where_it_was_left_though_somebody_came_before(office, admin):
+def test_the_next_page_begins_where_the_last_one_ended_though_somebody_was_added_before(office, admin):
     course = office.course("ART")
     many(office, course, 60)
     pages = walked(admin, "/tools/participants")

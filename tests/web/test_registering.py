@@ -15,7 +15,7 @@ from ..office_at_work import Office, logged, sign_in, statuses, wait_for
 from ..pages import ELSEWHERE, all_of, words
 
 
-def test_from_the_catalogue_into_canvas_and_out_again(office, kim, canvas):
+def test_a_person_registers_from_the_catalogue_gets_into_canvas_and_withdraws(office, kim, canvas):
     office.course("ART", "art")
     assert "ART here" in words(kim.get("/"))
     page = words(kim.post("/courses/ART/register", follow_redirects=True))
@@ -83,7 +83,7 @@ def test_a_course_that_has_ended_has_no_places_left(app, client):
         ({}, "/courses/ART/withdraw", "You are not registered for ART here."),
     ],
 )
-def test_what_is_not_possible_is_a_sentence(app, kim, course, path, sentence):
+def test_a_registration_or_withdrawal_that_is_not_possible_gets_a_sentence(app, kim, course, path, sentence):
     now = datetime.now(UTC)
     columns = {name: now + timedelta(days=value) if name.endswith("_at") else value for name, value in course.items()}
     Office(app, None).course("ART", **columns)
@@ -93,13 +93,13 @@ def test_what_is_not_possible_is_a_sentence(app, kim, course, path, sentence):
     assert all_of(app, Registration) == []
 
 
-def test_registering_twice_is_a_sentence(app, kim):
+def test_registering_twice_gets_a_sentence(app, kim):
     Office(app, None).course("ART")
     kim.post("/courses/ART/register")
     assert "already registered" in words(kim.post("/courses/ART/register", follow_redirects=True))
 
 
-def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client, monkeypatch):
+def test_endless_changes_of_one_person_are_stopped_and_nobody_else_s(app, kim, client, monkeypatch):
     now = clock.utc_now()
     monkeypatch.setattr(clock, "utc_now", lambda: now)
     Office(app, None).course("ART")
@@ -117,7 +117,7 @@ def test_changes_without_end_are_stopped_and_nobody_else_s(app, kim, client, mon
     assert "You are registered" in words(client.post("/courses/ART/register", follow_redirects=True))
 
 
-def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
+def test_a_visitor_is_asked_to_sign_in_and_returns_to_the_page(app, client):
     Office(app, None).course("ART")
     assert client.get("/courses/ART").status_code == 200
     answer = client.get("/my/courses")
@@ -134,21 +134,21 @@ def test_nobody_signed_in_is_asked_to_sign_in_and_comes_back(app, client):
         assert client.post("/courses/ART/register", headers={"Referer": before}).location == location
 
 
-def test_with_canvas_switched_off_nothing_of_it_is_shown(app, kim):
+def test_nothing_about_canvas_is_shown_while_it_is_switched_off(app, kim):
     Office(app, None).course("ART")
     kim.post("/courses/ART/register")
     for path in ("/", "/courses/ART", "/my/courses"):
         assert "Canvas" not in words(kim.get(path))
 
 
-def test_a_course_that_is_not_there_is_a_page(kim):
+def test_an_unknown_course_gets_a_page_that_says_so(kim):
     answer = kim.get("/courses/NOPE")
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
     assert "<h1" in answer.text
 
 
-def test_texts_of_people_are_shown_as_text(app, kim):
+def test_texts_that_people_typed_are_shown_as_text(app, kim):
     Office(app, None).course("ART", description="<script>alert(1)</script>")
     assert "<script>alert" not in kim.get("/courses/ART").text
 
@@ -177,7 +177,7 @@ def test_a_full_course_offers_the_waitlist_and_a_withdrawal_moves_up_into_canvas
     assert ("Ascriptica", "moved up", "kim@example.org") in logged(office)
 
 
-def test_somebody_who_would_lose_the_place_is_warned_before(here, kim):
+def test_a_person_whose_withdrawal_loses_the_place_is_warned_before(here, kim):
     course = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
     assert "somebody else gets yours" not in words(kim.get("/courses/ART"))
@@ -187,7 +187,7 @@ def test_somebody_who_would_lose_the_place_is_warned_before(here, kim):
     )
 
 
-def test_leaving_the_waitlist_gives_no_place_back(here, kim):
+def test_leaving_the_waitlist_frees_no_place(here, kim):
     course = here.course("ART", capacity=1)
     here.register(course, "lou")
     wait_for(here, course, "max")
@@ -204,13 +204,13 @@ def test_leaving_the_waitlist_gives_no_place_back(here, kim):
     assert logged(here)[-1][1] == "left the waitlist"
 
 
-def test_asking_to_wait_where_there_is_a_place_registers(here, kim):
+def test_asking_for_the_waitlist_registers_where_a_place_is_free(here, kim):
     here.course("ART", capacity=1)
     page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
     assert "You are registered for ART here." in page
 
 
-def test_twice_on_the_waitlist_is_a_sentence(here, kim):
+def test_joining_the_waitlist_twice_gets_a_sentence(here, kim):
     here.course("ART", capacity=0)
     kim.post("/courses/ART/register", data={"wait": "1"})
     page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))

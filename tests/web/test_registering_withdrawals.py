@@ -32,7 +32,7 @@ def test_the_page_says_what_becomes_of_the_work_in_canvas(office, kim, on_withdr
     assert all_of(office.app, Registration)[0].status == "registered"
 
 
-def test_without_canvas_the_page_says_nothing_of_it(here, kim):
+def test_the_page_does_not_mention_canvas_where_none_is_connected(here, kim):
     here.course("ART")
     kim.post("/courses/ART/register")
     page = words(kim.get("/courses/ART/withdraw"))
@@ -40,7 +40,7 @@ def test_without_canvas_the_page_says_nothing_of_it(here, kim):
     assert "Canvas" not in page
 
 
-def test_a_person_who_has_nothing_to_withdraw_from_gets_to_the_course(here, kim):
+def test_a_person_without_a_registration_is_sent_to_the_course_s_page(here, kim):
     here.course("ART")
     assert kim.get("/courses/art/withdraw").location == "/courses/ART"
 
@@ -64,7 +64,7 @@ def test_a_withdrawal_taken_back_brings_the_same_enrollment_back(office, kim, ca
     assert "Undo the withdrawal" not in kim.get("/courses/ART").text
 
 
-def test_the_person_who_got_the_place_meanwhile_keeps_it_and_the_waitlist_is_offered(here, kim):
+def test_a_withdrawal_is_not_taken_back_once_the_place_is_gone_and_the_waitlist_is_offered(here, kim):
     course = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
     wait_for(here, course, "max")
@@ -78,7 +78,7 @@ def test_the_person_who_got_the_place_meanwhile_keeps_it_and_the_waitlist_is_off
     assert statuses(here) == {"kim@example.org": "withdrawn", "max@example.org": "registered"}
 
 
-def test_after_ten_minutes_it_is_too_late(here, kim, monkeypatch):
+def test_a_withdrawal_can_t_be_taken_back_after_ten_minutes(here, kim, monkeypatch):
     here.course("ART")
     kim.post("/courses/ART/register")
     kim.post("/courses/ART/withdraw")
@@ -90,7 +90,7 @@ def test_after_ten_minutes_it_is_too_late(here, kim, monkeypatch):
     assert statuses(here) == {"kim@example.org": "withdrawn"}
 
 
-def test_a_person_whom_the_office_withdrew_can_t_take_that_back(here, kim):
+def test_a_withdrawal_by_the_office_can_t_be_taken_back_by_the_participant(here, kim):
     course = here.course("ART")
     kim.post("/courses/ART/register")
     [registration] = all_of(here.app, Registration)
@@ -100,7 +100,7 @@ def test_a_person_whom_the_office_withdrew_can_t_take_that_back(here, kim):
     assert statuses(here) == {"kim@example.org": "withdrawn"}
 
 
-def test_registration_that_has_closed_meanwhile_does_not_stand_in_the_way(here, kim):
+def test_a_withdrawal_can_be_taken_back_though_registration_has_closed(here, kim):
     course = here.course("ART")
     kim.post("/courses/ART/register")
     course.registration_closes_at = here.now - timedelta(days=1)
@@ -110,7 +110,7 @@ def test_registration_that_has_closed_meanwhile_does_not_stand_in_the_way(here, 
     assert statuses(here) == {"kim@example.org": "registered"}
 
 
-def test_leaving_the_waitlist_asks_too_and_can_t_be_taken_back(here, kim):
+def test_leaving_the_waitlist_is_confirmed_too_and_can_t_be_taken_back(here, kim):
     course = here.course("ART", capacity=1)
     here.register(course, "lou")
     kim.post("/courses/ART/register", data={"wait": "1"})
@@ -120,7 +120,7 @@ def test_leaving_the_waitlist_asks_too_and_can_t_be_taken_back(here, kim):
     assert "Undo" not in words(kim.post("/courses/ART/withdraw", follow_redirects=True))
 
 
-def test_where_places_have_no_limit_nobody_takes_one(here, kim):
+def test_the_page_mentions_no_freed_place_where_places_have_no_limit(here, kim):
     here.course("ART")
     kim.post("/courses/ART/register")
     page = words(kim.get("/courses/ART/withdraw"))
@@ -131,7 +131,7 @@ def test_where_places_have_no_limit_nobody_takes_one(here, kim):
     assert "somebody else" not in page
 
 
-def test_my_courses_offer_to_take_a_withdrawal_back_as_long_as_that_is_possible(here, kim):
+def test_my_courses_offer_to_take_a_withdrawal_back_while_that_is_possible(here, kim):
     art = here.course("ART", capacity=1)
     kim.post("/courses/ART/register")
     kim.post("/courses/ART/withdraw")

@@ -43,7 +43,7 @@ def sent_again(boss: Visitor, page: str):
     return boss.post(unescape(form[1]), data=data, headers={"Referer": FROM}, follow_redirects=True)
 
 
-def test_what_was_typed_before_signing_in_anew_is_sent_again_with_a_new_token(here, boss):
+def test_a_form_typed_before_signing_in_anew_is_kept_and_sent_with_a_new_token(here, boss):
     old = token_of(boss.get(ROSTER).text)
     sign_in_anew(boss)
     answer = boss.post(ROSTER, data={"people": LIST, "csrf_token": old}, headers={"Referer": FROM})
@@ -56,13 +56,13 @@ def test_what_was_typed_before_signing_in_anew_is_sent_again_with_a_new_token(he
     assert [one.name for one in all_of(here.app, Participant)] == ["Ann", "Kim Lee", "Lou &amp Lea"]
 
 
-def test_the_text_stands_beside_what_its_field_is_called(here, boss):
+def test_a_kept_text_is_shown_beside_the_name_of_its_field(here, boss):
     form = {"people": LIST, "sis_user_id": "S-1", "csrf_token": "old"}
     answer = boss.post(ROSTER, data=form, headers={"Referer": FROM, "Accept-Language": "de"})
     assert re.findall("<dt>(.*?)</dt>", answer.text) == ["Eine Person je Zeile", "SIS-ID"]
 
 
-def test_a_person_who_was_signed_out_signs_in_and_sends_it_from_where_it_was_kept(here, boss):
+def test_a_person_who_was_signed_out_signs_in_and_sends_the_kept_form(here, boss):
     old = token_of(boss.get(ROSTER).text)
     boss.delete_cookie("session")
     answer = boss.post(ROSTER, data={"people": LIST, "csrf_token": old}, headers={"Referer": FROM})
@@ -75,7 +75,7 @@ def test_a_person_who_was_signed_out_signs_in_and_sends_it_from_where_it_was_kep
     assert "2 people are registered for ART" in words(sent_again(boss, kept.text))
 
 
-def test_another_site_has_nothing_of_its_own_kept_here(here, boss):
+def test_a_form_from_another_site_is_not_kept(here, boss):
     for headers in ({"Referer": "https://evil.example/page"}, {}):
         answer = boss.post(ROSTER, data={"people": LIST, "csrf_token": "no"}, headers=headers)
         assert answer.status_code == 400
@@ -83,7 +83,7 @@ def test_another_site_has_nothing_of_its_own_kept_here(here, boss):
         assert "This page was open too long" in words(answer)
 
 
-def test_the_code_of_a_course_is_no_secret(here, boss):
+def test_the_code_of_a_course_is_kept_in_a_form(here, boss):
     old = token_of(boss.get("/tools/courses/new").text)
     sign_in_anew(boss)
     form = {"code": "BIO", "title": "Biology", "csrf_token": old}

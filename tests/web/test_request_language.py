@@ -24,7 +24,7 @@ def heading(site: Flask, **headers: str) -> str:
     return lang
 
 
-def test_the_browser_says_it(site):
+def test_the_browser_s_language_is_used(site):
     assert heading(site) == "en"
     assert heading(site, **{"Accept-Language": "de"}) == "de"
     assert heading(site, **{"Accept-Language": "fr, de-AT;q=0.8, en;q=0.7"}) == "de"
@@ -32,7 +32,7 @@ def test_the_browser_says_it(site):
     assert heading(site, **{"Accept-Language": "fr"}) == "en"
 
 
-def test_the_host_comes_before_the_browser(site):
+def test_the_host_s_language_comes_before_the_browser_s(site):
     plugin = site.extensions["ascriptica"]
     said = iter(["de_CH", None, "tlh"])
     plugin.ask_language = lambda: next(said)
@@ -43,14 +43,14 @@ def test_the_host_comes_before_the_browser(site):
         heading(site)
 
 
-def test_where_nobody_says_it_the_site_does(empty_sqlite):
+def test_the_site_s_language_is_used_where_the_browser_has_none_of_ours(empty_sqlite):
     with in_use(make_app(f"sqlite:///{empty_sqlite}", ASCRIPTICA_LANGUAGE="de")) as app:
         assert heading(app) == "de"
         assert heading(app, **{"Accept-Language": "fr"}) == "de"
         assert heading(app, **{"Accept-Language": "en"}) == "en"
 
 
-def test_an_error_page_speaks_it_too_and_nothing_stays_of_it(site):
+def test_an_error_page_is_in_the_visitor_s_language_which_ends_with_the_request(site):
     german = {"Accept-Language": "de"}
     for path in ("/courses/NOPE", "/no/such/page", "/courses/ART/register"):
         page = site.test_client().get(path, headers=german)
@@ -59,6 +59,6 @@ def test_an_error_page_speaks_it_too_and_nothing_stays_of_it(site):
     assert "Diese Seite gibt es nicht" in words(site.test_client().get("/no/such/page", headers=german))
 
 
-def test_what_is_shown_of_numbers_and_times_follows(site):
+def test_numbers_and_times_follow_the_language(site):
     page = words(site.test_client().get("/", headers={"Accept-Language": "de"}))
     assert "Noch 3 Plätze frei" in page

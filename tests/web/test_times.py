@@ -9,7 +9,7 @@ from ..office_at_work import in_use, make_app, sign_in
 from ..pages import all_of, new_course, words
 
 
-def test_times_are_on_the_office_s_clock(database_url, canvas):
+def test_times_are_shown_in_the_office_s_time_zone(database_url, canvas):
     with in_use(make_app(database_url, ASCRIPTICA_TIMEZONE="America/Denver")) as app:
         client = app.test_client()
         sign_in(client, app, "boss@example.org", admin=True)

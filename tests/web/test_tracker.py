@@ -31,7 +31,7 @@ def steps(office: Office, kim) -> Callable[[], list[str]]:
     return read
 
 
-def test_from_registered_to_open_in_canvas(office, kim, canvas, steps):
+def test_the_tracker_shows_each_step_from_registered_to_open_in_canvas(office, kim, canvas, steps):
     assert steps() == ["done", "now", "later", "later"]
     office.deliver()
     assert steps() == ["done", "done", "done", "done"]
@@ -49,7 +49,7 @@ def test_every_step_has_its_time(office, kim, steps):
     assert len(re.findall("<time ", tracker[: tracker.index("</ol>")])) == 4
 
 
-def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, kim, canvas, steps):
+def test_an_unpublished_course_is_shown_as_a_place_that_can_t_be_entered_yet(office, kim, canvas, steps):
     office.deliver()
     office.session.execute(update(Association).values(published=False))
     office.session.commit()
@@ -61,7 +61,7 @@ def test_a_course_that_is_not_published_is_a_place_and_not_yet_a_way_in(office, 
     assert "Open in Canvas" not in kim.get("/courses/ART").text
 
 
-def test_a_person_who_is_invited_accepts_and_knows_with_which_login(office, kim, canvas, steps):
+def test_an_invited_person_reads_with_which_login_to_accept(office, kim, canvas, steps):
     policy(office, by_invitation=True)
     office.deliver()
     assert steps() == ["done", "done", "done", "yours"]
@@ -71,7 +71,7 @@ def test_a_person_who_is_invited_accepts_and_knows_with_which_login(office, kim,
     assert "Accept it in Canvas Sign in there as kim@example.org" in page
 
 
-def test_a_person_who_waits_for_the_office_reads_that_it_acts_and_how_to_reach_it(office, kim, steps):
+def test_a_person_who_waits_for_the_office_reads_so_and_how_to_reach_it(office, kim, steps):
     for path in ("/courses/ART", "/my/courses"):
         assert "The office acts next." not in words(kim.get(path))
     office.session.execute(update(Seat).values(held=True, cause="who_is_it"))
@@ -88,7 +88,7 @@ def test_a_person_who_waits_for_the_office_reads_that_it_acts_and_how_to_reach_i
     assert "The office acts next. Registered" in words(kim.get("/courses/ART"))
 
 
-def test_nobody_s_login_is_shown_to_whom_it_may_not_belong(office, kim, steps):
+def test_a_login_is_not_shown_to_a_person_who_may_not_be_its_owner(office, kim, steps):
     office.deliver()
     office.session.execute(update(Match).values(doubted=True))
     office.session.commit()
@@ -97,14 +97,14 @@ def test_nobody_s_login_is_shown_to_whom_it_may_not_belong(office, kim, steps):
     assert steps() == ["done", "now", "later", "later"]
 
 
-def test_while_canvas_is_away_the_way_continues_automatically(office, kim, steps):
+def test_the_tracker_does_not_wait_for_the_office_while_canvas_is_away(office, kim, steps):
     connection_of(office).hold_cause = "canvas_down"
     office.session.commit()
     assert steps() == ["done", "now", "later", "later"]
     assert "The office acts next." not in words(kim.get("/courses/ART"))
 
 
-def test_the_office_says_how_to_reach_it(here, admin):
+def test_the_office_enters_how_to_reach_it(here, admin):
     page = admin.post("/tools/settings/office", data=CONTACT, follow_redirects=True)
     assert "Saved." in words(page)
     assert [word in page.text for word in CONTACT.values()] == [True] * 3

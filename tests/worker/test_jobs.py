@@ -110,7 +110,7 @@ def test_only_our_own_job_runs(
     assert not marker.exists()
 
 
-def test_what_is_no_job_of_ours_is_not_unpacked(
+def test_a_job_that_is_not_ours_is_not_unpacked(
     ringing: Office,
     valkey: Valkey,
     at_work: Process,
@@ -151,7 +151,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forged", FORGED)
-def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valkey: Valkey, forged: str):
+def test_nothing_in_redis_hides_that_no_worker_runs(ringing: Office, valkey: Valkey, forged: str):
     with valkey.client() as client:
         FORGED[forged](client, ringing.app.extensions["ascriptica"].bell)
     for arguments in (["status", "--json"], ["status"]):
@@ -161,7 +161,7 @@ def test_nothing_in_redis_hides_that_the_workers_are_away(ringing: Office, valke
     assert "No worker was seen" in written.output
 
 
-def test_an_old_word_of_a_worker_is_as_old_as_it_is(ringing: Office, valkey: Valkey):
+def test_a_worker_s_sign_of_life_keeps_its_own_time(ringing: Office, valkey: Valkey):
     heard = ringing.app.extensions["ascriptica"].bell
     with valkey.client() as client:
         heard.hear(client)

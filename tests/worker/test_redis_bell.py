@@ -19,7 +19,7 @@ def silence(valkey) -> None:
         connection.flushall()
 
 
-def test_a_committed_registration_rings_once_for_many(ringing, valkey):
+def test_many_committed_registrations_ring_the_bell_once(ringing, valkey):
     course = ringing.course("ART", "art")
     for number in range(5):
         ringing.register(course, f"p{number}")

@@ -11,7 +11,7 @@ from ..office_at_work import in_use, make_app, sign_in
 from ..pages import all_of, words
 
 
-def test_old_entries_vanish(app, session):
+def test_log_entries_older_than_the_chosen_days_are_deleted(app, session):
     now = datetime.now(UTC)
     for days in (181, 179, 0):
         activity.note(session, now - timedelta(days=days), activity.US, "did", f"{days} days ago")
@@ -25,7 +25,7 @@ def test_old_entries_vanish(app, session):
     assert {one.words for one in all_of(app, LogEntry)} == {"0 days ago"}
 
 
-def test_the_worker_forgets_at_once_and_then_every_hour(app, session, monkeypatch):
+def test_the_worker_deletes_expired_data_at_once_and_then_every_hour(app, session, monkeypatch):
     """The worker rests by a clock of ours, and ends after its third rest."""
     activity.note(session, datetime.now(UTC) - timedelta(days=181), activity.US, "did")
     session.commit()

@@ -25,12 +25,12 @@ def heard(tmp_path, monkeypatch):
         yield found
 
 
-def test_a_state_arrives(heard):
+def test_a_state_is_sent_to_systemd(heard):
     systemd.notify("READY=1")
     assert heard.recv(100) == b"READY=1"
 
 
-def test_a_socket_that_is_gone_is_only_logged(monkeypatch, tmp_path, caplog):
+def test_a_missing_systemd_socket_is_only_logged(monkeypatch, tmp_path, caplog):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     systemd.notify("READY=1")
     assert "systemd could not be notified: FileNotFoundError." in caplog.text
@@ -42,7 +42,7 @@ def test_a_socket_that_is_gone_is_only_logged(monkeypatch, tmp_path, caplog):
     ("asks", "whom", "seconds"),
     [("30000000", None, 30), ("30000000", "1", None), ("", None, None), ("soon", None, None)],
 )
-def test_the_watchdog_asks_one_process(monkeypatch, asks, whom, seconds):
+def test_the_watchdog_counts_only_for_the_process_it_names(monkeypatch, asks, whom, seconds):
     monkeypatch.setenv("WATCHDOG_USEC", asks)
     if whom:
         monkeypatch.setenv("WATCHDOG_PID", whom)

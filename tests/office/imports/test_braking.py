@@ -33,7 +33,9 @@ def art(here):
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
-def test_the_command_refuses_what_the_brake_stops_and_takes_the_rest(app, art, command, options, monkeypatch):
+def test_the_command_refuses_the_rows_that_the_brake_stops_and_imports_the_rest(
+    app, art, command, options, monkeypatch
+):
     # Also where they are in several batches.
     monkeypatch.setattr(run, "BATCH", 2)
     data = withdrawing(3) + "p9@example.org,ART,registered\nnobody@example.org,ART,withdrawn\n"
@@ -44,13 +46,13 @@ def test_the_command_refuses_what_the_brake_stops_and_takes_the_rest(app, art, c
     assert status_counts(app) == {"registered": 10}
 
 
-def test_with_yes_or_below_the_brake_they_are_removed(app, art, command):
+def test_people_are_removed_below_the_brake_or_with_yes(app, art, command):
     assert counts(command("registrations", withdrawing(2))[1]) == (0, 2, 0, 0)
     assert counts(command("registrations", withdrawing(8), "--yes")[1]) == (0, 6, 2, 0)
     assert status_counts(app) == {"registered": 2, "withdrawn": 8}
 
 
-def test_one_course_s_brake_stops_no_other_course(app, here, art, command):
+def test_the_brake_of_one_course_stops_no_other_course(app, here, art, command):
     many(here, here.course("BIO"), 10)
     data = withdrawing(3) + withdrawing(1, "BIO").removeprefix(HEAD)
     assert counts(command("registrations", data)[1]) == (0, 1, 0, 3)
@@ -71,7 +73,7 @@ def test_a_file_that_moves_a_course_s_people_is_stopped_too(office, app, canvas,
     assert all_of(app, Association)[0].canvas_course == str(canvas.ids["course.bio"])
 
 
-def test_the_page_asks_for_the_number_and_then_does_it(app, art, admin):
+def test_the_page_asks_for_the_number_and_then_removes_people(app, art, admin):
     page = upload(admin, "registrations", withdrawing(3))
     assert "Remove 3 people?" in words(page)
     assert "3 of 10 people from ART here" in words(page)
@@ -88,7 +90,7 @@ def test_the_page_asks_for_the_number_and_then_does_it(app, art, admin):
     assert status_counts(app) == {"registered": 7, "withdrawn": 3}
 
 
-def test_the_other_rows_go_in_without_them(app, art, admin):
+def test_the_other_rows_can_be_imported_without_the_removals(app, art, admin):
     upload(admin, "registrations", withdrawing(3) + "p9@example.org,ART,registered\n")
     [held] = all_of(app, Import)
     page = words(admin.post(f"/tools/import/{held.id}/removing", data={"without": "1"}, follow_redirects=True))
@@ -96,7 +98,7 @@ def test_the_other_rows_go_in_without_them(app, art, admin):
     assert status_counts(app) == {"registered": 10}
 
 
-def test_a_file_with_other_columns_is_asked_about_after_them(app, art, admin):
+def test_the_brake_asks_after_the_columns_were_confirmed(app, art, admin):
     data = withdrawing(3).replace("email,course,status", "E-Mail,course,status")
     page = upload(admin, "registrations", data)
     assert "Is this what the columns are?" in words(page)

@@ -21,7 +21,7 @@ def test_a_changed_canvas_course_is_looked_up_and_people_move(office, command, c
     assert canvas.roster("art") == {"kim@example.org": "deleted"}
 
 
-def test_more_places_let_those_who_wait_move_up(app, command):
+def test_people_who_wait_move_up_when_there_are_more_places(app, command):
     office = Office(app, None)
     course = office.course("ART", capacity=1)
     office.register(course, "kim")

@@ -23,7 +23,7 @@ from ...pages import all_of, upload, words
         'email,name\n"=""kim@example.org""","=""Kim"""\n',
     ],
 )
-def test_a_file_as_spreadsheets_write_it(app, command, data):
+def test_a_file_is_read_in_every_form_that_spreadsheets_write(app, command, data):
     assert command("participants", data)[0] == 0
     assert [(one.email, one.name) for one in all_of(app, Participant)] == [("kim@example.org", "Kim")]
 
@@ -55,7 +55,7 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("data", "sentence"), BAD_FILES)
-def test_a_file_that_can_t_be_used_is_a_sentence(app, command, admin, data, sentence):
+def test_a_file_that_can_t_be_used_is_refused_with_a_sentence(app, command, admin, data, sentence):
     code, output = command("participants", data)
     assert code == 2
     assert sentence in output
@@ -69,13 +69,13 @@ def test_a_file_that_can_t_be_used_is_a_sentence(app, command, admin, data, sent
     ("name", "status"),
     [("people.CSV", 200), ("people.txt", 200), ("people.tsv", 200), ("people.xlsx", 422), ("csv", 422)],
 )
-def test_a_file_is_known_by_the_ending_of_its_name(app, admin, name, status):
+def test_the_kind_of_a_file_is_known_by_the_ending_of_its_name(app, admin, name, status):
     answer = upload(admin, "participants", "email\nkim@example.org\n", name=name)
     assert answer.status_code == status
     assert ("Choose a CSV file. Its name ends with .csv." in words(answer)) == (status == 422)
 
 
-def test_files_have_bounds(monkeypatch):
+def test_files_that_are_too_large_or_too_long_are_refused(monkeypatch):
     monkeypatch.setattr(csvfile, "LARGEST_FILE", 40)
     with pytest.raises(Unusable, match="larger than"):
         csvfile.read("participants", b"email\n" + b"x" * 40)
@@ -109,7 +109,7 @@ def test_a_quotation_mark_that_is_closed_too_late_names_its_row_and_the_lines_af
     assert [one.email for one in all_of(app, Participant)] == ["d@example.org"]
 
 
-def test_what_an_open_mark_hides_in_a_file_of_one_column_is_said(app, command):
+def test_lines_hidden_by_an_open_quotation_mark_are_reported_in_a_file_of_one_column(app, command):
     output = command("participants", 'email\n"a@example.org\nb@example.org"\n')[1]
     assert "line 2: A quotation mark opens in this row and is closed only in line 3, so the line after it" in output
     assert all_of(app, Participant) == []
@@ -123,7 +123,7 @@ def test_marks_within_quotes_that_stand_alone_are_a_row_of_their_own(app, comman
 
 
 @pytest.mark.parametrize("sign", [";", ",", "\t"])
-def test_excel_s_own_first_line_is_obeyed(app, command, sign):
+def test_the_separator_that_excel_s_first_line_names_is_used(app, command, sign):
     """Though the first line alone would not show it."""
     data = f"sep={sign}\r\nemail{sign}name\r\nkim@example.org{sign}Kim\r\nnobody{sign}No\r\n"
     output = command("participants", data)[1]
@@ -131,7 +131,7 @@ def test_excel_s_own_first_line_is_obeyed(app, command, sign):
     assert [(one.email, one.name) for one in all_of(app, Participant)] == [("kim@example.org", "Kim")]
 
 
-def test_columns_that_are_none_of_ours_are_ignored_and_named(app, command, admin):
+def test_unknown_columns_are_ignored_and_named(app, command, admin):
     data = "email,,name,Phone\nkim@example.org,x,Kim,1\n"
     assert "Ignored columns: column 2, Phone." in command("participants", data)[1]
     assert "Ignored columns: column 2, Phone." in words(upload(admin, "participants", data))

@@ -23,13 +23,13 @@ from ascriptica_plugin.office.imports import header
         ("registrations", "E-Mail,Kurs,Status", ["email", "course", "status"]),
     ],
 )
-def test_other_names_are_offered(kind, line, columns):
+def test_columns_are_recognised_by_other_names(kind, line, columns):
     found = header.read(kind, line.split(","))
     assert list(found.columns) == columns
     assert found.certain == (line == "email,name,First name,Last name")
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_mistakes_in_the_header_are_reported_at_once():
     with pytest.raises(header.Unusable) as refused:
         header.read("registrations", ["Phone", "", "Street"])
     assert str(refused.value) == (
@@ -48,6 +48,6 @@ def test_all_that_is_wrong_is_said_at_once():
         (["email"], "for each column"),
     ],
 )
-def test_what_a_person_says_is_checked(columns, reason):
+def test_columns_chosen_by_a_person_are_checked(columns, reason):
     with pytest.raises(header.Unusable, match=reason):
         header.confirmed("participants", ["a", "b", "c"], columns)

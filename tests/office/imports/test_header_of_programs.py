@@ -109,7 +109,7 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("program", TAKEN)
-def test_a_file_is_taken_in_as_its_columns_are_offered(app, command, program):
+def test_a_program_s_file_can_be_imported_with_the_columns_that_are_offered(app, command, program):
     data, offer, people, said = TAKEN[program]
     if offer:
         code, output = command("participants", data)

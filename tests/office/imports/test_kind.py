@@ -11,7 +11,7 @@ from ...pages import all_of
 from .files import COURSES, PARTICIPANTS, REGISTRATIONS, counts, everything, people_of, statuses
 
 
-def test_all_three_go_in_and_a_second_time_nothing_changes(app, command):
+def test_all_three_kinds_are_imported_and_a_second_import_changes_nothing(app, command):
     assert counts(command("courses", COURSES)[1]) == (2, 0, 0, 0)
     assert counts(command("participants", PARTICIPANTS)[1]) == (2, 0, 0, 0)
     assert counts(command("registrations", REGISTRATIONS)[1]) == (1, 0, 1, 0)
@@ -30,7 +30,7 @@ def test_all_three_go_in_and_a_second_time_nothing_changes(app, command):
     assert everything(app) == before
 
 
-def test_a_blank_cell_leaves_what_there_is(app, command):
+def test_a_blank_cell_leaves_the_stored_value(app, command):
     command("courses", COURSES)
     command("participants", PARTICIPANTS)
     before = everything(app)
@@ -39,7 +39,7 @@ def test_a_blank_cell_leaves_what_there_is(app, command):
     assert everything(app) == before
 
 
-def test_what_was_imported_is_in_the_log(app, command):
+def test_an_import_is_written_to_the_activity_log(app, command):
     command("courses", COURSES)
     command("participants", PARTICIPANTS)
     command("registrations", REGISTRATIONS)
@@ -91,7 +91,7 @@ def test_what_was_imported_is_in_the_log(app, command):
         ("registrations", "email,course,status\nwaits@example.org,FULL,registered\n", "on the waitlist of FULL here"),
     ],
 )
-def test_a_bad_row_is_refused_with_line_and_reason_and_the_others_go_in(app, command, kind, data, reason):
+def test_a_bad_row_is_refused_with_line_and_reason_and_the_others_are_imported(app, command, kind, data, reason):
     office = Office(app, None)
     office.course("ART")
     full = office.course("FULL", capacity=1)

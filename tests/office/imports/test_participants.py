@@ -24,7 +24,7 @@ def test_an_email_with_other_than_ascii_letters_is_found_again(app, command):
     assert counts(command("participants", data)[1]) == (0, 0, 1, 0)
 
 
-def test_formulas_stay_text(app, command):
+def test_a_formula_in_a_cell_is_kept_as_text(app, command):
     command("participants", "email,name\nkim@example.org,=1+1\n")
     assert [one.name for one in all_of(app, Participant)] == ["=1+1"]
 
@@ -44,7 +44,7 @@ def test_a_known_email_with_another_name_is_listed_and_taken_only_when_the_impor
 
 
 @pytest.mark.parametrize("name", ["Émile Zoë", "EMILE  ZOE", "Zoë, Émile", "emile zoe"])
-def test_a_name_that_is_only_written_otherwise_is_the_same(app, command, name):
+def test_a_name_written_in_another_way_is_the_same_name(app, command, name):
     data = 'email,name\nkim@example.org,"{}"\n'
     command("participants", data.format("Émile Zoë"))
     assert counts(command("participants", data.format(name))[1]) == (0, 0, 1, 0)
@@ -111,7 +111,7 @@ def sis_ids(app) -> dict[str, tuple[str | None, str | None]]:
 
 
 @pytest.mark.parametrize("batch", [1, 500])
-def test_a_sis_id_of_somebody_else_is_left_out_and_the_line_names_them(app, command, monkeypatch, batch):
+def test_a_sis_id_that_somebody_else_has_is_left_out_and_the_report_names_them(app, command, monkeypatch, batch):
     monkeypatch.setattr(imports, "BATCH", batch)
     people_of(app, "kim", "bea")
     all_of(app, Participant)[0].sis_user_id = "S-1"
@@ -139,14 +139,14 @@ def test_a_sis_id_of_somebody_else_is_left_out_and_the_line_names_them(app, comm
 
 
 @pytest.mark.parametrize("cell", ["#N/A", "1.00E+11", "12345678901234500000", "Mrz 26", "0", "n/a", "-"])
-def test_what_a_spreadsheet_made_of_a_sis_id_refuses_the_row(app, command, cell):
+def test_a_sis_id_spoiled_by_a_spreadsheet_refuses_the_row(app, command, cell):
     code, output = command("participants", f"email,name,sis_user_id\nkim@example.org,Kim,{cell}\nlou@x.org,Lou,S-1\n")
     assert code == 1
     assert f"line 2: “{cell}” is" in output
     assert sis_ids(app) == {"Lou": ("S-1", None)}
 
 
-def test_a_sis_id_that_somebody_gets_meanwhile_is_left_out(app, command, monkeypatch):
+def test_a_sis_id_given_to_somebody_else_during_the_import_is_left_out(app, command, monkeypatch):
     """Between the look-up and the commit of a batch a sign-in may bring the same one."""
     people_of(app, "kim", "lou")
     look_up = rules.others_with
@@ -169,7 +169,7 @@ def test_a_sis_id_that_somebody_gets_meanwhile_is_left_out(app, command, monkeyp
         "\ufeffkim\u200b@münchen.example",
     ],
 )
-def test_an_email_is_the_same_however_it_is_written_and_whatever_is_copied_along(app, command, typed):
+def test_an_email_is_recognised_in_every_spelling_and_with_text_copied_along(app, command, typed):
     Office(app, None).course("ART")
     command("participants", "email,name\nkim@münchen.example,Kim\n")
     data = f"email,name,sis_user_id\n{typed},Kim,K-1\n"

@@ -50,7 +50,7 @@ def test_an_import_mails_nobody_unless_the_importer_wants_it(office, command, ca
     assert mails() == [("in", "lou@example.org"), ("removed", "kim@example.org")]
 
 
-def test_a_withdrawal_goes_first_and_lets_those_who_wait_move_up(app, command):
+def test_withdrawals_come_first_so_that_people_who_wait_move_up(app, command):
     office = Office(app, None)
     course = office.course("ART", capacity=2)
     people_of(app, "new", "ann")

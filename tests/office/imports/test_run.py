@@ -82,7 +82,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(app, monkeypatch):
 
 
 @pytest.mark.parametrize("batch", [1, 500])
-def test_a_person_who_moves_up_to_a_place_that_the_file_frees_is_registered_already(app, command, monkeypatch, batch):
+def test_somebody_who_moves_up_into_a_place_freed_by_the_file_counts_as_registered(app, command, monkeypatch, batch):
     monkeypatch.setattr(imports, "BATCH", batch)
     office = Office(app, None)
     course = office.course("ART", capacity=1)
@@ -103,7 +103,7 @@ def test_long_files_report_their_progress(app, command, monkeypatch):
     assert "2,000 of 2,001 rows" in output
 
 
-def test_a_dry_run_waits_for_nobody(app):
+def test_a_dry_run_takes_no_locks(app):
     """Nor does anybody wait for it, since it locks nothing."""
     office = Office(app, None)
     course = office.course("ART", capacity=1)
@@ -131,7 +131,7 @@ def test_a_dry_run_waits_for_nobody(app):
     assert [(report.made, report.changed) for report in reports] == [(1, 1)]
 
 
-def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
+def test_a_course_made_by_somebody_else_during_the_import_is_found(app, monkeypatch):
     """Between the look-up and the commit another transaction may make the same course."""
     session = app.extensions["sqlalchemy"].session
     Office(app, None).course("ART")
@@ -145,7 +145,7 @@ def test_a_course_made_by_somebody_else_meanwhile_is_found(app, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["participants", "registrations"])
-def test_an_import_asks_no_more_for_more_rows(app, kind):
+def test_an_import_needs_no_more_queries_for_more_rows(app, kind):
     """Within one batch: a second import, where all is unchanged."""
     session = app.extensions["sqlalchemy"].session
     Office(app, None).course("ART")
@@ -166,7 +166,7 @@ def test_an_import_asks_no_more_for_more_rows(app, kind):
     assert numbers[0] == numbers[1]
 
 
-def test_a_course_to_be_looked_up_rings_the_bell(app, command, monkeypatch):
+def test_an_imported_course_that_has_to_be_looked_up_rings_the_bell(app, command, monkeypatch):
     rung = []
     monkeypatch.setattr(app.extensions["ascriptica"].bell, "ring", lambda: rung.append(1))
     command("courses", COURSES)

@@ -15,7 +15,7 @@ from .files import PARTICIPANTS, people_of
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monkeypatch, dry_run):
+def test_a_killed_import_is_continued_where_it_stopped_once_its_lease_is_over(app, monkeypatch, dry_run):
     """The first row is contradicted by one that comes after the kill, which only its memory shows."""
     monkeypatch.setattr(imports, "BATCH", 2)
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
@@ -44,7 +44,7 @@ def test_a_killed_import_goes_on_where_it_was_once_its_time_has_passed(app, monk
     assert len(all_of(app, Participant)) == (0 if dry_run else 3)
 
 
-def test_a_worker_that_froze_over_an_import_writes_nothing_when_another_has_continued_it(app, monkeypatch):
+def test_a_frozen_worker_writes_nothing_to_an_import_that_another_has_continued(app, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 2)
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = "email,course,status\n" + "".join(f"p{n}@example.org,ART,registered\n" for n in range(5))
@@ -66,7 +66,7 @@ def test_a_worker_that_froze_over_an_import_writes_nothing_when_another_has_cont
     assert len(all_of(app, Registration)) == all_of(app, Course)[0].places_taken == 5
 
 
-def test_an_import_that_can_not_go_on_says_so_and_keeps_no_file(app, admin, monkeypatch):
+def test_an_import_that_can_t_be_continued_says_so_and_keeps_no_file(app, admin, monkeypatch):
     monkeypatch.setattr(Participants, "look_up", lambda *_: 1 / 0)
     answer = upload(admin, "participants", PARTICIPANTS)
     assert "An unexpected error stopped this after 0 of 2 rows." in words(answer)

@@ -54,7 +54,7 @@ def test_a_sign_up_signs_in_only_with_the_link_that_the_office_hands_out(site, a
     assert not any(token in entry.words for entry in all_of(site, LogEntry))
 
 
-def test_what_the_office_entered_becomes_theirs_with_the_link_and_not_before(site, ann, boss):
+def test_the_office_s_entry_becomes_a_person_s_own_only_with_the_link(site, ann, boss):
     session = site.extensions["sqlalchemy"].session
     course = Office(site, None).course("ART")
     session.add(Participant(email="ANN@example.org", name="Ann by the office"))
@@ -72,7 +72,7 @@ def test_what_the_office_entered_becomes_theirs_with_the_link_and_not_before(sit
 
 
 @pytest.mark.parametrize("keys", [(None, None), ("account:99",), (None, "account:99")])
-def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
+def test_a_confirmed_sign_up_makes_a_new_participant_where_the_owner_of_entries_is_unclear(site, keys):
     session = site.extensions["sqlalchemy"].session
     session.add_all(Participant(email="ann@example.org", name="Ann", key=key) for key in keys)
     session.commit()
@@ -86,7 +86,7 @@ def test_where_it_is_not_clear_whose_they_are_somebody_new_begins(site, keys):
     assert "none was taken over" in all_of(site, LogEntry)[-1].words
 
 
-def test_two_who_sign_up_with_one_email_each_need_their_own_password(site, ann, boss):
+def test_two_people_who_sign_up_with_one_email_need_their_own_passwords(site, ann, boss):
     """A stranger who was faster gets nothing when the owner, or the office, uses a link."""
     stranger = visitor(site)
     stranger.sign_up(password=ANOTHER, name="Not Ann")
@@ -100,7 +100,7 @@ def test_two_who_sign_up_with_one_email_each_need_their_own_password(site, ann, 
     assert stranger.sign_in(password=ANOTHER).status_code == 422
 
 
-def test_what_is_over_is_forgotten_by_the_worker(app):
+def test_the_worker_deletes_expired_sessions_links_sign_ups_and_tries(app):
     session = app.extensions["sqlalchemy"].session
     account, old = has_account(app), clock.utc_now() - timedelta(days=8)
     for at in (old, clock.utc_now()):

@@ -61,7 +61,7 @@ def test_guesses_in_other_spellings_are_guesses_at_the_same_account(app):
     assert guesses == [422] * 10 + [429] * 3
 
 
-def test_emails_from_before_are_brought_into_one_spelling_unless_somebody_has_that(app):
+def test_older_emails_are_brought_into_one_spelling_unless_it_is_taken(app):
     """Ann's twin keeps the spelling that they have, and signs in with it."""
     session = app.extensions["sqlalchemy"].session
     before = {
@@ -99,7 +99,7 @@ def test_emails_from_before_are_brought_into_one_spelling_unless_somebody_has_th
     assert found == [1, 2, 3, 4, 5, 6]
 
 
-def test_nobody_keeps_another_from_an_email_of_their_own(mailing):
+def test_nobody_can_block_somebody_else_s_email(mailing):
     eve, ann = visitor(mailing), visitor(mailing)
     for browser, email in ((eve, "eve@example.org"), (ann, "ann@example.org")):
         has_account(mailing, email)

@@ -14,7 +14,7 @@ from .visitors import ANOTHER, AWAY, has_account, link_in, visitor
 pytestmark = pytest.mark.usefixtures("wait")
 
 
-def test_a_person_who_signs_up_after_a_stranger_comes_in_by_the_link_that_the_stranger_s_mail_had(mailing, inbox):
+def test_an_owner_who_signs_up_after_a_stranger_gets_in_by_the_link_already_mailed(mailing, inbox):
     stranger, ann = visitor(mailing), visitor(mailing)
     for n in range(6):
         assert stranger.sign_up(password=f"{ANOTHER} {n}", name="Not Ann", **AWAY).status_code == 200
@@ -47,7 +47,7 @@ def test_a_link_confirms_no_sign_up_with_another_email(app):
     assert sign_ups.confirm(session, token, hers.password_hash, now).email == "eve@example.org"
 
 
-def test_a_hundred_sign_ups_with_an_email_cost_one_hash_to_distinguish(app, monkeypatch):
+def test_a_link_costs_one_hash_even_with_a_hundred_sign_ups_for_its_email(app, monkeypatch):
     stranger, made = visitor(app), []
     for n in range(30):
         stranger.sign_up(password=f"{ANOTHER} {n}")

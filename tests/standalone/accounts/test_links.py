@@ -17,7 +17,7 @@ from ...pages import all_of, words
 from .visitors import ANOTHER, NOW, handed_out, has_account, visitor
 
 
-def test_one_of_many_who_use_a_link_at_once_wins(app):
+def test_one_of_many_uses_of_a_link_at_once_succeeds(app):
     session = app.extensions["sqlalchemy"].session
     account = has_account(app)
     token = make_link(session, clock.utc_now(), pauses.LINK_LASTS, to=account)
@@ -42,7 +42,7 @@ def test_one_of_many_who_use_a_link_at_once_wins(app):
     assert len([entry for entry in all_of(app, LogEntry) if entry.what == "changed the password"]) == 1
 
 
-def test_a_link_ends_and_is_kept_as_a_hash(site):
+def test_a_link_expires_and_is_stored_as_a_hash(site):
     session = site.extensions["sqlalchemy"].session
     account = has_account(site)
     token = make_link(session, NOW, timedelta(hours=1), to=account)
@@ -59,7 +59,7 @@ def test_a_link_ends_and_is_kept_as_a_hash(site):
         sign_ups.confirm(session, token, account.password_hash, NOW)
 
 
-def test_a_new_password_by_the_office_s_link_ends_sessions_links_and_the_wait(site, ann, boss):
+def test_a_new_password_by_the_office_s_link_ends_sessions_links_and_lockouts(site, ann, boss):
     account = has_account(site)
     ann.sign_in()
     people.participant_for(site.extensions["sqlalchemy"].session, accounts.person_of(account))

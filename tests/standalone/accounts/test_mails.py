@@ -42,7 +42,7 @@ def test_the_link_comes_by_mail_and_never_from_the_host_header(mailing, inbox):
     assert inbox.mails[2]["Subject"] == "Your password was changed"
 
 
-def test_a_forgotten_password_by_mail(mailing, inbox):
+def test_a_forgotten_password_is_replaced_by_a_mailed_link(mailing, inbox):
     has_account(mailing)
     ann = visitor(mailing)
     known, unknown = (
@@ -82,7 +82,7 @@ def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wa
         assert "wanted" not in cookie
 
 
-def test_no_address_that_a_stranger_signs_up_with_keeps_others_from_their_mail(mailing, inbox, caplog):
+def test_an_address_that_can_t_be_mailed_holds_up_nobody_else_s_mail(mailing, inbox, caplog):
     """Mail programs decode two, to a line break and to another address; this server takes no letters like the third."""
     inbox.controller.stop()
     inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=False)
@@ -113,7 +113,7 @@ AUF_DEUTSCH = (
 
 
 @pytest.mark.parametrize(("own", "subjects"), [("de", AUF_DEUTSCH), ("en", OFFICE_DID), (None, OFFICE_DID)])
-def test_what_the_office_does_to_a_sign_in_is_mailed_in_its_owner_s_language(mailing, inbox, own, subjects):
+def test_mails_about_changes_to_a_sign_in_are_in_its_owner_s_language(mailing, inbox, own, subjects):
     """Never in the office's; the site's where the owner's is not known."""
     ann, boss = (signed_in(mailing, f"{who}@example.org", admin=who == "boss") for who in ("ann", "boss"))
     page, number = page_of(mailing), accounts.account_with(session_of(mailing), "ann@example.org").id
@@ -129,7 +129,7 @@ def test_what_the_office_does_to_a_sign_in_is_mailed_in_its_owner_s_language(mai
 
 
 @pytest.mark.parametrize("languages", [{"ASCRIPTICA_LANGUAGE": "de"}])
-def test_a_mail_that_a_command_queues_speaks_the_language_of_the_site(mailing, inbox):
+def test_a_mail_that_a_command_queues_is_in_the_site_s_language(mailing, inbox):
     has_account(mailing)
     command = ["ascriptica", "set-role", "ann@example.org", "administrator"]
     assert mailing.test_cli_runner().invoke(args=command).output == "ann@example.org is an administrator.\n"

@@ -20,7 +20,7 @@ def test_a_good_password_is_taken(password):
     passwords.check(password, "Kim Berg", "kim.berg@example.org")
 
 
-def test_passwords_kept_in_an_older_way_are_kept_anew_at_sign_in(site, ann):
+def test_passwords_hashed_in_an_older_way_are_hashed_anew_at_sign_in(site, ann):
     account = has_account(site)
     account.password_hash = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")
     site.extensions["sqlalchemy"].session.commit()

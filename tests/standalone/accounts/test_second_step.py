@@ -48,7 +48,7 @@ def test_setting_up_takes_the_password_and_a_right_code(app):
     assert [entry.what for entry in all_of(app, LogEntry)] == ["made a sign-in", "turned the second step on"]
 
 
-def test_what_was_not_finished_in_ten_minutes_begins_anew(app, wait):
+def test_a_second_step_not_set_up_within_ten_minutes_starts_again(app, wait):
     has_account(app)
     ann = Owner(app, app.response_class, use_cookies=True)
     ann.sign_in()
@@ -108,7 +108,7 @@ def test_nobody_is_signed_in_before_the_code(ann, wait):
     assert not browser.is_signed_in(), "the password's token opens nothing"
 
 
-def test_the_right_password_leaves_no_earlier_session_and_a_wrong_one_never_asks_for_a_code(app, ann, wait):
+def test_a_right_password_ends_the_earlier_session_and_a_wrong_one_asks_for_no_code(app, ann, wait):
     has_account(app, "lou@example.org")
     browser = elsewhere(ann)
     browser.sign_in("lou@example.org")
@@ -131,7 +131,7 @@ def test_the_code_has_five_minutes_and_the_same_browser(ann, wait):
     assert not browser.is_signed_in()
 
 
-def test_what_the_password_began_ends_with_the_password(ann, wait):
+def test_a_half_finished_sign_in_ends_when_the_password_changes(ann, wait):
     wait(seconds=30)
     thief = elsewhere(ann)
     thief.sign_in()
@@ -141,7 +141,7 @@ def test_what_the_password_began_ends_with_the_password(ann, wait):
     assert ann.is_signed_in()
 
 
-def test_a_code_works_once_and_none_before_it(ann, wait):
+def test_a_code_works_once_and_earlier_codes_do_not_work_after_it(ann, wait):
     """A clock may be a step before or behind, and who looks over a shoulder comes too late."""
     browser = elsewhere(ann)
     browser.sign_in()
@@ -158,7 +158,7 @@ def test_a_code_works_once_and_none_before_it(ann, wait):
     assert stranger.give_code(stranger.code(-1)).status_code == 302
 
 
-def test_one_of_ten_who_use_a_code_at_once_wins(app, ann, wait):
+def test_one_of_ten_uses_of_a_code_at_once_succeeds(app, ann, wait):
     wait(seconds=30)
     browsers = [elsewhere(ann) for _ in range(10)]
     for browser in browsers:
@@ -197,7 +197,7 @@ def test_one_of_ten_requests_with_one_code_is_let_in(app, ann, wait):
     assert len(all_of(app, AccountSession)) == 2, "Ann's own, and the one"
 
 
-def test_guessed_codes_are_stopped_though_the_password_is_known(ann, wait, caplog):
+def test_guessing_codes_is_stopped_even_with_the_right_password(ann, wait, caplog):
     wait(seconds=30)
     thief = elsewhere(ann)
     thief.sign_in()

@@ -70,7 +70,7 @@ def test_the_secret_is_sealed_and_shown_only_while_it_is_set_up(app, caplog, bos
     assert [mark for mark in disguises(ann.secret) for where in written if mark in where.lower()] == []
 
 
-def test_guessed_codes_are_stopped_on_the_pages_of_one_s_own_too(app, ann):
+def test_guessing_codes_is_stopped_on_one_s_own_pages_too(app, ann):
     answers = [
         ann.post("/my/second-step", data={"password": PASSWORD, "code": ann.wrong()}).status_code for _ in range(11)
     ]
@@ -102,7 +102,7 @@ def test_a_link_for_a_new_password_does_not_get_round_the_code(app, ann, boss, w
     assert browser.is_signed_in()
 
 
-def test_a_password_that_changes_while_it_is_looked_at_begins_no_session(app, monkeypatch):
+def test_a_password_that_changes_while_it_is_checked_begins_no_session(app, monkeypatch):
     """Between looking at a slow hash and beginning the session, the owner chooses another one."""
     has_account(app)
     fits = passwords.fits
@@ -122,7 +122,7 @@ def test_a_password_that_changes_while_it_is_looked_at_begins_no_session(app, mo
     assert all_of(app, AccountSession) == []
 
 
-def test_another_administrator_removes_what_was_lost(app, ann, boss):
+def test_another_administrator_removes_a_lost_second_step(app, ann, boss):
     page = page_of(app)
     assert "Remove the second step" in words(boss.get(page))
     [button] = re.findall(r'action="(/tools/accounts/\d+/remove-second-step)"', boss.get(page).text)
@@ -141,7 +141,7 @@ def test_another_administrator_removes_what_was_lost(app, ann, boss):
     assert "has no second step" in words(boss.post(button, follow_redirects=True))
 
 
-def test_nobody_gets_round_their_own_second_step_by_way_of_the_office(app, ann):
+def test_an_administrator_can_t_remove_their_own_second_step_on_the_office_s_pages(app, ann):
     session = app.extensions["sqlalchemy"].session
     account = accounts.account_with(session, "ann@example.org")
     account.is_admin = True
@@ -157,7 +157,7 @@ def test_nobody_gets_round_their_own_second_step_by_way_of_the_office(app, ann):
     assert ann.is_signed_in()
 
 
-def test_the_operator_removes_the_only_administrator_s(app, ann):
+def test_the_operator_removes_the_only_administrator_s_second_step(app, ann):
     runner = app.test_cli_runner()
     command = ["ascriptica", "remove-second-step"]
     assert "There is no sign-in" in runner.invoke(args=[*command, "lou@example.org"]).output
@@ -250,7 +250,7 @@ def test_a_secret_that_no_key_opens_leads_to_a_sentence(app, ann, boss, wait):
     assert browser.sign_in().location == "/"
 
 
-def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
+def test_an_administrator_who_must_have_a_second_step_is_led_to_it(app, wait):
     app.config["ASCRIPTICA_ADMIN_SECOND_STEP"] = True
     has_account(app, admin=True)
     ann = Owner(app, app.response_class, use_cookies=True)
@@ -274,7 +274,7 @@ def test_an_administrator_who_must_have_one_is_led_to_it(app, wait):
     assert bob.get("/tools/courses").status_code == 403
 
 
-def test_without_the_rule_an_administrator_reads_a_hint_on_the_own_page_only(app, boss):
+def test_an_administrator_reads_the_hint_on_their_own_page_only_where_no_rule_demands_a_second_step(app, boss):
     assert "You are an administrator" in words(boss.get("/my/sign-in"))
     assert "second step" not in words(boss.get("/tools/courses")).lower()
 
@@ -295,7 +295,7 @@ def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):
     assert "Not signed in" in words(boss.get(page))
 
 
-def test_what_is_kept_of_a_sign_in_is_exported(app, ann):
+def test_a_person_s_export_has_their_second_step_and_sessions(app, ann):
     session = app.extensions["sqlalchemy"].session
     page_of(app)
     [participant] = all_of(app, Participant)
@@ -304,7 +304,7 @@ def test_what_is_kept_of_a_sign_in_is_exported(app, ann):
     assert [set(one) for one in held["sessions"]] == [{"made_at", "browser"}]
 
 
-def test_half_finished_sign_ins_that_are_over_are_forgotten(app, ann, wait):
+def test_expired_half_finished_sign_ins_are_deleted(app, ann, wait):
     elsewhere(ann).sign_in()
     wait(minutes=5)
     elsewhere(ann).sign_in()

@@ -45,7 +45,7 @@ def while_held(app: Flask, session: Session, act: Callable[[Session], object]) -
     return thread
 
 
-def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
+def test_a_link_and_a_password_change_wait_for_each_other(app):
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     account = has_account(app)
     token = make_link(session, now, pauses.LINK_LASTS, to=account)
@@ -67,7 +67,7 @@ def test_a_link_and_a_change_of_the_password_wait_in_one_line(app):
     assert [one.password_hash for one in all_of(app, Account)] == ["changed"]
 
 
-def test_erasing_somebody_who_types_their_password_waits_in_one_line(app):
+def test_erasing_waits_for_a_sign_in_that_is_under_way(app):
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     number = has_account(app).id
     token = sessions.begin_session(session, session.get(Account, number), now)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("wait")
 # -- locking an address out -------------------------------------------------------------------------------------------
 
 
-def test_wrong_passwords_from_an_address_keep_nobody_there_out(app):
+def test_wrong_passwords_from_an_address_lock_nobody_else_there_out(app):
     """A pupil, and the school that has one address."""
     for name in ("ann", "lou"):
         has_account(app, f"{name}@example.org")
@@ -29,7 +29,7 @@ def test_wrong_passwords_from_an_address_keep_nobody_there_out(app):
 
 
 @pytest.mark.parametrize("door", [tries.WRONG_FROM_ADDRESS, tries.WRONG_FROM_EVERYWHERE])
-def test_a_browser_that_signed_in_before_does_so_whatever_strangers_use_up(app, door, wait):
+def test_a_known_browser_can_sign_in_whatever_tries_strangers_use_up(app, door, wait):
     account = has_account(app)
     ann, stranger = visitor(app), visitor(app)
     ann.sign_in()
@@ -44,7 +44,7 @@ def test_a_browser_that_signed_in_before_does_so_whatever_strangers_use_up(app, 
     assert mine == [422] * 10 + [429], "it has its own allowance, and no more"
 
 
-def test_many_addresses_together_guess_at_an_account_no_longer_than_one(app, wait):
+def test_many_addresses_together_get_no_more_guesses_at_an_account_than_one(app, wait):
     has_account(app)
     answers = []
     for n in range(11):
@@ -60,7 +60,7 @@ def test_many_addresses_together_guess_at_an_account_no_longer_than_one(app, wai
     assert visitor(app).sign_in(password=ANOTHER, **AWAY).status_code == 302, "guesses at the one before count no more"
 
 
-def test_no_door_closes_another(posting, wait):
+def test_each_limit_of_tries_closes_only_its_own_page(posting, wait):
     has_account(posting)
     stranger = visitor(posting)
     for n in range(101):
@@ -86,7 +86,7 @@ def test_sign_ups_with_an_email_leave_its_owner_the_mails_for_a_new_password(pos
     assert [one.kind for one in all_of(posting, Mail)] == ["known"] * 3 + ["password"]
 
 
-def test_right_passwords_without_end_make_no_sessions_without_end(app, monkeypatch, wait):
+def test_many_right_passwords_make_a_limited_number_of_sessions(app, monkeypatch, wait):
     has_account(app)
     looked_at, fits = [], passwords.fits
     monkeypatch.setattr(passwords, "fits", lambda *given: looked_at.append(1) or fits(*given))
@@ -142,7 +142,7 @@ def test_a_stolen_session_has_no_more_guesses_by_leaving_its_cookies(ann):
     assert answers == [422] * 10 + [429] * 2
 
 
-def test_while_strangers_guess_a_signed_in_owner_changes_the_password(app, wait):
+def test_a_signed_in_owner_can_change_the_password_while_strangers_guess(app, wait):
     account = has_account(app)
     ann, stranger = visitor(app), visitor(app)
     ann.sign_in()
@@ -173,7 +173,7 @@ def test_a_person_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_k
     assert ann.give_code().location == "/"
 
 
-def test_browsers_known_before_the_second_step_have_no_codes_of_their_own(app, wait):
+def test_browsers_known_before_the_second_step_have_no_tries_for_codes_of_their_own(app, wait):
     """Else somebody who knows the password signs in on a hundred of them before, and guesses with all."""
     account = has_account(app)
     thief, ann = visitor(app), Owner(app, app.response_class, use_cookies=True)

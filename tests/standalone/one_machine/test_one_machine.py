@@ -44,7 +44,7 @@ def pat(host: Host) -> Iterator[Browser]:
         yield browser
 
 
-def test_it_prints_where_it_is_and_who_can_sign_in(host: Host) -> None:
+def test_the_one_machine_site_prints_its_address_and_who_can_sign_in(host: Host) -> None:
     printed = "\n".join(host.start().printed)
     assert f"{host.url}/" in printed
     assert re.search(r"admin +admin@example\.org +[0-9a-f-]{19}$", printed, re.MULTILINE)
@@ -63,7 +63,7 @@ def test_an_idle_run_is_silent_and_no_secret_is_printed(host: Host) -> None:
     assert token not in before
 
 
-def test_only_its_owner_can_read_what_it_keeps(host: Host) -> None:
+def test_only_its_owner_can_read_the_site_s_files(host: Host) -> None:
     host.start()
     assert host.instance.stat().st_mode & 0o777 == 0o700
     files = [file for file in host.instance.rglob("*") if file.is_file()]
@@ -73,7 +73,7 @@ def test_only_its_owner_can_read_what_it_keeps(host: Host) -> None:
     assert (host.instance / "valkey.sock").stat().st_mode & 0o777 == 0o700
 
 
-def test_course_settings_are_connected_and_the_courses_found(host: Host) -> None:
+def test_the_site_starts_connected_with_its_courses_found_in_canvas(host: Host) -> None:
     admin = Browser(host.start(), "admin@example.org")
     with admin.session as session:
         settings = session.get(f"{host.url}/tools/settings/course-settings", timeout=PATIENCE).text
@@ -109,7 +109,7 @@ def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
     assert "Strict-Transport-Security" not in answer.headers
 
 
-def test_a_request_of_two_lengths_is_refused(host: Host) -> None:
+def test_a_request_that_states_two_lengths_is_refused(host: Host) -> None:
     """Those before it may have gone by the other one."""
     host.start()
     second = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -129,7 +129,7 @@ def test_a_registration_reaches_the_practice_canvas_and_a_withdrawal_leaves_it(h
 
 
 @pytest.mark.parametrize("words", ["ascriptica worker", "gunicorn", "valkey-server", "practice-canvas"])
-def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Browser, words: str) -> None:
+def test_a_killed_process_is_started_again_and_registering_continues(host: Host, pat: Browser, words: str) -> None:
     old = wait_for(lambda: host.child(words))
     os.kill(old, signal.SIGKILL)
     wait_for(lambda: host.child(words) not in (None, old))
@@ -141,7 +141,7 @@ def test_what_is_killed_comes_back_and_registering_goes_on(host: Host, pat: Brow
     wait_for(lambda: states(host, "FOOD-101") == [])
 
 
-def test_a_taken_port_is_a_sentence(another: Host) -> None:
+def test_a_taken_port_is_reported_in_one_sentence(another: Host) -> None:
     with socket.create_server(("127.0.0.1", another.port)):
         another.spawn()
         assert another.process.wait(PATIENCE) == 1
@@ -149,7 +149,7 @@ def test_a_taken_port_is_a_sentence(another: Host) -> None:
     assert "Traceback" not in another.output
 
 
-def test_two_runs_of_one_folder_are_a_sentence(host: Host) -> None:
+def test_a_second_run_in_one_folder_is_refused_in_one_sentence(host: Host) -> None:
     host.start()
     environment = {**os.environ, "PORT": str(free_port())}
     second = subprocess.run(
@@ -166,7 +166,7 @@ def test_two_runs_of_one_folder_are_a_sentence(host: Host) -> None:
 
 
 @pytest.mark.parametrize("module", ["gunicorn", "flask_login"])
-def test_a_missing_part_is_a_sentence(another: Host, module: str) -> None:
+def test_a_missing_package_is_reported_in_one_sentence(another: Host, module: str) -> None:
     another.spawn(
         "-c",
         f"import runpy, sys; sys.modules[{module!r}] = None; sys.path.insert(0, ''); "
@@ -184,7 +184,7 @@ def test_a_missing_part_is_a_sentence(another: Host, module: str) -> None:
         ({"SECRET_KEY": "x", "DATABASE_URL": "mysql://db"}, "DATABASE_URL must look like postgresql://"),
     ],
 )
-def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: dict[str, str], sentence: str) -> None:
+def test_a_wrong_setting_is_reported_in_one_sentence(another: Host, variables: dict[str, str], sentence: str) -> None:
     flask = ["-m", "flask", "--app", "wsgi", "ascriptica"]
     for command in ([*flask, "status"], [*flask, "worker"], ["wsgi.py"]):
         if command == ["wsgi.py"] and not variables["SECRET_KEY"]:
@@ -194,7 +194,7 @@ def test_what_is_not_configured_right_is_a_sentence(another: Host, variables: di
         assert re.fullmatch(rf"(Error: )?{sentence}.*\.\n", another.output), another.output
 
 
-def test_a_database_in_use_gets_no_examples(another: Host) -> None:
+def test_a_database_with_data_in_it_gets_no_examples(another: Host) -> None:
     database = f"sqlite:///{another.folder}/office.sqlite3"
     office = wsgi.create_app({"SQLALCHEMY_DATABASE_URI": database})
     upgrade.upgrade_tables(office)
@@ -211,7 +211,7 @@ def test_a_database_in_use_gets_no_examples(another: Host) -> None:
 
 
 @pytest.mark.parametrize("short_one", ["XDG_RUNTIME_DIR", "TMPDIR", "HOME"])
-def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path, short_one: str) -> None:
+def test_a_folder_with_a_long_path_has_its_socket_elsewhere(tmp_path: Path, short_one: str) -> None:
     long = tmp_path / ("long-" * 24)
     with tempfile.TemporaryDirectory() as short, Host(long) as host:
         host.start(**dict.fromkeys(("XDG_RUNTIME_DIR", "TMPDIR", "HOME"), str(long)) | {short_one: short})
@@ -221,7 +221,7 @@ def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path, short_one: str) ->
         assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_it_ends_whole_and_finds_its_data_again(host: Host, pat: Browser) -> None:
+def test_the_site_stops_completely_and_finds_its_data_again(host: Host, pat: Browser) -> None:
     pat.change("AID-200", "register")
     wait_for(lambda: states(host, "AID-200") == ["active"])
     printed = host.printed

@@ -20,7 +20,7 @@ from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
 from .test_imports import pressed
 
 
-def test_an_entry_says_who_what_when_whom_course_and_words(session, admin):
+def test_an_entry_shows_who_did_what_when_to_whom_in_which_course(session, admin):
     kim, art = Participant(email="kim@example.org", name="Kim Lee"), Course(code="ART", title="Art")
     session.add_all([kim, art])
     session.flush()
@@ -34,7 +34,7 @@ def test_an_entry_says_who_what_when_whom_course_and_words(session, admin):
         assert word in page
 
 
-def test_pages_go_back_from_the_newest(session, admin):
+def test_the_newest_entries_come_first_page_by_page(session, admin):
     entries(session, 250)
     first = admin.get("/tools/log")
     assert first.text.count("entry-") == 100
@@ -104,7 +104,7 @@ def test_the_log_is_searched(session, admin, query, found):
         ("older release", True),
     ],
 )
-def test_what_is_kept_as_a_code_is_found_by_its_words_and_parameters(session, admin, q, found):
+def test_an_entry_stored_as_a_code_is_found_by_its_words_and_parameters(session, admin, q, found):
     ended = Said("ended_since", how=Said("ended_delete"), why=Said("since_nothing_done"))
     entries(session, 1, what="ended in Canvas", words=Said("there_ended", course=4711, how=[ended]))
     entries(session, 1, what="waits", words=Said("there_because", course=5, why=Said("words", words='a "quoted" word')))
@@ -117,7 +117,7 @@ def test_what_is_kept_as_a_code_is_found_by_its_words_and_parameters(session, ad
     assert ("What an older release kept." in page) == (q == "older release")
 
 
-def test_a_day_is_the_office_s_own(app, session, admin):
+def test_a_day_in_the_log_is_the_office_s_day(app, session, admin):
     app.extensions["ascriptica"].timezone = ZoneInfo("Pacific/Auckland")
     kim = Participant(email="kim@example.org", name="Kim")
     session.add(kim)
@@ -128,7 +128,7 @@ def test_a_day_is_the_office_s_own(app, session, admin):
     assert "Nothing was found" in words(admin.get("/tools/log?day=2026-05-04"))
 
 
-def test_one_line_stands_for_what_was_done_to_several_and_opens(office, admin):
+def test_an_act_on_several_people_is_one_line_that_opens(office, admin):
     course = office.course("FOOD", title="Food Safety")
     many(office, course, 40)
     page = words(admin.get("/tools/log"))
@@ -158,7 +158,7 @@ def test_a_file_of_courses_and_a_cancelled_course_open_too(office, admin):
     assert "withdrew P 1 from Food Safety" in words(admin.get(opens(admin.get("/tools/log"))))
 
 
-def test_undoing_is_one_line_that_says_what_was_undone_and_opens(office, admin):
+def test_an_undo_is_one_line_that_says_what_was_undone_and_opens(office, admin):
     office.course("ART", title="Art")
     office.course("BIO", title="Biology")
     form = {"name": "Kim", "email": "kim@example.org", "sis_user_id": ""}
@@ -194,7 +194,7 @@ def test_a_person_who_registered_alone_is_not_named_twice(office, admin):
     assert "Kim registered for Food Safety" in words(admin.get("/tools/log"))
 
 
-def test_an_import_is_one_act_whatever_it_did(office, admin):
+def test_an_import_is_one_line_whatever_it_changed(office, admin):
     many(office, office.course("ART"), 2)
     office.course("BIO")
     changes = "email,course,status\np0@example.org,BIO,registered\np1@example.org,ART,withdrawn\n"
@@ -210,7 +210,7 @@ def test_an_import_is_one_act_whatever_it_did(office, admin):
     assert act.people == 2
 
 
-def test_a_cancelled_course_is_one_act(office, admin):
+def test_cancelling_a_course_is_one_line(office, admin):
     many(office, office.course("ART"), 3)
     admin.post("/tools/courses/ART/cancel", data={"number": "3"})
     page = words(admin.get("/tools/log"))
@@ -219,7 +219,7 @@ def test_a_cancelled_course_is_one_act(office, admin):
     assert "withdrew P 1" not in page
 
 
-def test_settings_and_policy_are_noted_and_connected_only_what_was_connected(office, admin, canvas):
+def test_changes_of_settings_are_logged_and_connecting_only_where_it_happened(office, admin, canvas):
     admin.post(COURSE_SETTINGS, data=typed(canvas, canvas_token="", on_withdrawal="conclude"))
     page = words(admin.get("/tools/log"))
     assert "changed Course Settings" in page
@@ -241,7 +241,7 @@ def test_the_log_is_exported_and_that_is_noted(office, admin):
     assert all_of(office.app, LogEntry)[-1].what == "exported the log"
 
 
-def test_a_longer_log_asks_no_more(app, session, admin):
+def test_a_longer_log_needs_no_more_queries(app, session, admin):
     for number, n in enumerate((10, 200)):
         people = [Participant(email=f"p{number}.{i}@example.org", name=f"P{i}") for i in range(n)]
         courses = [Course(code=f"C{number}.{i}", title="C") for i in range(n)]
@@ -267,7 +267,7 @@ def test_an_empty_log_says_so(admin):
     assert "Nothing was found." in words(admin.get("/tools/log?q=x"))
 
 
-def test_participants_see_no_log(app, client):
+def test_participants_can_t_open_the_log(app, client):
     sign_in(client, app, "kim@example.org")
     assert client.get("/tools/log").status_code == 403
 

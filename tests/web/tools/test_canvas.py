@@ -18,7 +18,7 @@ from ...pages import words
 
 
 @pytest.mark.parametrize("few", [1000, 0])
-def test_everybody_s_access_is_found_filtered_and_paged(office, admin, monkeypatch, few):
+def test_the_list_of_everybody_is_searched_filtered_and_paged(office, admin, monkeypatch, few):
     monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
     many(office, art := office.course("ART", "art"), 70)
     many(office, office.course("BIO", "bio"), 3)
@@ -66,7 +66,7 @@ def test_everybody_s_access_is_found_filtered_and_paged(office, admin, monkeypat
     assert found("?search=p69@example&standing=removed") == found("?search=%25") == ["Nobody"]
 
 
-def test_each_number_leads_to_as_many_people(office, admin):
+def test_each_number_opens_a_list_of_that_many_people(office, admin):
     """Also where some withdrew before they were enrolled: they were never removed."""
     art = office.course("ART", "art")
     for who in ("kim", "lou"):
@@ -95,7 +95,7 @@ def test_a_number_above_the_limit_says_that_there_are_more(office, admin, monkey
     assert "On the way 3" in words(admin.get("/tools/canvas"))
 
 
-def test_all_found_by_a_word_are_tried_again_and_nobody_else(office, admin, monkeypatch):
+def test_trying_again_a_searched_list_tries_the_people_found_and_nobody_else(office, admin, monkeypatch):
     for few in (1000, 0):
         monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
         many(office, office.course(f"ART{few}", "art"), 2, start=few)
@@ -137,7 +137,7 @@ def test_an_export_longer_than_a_chunk_has_everybody_once(office, admin, monkeyp
     assert sorted(line.split(",")[0] for line in lines) == [f'"P {n}"' for n in range(5)]
 
 
-def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
+def test_trying_again_a_filtered_list_tries_the_people_in_it_and_nobody_else(office, admin):
     many(office, art := office.course("ART", "art"), 2)
     many(office, office.course("BIO", "bio"), 2, start=5)
     office.session.execute(update(Seat).values(cause="no_account", held=True))
@@ -150,7 +150,7 @@ def test_all_that_is_shown_is_tried_again_and_nobody_else(office, admin):
 
 
 @pytest.mark.parametrize("few", [1000, 0])
-def test_trying_all_again_is_offered_only_for_a_list_with_somebody_whom_it_helps(office, admin, monkeypatch, few):
+def test_trying_all_again_is_offered_only_if_it_helps_somebody_on_the_list(office, admin, monkeypatch, few):
     monkeypatch.setattr(canvas_people, "FEW_PEOPLE", few)
     many(office, office.course("ART", "art"), 2)
     many(office, office.course("BIO", "bio"), 2, start=5)
@@ -169,7 +169,7 @@ def test_trying_all_again_is_offered_only_for_a_list_with_somebody_whom_it_helps
         assert button not in words(admin.get(f"/tools/canvas{limits}")), limits
 
 
-def test_everybody_s_access_is_sorted_by_name_over_the_pages(office, admin, monkeypatch):
+def test_the_list_of_everybody_is_sorted_by_name_across_pages(office, admin, monkeypatch):
     course = office.course("ART", "art")
     names = [f"{'Äbcd'[n % 4]} Berg {n:03}" for n in range(120)]
     for n, name in enumerate(names):

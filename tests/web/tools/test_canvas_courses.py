@@ -47,7 +47,7 @@ def results(answer) -> dict[str, str]:
     return found
 
 
-def test_a_search_shows_what_one_chooses_by_and_what_can_t_be_chosen(office, admin):
+def test_a_search_shows_each_course_s_details_and_which_can_t_be_chosen(office, admin):
     found = results(admin.post("/tools/courses/new/find", data=new_course(find="art")))
     assert list(found) == ["Art", "Art blueprint", "Art next year", "Art of 2025", "Art template"]
     for word in ("Published", "Default Term", "A-1", "ART-1", "None", "USABLE"):
@@ -68,7 +68,7 @@ def test_a_course_is_found_by_its_teacher_and_shows_who_is_there(office, admin, 
     assert results(admin.post("/tools/courses/new/find", data=new_course(find="tea"))) == {}
 
 
-def test_what_was_typed_as_the_canvas_course_is_looked_for(office, admin, canvas):
+def test_the_search_begins_with_the_text_typed_as_the_canvas_course(office, admin, canvas):
     found = results(admin.post("/tools/courses/new/find", data=new_course(canvas_course="biol", title="Art")))
     assert list(found) == ["Biology"]
     # What is saved already is no search: one comes here to find another one.
@@ -78,7 +78,7 @@ def test_what_was_typed_as_the_canvas_course_is_looked_for(office, admin, canvas
     assert list(results(admin.post("/tools/courses/ART/find", data=typed))) == ["Biology"]
 
 
-def test_without_words_all_are_shown_and_one_letter_is_too_few(office, admin, canvas):
+def test_an_empty_search_shows_all_courses_and_one_letter_is_too_few(office, admin, canvas):
     page = admin.post("/tools/courses/new/find", data=new_course(find=" "))
     assert list(results(page)) == ["Art", "Art blueprint", "Art next year", "Art of 2025", "Art template", "Biology"]
     page = admin.post("/tools/courses/new/find", data=new_course(find="", find_by="teacher"))
@@ -93,7 +93,7 @@ def test_without_words_all_are_shown_and_one_letter_is_too_few(office, admin, ca
     assert (results(page), canvas.calls()) == ({}, [])
 
 
-def test_what_was_typed_comes_back_with_the_choice_and_is_saved_with_its_section(office, admin, app, canvas):
+def test_the_typed_form_comes_back_with_the_chosen_course_and_is_saved_with_its_section(office, admin, app, canvas):
     typed = new_course(title="Kept & title", description="Kept <words>", capacity="7", starts_at="2030-01-02T03:04")
     page = admin.post("/tools/courses/new/find", data=typed)
     kept = {
@@ -116,7 +116,7 @@ def test_what_was_typed_comes_back_with_the_choice_and_is_saved_with_its_section
     assert f'<option value="{late}" selected>Late</option>' in admin.get("/tools/courses/ART/edit").text
 
 
-def test_going_back_without_choosing_changes_nothing_and_saves_nothing(office, admin, app):
+def test_going_back_without_choosing_saves_nothing(office, admin, app):
     office.course("ART", "art")
     answer = admin.post("/tools/courses/ART/edit", data=new_course(title="Typed", canvas_course="77", chosen=""))
     assert answer.status_code == 200
@@ -126,7 +126,7 @@ def test_going_back_without_choosing_changes_nothing_and_saves_nothing(office, a
 
 
 @pytest.mark.parametrize("how", ["down", "hangs", "held", "busy"])
-def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin, canvas, monkeypatch, how):
+def test_the_page_offers_typing_at_once_while_canvas_is_away(office, admin, canvas, monkeypatch, how):
     monkeypatch.setattr(pauses, "PAGE_SECONDS", 0.5)
     office.course("ART", "art")
     canvas.options(**{"down": {"down": True}, "hangs": {"latency_seconds": 25}}.get(how, {}))
@@ -146,7 +146,7 @@ def test_with_canvas_away_the_way_back_to_typing_is_there_at_once(office, admin,
     assert time.monotonic() - began < 15  # Canvas itself takes 25
 
 
-def test_too_short_a_term_is_named(office, admin, canvas):
+def test_a_search_term_that_is_too_short_is_reported(office, admin, canvas):
     canvas.calls()
     answer = admin.post("/tools/courses/new/find", data=new_course(find="a"))
     assert answer.status_code == 422
@@ -163,7 +163,7 @@ def test_a_section_of_another_course_is_refused_and_the_right_ones_are_offered(o
     assert "Late</option>" in answer.text
 
 
-def test_a_course_that_is_concluded_is_marked_and_says_what_comes_of_it(office, admin, canvas):
+def test_a_concluded_course_is_marked_with_its_consequence(office, admin, canvas):
     page = admin.post("/tools/courses/new/find", data=new_course(find="art"))
     found = results(page)
     assert (

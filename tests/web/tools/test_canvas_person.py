@@ -26,7 +26,7 @@ def look(office, admin, email: str) -> str:
     return words(admin.post(PERSON, data={"participant": number}, follow_redirects=True))
 
 
-def test_one_box_finds_by_name_email_sis_id_and_canvas_id(office, admin, canvas):
+def test_one_search_field_finds_by_name_email_sis_id_and_canvas_id(office, admin, canvas):
     office.register(office.course("ART", "art"), "zoe", sis_user_id="S-77", name="Zoë Berg")
     office.register(office.course("BIO", "bio"), "zach", name="Zach Berg")
     office.deliver()
@@ -74,7 +74,7 @@ def test_the_verdict_is_one_sentence_with_the_next_step(office, admin, canvas):
     assert "No: they have withdrawn." in asked(admin, "lea")
 
 
-def test_a_person_who_waits_for_an_answer_has_it_a_click_away(office, admin, canvas):
+def test_the_question_about_a_person_is_one_click_away(office, admin, canvas):
     canvas.hand("POST", f"accounts/{canvas.ids['account.root']}/users", **{
         "user[name]": "Another Zoe", "pseudonym[unique_id]": "other", "communication_channel[type]": "email",
         "communication_channel[address]": "zoe@example.org", "communication_channel[skip_confirmation]": "true",
@@ -89,7 +89,7 @@ def test_a_person_who_waits_for_an_answer_has_it_a_click_away(office, admin, can
     assert 'href="/tools/canvas?search=zoe@example.org&amp;course=ART#people"' in answer.text
 
 
-def test_a_look_at_canvas_says_what_is_there_now_in_five_calls(office, admin, canvas):
+def test_a_look_at_canvas_shows_its_present_state_in_five_calls(office, admin, canvas):
     art, bio = office.course("ART", "art"), office.course("BIO", "bio")
     for course in (art, bio, office.course("OTHER", "art")):
         office.register(course, "zoe")
@@ -143,7 +143,7 @@ def doubted(office) -> None:
         (collided, "same_user", "Another participant leads to the same Canvas user"),
     ],
 )
-def test_a_person_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(
+def test_a_person_who_is_in_is_shown_as_in_while_their_identity_is_in_question(
     office, admin, canvas, ask, question, title
 ):
     """Nobody is put out before it is answered, so nobody is counted as kept out."""
@@ -164,7 +164,7 @@ def test_a_person_who_is_in_while_it_is_asked_who_they_are_is_said_to_be_so(
     assert "can't get in" not in words(admin.get("/tools/"))
 
 
-def test_a_person_who_never_was_in_is_not_said_to_be(office, admin, canvas):
+def test_a_person_who_was_never_in_is_not_shown_as_in(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     corrected(office)
@@ -173,7 +173,7 @@ def test_a_person_who_never_was_in_is_not_said_to_be(office, admin, canvas):
     assert "BIO here No: we don't know which Canvas user they are." in asked(admin, "kim")
 
 
-def test_a_person_who_has_withdrawn_and_is_still_in_is_said_to_be_so(office, admin, canvas):
+def test_a_person_who_has_withdrawn_and_is_still_in_is_shown_so(office, admin, canvas):
     course = office.course("ART", "art")
     canvas.options(clock_offset_seconds=-1800)
     enroll_by_hand(canvas, "kim", "art")
@@ -194,7 +194,7 @@ def test_a_person_who_has_withdrawn_and_is_still_in_is_said_to_be_so(office, adm
     assert "ART here No: they have withdrawn." in asked(admin, "kim")
 
 
-def test_a_yes_says_as_of_when_by_the_oldest_fact(office, admin, canvas):
+def test_a_yes_carries_the_time_of_its_oldest_fact(office, admin, canvas):
     art = office.course("ART", "art")
     office.register(art, "zoe")
     office.deliver()
@@ -213,7 +213,7 @@ def formats_seen(at: datetime) -> str:
     return f"{at:%d %b, %H:%M}"
 
 
-def test_while_canvas_is_away_it_says_what_was_known(office, admin, canvas):
+def test_the_page_shows_what_was_known_while_canvas_is_away(office, admin, canvas):
     office.register(office.course("ART", "art"), "zoe")
     office.deliver()
     canvas.options(down=True)
@@ -232,7 +232,7 @@ def test_while_canvas_is_away_it_says_what_was_known(office, admin, canvas):
     canvas.options(down=False)
 
 
-def test_without_canvas_nothing_is_said_of_it(office, admin):
+def test_the_page_says_that_nothing_is_known_while_canvas_is_switched_off(office, admin):
     office.register(office.course("ART", "art"), "zoe")
     load_settings(office.session).display_canvas = False
     office.session.commit()
@@ -240,14 +240,14 @@ def test_without_canvas_nothing_is_said_of_it(office, admin):
     assert "so it is not asked" in look(office, admin, "zoe@example.org")
 
 
-def test_the_waitlist_is_a_no(office, admin):
+def test_a_person_on_the_waitlist_gets_a_no(office, admin):
     full = office.course("FULL", "art", capacity=1)
     office.register(full, "kim")
     wait_for(office, full, "zoe")
     assert "No: they are on the waitlist." in asked(admin, "zoe")
 
 
-def test_a_person_with_many_courses_takes_no_more_queries(app, office, admin):
+def test_a_person_with_many_courses_needs_no_more_queries(app, office, admin):
     office.register(office.course("ART", "art"), "zoe")
     one = queries(app, admin, f"{PERSON}?q=zoe")
     for number in range(5):

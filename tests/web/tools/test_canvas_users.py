@@ -44,7 +44,7 @@ def test_the_participant_s_page_and_the_roster_name_the_canvas_user(office, admi
         assert "This is somebody else" in page
 
 
-def test_a_doubted_match_is_said_to_be_one_wherever_it_is_named(matched, admin):
+def test_a_doubted_match_is_marked_as_doubted_wherever_it_is_named(matched, admin):
     number, doubt = kim_id(matched), "; Canvas said something else lately: it is being looked up"
     pages = (f"/tools/participants/{number}", "/tools/courses/ART", "/tools/canvas/person?q=kim@example.org")
     assert not any(doubt in words(admin.get(page)) for page in pages)
@@ -53,7 +53,7 @@ def test_a_doubted_match_is_said_to_be_one_wherever_it_is_named(matched, admin):
     assert [page for page in pages if doubt not in words(admin.get(page))] == []
 
 
-def test_this_is_somebody_else_opens_the_question_and_a_typed_user_answers_it(matched, admin, canvas):
+def test_the_button_this_is_somebody_else_opens_a_question_that_a_typed_user_answers(matched, admin, canvas):
     number = kim_id(matched)
     page = words(admin.post(f"/tools/participants/{number}/doubt", follow_redirects=True))
     assert "Until then nothing is sent about them." in page
@@ -85,7 +85,7 @@ def test_this_is_somebody_else_opens_the_question_and_a_typed_user_answers_it(ma
         ("%00", "Canvas has no user"),
     ],
 )
-def test_what_leads_to_no_one_user_is_reported_and_changes_nothing(matched, admin, canvas, typed, sentence):
+def test_a_text_that_leads_to_no_single_user_is_reported_and_changes_nothing(matched, admin, canvas, typed, sentence):
     """A number may be one user's ID and another's login."""
     two = str(canvas.ids["user.kim"])
     root = canvas.ids["account.root"]
@@ -111,7 +111,7 @@ def test_a_canvas_that_is_away_is_reported(matched, admin, canvas):
     assert [match.question for match in all_of(matched.app, Match)] == ["who"]
 
 
-def test_without_a_question_there_is_nothing_to_answer(matched, admin, canvas):
+def test_an_answer_without_a_question_is_refused(matched, admin, canvas):
     number = kim_id(matched)
     answer = {"canvas_user_id": str(canvas.ids["user.lou"])}
     page = words(admin.post(f"/tools/participants/{number}/canvas-user", data=answer, follow_redirects=True))
@@ -140,7 +140,7 @@ def test_two_participants_of_one_user_are_named_with_links(doubles, admin):
         assert button in words(admin.get("/tools/canvas"))
 
 
-def test_they_are_one_person(doubles, admin, canvas):
+def test_the_answer_that_two_participants_are_one_person_shares_the_user(doubles, admin, canvas):
     _, seat = doubles.seats()
     answer = {"canvas_user_id": str(canvas.ids["user.kim"]), "same_person": "1"}
     admin.post(f"/tools/canvas/{seat.id}/choose", data=answer)
@@ -150,7 +150,7 @@ def test_they_are_one_person(doubles, admin, canvas):
     assert "several participants are this user" in who_they_are(admin, seat.participant_id)
 
 
-def test_it_is_the_one_s_who_was_asked_about_and_the_other_is_asked_next(doubles, admin, canvas):
+def test_giving_the_user_to_one_of_two_participants_asks_about_the_other(doubles, admin, canvas):
     one, two = doubles.seats()
     admin.post(f"/tools/canvas/{two.id}/choose", data={"canvas_user_id": str(canvas.ids["user.kim"])})
     doubles.settle()
@@ -165,7 +165,7 @@ def test_it_is_the_one_s_who_was_asked_about_and_the_other_is_asked_next(doubles
     assert doubles.status()["questions"] == 0
 
 
-def test_it_is_the_other_one_s(doubles, admin, canvas):
+def test_leaving_the_user_to_the_other_participant_asks_about_this_one(doubles, admin, canvas):
     _, two = doubles.seats()
     page = words(admin.post(f"/tools/canvas/{two.id}/choose", data={"answer": "theirs"}, follow_redirects=True))
     assert "Which Canvas user is Kim Two (kim@example.org)?" in page
@@ -203,7 +203,7 @@ def test_trying_again_answers_no_question(doubles, admin, canvas):
 
 
 @pytest.mark.parametrize(("answer", "states"), [("put_back", {"active"}), ("leave", {"deleted"})])
-def test_what_a_hand_changed_is_put_back_or_left(matched, admin, canvas, answer, states):
+def test_a_change_by_hand_is_put_back_or_left_as_answered(matched, admin, canvas, answer, states):
     row = next(row for login, course, row, _, _ in canvas.rows() if course == "art")
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row}", task="delete")
     matched.recheck("art")
@@ -220,7 +220,7 @@ def test_what_a_hand_changed_is_put_back_or_left(matched, admin, canvas, answer,
     assert logged(matched)[-1][1] in ("enrolled in Canvas", "left as in Canvas")
 
 
-def test_candidates_are_compared_by_what_they_do_in_canvas(office, admin, canvas):
+def test_candidates_are_shown_with_their_activity_in_canvas(office, admin, canvas):
     canvas.seed(
         users={
             "one": {"name": "Kim One", "login": "one", "email": "kim@example.org"},
@@ -260,7 +260,7 @@ def test_candidates_are_compared_by_what_they_do_in_canvas(office, admin, canvas
     assert canvas.who_is_in("art") == {"two"}
 
 
-def test_a_person_whom_we_knew_is_offered_when_the_user_is_the_other_one_s(office, admin, canvas):
+def test_the_user_whom_we_knew_is_offered_when_the_new_one_is_somebody_else_s(office, admin, canvas):
     """A slip in an email led to another participant's user; who was in before stays in, and nothing is sent."""
     office.register(office.course("ART", "art"), "ezra")
     office.register(office.course("BIO", "bio"), "lou")

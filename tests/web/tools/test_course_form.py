@@ -8,14 +8,14 @@ from ...pages import words
 PATH = "/tools/courses/ART/edit"
 
 
-def test_a_form_says_nothing_of_that_while_canvas_works(office, admin):
+def test_the_form_has_no_notice_about_canvas_while_it_works(office, admin):
     office.course("ART", "art")
     page = words(admin.get(PATH))
     assert "is looked up as soon as" not in page
     assert "Canvas is switched off" not in page
 
 
-def test_while_canvas_is_switched_off_the_form_names_the_canvas_course_that_stays(office, admin):
+def test_the_form_names_the_canvas_course_that_is_kept_while_canvas_is_switched_off(office, admin):
     office.course("ART", "art")
     office.course("BIO")
     policy(office, display_canvas=False)
@@ -26,14 +26,14 @@ def test_while_canvas_is_switched_off_the_form_names_the_canvas_course_that_stay
     assert "Canvas is switched off" not in words(admin.get("/tools/courses/BIO/edit"))
 
 
-def test_once_canvas_is_disconnected_the_form_says_that(office, admin):
+def test_the_form_says_that_canvas_is_disconnected(office, admin):
     office.course("ART", "art")
     admin.post("/tools/settings/course-settings/disconnect")
     said = "Its Canvas course is art. No Canvas is connected in Course Settings : until one is, nothing is sent there"
     assert said in words(admin.get(PATH))
 
 
-def test_with_no_canvas_connected_the_form_says_what_becomes_of_what_is_entered(office, admin):
+def test_the_form_says_what_happens_to_a_canvas_course_entered_without_a_connection(office, admin):
     office.course("ART")
     load_settings(office.session).connection = None
     office.session.commit()
@@ -45,7 +45,7 @@ def test_with_no_canvas_connected_the_form_says_what_becomes_of_what_is_entered(
     )
 
 
-def test_while_canvas_is_away_the_form_says_so(office, admin):
+def test_the_form_says_that_canvas_is_away(office, admin):
     office.course("ART", "art")
     connection_of(office).hold_cause = "canvas_down"
     office.session.commit()

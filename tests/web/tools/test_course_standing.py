@@ -11,7 +11,7 @@ from ...office_at_work import logged, someone
 from ...pages import all_of, words
 
 
-def test_canvas_agrees_is_said_only_after_a_read(office, admin, canvas):
+def test_the_page_says_that_canvas_agrees_only_after_a_read(office, admin, canvas):
     art = office.course("ART")
     office.associate(art, "art", read=False)
     office.register(art)
@@ -32,7 +32,7 @@ def test_canvas_agrees_is_said_only_after_a_read(office, admin, canvas):
     assert ("boss@example.org", "asked to read", None) in logged(office)
 
 
-def test_what_a_hand_did_shows_after_a_read_and_what_is_left_is_counted(office, admin, canvas):
+def test_a_change_by_hand_is_shown_after_a_read_and_counted_if_it_is_left(office, admin, canvas):
     art = office.course("ART", "art")
     for who in ("kim", "lou"):
         office.register(art, who)
@@ -55,7 +55,7 @@ def test_what_a_hand_did_shows_after_a_read_and_what_is_left_is_counted(office, 
     )
 
 
-def test_a_read_that_fails_is_shown_and_no_agreement_is(office, admin, canvas):
+def test_a_failed_read_is_shown_without_an_agreement(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     where = f"GET /courses/{canvas.ids['course.art']}/enrollments"
@@ -68,7 +68,7 @@ def test_a_read_that_fails_is_shown_and_no_agreement_is(office, admin, canvas):
     assert "agrees" not in page
 
 
-def test_what_was_read_for_another_course_before_is_no_agreement_with_this_one(office, admin, canvas):
+def test_a_read_before_the_association_is_not_shown_as_an_agreement(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
     before = office.now
@@ -89,7 +89,7 @@ def test_a_course_without_a_canvas_course_is_not_read(office, admin):
     assert reads.to_read(office.session, 1, office.now, 9) == []
 
 
-def test_a_registration_elsewhere_is_not_counted_here(office, admin, canvas):
+def test_a_registration_for_another_course_is_not_counted_here(office, admin, canvas):
     """Who withdrew here, and waits for the same Canvas course elsewhere, is no matter of this course."""
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     one, two = office.course("ONE", "art"), office.course("TWO", "art")

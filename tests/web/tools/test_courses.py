@@ -42,7 +42,7 @@ def test_the_state_of_the_canvas_course_is_shown(office, admin, canvas, event, w
         ([], None),
     ],
 )
-def test_a_right_that_is_missing_in_that_course_is_shown(office, admin, app, canvas, lacking, named):
+def test_a_right_that_is_missing_in_the_canvas_course_is_shown(office, admin, app, canvas, lacking, named):
     art = canvas.ids["course.art"]
     canvas.options(lacking={art: lacking}, permissions={"without": ["manage_students"]})
     page = words(admin.post("/tools/courses/new", data=new_course(canvas_course=str(art)), follow_redirects=True))
@@ -83,7 +83,7 @@ def test_a_canvas_course_that_takes_no_students_is_refused_whatever_the_rights_a
         ({"starts_at": "2027-03-02T10:00", "ends_at": "2027-03-01T10:00"}, "can't end before it starts"),
     ],
 )
-def test_a_bad_course_is_named_and_kept(office, admin, app, canvas, fields, sentence):
+def test_a_mistake_in_the_course_form_is_named_and_the_form_kept(office, admin, app, canvas, fields, sentence):
     fields = {name: value.replace("ID", str(canvas.ids["course.art"])) for name, value in fields.items()}
     answer = admin.post("/tools/courses/new", data=new_course(title="Kept title") | fields)
     assert answer.status_code == 422
@@ -100,7 +100,7 @@ def test_a_code_is_unique_whatever_its_case(office, admin):
     assert "There is a course art already" in words(answer)
 
 
-def test_a_course_never_has_fewer_places_than_people(office, admin, app):
+def test_a_course_can_t_have_fewer_places_than_people(office, admin, app):
     office.register(office.course("ART", capacity=3))
     office.register(all_of(app, Course)[0], "lou")
     answer = admin.post("/tools/courses/ART/edit", data=new_course(capacity="1"))
@@ -108,7 +108,7 @@ def test_a_course_never_has_fewer_places_than_people(office, admin, app):
     assert "More people than that are registered" in words(answer)
 
 
-def test_with_canvas_away_an_association_is_saved_and_looked_up_later(office, admin, app, canvas):
+def test_an_association_saved_while_canvas_is_away_is_looked_up_later(office, admin, app, canvas):
     canvas.options(down=True)
     page = words(
         admin.post("/tools/courses/new", data=new_course(canvas_course="sis_course_id:ART-1"), follow_redirects=True)
@@ -150,7 +150,7 @@ def test_saving_a_course_unchanged_asks_canvas_for_nothing_more(office, admin, c
     assert office.deliver() == []
 
 
-def test_a_course_of_the_canvas_used_before_is_left_alone_by_an_edit(office, admin, app, canvas):
+def test_an_edit_leaves_an_association_with_the_former_canvas_as_it_is(office, admin, app, canvas):
     course = office.course("ART", "art")
     office.register(course)
     office.deliver()
@@ -198,7 +198,7 @@ def test_another_association_made_while_canvas_is_away_takes_nobody_to_the_old_c
     assert canvas.roster("bio") == {"kim@example.org": "active"}
 
 
-def test_more_places_move_people_up(here, admin):
+def test_people_on_the_waitlist_move_up_when_places_are_added(here, admin):
     course = here.course("ART", capacity=1)
     here.register(course, "a")
     wait_for(here, course, "b", "c", "d")
@@ -212,7 +212,7 @@ def test_more_places_move_people_up(here, admin):
     assert course.places_taken == 4
 
 
-def test_cancelling_shows_what_will_happen_and_then_everybody_is_out(office, admin, app, canvas):
+def test_cancelling_shows_what_will_happen_and_then_removes_everybody(office, admin, app, canvas):
     course = office.course("ART", "art", capacity=2)
     for who in ("kim", "lou"):
         office.register(course, who)
@@ -342,7 +342,7 @@ def test_the_list_says_how_many_can_enter(office, admin):
     assert "Not in Canvas – Edit" in words(admin.get("/tools/courses"))
 
 
-def test_no_two_links_of_the_navigation_have_one_name(here, admin):
+def test_no_two_links_of_the_navigation_have_the_same_name(here, admin):
     navigation = admin.get("/tools/courses").text.partition("<main")[0]
     names = re.findall(r"<li><a [^>]*>([^<]+)", navigation)
     assert {"Catalogue", "Courses"} <= {name.strip() for name in names}

@@ -45,7 +45,7 @@ def approve(admin, canvas, key, **other):
     return come_back(admin, **canvas.approve(key, asked["redirect_uri"], **query))
 
 
-def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
+def test_a_developer_key_is_typed_approved_and_used(app, admin, canvas, key):
     page = save(admin, with_key(canvas, key))
     assert "Approve the developer key in Canvas" in words(page)
     assert key["client_secret"] not in page.text
@@ -59,7 +59,7 @@ def test_a_key_is_typed_approved_and_in_use(app, admin, canvas, key):
     assert connection.refresh_at is not None
 
 
-def test_a_mistyped_address_is_said_to_be_one_before_anybody_is_sent_there(app, admin, canvas, key):
+def test_a_mistyped_address_is_reported_before_anybody_is_sent_there(app, admin, canvas, key):
     nobody = canvas.url.rpartition(":")[0] + ":9"
     answer = save(admin, with_key(canvas, key, canvas_url=nobody))
     assert answer.status_code == 422
@@ -72,7 +72,7 @@ def test_a_mistyped_address_is_said_to_be_one_before_anybody_is_sent_there(app, 
     assert "Connected to" in words(approve(admin, canvas, key))
 
 
-def test_the_page_says_each_step_in_canvas_in_its_order(admin):
+def test_the_page_lists_the_steps_in_canvas_in_their_order(admin):
     page = words(admin.get(COURSE_SETTINGS))
     steps = [
         "administrator of the root account",
@@ -103,7 +103,7 @@ def test_the_state_belongs_to_the_session_that_began(app, admin, canvas, key):
     assert "Connected to" in words(come_back(admin, **back))
 
 
-def test_the_token_goes_on_while_a_key_fails_in_every_way(office, admin, canvas, key):
+def test_the_token_is_used_while_a_key_fails_in_every_way(office, admin, canvas, key):
     """Not approved, then refused, lacking a right, and of nobody who may: people get in all the while."""
     for number, fails in enumerate(
         (
@@ -120,7 +120,7 @@ def test_the_token_goes_on_while_a_key_fails_in_every_way(office, admin, canvas,
         assert (connection_of(office).key_kind, connection_of(office).hold_cause) == ("token", None)
 
 
-def test_the_token_goes_on_until_the_key_is_approved_and_both_ways_keep_the_connection(app, admin, canvas, key):
+def test_the_token_is_used_until_the_key_is_approved_and_the_connection_stays_the_same(app, admin, canvas, key):
     save(admin, typed(canvas))
     [before] = [connection.id for connection in connections_of(app)]
     save(admin, with_key(canvas, key))
@@ -146,7 +146,7 @@ def test_an_answer_that_nobody_asked_for_is_refused_and_calls_nothing(app, admin
     assert connections_of(app) == []
 
 
-def test_the_state_is_used_once(app, admin, canvas, key):
+def test_a_state_can_be_used_only_once(app, admin, canvas, key):
     save(admin, with_key(canvas, key))
     asked = go_to_canvas(admin, canvas)
     back = canvas.approve(key, BACK, state=asked["state"], scope=asked["scope"])
@@ -156,7 +156,7 @@ def test_the_state_is_used_once(app, admin, canvas, key):
     assert canvas.calls() == []
 
 
-def test_the_state_is_used_once_also_where_canvas_sent_no_code(app, admin, canvas, key):
+def test_a_state_that_came_back_without_a_code_is_used_up(app, admin, canvas, key):
     save(admin, with_key(canvas, key))
     state = go_to_canvas(admin, canvas)["state"]
     assert "It was refused in Canvas" in words(come_back(admin, error="access_denied", state=state))
@@ -193,7 +193,7 @@ def at_canvas(admin, canvas, **changed) -> requests.Response:
         ({}, {"prompt": "maybe"}, "Canvas says: unsupported_prompt_type. Make sure that the key is as described"),
     ],
 )
-def test_what_canvas_sends_back_instead_of_a_code_is_a_sentence_with_the_remedy(
+def test_an_error_sent_back_instead_of_a_code_becomes_a_sentence_with_the_remedy(
     app, admin, canvas, key, changed, asked, sentence
 ):
     save(admin, with_key(canvas, key))
@@ -213,7 +213,7 @@ def test_what_canvas_sends_back_instead_of_a_code_is_a_sentence_with_the_remedy(
         ("server_error", "Canvas says: server_error."),
     ],
 )
-def test_what_the_practice_canvas_has_no_reason_to_say_is_a_sentence_too(admin, canvas, key, error, sentence):
+def test_errors_that_the_practice_canvas_never_sends_become_sentences_too(admin, canvas, key, error, sentence):
     save(admin, with_key(canvas, key))
     assert sentence in words(come_back(admin, error=error, state=go_to_canvas(admin, canvas)["state"]))
 
@@ -228,7 +228,7 @@ def test_a_person_who_refuses_in_canvas_may_approve_it_later(admin, canvas, key)
     ("changed", "asked", "status"),
     [({"state": "deleted"}, {}, 401), ({}, {"redirect_uri": "https://elsewhere.example/"}, 400)],
 )
-def test_what_canvas_shows_in_the_browser_is_explained_beforehand(admin, canvas, key, changed, asked, status):
+def test_errors_that_canvas_shows_in_the_browser_are_explained_beforehand(admin, canvas, key, changed, asked, status):
     page = words(save(admin, with_key(canvas, key)))
     canvas.change_key(key, **changed)
     shown = at_canvas(admin, canvas, **asked)
@@ -254,7 +254,9 @@ def test_what_canvas_shows_in_the_browser_is_explained_beforehand(admin, canvas,
     ],
     ids=["unknown client", "code expired", "503", "no answer", "web page", "no administrator"],
 )
-def test_what_canvas_says_to_the_code_is_a_sentence_with_the_remedy(app, admin, canvas, key, happens, sentence):
+def test_an_error_at_the_exchange_of_the_code_becomes_a_sentence_with_the_remedy(
+    app, admin, canvas, key, happens, sentence
+):
     save(admin, with_key(canvas, key))
     asked = go_to_canvas(admin, canvas)
     back = canvas.approve(key, asked["redirect_uri"], state=asked["state"], scope=asked["scope"])
@@ -264,7 +266,7 @@ def test_what_canvas_says_to_the_code_is_a_sentence_with_the_remedy(app, admin, 
     assert connections_of(app) == []
 
 
-def test_a_code_that_is_missing_unknown_or_another_key_s(admin, canvas, key):
+def test_a_missing_unknown_or_foreign_code_becomes_a_sentence_with_the_remedy(admin, canvas, key):
     save(admin, with_key(canvas, key))
     other = canvas.developer_key(BACK, scopes=SCOPES)
     code = canvas.approve(other, BACK, scope=" ".join(SCOPES))["code"]
@@ -295,7 +297,7 @@ def test_a_key_that_lacks_a_scope_is_named(app, admin, canvas, key):
         ({"secret": "another"}, "Canvas does not accept its client secret any more"),
     ],
 )
-def test_why_a_key_gives_no_token_any_more_is_said_and_leads_to_the_approval(office, admin, canvas, happens, why):
+def test_the_reason_why_a_key_gives_no_token_is_shown_with_a_link_to_the_approval(office, admin, canvas, happens, why):
     key = make_key(office)
     connect_with_key(office, key)
     canvas.change_key(key, **happens)
@@ -311,7 +313,7 @@ def test_why_a_key_gives_no_token_any_more_is_said_and_leads_to_the_approval(off
     assert why in html.unescape(there)
 
 
-def test_a_key_that_can_t_be_read_any_more_leads_to_its_secret(office, admin, canvas, key):
+def test_a_key_that_can_t_be_decrypted_asks_for_its_secret_again(office, admin, canvas, key):
     """The server's secret key has changed. The secret is typed and the key approved again, and everybody gets in."""
     connection, lost = connect_with_key(office, key), MultiFernet([Fernet(Fernet.generate_key())])
     for name in ("token", "client_secret", "refresh_token"):
@@ -329,7 +331,7 @@ def test_a_key_that_can_t_be_read_any_more_leads_to_its_secret(office, admin, ca
     assert canvas.who_is_in("art") == {"kim@example.org"}
 
 
-def test_a_scope_that_is_missing_leads_to_approving_again(office, admin, canvas):
+def test_a_missing_scope_asks_for_a_new_approval(office, admin, canvas):
     enroll = "url:POST|/api/v1/courses/:course_id/enrollments"
     connect_with_key(office, approved=tuple(scope for scope in SCOPES if scope != enroll))
     office.register(office.course("ART", "art"))
@@ -352,6 +354,6 @@ def test_a_key_whose_includes_are_cut_is_named(admin, canvas):
     assert "Allow Include Parameters and choose Save. Then choose Save here" in words(approve(admin, canvas, key))
 
 
-def test_nothing_to_approve_leads_back(admin):
+def test_the_approval_page_leads_back_where_there_is_no_key(admin):
     page = admin.get(f"{COURSE_SETTINGS}/approve", follow_redirects=True)
     assert "There is no developer key to approve" in words(page)

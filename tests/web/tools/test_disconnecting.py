@@ -26,7 +26,7 @@ def works(canvas, token: str) -> bool:
     return canvas.session.get(there, headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code == 200
 
 
-def test_it_asks_first_and_says_what_it_means(office, admin, canvas):
+def test_disconnecting_asks_first_and_says_what_it_means(office, admin, canvas):
     assert DISCONNECT in admin.get(COURSE_SETTINGS).text
     page = words(admin.get(DISCONNECT))
     assert "Nobody is removed in Canvas" in page
@@ -35,7 +35,7 @@ def test_it_asks_first_and_says_what_it_means(office, admin, canvas):
     assert canvas.calls() == []
 
 
-def test_a_pasted_token_is_forgotten_here_and_goes_on_in_canvas(office, admin, canvas):
+def test_a_pasted_token_is_forgotten_here_and_stays_valid_in_canvas(office, admin, canvas):
     course = office.course("ART", "art")
     assert "It still works in Canvas" in disconnect(admin)
     assert connection_of(office).token.open(office.canvases.keys) == ""
@@ -58,7 +58,7 @@ def test_a_pasted_token_is_forgotten_here_and_goes_on_in_canvas(office, admin, c
     assert "disconnected since" not in words(admin.get("/tools/"))
 
 
-def test_what_the_activity_log_has_forgotten_is_still_known(office, admin, canvas):
+def test_the_pages_say_disconnected_even_if_the_activity_log_is_empty(office, admin, canvas):
     disconnect(admin)
     office.session.execute(delete(LogEntry))
     office.session.commit()
@@ -75,7 +75,7 @@ def test_a_pasted_token_is_ended_in_canvas_if_the_office_says_so(office, admin, 
 
 
 @pytest.mark.parametrize("minutes", [0, 90], ids=["within its hour", "later"])
-def test_a_developer_key_s_approval_is_ended_whatever_the_hour(office, admin, canvas, minutes):
+def test_a_developer_key_s_approval_is_ended_even_with_an_expired_token(office, admin, canvas, minutes):
     connection = connect_with_key(office)
     keys = office.canvases.keys
     refresh_token, token = connection.refresh_token.open(keys), connection.token.open(keys)
@@ -97,7 +97,7 @@ def test_an_approval_that_was_revoked_in_canvas_is_ended_already(office, admin, 
     assert "ended in Canvas" in disconnect(admin)
 
 
-def test_where_canvas_is_away_the_key_is_forgotten_here_and_the_page_says_what_to_do(office, admin, canvas):
+def test_the_key_is_forgotten_here_while_canvas_is_away_and_the_page_says_what_to_do(office, admin, canvas):
     connect_with_key(office)
     canvas.options(down=True)
     page = disconnect(admin)
@@ -109,7 +109,7 @@ def test_where_canvas_is_away_the_key_is_forgotten_here_and_the_page_says_what_t
     assert "ended the key" not in [what for _, what, _ in logged(office)]
 
 
-def test_what_is_registered_meanwhile_goes_to_the_same_canvas_when_it_is_connected_again(office, admin, canvas):
+def test_registrations_made_while_disconnected_are_delivered_once_the_same_canvas_is_connected(office, admin, canvas):
     art = office.course("ART", "art")
     office.register(art, "kim")
     office.deliver()
@@ -126,7 +126,7 @@ def test_what_is_registered_meanwhile_goes_to_the_same_canvas_when_it_is_connect
     assert {seat.cause for seat in office.seats()} == {None}
 
 
-def test_a_hand_that_changed_something_meanwhile_is_seen_when_it_is_connected_again(office, admin, canvas):
+def test_changes_by_hand_while_disconnected_are_seen_once_canvas_is_connected_again(office, admin, canvas):
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     disconnect(admin)
@@ -137,7 +137,7 @@ def test_a_hand_that_changed_something_meanwhile_is_seen_when_it_is_connected_ag
     assert [seat.cause for seat in office.seats()] == ["changed_in_canvas"]
 
 
-def test_a_drain_that_is_running_stops_and_holds_nothing(office, admin, canvas, monkeypatch):
+def test_a_running_drain_stops_on_a_disconnect_and_holds_nothing(office, admin, canvas, monkeypatch):
     """The token is dead before the worker has looked again."""
     for number in range(24):
         office.register(office.course(f"C{number}", "art"), f"p{number}")
@@ -153,7 +153,7 @@ def test_a_drain_that_is_running_stops_and_holds_nothing(office, admin, canvas, 
     assert len(canvas.who_is_in("art")) == 24
 
 
-def test_a_proof_that_is_not_over_is_said_and_cleaned_up_when_it_is_connected_again(office, admin, canvas):
+def test_an_unfinished_proof_is_reported_and_cleaned_up_once_canvas_is_connected_again(office, admin, canvas):
     assert "Prove it" not in words(admin.get(DISCONNECT))
     proofs.ask(office.session, connection_of(office).id, canvas.ids["course.art"], office.now)
     office.session.commit()
@@ -171,7 +171,7 @@ def test_a_proof_that_is_not_over_is_said_and_cleaned_up_when_it_is_connected_ag
     assert "Prove it" not in words(admin.get(DISCONNECT))
 
 
-def test_what_is_typed_and_not_in_use_is_forgotten_too(office, admin, canvas):
+def test_a_draft_of_a_connection_is_forgotten_too(office, admin, canvas):
     canvas.options(down=True)
     save(admin, typed(canvas, canvas_url="https://other.example/api/v1"))
     canvas.options(down=False)
@@ -180,6 +180,6 @@ def test_what_is_typed_and_not_in_use_is_forgotten_too(office, admin, canvas):
     assert (settings.draft_url, settings.draft_token) == (None, None)
 
 
-def test_nothing_connected_leads_back(app, admin):
+def test_the_page_leads_back_where_nothing_is_connected(app, admin):
     assert "No Canvas is connected." in words(admin.get(DISCONNECT, follow_redirects=True))
     assert "No Canvas is connected." in disconnect(admin)

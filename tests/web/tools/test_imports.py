@@ -35,7 +35,7 @@ def upload_bytes(client, data: str):
     )
 
 
-def test_an_upload_is_reported_as_the_command_does(app, admin):
+def test_an_upload_shows_the_same_report_as_the_command(app, admin):
     data = PARTICIPANTS + "nobody,No\n"
     answer = upload(admin, "participants", data, dry_run="y")
     assert "only tried out" in words(answer)
@@ -73,7 +73,7 @@ def test_the_page_writes_its_numbers_in_the_language_of_each_who_sees_it(admin):
         assert number in words(admin.get("/tools/import", headers={"Accept-Language": language}))
 
 
-def test_what_was_chosen_is_kept(admin):
+def test_the_choices_on_the_form_are_kept_after_a_mistake(admin):
     answer = admin.post("/tools/import", data={"kind": "registrations", "dry_run": "y"})
     assert answer.status_code == 422
     assert "Choose a file." in words(answer)
@@ -93,7 +93,7 @@ def test_every_refused_row_is_shown_a_hundred_a_page(admin):
         assert admin.get(answer.request.path, query_string={"refused": odd}).status_code == 200
 
 
-def test_what_would_happen_is_shown_for_every_line_with_what_would_change(here, admin):
+def test_a_dry_run_shows_for_every_line_what_would_change(here, admin):
     here.course("ART", title="Art", capacity=9)
     data = "code,title,capacity\nART,Art,12\n" + "".join(f"C{n},Course {n},\n" for n in range(120))
     first = upload(admin, "courses", data, dry_run="y")
@@ -112,7 +112,7 @@ def test_what_would_happen_is_shown_for_every_line_with_what_would_change(here, 
     assert "Kim Lee" not in words(admin.get(tried.request.path))
 
 
-def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, monkeypatch):
+def test_an_upload_may_be_larger_than_other_forms_up_to_a_limit(admin, monkeypatch):
     row = "new@example.org,New\n"
     data = "email,name\n" + row + "\n" * 1_500_000
     assert upload_bytes(admin, data).status_code == 200
@@ -128,7 +128,7 @@ def test_an_upload_may_be_larger_than_other_forms_but_not_without_end(admin, mon
     assert "more than 3 rows" in words(answer)
 
 
-def test_a_long_file_moves_on_in_the_worker_and_its_page_shows_how_far(app, admin, monkeypatch):
+def test_a_long_file_is_imported_by_the_worker_and_its_page_shows_the_progress(app, admin, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 3)
     monkeypatch.setattr(pauses, "IMPORT_AT_ONCE_SECONDS", 0)
     data = "email,name\nnobody,No\n" + "".join(f"p{n}@example.org,P{n}\n" for n in range(9))
@@ -159,7 +159,7 @@ def test_a_long_file_moves_on_in_the_worker_and_its_page_shows_how_far(app, admi
     assert [(one.made, one.changed, one.unchanged) for one in again] == [(0, 0, 9)] * 2
 
 
-def test_participants_import_nothing(app, client):
+def test_participants_can_t_import(app, client):
     sign_in(client, app, "kim@example.org")
     assert client.get("/tools/import").status_code == 403
     assert upload(client, "participants", PARTICIPANTS).status_code == 403
@@ -175,7 +175,7 @@ class Unread(io.BytesIO):
 
 
 @pytest.mark.parametrize("who", [None, "kim@example.org"])
-def test_nothing_is_read_of_what_somebody_sends_who_may_not_open_the_page(app, client, monkeypatch, who):
+def test_a_file_is_not_read_if_its_sender_may_not_open_the_page(app, client, monkeypatch, who):
     """The check of the form's own token would read it."""
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
     if who:
@@ -216,7 +216,7 @@ def test_other_names_of_columns_are_offered_and_nothing_happens_before_they_are_
     assert everything(app) == before
 
 
-def test_a_person_may_know_better_what_the_columns_are(app, admin):
+def test_a_person_may_choose_other_columns_than_those_offered(app, admin):
     address = upload(admin, "participants", OTHER_NAMES, dry_run="y").request.path
     chosen = {"column-1": "name", "column-2": "email", "column-3": "sis_user_id"}
     answer = admin.post(f"{address}/columns", data=chosen, follow_redirects=True)
@@ -226,7 +226,7 @@ def test_a_person_may_know_better_what_the_columns_are(app, admin):
     assert [(one.name, one.sis_user_id) for one in all_of(app, Participant)] == [("Alt", "1"), ("Berg", "2")]
 
 
-def test_a_file_that_nobody_confirms_is_forgotten_soon(app, admin):
+def test_a_file_whose_columns_nobody_confirms_is_deleted_after_a_while(app, admin):
     address = upload(admin, "participants", OTHER_NAMES).request.path
     session, [its] = app.extensions["sqlalchemy"].session, all_of(app, Import)
     uploads.forget_old(session, its.started_at + pauses.IMPORT_WAITS)
@@ -247,7 +247,7 @@ def test_names_are_replaced_where_the_box_is_ticked(app, admin):
     assert [one.name for one in all_of(app, Participant)] == ["Lou Berg", "Lou"]
 
 
-def test_what_was_left_out_of_a_row_is_listed_apart(app, admin):
+def test_values_left_out_of_a_row_are_listed_apart(app, admin):
     answer = upload(admin, "participants", "email,name,sis_user_id\na@x.org,A,S-1\nb@x.org,B,S-1\n")
     assert "The file is imported, but not all of each row." in words(answer)
     assert "Imported, but not all of it" in words(answer)
@@ -277,7 +277,7 @@ def test_columns_that_were_confirmed_need_not_be_confirmed_again(app, admin):
     assert [one.name for one in all_of(app, Participant)] == ["Lee"]
 
 
-def test_refused_rows_come_back_with_reasons_and_go_in_once_mended(app, admin):
+def test_refused_rows_can_be_downloaded_with_reasons_and_imported_once_mended(app, admin):
     answer = upload(admin, "participants", "email,name\nkim@example.org,Kim\nnobody,Lou\n")
     file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
     assert file.splitlines()[1] == '"nobody","Lou","That is not an email address. It looks like ann@example.org."'
@@ -330,7 +330,7 @@ def test_refused_rows_keep_every_column_of_the_file(office, admin):
     assert "1 new participant." in words(answer)
 
 
-def test_what_our_own_files_mark_against_formulas_is_read_as_it_was(app, admin):
+def test_cells_that_our_files_mark_against_formulas_are_read_as_they_were(app, admin):
     answer = upload(admin, "participants", "email,name\n+kim@example.org,=Kim\n+lou,O'Neil\n")
     file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
     assert '"\'+lou"' in file

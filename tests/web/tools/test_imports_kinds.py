@@ -41,14 +41,14 @@ def test_a_file_of_registrations_that_was_sent_as_courses_is_imported_by_one_but
         ("courses", "Phone,Street", None),
     ],
 )
-def test_only_a_kind_that_more_of_the_columns_fit_is_offered(app, admin, chosen, line, kind):
+def test_another_kind_is_offered_only_if_more_columns_fit_it(app, admin, chosen, line, kind):
     answer = upload(admin, chosen, f"{line}\na,b,c\n")
     assert [one.kind for one in all_of(app, Import)] == ([kind] if kind else [])
     assert ("You chose" in words(answer)) == bool(kind)
     assert kind or "There is no column" in words(answer)
 
 
-def test_a_file_that_can_t_be_used_as_the_other_kind_either_says_why(app, admin):
+def test_a_file_without_rows_says_so_and_no_other_kind_is_offered(app, admin):
     answer = upload(admin, "courses", "email,name\n")
     assert answer.status_code == 422
     assert "The file has a header and no rows." in words(answer)

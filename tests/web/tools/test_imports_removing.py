@@ -57,7 +57,7 @@ def test_a_file_that_gives_people_another_canvas_course_is_shown_first(office, a
     assert canvas.who_is_in("art") == set()
 
 
-def test_everybody_whom_a_file_of_courses_moves_can_be_opened_also_who_is_not_in_canvas_yet(office, admin, canvas):
+def test_a_file_of_courses_lists_everybody_it_moves_also_people_not_in_canvas_yet(office, admin, canvas):
     art = office.course("ART", "art")
     many(office, art, 1)
     office.deliver()
@@ -72,7 +72,7 @@ def test_everybody_whom_a_file_of_courses_moves_can_be_opened_also_who_is_not_in
     assert "people move to another Canvas course" in words(admin.get(tried.request.path))
 
 
-def test_what_is_over_the_brake_asks_for_the_number_as_before(here, admin):
+def test_a_file_over_the_brake_asks_for_the_number(here, admin):
     many(here, here.course("ART"), 3)
     rows = "".join(f"p{n}@example.org,ART,withdrawn\n" for n in range(3))
     asked = upload(admin, "registrations", f"email,course,status\n{rows}")

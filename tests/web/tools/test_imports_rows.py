@@ -34,7 +34,7 @@ def test_a_row_that_can_t_be_split_shows_what_there_is_of_it(app, admin):
     assert "Line 4 The quotation marks in this row don't go together" in report
 
 
-def test_what_was_left_out_of_a_row_is_shown_with_the_row(app, admin):
+def test_values_left_out_of_a_row_are_shown_with_the_row(app, admin):
     data = "email,name,sis_user_id\na@x.org,A,S-1\nb@x.org,B,S-1\n"
     report = upload(admin, "participants", data, dry_run="y")
     assert "Line 2 has the SIS ID S-1 too. b@x.org, B, S-1" in words(report)
@@ -49,7 +49,7 @@ def test_a_row_that_withdraws_somebody_says_so(here, admin):
     assert "New 0 Changed 1 Unchanged 0 Refused 0" in report
 
 
-def test_what_the_release_before_tried_out_is_shown(here, admin):
+def test_a_dry_run_of_the_release_before_is_shown(here, admin):
     """It stored what would become of each row, and not what the row would change."""
     report = upload(admin, "participants", "email,name\nkim@example.org,Kim\n", dry_run="y")
     here.session.execute(update(Import).values(outcomes=[[2, "made"]]))
@@ -57,13 +57,13 @@ def test_what_the_release_before_tried_out_is_shown(here, admin):
     assert "Line 2 New: kim@example.org, Kim" in words(admin.get(report.request.path))
 
 
-def test_how_canvas_mails_is_said_in_two_sentences_where_we_mail_nobody(app, admin):
+def test_the_page_says_how_canvas_mails_in_two_sentences_where_we_mail_nobody(app, admin):
     app.extensions["ascriptica"].mailer = None
     page = words(admin.get("/tools/import"))
     assert "Your operator has not set up mails on this server, so we mail nobody. Where Canvas mails" in page
 
 
-def test_what_can_be_done_stands_above_the_lines_in_the_part_that_updates_automatically(here, admin):
+def test_the_buttons_stand_above_the_lines_in_the_part_that_updates_automatically(here, admin):
     here.course("ART")
     data = "email,name,course,status\nkim@example.org,Kim,ART,registered\nlou@example.org,Lou,ATR,registered\n"
     text = upload(admin, "registrations", data, dry_run="y").text
@@ -72,7 +72,7 @@ def test_what_can_be_done_stands_above_the_lines_in_the_part_that_updates_automa
     assert [report.find(one) for one in said] == sorted(text.index(one) - text.index(report) for one in said)
 
 
-def test_what_a_column_may_be_is_said_in_the_language_of_the_page(app, admin):
+def test_the_choices_for_a_column_are_in_the_language_of_the_page(app, admin):
     files = {
         "courses": "code,Kurstitel\nART,Art\n",
         "registrations": "course,E-Mail,status,Vorname,Nachname\nART,kim@example.org,registered,Kim,Lee\n",

@@ -33,7 +33,7 @@ def people(session) -> list[Participant]:
     return made
 
 
-def test_enrollments_of_a_day_are_one_line_that_opens_and_names_the_canvas_course(office, admin, canvas):
+def test_one_day_s_enrollments_are_one_line_that_opens_and_names_the_canvas_course(office, admin, canvas):
     many(office, office.course("FOOD", "art", title="Food Safety"), 12)
     office.settle(3)
     answer = admin.get("/tools/log")
@@ -50,7 +50,7 @@ def test_enrollments_of_a_day_are_one_line_that_opens_and_names_the_canvas_cours
     assert admin.post("/tools/log.csv").get_data(as_text=True).count(f"Canvas course {name} ({number}).") == 12
 
 
-def test_days_courses_and_acts_stay_apart(app, session, admin, people):
+def test_different_days_courses_and_acts_have_lines_of_their_own(app, session, admin, people):
     app.extensions["ascriptica"].timezone = ZoneInfo("Pacific/Auckland")
     noon = datetime(2026, 5, 4, 12, tzinfo=UTC)
     enrolled(session, *people[:2], at=noon - timedelta(minutes=2))
@@ -95,14 +95,14 @@ def test_a_line_counts_all_of_its_day_and_stands_on_one_page(session, admin, peo
     assert shown(admin) == [("2 people", 2), ("4 people", 4)] + [("6 people", 6)] * 3
 
 
-def test_a_line_goes_on_where_a_search_was_cut(session, admin, people, monkeypatch):
+def test_a_line_is_completed_though_the_search_stopped_within_it(session, admin, people, monkeypatch):
     monkeypatch.setattr(activity_page, "A_LOOK", 4)
     enrolled(session, *people)
     entries(session, 2)
     assert shown(admin) == [("6 people", 6)]
 
 
-def test_more_people_in_a_line_ask_no_more(app, session, admin, monkeypatch):
+def test_a_line_with_more_people_needs_no_more_queries(app, session, admin, monkeypatch):
     monkeypatch.setattr(activity_page, "A_PAGE", 2)
     before = None
     for n in (3, 40):

@@ -55,7 +55,7 @@ def crowd(office, canvas):
     return course
 
 
-def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, app, canvas, crowd):
+def test_the_preview_s_numbers_and_names_are_exactly_what_is_done(office, admin, app, canvas, crowd):
     answer = admin.post("/tools/courses/ART/edit", data=to(canvas, "art", title="A new title"))
     assert (answer.status_code, answer.location) == (303, PREVIEW)
     page = admin.get(PREVIEW)
@@ -92,7 +92,7 @@ def test_numbers_are_shown_with_names_and_exactly_that_is_done(office, admin, ap
     assert ("boss@example.org", "changed a course", None) in logged(office)
 
 
-def test_people_whom_nobody_has_looked_up_are_counted_as_such(office, admin, app, canvas):
+def test_people_who_were_never_looked_up_are_counted_apart(office, admin, app, canvas):
     course = office.course("ART")
     many(office, course, 3)
     office.register(course, "kim")
@@ -115,7 +115,7 @@ def test_people_whom_nobody_has_looked_up_are_counted_as_such(office, admin, app
     assert [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")] == [enrolled["id"]]
 
 
-def test_that_everybody_is_in_it_already_is_said(office, admin, canvas):
+def test_the_page_says_if_everybody_is_in_the_course_already(office, admin, canvas):
     office.register(office.course("ART"), "kim")
     canvas.by_hand("kim", "art")
     admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
@@ -133,7 +133,7 @@ def test_a_course_without_people_is_associated_at_once(office, admin, app, canva
     assert all_of(app, Preview) == []
 
 
-def test_new_numbers_are_shown_where_the_world_has_changed_in_between(office, admin, app, canvas, crowd):
+def test_the_preview_shows_new_numbers_if_something_changed_in_between(office, admin, app, canvas, crowd):
     admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
     office.deliver()
     seen = re.search('name="seen" value="(.*?)"', admin.get(PREVIEW).text)[1]
@@ -167,7 +167,7 @@ def test_above_the_brake_the_number_has_to_be_typed(office, admin, app, canvas, 
     assert len(canvas.who_is_in("bio")) == 4
 
 
-def test_below_the_brake_a_button_is_enough(office, admin, app, canvas, crowd):
+def test_a_button_is_enough_below_the_brake(office, admin, app, canvas, crowd):
     app.extensions["ascriptica"].brake = Brake(4, 100)
     admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
     office.deliver()
@@ -205,7 +205,7 @@ def test_a_person_who_has_another_registration_or_was_there_before_is_not_remove
     assert office.status()["questions"] == 1
 
 
-def test_into_a_section_and_back_to_the_default_one(office, admin, canvas):
+def test_people_are_moved_into_a_section_and_back_to_the_default_one(office, admin, canvas):
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     late = str(canvas.ids["section.art.late"])
@@ -226,7 +226,7 @@ def test_into_a_section_and_back_to_the_default_one(office, admin, canvas):
     ]
 
 
-def test_a_canvas_course_that_can_t_be_read_says_so_and_one_that_is_not_asked_changes_nothing(
+def test_a_move_is_refused_while_canvas_is_away_and_its_preview_names_a_course_that_can_t_be_read(
     office, admin, app, canvas, crowd
 ):
     canvas.options(down=True)
@@ -275,7 +275,7 @@ def test_a_cancelled_course_is_reopened_after_a_preview(office, admin, app, canv
     assert statuses(office)["ann@example.org"] == "waitlisted"
 
 
-def test_a_cancelled_course_without_a_canvas_course_is_reopened_too(here, admin):
+def test_a_cancelled_course_without_a_canvas_course_can_be_reopened_too(here, admin):
     here.register(here.course("ART"), "kim")
     admin.post("/tools/courses/ART/cancel", data={"number": "1"})
     page = admin.post("/tools/courses/ART/reopen", follow_redirects=True)
@@ -284,7 +284,7 @@ def test_a_cancelled_course_without_a_canvas_course_is_reopened_too(here, admin)
     assert set(statuses(here).values()) == {"registered"}
 
 
-def test_a_preview_is_forgotten_where_it_has_no_meaning_any_more(office, admin, app, canvas, crowd):
+def test_a_preview_that_has_lost_its_meaning_is_deleted(office, admin, app, canvas, crowd):
     assert admin.get(PREVIEW).location == "/tools/courses/ART"
     assert admin.post(PREVIEW).location == "/tools/courses/ART"
     admin.post("/tools/courses/ART/edit", data=to(canvas, "art"))
@@ -298,7 +298,7 @@ def test_a_preview_is_forgotten_where_it_has_no_meaning_any_more(office, admin, 
     assert all_of(app, Preview) == []
 
 
-def test_more_people_are_shown_by_no_more_queries(office, admin, app, canvas):
+def test_a_preview_of_more_people_needs_no_more_queries(office, admin, app, canvas):
     course, asked = office.course("ART", "bio"), []
     for number in (3, 30):
         many(office, course, number, start=number)
@@ -318,7 +318,7 @@ def names_of(page: str, group: str) -> tuple[list[str], str | None]:
 
 
 @pytest.mark.parametrize("path", [PREVIEW, "/tools/courses/ART/cancel"])
-def test_every_name_can_be_opened_however_many_they_are(office, admin, canvas, monkeypatch, path):
+def test_every_name_in_a_preview_can_be_listed_however_many_there_are(office, admin, canvas, monkeypatch, path):
     monkeypatch.setattr(paging.page_of_people, "__defaults__", (3,))
     many(office, office.course("ART", "bio"), 7)
     office.deliver()

@@ -28,7 +28,7 @@ def number(page: str) -> str | None:
     return found[1] if found else None
 
 
-def test_the_first_line_counts_and_each_course_says_why(office, admin, canvas):
+def test_the_first_line_counts_people_and_each_course_says_why_they_can_t_get_in(office, admin, canvas):
     soon_art = office.course("ART", "art", starts_at=soon(office, hours=2, minutes=5))
     many(office, soon_art, 3)
     many(office, office.course("BIO", "bio", starts_at=soon(office, days=3)), 2)
@@ -89,7 +89,7 @@ def test_cards_with_questions_stand_by_their_people_and_how_soon_the_course_star
     assert page.index(f"{CAUSES[first].title} 2 people") < page.index(f"{CAUSES[second].title} 3 people")
 
 
-def test_while_all_of_canvas_waits_there_is_one_card_for_everybody(office, admin, canvas):
+def test_one_card_stands_for_everybody_while_all_of_canvas_waits(office, admin, canvas):
     canvas.options(token="revoked")
     many(office, office.course("ART", "art", starts_at=soon(office, days=1)), 8)
     office.deliver()
@@ -112,7 +112,7 @@ def test_the_number_counts_what_an_administrator_can_change(office, admin, canva
     assert number(page) is None
 
 
-def test_the_overview_asks_no_more_for_more(app, office, admin):
+def test_the_overview_needs_no_more_queries_for_more_people(app, office, admin):
     def asked() -> int:
         return queries(app, admin, "/tools/")
 
@@ -127,7 +127,7 @@ def test_the_overview_asks_no_more_for_more(app, office, admin):
     assert asked() == before
 
 
-def test_a_sign_up_that_the_office_has_to_confirm_counts_where_no_mail_does_it(here, admin):
+def test_a_sign_up_counts_for_the_office_only_where_no_mail_confirms_it(here, admin):
     assert number(words(admin.get("/tools/courses"))) is None
     sign_ups.sign_up(here.session, here.now, "new@example.org", "Nora New", "hash", by_mail=False)
     here.session.commit()
@@ -135,7 +135,7 @@ def test_a_sign_up_that_the_office_has_to_confirm_counts_where_no_mail_does_it(h
     assert number(words(admin.get("/tools/courses"))) == "1"
 
 
-def test_without_canvas_it_says_what_is_known(here, admin):
+def test_the_overview_says_what_is_known_without_canvas(here, admin):
     many(here, here.course("ART", starts_at=soon(here, days=1)), 2)
     page = words(admin.get("/tools/"))
     assert "Starting this week: 1 course. 2 people are registered." in page
@@ -143,7 +143,7 @@ def test_without_canvas_it_says_what_is_known(here, admin):
     assert "What waits for you" not in page
 
 
-def test_switched_off_canvas_counts_nothing_as_waiting(office, admin):
+def test_nothing_counts_as_waiting_while_canvas_is_switched_off(office, admin):
     many(office, office.course("ART", "art"), 2)
     office.session.execute(update(Seat).values(cause="no_account", held=True))
     load_settings(office.session).display_canvas = False
@@ -162,7 +162,7 @@ def test_a_token_s_end_is_shown_with_where_to_paste_the_next(office, admin):
     assert "5 days left Paste a new token" in words(answer)
 
 
-def test_a_start_is_said_in_the_largest_unit_of_which_there_are_two():
+def test_the_time_to_a_start_is_given_in_the_largest_unit_of_which_there_are_two():
     now = datetime(2027, 3, 1, 9, tzinfo=UTC)
     said = {
         timedelta(minutes=1): "starts in 1 minute",
@@ -175,7 +175,7 @@ def test_a_start_is_said_in_the_largest_unit_of_which_there_are_two():
     assert {by: starts(now + by, now) for by in said} == said
 
 
-def test_an_administrator_begins_at_the_overview(app, admin, client):
+def test_an_administrator_starts_at_the_overview(app, admin, client):
     """Unless another page was wanted."""
     from ...office_at_work import PASSWORD
 
@@ -186,7 +186,7 @@ def test_an_administrator_begins_at_the_overview(app, admin, client):
         assert leads_to in answer.location
 
 
-def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
+def test_waiting_people_are_grouped_by_cause_and_tried_again_by_a_button(office, admin, canvas):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     for who in ("kim", "lou"):
@@ -204,7 +204,7 @@ def test_what_waits_is_grouped_by_cause_and_tried_again_by_a_button(office, admi
     assert office.status()["seats"]["enrolled"] == 2
 
 
-def test_what_waits_is_shown_with_its_courses_the_most_urgent_first(office, admin):
+def test_causes_are_shown_with_their_courses_the_most_urgent_first(office, admin):
     soon, later = office.course("SOON", "art", starts_at=office.now), office.course("LATE", "bio")
     many(office, soon, 2)
     many(office, later, 3)
@@ -240,7 +240,7 @@ def test_a_course_is_not_counted_twice(office, admin):
     assert "not published 1 person" in words(admin.get("/tools/"))
 
 
-def test_a_person_who_waits_is_counted_in_the_course_that_asks_for_the_place(office, admin):
+def test_a_waiting_person_is_counted_in_the_course_that_wants_the_place(office, admin):
     """Two of our courses in one Canvas course, and one that is in another by now, with a place to be ended there."""
     one, two, gone = office.course("ONE", "art"), office.course("TWO", "art"), office.course("GONE", "bio")
     many(office, one, 2)
@@ -261,7 +261,7 @@ def test_a_person_who_waits_is_counted_in_the_course_that_asks_for_the_place(off
     assert "GONE here : 1 person waits to be taken out" in page
 
 
-def test_a_person_who_has_withdrawn_waits_to_be_taken_out_and_is_nobody_who_can_t_get_in(office, admin, canvas):
+def test_a_withdrawn_person_counts_as_waiting_for_removal_and_not_as_unable_to_get_in(office, admin, canvas):
     """Canvas is away: one person registers, one withdraws; in another course the only one who waits has withdrawn."""
     art = office.course("ART", "art", starts_at=soon(office, days=2, hours=1))
     bio = office.course("BIO", "bio", starts_at=soon(office, days=35, hours=1))
@@ -289,7 +289,7 @@ def test_a_person_who_has_withdrawn_waits_to_be_taken_out_and_is_nobody_who_can_
     assert "BIO here starts in 35 days: 1 person waits to be taken out" in page
 
 
-def test_a_place_that_somebody_else_s_registration_still_wants_is_not_left(office, admin, canvas):
+def test_a_place_that_another_registration_still_wants_is_not_counted_as_left(office, admin, canvas):
     """Two of our courses in one Canvas course: who has withdrawn from one of them is not taken out."""
     one, two = office.course("ONE", "art"), office.course("TWO", "art")
     office.register(one)
@@ -324,7 +324,7 @@ def test_a_person_who_has_withdrawn_from_one_of_two_courses_waits_in_the_other_a
     assert f">{both[1 - left].title}<span" in kim
 
 
-def test_while_canvas_is_away_it_says_when_everybody_could_get_in(office, admin, canvas):
+def test_the_overview_says_when_everybody_could_get_in_while_canvas_is_away(office, admin, canvas):
     many(office, office.course("ART", "art", starts_at=soon(office, days=1)), 2)
     office.deliver()
     assert "Everybody can get in." in words(admin.get("/tools/"))
@@ -339,7 +339,7 @@ def test_while_canvas_is_away_it_says_when_everybody_could_get_in(office, admin,
     assert f"Canvas last answered {at}" in page
 
 
-def test_the_card_of_what_a_hand_changed_says_what_it_did(office, admin, canvas):
+def test_the_card_of_changes_by_hand_says_what_was_changed(office, admin, canvas):
     art = office.course("ART", "art", starts_at=soon(office, days=14, hours=1))
     many(office, art, 4)
     office.deliver()
@@ -354,7 +354,7 @@ def test_the_card_of_what_a_hand_changed_says_what_it_did(office, admin, canvas)
     assert f"Changed by hand in Canvas 3 people ART here starts in 14 days: {said}" in page
 
 
-def test_what_a_hand_did_is_logged_once_and_stands_since_it_was_seen(office, admin, canvas):
+def test_a_change_by_hand_is_logged_once_with_the_time_it_was_seen(office, admin, canvas):
     office.register(art := office.course("ART", "art"), "kim")
     office.deliver()
     [(_, _, row, _, _)] = canvas.rows()

@@ -46,7 +46,7 @@ def test_people_are_found_by_name_email_and_sis_id(app, admin, typed):
 
 
 @pytest.mark.parametrize("typed", ["%", "_", "\\", "50%", "\x00%", "'", '"><script>alert(1)</script>'])
-def test_signs_are_searched_for_as_they_are(app, admin, typed):
+def test_special_characters_are_searched_for_literally(app, admin, typed):
     people_of(app, 1)
     answer = admin.get("/tools/participants", query_string={"q": typed})
     assert answer.status_code == 200
@@ -54,7 +54,7 @@ def test_signs_are_searched_for_as_they_are(app, admin, typed):
     assert "<script>alert" not in answer.text
 
 
-def test_pages_have_fifty_people_by_name(app, admin):
+def test_a_page_lists_fifty_people_by_name(app, admin):
     people_of(app, 120)
     first, last = admin.get("/tools/participants"), admin.get("/tools/participants?page=3")
     assert "120 people." in words(first)
@@ -83,7 +83,7 @@ def addresses(page) -> list[str]:
     return re.findall(r"[\w.]+@example\.org", page.text.partition("<tbody")[2])
 
 
-def test_a_longer_list_asks_no_more(app, admin):
+def test_a_longer_list_needs_no_more_queries(app, admin):
     people_of(app, 10)
     few = queries(app, admin, "/tools/participants")
     people_of(app, 200, start=10)
@@ -91,7 +91,7 @@ def test_a_longer_list_asks_no_more(app, admin):
     assert queries(app, admin, "/tools/participants?q=person&page=2") == few
 
 
-def test_more_registrations_ask_no_more(office, admin):
+def test_a_person_with_more_registrations_needs_no_more_queries(office, admin):
     for n in range(10):
         office.register(office.course(f"C{n}", "art"))
     path = f"/tools/participants/{all_of(office.app, Participant)[0].id}"
@@ -105,7 +105,7 @@ def test_an_empty_list_says_so(admin):
     assert "There are no participants yet." in words(admin.get("/tools/participants"))
 
 
-def test_a_correction_is_kept_and_logged_with_what_changed(app, admin):
+def test_a_correction_is_saved_and_logged_with_what_changed(app, admin):
     [number] = people_of(app, 1)
     answer = corrected(admin, number, name=" Kim Lee ", email="kim@example.org", sis_user_id=" K-7 ")
     assert answer.status_code == 302
@@ -144,7 +144,7 @@ def test_a_sis_id_can_be_taken_away(app, admin):
     assert "SIS ID: S-0 → none" in all_of(app, LogEntry)[0].words
 
 
-def test_saving_what_is_there_already_changes_nothing(app, admin):
+def test_saving_an_unchanged_form_changes_nothing(app, admin):
     [number] = people_of(app, 1)
     same = {"name": "Person 0000", "email": "p0000@example.org", "sis_user_id": "S-0"}
     page = words(admin.post(f"/tools/participants/{number}", data=same, follow_redirects=True))
@@ -169,7 +169,7 @@ INVISIBLE = ("\u200b", "\u00ad\u034f", "\u3164", "\u2800 \u2800", "\u115f\u1160\
         ({"sis_user_id": "a\x07b"}, "control characters"),
     ],
 )
-def test_what_can_t_be_is_named_and_kept(app, admin, fields, sentence):
+def test_a_mistake_in_a_correction_is_named_and_the_form_kept(app, admin, fields, sentence):
     [number] = people_of(app, 1)
     answer = corrected(admin, number, **({"name": "Kept name"} | fields))
     assert answer.status_code == 422
@@ -179,7 +179,7 @@ def test_what_can_t_be_is_named_and_kept(app, admin, fields, sentence):
     assert all_of(app, Participant)[0].email == "p0000@example.org"
 
 
-def test_what_the_host_said_is_not_judged_while_it_stays(app, admin):
+def test_an_unchanged_value_from_the_host_is_not_checked(app, admin):
     session = app.extensions["sqlalchemy"].session
     session.add(Participant(key="7", email="root@localhost", name="Kim"))
     session.commit()
@@ -235,7 +235,7 @@ def test_nobody_changes_the_email_that_they_sign_in_with(app, admin):
     assert [one.name for one in all_of(app, Account)] == ["The Boss"]
 
 
-def test_with_a_host_that_corrects_nobody_the_page_says_where_to_correct(app, admin):
+def test_the_page_says_where_to_correct_people_of_a_host_that_corrects_nobody_here(app, admin):
     plugin = app.extensions["ascriptica"]
     app.extensions["ascriptica"] = replace(plugin, correct_person=None)
     office = Office(app, None)
@@ -244,7 +244,7 @@ def test_with_a_host_that_corrects_nobody_the_page_says_where_to_correct(app, ad
     assert "name and email are taken from it again, so correct them there too" in page
 
 
-def test_a_corrected_sis_id_brings_somebody_into_canvas(office, admin, canvas):
+def test_correcting_a_sis_id_gets_a_person_into_canvas(office, admin, canvas):
     """Kim is known in Canvas by another email; two users have the one that was given."""
     canvas.seed(
         users={
@@ -317,7 +317,7 @@ def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, 
     assert "There is nothing to try again for Kim." in words(admin.post(again, follow_redirects=True))
 
 
-def test_with_canvas_switched_off_nothing_of_it_is_shown(app, admin):
+def test_nothing_about_canvas_is_shown_while_it_is_switched_off(app, admin):
     office = Office(app, None)
     office.register(office.course("ART"))
     page = admin.get(f"/tools/participants/{all_of(app, Participant)[0].id}")
@@ -326,12 +326,12 @@ def test_with_canvas_switched_off_nothing_of_it_is_shown(app, admin):
 
 
 @pytest.mark.parametrize("number", [7, 2**31, 2**70])
-def test_somebody_who_is_not_there_is_a_page(app, admin, number):
+def test_an_unknown_participant_gets_a_page_that_says_so(app, admin, number):
     assert admin.get(f"/tools/participants/{number}").status_code == 404
     assert admin.post(f"/tools/participants/{number}/try-again").status_code == 404
 
 
-def test_participants_see_nothing_of_each_other(app, client):
+def test_participants_can_t_see_each_other(app, client):
     [number] = people_of(app, 1)
     sign_in(client, app, "kim@example.org")
     for path in ("/tools/participants", f"/tools/participants/{number}"):

@@ -30,7 +30,7 @@ def test_a_course_is_found_and_the_steps_are_shown_with_their_times(office, admi
     assert ("boss@example.org", "asked for a proof", None) in logged(office)
 
 
-def test_what_can_t_be_proven_is_said(office, admin, canvas):
+def test_a_proof_that_is_not_possible_is_explained_on_the_page(office, admin, canvas):
     press(admin, canvas_course=canvas.ids["course.blue"])
     office.deliver()
     page = words(admin.get(PROVE))
@@ -51,25 +51,25 @@ def test_a_test_user_is_named_and_kept_for_the_next_time(office, admin, canvas):
     assert re.search('name="test_user"[^>]* value="test.student"', page.text)
 
 
-def test_a_test_user_s_name_that_can_not_be_one_is_refused(office, admin, canvas):
+def test_an_impossible_name_for_the_test_user_is_refused(office, admin, canvas):
     page = press(admin, canvas_course=canvas.ids["course.art"], test_user="x" * 256)
     assert "255" in page
     assert connection_of(office).proof is None
 
 
-def test_only_one_at_a_time(office, admin, canvas):
+def test_a_second_proof_is_refused_while_one_runs(office, admin, canvas):
     press(admin, canvas_course=canvas.ids["course.art"])
     assert "A proof is under way." in press(admin, canvas_course=canvas.ids["course.bio"])
     assert connection_of(office).proof["canvas_course_id"] == canvas.ids["course.art"]
 
 
 @pytest.mark.parametrize("typed", ["", "x", "-1", "0", "9" * 19, "9" * 400, "٤٢", "1.5"])
-def test_what_is_no_course_is_refused(office, admin, typed):
+def test_a_text_that_is_no_canvas_course_id_is_refused(office, admin, typed):
     assert "Choose a Canvas course." in press(admin, canvas_course=typed)
     assert connection_of(office).proof is None
 
 
-def test_without_a_worker_the_page_says_so_after_a_while(office, admin, canvas, monkeypatch):
+def test_the_page_says_after_a_while_that_no_worker_runs(office, admin, canvas, monkeypatch):
     press(admin, canvas_course=canvas.ids["course.art"])
     assert "Ask your operator" not in words(admin.get(PROVE))
     proof = dict(connection_of(office).proof)
@@ -78,7 +78,7 @@ def test_without_a_worker_the_page_says_so_after_a_while(office, admin, canvas, 
     assert "Ask your operator whether the worker runs." in words(admin.get(PROVE))
 
 
-def test_while_canvas_is_on_hold_nothing_can_be_proven(office, admin, canvas):
+def test_nothing_can_be_proven_while_canvas_is_on_hold(office, admin, canvas):
     canvas.options(token="revoked")
     office.register(office.course("ART", "art"))
     office.deliver()
@@ -87,12 +87,12 @@ def test_while_canvas_is_on_hold_nothing_can_be_proven(office, admin, canvas):
     assert "Canvas no longer accepts the token. Nothing can be proven until that is put right" in page
 
 
-def test_a_canvas_that_can_t_be_searched_is_said(office, admin, canvas):
+def test_the_page_says_that_canvas_can_t_be_searched(office, admin, canvas):
     canvas.options(down=True)
     page = press(admin, find="art", find_by="course")
     canvas.options(down=False)
     assert "Canvas could not be searched" in page
 
 
-def test_nothing_connected_leads_back(app, admin):
+def test_the_page_leads_back_where_nothing_is_connected(app, admin):
     assert "No Canvas is connected." in words(admin.get(PROVE, follow_redirects=True))

@@ -41,7 +41,7 @@ def exported(admin) -> dict[str, dict[str, str]]:
     return {row["email"]: row for row in csv.DictReader(io.StringIO(text))}
 
 
-def test_what_is_chosen_is_fetched_and_stands_on_the_roster_and_in_its_export(office, admin, course):
+def test_chosen_results_are_fetched_and_shown_on_the_roster_and_in_its_export(office, admin, course):
     assert "canvas_score" not in exported(admin)["kim@example.org"]
     assert "Saved." in chosen(office, admin, completed="y", score="y", passes_by="completed")
     roster = words(admin.get("/tools/courses/ART"))
@@ -70,7 +70,7 @@ def test_a_pass_stays_and_the_roster_says_that_a_requirement_was_added_since(off
     assert (kim["passed"], kim["canvas_completed_at"]) == ("yes", "")
 
 
-def test_fetch_now_fetches_for_a_course_that_wants_nothing(office, admin, course):
+def test_the_button_fetch_now_fetches_for_a_course_without_wishes(office, admin, course):
     admin.post(f"{PAGE}/fetch")
     assert "Being fetched from Canvas" in words(admin.get(PAGE))
     office.deliver()
@@ -95,7 +95,7 @@ def test_a_course_without_canvas_course_has_nothing_to_fetch(office, admin):
         ({"passes_by": "completed", "score": "y"}, "also tick “Who has completed it”"),
     ],
 )
-def test_a_rule_that_can_not_be_is_refused_and_what_was_typed_is_kept(office, admin, course, form, sentence):
+def test_an_impossible_rule_is_refused_and_the_typed_form_kept(office, admin, course, form, sentence):
     answer = admin.post(PAGE, data=form)
     assert (answer.status_code, sentence in words(answer)) == (422, True)
     assert office.session.get(CourseResults, course.id) is None
@@ -114,7 +114,7 @@ def test_the_office_decides_by_hand(office, admin, course):
     assert "said not passed: Kim" in words(admin.get("/tools/log"))
 
 
-def test_participants_see_their_own_if_the_office_wants_it(office, canvas, app, kim):
+def test_participants_see_their_own_results_if_the_office_wants_it(office, canvas, app, kim):
     course = office.course("ART", "art")
     kim.post("/courses/ART/register")
     office.later(minutes=1)
@@ -131,7 +131,7 @@ def test_participants_see_their_own_if_the_office_wants_it(office, canvas, app, 
             assert ("82.5 % so far" in words(kim.get(page))) == shown
 
 
-def test_never_opened_is_a_filter_of_the_roster_once_canvas_said_so(office, admin, course):
+def test_the_roster_can_be_filtered_by_never_opened_once_canvas_reports_it(office, admin, course):
     assert "Never opened" not in words(admin.get("/tools/courses/ART"))
     office.recheck("art")
     office.deliver()

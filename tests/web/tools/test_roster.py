@@ -17,7 +17,7 @@ from ...pages import all_of, walked, words
 from .on_the_roster import registration_of
 
 
-def test_the_roster_shows_who_is_where_and_how_their_access_stands(office, admin):
+def test_the_roster_shows_everybody_s_registration_and_access(office, admin):
     course = office.course("ART", "art", capacity=2)
     for who in ("kim", "lou"):
         office.register(course, who)
@@ -38,7 +38,7 @@ def test_the_roster_shows_who_is_where_and_how_their_access_stands(office, admin
 
 
 @pytest.mark.parametrize("few", [2000, 0])
-def test_the_roster_is_found_in_by_name_and_email(here, admin, monkeypatch, few):
+def test_the_roster_is_searched_by_name_and_email(here, admin, monkeypatch, few):
     monkeypatch.setattr(roster, "FEW", few)
     course = here.course("ART")
     here.register(course, "kim", name="Kim O'Hara")
@@ -102,7 +102,7 @@ def counted(app):
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
+def test_the_roster_needs_as_many_queries_for_many_people_as_for_few(office, admin, app):
     course = office.course("ART", "art", capacity=10)
     many(office, course, 12)
     office.withdraw(course, "p0", key=registration_of(office, "p0@example.org").participant.key)
@@ -119,7 +119,7 @@ def test_the_roster_asks_as_often_for_many_as_for_few(office, admin, app):
     assert len(more) <= len(few) <= 20
 
 
-def test_registering_a_long_list_asks_as_often_as_for_a_short_one(office, admin, app):
+def test_a_long_list_needs_as_many_queries_as_a_short_one(office, admin, app):
     """Only on SQLite is each registration an INSERT of its own; those who wait are an act of their own in the log."""
     office.course("ART", "art", capacity=60)
     asked = []
@@ -158,7 +158,7 @@ def test_a_registration_of_another_course_is_not_withdrawn_here(here, admin):
     assert statuses(here) == {"kim@example.org": "registered"}
 
 
-def test_a_person_who_waits_for_the_office_is_tried_again_alone(office, admin, canvas):
+def test_trying_one_waiting_person_again_tries_nobody_else(office, admin, canvas):
     course = office.course("ART", "art")
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     for who in ("kim", "lou"):
@@ -239,13 +239,13 @@ def test_another_registration_for_the_same_canvas_course_keeps_the_access(office
         ("post", "/tools/courses/ART/cancel"),
     ],
 )
-def test_participants_do_none_of_it(here, kim, method, path):
+def test_participants_can_t_use_the_roster(here, kim, method, path):
     here.register(here.course("ART"), "lou")
     assert getattr(kim, method)(path, data={"people": "x@example.org"}).status_code == 403
     assert statuses(here) == {"lou@example.org": "registered"}
 
 
-def test_somebody_who_was_withdrawn_by_mistake_is_put_back(here, admin):
+def test_a_person_withdrawn_by_mistake_is_put_back(here, admin):
     course = here.course("ART", capacity=1)
     here.register(course, "kim")
     first = all_of(here.app, Registration)[0].id

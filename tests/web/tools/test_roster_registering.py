@@ -15,7 +15,7 @@ from ...pages import all_of, words
 from .on_the_roster import box, count, form_of_the_list
 
 
-def test_one_person_is_registered_on_behalf_and_comes_into_canvas(office, admin, canvas):
+def test_a_person_registered_by_the_office_gets_into_canvas(office, admin, canvas):
     office.course("ART", "art")
     form = {"name": "Kim Lee", "email": "kim@example.org", "sis_user_id": "K-100"}
     answer = admin.post("/tools/courses/ART", data=form, follow_redirects=True)
@@ -41,7 +41,7 @@ def test_a_participant_who_is_here_is_found_by_email_whatever_its_case(here, adm
     assert count(here, Registration) == 2
 
 
-def test_a_sign_up_never_becomes_whom_the_office_entered(here, admin, app):
+def test_a_sign_up_never_takes_over_a_person_whom_the_office_entered(here, admin, app):
     here.course("ART")
     admin.post("/tools/courses/ART", data={"name": "Kim Lee", "email": "kim@example.org"})
     other = app.test_client()
@@ -73,7 +73,7 @@ def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
         ({"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
     ],
 )
-def test_what_can_t_be_is_shown_and_kept(here, admin, form, sentence):
+def test_a_mistake_in_the_roster_form_is_shown_and_the_form_kept(here, admin, form, sentence):
     here.register(here.course("ART"), "lou")
     answer = admin.post("/tools/courses/ART", data={"name": "Kim Kept", "email": "kim@example.org"} | form)
     assert answer.status_code == 422
@@ -148,7 +148,7 @@ def test_another_name_is_shown_and_asked_about(here, admin):
     assert count(here, Registration) == 4
 
 
-def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
+def test_a_bare_address_is_asked_for_its_name_and_never_used_as_one(here, admin):
     here.course("ART")
     here.register(here.course("BIO"), "kim")
     text = "new@example.org\nkim@example.org"
@@ -162,7 +162,7 @@ def test_a_bare_address_asks_for_the_name_and_never_becomes_one(here, admin):
     assert count(here, Registration) == 3
 
 
-def test_what_was_answered_stays_answered_while_other_lines_are_mended(here, admin):
+def test_answers_are_kept_while_other_lines_are_mended(here, admin):
     here.course("ART")
     here.register(here.course("BIO"), "pat", name="Pat Example")
     here.register(here.course("CHEM"), "dad", name="Dad Lee")
@@ -183,7 +183,7 @@ def test_what_was_answered_stays_answered_while_other_lines_are_mended(here, adm
     assert statuses(here).keys() == {f"{who}@example.org" for who in ("fay", "pat", "dad", "ann")}
 
 
-def test_what_was_answered_about_a_line_that_stays_is_kept_when_the_others_are_registered(here, admin):
+def test_an_answer_about_a_remaining_line_is_kept_when_the_others_are_registered(here, admin):
     course = here.course("ART")
     here.register(course, "max")
     here.register(here.course("BIO"), "pat", name="Pat Example")
@@ -197,7 +197,7 @@ def test_what_was_answered_about_a_line_that_stays_is_kept_when_the_others_are_r
 
 
 @pytest.mark.parametrize("other", ["", "nonsense", "\n".join(f"p{n}@example.org" for n in range(501))])
-def test_a_list_that_is_refused_as_a_whole_drops_no_answer_about_the_one_before(here, admin, other):
+def test_answers_are_kept_when_a_list_is_refused_as_a_whole(here, admin, other):
     here.course("ART")
     here.register(here.course("BIO"), "pat", name="Pat Example")
     text = "fay@example.org\nPat Sample <pat@example.org>"
@@ -210,7 +210,7 @@ def test_a_list_that_is_refused_as_a_whole_drops_no_answer_about_the_one_before(
     assert statuses(here) == {"fay@example.org": "registered", "pat@example.org": "registered"}
 
 
-def test_an_answer_is_not_taken_for_another_name_than_it_was_given_about(here, admin):
+def test_an_answer_counts_only_for_the_name_it_was_given_about(here, admin):
     here.course("ART")
     here.register(here.course("BIO"), "pat", name="Pat Example")
     asked = admin.post("/tools/courses/ART", data={"people": "Pat Sample <pat@example.org>\nnonsense"})
@@ -232,7 +232,7 @@ def test_a_name_that_can_t_be_one_stays_beside_the_question_with_the_reason(here
     assert count(here, Participant) == 0
 
 
-def test_what_is_asked_about_several_people_of_one_line_names_the_line_once(here, admin):
+def test_questions_about_several_people_of_one_line_name_the_line_once(here, admin):
     here.register(here.course("ART"), "max")
     answer = admin.post("/tools/courses/ART", data={"people": "new@example.org, max@example.org\nann@example.org, Ann"})
     page = words(answer)
@@ -268,7 +268,7 @@ def test_a_form_that_was_open_for_hours_still_counts(here, admin, monkeypatch):
         ("\n".join(f"p{n}@example.org" for n in range(501)), "That is 501 people. Paste at most 500 at a time."),
     ],
 )
-def test_a_list_that_is_none_or_too_long_is_refused_with_the_reason(here, admin, text, sentence):
+def test_an_empty_or_too_long_list_is_refused_with_the_reason(here, admin, text, sentence):
     here.course("ART")
     answer = admin.post("/tools/courses/ART", data={"people": text})
     assert answer.status_code == 422
@@ -298,7 +298,7 @@ def test_the_recipients_of_a_mail_are_registered_each_under_their_own_name(here,
     }
 
 
-def test_nobody_is_registered_from_a_line_that_is_not_clear_though_the_others_are(here, admin):
+def test_nobody_is_registered_from_an_unclear_line_though_the_other_lines_are(here, admin):
     here.course("ART")
     text = "Alt, Ines <ines@example.org>, Berg, Juri <juri@example.org>\nann@example.org, Ann\n"
     page = words(admin.post("/tools/courses/ART", data={"people": text}))

@@ -90,13 +90,13 @@ def test_a_token_pasted_beside_no_address_is_asked_for_again(app, admin, canvas)
 
 
 @pytest.mark.parametrize("other", [{}, {"canvas_url": ""}, {"canvas_root_id": ""}])
-def test_what_is_no_token_gets_one_sentence(admin, canvas, other):
+def test_a_text_that_is_no_token_gets_one_sentence(admin, canvas, other):
     page = words(save(admin, typed(canvas, canvas_token="two words", **other)))
     assert "That is not a Canvas token." in page
     assert "Paste the token" not in page
 
 
-def test_a_mistyped_address_is_said_to_be_one_and_its_token_stays_there(app, admin, canvas):
+def test_a_mistyped_address_is_reported_and_its_token_goes_nowhere_else(app, admin, canvas):
     nobody = canvas.url.rpartition(":")[0] + ":9"
     page = words(save(admin, typed(canvas, canvas_url=nobody)))
     assert "127.0.0.1:9 could not be reached. Look for a typing error in the address. If it is right," in page
@@ -116,7 +116,7 @@ def test_a_refused_certificate_has_a_sentence_of_its_own(admin, canvas, raw, tls
     assert "(its certificate was not accepted). Look for a typing error in the address, since a certificate is" in page
 
 
-def test_with_a_canvas_connected_a_mistyped_address_is_said_of_the_address(admin, canvas):
+def test_a_mistyped_address_is_reported_as_such_while_a_canvas_is_connected(admin, canvas):
     save(admin, typed(canvas))
     for address, sentence in (
         ("http://127.0.0.1:9", "127.0.0.1:9 could not be reached. Look for a typing error in the address."),
@@ -128,7 +128,7 @@ def test_with_a_canvas_connected_a_mistyped_address_is_said_of_the_address(admin
         assert sentence in words(answer)
 
 
-def test_what_waits_to_be_checked_is_not_shown_beside_another_mistake(app, admin, canvas):
+def test_the_notice_about_an_unchecked_draft_is_not_shown_beside_a_mistake(app, admin, canvas):
     canvas.options(down=True)
     assert "Saved, but not checked yet" in words(save(admin, typed(canvas)))
     page = words(save(admin, typed(canvas, canvas_root_id="one")))
@@ -145,7 +145,7 @@ def test_what_waits_to_be_checked_is_not_shown_beside_another_mistake(app, admin
         ("HTTP://{host}/courses/42/users?page=2", "http://{host}/api/v1"),
     ],
 )
-def test_the_url_is_tidied_and_the_page_says_so(app, admin, canvas, address, is_tidied_to):
+def test_the_page_says_that_it_has_tidied_the_url(app, admin, canvas, address, is_tidied_to):
     host = canvas.url.removeprefix("http://")
     page = words(save(admin, typed(canvas, canvas_url=address.format(host=host))))
     if is_tidied_to is None:
@@ -169,7 +169,7 @@ def test_the_url_is_tidied_and_the_page_says_so(app, admin, canvas, address, is_
         ("canvas_token", "", "Paste the token"),
     ],
 )
-def test_bad_input_is_named_and_what_was_typed_is_kept(app, admin, canvas, field, value, sentence):
+def test_a_mistake_in_course_settings_is_named_and_the_form_kept(app, admin, canvas, field, value, sentence):
     answer = admin.post(COURSE_SETTINGS, data=typed(canvas, **{field: value}))
     assert answer.status_code == 422
     assert sentence in words(answer)
@@ -180,7 +180,7 @@ def test_bad_input_is_named_and_what_was_typed_is_kept(app, admin, canvas, field
 
 
 @pytest.mark.parametrize("key", ["token", "developer_key"])
-def test_with_everything_blank_each_mistake_is_listed_in_the_order_of_the_page(here, admin, key):
+def test_an_empty_form_lists_its_mistakes_in_the_order_of_the_page(here, admin, key):
     blank = {"canvas_url": "", "canvas_token": "", "canvas_root_id": "", "canvas_client_id": "", "sign_in": "x"}
     page = admin.post(COURSE_SETTINGS, data={"display_canvas": "y", "canvas_key": key, **blank}).text
     listed = re.findall(r'<li><a href="#(\w+)"', page)
@@ -189,7 +189,7 @@ def test_with_everything_blank_each_mistake_is_listed_in_the_order_of_the_page(h
     assert listed == sorted(listed, key=lambda name: page.index(f'id="{name}"'))
 
 
-def test_switched_off_what_was_saved_stays(app, admin, canvas):
+def test_saved_settings_are_kept_while_canvas_is_switched_off(app, admin, canvas):
     save(admin, typed(canvas))
     page = save(admin, {"canvas_url": "", "canvas_root_id": ""})
     assert "switched off" in words(page)
@@ -199,7 +199,7 @@ def test_switched_off_what_was_saved_stays(app, admin, canvas):
     assert "Connected to" in words(save(admin, typed(canvas, canvas_token="")))
 
 
-def test_only_administrators_see_it(app, client):
+def test_only_administrators_see_course_settings(app, client):
     assert client.get(COURSE_SETTINGS).status_code == 302
     sign_in(client, app, "pat@example.org")
     assert client.get(COURSE_SETTINGS).status_code == 403
@@ -212,7 +212,7 @@ def test_a_change_without_csrf_token_is_refused(database_url, canvas):
             assert app.test_client().post(path, data={}).status_code == 400
 
 
-def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canvas):
+def test_a_form_without_the_policies_leaves_the_policies_as_they_are(office, admin, canvas):
     policy(office, create_users=False, on_withdrawal="conclude")
     form = {"display_canvas": "y", "canvas_url": canvas.api, "canvas_root_id": str(canvas.ids["account.root"])}
     admin.post("/tools/settings/course-settings", data=form)
@@ -221,7 +221,7 @@ def test_a_form_without_the_policies_leaves_them_as_they_are(office, admin, canv
     assert (settings.create_users, settings.on_withdrawal) == (False, "conclude")
 
 
-def test_the_road_for_masses_is_off_until_the_office_wants_it_and_says_what_it_means(office, admin, canvas):
+def test_sis_imports_are_off_until_the_office_chooses_them_and_the_page_explains_them(office, admin, canvas):
     page = words(save(admin, typed(canvas)))
     assert not load_settings(office.session).mass_by_sis
     assert "When 500 people or more are due, one file" in page
@@ -232,7 +232,7 @@ def test_the_road_for_masses_is_off_until_the_office_wants_it_and_says_what_it_m
     assert "many people at once: one by one → by SIS import" in words(admin.get("/tools/log"))
 
 
-def test_how_people_new_to_canvas_get_in(office, admin, canvas):
+def test_the_office_chooses_how_people_new_to_canvas_get_in(office, admin, canvas):
     chosen = '<option selected value="{}">'
     # The default: without mails of ours Canvas mails the link.
     page = save(admin, typed(canvas))

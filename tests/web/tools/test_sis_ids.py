@@ -55,7 +55,7 @@ def test_the_roster_s_form_names_the_other_person_and_makes_nobody(app, admin, t
     assert sis_ids(app)["New"] == "S-9"
 
 
-def test_what_was_left_out_is_asked_about_and_given_by_a_button(app, admin, two):
+def test_a_sis_id_that_was_left_out_is_asked_about_and_given_by_a_button(app, admin, two):
     kim, lou = two
     assert "Lou lou@example.org: S-1, which Kim (kim@example.org) has" in listed_words(app)
     page = words(admin.get(f"/tools/participants/{lou}"))
@@ -92,7 +92,7 @@ def test_a_decision_stands_whatever_the_host_brings_again(app, admin, here, two)
     assert "The SIS ID S-1 came for Kim and was left out. Lou (lou@example.org) has the SIS ID S-1." in page
 
 
-def test_one_that_nobody_has_goes_to_whom_the_office_names(app, admin, here, two):
+def test_a_sis_id_that_nobody_has_goes_to_the_person_the_office_names(app, admin, here, two):
     kim, lou = two
     for number in two:
         one = here.session.get(Participant, number)
@@ -106,7 +106,7 @@ def test_one_that_nobody_has_goes_to_whom_the_office_names(app, admin, here, two
     assert listed(app).strip() == ""
 
 
-def test_what_is_no_sis_id_is_shown_with_the_reason_and_not_asked(app, admin, here):
+def test_a_text_that_is_no_sis_id_is_shown_with_the_reason_and_not_asked_about(app, admin, here):
     here.register(here.course("ART"), "kim", sis_user_id="1.00E+11")
     [kim] = all_of(app, Participant)
     page = words(admin.get(f"/tools/participants/{kim.id}"))
@@ -116,7 +116,7 @@ def test_what_is_no_sis_id_is_shown_with_the_reason_and_not_asked(app, admin, he
     assert sis_ids(app) == {"Kim": None}
 
 
-def test_the_list_has_an_end(app, here, monkeypatch):
+def test_the_list_of_questions_is_cut_at_its_limit(app, here, monkeypatch):
     monkeypatch.setattr(sis_questions, "SHOWN", 3)
     here.session.add_all(
         [Participant(email=f"p{n}@x.org", name=f"P{n}", sis_user_id_refused=f"S-{n // 2}") for n in range(10)]
@@ -126,7 +126,7 @@ def test_the_list_has_an_end(app, here, monkeypatch):
     assert listed(app).count("which nobody has yet") == 6
 
 
-def test_only_administrators_decide_and_only_what_there_is(app, admin, client, two):
+def test_only_administrators_decide_and_only_about_open_questions(app, admin, client, two):
     assert admin.post(f"/tools/participants/{two[1]}/sis-id", data={"answer": "x"}).status_code == 400
     assert answer(admin, 999, "theirs").status_code == 404
     other = app.test_client()

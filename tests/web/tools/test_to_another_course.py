@@ -78,7 +78,7 @@ def test_the_page_offers_the_courses_that_take_people(here, admin):
         ("ART", "Kim is in ART here already. Choose another course."),
     ],
 )
-def test_where_it_can_t_be_nothing_changes(here, admin, to, says):
+def test_a_move_that_is_not_possible_changes_nothing(here, admin, to, says):
     here.register(here.course("ART"))
     here.register(here.course("HAS"))
     here.course("FULL", capacity=0)
@@ -87,7 +87,7 @@ def test_where_it_can_t_be_nothing_changes(here, admin, to, says):
     assert states(here) == before
 
 
-def test_a_person_who_waits_gets_the_place_and_keeps_it(here, admin):
+def test_a_move_is_not_undone_once_a_waiting_person_has_the_place(here, admin):
     art = here.course("ART", capacity=1)
     here.course("BIO")
     here.register(art)
@@ -99,7 +99,7 @@ def test_a_person_who_waits_gets_the_place_and_keeps_it(here, admin):
     assert states(here) == [(1, "withdrawn"), (1, "registered"), (2, "registered")]
 
 
-def test_a_person_who_waits_is_moved_too_and_has_their_position_again(here, admin):
+def test_a_waiting_person_can_be_moved_and_has_their_position_again_after_an_undo(here, admin):
     art = here.course("ART", capacity=1)
     here.course("BIO")
     here.register(art, "max")
@@ -110,7 +110,7 @@ def test_a_person_who_waits_is_moved_too_and_has_their_position_again(here, admi
     assert states(here) == [(1, "registered"), (1, "waitlisted"), (1, "waitlisted"), (2, "withdrawn")]
 
 
-def test_after_anything_else_a_move_is_not_undone(here, admin):
+def test_a_move_can_t_be_undone_after_another_act(here, admin):
     here.register(here.course("ART"))
     bio = here.course("BIO")
     page = admin.post(MOVE, data={"to": "BIO"}, follow_redirects=True)
@@ -121,7 +121,7 @@ def test_after_anything_else_a_move_is_not_undone(here, admin):
     assert states(here) == [(1, "withdrawn"), (2, "withdrawn")]
 
 
-def test_the_log_has_one_line_for_it(here, admin):
+def test_the_log_has_one_line_for_a_move(here, admin):
     here.register(here.course("ART"))
     here.course("BIO")
     admin.post(MOVE, data={"to": "BIO"})

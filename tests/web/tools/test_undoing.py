@@ -81,7 +81,7 @@ def test_a_person_who_was_taken_off_the_waitlist_has_their_position_again(here, 
     assert states(here) == [(1, "withdrawn"), (2, "registered"), (3, "waitlisted")]
 
 
-def test_corrected_facts_are_as_before(here, admin):
+def test_undoing_a_correction_restores_the_former_values(here, admin):
     here.course("ART")
     register(admin)
     form = {"name": "Kim Lee", "email": "kim.lee@example.org", "sis_user_id": "S-7"}
@@ -93,7 +93,7 @@ def test_corrected_facts_are_as_before(here, admin):
 
 
 @pytest.mark.parametrize("what", ["corrected", "withdrew", "another administrator"])
-def test_after_anything_else_nothing_is_offered_and_nothing_is_undone(here, admin, what):
+def test_an_undo_is_neither_offered_nor_possible_after_another_act(here, admin, what):
     here.course("ART")
     page = register(admin)
     address, button = page.request.full_path, undo_on(page)
@@ -124,7 +124,7 @@ def test_undo_is_offered_on_the_participants_page_until_something_else_happens(h
     assert undo_on(admin.get("/tools/participants/1")) is None
 
 
-def test_what_somebody_else_did_is_not_offered(here, admin):
+def test_undo_is_not_offered_for_an_act_of_somebody_else(here, admin):
     registrations.register(here.session, here.course("ART"), someone("ina"), here.now, "other@example.org")
     here.session.commit()
     [entry] = all_of(here.app, LogEntry)
@@ -134,7 +134,7 @@ def test_what_somebody_else_did_is_not_offered(here, admin):
         assert undo_on(admin.get("/tools/courses/ART", query_string={"done": odd})) is None
 
 
-def test_on_the_person_s_own_page_it_leads_back_there(here, admin):
+def test_an_undo_on_a_person_s_page_leads_back_there(here, admin):
     """Without it, an act on one course leads to the roster, where it was done."""
     here.course("ART", capacity=1)
     for name in ("kim", "lou"):

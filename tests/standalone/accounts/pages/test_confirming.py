@@ -30,7 +30,7 @@ from ..visitors import (
 pytestmark = pytest.mark.usefixtures("wait")
 
 
-def test_with_a_session_alone_nobody_becomes_another_administrator(app, copied):
+def test_a_session_without_the_password_makes_nobody_an_administrator(app, copied):
     """As it was done: Bea's email is changed, and a new password asked for by mail."""
     has_account(app, "bea@example.org", admin=True)
     page, number = page_of(app, "bea@example.org"), accounts.account_with(session_of(app), "bea@example.org").id
@@ -50,7 +50,7 @@ def test_with_a_session_alone_nobody_becomes_another_administrator(app, copied):
     assert emails(app) == ["alex@example.org", "bea@example.org"]
 
 
-def test_every_button_for_somebody_s_sign_in_asks(app, copied):
+def test_every_button_for_somebody_s_sign_in_asks_for_the_password(app, copied):
     """Also those that there may be one day."""
     session = session_of(app)
     bea = has_account(app, "bea@example.org")
@@ -66,7 +66,7 @@ def test_every_button_for_somebody_s_sign_in_asks(app, copied):
     assert everything(app) == before
 
 
-def test_what_was_typed_is_kept_and_saved_with_the_password(app, copied, wait):
+def test_the_typed_form_is_kept_while_the_password_is_asked_for_and_then_saved(app, copied, wait):
     has_account(app, "bea@example.org")
     page = page_of(app, "bea@example.org")
     typed = {"name": 'Bea "B" <b> & Söhne', "email": "bea.b@example.org", "sis_user_id": "B-1"}
@@ -87,7 +87,7 @@ def test_what_was_typed_is_kept_and_saved_with_the_password(app, copied, wait):
     assert asks_for_password(copied.post(f"/tools/accounts/{number}/link"))
 
 
-def test_what_is_wrong_in_the_form_is_said_with_what_was_typed(app, copied):
+def test_a_mistake_in_the_form_is_shown_with_what_was_typed(app, copied):
     has_account(app, "bea@example.org")
     has_account(app, "lou@example.org")
     done = go_on(copied, corrected(copied, page_of(app, "bea@example.org"), name="Kept", email="lou@example.org"))
@@ -96,7 +96,7 @@ def test_what_is_wrong_in_the_form_is_said_with_what_was_typed(app, copied):
     assert 'value="Kept"' in done.text
 
 
-def test_what_is_no_sign_in_is_corrected_without_asking(app, copied):
+def test_a_correction_that_touches_no_sign_in_asks_for_no_password(app, copied):
     session = session_of(app)
     session.add(Participant(email="kim@example.org", name="Kim"))
     session.commit()
@@ -143,7 +143,7 @@ def test_the_password_counts_for_the_session_where_it_was_given(app, copied):
     assert asks_for_password(thief.post(link))
 
 
-def test_the_page_leads_to_no_other_site(app, copied):
+def test_the_password_page_leads_to_no_other_site(app, copied):
     for to in ("https://evil.example/", "//evil.example/", "/\\evil.example"):
         answer = copied.post("/my/confirmation", data={"own-to": to, "own-password": PASSWORD})
         assert (answer.status_code, answer.location) == (307, "/")

@@ -15,7 +15,7 @@ def cookie_of(client: FlaskClient) -> str:
     return client.get_cookie("browser").value
 
 
-def test_the_cookie_of_a_known_browser_opens_nothing_and_is_one_account_s(app, wait):
+def test_the_cookie_of_a_known_browser_opens_nothing_and_belongs_to_one_account(app, wait):
     has_account(app)
     lou = has_account(app, "lou@example.org")
     ann = visitor(app)
@@ -49,7 +49,7 @@ def test_a_new_password_makes_every_browser_unknown(app, wait):
     assert ann.sign_in(password=ANOTHER).status_code == 302, "where it was chosen it is known"
 
 
-def test_a_browser_of_many_accounts_keeps_a_few(app):
+def test_a_browser_with_many_accounts_stays_known_to_a_few(app):
     shared = visitor(app)
     for n in range(7):
         has_account(app, f"x{n}@example.org")

@@ -18,7 +18,7 @@ from ....pages import all_of, words
 from ..visitors import has_account, used_up, visitor
 
 
-def test_unknown_and_wrong_get_the_same_answer(app, client):
+def test_an_unknown_email_and_a_wrong_password_get_the_same_answer(app, client):
     sign_in(client, app, "kim@example.org")
     client.post("/sign-out", follow_redirects=True)
     answers = [
@@ -40,12 +40,12 @@ def test_signing_in_leads_to_no_other_site(app, client, target):
     assert answer.location == "/"
 
 
-def test_signed_out_is_signed_out(app, kim):
+def test_signing_out_ends_the_session(app, kim):
     kim.post("/sign-out")
     assert kim.get("/my/courses").status_code == 302
 
 
-def test_an_odd_next_page_is_the_catalogue(app, client):
+def test_an_unusable_next_page_leads_to_the_catalogue(app, client):
     sign_in(client, app, "kim@example.org")
     answer = client.post("/sign-in?next=//[x", data={"email": "kim@example.org", "password": PASSWORD})
     assert answer.location == "/"
@@ -95,7 +95,7 @@ def test_nothing_shows_whether_an_email_has_a_sign_in(site, ann):
         ({"password": "e\u0301" * 5}, "10 to 200 characters"),
     ],
 )
-def test_a_bad_sign_up_is_named(site, ann, form, sentence):
+def test_a_mistake_in_a_sign_up_is_named(site, ann, form, sentence):
     answer = ann.post(
         "/sign-up", data={"name": "Kim Berg", "email": "kim.berg@example.org", "password": PASSWORD} | form
     )
@@ -107,7 +107,7 @@ def test_a_bad_sign_up_is_named(site, ann, form, sentence):
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
-def test_what_is_too_long_to_be_right_is_not_worked_on(site, ann, path):
+def test_a_text_too_long_to_be_right_is_refused_before_it_costs_time(site, ann, path):
     """Marks in no order, which take Unicode time with the square of how many there are."""
     marks = "a" + "\u0301" * 40_000 + "\u0323" * 40_000
     began = time.thread_time()
@@ -124,7 +124,7 @@ def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
     assert ann.sign_in("änn@Example.org", "Zürich im März").status_code == 302
 
 
-def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, caplog):
+def test_a_hundred_passwords_guessed_at_once_are_stopped(app, caplog):
     """Ten are looked at, however many processes are asked; the right one comes too late."""
     has_account(app)
     guesses = [f"guess number {n}" for n in range(100)] + [PASSWORD]
@@ -151,7 +151,7 @@ def test_a_hundred_guessed_passwords_are_stopped_though_they_come_at_once(app, c
     assert "A wrong password for no account from 10.0.0.1." in caplog.text
 
 
-def test_one_address_guesses_at_many_accounts_no_longer_and_others_go_on(site, ann, at_once):
+def test_guesses_from_one_address_at_many_accounts_are_stopped_there_alone(site, ann, at_once):
     has_account(site)
     used_up(site, tries.WRONG_FROM_ADDRESS, "2001:db8::/64")
     for address, status in (("2001:db8::7", 429), ("2001:db8::8", 429), ("2001:db8:0:1::7", 302), ("10.0.0.1", 302)):
@@ -168,7 +168,7 @@ def test_visitors_by_ipv4_are_distinguished_where_a_server_writes_them_as_ipv6(s
         assert visitor(site).sign_in(environ_base={"REMOTE_ADDR": address}).status_code == status
 
 
-def test_a_person_who_signs_in_rightly_uses_nothing_up(site):
+def test_a_right_password_uses_up_no_tries(site):
     has_account(site)
     for _ in range(12):
         assert visitor(site).sign_in().status_code == 302

@@ -42,7 +42,7 @@ def test_another_email_ends_sessions_and_links(app, copied):
     assert bea.is_signed_in()
 
 
-def test_the_email_until_now_gets_a_mail_though_it_is_changed_twice_before_one_goes_out(mailing, inbox):
+def test_the_former_email_gets_a_mail_even_if_it_changes_twice_before_mails_are_sent(mailing, inbox):
     alex = signed_in(mailing, "alex@example.org", admin=True)
     bea = signed_in(mailing, "bea@example.org")
     bea.post("/my/password", data={"old_password": PASSWORD, "password": ANOTHER})
@@ -91,7 +91,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     assert "Bea is not an administrator." in words(again)
 
 
-def test_nobody_changes_their_own_role_or_that_of_nobody(app):
+def test_nobody_changes_their_own_role_or_that_of_an_unknown_person(app):
     alex = signed_in(app, "alex@example.org", admin=True)
     number = accounts.account_with(session_of(app), "alex@example.org").id
     for what in ("make-participant", "make-administrator"):
@@ -141,7 +141,7 @@ def test_a_person_whose_role_changes_gets_a_mail(mailing, inbox):
 
 
 @pytest.mark.parametrize("how", ["taking the role", "erasing", "one of each"])
-def test_two_who_end_each_other_at_once_leave_one(app, how):
+def test_two_administrators_who_remove_each_other_at_once_leave_one(app, how):
     """Each sees the other, who is still an administrator then."""
 
     def take(session, number: int) -> None:

@@ -53,7 +53,7 @@ def test_a_person_stays_signed_in_when_the_database_fails(site, ann, fails, path
     assert ann.post(path, data=form).status_code == 302
 
 
-def test_a_new_password_is_hashed_for_nobody_who_has_no_tries_or_not_the_old_one(site, ann, monkeypatch):
+def test_a_new_password_is_hashed_only_with_tries_left_and_the_right_old_password(site, ann, monkeypatch):
     has_account(site)
     ann.sign_in()
     monkeypatch.setattr(passwords, "METHOD", "hashed in no way that there is")
@@ -87,14 +87,14 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
         ("", "Unknown browser"),
     ],
 )
-def test_a_session_is_known_by_what_its_browser_called_itself(app, called, name):
+def test_a_session_is_listed_by_the_name_of_its_browser(app, called, name):
     has_account(app)
     ann = visitor(app)
     ann.sign_in(headers={"User-Agent": called})
     assert name in words(ann.get("/my/sessions"))
 
 
-def test_one_s_sessions_are_seen_and_ended_one_by_one_or_together(app):
+def test_a_person_sees_their_sessions_and_ends_one_or_all(app):
     has_account(app)
     here, phone, library = visitor(app), visitor(app), visitor(app)
     here.sign_in(headers={"User-Agent": FIREFOX})
@@ -152,7 +152,7 @@ def test_a_form_sent_twice_signs_nobody_out(app, monkeypatch):
     assert [one for one in answer.headers.getlist("Set-Cookie") if "session=" in one] == []
 
 
-def test_the_code_of_the_app_has_another_name_than_a_course_s_in_german(site, ann):
+def test_the_app_s_code_and_a_course_s_code_have_different_names_in_german(site, ann):
     has_account(site)
     ann.sign_in()
     ann.post("/my/second-step", data={"password": PASSWORD})

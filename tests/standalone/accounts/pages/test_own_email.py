@@ -26,7 +26,7 @@ def email_link(message) -> str:
     return re.search(r"http://register\.example\.org(/my/email/\S+)", message.get_content())[1]
 
 
-def test_one_s_own_email_takes_the_password_and_the_new_address(mailing, inbox):
+def test_changing_one_s_own_email_takes_the_password_and_a_link_to_the_new_address(mailing, inbox):
     ann, phone, lou = (signed_in(mailing, "ann@example.org"), visitor(mailing), signed_in(mailing, "lou@example.org"))
     phone.sign_in()
     page_of(mailing)
@@ -82,7 +82,7 @@ def test_a_new_password_stops_a_change_of_the_email(mailing, inbox, sent):
     assert "ann@example.org" in [mail["To"] for mail in inbox.mails]
 
 
-def test_only_the_last_email_that_was_asked_for_counts_and_an_hour_at_most(mailing, inbox, wait):
+def test_only_the_last_requested_email_counts_and_its_link_lasts_an_hour(mailing, inbox, wait):
     ann = signed_in(mailing, "ann@example.org")
     asked_for(ann, "one@example.org")
     rounds.send_mails(mailing)
@@ -96,7 +96,7 @@ def test_only_the_last_email_that_was_asked_for_counts_and_an_hour_at_most(maili
     assert emails(mailing) == ["ann@example.org"]
 
 
-def test_asking_says_nothing_of_whose_an_email_is(mailing, inbox):
+def test_asking_for_an_email_does_not_show_whether_it_is_taken(mailing, inbox):
     ann = signed_in(mailing, "ann@example.org")
     has_account(mailing, "lou@example.org")
     free, taken = (words(asked_for(ann, email)) for email in ("one@example.org", "lou@example.org"))
@@ -124,14 +124,14 @@ def test_nobody_is_flooded_with_links_for_a_new_email(mailing):
     assert asked_for(ann, "lou@example.org").status_code == 429
 
 
-def test_without_mail_the_office_changes_the_email(app):
+def test_the_office_changes_a_person_s_email_where_no_mail_is_set_up(app):
     ann = signed_in(app, "ann@example.org")
     assert "Ask the office to change it" in words(ann.get("/my/email"))
     assert "Ask the office to change it" in words(asked_for(ann))
     assert all_of(app, Mail) == []
 
 
-def test_a_link_that_waits_is_not_for_who_gets_the_number_of_a_closed_account(mailing, inbox):
+def test_a_link_of_a_closed_account_does_not_serve_the_next_account_with_its_number(mailing, inbox):
     ann = signed_in(mailing, "ann@example.org")
     asked_for(ann, "thief@example.org")
     session = session_of(mailing)
