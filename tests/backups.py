@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 
 def back_up(database_url: str, to: Path) -> Callable[[], None]:
-    """Make a backup in this file. Returns what brings it back, once nobody uses the database."""
+    """Back the database up into this file. Returns a function that restores it, once nobody uses the database."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         _copy(url.database, to)

@@ -1,4 +1,4 @@
-"""Which tests begin, which are fast, and where the fixtures of several folders stand."""
+"""Which tests come first, which are fast, and the fixtures that several folders use."""
 
 from pathlib import Path
 

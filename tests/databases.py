@@ -42,7 +42,7 @@ def a_postgresql(name: str) -> Iterator[str]:
 
 @contextmanager
 def embedded_postgresql(kept_in: Path | None = None) -> Iterator[str]:
-    """The URL of a PostgreSQL of one's own; its data stay in `kept_in`, else they are deleted."""
+    """The URL of an embedded PostgreSQL. Its data stay in `kept_in`; without it they are deleted."""
     with tempfile.TemporaryDirectory(prefix="ascriptica-pg-", ignore_cleanup_errors=True) as own:
         folder = kept_in or Path(own)
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def database_url(kept_app: Flask) -> str:
 
 @contextmanager
 def a_table_gone(app: Flask, name: str) -> Iterator[None]:
-    """Whatever needs this table fails in the database meanwhile."""
+    """While this lasts, every statement that needs this table fails in the database."""
     engine = app.extensions["sqlalchemy"].engine
     with engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_elsewhere"))

@@ -1,4 +1,4 @@
-"""What a secret may look like where it must not be, and where it is all the same."""
+"""What a secret may look like where it must not be, and a search that finds it."""
 
 import base64
 import html
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 
 def disguises(token: str) -> set[bytes]:
-    """What may be left of the token: its ends, it backwards, in hex, and at any offset in base64; in small letters."""
+    """What may be left of the token, in small letters: its ends, or all of it backwards, in hex, or in base64."""
     raw = token.encode()
     packed = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
     found = [raw[:12], raw[-12:], raw[::-1], raw.hex().encode(), *packed]
@@ -16,7 +16,7 @@ def disguises(token: str) -> set[bytes]:
 
 
 def around(marks: Iterable[bytes], data: bytes) -> list[bytes]:
-    """What stands around each mark in it."""
+    """The text around each mark that is found in it."""
     found = []
     for said in (data.lower(), _plainly(data)):
         places = [said.find(mark) for mark in marks]

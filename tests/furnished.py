@@ -15,7 +15,7 @@ from ascriptica_plugin.tables.ledger import Match, Seat
 from .office_at_work import PASSWORD, Office, in_use, make_app, policy, someone
 
 SECRET = second_step.new_secret()
-"""Of Sam's second step."""
+"""The secret of Sam's second step."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def furnished(empty_sqlite, tmp_path, canvas) -> Iterator[Office]:
             session.execute(update(Seat).where(Seat.participant.has(name=name)).values(**waits))
         session.commit()
         office.deliver()
-        # Whom a hand removed in Canvas, who is invited, and whom two participants lead to.
+        # Somebody removed by hand in Canvas, somebody invited, and a user to whom two participants lead.
         policy(office, by_invitation=True)
         bio = office.course("BIO", "bio", **dates)
         for who in ("ina", "rob", "ron"):

@@ -1,4 +1,4 @@
-"""A school of which many register at once, and what to ask about its SIS imports."""
+"""A school where many people register at once, and what to ask about its SIS imports."""
 
 import pytest
 from sqlalchemy import select

@@ -85,7 +85,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 class Office:
-    """The office at work, in its own words; each verb is one committed unit, as a view's would be."""
+    """The office at work, in its own words. Each method is one committed unit of work, as a view's would be."""
 
     def __init__(self, app, canvas: Practice | None):
         self.app = app
@@ -110,13 +110,13 @@ class Office:
         connection = connecting.adopt(self.session, settings, self.canvases, found, self.now)
         settings.display_canvas = True
         self.session.commit()
-        # As in a worker that has been at it: Canvas's time is known.
+        # As in a worker that has run for a while: Canvas's time is known.
         self.canvases.client(connection).myself()
         self.canvas.calls()
         return connection
 
     def new_worker(self) -> None:
-        """What delivers from now on is a process that has just begun."""
+        """From now on, deliver as a process that has just begun."""
         self.canvases = Canvases(self.canvases.keys, self.canvases.allow_private, mass_seats=self.canvases.mass_seats)
 
     def course(
@@ -158,7 +158,7 @@ class Office:
         self.session.commit()
 
     def deliver(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
-        """Drain what is due; answers the calls that Canvas got."""
+        """Drain what is due. Returns the calls that Canvas got."""
         if drain.drain(self.session, self.canvases, stop, lambda: self.now):
             erasing.erase_people(self.session, lambda: self.now)
         return self.canvas.calls() if self.canvas else []
@@ -196,7 +196,7 @@ class Office:
         return [(seat.participant.email, seat.cause, seat.cause_detail) for seat in self.seats()]
 
     def put_back(self) -> None:
-        """Answer that whatever a hand in Canvas changed is to be as registered here."""
+        """Answer that everything that was changed by hand in Canvas is to be as registered here."""
         for seat in self.seats():
             if seat.cause == "changed_in_canvas":
                 answers.about_a_hand(self.session, seat, True, self.now, "a@x")

@@ -28,7 +28,7 @@ def new_course(**fields) -> dict:
 
 
 def confirm_preview(client, code: str, **other):
-    """Confirm what the page shows of a change that the worker has looked at, with the number where it asks for one."""
+    """Confirm the preview of a change, with the number of people where the page asks for it."""
     page = client.get(f"/tools/courses/{code}/preview").text
     form = {"seen": re.search('name="seen" value="(.*?)"', page)[1]}
     if number := re.search(r"Type (\d+) to confirm", page):

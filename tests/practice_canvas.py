@@ -28,7 +28,7 @@ class Practice:
         return f"{self.url}/api/v1"
 
     def seed(self, **given: object) -> dict[str, int]:
-        """A new world; the ids of what was made, and everything else as at the start."""
+        """Make a new world, and set everything else as at the start. Returns the ids of what was made."""
         self.ids = self.session.post(f"{self.url}/practice/seed", json={"given": given}, timeout=10).json()["ids"]
         self.session.delete(f"{self.url}/practice/faults", timeout=10)
         self.session.delete(f"{self.url}/practice/calls", timeout=10)

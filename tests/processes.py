@@ -100,7 +100,7 @@ def loud(process: Process) -> Process:
 
 
 def environment(database_url: str, redis_url: str = "") -> dict[str, str]:
-    """What our processes are given."""
+    """The environment that our processes are given."""
     return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": "1"}
 
 
@@ -159,7 +159,7 @@ class PracticeCanvas(Process):
         until(lambda: self.answers())
 
     def look(self, what: str) -> dict:
-        """What it shows of itself."""
+        """What the practice Canvas shows of itself."""
         return requests.get(f"{self.url}/practice/{what}", headers=self.headers, timeout=10).json()
 
     def answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""The files in docs/deploy say commands that there are, with options that they take."""
+"""Every command in the files of docs/deploy exists, and takes the options that it is given there."""
 
 import re
 import shlex

@@ -24,7 +24,7 @@ def page(name: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """Those that GitHub makes of a page's headings."""
+    """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -57,7 +57,7 @@ def test_the_office_finds_every_cause_and_permission():
 
 
 def log_lines() -> set[str]:
-    """What modules of ours write into the process log, as they format it."""
+    """The lines that our modules write into the process log, before values are filled in."""
     lines = set()
     for path in PACKAGE.rglob("*.py"):
         if path.is_relative_to(PACKAGE / "practice"):

@@ -1,4 +1,4 @@
-"""The stylesheet: all of it below one class, and neither rules nor classes that the other side does not know."""
+"""The stylesheet: all of it is below one class, every rule is used, and every class of a template has a rule."""
 
 import re
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ MADE_UP = {
     "step-stuck",
     "step-yours",
 }
-"""Names whose end a template puts in."""
+"""Class names whose ending a template fills in."""
 
 
 def test_every_class_of_the_pages_has_a_rule_and_every_rule_its_use():

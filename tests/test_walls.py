@@ -38,7 +38,7 @@ NEVER = {
     "web": OF_QUEUE | OF_NETWORK,
     "standalone": OF_NETWORK,
 }
-"""What else is kept out: only `canvas` speaks to Canvas, only `worker` to RQ, and rules know no Flask."""
+"""Other packages that are kept out: only `canvas` speaks to Canvas, only `worker` to RQ, and rules know no Flask."""
 
 
 NOT_OURS = {
@@ -48,7 +48,7 @@ NOT_OURS = {
 
 
 PUBLIC = {"standalone.site": {"ascriptica_plugin"}}
-"""Who takes the plugin by its public name. Everybody else's imports are relative, so that the floors see them."""
+"""Modules that import the plugin by its public name. All other imports are relative, so that the floors see them."""
 
 
 @cache
@@ -105,7 +105,7 @@ def test_no_package_imports_in_a_circle():
 
 
 def test_a_mere_plugin_loads_nothing_of_the_stand_alone_site():
-    """Nor what only that site needs: no password list, no second step, no sign-ins."""
+    """It does not load what only that site needs either: no password list, no second step, no sign-ins."""
     script = """
 import sys
 from flask import Flask
@@ -145,7 +145,7 @@ def test_tests_mirror_what_they_test():
 
 
 RULES = {"canvas", "ledger", "office", "shared", "sync", "worker"}
-"""Packages of rules. What the others do shows from outside, in pages and commands, where their tests look at it."""
+"""Packages of rules. The others are tested from outside, by their pages and commands."""
 
 TESTED_ELSEWHERE = {
     "canvas": ("errors exchange shapes", "the client's tests, through its answers; sync/test_keeper"),

@@ -9,7 +9,7 @@ from .office_at_work import PASSWORD
 
 
 class Visitor:
-    """Goes to whatever web process is said to serve, and sends the form of a page with what is hidden in it."""
+    """Goes to the web process that is said to serve, and sends the form of a page with its hidden fields."""
 
     def __init__(self, where: Callable[[], str]):
         self.where, self.session = where, requests.Session()

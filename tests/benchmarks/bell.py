@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bell         # about two minutes
 
-With the bell, and without Redis, when only the worker's own look every few seconds finds it.
+Once with the bell, and once without Redis, where only the worker's own look every few seconds finds it.
 """
 
 import statistics

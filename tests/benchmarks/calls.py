@@ -15,7 +15,7 @@ from .ground import an_office, databases, practice_canvas, report
 
 
 class Script:
-    """What somebody would write who reads canvasapi's manual."""
+    """What a reader of canvasapi's manual would write."""
 
     def __init__(self, office: Office):
         canvas = office.canvas

@@ -1,13 +1,13 @@
 """How fast a drain delivers at 200 ms a call, beside what somebody would write with canvasapi, alone and as RQ jobs.
 
     python -m tests.benchmarks.drain                      # about three minutes
-    python -m tests.benchmarks.drain largest [FOLDER]     # about six minutes; where it is kept, two
+    python -m tests.benchmarks.drain largest [FOLDER]     # about six minutes; two with a kept database
 
 One worker, ten calls in flight, people whom Canvas knows by their SIS IDs. The bound is flight / latency; "calls alone"
 is what ten threads reach that do nothing but call. CPU is the client's own, for one seat.
 
-`largest`: three workers on PostgreSQL, beside 1,000,000 seats of 200,000 people. In FOLDER the database is kept, as
-`pages largest FOLDER` keeps it, and drained again as it is the next time.
+`largest`: three workers on PostgreSQL, beside 1,000,000 seats of 200,000 people. FOLDER keeps the
+database, as `pages largest FOLDER` does; the next run drains it again as it is.
 """
 
 import sys
@@ -100,7 +100,7 @@ def beside_a_million(folder: Path | None) -> None:
         token = Sealed.seal(canvas.token, app.extensions["ascriptica"].canvases.keys)
         session.execute(update(Connection).values(canvas_url=canvas.api, token=token))
         session.execute(update(Association).values(looked_up_at=office.now))
-        # What the pages' benchmark left open would be delivered as well.
+        # Otherwise seats that the pages' benchmark left open would be delivered as well.
         session.execute(update(Seat).where(~Seat.held).values(settled_version=Seat.version, parked_at=None))
         session.commit()
         canvas.latency(LATENCY)

@@ -68,7 +68,7 @@ def fill(office: Office, canvas: QuickCanvas, due: int) -> None:
     for number in range(SICK):
         registrations.register(session, sick, someone(f"sick{number}", sis_user_id=f"S-{FIRST - 1 - number}"), now)
     session.commit()
-    # As each database of some age knows by itself how much is in its tables.
+    # A database that has run for a while knows how much is in its tables.
     session.execute(text("ANALYZE"))
     session.commit()
 
@@ -113,7 +113,7 @@ def waits(office: Office, canvas: QuickCanvas) -> list[Wait]:
 
 
 def free_since(flight: list[tuple[float, int]], at: float) -> float:
-    """The first moment since then at which fewer calls than may be were in flight."""
+    """The first moment since then at which there was room for another call."""
     *_, (_, before) = (change for change in flight if change[0] <= at)
     free = (since for since, calls in flight if since > at and calls < FLIGHT)
     return at if before < FLIGHT else next(free)

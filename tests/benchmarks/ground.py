@@ -35,7 +35,7 @@ from ..office_at_work import Office, in_use, make_app
 from ..practice_canvas import Practice
 from ..processes import Valkey, until, worker
 
-# What a drain reports is put into words as in a worker, and goes nowhere.
+# A drain's reports are formatted as in a worker, and written nowhere.
 logging.basicConfig(level=logging.INFO, filename=os.devnull, force=True)
 
 REPOSITORY = Path(__file__).parents[2]
@@ -58,14 +58,14 @@ def databases() -> Iterator[dict[str, str]]:
         urls = {"SQLite": f"sqlite:///{folder}/office.sqlite3", "PostgreSQL": postgresql_url}
         for url in urls.values():
             with in_use(make_app(url)) as app:
-                # The tests' server does without what makes a commit last; here it counts.
+                # The tests' server does not make commits durable; here the time for that counts.
                 keep_what_is_committed(app.extensions["sqlalchemy"].engine)
                 upgrade_tables(app)
         yield urls
 
 
 def keep_what_is_committed(engine: Engine) -> None:
-    """Have the tests' PostgreSQL keep what was committed through a power cut, as one in life does."""
+    """Make the tests' PostgreSQL keep commits through a power cut, as a real one does."""
     if engine.dialect.name != "postgresql":
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -104,7 +104,7 @@ def practice_canvas(users: int = 0) -> Iterator[Practice]:
 
 @dataclass
 class QuickCanvas(Practice):
-    """`quick` in a process of its own, in the practice Canvas's words as far as it knows them."""
+    """`quick` in a process of its own, with the practice Canvas's methods as far as it has them."""
 
     def calls(self) -> list[str]:
         """It keeps no list."""
@@ -128,7 +128,7 @@ class QuickCanvas(Practice):
 
 @contextmanager
 def quick_canvas() -> Iterator[QuickCanvas]:
-    """A Canvas whose calls take as long as it is set, and no longer."""
+    """A Canvas whose calls take exactly the time that is set."""
     command = [sys.executable, "-m", "tests.benchmarks.quick"]
     child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
@@ -145,7 +145,7 @@ def email(number: int) -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Of a child process, which knows the tests' secret."""
+    """The environment of a child process, with the tests' secret."""
     return {**os.environ, "ASCRIPTICA_ALLOW_PRIVATE_CANVAS": "1", **more}
 
 
@@ -248,7 +248,7 @@ def an_office(url: str, canvas: Practice, seats: int = 0, **config: object) -> I
 
 
 def add_due_seats(office: Office, count: int) -> None:
-    """Register people, whom Canvas knows by their SIS IDs, by the thousand."""
+    """Register people in batches of a thousand; Canvas knows them by their SIS IDs."""
     session = office.session
     places = select(Association.course_id, Association.canvas_course_id, Association.connection_id)
     [course_id, canvas_course_id, connection_id] = session.execute(places.order_by(Association.course_id)).first()
@@ -284,7 +284,7 @@ def _put(session, model: type, rows: list[dict]) -> None:
 
 @dataclass
 class Meter:
-    """What passed inside a `with`: seconds of wall time, and of this process's CPU with its ended children's."""
+    """The time spent inside a `with`: seconds of wall time, and of this process's CPU with its ended children's."""
 
     wall: float = 0
     cpu: float = 0

@@ -23,7 +23,7 @@ from .ground import Meter, QuickCanvas, add_due_seats, an_office, databases, qui
 
 SEATS, ROUNDS = 1000, 3
 FIRST = 10_000_000
-"""Ids of what is settled begin here."""
+"""The ids of settled rows begin here."""
 
 
 def settle_many(office: Office, count: int) -> None:

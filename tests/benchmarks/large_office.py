@@ -219,7 +219,7 @@ def _entry(age: int, number: int, place: tuple[int, int]) -> dict:
 
 
 def hold_many(app: Flask) -> None:
-    """Of fourteen seats one waits for an administrator, as after the last night of a summer."""
+    """One seat in fourteen waits for an administrator, as after the last night of a summer."""
     session = app.extensions["sqlalchemy"].session
     session.execute(text(
         "UPDATE ascriptica_seat SET settled_version = 0, held = true, cause = 'no_account', was_in = false,"
@@ -231,7 +231,7 @@ def hold_many(app: Flask) -> None:
 
 
 def _gather_statistics(app: Flask) -> None:
-    """As autovacuum has done by the time that an office is that large; SQLite knows of no such thing."""
+    """Autovacuum does this long before an office is that large; SQLite has nothing like it."""
     engine = app.extensions["sqlalchemy"].engine
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as raw:

@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 900
 
 
 def let_in(office: Office, canvas: Practice, people: int) -> tuple[Meter, int]:
-    """Register so many more, and drain until they are in. What it took, and how many calls."""
+    """Register so many more, and drain until they are in. Returns what it took and how many calls it made."""
     add_due_seats(office, people)
     so_many = office.status()["seats"]["enrolled"] + people
     canvas.options(latency_seconds=LATENCY)

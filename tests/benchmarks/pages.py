@@ -135,7 +135,7 @@ def say(line: str) -> None:
 
 
 def run(url: str, database: str, size: Size = LARGE) -> float:
-    """Fill the database unless it is filled, print its table; answers the longest median."""
+    """Fill the database unless it is filled, and print its table. Returns the longest median."""
     app = make_app(url)
     with in_use(app):
         begun = time.perf_counter()

@@ -29,7 +29,7 @@ ANSWERS = {
     r"GET /api/v1/courses/(\d+)": {"id": 42, "name": "Art", "workflow_state": "available"},
 }  # fmt: skip
 ROWS = 100
-"""A list of the people in a Canvas course has one page of so many, other people each time."""
+"""How many people the one page of a Canvas course's list has; each list has other people."""
 
 HANGS = 25
 ENROLLMENT = {"course_id": 42, "course_section_id": 4, "type": "StudentEnrollment", "enrollment_state": "active"}
@@ -57,7 +57,7 @@ class Quick:
         self.flight.append((time.time(), self.in_flight))
 
     def answer(self, line: str, query: str, body: str) -> dict | list:
-        """What Canvas would say: the person who is searched for by p7@example.org has the ID 8."""
+        """Canvas's answer: the person who is found by p7@example.org has the ID 8."""
         if found := re.search(r"search_term=p(\d+)%40", query):
             return [{"id": int(found[1]) + 1, "name": "Somebody", "login_id": f"p{found[1]}@example.org"}]
         if found := re.fullmatch(r"GET /api/v1/courses/(\d+)/enrollments", line):
@@ -143,7 +143,7 @@ class Caller(asyncio.Protocol):
     def send(self, answer: dict | list) -> None:
         body = json.dumps(answer).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {formatdate(usegmt=True)}\r\n"
-        # As Canvas says of a bucket of 600 in which each call under way reserves 50.
+        # As Canvas reports a bucket of 600 in which each call under way reserves 50.
         head += f"X-Rate-Limit-Remaining: {600 - 50 * self.quick.in_flight}\r\n"
         self.transport.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 

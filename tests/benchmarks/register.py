@@ -20,7 +20,7 @@ TIMES = 150
 
 
 def post(web: requests.Session, address: str, person: dict, what: str = "register") -> float:
-    """Register, or withdraw; how many ms it took."""
+    """Register or withdraw. Returns how many ms it took."""
     start = time.monotonic()
     answer = web.post(f"{address}/courses/{COURSE}/{what}", **person, allow_redirects=False, timeout=30)
     took = time.monotonic() - start

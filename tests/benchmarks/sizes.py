@@ -1,7 +1,7 @@
 """What a day's registrations take of a machine: 10, 1,000, and 10,000 of the 100,000.
 
     python -m tests.benchmarks.sizes           # about five minutes
-    python -m tests.benchmarks.sizes 2000      # of the 100,000 so many
+    python -m tests.benchmarks.sizes 2000      # only so many of the 100,000
 
 People who are signed in register through one web process while the worker delivers them, each after a first contact,
 on an empty database; Canvas calls take no time. For each size: seconds of CPU, what the processes use at rest, Canvas
@@ -38,7 +38,7 @@ from .memory import children_of, register, size, used
 
 SIZES = ((10, "SQLite"), (1000, "SQLite"), (100_000, "PostgreSQL"))
 RUN = 10_000
-"""So many of the largest size are really made."""
+"""How many of the largest size are really made."""
 
 REST_SECONDS, DAY_SECONDS = 10, 86_400
 LOOKS = 200

@@ -1,4 +1,4 @@
-"""What Canvas's throttle says of us: draining 10,000 seats with its bucket modelled, and several workers at once.
+"""How Canvas's throttle treats us: draining 10,000 seats with its bucket modelled, and several workers at once.
 
     python -m tests.benchmarks.throttle          # about two minutes
     python -m tests.benchmarks.throttle 2000     # fewer seats

@@ -35,7 +35,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def go_back(engine: Engine) -> None:
-    """Have the empty tables of the release before."""
+    """Make the empty tables of the release before."""
     config = Config()
     config.set_main_option("script_location", str(importlib.resources.files("ascriptica_plugin.migrations")))
     with engine.connect() as connection:
@@ -45,7 +45,7 @@ def go_back(engine: Engine) -> None:
 
 
 def fill(connection: Connection, people: int) -> None:
-    """Whom that release has enrolled, one in ten of them withdrawn again; every second person has a SIS ID."""
+    """People whom that release has enrolled; one in ten has withdrawn again, and every second one has a SIS ID."""
     tables = MetaData()
     with warnings.catch_warnings():
         # Indexes on lower(...) can't be read back; nobody needs them here.
@@ -101,7 +101,7 @@ def _numbered(people: range) -> Iterator[tuple[int, int]]:
 
 
 def _put(connection: Connection, tables: MetaData, name: str, rows: list[dict]) -> None:
-    """Insert rows; what they leave out and the table needs is empty, 0 or False."""
+    """Insert rows; a column that they leave out and the table needs is empty, 0 or False."""
     table = tables.tables[f"ascriptica_{name}"]
     needed = [one for one in table.c if not (one.nullable or one.server_default or one.name in rows[0])]
     empty = {one.name: one.type.python_type() for one in needed}
@@ -116,7 +116,7 @@ def upgrade(url: str) -> tuple[float, int]:
     process = subprocess.Popen(command, cwd=REPOSITORY, env=of_process, stdout=subprocess.DEVNULL)
     memory = 0
     while process.poll() is None:
-        # What the kernel reports at the end has our own memory in it, too.
+        # The kernel's figure at the end includes our own memory.
         if found := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text()):
             memory = int(found[1]) // 1024
         time.sleep(0.1)

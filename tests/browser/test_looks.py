@@ -25,14 +25,14 @@ pytestmark = NEEDS_CHROMIUM
 
 TEMPLATES = Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html")
 PARTS = {"base.html", "forms.html", "macros.html", "questions.html", "layout.html", "frame.html", "tools_menu.html"}
-"""What other templates are made of."""
+"""Templates that others are made of."""
 
 PAGES = {path.name for path in TEMPLATES if not path.name.startswith("_")} - PARTS
 
 TABS = """
 const here = document.querySelectorAll(".tools [aria-current='page']");
 return location.pathname.startsWith("/tools/") && document.querySelector(".tools") ? here.length : 1"""
-"""How many of the tools are marked as the one where we are."""
+"""How many of the tools are marked as the current one."""
 
 
 class Looks(Walk):
@@ -196,7 +196,7 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     looks.fill(canvas_course=str(office.canvas.ids["course.art"]))
     looks.press("Save")
     looks.sees("Reading Art in Canvas")
-    # What was read counts for five minutes, and on a slow machine the walk has taken longer so far.
+    # A read counts for five minutes, and on a slow machine the walk has taken longer so far.
     office.now = clock.utc_now()
     office.deliver()
     looks.go("/tools/courses/BIO/preview")

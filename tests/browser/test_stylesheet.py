@@ -17,7 +17,7 @@ STYLESHEET = Path(ascriptica_plugin.__file__).parent / "static/ascriptica.css"
 
 
 def contrast(one: str, other: str) -> float:
-    """Between two colours as a browser writes them, rgb(…), by WCAG's formula."""
+    """The contrast of two colours as a browser writes them, rgb(…), by WCAG's formula."""
 
     def light(colour: str) -> float:
         parts = [int(part) / 255 for part in re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]
@@ -83,7 +83,7 @@ def test_a_host_s_page_around_ours_looks_as_before(browser, tmp_path):
     page = tmp_path / "host.html"
     page.write_text(HOST, encoding="utf-8")
     browser.get(page.as_uri())
-    # How tall ours is moves what stands below it, which is no look of the host's.
+    # The height of our part moves what stands below it; that is no change of the host's look.
     browser.execute_script("document.querySelector('.ascriptica').style = 'height: 5rem; overflow: hidden'")
     around, ours = browser.execute_script(ALL_AROUND), styles(browser, ".button-main")
     add = "document.head.append(Object.assign(document.createElement('style'), {textContent: arguments[0]}))"

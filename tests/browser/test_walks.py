@@ -96,7 +96,7 @@ def test_a_reload_shows_the_new_state_where_scripts_are_off(walk, canvas):
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_course_s_people_move_after_the_page_has_shown_it(walk, canvas, scripts):
-    """Found by a search, with nothing typed lost; the page continues automatically, also where scripts are off."""
+    """A search finds the Canvas course; the page continues automatically, also where scripts are off."""
     connect(walk, canvas)
     walk.go("/tools/courses/new")
     walk.fill(code="ART-101", title="Art for all", canvas_course=str(canvas.ids["course.art"]))
@@ -128,7 +128,7 @@ def test_a_course_s_people_move_after_the_page_has_shown_it(walk, canvas, script
 
 
 def test_a_form_is_saved_after_the_password_was_asked_for(walk, tmp_path):
-    """A form that is answered with the page that asks for the password is sent again by the browser itself."""
+    """The form is answered with a page that asks for the password; from there the browser sends it again."""
     with in_use(make_app(f"sqlite:///{tmp_path}/office.sqlite3")) as app:
         session = app.extensions["sqlalchemy"].session
         accounts.add_account(session, clock.utc_now(), "bea@example.org", "Bea", PASSWORD)

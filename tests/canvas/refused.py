@@ -1,11 +1,11 @@
-"""What refusals of pasted addresses name as the remedy, and how a test asks for one."""
+"""The remedies that refusals of pasted addresses name, and how a test reads a refusal."""
 
 import pytest
 
 SCHOOL = "https://school.instructure.com/api/v1"
 LONG_LABEL = "a" * 64
 
-#: What a refusal names as the remedy.
+#: The remedies that a refusal may name.
 BEGIN_WITH_HTTPS = "must begin with https://"
 PLAIN_HTTP = "with https://"
 NO_PASSWORD = "Take the user name and password out"

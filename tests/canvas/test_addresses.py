@@ -300,7 +300,7 @@ def test_any_text_is_either_read_or_refused_with_a_sentence() -> None:
                 assert sentence.isprintable(), (typed, sentence)
                 continue
             taken += 1
-            # What was taken is in its tidy form, and nothing can hide in it.
+            # An accepted text is in its tidy form, and nothing can hide in it.
             assert read(str(made), *more) == made, typed
             assert str(made).isprintable(), typed
             if read is canvas_url:

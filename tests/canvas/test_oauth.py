@@ -21,7 +21,7 @@ def redirect(status: str, **query: str) -> bytes:
 
 
 def test_only_the_exchange_of_a_code_names_the_redirect_address(raw: Raw) -> None:
-    """To a refresh that names one older Canvas answers errors with a redirect."""
+    """If a refresh names one, older Canvas answers an error with a redirect."""
     server = raw(reply({"access_token": "new", "refresh_token": "lasting", "expires_in": 3600}))
     key(server.url).use_code("code", ELSEWHERE)
     key(server.url).refresh("lasting")

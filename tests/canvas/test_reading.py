@@ -80,7 +80,7 @@ def test_an_odd_name_is_read_as_it_can_be_stored(said, stored):
 
 @pytest.mark.parametrize(("visible", "known"), [("7~abc...", True), ("7~abd...", False), (None, False), ("", False)])
 def test_the_end_of_a_token_is_read_only_from_the_token_in_use(visible, known):
-    """It is asked for by its first five characters, which may also be another one's id."""
+    """We ask for it by its first five characters, which may also be another token's id."""
     row = {"visible_token": visible, "expires_at": "2027-03-01T10:00:00+01:00"}
     found = reading.read_token_end(row, "7~abc")
     assert (found.known, found.at) == (known, datetime(2027, 3, 1, 9, tzinfo=UTC) if known else None)

@@ -285,7 +285,7 @@ def test_the_token_is_in_no_error_and_no_log(
 def test_a_token_that_canvas_gives_back_is_left_out(
     raw: Raw, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In what is read, in the next page's address, and in the log, into which unreadable headers would go."""
+    """It is left out of what is read, of the next page's address, and of the log, where unreadable headers would go."""
     caplog.set_level(logging.DEBUG)
     somebody = SOMEBODY | {"name": f"Bearer {TOKEN}", "login_id": f"\x00{TOKEN.replace('~', '%7E')}".upper()}
 

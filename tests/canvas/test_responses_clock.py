@@ -72,7 +72,7 @@ def test_a_slow_answer_does_not_set_the_clock_back(raw: Raw, connect: Connect) -
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday"])
 def test_an_impossible_date_is_not_kept_as_canvas_s_time(raw: Raw, connect: Connect, date: str) -> None:
-    """Its time could neither be stored nor counted on."""
+    """Such a time could neither be stored nor relied on."""
     client = connect(raw(reply(Date=date)).url)
     client.myself()
     assert client.time() is None

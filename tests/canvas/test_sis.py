@@ -20,7 +20,7 @@ def rows(text: bytes) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("new", "kind"), [([], "text/csv; charset=utf-8"), ([ANN], "application/zip")])
 def test_an_import_is_sent_as_a_file_without_options(raw: Raw, connect: Connect, new: list[NewUser], kind: str) -> None:
-    """Never batch mode, never diffing, never over what a hand changed."""
+    """It never uses batch mode or diffing, and never overrides what somebody changed by hand."""
     server = raw(reply(MADE))
     file = file_of([Line("ART-1", "", "S-1")], new, notify=True)
     assert connect(server.url).start_import(1, file).id == 7

@@ -34,7 +34,7 @@ WHOLE = json.dumps(SOMEBODY).encode()
 @pytest.mark.parametrize(
     ("first", "byte"),
     [
-        # What came before the cut is a whole answer.
+        # The part before the cut is a whole answer.
         (HEAD + b"\r\n" + WHOLE, b" "),
         (HEAD + b"Content-Length: 100000\r\n\r\n" + WHOLE, b" "),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),

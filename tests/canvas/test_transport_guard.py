@@ -122,7 +122,7 @@ def test_a_name_that_leads_to_a_private_address_later_is_refused_then(
     client = connect(f"http://school.example:{server.port}/api/v1", allow_private=False)
     assert client.myself().id == 7
     assert f"Host: school.example:{server.port}".encode() in server.requests[0]
-    # Judged and connected to are the same look-up; between two, an answer could change.
+    # One look-up is both checked and connected to; between two, the answer could change.
     assert asked == ["school.example"]
     answers["school.example"] = ["127.0.0.1"]
     within(2, client.myself, AddressRefused)

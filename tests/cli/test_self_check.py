@@ -27,7 +27,7 @@ IN_PRODUCTION = {
 
 
 def check(app, *options: str) -> tuple[int, dict[str, str]]:
-    """Its exit code, and what it says of each."""
+    """The command's exit code, and what it says about each part."""
     app.extensions["sqlalchemy"].session.remove()
     result = app.test_cli_runner().invoke(args=["ascriptica", "check", *options])
     lines = [line.split(":", 1) for line in result.output.splitlines()]
@@ -58,7 +58,7 @@ def app(app: Flask, instance: Path, monkeypatch) -> Flask:
 
 @pytest.fixture
 def private(database_url: str) -> None:
-    """The database's file is its owner's alone."""
+    """Only its owner can read the database's file."""
     if database_url.startswith("sqlite"):
         folder = Path(make_url(database_url).database).parent
         folder.chmod(0o700)

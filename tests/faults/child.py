@@ -55,7 +55,7 @@ def main(clock_file: Path, speed: float, point: str | None) -> None:
         POINTS[point]()
     import wsgi
 
-    # Its clock file's neighbour says that it begins.
+    # A file beside its clock file says that it has begun.
     clock_file.with_name(f"began-{os.getpid()}").touch()
     wsgi.app.cli.main(args=["ascriptica", "worker"], prog_name="flask")
 

@@ -1,4 +1,4 @@
-"""What is there before anything breaks: a Canvas with courses and people, and an office connected to it."""
+"""The world before anything breaks: a Canvas with courses and people, and an office connected to it."""
 
 import json
 import secrets
@@ -31,7 +31,7 @@ TOKEN_LIVES = 5
 ROOT_ID = 100
 SPARES = 40
 CHOSEN = {"refused": 2, "deleted": 2, "merged": 2, "twins": 4, "sharing": 2, "corrected": 2}
-"""How many people are left to the faults that have plans with them."""
+"""How many people are reserved for the faults that need some of their own."""
 
 WITH_SIS_ID = ("alone", "shared", "crowd")
 """Canvas courses that an SIS import can name."""
@@ -66,7 +66,7 @@ def _seed_canvas(stage: "Stage", everybody: list[tuple[str, str]]) -> None:
         for n, (email, name) in enumerate(everybody)
         if n % 2
     }
-    # With the first twenty hands are busy; the others are only ever taken for somebody else.
+    # People at work in Canvas use the first twenty; the others are only ever mistaken for somebody else.
     strangers = {
         f"s{n}": {"name": f"Stranger {n}", "login": f"s{n}@elsewhere.org", "sis_user_id": f"X-{n}"} for n in range(30)
     }
@@ -81,7 +81,7 @@ def _seed_canvas(stage: "Stage", everybody: list[tuple[str, str]]) -> None:
         given={
             "users": known | strangers,
             "courses": courses,
-            # In Canvas before they were known here, which no withdrawal ends.
+            # They were in Canvas before they were known here, and no withdrawal ends that.
             "enrollments": {f"before{n}": {"user": f"p{n}", "course": "alone"} for n in (1, 3)}
             | {"teacher": {"user": "p5", "course": "shared", "type": "TeacherEnrollment"}},
         },
@@ -114,7 +114,7 @@ def _seed_office(stage: "Stage", everybody: list[tuple[str, str]], token: str) -
     settings.connection_id, settings.display_canvas, settings.mass_by_sis = connection.id, True, True
     session.commit()
     found = session.scalars(select(Account)).all()
-    # The faults that have plans with people find out their SIS IDs on their own.
+    # The people reserved for faults get no SIS ID here.
     known = {email: _sis_id(n) for n, (email, _) in enumerate(everybody[: -sum(CHOSEN.values())])}
     for account in found:
         # As when its email is confirmed.

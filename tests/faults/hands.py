@@ -48,7 +48,7 @@ class Hands:
         return deepcopy(self.memory)
 
     def call(self, method: str, path: str, **form: object) -> dict:
-        """A call of the admin's, in good weather."""
+        """A call by the admin, which no fault disturbs."""
         answer = self.try_to(method, path, **form)
         answer.raise_for_status()
         return answer.json()

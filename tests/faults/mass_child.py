@@ -1,4 +1,4 @@
-"""`child`, also with points at which an import can be cut off that it lacks, and with the patience to let one run."""
+"""`child` with further points at which an import can be cut off, and with time limits that let an import run."""
 
 import sys
 from datetime import timedelta
@@ -12,7 +12,7 @@ from . import child
 
 
 def goes_on() -> None:
-    """No import is given up because a process began late, and none begins for those who go the ordinary way slowly."""
+    """No import is given up because a process began late, and none begins for people whose own calls are slow."""
     pauses.MASS_STUCK = pauses.MASS_AGAIN = timedelta(minutes=2)
 
 
@@ -21,7 +21,7 @@ def while_it_runs() -> None:
 
 
 def before_it_is_settled() -> None:
-    """Canvas is through with it, and the roster was read."""
+    """Canvas has finished the import, and the roster was read."""
     goes_on()
     sis_imports_after._store = lambda *_, **__: child.die()
 

@@ -71,7 +71,7 @@ class Office:
         self.people: list[Participant] = []
         self.chosen: dict[str, list[Participant]] = {}
         self.newcomers: list[Participant] = []
-        """Whom the office registered, and Canvas did not know."""
+        """People whom the office registered and Canvas did not know."""
         self.now_called: dict[str, str] = {}
         """Emails that were corrected → those that people have now."""
         self.moved_at: dict[str, datetime] = {}
@@ -108,7 +108,7 @@ class Office:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Nobody's request is on its way."""
+        """While this lasts, nobody's request is on its way."""
         with self._door:
             self._closed = True
             self._door.wait_for(lambda: not self._inside)
@@ -177,7 +177,7 @@ class Office:
         with self._at_the_door():
             status = self.post(browser, who, f"/courses/{code}/{'register' if registering else 'withdraw'}")
             if status == 302:
-                # Done now, or had been done by the request before whose answer did not come: shown either way.
+                # It is done, by this request or by an earlier one whose answer did not come: shown either way.
                 who.confirmed[code] = registering
                 with self._counting:
                     self.changes += 1
@@ -203,7 +203,7 @@ class Office:
     # -- the office -----------------------------------------------------------------------------------------------
 
     def move(self, code: str, canvas_course: str, section: str | None) -> bool:
-        """The office associates a course of ours; whether the page took it."""
+        """The office associates a course of ours. Returns whether the page took it."""
         section_id = str(self.stage.ids[f"section.{canvas_course}.{section}"]) if section else ""
         course_id = str(self.stage.ids[f"course.{canvas_course}"])
         form = {"code": code, "title": f"Course {code}", "canvas_course": course_id, "canvas_section": section_id}
@@ -267,7 +267,7 @@ class Office:
                 one.confirmed["CROWD"] = True
 
     def correct(self, who: Participant, email: str | None = None, sis_user_id: str = "") -> bool:
-        """The office corrects a participant's email or SIS ID; whether the page took it."""
+        """The office corrects a participant's email or SIS ID. Returns whether the page took it."""
         with self._at_the_door():
             found = self.look(self.desk, self.itself, f"/tools/participants?q={who.email}")
             number = re.search(r'href="/tools/participants/(\d+)"', found)

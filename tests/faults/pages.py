@@ -23,7 +23,7 @@ IS_OUT = re.compile("Removed|Concluded|Deactivated|Moved in Canvas by hand|Said 
 ELSEWHERE = re.compile(r"(?:In|Kept in) Canvas course (\d+)")
 
 IN_WORDS = "You are in the Canvas course."
-"""What a participant reads who can enter."""
+"""What a participant who can enter reads."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def asked(lines: list[Said]) -> Pairs:
 
 
 def untrue(stage: Stage, lines: list[Said]) -> list[str]:
-    """Whatever is said and is not so, or is not said."""
+    """Everything that the pages say wrongly or leave out."""
     of_the_list = [*_about_rows(stage, lines), *_about_rest(lines)]
     return [*of_the_list, *_about_counts(stage, lines), *_about_what_people_read(stage, asked(lines))]
 

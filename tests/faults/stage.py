@@ -19,7 +19,7 @@ from .hands import Hands
 from .office import Office
 
 MANY = 6
-"""So many people who are due at once go by SIS import."""
+"""From so many people due at once, they are sent by SIS import."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ POINTS = ["before_an_import_was_sent", "after_canvas_took_an_import", "while_it_
 
 @pytest.fixture
 def workers(database_url, tmp_path) -> Iterator[Callable[[str], Process]]:
-    """Begins a worker that dies at a point, or one that goes on, and ends all of them."""
+    """Starts workers that die at a point or live on, and ends all of them."""
     begun: list[Process] = []
 
     def begin(point: str = "goes_on") -> Process:
@@ -50,7 +50,7 @@ def test_an_import_that_was_cut_off_is_continued(school, canvas, workers, point)
     assert len(canvas.rows()) == len(PEOPLE)
     assert all(row.granted for row in school.session.query(CanvasRow))
     school.session.commit()
-    # What was let in is ours to end.
+    # The people whom the import let in are ours to end.
     school.withdraw(course, "m3", sis_user_id="M3")
     until(lambda: canvas.who_is_in("art") == emails() - {"m3@example.org"})
 

@@ -21,7 +21,7 @@ from ..processes import Process, until, worker
 
 
 def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
-    """500 people wait, registration goes on, few probes ask, and those whose course starts soonest go first."""
+    """500 people wait, registration continues, few probes ask, and those whose course starts soonest go first."""
     numbers = range(500)
     known = {f"p{n}": {"name": f"P {n}", "login": f"p{n}@example.org", "sis_user_id": f"S-{n}"} for n in numbers}
     canvas.seed(users=known, courses={"art": {"name": "Art"}, "bio": {"name": "Biology"}})
@@ -44,7 +44,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         assert {(seat.attempts, seat.cause, seat.parked_at) for seat in office.seats()} == {(0, None, None)}
         assert office.status()["seats"]["held"] == 500
 
-        # Registration goes on, everybody reads the truth, and nobody of a failure.
+        # Registration continues; everybody reads the truth, and nobody reads of a failure.
         client = app.test_client()
         sign_in(client, app, "kim@example.org")
         page = client.post("/courses/SOON/register", follow_redirects=True).get_data(as_text=True)
@@ -59,7 +59,7 @@ def test_canvas_away_for_an_hour_costs_nobody_anything(sqlite_url, canvas):
         assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 501, "removed": 0}
         enrolled = select(LogEntry.words).where(LogEntry.what == "enrolled in Canvas").order_by(LogEntry.id)
         order = [str(canvas.ids["course.bio"]) in words for words in office.session.scalars(enrolled)]
-        # Nobody of the later course before the sooner one's last are on their way.
+        # Nobody of the later course is sent before the last ones of the sooner course are on their way.
         assert order.index(False) >= 251 - flight.FLIGHT - flight.SPARE
 
 
@@ -92,7 +92,7 @@ def says(process: Process, words: str) -> int:
 
 
 def ends_after(process: Process) -> float:
-    """The seconds from SIGTERM to the end, which is a good one."""
+    """The seconds from SIGTERM to the worker's end, which has to be a clean one."""
     began = time.monotonic()
     code, log = process.end()
     assert code == 0, log

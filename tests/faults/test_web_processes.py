@@ -26,7 +26,7 @@ class Browser:
         self.session.headers["X-Forwarded-For"] = address
 
     def post(self, path: str, **fields: str) -> int:
-        """The form of the page, as a browser sends it; the answer's status."""
+        """Send the form of the page as a browser does. Returns the answer's status."""
         page = self.session.get(self.web.url + "/sign-in", timeout=60).text
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
         data = {"csrf_token": token, **fields}

@@ -106,7 +106,7 @@ def test_a_worker_that_is_stopped_finishes_the_calls_that_are_under_way(ringing,
     assert at_work.end()[0] == 0
     until(lambda: all(call["status"] is not None for call in canvas.read("calls")["calls"]))
     ringing.session.rollback()
-    # Whatever Canvas did was heard.
+    # Every answer of Canvas was heard.
     live = {email for email, state in canvas.roster("art").items() if state == "active"}
     assert live
     assert {seat.participant.email for seat in ringing.seats() if seat.canvas_enrollment_id is not None} == live

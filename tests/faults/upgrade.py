@@ -8,8 +8,8 @@ COMMIT is the release before, which gets an environment of its own; or a folder 
 withdraw at its web process while the tables are upgraded, this release's processes start beside the old ones, in the
 order asked for, and the old ones end. In the end Canvas must have exactly who is registered.
 
-With the workers stopped, whom the old worker has enrolled is neither enrolled nor removed again by the new one: every
-change that it asks Canvas for is counted.
+With the workers stopped, the new worker neither enrolls nor removes again the people whom the old one has enrolled:
+every change that it asks Canvas for is counted.
 """
 
 import argparse
@@ -65,11 +65,11 @@ class Release:
         self.url = f"http://127.0.0.1:{free_port()}"
 
     def command(self, *arguments: str, **more: str) -> str:
-        """What `flask ascriptica ...` says."""
+        """The output of `flask ascriptica ...`."""
         return self.run("-m", "flask", "--app", "wsgi", "ascriptica", *arguments, **more)
 
     def run(self, *arguments: str, **more: str) -> str:
-        """What python says with these arguments."""
+        """The output of python with these arguments."""
         how = {"cwd": self.folder, "env": os.environ | self.environment | more, "timeout": 240}
         done = subprocess.run([self.python, *arguments], capture_output=True, text=True, **how)
         assert done.returncode == 0, done.stderr

@@ -149,7 +149,7 @@ def _is_doubled(world: dict, rows: list[int]) -> bool:
 
 
 def _judge_strangers(stage: Stage, world: dict, verdict: Verdict) -> None:
-    """Nobody is put out, let in or made twice whom the office has nothing to do with."""
+    """Nobody whom the office has nothing to do with is removed, enrolled or made twice."""
     states = {row["id"]: row["state"] for row in world["enrollments"]}
     for number in stage.hands.memory.untouchable:
         if states.get(number) not in IN:

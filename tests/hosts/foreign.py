@@ -90,7 +90,7 @@ def _error_page(code: int, error: Exception) -> tuple[str, int]:
 
 
 def mount(site: Flask, **how: object) -> list[str]:
-    """Mount the plugin at /registration; the names of our callbacks, as they are called."""
+    """Mount the plugin at /registration. Returns the names of our callbacks, as they are called."""
     called = []
 
     def load_participant():

@@ -35,7 +35,7 @@ def opened(app: Flask) -> Flask:
 
 
 def sent(client: FlaskClient, path: str, form_at: str | None = None, **data: str):
-    """What a person gets who sends a form of the page there."""
+    """The answer to sending a form of the page there."""
     token = re.search('name="csrf_token" value="([^"]+)"', client.get(form_at or path).text)
     return client.post(path, data=data | ({"csrf_token": token[1]} if token else {}))
 

@@ -93,7 +93,7 @@ def test_both_histories_go_up_and_down_beside_each_other(flask, empty_url, tmp_p
     flask("db", "upgrade")
     flask("ascriptica", "upgrade")
     flask("db", "check")
-    # The host goes on, and back.
+    # The host goes up by one revision, and back to nothing.
     host = tmp_path / "host.py"
     host.write_text(SAFE.replace("# more", "floor = db.Column(db.Integer)"))
     flask("db", "migrate")
@@ -124,7 +124,7 @@ def test_check_warns_a_host_that_would_drop_our_tables(flask, tmp_path):
     printed = flask("ascriptica", "check", fails=True).stdout
     assert "Migrations:  This app's next migration would drop our tables." in printed
     assert "include_object=not_ours" in printed
-    # That it says so for a reason.
+    # The warning is right.
     flask("db", "migrate")
     [drafted] = (tmp_path / "migrations/versions").glob("*.py")
     assert "drop_table('ascriptica_seat')" in drafted.read_text()
@@ -147,7 +147,7 @@ SPECIAL = {"status": "registered", "email": "ann@example.org", "kind": "particip
 
 
 def put_something_in(connection: Connection) -> dict[str, int]:
-    """A row in each table of ours that has none yet; how many each has."""
+    """Put a row into each table of ours that has none yet. Returns how many each has."""
     found = MetaData()
     found.reflect(connection, only=lambda name, _: name.startswith("ascriptica_") and "alembic" not in name)
     for table in found.sorted_tables:

@@ -55,7 +55,7 @@ def test_the_host_s_own_pages_answer_as_before(tmp_path):
 
 
 def names_and_hooks(site: Flask) -> dict[str, set]:
-    """What an app has for all of its routes."""
+    """The names and hooks that an app has for all of its routes."""
     hooks = ("before_request_funcs", "after_request_funcs", "teardown_request_funcs", "template_context_processors")
     more = ("url_value_preprocessors", "url_default_functions")
     found = {name: set(getattr(site, name)[None]) for name in hooks + more}

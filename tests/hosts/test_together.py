@@ -19,7 +19,7 @@ from .foreign import make_site, mount
 
 
 def opened(site: Flask, *courses: str) -> Flask:
-    """With our tables, and these courses."""
+    """The app with our tables and these courses."""
     with in_use(site):
         upgrade_tables(site)
         for code in courses:
@@ -113,7 +113,7 @@ def test_an_old_secret_key_still_opens_after_a_new_one_is_set(tmp_path, valkey):
     old, new = before.extensions["ascriptica"], after.extensions["ascriptica"]
     sealed = old.canvases.keys.encrypt(b"a token")
     assert new.canvases.keys.decrypt(sealed) == b"a token"
-    # What is sealed from now on needs the new one.
+    # Secrets that are sealed from now on need the new key.
     assert old.canvases.keys._fernets[0]._signing_key != new.canvases.keys._fernets[0]._signing_key
     with valkey.client() as client:
         old.bell.hear(client)

@@ -89,7 +89,7 @@ def test_a_course_that_never_takes_anybody_does_not_hold_those_of_others(office,
 
 
 def add_held(office, like: Seat, count: int) -> None:
-    """So many people more who wait for the same as this seat."""
+    """Add so many people who wait for the same as this seat."""
     session, numbers = office.session, range(1_000_000, 1_000_000 + count)
     [registration] = session.scalars(select(Registration)).all()
     people = [{"id": n, "email": f"q{n}@example.org", "name": f"Q {n}", "sorted_by": "q"} for n in numbers]
@@ -107,7 +107,7 @@ def add_held(office, like: Seat, count: int) -> None:
 
 
 def test_seventy_thousand_who_wait_for_one_cause_are_released_some_at_a_time(office, canvas):
-    """More than a statement can name one by one."""
+    """That is more than a statement can name one by one."""
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
     office.deliver()

@@ -60,7 +60,7 @@ def test_a_course_that_is_shut_lets_nobody_in(office):
 
 
 def test_a_person_about_whom_two_things_are_open_is_counted_once(office, canvas):
-    """A place that was never in Canvas, of somebody about whom it is asked who they are there."""
+    """Somebody has a place that never got into Canvas, and it is asked who they are there."""
     twice = {"name": "Kim", "email": "kim@example.org"}
     canvas.seed(users={"one": twice | {"login": "one"}, "two": twice | {"login": "two"}}, courses={"art": {}})
     office.connect()

@@ -1,4 +1,4 @@
-"""What Canvas says is stored and judged: a list that is older than what we know, and what is out meanwhile."""
+"""Canvas's lists are stored and judged, also lists that are older than what we know, and while requests are out."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from ..office_at_work import Office, connection_of, during_the_first_call
 
 
 def listed(office: Office, asked_at: datetime, **differs: object) -> None:
-    """A list that was asked for then shows Kim's row, as we know it but for this."""
+    """Store a list that was asked for then and shows Kim's row as we know it, except for this."""
     [row] = office.session.scalars(select(CanvasRow)).all()
     match = office.session.scalars(select(Match)).one()
     about = {"state": row.state, "user_id": row.canvas_user_id, "created_at": row.created_at} | differs
@@ -65,7 +65,7 @@ def test_a_list_read_while_a_request_is_out_changes_nothing_and_the_person_is_lo
 
 
 def test_a_look_that_is_owed_is_done_by_the_next_worker(office, canvas, kim):
-    """It is a column: a worker that begins afterwards reads it, and a clock that steps back does no harm."""
+    """The look that is owed is a column: a worker that begins afterwards reads it, whatever its clock says."""
     [row_id] = [row[2] for row in canvas.rows() if row[:2] == ("kim@example.org", "art")]
     canvas.hand("DELETE", f"courses/{canvas.ids['course.art']}/enrollments/{row_id}", task="delete")
     office.session.execute(update(Match).values(look_at=office.now + timedelta(hours=1)))
@@ -108,7 +108,7 @@ def shows_another(office: Office) -> bool:
 
 
 def test_an_enrollment_that_a_list_shows_before_its_answer_arrives_is_ours(office, canvas, kim, monkeypatch):
-    """The read of the course was faster than the answer; by it alone the enrollment would be somebody else's."""
+    """The read of the course was faster than the answer. By the read alone, the enrollment would be somebody else's."""
     bio = office.course("BIO", "bio")
     connection_id, bio_id = connection_of(office).id, bio.id
 

@@ -1,4 +1,4 @@
-"""What follows for seats from what is stored of their rows, however it came to be stored."""
+"""What the stored rows mean for their seats, however they came to be stored."""
 
 import pytest
 from sqlalchemy import select, update

@@ -98,7 +98,7 @@ def test_a_frozen_worker_s_late_refusal_leaves_people_who_were_enrolled_meanwhil
 
 
 def test_a_worker_that_lost_the_lease_writes_down_nothing_that_it_does_not_send(office, canvas, monkeypatch):
-    """Everybody would wait for the answer to it."""
+    """Otherwise everybody would wait for an answer that never comes."""
     office.register(office.course("ART", "art"), "new")
     office.session.commit()
     during_the_first_call(office, monkeypatch, lambda: another_worker_takes_over(office), "search_users")

@@ -60,7 +60,7 @@ def test_a_course_whose_read_failed_is_not_fresh_and_is_tried_again_later(office
 
 @pytest.mark.parametrize("hours_ago", [0, 1, 23])
 def test_a_course_in_use_is_read_once_a_day_and_once_more_two_days_before_it_starts(office, number, hours_ago):
-    """Whenever it was read last; and a read that Canvas fails at is tried again, and counts for nothing."""
+    """This holds whenever it was read last. A read that Canvas fails at does not count, and is tried again."""
     starts, seen = office.now + timedelta(hours=49), office.now - timedelta(hours=hours_ago)
     course, there = office.course("ART", "art", starts_at=starts), office.canvas.ids["course.art"]
     reads.done(office.session, number, there, seen, seen)

@@ -1,4 +1,4 @@
-"""What is out about a person: one request at a time, by an address, and known until it is certain what came of it."""
+"""Requests that are out about a person: one at a time, and remembered until it is certain what came of it."""
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from ..office_at_work import connection_of
 
 
 def lost(canvas, method: str, course: str) -> None:
-    """The next such request reaches nobody, and nobody says so."""
+    """The next such request reaches nobody, and no answer says so."""
     path = f"{method} /courses/{canvas.ids[f'course.{course}']}/"
     canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
 

@@ -1,4 +1,4 @@
-"""What came of a seat, though something changed meanwhile."""
+"""How a seat's delivery is settled, also if something changed meanwhile."""
 
 from ascriptica_plugin.ledger import settling
 from ascriptica_plugin.ledger.loading import load

@@ -16,7 +16,7 @@ from ..pages import words
 
 
 def listed(admin, address: str) -> list[str]:
-    """Whom the list of Canvas access has at this address, by the parts of their emails before the @."""
+    """The people on the list of Canvas access at this address, by the parts of their emails before the @."""
     page = admin.get(address).text
     return sorted(re.findall(r'<th role="rowheader"[^>]*>.*?<span class="under">(\w+)@example.org', page, re.DOTALL))
 
@@ -57,7 +57,7 @@ SHUT = {
 
 @pytest.mark.parametrize("name", SHUT)
 def test_the_list_has_exactly_the_people_a_card_counts(busy, admin, name):
-    """Somebody in two of the courses is one person; who waits for the same cause is on the list, too."""
+    """Somebody in two of the courses is one person; people who wait for the same cause are on the list, too."""
     facts, title = SHUT[name]
     set_all(busy, **{key: busy.now + timedelta(days=9) if value == "late" else value for key, value in facts.items()})
     page = admin.get("/tools/")

@@ -1,4 +1,4 @@
-"""Whom an import may end: by SIS ID alone, so only where everything else is certain."""
+"""The enrollments that an import may end: it goes by SIS ID alone, so everything else has to be certain."""
 
 from datetime import timedelta
 

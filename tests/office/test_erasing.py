@@ -204,7 +204,7 @@ def test_somebody_whose_access_can_t_end_can_be_erased_without_and_late_writes_a
 
 
 def test_an_answer_that_comes_after_an_erasure_settles_nobody_else_s_seat(office, canvas, monkeypatch):
-    """SQLite gives its id to the next one that is made."""
+    """SQLite gives the seat's id to the next seat that is made."""
     course_id = office.register(office.course("ART", "art"), "kim").course_id
     office.session.commit()
 
@@ -247,8 +247,10 @@ def test_nobody_erases_themselves_and_participants_erase_nobody(app, admin):
 
 
 def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, canvas):
-    """Whom the log, files, mails and others' questions knew by an earlier email, and in letters that not each database
-    takes for the same."""
+    """The log, files, mails and others' questions knew them by an earlier email.
+
+    Not every database takes the letters in it for the same.
+    """
     session, now = office.session, clock.utc_now()
     account = accounts.add_account(session, now, "JÖRG@exämple.org", "Jörg Straßer", PASSWORD)
     session.flush()
@@ -270,7 +272,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     session.commit()
     number_in_canvas = all_of(office.app, Match)[0].canvas_user_id
     assert number_in_canvas
-    # What others' rows say of him.
+    # Rows of others that mention him.
     office.register(course, "lou")
     lou = number_of(office, "lou@example.org")
     office.deliver()
@@ -302,7 +304,7 @@ def test_nothing_is_left_of_somebody_in_any_column_of_any_table(office, admin, c
     written = len(all_of(office.app, LogEntry))
 
     erase(admin, number, "Jörg Straßer")
-    # What waits for a sign-in goes at once; others' with a longer email stay.
+    # Sign-ups and mails that wait for him go at once; those of others with a longer email stay.
     assert "wanted@" not in everything_in_the_database(office)
     for waiting in (SignUp, Mail):
         assert {one.email for one in all_of(office.app, waiting)} == {"xjörg@xn--exmple-cua.org", "xnow@example.org"}

@@ -55,7 +55,7 @@ def test_erasing_removes_the_name_of_who_sent_a_file(app, admin):
     sign_in(other, app, "kim@example.org", admin=True)
     upload(other, "courses", "code,title\nART,Art\n")
     other.post("/courses/ART/register")
-    # Signed in last, as the tests' application context keeps who is.
+    # Signed in last, since the tests' application context keeps who is signed in.
     chief = app.test_client()
     sign_in(chief, app, "chief@example.org", admin=True)
     erase(chief, number_of(office))
@@ -66,7 +66,7 @@ def test_erasing_removes_the_name_of_who_sent_a_file(app, admin):
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_file_on_its_way_brings_nobody_back(app, admin, dry_run):
-    """What is left of it is kept until it is in, and somebody who is in it just as long."""
+    """What is left of the file is kept until it is imported, and so is a person who is named in it."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim")
     number, session = number_of(office), office.session

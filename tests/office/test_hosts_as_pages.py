@@ -52,8 +52,7 @@ NOT_OF_THE_OFFICE = ("ascriptica_account", "ascriptica_tries")
 
 
 def left(here: Office) -> dict[str, list[str]]:
-    """All rows of the office's tables, by anybody, except for the language: that of the browser with which a page was
-    used."""
+    """All rows of the office's tables, except for the language, which is that of the browser where a page was used."""
     here.session.rollback()
     shown = {
         name: select(*(column for column in table.c if column.name != "language"))

@@ -23,7 +23,7 @@ from .erasing import erase, everything_in_the_database, note, number_of
 
 
 def test_erasing_keeps_the_log_entries_of_what_others_did(app, admin):
-    """Nor can an administrator wipe a colleague's doings by lending their email to somebody and erasing that one."""
+    """An administrator can't wipe a colleague's entries either, by giving somebody their email and erasing that one."""
     office = Office(app, None)
     session = office.session
     rival = accounts.add_account(session, clock.utc_now(), "rival@example.org", "Rival", PASSWORD, admin=True)
@@ -44,7 +44,7 @@ def test_erasing_keeps_the_log_entries_of_what_others_did(app, admin):
 
 
 def test_a_person_who_gets_the_number_of_somebody_erased_gets_none_of_their_emails(app, admin):
-    """SQLite gives it again, and checks no foreign key; a late request may remember one more."""
+    """SQLite gives the number out again and checks no foreign key; a late request may store one more email."""
     office = Office(app, None)
     office.register(office.course("ART"), "kim")
     number = number_of(office)
@@ -82,7 +82,7 @@ def test_earlier_emails_are_learned_from_the_activity_log_of_an_upgraded_install
         config.attributes["connection"] = connection
         alembic.command.downgrade(config, "0007")
         connection.commit()
-        # That release kept what is a code now as a sentence.
+        # That release stored a sentence where we store a code.
         kept = text("UPDATE ascriptica_log SET words = :words WHERE id = :id")
         connection.execute(kept, [{"words": str(words), "id": number} for number, words in said])
         connection.commit()

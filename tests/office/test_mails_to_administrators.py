@@ -161,7 +161,7 @@ def test_the_mail_reads_well(mailing, inbox, canvas):
     mail.send_due(office.session, mailing.extensions["ascriptica"].mailer, lambda: office.now)
     read = {one["Subject"]: one.get_content() for one in inbox.mails}
     assert len(read) == 4
-    # A line a cause, however many courses it is about.
+    # One line for each cause, however many courses it is about.
     digest = read["Something waits for you in Ascriptica"].splitlines()
     assert "* The Canvas course does not exist: 2 people" in digest
     assert "What to do about each: http://register.example.org/tools/" in digest
@@ -277,7 +277,7 @@ def test_the_digest_lists_what_the_number_in_the_menu_counts(mailing, inbox, can
 
 @pytest.mark.parametrize("hours", [(2, 30), (30, 2), (-5, 2), (2, -5), (-5, -2), (-2, -5)])
 def test_each_line_of_the_digest_says_when_its_next_course_starts(mailing, inbox, canvas, hours):
-    """The next one; if all have started, the one that did last. One without a start says nothing."""
+    """If all have started, it is the one that started last. A course without a start is left out."""
     office = Office(mailing, canvas)
     office.connect()
     policy(office, admin_mails="boss@example.org")

@@ -82,7 +82,7 @@ INES, JURI = ("Ines Alt", "ines@example.org"), ("Juri Berg", "juri@example.org")
 @pytest.mark.parametrize("sign", "!#$%&'*+-/=?^_`{}~.")
 @pytest.mark.parametrize("before", ["", "Kim Lee ", "Kim Lee - ", "Kim Lee, "])
 def test_an_email_is_never_split_at_a_character_that_it_may_contain(before, sign):
-    """Whatever may stand in it is no separator."""
+    """A character that may stand in an email is no separator there."""
     email = f"anne{sign}marie@example.org"
     (line,) = read_people(lines_of(before + email))
     assert (line.email, line.name) == (email, before.strip(" -,")) or line.problem

@@ -1,4 +1,4 @@
-"""SIS IDs: what one may be, and that nobody gets another's, from a host least of all."""
+"""SIS IDs: what is accepted as one, and that nobody gets somebody else's, least of all from a host."""
 
 import threading
 

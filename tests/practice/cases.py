@@ -1,7 +1,7 @@
-"""Plays the cases of canvas-cases.json and canvas-cases-2.json against any Canvas that can be seeded; how to read them
-is said in those files.
+"""Plays the cases of canvas-cases.json and canvas-cases-2.json against any Canvas that can be seeded.
 
-Of the second file only the groups in GROUPS are played: the practice Canvas has no bulk enrollment, reports or GraphQL.
+Those files say how to read them. Of the second file only the groups in GROUPS are played: the practice Canvas has no
+bulk enrollment, reports or GraphQL.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Whose the handles under /practice are, and by which addresses it answers."""
+"""Who may use the handles under /practice, and by which addresses the practice Canvas answers."""
 
 import json
 import re
@@ -97,7 +97,7 @@ def test_a_world_in_memory_is_controlled_from_this_machine_only():
 @pytest.mark.parametrize("path", ["/", "/api/v1/users/self", "/practice/world", "/static/practice.css"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.2", "[", ""])
 def test_the_practice_canvas_answers_no_name_but_its_own(practice: Practice, path: str, host: str):
-    """Such as another site's, which its owner lets lead to this machine."""
+    """Such as another site's name, which the site's owner lets lead to this machine."""
     answer = practice.admin.get(f"{practice.url}{path}", headers={"Host": host}, timeout=5)
     assert answer.status_code in (400, 421)
     assert "Practice Admin" not in answer.text

@@ -1,1 +1,1 @@
-"""Making the practice Canvas agree with the ledger: the drain, walks, users, look-ups, connecting."""
+"""What every package uses: the clock, settings, pauses, languages, stored sentences, the process log."""

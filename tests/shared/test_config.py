@@ -78,7 +78,7 @@ def test_a_driver_that_is_missing_is_named():
 
 @pytest.mark.parametrize("name", ["ASCRIPTICA_ALLOW_PRIVATE_CANVAS", "ASCRIPTICA_ADMIN_SECOND_STEP"])
 def test_a_switch_that_is_neither_on_nor_off_is_refused(monkeypatch, name):
-    """Nobody believes that administrators need a second step, and is wrong."""
+    """Otherwise somebody could believe that administrators need a second step, and be wrong."""
     for value, on in (("1", True), ("0", False), ("", False)):
         monkeypatch.setenv(name, value)
         assert wsgi.create_app({"SQLALCHEMY_DATABASE_URI": "sqlite://"}).config[name] is on
@@ -102,7 +102,7 @@ def test_invalid_keys_are_refused():
     ],
 )
 def test_a_database_s_address_without_a_driver_gets_the_one_that_is_installed(monkeypatch, given, driver):
-    """On SQLAlchemy 2.0 as well, which would take psycopg2."""
+    """This holds on SQLAlchemy 2.0 as well, which would choose psycopg2."""
     monkeypatch.setenv("DATABASE_URL", given)
     with in_use(wsgi.create_app()) as app:
         assert app.extensions["sqlalchemy"].engine.driver == driver

@@ -49,7 +49,7 @@ def test_an_association_that_a_colleague_makes_during_a_look_up_is_kept(office, 
             made = {"connection_id": connection_id, "canvas_course_id": bio, "looked_up_at": office.now}
             found = Association(canvas_course=str(bio), **made)
             courses.associate(session, session.get(Course, course_id), found, office.now)
-            # What the look-up found waits for it.
+            # The look-up has to wait for this commit before it can store what it found.
             threading.Timer(0.5, session.commit).start()
 
         during_the_first_call(office, monkeypatch, a_colleague_saves, "course")

@@ -44,7 +44,7 @@ def test_five_failed_changes_in_a_row_are_an_outage_that_one_change_a_minute_pro
     no_changes(canvas)
     calls = office.deliver()
     assert connection_of(office).hold_cause == "takes_no_changes"
-    # What was on its way when the fifth failed.
+    # These calls were on their way when the fifth failed.
     assert len(posts(calls)) <= pauses.FAILED_CHANGES + flight.FLIGHT
     tried = set()
     for _ in range(4):
@@ -57,7 +57,7 @@ def test_five_failed_changes_in_a_row_are_an_outage_that_one_change_a_minute_pro
     well_again(canvas)
     office.later(seconds=75)
     office.deliver()
-    # What was never answered is looked up once Canvas can't carry it out any more.
+    # Unanswered requests are looked up once Canvas can't carry them out any more.
     office.later(minutes=3)
     office.settle(rounds=3, minutes=1)
     assert office.status()["seats"]["enrolled"] == 12, office.causes()

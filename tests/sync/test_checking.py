@@ -1,4 +1,4 @@
-"""What Canvas says of something typed: it is right, wrong, or nothing can be said."""
+"""Checking with Canvas what was typed: it is right, it is wrong, or Canvas gives no answer."""
 
 import pytest
 

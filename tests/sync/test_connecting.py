@@ -85,7 +85,7 @@ def test_settings_typed_while_canvas_is_away_are_saved_and_checked_later_automat
     office = Office(app, canvas)
     assert office.status()["connection"] == "holding"
 
-    # Meanwhile the office goes on: a course is associated, somebody registers.
+    # Meanwhile the office continues: a course is associated, somebody registers.
     admin.post("/tools/courses/new", data={"code": "ART", "title": "Art", "canvas_course": "sis_course_id:ART-1"})
     admin.post("/courses/ART/register")
 
@@ -188,7 +188,7 @@ def test_the_saved_token_stays_with_its_host(app, admin, canvas, monkeypatch):
             assert (answer.status_code, set(carried) | {None}) == (422, {None}), address
         assert "7~saved" not in answer.text
         assert [one.canvas_url for one in connections_of(app)] == [SAVED]
-        # Nor by way of what was typed and is kept until Canvas confirms it.
+        # The token is not sent by way of a draft either, which is kept until Canvas confirms it.
         assert load_settings(session).draft_token is None
 
 

@@ -1,4 +1,4 @@
-"""What is ended: only what we granted, and that wherever it is."""
+"""Only enrollments that we granted are ended, wherever they are by then."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def read_anew(office: Office, canvas, course: str) -> None:
 
 
 def test_a_doubted_person_whose_section_moves_to_another_course_is_not_left_there(office, canvas):
-    """Who it is comes first, and then a new place: the old one is ours to end."""
+    """First it is settled who they are, then they get a new place; the old one is ours to end."""
     kim = office.register(office.course("ART", "art")).participant
     office.deliver()
     [row] = canvas.read("world")["enrollments"]
@@ -49,7 +49,7 @@ def test_a_person_with_another_registration_for_the_course_is_deleted_and_not_co
 
 
 def end_by_activity(office: Office, canvas, *, active: bool, over: bool = False) -> str:
-    """The state of Kim's enrollment after a withdrawal, where what fits what they did is chosen."""
+    """The state of Kim's enrollment after a withdrawal, where the office lets it depend on activity."""
     policy(office, on_withdrawal="by_activity")
     art = office.course("ART", "art")
     office.register(art)

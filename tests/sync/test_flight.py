@@ -35,7 +35,7 @@ def test_throttling_slows_calls_down_and_loses_none(office, canvas, status, monk
 
 
 def deliver_many(office, canvas, people: int = 60) -> dict:
-    """Deliver so many people's seats at 100 ms a call, and what the practice Canvas says of the calls."""
+    """Deliver so many people's seats at 100 ms a call. Returns what the practice Canvas says about the calls."""
     many(office, office.course("ART", "art"), people)
     canvas.options(latency_seconds=0.1)
     canvas.calls()

@@ -1,4 +1,4 @@
-"""Workers that are killed while they renew a developer key's token: the next one goes on, whatever was stored."""
+"""Workers that are killed while they renew a developer key's token: the next one continues, whatever was stored."""
 
 import signal
 from collections.abc import Iterator

@@ -24,8 +24,11 @@ FIRST_CONTACT = 3
 
 
 def deliver_while(office, canvas, act, calls: int = 10) -> list[dict]:
-    """Deliver what is due, `act` once Canvas got that many calls; the calls since then, with those that were on their
-    way. By the next turn it is time to look for what is new, however fast or slow everything is."""
+    """Deliver what is due, and `act` once Canvas got that many calls. Returns the calls since then.
+
+    Calls that were on their way are among them. By the next turn it is time to look for what is new, however fast or
+    slow everything is.
+    """
     before: list[int] = []
 
     def act_once() -> bool:
@@ -51,7 +54,7 @@ def registering(office, code: str):
 
 
 def assert_next(calls: list[dict]) -> None:
-    """The newcomer goes next: only those who were on their way may come before, and who leaves in the same moment."""
+    """The newcomer goes next: only calls that were on their way, or left in the same moment, may come before."""
     before = next(number for number, call in enumerate(calls) if "newcomer" in str(call))
     assert before < IN_FLIGHT * FIRST_CONTACT < len(calls)
 

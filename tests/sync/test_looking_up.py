@@ -21,7 +21,7 @@ def test_a_course_is_looked_up_with_its_section(canvas, course, section, field):
     typed = Association(canvas_course=course.format(art=art), canvas_section=section)
     outcome = look_up(client, typed, clock.utc_now())
     assert (outcome.field, outcome.is_wrong, outcome.is_unanswered) == (field, field is not None, False)
-    # Nothing half: what is wrong leaves the association as it was.
+    # Nothing is half done: a mistake leaves the association as it was.
     assert typed.canvas_course_id == (None if field else art)
     canvas.options(down=True)
     with pytest.raises(CanvasDown):
@@ -53,7 +53,7 @@ ADD, REMOVE, OLDER = "add_student_to_course", "remove_student_from_course", "man
     [([], []), ([ADD], [ADD]), ([REMOVE], [REMOVE]), ([ADD, REMOVE], [ADD, REMOVE]), (["read_roster"], [])],
 )
 def test_missing_rights_are_asked_for_in_the_course_itself(office, canvas, lacking, missing):
-    """The account's rights say nothing of it: only there something is lacking."""
+    """The account's rights don't show it: something is lacking in that course alone."""
     client, art = office.canvases.client(connection_of(office)), canvas.ids["course.art"]
     canvas.options(lacking={art: lacking}, permissions={"without": [OLDER]})
     assert missing_in(client, art) == missing

@@ -12,7 +12,7 @@ from ..office_at_work import policy
 
 @pytest.fixture(autouse=True)
 def mailing(school):
-    """Of the ways in an import knows only Canvas's own mail."""
+    """The only way in that an import can give is Canvas's own mail."""
     policy(school, way_in="canvas_mail")
 
 

@@ -1,4 +1,4 @@
-"""Many people at once go by one SIS import: written down before it is sent, believed as far as the roster shows it."""
+"""Many people at once go by one SIS import. It is written down first, and believed as far as the roster shows it."""
 
 import pytest
 from sqlalchemy import func, select, update
@@ -206,7 +206,7 @@ def test_a_person_whom_the_import_did_not_enroll_is_enrolled_by_a_call(school, c
 
 
 def test_a_worker_killed_in_any_step_of_an_import_leaves_nothing_undone(school, canvas, monkeypatch):
-    """It ends right before or after each call, as kill -9 would; another one goes on."""
+    """It dies right before or after each call, as by kill -9; another one continues."""
     course = school.course("ART", "art")
     everybody(school, course)
     real, left = CanvasClient.start_import, [1]

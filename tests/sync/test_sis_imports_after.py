@@ -137,7 +137,7 @@ def test_an_import_that_canvas_does_not_know_any_more_is_given_up(school, canvas
 
 
 def test_a_roster_that_can_not_be_read_to_its_end_is_read_again(school, canvas):
-    """What the pages before have shown is settled, and the rest by the next look."""
+    """What its first pages have shown is settled at once, and the rest by the next look."""
     canvas.faults({"match": f"GET courses/{canvas.ids['course.art']}/enrollments", "fault": "status", "status": 500})
     course = school.course("ART", "art")
     everybody(school, course)

@@ -12,7 +12,7 @@ from ..pages import words
 
 
 def cut_off(canvas, course: str) -> None:
-    """The next request to enroll somebody there reaches nobody, and nobody says so."""
+    """The next request to enroll somebody there reaches nobody, and no answer says so."""
     path = f"POST /courses/{canvas.ids[f'course.{course}']}/"
     canvas.faults({"match": path, "times": 1, "fault": "reset", "when": "before"})
 

@@ -1,4 +1,4 @@
-"""A unit of work that comes in the way of somebody else's is done again, and nobody is asked for twice."""
+"""A unit of work that collides with another one is repeated, and no request is sent twice."""
 
 import pytest
 from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""How those whom we create in Canvas get in: by a link, ours or Canvas's, or by single sign-on; never two mails."""
+"""How people whom we create in Canvas get in: by a link, ours or Canvas's, or by single sign-on; never two mails."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""What one seat needs of Canvas: enrolled, and removed."""
+"""The calls that one seat needs to be enrolled in Canvas, and to be removed."""
 
 import pytest
 

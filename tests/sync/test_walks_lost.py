@@ -123,7 +123,7 @@ def test_looking_for_a_lost_enrollment_leaves_another_seat_s_alone(office, canva
 
 @pytest.mark.parametrize("lost", [False, True], ids=["known", "unknown"])
 def test_requests_of_two_participants_who_are_one_canvas_user_never_cross(office, canvas, lost):
-    """Their requests never cross, since they are about one person; else the removal could be the last word."""
+    """Their requests are about one person. If they crossed, the removal could be the last word."""
     one, two, bio = office.course("ONE", "art"), office.course("TWO", "art"), office.course("BIO", "bio")
     office.register(bio, "kim")
     office.deliver()

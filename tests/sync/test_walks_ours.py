@@ -238,7 +238,7 @@ def test_a_removal_and_an_enrollment_of_one_row_never_cross(office, canvas, monk
 
 
 def test_an_answer_about_another_section_than_we_asked_for_makes_no_enrollment_ours(office, canvas, monkeypatch):
-    """Asked for in the late group, and Canvas answers with one in another section: it is asked about."""
+    """We ask for the late group, and Canvas answers with an enrollment in another section: the office is asked."""
     course = office.course("ART", "art", canvas.ids["section.art.late"])
     enroll = CanvasClient.enroll
 

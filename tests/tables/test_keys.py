@@ -27,7 +27,7 @@ def test_keys_rotate_while_the_office_works(database_url, canvas):
     with in_use(make_app(database_url, ASCRIPTICA_TOKEN_KEYS=f"{newer},{older}")) as app:
         office = Office(app, canvas)
         office.register(office.session.get(Course, course))
-        # A worker that has the row in hand meanwhile goes on with it.
+        # A worker that has the row in hand meanwhile continues with it.
         before = connections_of(app)[0].token.ciphertext
         assert rotated(app) == (0, "2 tokens are encrypted with the newest key.\n")
         assert connections_of(app)[0].token.ciphertext != before

@@ -130,7 +130,7 @@ def test_an_installation_of_the_release_before_is_upgraded_and_nobody_is_sent_ag
     assert canvas.rows() == before
     assert office.status()["seats"] == {"due": 0, "held": 0, "parked": 0, "enrolled": 4, "removed": 1}
     art, bio = (office.session.get_one(Course, number) for number in ids)
-    # What was ours still is, and what was not is asked about.
+    # Enrollments that were ours still are; the office is asked about the others.
     for course, who in ((art, "kim"), (art, "lou"), (bio, "kim"), (bio, "lou")):
         office.withdraw(course, who)
     office.deliver()

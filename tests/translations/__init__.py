@@ -92,7 +92,7 @@ def brought_up_to_date(language: str) -> Catalog:
 
 
 def write(language: str) -> Catalog:
-    """Without line numbers and dates, so that only what changes is in a diff."""
+    """Write the catalogue without line numbers and dates, so that a diff has only what changed."""
     catalogue = brought_up_to_date(language)
     with (PACKAGE / f"locale/{language}.po").open("wb") as file:
         write_po(file, catalogue, width=110, no_location=True, omit_header=True, sort_output=True)

@@ -51,7 +51,7 @@ class Clerk:
         self.go(self.link(words))
 
     def leads_to_people(self, cause: str) -> None:
-        """Whom the card's *Who* promises is there."""
+        """The people whom the card's link promises are there."""
         self.open_card(cause)
         for said, there in self.page.links.items():
             if said.startswith("Who "):

@@ -19,7 +19,7 @@ def with_new_token(scene: Scene) -> None:
 
 
 def typing(cause: str, link: str, field: str, mend: Cure = lambda scene: None, **typed: str) -> Cure:
-    """What is wrong elsewhere is mended, then the field that the link leads to is filled in and saved."""
+    """Somebody mends what is wrong elsewhere, then fills in the field that the link leads to, and saves."""
 
     def cure(scene: Scene) -> None:
         mend(scene)

@@ -95,7 +95,7 @@ def _leads_astray(address: str) -> bool:
 
 
 def looked_at(answer, what: object) -> Page | None:
-    """The page that was answered, after a look at what no answer may have."""
+    """The page that was answered, once it is checked for what no answer may have."""
     assert answer.status_code < 500, what
     assert "naughty" not in answer.headers.get("Set-Cookie", ""), what
     if answer.mimetype != "text/html":

@@ -34,7 +34,7 @@ class Answered:
                 continue
             found.append(row)
             as_known = (known.canvas_user_id, known.canvas_course_id, known.canvas_section_id)
-            # What somebody changed in Canvas since we looked, we could not know.
+            # We could not know what somebody changed in Canvas since we looked.
             if as_known == (row.user_id, row.course_id, row.section_id):
                 self._check(row)
         return found

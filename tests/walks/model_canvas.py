@@ -14,7 +14,7 @@ from ascriptica_plugin.canvas.errors import NotFound, Refused
 from ascriptica_plugin.ledger.rows import LIVE
 
 BEST_FIRST = ("active", "invited", "creation_pending", "completed", "rejected", "inactive", "deleted")
-"""Of two enrollments that a merge makes one, the better state survives [user_merge.rb]."""
+"""When a merge makes one of two enrollments, the better state survives [user_merge.rb]."""
 
 
 @dataclass
@@ -165,7 +165,7 @@ class ModelCanvas:
         return [login for login in self.world.logins if login.user_id == user_id]
 
     def with_email(self, email: str) -> list[Somebody]:
-        """Whom a search by email finds exactly."""
+        """The users whom a search finds by exactly this email."""
         return [
             user
             for user in self.world.users.values()

@@ -87,7 +87,7 @@ class HandSteps(OfficeSteps):
 
     @rule(course=st.sampled_from([1, 2]), is_there=st.booleans(), gap=GAP)
     def delete_course(self, course: int, is_there: bool, gap: int) -> None:
-        """Or bring it back."""
+        """Delete a Canvas course, or bring it back."""
         self._hand(gap)
         self.canvas.world.courses[course] = is_there
 

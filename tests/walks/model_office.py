@@ -195,7 +195,7 @@ class OfficeSteps(RuleBasedStateMachine):
 
     @rule(home=st.booleans())
     def connect(self, home: bool) -> None:
-        """To what the office takes for another Canvas, where nobody has a seat; and back."""
+        """Connect to what the office takes for another Canvas, where nobody has a seat; or back."""
         load_settings(self.session).connection_id = self.home if home else self.elsewhere
         self.session.commit()
 
@@ -203,7 +203,7 @@ class OfficeSteps(RuleBasedStateMachine):
 
     @rule(which=ONE, yes=st.booleans(), gap=GAP)
     def answer(self, which: int, yes: bool, gap: int) -> None:
-        """One of the open questions."""
+        """Answer one of the open questions."""
         self.canvas.pass_time(gap)
         asks = [name for name, cause in CAUSES.items() if cause.asks]
         seats = select(Seat).where(Seat.held, Seat.cause.in_(asks), Seat.settled_version < Seat.version)

@@ -109,7 +109,7 @@ class Verdict:
             self.wrong.append(f"lost: {self._of(seat)} waits for {cause}, which is not so: {seat.cause_detail}")
 
     def led_to(self, who: Participant) -> list[int]:
-        """Whom the SIS ID leads to, or the email if it leads to nobody."""
+        """The user to whom the SIS ID leads, or the email if the SIS ID leads to nobody."""
         if who.sis_user_id and (found := self.canvas.by_address(f"sis_user_id:{who.sis_user_id}")):
             return [found.id]
         return [user.id for user in self.canvas.with_email(who.email)]

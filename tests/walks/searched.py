@@ -84,7 +84,7 @@ def content_of(file: Path) -> bytes:
 
 
 def commands(database_url: str, *all_arguments: list[str]) -> list[bytes]:
-    """What our commands say, at once."""
+    """The output of our commands, all run at once."""
     settings = {**Process([], **environment(database_url)).environment}
     command = [FLASK[0], "-m", "tests.loud", *FLASK[2:]]
     started = [

@@ -91,7 +91,7 @@ def kept_app(app_on_postgresql: Flask, postgresql: str) -> Flask:
 
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch):
-    """What is typed as Canvas's address is looked up nowhere but on this machine."""
+    """Addresses that are typed for Canvas are looked up on this machine only."""
     real = socket.getaddrinfo
 
     def look_up(name, *args, **more):

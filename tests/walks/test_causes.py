@@ -44,7 +44,7 @@ def test_a_cause_is_shown_to_clerk_and_participant_and_heals(office, canvas, mon
     assert life.afterwards in scene.get(scene.lou, "/courses/ART")
     assert canvas.roster("bio")["kim@example.org"] == "active"
     assert {"active"} & {canvas.roster(name).get("lou@example.org") for name in ("art", "bio")}
-    # As a host's own log gets it.
+    # The log as a host gets it.
     assert "enrolled." in caplog.text
     assert "@" not in caplog.text
 

@@ -1,4 +1,4 @@
-"""What would keep people out on the first day is a card on the overview before it."""
+"""Problems that would keep people out on the first day are cards on the overview before it."""
 
 from collections.abc import Callable
 from datetime import timedelta

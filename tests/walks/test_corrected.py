@@ -180,7 +180,7 @@ def test_a_correction_withdraws_the_question_about_anothers_enrollment(asked_abo
 
 
 def test_a_correction_that_leads_to_nobody_leaves_the_question_and_creates_nobody(asked_about_another, admin, canvas):
-    """Who it is then, nobody knows: it may still be theirs."""
+    """Nobody knows who it is then; the enrollment may still be theirs."""
     asked_about_another.correct(asked_about_another.participant(PARK), email="anna@example.net")
     calls = [call for _ in range(3) for call in asked_about_another.deliver() if not call.startswith("GET")]
     assert calls == []

@@ -1,4 +1,4 @@
-"""Nobody is removed whom we did not let in, nobody is left in or lost, and nobody reads otherwise.
+"""Nobody whom we did not enroll is removed, nobody is left in or lost, and nobody reads otherwise.
 
 The scenes are what teachers, restored backups and lost answers do to a place between registering and withdrawing. The
 numbers in the comments are those of the review that found them.
@@ -204,7 +204,7 @@ def test_an_invited_person_is_not_shown_as_being_in(office, canvas):
 
 
 def test_a_person_who_rejected_the_invitation_is_not_shown_as_being_in(office, canvas):
-    """Nor while we have not read it yet."""  # D22
+    """This holds also before we have read the rejection."""  # D22
     policy(office, by_invitation=True)
     art = office.course("ART", "art", read=False)
     registration = office.register(art, **KIM)

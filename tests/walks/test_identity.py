@@ -114,7 +114,7 @@ def test_no_second_account_is_made_without_the_right_to_see_emails(office, canva
     assert len(kims) == 1, f"a second account was made: {kims}"
     canvas.options(permissions=None)
     office.settle()
-    assert canvas.who_is_in("art") == {"k123"}, "given the right, it goes on by itself"
+    assert canvas.who_is_in("art") == {"k123"}, "once the right is given, it continues automatically"
 
 
 def test_a_taken_login_of_somebody_with_another_sis_id_is_a_question_whatever_the_search_sees(office, canvas):
@@ -225,7 +225,7 @@ def test_a_lost_answer_after_none_of_them_asks_for_no_other_login(office, canvas
 
 @pytest.mark.usefixtures("two_kims")
 def test_a_new_user_with_a_login_of_its_own_has_the_participants_email(office, canvas):
-    """What we remember to have sent is what Canvas has."""  # I9
+    """What we remember sending is what Canvas has."""  # I9
     office.register(office.course("ART", "art"), "kim")
     office.deliver()
     none_of_them(office, "kim.new")
@@ -284,7 +284,7 @@ def test_two_participants_who_lead_to_one_canvas_user_are_asked_about(office, ca
 
 
 def two_who_lead_to_one_user(office: Office) -> int:
-    """Two participants with Kim's email, in ART and BIO; the second one is asked about. Answers the user's id."""
+    """Two participants with Kim's email, in ART and BIO; the second one is asked about. Returns the user's id."""
     office.register(office.course("ART", "art"), "kim", key="old kim", name="Kim Lee")
     office.deliver()
     office.register(office.course("BIO", "bio"), "kim", key="new kim", name="Kimberly Zhao")
@@ -301,7 +301,7 @@ def say(office: Office, key: str, user_id: int, *, same_person: bool = False) ->
 
 
 def test_a_person_whose_user_is_somebody_elses_loses_what_they_had_as_that_user(office, canvas):
-    """It is Kimberly's. Who Kim Lee is instead is asked, and until then he is in no course as her."""
+    """The user is Kimberly's. It is asked who Kim Lee is; until then he is in no course as her."""
     user_id = two_who_lead_to_one_user(office)
     say(office, "new kim", user_id)
     office.settle()

@@ -26,7 +26,7 @@ LISTS = (
 
 
 def fill(office: Office, first: int, courses: int, people: int) -> None:
-    """So many more courses and people in each; every third seat waits, for one cause or another."""
+    """Add so many courses, and people in each; every third seat waits, for one cause or another."""
     boss = {"key": "account:1", "email": "boss@example.org"}
     for number in range(first, first + courses):
         course = office.course(f"C-{number}", "art" if number % 2 else "bio", starts_at=office.now)

@@ -53,7 +53,7 @@ def importing(office, engine, status: str, people: range, courses: tuple[str, ..
 
 
 def waiting(engine) -> int:
-    """How many wait for somebody else's lock."""
+    """How many sessions wait for somebody else's lock."""
     here = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with Session(engine) as session:
         return session.scalar(text(here))

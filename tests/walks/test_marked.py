@@ -167,7 +167,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
 
     def in_use_again() -> None:
         echo.shape = "as it is"
-        # What the worker has in hand could put everything on hold once more.
+        # Calls that the worker has in hand could put everything on hold once more.
         until(lambda: connection_of(office).drain_until_at is None)
         assert "Connected to" in words(save())
 
@@ -249,7 +249,7 @@ def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, 
     files = [(file, content_of(file)) for file in files_of_the_database(office)]
     assert sum(len(said) for _, said in files) > 100_000
     assert [file for file, said in files if any(mark in said for mark in MARKS)] == []
-    # Of an address that was typed without a token we ask only whether a Canvas answers there.
+    # For an address typed without a token we only ask whether a Canvas answers there.
     [asked] = elsewhere.requests
     assert asked.startswith(b"GET /api/v1/users/self ")
     assert around(MARKS, asked) == []

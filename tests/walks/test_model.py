@@ -133,7 +133,7 @@ class AnyHistory(HandSteps):
 
     @invariant()
     def who_can_enter_is_counted_right(self) -> None:
-        """The count of a course, which looks at what is open only, is that of its people one by one."""
+        """A course's count looks only at what is open, and equals the count of its people one by one."""
         if not hasattr(self, "home") or self.has_failed:
             return
         self.session.expire_all()

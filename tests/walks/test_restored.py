@@ -93,7 +93,7 @@ def test_somebody_whom_a_restored_canvas_forgot_is_enrolled_again(office, canvas
 
 
 def test_canvas_is_made_to_agree_after_our_database_was_restored(office, canvas):
-    """Who withdrew since last night's backup is registered again here; for us it seems that a hand removed them."""
+    """People who withdrew since the backup are registered again here; to us they seem to be removed by hand."""
     # D18
     art = office.course("ART", "art")
     registration = office.register(art, **KIM)

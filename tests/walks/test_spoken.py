@@ -1,4 +1,4 @@
-"""Every page in a language that is none: what stands outside of ⟦brackets⟧ was never asked for."""
+"""Every page in a made-up language: text outside of ⟦brackets⟧ was never translated."""
 
 import gettext
 import re
@@ -15,7 +15,7 @@ from ..standalone.accounts.visitors import Visitor, visitor
 
 
 class Brackets(gettext.NullTranslations):
-    """Says that it was asked."""
+    """Puts brackets around every text that is asked for."""
 
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧"

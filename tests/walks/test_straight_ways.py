@@ -15,7 +15,7 @@ def test_no_statement_goes_through_all_rows_of_a_connection(school, canvas):
     engine, asked = school.session.get_bind(), {}
 
     def note(connection, cursor, statement, parameters, context, many):
-        # What looks for some of all has a limit.
+        # A statement that looks for some rows out of all has a limit.
         if not many and statement.startswith("SELECT") and "LIMIT" not in statement.rpartition(")")[2]:
             asked.setdefault(re.sub(r"\?(, \?)+", "?", statement), (statement, parameters))
 

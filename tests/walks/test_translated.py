@@ -13,14 +13,14 @@ from ..translations import FOREIGN, FORMS, PACKAGE, brought_up_to_date, misfille
 from ..translations import untranslated as untranslated_in
 
 ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "value", "content", "label"}
-"""Those that people see or hear."""
+"""Attributes that people see or hear."""
 
 DATA = {
     *("name@example.org", "width=device-width, initial-scale=1", "light dark", "2; url=", "·", "–", "ms"),
     *("ASCRIPTICA_PRACTICE_PORT", "Ascriptica", "Ascriptica API"),
     *("unknown client", "redirect_uri does not match client settings"),
 }
-"""What is the same in every language."""
+"""Texts that are the same in every language."""
 
 CLASSES = set(re.findall(r"\.([a-z][\w-]*)", (PACKAGE / "static/ascriptica.css").read_text(encoding="utf-8")))
 MASK = "\x1a"
@@ -122,7 +122,7 @@ def test_macros_are_imported_with_the_context_that_translates(path):
 
 
 def test_a_script_has_no_text():
-    """What it shows comes from the page, in `data-` attributes."""
+    """Texts that it shows come from the page, in `data-` attributes."""
     for script in (PACKAGE / "static").glob("*.js"):
         texts = re.findall(r"""["'`]([A-Z][a-z]+\b[^"'`\n]*)["'`]""", script.read_text(encoding="utf-8"))
         assert texts == [], script

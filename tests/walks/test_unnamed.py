@@ -129,7 +129,7 @@ def test_nobody_s_email_is_logged(office, canvas, refusing, inbox, web, at_work,
     boss.post(f"/tools/participants/{number}", name="Lou", email="lou.new@example.org", sis_user_id="")
     boss.post(f"/tools/participants/{number}/erase", name="Lou", end_access="y")
     until(lambda: all(one.id != number for one in now_there(Participant)))
-    # What fails in the database, in both processes.
+    # Statements that fail in the database, in both processes.
     session.rollback()
     with a_table_gone(office.app, "ascriptica_mail"):
         stranger.post("/sign-up", email="late@example.org", name="Late", password="five words that differ")

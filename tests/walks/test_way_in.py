@@ -72,7 +72,7 @@ def test_a_person_gets_from_registering_to_signing_in_to_canvas(office, canvas: 
         assert fill_in(another, at, login="nora@example.org", password="another").status_code == 422
         assert fill_in(another, at, login="nora@example.org", password=PASSWORD).url == f"{canvas.url}/dashboard"
 
-    # Nothing more is mailed, and who was in the course reads no more of links.
+    # Nothing more is mailed, and a person who is in the course reads no more about links.
     office.settle(2)
     send_mails(office)
     assert len(inbox.mails) == 2

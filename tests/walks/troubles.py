@@ -1,4 +1,4 @@
-"""What goes wrong, with us or in Canvas, and brings a cause about: Lou registers for ART and has the trouble."""
+"""Troubles, with us or in Canvas, that bring a cause about: Lou registers for ART and has the trouble."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -85,7 +85,7 @@ def no_account(scene: Scene) -> None:
 
 
 def sign_in_is_gone(scene: Scene) -> None:
-    """The office chose single sign-on of a kind that Canvas has no more."""
+    """The office chose single sign-on of a kind that Canvas no longer has."""
     scene.no_user()
     settings = load_settings(scene.office.session)
     settings.way_in, settings.connection.sign_in_id = "sso", 99

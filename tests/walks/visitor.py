@@ -91,6 +91,6 @@ class Visitor:
             if is_secret or isinstance(typed, bytes) or not typed.isprintable():
                 continue
             shown = [one.names[name] for one in again]
-            # What could be read as Canvas's address is shown tidied.
+            # A text that can be read as Canvas's address is shown tidied.
             is_tidy = name == "canvas_url" and shown[0].endswith("/api/v1")
             assert is_tidy or any(typed.strip() in value for value in shown), (name, what)

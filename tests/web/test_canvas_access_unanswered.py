@@ -1,4 +1,4 @@
-"""What is said of somebody's access while Canvas may still carry out a request that it did not answer."""
+"""What pages say about somebody's access while Canvas may still carry out a request that it did not answer."""
 
 import re
 
@@ -37,7 +37,7 @@ def test_the_pages_say_why_nothing_moves_while_an_earlier_request_may_still_be_c
 
 
 def test_a_request_that_was_just_sent_is_not_shown_as_a_reason_to_wait(reader, canvas):
-    """Who withdraws while their enrollment is under way waits for its answer, for a moment."""
+    """A person who withdraws while their enrollment is under way waits for its answer, for a moment."""
     lose_the_answer(canvas, "POST")
     reader.register()
     reader.open(reader.kim, "/courses/ART/withdraw", x="1")

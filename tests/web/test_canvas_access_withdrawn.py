@@ -61,7 +61,7 @@ def test_a_person_in_through_another_section_is_not_shown_as_out(reader, canvas)
 
 
 def test_a_waiting_registration_does_not_change_the_page_of_a_withdrawn_one(reader, canvas):
-    """Who withdrew here is waiting for nothing here, though the seat that they share is."""
+    """A person who withdrew here waits for nothing here, though the seat that both registrations share does."""
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     reader.office.course("ART-2", "art")
     reader.register()

@@ -1,4 +1,4 @@
-"""What a page says when something fails, or is no text at all."""
+"""What a page says when something fails, or when what was sent is no text at all."""
 
 import pytest
 from sqlalchemy import event

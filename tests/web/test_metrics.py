@@ -23,7 +23,7 @@ def scraped(office):
 
 
 def samples_of(office: Office) -> list[Sample]:
-    """What /metrics say, once a worker has stored what it counted."""
+    """What /metrics says, once a worker has stored what it counted."""
     office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
     metrics.store(office.session, office.canvases.tally)
     office.session.commit()

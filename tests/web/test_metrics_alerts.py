@@ -1,4 +1,4 @@
-"""The alert rules of docs/operator.md against a real /metrics: each of them rings when what it is for has happened."""
+"""The alert rules of docs/operator.md against a real /metrics: each of them fires when its condition is true."""
 
 import operator
 import re
@@ -21,7 +21,7 @@ SITE_DOWN = RULES.pop("SiteDown")
 """`up` is Prometheus's own: whether it could read the page."""
 
 SECONDS = 300
-"""So long is what lies between two scrapes, as far as `rate` is concerned."""
+"""The seconds between two scrapes, as far as `rate` is concerned."""
 
 Scrape = dict[tuple[str, frozenset], float]
 

@@ -1,4 +1,4 @@
-"""Somebody else who can write to Redis: nothing of theirs runs in the worker, and the worker goes on."""
+"""Somebody else who can write to Redis: nothing of theirs runs in the worker, and the worker continues."""
 
 import json
 import pickle

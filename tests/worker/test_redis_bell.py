@@ -14,7 +14,7 @@ from ..processes import waiting
 
 
 def silence(valkey) -> None:
-    """Nothing rings any more: associating a Canvas course has rung, so that it is read."""
+    """Silence the bell, which has rung for the Canvas course that was associated."""
     with redis.Redis.from_url(valkey.url) as connection:
         connection.flushall()
 

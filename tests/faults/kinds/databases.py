@@ -78,7 +78,7 @@ def database_restored(stage: Stage, rng: random.Random, seconds: float) -> None:
     with stage.weather:
         with stage.office.closed():
             _restore(stage, bring_back, then, before)
-        # What was associated since has to be associated again; the Canvas course of then may be gone.
+        # Associations made since then have to be made again; the Canvas course of then may be gone.
         stage.office.move_for_sure("DOOMED", *PLACES["DOOMED"][0])
 
 

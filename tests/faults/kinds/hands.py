@@ -12,7 +12,7 @@ COURSES = ("alone", "shared", "north")
 
 @HANDS
 def roster_added_to_by_hand(stage: Stage, rng: random.Random, seconds: float) -> None:
-    """A stranger, and somebody of ours who may have registered, or may yet."""
+    """A teacher adds a stranger, and one of our people, who may have registered or may do so later."""
     stranger = stage.hands.enroll(stage.ids[f"user.s{rng.randrange(20)}"], rng.choice(COURSES))
     stage.hands.memory.untouchable.add(stranger["id"])
     stage.hands.add(rng.choice(_users_of_ours(stage)), rng.choice(COURSES))

@@ -12,7 +12,7 @@ MOVES = Kinds()
 
 @MOVES
 def user_merged(stage: Stage, rng: random.Random, seconds: float) -> None:
-    """Into another one, who has the person's logins and enrollments from then on."""
+    """A user is merged into another one, who has the person's logins and enrollments from then on."""
     office, person = stage.office, rng.choice(stage.office.chosen["merged"])
     with new_browser() as browser:
         office.change(browser, rng, [person])

@@ -13,7 +13,7 @@ PEOPLE = Kinds()
 
 @PEOPLE
 def email_corrected_meanwhile(stage: Stage, rng: random.Random, seconds: float) -> None:
-    """Of somebody who is new in Canvas, right after they were registered, and once more."""
+    """The email of somebody new to Canvas is corrected right after they were registered, and once more."""
     office, person = stage.office, stage.office.register_newcomer()
     name = person.email.partition("@")[0]
     for number in range(2):

@@ -114,7 +114,7 @@ def _settle_there(stage: Stage, name: str, section: str | None, seconds: float) 
 
 @STATE
 def user_deleted(stage: Stage, rng: random.Random, seconds: float) -> None:
-    """With the enrollments; later on a hand makes the person a new user."""
+    """A user is deleted with the enrollments; later on somebody makes the person a new user by hand."""
     office, person = stage.office, rng.choice(stage.office.chosen["deleted"])
     user = stage.hands.user_of(person.email)
     world = stage.world()

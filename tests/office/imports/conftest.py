@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def command(app, tmp_path):
-    """Runs `flask ascriptica import`; answers exit code and output."""
+    """Runs `flask ascriptica import`; returns exit code and output."""
 
     def run(kind: str, data: str | bytes, *options: str) -> tuple[int, str]:
         path = tmp_path / "file.csv"

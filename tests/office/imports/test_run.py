@@ -46,7 +46,7 @@ def test_capacity_holds_across_batches(app, command, monkeypatch):
 
 
 def test_a_dry_run_reports_the_same_and_changes_nothing(app, monkeypatch):
-    """Whatever is in the file: random ones, with everything that goes in and much that does not, and people waiting."""
+    """The files are random: rows of every kind that are imported, many that are refused, and people who wait."""
     monkeypatch.setattr(imports, "BATCH", 7)
     dice = random.Random(7)
     office = Office(app, None)
@@ -104,7 +104,7 @@ def test_long_files_report_their_progress(app, command, monkeypatch):
 
 
 def test_a_dry_run_takes_no_locks(app):
-    """Nor does anybody wait for it, since it locks nothing."""
+    """So it waits for nobody, and nobody waits for it."""
     office = Office(app, None)
     course = office.course("ART", capacity=1)
     people_of(app, "kim", "lou")

@@ -1,4 +1,4 @@
-"""A file that was uploaded: killed and gone on with, frozen and overtaken, broken, forgotten."""
+"""A file that was uploaded: its import is killed and continued, frozen and overtaken, broken, or deleted."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from .files import PARTICIPANTS, people_of
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_killed_import_is_continued_where_it_stopped_once_its_lease_is_over(app, monkeypatch, dry_run):
-    """The first row is contradicted by one that comes after the kill, which only its memory shows."""
+    """A row after the kill contradicts the first one, which only the import's memory shows."""
     monkeypatch.setattr(imports, "BATCH", 2)
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     data = b"email,name\nx,X\na@example.org,A\nb@example.org,B\nc@example.org,C\na@example.org,Other\n"

@@ -55,7 +55,7 @@ def wait(monkeypatch) -> Callable[..., None]:
 
 @pytest.fixture
 def copied(app, wait) -> Owner:
-    """Alex's browser, an administrator's; who has it does not know the password, and signing in was a while ago."""
+    """The browser of Alex, an administrator. Its user does not know the password, and Alex signed in a while ago."""
     alex = signed_in(app, "alex@example.org", admin=True)
     wait(minutes=11)
     return alex

@@ -1,4 +1,4 @@
-"""From sign-up to the account: confirmed by a one-time link, and forgotten when over."""
+"""From sign-up to the account: confirmed by a one-time link, and deleted when it has expired."""
 
 import re
 from datetime import timedelta

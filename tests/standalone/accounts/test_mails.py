@@ -71,7 +71,7 @@ def test_a_forgotten_password_is_replaced_by_a_mailed_link(mailing, inbox):
     ("wanted", "lands_on"), [("/courses/ART", "/courses/ART"), ("https://evil.example", "/"), ("//evil.example", "/")]
 )
 def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wanted, lands_on):
-    """Also for somebody who signs up and has forgotten that they have a sign-in; in the same browser."""
+    """It does so in the same browser, also for somebody who signs up and forgot that they have a sign-in."""
     has_account(mailing)
     ann, form = visitor(mailing), {"name": "Ann", "email": "ann@example.org", "password": "typed and not needed"}
     assert ann.post(ask, query_string={"next": wanted}, data=form).status_code == 302
@@ -83,7 +83,7 @@ def test_a_new_password_by_mail_leads_back_to_the_course(mailing, inbox, ask, wa
 
 
 def test_an_address_that_can_t_be_mailed_holds_up_nobody_else_s_mail(mailing, inbox, caplog):
-    """Mail programs decode two, to a line break and to another address; this server takes no letters like the third."""
+    """Mail programs decode the first two, to a line break and to another address; this server refuses the third."""
     inbox.controller.stop()
     inbox.controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=False)
     inbox.controller.start()
@@ -114,7 +114,7 @@ AUF_DEUTSCH = (
 
 @pytest.mark.parametrize(("own", "subjects"), [("de", AUF_DEUTSCH), ("en", OFFICE_DID), (None, OFFICE_DID)])
 def test_mails_about_changes_to_a_sign_in_are_in_its_owner_s_language(mailing, inbox, own, subjects):
-    """Never in the office's; the site's where the owner's is not known."""
+    """It is never the office's; it is the site's where the owner's is not known."""
     ann, boss = (signed_in(mailing, f"{who}@example.org", admin=who == "boss") for who in ("ann", "boss"))
     page, number = page_of(mailing), accounts.account_with(session_of(mailing), "ann@example.org").id
     change(session_of(mailing), update(Participant).where(Participant.name == "Ann").values(language=own))

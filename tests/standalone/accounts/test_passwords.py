@@ -31,7 +31,7 @@ def test_passwords_hashed_in_an_older_way_are_hashed_anew_at_sign_in(site, ann):
 
 
 def test_a_password_made_to_take_long_takes_no_longer_than_another():
-    """Signs that stand for many letters, which zxcvbn tries in every combination: of all 200, for ten seconds."""
+    """zxcvbn tries every combination of signs that stand for several letters: of all 200, for ten seconds."""
     began = time.thread_time()
     passwords.check("4@8({[<3691!|70$5+%2" * 10)
     assert time.thread_time() - began < 2

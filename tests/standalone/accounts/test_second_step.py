@@ -142,7 +142,7 @@ def test_a_half_finished_sign_in_ends_when_the_password_changes(ann, wait):
 
 
 def test_a_code_works_once_and_earlier_codes_do_not_work_after_it(ann, wait):
-    """A clock may be a step before or behind, and who looks over a shoulder comes too late."""
+    """A clock may be a step ahead or behind; somebody who looks over a shoulder comes too late."""
     browser = elsewhere(ann)
     browser.sign_in()
     assert browser.give_code().status_code == 422, "the code of setting up"

@@ -1,4 +1,4 @@
-"""A second step that was lost: who removes it, and what nobody gets round; how its secret is kept."""
+"""A lost second step: who removes it, that nobody gets round it, and how its secret is kept."""
 
 import logging
 import re
@@ -55,7 +55,7 @@ def test_the_secret_is_sealed_and_shown_only_while_it_is_set_up(app, caplog, bos
     ann.sign_in()
     ann.offered()
     with ann.session_transaction() as cookie:
-        # Signed, but for everybody to read who sees it.
+        # The cookie is signed, but everybody who sees it can read it.
         assert ann.secret not in str(cookie)
     answers = [ann.post("/my/second-step", data={"code": ann.code()})]
     for path in ("/my/sign-in", "/my/second-step", "/my/sessions", "/my/password"):
@@ -103,7 +103,7 @@ def test_a_link_for_a_new_password_does_not_get_round_the_code(app, ann, boss, w
 
 
 def test_a_password_that_changes_while_it_is_checked_begins_no_session(app, monkeypatch):
-    """Between looking at a slow hash and beginning the session, the owner chooses another one."""
+    """The owner chooses another password between the slow check of the hash and the beginning of the session."""
     has_account(app)
     fits = passwords.fits
 

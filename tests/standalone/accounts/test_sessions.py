@@ -25,7 +25,7 @@ from .visitors import NOW, has_account, visitor
 
 
 def while_held(app: Flask, session: Session, act: Callable[[Session], object]) -> threading.Thread:
-    """Somebody else acts, and has come as far as they can while this session holds the account."""
+    """Somebody else acts in a thread, and comes as far as they can while this session holds the account."""
 
     def other() -> None:
         with app.app_context():

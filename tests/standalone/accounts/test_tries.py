@@ -1,4 +1,4 @@
-"""How often somebody may try: a test is the stranger who tries, and the person whose sign-in it is comes through."""
+"""How often somebody may try: in each test a stranger tries, and the owner of the sign-in still gets in."""
 
 import pytest
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("wait")
 
 
 def test_wrong_passwords_from_an_address_lock_nobody_else_there_out(app):
-    """A pupil, and the school that has one address."""
+    """As when a pupil guesses at a school that has one address."""
     for name in ("ann", "lou"):
         has_account(app, f"{name}@example.org")
     pupil = visitor(app)
@@ -174,7 +174,7 @@ def test_a_person_who_knows_the_password_and_no_code_keeps_its_owner_out_of_no_k
 
 
 def test_browsers_known_before_the_second_step_have_no_tries_for_codes_of_their_own(app, wait):
-    """Else somebody who knows the password signs in on a hundred of them before, and guesses with all."""
+    """Otherwise somebody who knows the password could sign in on a hundred browsers first, and guess with all."""
     account = has_account(app)
     thief, ann = visitor(app), Owner(app, app.response_class, use_cookies=True)
     thief.sign_in()

@@ -67,7 +67,7 @@ def link_in(message: EmailMessage) -> str:
 
 
 def used_up(app: Flask, allowance: Allowance, subject: str) -> None:
-    """As after as many tries as there are."""
+    """Use up all tries that this limit allows."""
     session = app.extensions["sqlalchemy"].session
     for _ in range(allowance.at_once):
         allowances.take(session, allowance, subject, clock.utc_now())
@@ -88,7 +88,7 @@ class Owner(Visitor):
         return next(guess for guess in ("000000", "111111", "222222", "333333") if guess not in right)
 
     def offered(self, **kwargs):
-        """The page with the key for the app, which is typed into it."""
+        """The page with the key for the app; the key is typed into the app."""
         page = self.post("/my/second-step", data={"password": PASSWORD}, follow_redirects=True, **kwargs)
         self.secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)[1].replace(" ", "")
         return page

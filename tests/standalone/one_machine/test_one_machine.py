@@ -110,7 +110,7 @@ def test_nobody_on_this_machine_is_taken_for_a_proxy(host: Host) -> None:
 
 
 def test_a_request_that_states_two_lengths_is_refused(host: Host) -> None:
-    """Those before it may have gone by the other one."""
+    """A server before it may have gone by the other length."""
     host.start()
     second = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     for lengths in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Content-Length: 5\r\nContent-Length: 6"):

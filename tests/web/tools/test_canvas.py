@@ -67,7 +67,7 @@ def test_the_list_of_everybody_is_searched_filtered_and_paged(office, admin, mon
 
 
 def test_each_number_opens_a_list_of_that_many_people(office, admin):
-    """Also where some withdrew before they were enrolled: they were never removed."""
+    """This holds also where some withdrew before they were enrolled: they were never removed."""
     art = office.course("ART", "art")
     for who in ("kim", "lou"):
         office.register(art, who)

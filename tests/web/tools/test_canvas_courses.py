@@ -39,7 +39,7 @@ def canvas(canvas):
 
 
 def results(answer) -> dict[str, str]:
-    """What is said of each course that was found, by its name."""
+    """The text about each course that was found, by its name."""
     found = {}
     for part in re.findall(r'<li class="sheet row-sheet">.*?</li>', answer.text, re.DOTALL):
         name = re.search("<h2>(.*?)</h2>", part)[1]
@@ -71,7 +71,7 @@ def test_a_course_is_found_by_its_teacher_and_shows_who_is_there(office, admin, 
 def test_the_search_begins_with_the_text_typed_as_the_canvas_course(office, admin, canvas):
     found = results(admin.post("/tools/courses/new/find", data=new_course(canvas_course="biol", title="Art")))
     assert list(found) == ["Biology"]
-    # What is saved already is no search: one comes here to find another one.
+    # A saved value is not searched for: people come here to find another course.
     office.course("ART", "art")
     [saved] = all_of(office.app, Association)
     typed = new_course(canvas_course=saved.canvas_course, title="Biology")

@@ -90,7 +90,7 @@ def test_a_course_without_a_canvas_course_is_not_read(office, admin):
 
 
 def test_a_registration_for_another_course_is_not_counted_here(office, admin, canvas):
-    """Who withdrew here, and waits for the same Canvas course elsewhere, is no matter of this course."""
+    """Somebody who withdrew here may wait for the same Canvas course in another course of ours."""
     canvas.options(permissions={"without": ["add_student_to_course", "manage_students"]})
     one, two = office.course("ONE", "art"), office.course("TWO", "art")
     for course in (one, two):

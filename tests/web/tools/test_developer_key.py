@@ -91,7 +91,7 @@ def test_the_page_lists_the_steps_in_canvas_in_their_order(admin):
 
 
 def test_the_state_belongs_to_the_session_that_began(app, admin, canvas, key):
-    """What Canvas brings to another administrator's browser is refused there, and goes on in the first one."""
+    """What Canvas brings to another administrator's browser is refused there, and accepted in the first one."""
     save(admin, with_key(canvas, key))
     asked = go_to_canvas(admin, canvas)
     back = canvas.approve(key, BACK, state=asked["state"], scope=asked["scope"])
@@ -104,7 +104,7 @@ def test_the_state_belongs_to_the_session_that_began(app, admin, canvas, key):
 
 
 def test_the_token_is_used_while_a_key_fails_in_every_way(office, admin, canvas, key):
-    """Not approved, then refused, lacking a right, and of nobody who may: people get in all the while."""
+    """The approval is refused, its code is wrong, or it lacks a right: people get in all the while."""
     for number, fails in enumerate(
         (
             lambda: come_back(admin, error="access_denied", state=go_to_canvas(admin, canvas)["state"]),
@@ -168,7 +168,7 @@ def test_a_state_that_came_back_without_a_code_is_used_up(app, admin, canvas, ke
 
 
 def at_canvas(admin, canvas, **changed) -> requests.Response:
-    """What Canvas answers the browser; `changed` is sent otherwise than we do."""
+    """Canvas's answer to the browser; `changed` replaces what we would send."""
     asked = go_to_canvas(admin, canvas) | changed
     there = f"{canvas.url}/login/oauth2/auth"
     return canvas.session.get(there, params=asked, allow_redirects=False, timeout=10)

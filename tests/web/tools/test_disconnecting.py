@@ -1,4 +1,4 @@
-"""Disconnect on Course Settings: what it asks, forgets and ends in Canvas, and how everything goes on afterwards."""
+"""Disconnect on Course Settings: what it asks, forgets and ends in Canvas, and how everything continues afterwards."""
 
 import re
 

@@ -105,7 +105,7 @@ def test_a_dry_run_shows_for_every_line_what_would_change(here, admin):
     data = "email,name,sis_user_id\nkim@example.org,Kim Lee,S-1\n"
     tried = upload(admin, "participants", data, dry_run="y", rename="y")
     assert "name: Kim → Kim Lee; SIS ID: none → S-1" in words(tried)
-    # It goes with the file: it says things about people.
+    # The outcomes are deleted with the file, since they say things about people.
     uploads.forget_old(here.session, clock.utc_now() + timedelta(hours=2))
     here.session.commit()
     assert not any(one.outcomes for one in all_of(here.app, Import))
@@ -176,7 +176,7 @@ class Unread(io.BytesIO):
 
 @pytest.mark.parametrize("who", [None, "kim@example.org"])
 def test_a_file_is_not_read_if_its_sender_may_not_open_the_page(app, client, monkeypatch, who):
-    """The check of the form's own token would read it."""
+    """Checking the form's own token would read it."""
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
     if who:
         sign_in(client, app, who)

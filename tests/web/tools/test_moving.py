@@ -143,7 +143,7 @@ def test_the_preview_shows_new_numbers_if_something_changed_in_between(office, a
     assert "This has changed meanwhile" in words(answer)
     assert "2 people are enrolled in Art." in lines(answer)
     assert all_of(app, Association)[0].canvas_course_name == "bio"
-    # What was read too long ago is read again.
+    # A course that was read too long ago is read again.
     old = all_of(app, Preview)[0].read_at - pauses.PREVIEW_FRESH - timedelta(seconds=1)
     app.extensions["sqlalchemy"].session.execute(update(Preview).values(read_at=old))
     app.extensions["sqlalchemy"].session.commit()
@@ -311,7 +311,7 @@ def test_a_preview_of_more_people_needs_no_more_queries(office, admin, app, canv
 
 
 def names_of(page: str, group: str) -> tuple[list[str], str | None]:
-    """Whom an opened list has, and the address of its next page."""
+    """The people in an opened list, and the address of its next page."""
     its = re.search(rf'<details id="{group}"(?: open)?>(.*?)</details>', page, re.DOTALL)[1]
     on = re.search(r'rel="next" href="([^"]*)"', its)
     return re.findall(r'address">([^<]*)</span>', its), on[1].replace("&amp;", "&").partition("#")[0] if on else None

@@ -290,7 +290,7 @@ def test_a_withdrawn_person_counts_as_waiting_for_removal_and_not_as_unable_to_g
 
 
 def test_a_place_that_another_registration_still_wants_is_not_counted_as_left(office, admin, canvas):
-    """Two of our courses in one Canvas course: who has withdrawn from one of them is not taken out."""
+    """Two of our courses in one Canvas course: a person who has withdrawn from one of them is not removed."""
     one, two = office.course("ONE", "art"), office.course("TWO", "art")
     office.register(one)
     office.register(two)

@@ -1,4 +1,4 @@
-"""A course's roster: found in, registered and withdrawn on behalf, exported."""
+"""A course's roster: searched, registered and withdrawn on behalf, exported."""
 
 import csv
 import io

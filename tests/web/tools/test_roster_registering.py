@@ -238,7 +238,7 @@ def test_questions_about_several_people_of_one_line_name_the_line_once(here, adm
     page = words(answer)
     assert "Line 1 What is the name of new@example.org? max@example.org: Max is already registered for ART" in page
     assert page.count("Line 1") == 1
-    # What goes on when everything is answered stands out.
+    # The button that finishes stands out once everything is answered.
     assert '<button class="button-main">Register them all</button>' in answer.text
     assert '<button class="button-accent" name="anyway" value="1">Register the good one</button>' in answer.text
 

@@ -1,4 +1,4 @@
-"""With a copied session, or at a browser that is signed in: nothing of a sign-in changes without the password."""
+"""A copied session, or a browser that is signed in, changes nothing of a sign-in without the password."""
 
 import re
 from datetime import timedelta
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("wait")
 
 
 def test_a_session_without_the_password_makes_nobody_an_administrator(app, copied):
-    """As it was done: Bea's email is changed, and a new password asked for by mail."""
+    """The attack: Bea's email is changed, then a new password is asked for by mail."""
     has_account(app, "bea@example.org", admin=True)
     page, number = page_of(app, "bea@example.org"), accounts.account_with(session_of(app), "bea@example.org").id
     before = everything(app)
@@ -51,7 +51,7 @@ def test_a_session_without_the_password_makes_nobody_an_administrator(app, copie
 
 
 def test_every_button_for_somebody_s_sign_in_asks_for_the_password(app, copied):
-    """Also those that there may be one day."""
+    """This includes buttons that may be added one day."""
     session = session_of(app)
     bea = has_account(app, "bea@example.org")
     sign_ups.sign_up(session, clock.utc_now(), "new@example.org", "New", "hash", by_mail=False)

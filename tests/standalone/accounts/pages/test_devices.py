@@ -35,7 +35,7 @@ def test_the_cookie_of_a_known_browser_opens_nothing_and_belongs_to_one_account(
 
 
 def test_a_new_password_makes_every_browser_unknown(app, wait):
-    """A thief who was signed in once has no guesses of their own at the next one."""
+    """A thief who was signed in once gets no guesses of their own at the new password."""
     account = has_account(app)
     thief, ann = visitor(app), visitor(app)
     thief.sign_in()

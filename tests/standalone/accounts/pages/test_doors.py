@@ -108,7 +108,7 @@ def test_a_mistake_in_a_sign_up_is_named(site, ann, form, sentence):
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
 def test_a_text_too_long_to_be_right_is_refused_before_it_costs_time(site, ann, path):
-    """Marks in no order, which take Unicode time with the square of how many there are."""
+    """For marks in no order, Unicode's normal form takes time with the square of their number."""
     marks = "a" + "\u0301" * 40_000 + "\u0323" * 40_000
     began = time.thread_time()
     for field in ("email", "password"):
@@ -125,7 +125,7 @@ def test_letters_of_every_alphabet_sign_in_however_they_are_typed(site, ann):
 
 
 def test_a_hundred_passwords_guessed_at_once_are_stopped(app, caplog):
-    """Ten are looked at, however many processes are asked; the right one comes too late."""
+    """Ten are checked, however many processes are asked; the right one comes too late."""
     has_account(app)
     guesses = [f"guess number {n}" for n in range(100)] + [PASSWORD]
 
@@ -176,7 +176,7 @@ def test_a_right_password_uses_up_no_tries(site):
 
 
 def test_nobody_is_flooded_with_mails_or_sign_ups(mailing):
-    """What is asked of one email is kept, and mailed three times; of one address a hundred are taken."""
+    """Sign-ups with one email are kept, and mailed three times; from one address a hundred are taken."""
     ann = visitor(mailing)
     assert [ann.sign_up().status_code for _ in range(5)] == [200] * 5
     assert ann.sign_up("lou@example.org").status_code == 200

@@ -142,7 +142,7 @@ def test_a_person_whose_role_changes_gets_a_mail(mailing, inbox):
 
 @pytest.mark.parametrize("how", ["taking the role", "erasing", "one of each"])
 def test_two_administrators_who_remove_each_other_at_once_leave_one(app, how):
-    """Each sees the other, who is still an administrator then."""
+    """Each sees that the other one is still an administrator."""
 
     def take(session, number: int) -> None:
         accounts.set_role(session, number, False, clock.utc_now(), "somebody", by_mail=False)

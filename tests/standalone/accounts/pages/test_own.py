@@ -135,7 +135,7 @@ def test_a_person_sees_their_sessions_and_ends_one_or_all(app):
 
 
 def test_a_form_sent_twice_signs_nobody_out(app, monkeypatch):
-    """The second one of a double click looks at the password while the first one renews the session."""
+    """The second request of a double click checks the password while the first one renews the session."""
     has_account(app)
     ann, fits = visitor(app), passwords.fits
     ann.sign_in()

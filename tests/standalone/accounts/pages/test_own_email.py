@@ -67,7 +67,7 @@ def test_changing_one_s_own_email_takes_the_password_and_a_link_to_the_new_addre
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_new_password_stops_a_change_of_the_email(mailing, inbox, sent):
-    """The owner who reads that somebody asked for it has a way to end it, and a link that was not yet made too."""
+    """An owner who reads that somebody asked for a change can end it so, also if its link was not made yet."""
     thief = signed_in(mailing, "ann@example.org")
     asked_for(thief, "thief@example.org")
     if sent:
