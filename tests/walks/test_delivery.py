@@ -245,7 +245,7 @@ def test_a_person_who_was_concluded_does_not_read_that_access_ended(office, canv
     assert "has ended" not in office.sentence(registration)
 
 
-def test_the_right_that_is_missing_for_concluding_is_named(office, canvas):
+def test_a_refused_conclusion_blames_no_right_that_the_token_has(office, canvas):
     """Concluding takes other rights than removing; the cause does not name one that the token has."""  # D16
     canvas.options(permissions={"without": ["manage_students", "allow_course_admin_actions"]})
     connection = office.connect()

@@ -238,7 +238,7 @@ def test_a_new_user_with_a_login_of_its_own_has_the_participants_email(office, c
 # -- users whom somebody deletes or makes -----------------------------------------------------------------------------
 
 
-def test_a_sis_id_whose_login_was_deleted_is_shown_as_such(office, canvas):
+def test_a_sis_id_with_a_deleted_login_leaves_no_question_without_candidates(office, canvas):
     """Somebody left, and their Canvas user was deleted; they come back with the same SIS ID."""  # I10
     canvas.hand("DELETE", f"accounts/self/users/{canvas.ids['user.kim']}")
     office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
