@@ -317,6 +317,6 @@ def test_plain_http_is_for_this_machine_alone(typed: str) -> None:
     assert PLAIN_HTTP in refusal(partial(canvas_url, allow_private=True), typed)
 
 
-def test_names_without_a_dot_must_still_be_names() -> None:
+def test_a_host_without_a_dot_is_refused_if_it_is_no_name() -> None:
     for typed in ("https://!!!", "can%76as", "https://can'vas", "bad!.local", f"https://{LONG_LABEL}"):
         assert LOOKS_LIKE in refusal(partial(canvas_url, allow_private=True), typed)

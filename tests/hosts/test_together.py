@@ -27,7 +27,7 @@ def opened(site: Flask, *courses: str) -> Flask:
     return site
 
 
-def test_one_ascriptica_for_apps_made_by_a_factory(tmp_path):
+def test_one_ascriptica_object_serves_several_apps_made_by_a_factory(tmp_path):
     ascriptica = Ascriptica(load_participant=lambda: Person("1", "ann@example.org", "Ann"), may_administer=lambda: True)
     sites = []
     for name, prefix in (("spring", "/registration"), ("autumn", "/courses-and-more")):
@@ -92,7 +92,7 @@ def test_processes_of_one_installation_have_one_queue(tmp_path):
         queue(ASCRIPTICA_QUEUE="a b")
 
 
-def test_the_host_s_own_redis_may_be_another(tmp_path):
+def test_the_host_s_own_redis_address_is_left_alone(tmp_path):
     site = make_site(
         f"sqlite:///{tmp_path}/site.sqlite3",
         REDIS_URL="redis://127.0.0.1:1/0",

@@ -139,7 +139,7 @@ def test_nothing_is_mailed_without_addresses_or_if_the_kind_is_switched_off(watc
     assert kinds(watched) == []
 
 
-def test_the_mail_reads_well(mailing, inbox, canvas):
+def test_the_mails_name_what_is_wrong_and_link_to_where_it_is_put_right(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()
     policy(office, admin_mails="boss@example.org")

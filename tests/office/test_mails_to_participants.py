@@ -223,7 +223,7 @@ def test_a_kind_that_is_switched_off_is_not_sent_later_either(office, canvas):
     assert queued(office) == []
 
 
-def test_the_mail_reads_well(mailing, inbox, canvas):
+def test_the_mails_name_the_course_and_say_how_to_get_in(mailing, inbox, canvas):
     office = Office(mailing, canvas)
     office.connect()
     policy(office, contact_text="Room 12", contact_phone="+1 303")

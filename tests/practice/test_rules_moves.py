@@ -148,7 +148,7 @@ def test_the_only_section_of_a_course_becomes_its_default_section(two: Practice)
         assert (row["course_section_id"] == two.ids["section.art.a"]) is expected
 
 
-def test_lists_follow_names_and_moves(two: Practice) -> None:
+def test_lists_are_sorted_by_name_and_follow_moved_sections(two: Practice) -> None:
     rows = {name: two.by_hand(name, "art", course_section_id=two.ids["section.art.a"])["id"] for name in ("kim", "lou")}
 
     def listed(course: str) -> list[int]:

@@ -115,7 +115,7 @@ def test_lines_hidden_by_an_open_quotation_mark_are_reported_in_a_file_of_one_co
     assert all_of(app, Participant) == []
 
 
-def test_marks_within_quotes_that_stand_alone_are_a_row_of_their_own(app, command):
+def test_a_row_whose_quotation_marks_do_not_go_together_is_refused_alone(app, command):
     data = 'email,name\na@example.org,"Ann "Andy" Alt"\nb@example.org,"Bea ""Bee"" Berg"\nc@example.org,C "C" C\n'
     output = command("participants", data)[1]
     assert "line 2: The quotation marks in this row don't go together" in output

@@ -92,7 +92,7 @@ def test_somebody_known_by_their_email_alone_gets_a_name(app, command):
     assert [one.name for one in all_of(app, Participant)] == ["Kim Lee"]
 
 
-def test_families_with_one_address_read_what_to_do(app, command):
+def test_two_people_with_one_email_in_a_file_read_that_each_needs_their_own(app, command):
     output = command("participants", "email,name\nfam@example.org,Ann Alt\nFAM@example.org,Ben Alt\n")[1]
     assert (
         "line 3: Line 2 has other values for the same email: a name. If these are two people, such as a family"
