@@ -1,0 +1,106 @@
+"""In a real browser: narrow windows leave no column of text beside empty space, and each page has one main button."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ..office_at_work import PASSWORD
+from .visitor import NEEDS_CHROMIUM, Walk, served
+
+pytestmark = NEEDS_CHROMIUM
+
+WIDTHS_OF_BOXES = """
+return [...document.querySelectorAll(".sheet")].filter((one) => one.querySelector(".access-box")).map((one) => {
+  const look = getComputedStyle(one), inside = one.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
+  return one.querySelector(".access-box").offsetWidth / inside})"""
+"""How much of its sheet each box takes that says where the access to Canvas stands."""
+
+LINES_OF_SEARCHES = """
+return [...document.querySelectorAll("form[role='search']")].map((one) =>
+  one.querySelector("button").getBoundingClientRect().top < one.querySelector("[type='search']").getBoundingClientRect().bottom)"""
+"""Whether each search has its button beside its field."""
+
+ROOM_OF_QUESTIONS = """
+return [...document.querySelectorAll("td:has(.question)")].map((one) =>
+  one.querySelector(".question").getBoundingClientRect().left - one.getBoundingClientRect().left)"""
+"""How far from the left edge of its cell each question begins."""
+
+CUT_TIMES = """
+return [...document.querySelectorAll("td time")].filter((one) => one.getClientRects().length > 1).map((one) => one.outerHTML)"""
+
+MAIN_BUTTONS = """
+return [...document.querySelectorAll("main .button-main")].filter((one) => one.checkVisibility()).map((one) => one.innerText)"""
+
+
+@pytest.fixture
+def walk(browser, furnished) -> Iterator[Walk]:
+    with served(furnished.app) as address:
+        browser.delete_all_cookies()
+        yield Walk(browser, address)
+
+
+def sign_in(walk: Walk, who: str) -> None:
+    walk.go("/sign-in?next=/my/courses")
+    walk.fill(email=f"{who}@example.org", password=PASSWORD)
+    walk.press("Sign in")
+    walk.sees("My courses")
+
+
+@contextmanager
+def window(walk: Walk, width: int) -> Iterator[None]:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    walk.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        walk.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width", [375, 640, 1200])
+def test_the_way_into_canvas_takes_the_whole_sheet(walk, width):
+    sign_in(walk, "ann")
+    with window(walk, width):
+        walk.go("/my/courses")
+        shares = walk.browser.execute_script(WIDTHS_OF_BOXES)
+        assert len(shares) == 2
+        assert all(share > 0.99 for share in shares), shares
+
+
+def test_on_a_phone_nothing_is_squeezed(walk):
+    sign_in(walk, "boss")
+    with window(walk, 375):
+        for page in ("/", "/tools/courses", "/tools/courses/ART", "/tools/participants"):
+            walk.go(page)
+            beside = walk.browser.execute_script(LINES_OF_SEARCHES)
+            assert beside and all(beside), page
+        assert walk.browser.execute_script(CUT_TIMES) == []
+        walk.go("/tools/courses/ART")
+        assert walk.browser.execute_script(CUT_TIMES) == []
+        walk.go("/tools/canvas")
+        room = walk.browser.execute_script(ROOM_OF_QUESTIONS)
+        assert room and set(room) == {0}
+        assert walk.browser.execute_script(CUT_TIMES) == []
+
+
+def test_a_page_has_one_main_button_and_it_is_the_useful_one(walk):
+    sign_in(walk, "boss")
+    for page, main in (
+        ("/tools/courses/ART", []),
+        ("/tools/canvas/person?q=ron", ["Answer\n: BIO here"]),
+        ("/tools/canvas/person?q=ann", ["Look at Canvas now"]),
+        ("/tools/participants?q=nobody", []),
+    ):
+        walk.go(page)
+        assert walk.browser.execute_script(MAIN_BUTTONS) == main, page
+    walk.go("/tools/participants")
+    walk.press("Make a link\nfor new@example.org")
+    walk.sees("One-time link for Nora New")
+    assert walk.browser.execute_script(MAIN_BUTTONS) == ["Copy"]
+
+
+@pytest.mark.parametrize("page", ["/tools/participants?q=nobody", "/tools/log?q=nothing", "/tools/courses?q=nothing"])
+def test_where_nothing_is_found_one_link_shows_all(walk, page):
+    sign_in(walk, "boss")
+    walk.go(page)
+    assert walk.browser.find_element("tag name", "main").text.count("Show all") == 1
