@@ -5,9 +5,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from ascriptica_plugin.shared import clock
+
 from ..office_at_work import PASSWORD
 from .test_walks import connect
-from .visitor import NEEDS_CHROMIUM, Walk
+from .visitor import NEEDS_CHROMIUM, Walk, served
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -91,21 +93,66 @@ def test_a_clerk_registers_somebody_and_undoes_it_by_the_keyboard_alone(desk, ca
     desk.sees("The registration of Kim Lee for Art for all is undone.")
 
 
+def faults_of(walk: Walk) -> list[str]:
+    """What is wrong with this page by the keyboard alone: stops that are not reached, or not seen, on the way down; and
+    whether the way back up ends."""
+    number = walk.browser.execute_script(REACHABLE)
+    found = []
+    for _ in range(5 * number):
+        keys(walk, Keys.TAB)
+        focused = walk.browser.execute_script(FOCUSED)
+        if focused is None or len(found) == number:
+            break
+        found += [focused] if focused else []
+    faults = [f"not seen: {which}" for which, is_seen in found if not is_seen]
+    if len(found) < number:
+        faults.append(f"{len(found)} of {number} reached, last {found[-1:]}")
+    for _ in range(5 * number):
+        if walk.browser.switch_to.active_element.text == "Skip to main content":
+            return faults
+        ActionChains(walk.browser).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+    return [*faults, f"no way back from {walk.browser.switch_to.active_element.get_attribute('outerHTML')[:120]}"]
+
+
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk):
     faults = []
     for page in PAGES:
         desk.go(page)
-        number = desk.browser.execute_script(REACHABLE)
-        found = []
-        for _ in range(5 * number):
-            keys(desk, Keys.TAB)
-            focused = desk.browser.execute_script(FOCUSED)
-            if focused is None or len(found) == number:
-                break
-            found += [focused] if focused else []
-        faults += [f"{page}: not seen: {which}" for which, is_seen in found if not is_seen]
-        if len(found) < number:
-            faults.append(f"{page}: {len(found)} of {number} reached, last {found[-1:]}")
+        faults += [f"{page}: {fault}" for fault in faults_of(desk)]
+    assert faults == []
+
+
+def test_the_keyboard_reaches_every_question_and_every_answer(browser, furnished, tmp_path):
+    with served(furnished.app) as address:
+        browser.delete_all_cookies()
+        walk = Walk(browser, address)
+        walk.go("/sign-in?next=/tools/courses")
+        walk.fill(email="boss@example.org", password=PASSWORD)
+        walk.press("Sign in")
+        kim = furnished.participant("kim@example.org").id
+        faults = []
+        for page in (
+            *("/tools/canvas", "/tools/canvas?standing=invited", "/tools/canvas?standing=cant_enter", "/tools/"),
+            *(f"/tools/participants/{kim}/who", f"/tools/participants/{kim}", "/tools/canvas/person?q=ron"),
+            *("/tools/courses/BIO", "/tools/settings/course-settings/disconnect", "/tools/settings/office"),
+        ):
+            walk.go(page)
+            faults += [f"{page}: {fault}" for fault in faults_of(walk)]
+        walk.go("/tools/courses/BIO/edit")
+        walk.fill(canvas_course=str(furnished.canvas.ids["course.art"]))
+        walk.press("Save")
+        furnished.now = clock.utc_now()
+        furnished.deliver()
+        walk.go("/tools/courses/BIO/preview")
+        walk.sees("are removed from")
+        faults += [f"preview: {fault}" for fault in faults_of(walk)]
+        left = "".join(f"{who}@example.org,BIO,withdrawn\n" for who in ("ina", "rob", "ron"))
+        (tmp_path / "left.csv").write_text(f"email,course,status\n{left}", encoding="utf-8")
+        walk.go("/tools/import?kind=registrations")
+        walk.fill(file=str(tmp_path / "left.csv"))
+        walk.press("Import the file")
+        walk.sees("Remove 3 people?")
+        faults += [f"brake: {fault}" for fault in faults_of(walk)]
     assert faults == []
 
 
