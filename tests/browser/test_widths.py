@@ -94,7 +94,7 @@ def test_a_page_has_one_main_button_and_it_is_the_useful_one(walk):
     sign_in(walk, "boss")
     for page, main in (
         ("/tools/courses/ART", []),
-        ("/tools/canvas/person?q=ron", ["Answer\n: BIO here"]),
+        ("/tools/canvas/person?q=lou", ["Answer\n: ART here"]),
         ("/tools/canvas/person?q=ann", ["Look at Canvas now"]),
         ("/tools/participants?q=nobody", []),
     ):
