@@ -15,7 +15,7 @@ from ..canvas.sis import NewUser
 from ..shared import pauses
 from ..shared.said import Said
 from ..tables.canvas import Settings
-from ..tables.columns import change
+from ..tables.columns import change, upsert_into
 from ..tables.ledger import Match, Seat
 from ..tables.locks import lock_seats
 from ..tables.office import Participant
@@ -44,12 +44,10 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, least: i
     return sis_import_candidates.are_so_many(session, connection_id, now, least)
 
 
-def begin(session: Session, connection_id: int, now: datetime) -> int:
-    """Begin an import, in which nobody is yet. Returns its number."""
-    made = MassImport(connection_id=connection_id, begun_at=now, next_at=now, seats=0)
-    session.add(made)
-    session.flush()
-    return made.id
+def begin(session: Session, connection_id: int, now: datetime) -> int | None:
+    """Begin an import, in which nobody is yet. Returns its number, or None if another worker has begun one."""
+    made = upsert_into(session, MassImport).values(connection_id=connection_id, begun_at=now, next_at=now, seats=0)
+    return session.scalar(made.on_conflict_do_nothing().returning(MassImport.id))
 
 
 def put_in(session: Session, import_id: int, chosen: Sequence[Candidate], now: datetime) -> None:

@@ -54,7 +54,8 @@ def put_off(session: Session, connection_id: int, now: datetime) -> None:
 
 def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], datetime], least: int) -> Walk:
     begin_writing(session)
-    number = sis_imports.begin(session, connection_id, now())
+    if (number := sis_imports.begin(session, connection_id, now())) is None:
+        return
     yield from _put_in(session, connection_id, number, now)
     yield from _carry(session, connection_id, root_id, number, now, least)
 
@@ -79,7 +80,8 @@ def _end_or_make_users(
     if (left := _ours(session, connection_id, number)) is None:
         return
     sis_imports.end(session, left, now())
-    another = sis_imports.begin(session, connection_id, now())
+    if (another := sis_imports.begin(session, connection_id, now())) is None:
+        return
     sis_imports.make_users(session, number, another)
     yield sis_imports_after.others
     yield from _carry(session, connection_id, root_id, another, now, least)
