@@ -12,9 +12,9 @@ Text = TypeVar("Text", bound=str)
 GROUPS: Marked[dict[str, dict[str, str]]] = {
     mark("Registrations"): {
         "registered": "registered[ {whom}] for {course}",
-        "joined the waitlist": "joined the waitlist of {course}",
+        "joined the waitlist": "[put {whom} on|joined] the waitlist of {course}",
         "withdrew": "withdrew[ {whom}] from {course}",
-        "left the waitlist": "left the waitlist of {course}",
+        "left the waitlist": "[took {whom} off|left] the waitlist of {course}",
         "moved": "moved[ {whom}] to {course}",
         "moved up": "moved {whom} up from the waitlist of {course}",
         "undid": "undid the last change[ of {whom}][ in {course}]",

@@ -70,6 +70,12 @@ def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
     return change(session, asked)
 
 
+def look_up_too(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
+    """Because a person has the course read: look up its state and dates, too, which reading people doesn't show."""
+    there = (Association.connection_id == connection_id, Association.canvas_course_id == canvas_course_id)
+    change(session, update(Association).where(*there).values(look_up_at=now))
+
+
 def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) -> Walk:
     """The walk that looks up one association, and then gives the course's participants their seats."""
     typed = session.get_one(Association, course_id, populate_existing=True)

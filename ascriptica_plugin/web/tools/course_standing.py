@@ -12,6 +12,7 @@ from ...ledger import activity, due, reads, seat_states
 from ...ledger.causes import CAUSES
 from ...shared import clock
 from ...shared.language import t
+from ...sync import canvas_courses
 from ...tables.canvas import Connection
 from ...tables.columns import begin_writing, one_of_few
 from ...tables.ledger import Claim, Seat
@@ -155,6 +156,7 @@ def recheck_course(code: str) -> ResponseReturnValue:
     else:
         begin_writing(session())
         reads.owe(session(), connection.id, at, now)
+        canvas_courses.look_up_too(session(), connection.id, at, now)
         activity.note(session(), now, person().email, "asked to read", course_id=found.id)
         session().commit()
         title = found.title

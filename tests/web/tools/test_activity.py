@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from ascriptica_plugin.ledger import activity
+from ascriptica_plugin.office import registrations
 from ascriptica_plugin.shared.said import Said
-from ascriptica_plugin.tables.office import Course, LogEntry, Participant
+from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
 from ascriptica_plugin.web.tools import activity as activity_page
 
-from ...office_at_work import entries, many, sign_in
+from ...office_at_work import entries, many, sign_in, someone
 from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
 from .test_imports import pressed
 
@@ -192,6 +193,20 @@ def test_the_export_names_our_course_of_what_was_done_in_canvas(office, canvas, 
 def test_a_person_who_registered_alone_is_not_named_twice(office, admin):
     office.register(office.course("FOOD", title="Food Safety"), "kim")
     assert "Kim registered for Food Safety" in words(admin.get("/tools/log"))
+
+
+def test_a_person_whom_the_office_puts_on_a_waitlist_is_named(office, admin):
+    art = office.course("ART", capacity=1)
+    office.register(art, "kim")
+    registrations.register(office.session, art, someone("lou"), office.now, wait=True)
+    office.session.commit()
+    admin.post("/tools/courses/ART", data={"name": "Max Moe", "email": "max@example.org"})
+    page = words(admin.get("/tools/log"))
+    assert "Lou joined the waitlist of ART here" in page
+    assert "put Max Moe on the waitlist of ART here" in page
+    number = next(one.id for one in all_of(office.app, Registration) if one.participant.name == "Max Moe")
+    admin.post(f"/tools/courses/ART/withdraw/{number}")
+    assert "took Max Moe off the waitlist of ART here" in words(admin.get("/tools/log"))
 
 
 def test_an_import_is_one_line_whatever_it_changed(office, admin):

@@ -25,7 +25,8 @@ def test_the_page_says_that_canvas_agrees_only_after_a_read(office, admin, canva
     assert "Being read from Canvas …" in page
     assert "agrees" not in page
     office.later(minutes=1)
-    assert office.deliver() == [f"GET /courses/{canvas.ids['course.art']}/enrollments"]
+    at = f"GET /courses/{canvas.ids['course.art']}"
+    assert office.deliver() == [f"{at}/enrollments", at]
     page = words(admin.get("/tools/courses/ART"))
     assert f"Canvas agrees with this list. Last read from Canvas: {office.now:%d %b %Y, %H:%M}" in page
     assert "Canvas has confirmed each change since then." in page
