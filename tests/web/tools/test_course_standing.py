@@ -56,6 +56,19 @@ def test_a_change_by_hand_is_shown_after_a_read_and_counted_if_it_is_left(office
     )
 
 
+def test_a_course_that_is_read_again_is_looked_up_too(office, admin, canvas):
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    assert "Published" in words(admin.get("/tools/courses/ART"))
+    art = canvas.ids["course.art"]
+    canvas.admin.put(f"{canvas.api}/courses/{art}", data={"course[event]": "claim"}, timeout=10)
+    admin.post("/tools/courses/ART/recheck")
+    office.later(minutes=1)
+    office.deliver()
+    assert "Not published" in words(admin.get("/tools/courses/ART"))
+    assert "0 of 1" in words(admin.get("/tools/courses"))
+
+
 def test_a_failed_read_is_shown_without_an_agreement(office, admin, canvas):
     office.register(office.course("ART", "art"))
     office.deliver()
