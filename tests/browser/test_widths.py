@@ -33,6 +33,10 @@ const times = [...document.querySelectorAll("td time")];
 return times.filter((one) => one.offsetHeight > 36).map((one) => one.outerHTML)"""
 """Times that go over two lines."""
 
+HIDDEN_PARTS = """
+return [...document.querySelectorAll(".table-sheet")].map((one) => one.scrollWidth - one.clientWidth)"""
+"""How many pixels of each table are out of sight."""
+
 MAIN_BUTTONS = """
 const buttons = [...document.querySelectorAll("main .button-main")];
 return buttons.filter((one) => one.checkVisibility()).map((one) => one.innerText)"""
@@ -70,6 +74,15 @@ def test_the_way_into_canvas_takes_the_whole_sheet(walk, width):
         shares = walk.browser.execute_script(WIDTHS_OF_BOXES)
         assert len(shares) == 2
         assert all(share > 0.99 for share in shares), shares
+
+
+@pytest.mark.parametrize("width", [800, 1020, 1200])
+def test_a_list_is_seen_whole_without_scrolling_it(walk, width):
+    sign_in(walk, "boss")
+    with window(walk, width):
+        for page in ("/tools/courses", "/tools/courses/ART", "/tools/canvas", "/tools/participants", "/tools/log"):
+            walk.go(page)
+            assert walk.browser.execute_script(HIDDEN_PARTS) == [0], page
 
 
 def test_on_a_phone_nothing_is_squeezed(walk):
