@@ -15,7 +15,7 @@ from .transport import is_public
 
 API_PATH = "/api/v1"
 LONGEST = 2000
-NO_ADDRESS: Marked[str] = "That is not an address. It looks like https://school.instructure.com/api/v1."
+NO_ADDRESS: Marked[str] = "That is not an address. An address looks like https://school.instructure.com/api/v1."
 COURSE_ELSEWHERE: Marked[str] = "That course is on {there}, but this office is connected to {ours}."
 SECTION_ELSEWHERE: Marked[str] = "That section is on {there}, but this office is connected to {ours}."
 ACCOUNT_ELSEWHERE: Marked[str] = "That account is on {there}, but the web service URL leads to {ours}."
@@ -144,7 +144,7 @@ def _site(text: str) -> _Site:
         )
     if "@" in netloc:
         raise ValueError(
-            t("Take the user name and password out of the address. The token below is all that is needed.")
+            t("Remove the user name and password from the address. The token below is all that is needed.")
         )
     if not match and re.match(r"[a-z][a-z0-9+-]*:(?![0-9])", text, re.IGNORECASE):
         raise ValueError(t("The address must begin with https://."))

@@ -67,8 +67,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "takes_no_changes": Cause(
         "Canvas takes no changes at the moment",
         "Canvas takes no changes",
-        "It can be read, and answers no request to change something: {detail} You need not act: people can still "
-        "register, and everything that waits is sent when Canvas takes changes again.",
+        "Canvas can be read, but carries out no changes: {detail} You need not act: people can still register, and "
+        "everything that waits is sent when Canvas takes changes again.",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         by_office=False,
     ),
@@ -82,7 +82,7 @@ CAUSES: Marked[dict[str, Cause]] = {
     "throttled": Cause(
         "Canvas asks us to slow down",
         "Canvas is busy",
-        "It is busy at the moment. You need not act: everything is being sent, as fast as Canvas allows.",
+        "Canvas is busy at the moment. You need not act: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         by_office=False,
     ),
@@ -108,7 +108,7 @@ CAUSES: Marked[dict[str, Cause]] = {
         OFFICE,
     ),
     "permission_missing": Cause(
-        "The token's owner may not do this in Canvas",
+        "The token's owner lacks a permission in Canvas",
         "permission is missing",
         "In Canvas, under Admin → Permissions, the role of the token's owner needs the permission {scope}.",
         OFFICE,
@@ -163,8 +163,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "outside_dates": Cause(
         "Enrolled, but the Canvas course's dates keep people out",
         "outside its dates",
-        "Nobody can enter the Canvas course when our course begins, or now. Change the dates in Canvas: the section's "
-        "where it restricts people to them, else the course's, else the term's.",
+        "Nobody can enter the Canvas course now, or when our course begins. Change the dates in Canvas: the section's "
+        "if it restricts people to them, otherwise the course's, otherwise the term's.",
         "You are enrolled. The Canvas course is not open at the moment: you can enter between its dates.",
     ),
     "not_looked_up": Cause(
@@ -200,8 +200,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "changed_in_canvas": Cause(
         "Changed by hand in Canvas",
         "changed by hand",
-        "Somebody changed this enrollment in Canvas after we had made it. We do not fight that: put it back as "
-        "registered here, or leave it as it is in Canvas.",
+        "Somebody changed this enrollment in Canvas after we had made it. You decide: put it back as registered here, "
+        "or leave it as it is in Canvas.",
         "Your place is safe. Your access was changed in Canvas itself; the office decides about it.",
         heals_itself=False,
         of_one=True,
@@ -232,8 +232,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "sign_in_missing": Cause(
         "Canvas does not have the chosen sign-in",
         "sign-in is missing",
-        "Course Settings bind the logins of people new to Canvas to a single sign-on that is not there any more. "
-        "Choose another one.",
+        "The single sign-on that is chosen in Course Settings for people new to Canvas is no longer in Canvas. Choose "
+        "another one.",
         OFFICE,
     ),
     "found_there": Cause(
@@ -248,8 +248,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "no_answer": Cause(
         "No answer from Canvas yet",
         "no answer yet",
-        "Canvas works, and fails at this: {detail} There is nothing to do, we keep trying. If it stays, ask the people "
-        "who run Canvas.",
+        "Canvas works, but this fails: {detail} There is nothing to do: we keep trying. If it keeps failing, ask the "
+        "people who run Canvas.",
         SOON,
         of_one=True,
         by_office=False,
@@ -264,9 +264,9 @@ CAUSES: Marked[dict[str, Cause]] = {
     ),
     "our_fault": Cause(
         "Something unforeseen went wrong on our side",
-        "failed at ours",
-        "There is nothing to do in Canvas. We keep trying. If it stays, tell the person who runs this server that the "
-        "worker's process log has the details.",
+        "failed on our side",
+        "There is nothing to do in Canvas: we keep trying. If it keeps failing, tell the person who runs this server "
+        "that the worker's process log has the details.",
         SOON,
         of_one=True,
         by_office=False,

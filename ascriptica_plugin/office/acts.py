@@ -67,14 +67,25 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
         "switched Canvas off": "switched Canvas off",
     },
 }
-"""The verbs of entries by group, and the sentence after the name of who did it. A part in brackets is left out if the
-entry has nothing for it; the text behind a | in the brackets is then used instead. Verbs that are not here, such as
-those of sign-ins, are texts themselves."""
+"""The verbs of entries by group, and the sentence that follows the name of the person who did it. A part in brackets is
+left out if the entry has nothing for it; the text behind a | in the brackets is then used instead. Verbs that are
+neither here nor in REWORDED, such as most of those about sign-ins, are texts themselves."""
 
 BY_THE_WORKER = frozenset(GROUPS["Canvas access"])
 """Acts that the worker does for one person after another."""
 
-SENTENCES = {what: sentence for group in GROUPS.values() for what, sentence in group.items()}
+REWORDED: Marked[dict[str, str]] = {
+    "gave the administrator's role": "gave[ {whom}] the administrator's role",
+    "took the administrator's role": "removed the administrator's role[ from {whom}]",
+    "took the withdrawal back": "undid the withdrawal[ from {course}]",
+    "said passed": "decided that {whom} has passed {course}",
+    "said not passed": "decided that {whom} has not passed {course}",
+    "missed results": "could not fetch every result[ of {course}]",
+}
+"""Verbs that belong to no group, and the sentence that is shown instead of them."""
+
+GROUPED = {what: sentence for group in GROUPS.values() for what, sentence in group.items()}
+SENTENCES = GROUPED | REWORDED
 OTHER = mark("Sign-ins and others")
 KINDS = (*GROUPS, OTHER)
 

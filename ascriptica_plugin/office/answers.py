@@ -142,7 +142,7 @@ def choose(
         words = Said("is_canvas_user", user=chosen["id"])
     elif new_login:
         if not new_login.isprintable():
-            raise ValueError(t("Take the line breaks and control characters out of the login."))
+            raise ValueError(t("Remove the line breaks and control characters from the login."))
         known.canvas_user_id, known.address, known.login_sent, known.create_new = None, None, new_login, True
         known.how, known.created_by_us = None, False
         words = Said("is_new", login=new_login)

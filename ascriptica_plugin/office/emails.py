@@ -36,7 +36,7 @@ def read_email(typed: str) -> str:
     if len(email) <= LONGEST_EMAIL:
         normal = _normal(email)
         if normal is None:
-            raise ValueError(t("That is not an email address. It looks like ann@example.org."))
+            raise ValueError(t("That is not an email address. An email address looks like ann@example.org."))
         email = normal
     if len(email) > LONGEST_EMAIL:
         raise ValueError(

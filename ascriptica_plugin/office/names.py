@@ -36,7 +36,7 @@ def read_name(typed: str) -> str:
     if len(name) > 255:
         raise ValueError(t("Keep the name to 255 characters."))
     if CONTROLS.search(name):
-        raise ValueError(t("Take the line breaks and control characters out of the name."))
+        raise ValueError(t("Remove the line breaks and control characters from the name."))
     if _is_ruined(name):
         raise ValueError(
             t("Letters of the name were lost when it was saved or copied. Enter it again, or save the file as UTF-8.")

@@ -283,7 +283,7 @@ def _cells(line: str, sign: str) -> list[str]:
     try:
         read = next(csv.reader([line], delimiter=sign, skipinitialspace=True, strict=True))
     except csv.Error:
-        raise ValueError(t("The quotation marks don't go together.")) from None
+        raise ValueError(t("The quotation marks don't match.")) from None
     return [cell.strip() for cell in read]
 
 

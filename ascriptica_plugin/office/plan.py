@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from .. import signals
 from ..ledger import activity, claims
 from ..shared import pauses
-from ..shared.language import mark, t
+from ..shared.language import t
 from ..shared.said import Said
 from ..tables.office import Course, Participant, Registration
 from . import mails_to_participants, places
@@ -123,7 +123,7 @@ class Plan:
                 )
             raise NotPossible(t("Your place in {course} has gone to somebody else.", course=self.course.title))
         self._returning[left] = "waitlisted" if is_full else "registered"
-        who, what = (self.by, "put back") if self.by else (left.participant.email, mark("took the withdrawal back"))
+        who, what = (self.by, "put back") if self.by else (left.participant.email, "took the withdrawal back")
         self._log.append((who, what, left.participant_id))
         if is_full:
             self.waiting += 1

@@ -33,7 +33,7 @@ MOST_WORDS = 4
 """What has more words before an email may be a sentence."""
 
 NAME_FIRST: Marked[str] = "More than an email. Write a name and the email in <brackets>: Kim Lee <kim@example.org>."
-TAKE_OFF: Marked[str] = "Take off what stands after the email: “{text}”."
+TAKE_OFF: Marked[str] = "Remove what comes after the email: “{text}”."
 MORE_THAN_ONE: Marked[str] = (
     "More than one email. Write one person on each line, or each as a name and the email in <brackets>."
 )
@@ -113,7 +113,7 @@ def _without_brackets(part: str) -> tuple[str, str]:
 
 def _check_colon(name: str) -> None:
     if ":" in name:
-        raise ValueError(t("Take what stands before the colon off."))
+        raise ValueError(t("Remove what comes before the colon."))
 
 
 def _outside_quotes(text: str) -> str:

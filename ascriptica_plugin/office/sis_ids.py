@@ -54,7 +54,7 @@ def read_sis_user_id(typed: str) -> str | None:
     if len(sis_user_id) > LONGEST:
         raise ValueError(t("Keep the SIS ID to {most} characters.", most=LONGEST))
     if not sis_user_id.isprintable():
-        raise ValueError(t("Take the line breaks and control characters out of the SIS ID."))
+        raise ValueError(t("Remove the line breaks and control characters from the SIS ID."))
     if not sis_user_id:
         return None
     if ERROR_OF_A_SPREADSHEET.fullmatch(sis_user_id):
@@ -64,8 +64,8 @@ def read_sis_user_id(typed: str) -> str | None:
     if DATE.fullmatch(sis_user_id):
         raise ValueError(
             t(
-                "“{sis_user_id}” is a date, which a spreadsheet makes of an ID. Format the column as text, and "
-                "enter it again.",
+                "“{sis_user_id}” is a date: a spreadsheet has changed the ID. Format the column as text, and enter "
+                "the ID again.",
                 sis_user_id=sis_user_id,
             )
         )
@@ -73,8 +73,8 @@ def read_sis_user_id(typed: str) -> str | None:
     if number and not NOUGHT.fullmatch(sis_user_id):
         raise ValueError(
             t(
-                "“{sis_user_id}” is what a spreadsheet makes of a number. Format the column as text, and "
-                "enter it again.",
+                "“{sis_user_id}” is a number that a spreadsheet has changed. Format the column as text, and enter the "
+                "ID again.",
                 sis_user_id=sis_user_id,
             )
         )

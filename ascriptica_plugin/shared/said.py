@@ -35,8 +35,8 @@ SENTENCES: Marked[dict[str, str]] = {
     "our_side": "That failed on our side; the details are in the worker's process log. We try again.",
     "our_side_once": "That failed on our side; the details are in the worker's process log.",
     "unforeseen": "{name}",
-    "another_user": "Canvas names another user every time.",
-    "hidden_row": "Canvas shows the enrollment and hides it.",
+    "another_user": "Canvas named a different user each time that we asked.",
+    "hidden_row": "Canvas lists the enrollment, but says that it does not exist.",
     "no_logins": "The search can't see logins.",
     "no_emails": "The search can't see email addresses.",
     "user_deleted": "The Canvas user was deleted.",
@@ -50,9 +50,11 @@ SENTENCES: Marked[dict[str, str]] = {
     "token_typed_for": "Paste the token again: you pasted it for {address}, and a token is sent nowhere else. If you "
     "have no copy of it, make a new one in Canvas.",
     "token_kept_with_address": "Paste the token again: it is only kept together with a valid address.",
-    "look_at_address": "{answer} Look for a typing error in the address. If it is right, Canvas is away just now.",
-    "look_at_certificate": "{answer} Look for a typing error in the address, since a certificate is made for one name. "
-    "If it is right, ask the people who run your Canvas; if your certificate authority is your own, ask your operator.",
+    "look_at_address": "{answer} Look for a typing error in the address. If the address is right, Canvas is not "
+    "answering at the moment.",
+    "look_at_certificate": "{answer} Look for a typing error in the address, since a certificate is made for one "
+    "name. If the address is right, ask the people who run your Canvas; if your certificate authority is your own, "
+    "ask your operator.",
     "token_unreadable": "The saved token can't be read any more. Paste it again.",
     "token_not_accepted": "Canvas does not accept this token. Copy it again, or make a new one in Canvas.",
     "no_administrator": "Canvas knows this token, but its owner is not an administrator of the root account. Make the "
@@ -63,7 +65,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "approval_unknown": "This approval was not begun here, or it was used already. Choose Approve in Canvas again.",
     "approval_unanswered": "Canvas did not answer: {answer} Choose Approve in Canvas again.",
     "approval_refused": "Canvas says: {words}. Make sure that the key is as described below, and approve it again.",
-    "approval_access_denied": "It was refused in Canvas. Choose Approve in Canvas again, and there Authorize.",
+    "approval_access_denied": "It was refused in Canvas. Choose Approve in Canvas again, and then Authorize there.",
     "approval_unauthorized_client": "It is off in Canvas. Under Developer Keys, switch it ON, and approve it again.",
     "approval_invalid_scope": "It lacks scopes in Canvas. Open it under Developer Keys, tick every scope of the list "
     "below and choose Save. Then approve it again.",
@@ -91,9 +93,11 @@ SENTENCES: Marked[dict[str, str]] = {
     "no_account": "Canvas has no account {root_id} for this token. The root account is {name}, ID {right_id}.",
     "import_stuck": "Canvas did not carry the import out within two hours, so it was aborted.",
     "import_lost": "The import did not arrive at Canvas.",
-    "import_few": "Too few of the people who were due could go by it; it takes SIS IDs of people and places.",
-    "import_unsure": "It is not certain who is new in Canvas: it has too many users, or does not show all their names.",
-    "import_undone": "Canvas did not carry {seats} lines of it out.",
+    "import_few": "Too few of the people could go into the file: it takes only people and Canvas courses that have "
+    "SIS IDs.",
+    "import_unsure": "We can't say for certain who is new in Canvas: Canvas has too many users, or does not show all "
+    "their names.",
+    "import_undone": "Canvas did not carry out {seats} lines of the import.",
     "proof_course": "{course} is there.",
     "proof_concluded": "{course} is concluded, and nobody can be enrolled in a concluded course. Choose another one.",
     "proof_may": "The token's owner may add and remove students.",
@@ -101,13 +105,13 @@ SENTENCES: Marked[dict[str, str]] = {
     "proof_found": "A search finds {name}.",
     "proof_not_found": "A search does not find {name}, so it may not find participants either. Make sure that the "
     "token's owner may see the list of users and their logins.",
-    "proof_no_test_user": "Not exactly one user in Canvas has the login ID or SIS ID {name}. See how it is "
+    "proof_no_test_user": "Canvas has no user with the login ID or SIS ID {name}, or more than one. Check how it is "
     "written there.",
     "proof_free": "{name} is not in it.",
     "proof_in_already": "{name} has an enrollment there already ({role}, {state}), which the proof could change. "
     "Choose a course that they have nothing to do with.",
-    "proof_participant": "{name} is a participant here too, and the proof could change their Canvas access. Name "
-    "a test user who is none.",
+    "proof_participant": "{name} is a participant here too, and the proof could change their Canvas access. Name a "
+    "test user who is not a participant.",
     "proof_enrolled": "Enrollment {id} is {state}.",
     "proof_read": "Enrollment {id} is {state}.",
     "proof_removed": "Enrollment {id} is {state}.",
@@ -181,7 +185,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "undid_registered": "The registration.",
     "undid_waiting": "The place on the waitlist.",
     "undid_withdrawal": "The withdrawal.",
-    "undid_leaving": "That they were taken off the waitlist.",
+    "undid_leaving": "Taking them off the waitlist.",
     "undid_move": "The move.",
     "undid_correction": "The correction.",
     "all_withdrawn": "{registered} registered and {waiting} on the waitlist were withdrawn.",
@@ -217,7 +221,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "since_course_over": "they were active there and the course is over",
     "since_course_gone": "the course is gone",
     "since_not_theirs": "it was another Canvas user's",
-    "whose": "Of {email}.",
+    "whose": "The sign-in of {email}.",
     "sign_in_given": "The participant whom the office entered with this email now has this sign-in.",
     "participant_made": "A new participant was made. Others with this email: {others}; none was taken over.",
     "no_mail_to_old": "Mails are not set up, so no mail about the change went to the old address.",

@@ -9,7 +9,6 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError, NotFound, PermissionMissing, Refused
 from ..canvas.shapes import Enrollment, Progress
 from ..ledger import activity, last_activity, results, results_to_fetch
-from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.office import Association
@@ -44,7 +43,7 @@ def fetch_walk(session: Session, connection_id: int, course_id: int, now: Callab
     begin_writing(session)
     for problem in results_to_fetch.done(session, course_id, since, owed_at, now(), problems):
         words = results_to_fetch.in_words(problem)
-        activity.note(session, now(), activity.US, mark("missed results"), words, course_id=course_id)
+        activity.note(session, now(), activity.US, "missed results", words, course_id=course_id)
 
 
 def put_off(session: Session, course_id: int, now: datetime) -> None:

@@ -227,7 +227,7 @@ def _ended_by_hand(access: Access, connection: Connection) -> CanvasAccess:
     link = course_address(connection, access.canvas_course_id) if access.scope == "completed" else None
     if access.is_settled:
         left = t("{what}; left as in Canvas", what=office)
-        return CanvasAccess(_both(text, t("The office left it so.")), left, "quiet", seen_at=seen_at, link=link)
+        return CanvasAccess(_both(text, t("The office left it like that.")), left, "quiet", seen_at=seen_at, link=link)
     return CanvasAccess(
         _both(t("Your place is safe."), text, t("The office decides about it.")),
         office,

@@ -46,7 +46,7 @@ TEMPLATE = "ascriptica/error.html"
 OPEN_TOO_LONG: Marked[tuple[str, str]] = (
     "This page was open too long",
     "For your safety, a form expires after a while. Nothing was changed. Open the page again and send it once more. "
-    "If it happens immediately, allow this site to set cookies.",
+    "If this keeps happening, allow this site to set cookies.",
 )
 
 

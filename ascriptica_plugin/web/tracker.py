@@ -71,6 +71,6 @@ def unanswered(access: Access) -> tuple[str, str] | None:
         return None
     at = office_time(until, "time")
     return (
-        t("Canvas did not answer a request of ours and may still carry it out until {time}. Then we look.", time=at),
-        t("Canvas did not answer a request and may still carry it out: we look at {time}", time=at),
+        t("Canvas did not answer a request of ours and may still carry it out until {time}. Then we check.", time=at),
+        t("Canvas did not answer a request and may still carry it out: we check at {time}", time=at),
     )

@@ -8,7 +8,7 @@ LONG_LABEL = "a" * 64
 #: The remedies that a refusal may name.
 BEGIN_WITH_HTTPS = "must begin with https://"
 PLAIN_HTTP = "with https://"
-NO_PASSWORD = "Take the user name and password out"
+NO_PASSWORD = "Remove the user name and password from"
 COPY_AGAIN = "Copy it again"
 ON_THE_INTERNET = "the address that Canvas has on the internet"
 LOOKS_LIKE = "looks like https://school.instructure.com"

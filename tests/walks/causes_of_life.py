@@ -202,7 +202,7 @@ CAUSES_OF_LIFE = [
     Life(
         "changed_in_canvas",
         troubles.removed_by_hand,
-        "We do not fight that: put it back as registered here, or leave it as it is in Canvas.",
+        "You decide: put it back as registered here, or leave it as it is in Canvas.",
         "Your place is safe. You were removed from the Canvas course, in Canvas itself. The office decides about it.",
         cures.answering("changed_in_canvas", "Put back in Canvas"),
     ),
@@ -216,7 +216,7 @@ CAUSES_OF_LIFE = [
     Life(
         "sign_in_missing",
         troubles.sign_in_is_gone,
-        "bind the logins of people new to Canvas to a single sign-on that is not there any more. Choose another one.",
+        "for people new to Canvas is no longer in Canvas. Choose another one.",
         OFFICE,
         cures.typing("sign_in_missing", "Choose another sign-in", "way_in", sign_in="12"),
     ),

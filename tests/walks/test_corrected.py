@@ -200,8 +200,8 @@ def test_choosing_somebody_else_withdraws_the_question_about_anothers_enrollment
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ("Anna Park", f"When we last knew it, it was the enrollment of Anna Park, login {PARK}. Canvas has shown"),
-        (None, "Whose enrollment it is in Canvas is not known here: look there before you decide."),
+        ("Anna Park", f"As far as we last knew, it is the enrollment of Anna Park, login {PARK}. Canvas has shown"),
+        (None, "We don't know whose enrollment it is in Canvas: look there before you decide."),
     ],
 )
 def test_a_question_whose_match_is_doubted_names_whom_we_knew_or_says_that_nobody_does(

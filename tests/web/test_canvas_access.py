@@ -72,7 +72,7 @@ def test_a_change_by_hand_is_shown_asked_about_and_shown_when_it_is_left(reader,
     [seat] = reader.office.seats()
     assert "is left as in Canvas" in reader.open(reader.boss, f"/tools/canvas/{seat.id}/hand", answer="leave")
     reader.office.deliver()
-    assert reader.participant()[:2] == ("quiet", f"{text} The office left it so.")
+    assert reader.participant()[:2] == ("quiet", f"{text} The office left it like that.")
     mark, words_of_office = reader.office_reads()
     assert (mark, words_of_office.partition(", seen")[0]) == ("quiet", f"{on_roster}; left as in Canvas")
     assert reader.office.status()["changed_in_canvas"] == 0

@@ -5,8 +5,8 @@ import re
 from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.tables.requests import Request
 
-OURS = r"Canvas did not answer a request of ours and may still carry it out until \d\d:\d\d\. Then we look\."
-OFFICE = r"Canvas did not answer a request and may still carry it out: we look at \d\d:\d\d"
+OURS = r"Canvas did not answer a request of ours and may still carry it out until \d\d:\d\d\. Then we check\."
+OFFICE = r"Canvas did not answer a request and may still carry it out: we check at \d\d:\d\d"
 
 
 def lose_the_answer(canvas, method: str) -> None:

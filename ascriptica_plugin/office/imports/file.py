@@ -186,7 +186,7 @@ def _unreadable(error: csv.Error, first: int, last: int) -> str:
                 last=last,
             )
         )
-    return t("The quotation marks in this row don't go together: a mark within quotes has to be written twice.")
+    return t("The quotation marks in this row don't match: a mark within quotes has to be written twice.")
 
 
 def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width: int) -> str | None:
@@ -226,7 +226,7 @@ def _wrong(name: str, cell: str) -> str | None:
     if len(cell) > LONGEST_CELL:
         return t("The cell {name} is longer than {most} characters.", name=shown, most=number(LONGEST_CELL))
     if any(ord(character) < 32 or ord(character) == 127 for character in cell):
-        return t("Take the line breaks and control characters out of the cell {name}.", name=shown)
+        return t("Remove the line breaks and control characters from the cell {name}.", name=shown)
     return None
 
 

@@ -44,7 +44,7 @@ EXPLAINED = {
         "sis_course_id:FOOD-101",
     ),
     "canvas_section": (mark("a section's ID, or sis_section_id: and its SIS ID"), "sis_section_id:FOOD-101-M"),
-    "email": (mark("how Canvas and we know the person"), "ann@example.org"),
+    "email": (mark("the email that Canvas and we know the person by"), "ann@example.org"),
     "name": (mark("needed for somebody new; also first_name and last_name"), "Ann Lee"),
     "sis_user_id": (mark("the person's ID in the school's information system"), "S-1001"),
     "course": (mark("the code of one of our courses"), "FOOD-101"),
@@ -226,7 +226,7 @@ def read(kind: str, cells: Sequence[str]) -> Header:
     if missing := NEEDED[kind] - guessed.keys():
         there = ", ".join(f"“{cell[:40]}”" for at, cell in enumerate(cells) if cell and at not in guessed.values())
         lacks = t("There is no column {names}.", names=f" {t('and no column')} ".join(sorted(missing)))
-        has = t("These are none of ours: {there}.", there=there) if there else ""
+        has = t("We don't know these columns: {there}.", there=there) if there else ""
         reason, other = f"{lacks} {expected} {has}".rstrip(), _other_kind(cells, len(guessed))
         raise OtherKind(reason, other) if other else Unusable(reason)
     by_place = {at: column for column, at in guessed.items()}

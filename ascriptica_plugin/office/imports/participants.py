@@ -120,7 +120,7 @@ class Participants(Kind):
             )
         else:
             return None
-        return t("Taken without the SIS ID. {reason}", reason=reason)
+        return t("Imported without the SIS ID. {reason}", reason=reason)
 
     def _new(self, email: str, facts: dict[str, Any]) -> Participant:
         if emails.as_compared(email) in self.leaving:

@@ -148,7 +148,7 @@ def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, b
     end_sessions(session, account)
     if by_mail:
         notify_owner(session, account, account.email, now, by, "role_given" if is_admin else "role_taken")
-    what = mark("gave the administrator's role") if is_admin else mark("took the administrator's role")
+    what = "gave the administrator's role" if is_admin else "took the administrator's role"
     number = participant_id_of(session, account)
     activity.note(session, now, by, what, Said("whose", email=account.email), participant_id=number)
     return True

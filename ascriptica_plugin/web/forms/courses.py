@@ -130,7 +130,7 @@ class FindCanvasCourseForm(Form):
         ],
     )
     find_by = SelectField(
-        mark("In"),
+        mark("Search in"),
         choices=[
             SelectChoice("course", mark("Name, code or SIS ID")),
             SelectChoice("teacher", mark("Names of teachers")),

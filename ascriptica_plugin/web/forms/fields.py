@@ -51,7 +51,7 @@ ON_WITHDRAWAL = [
     SelectChoice("delete", mark("Delete the enrollment: off the roster")),
     SelectChoice("deactivate", mark("Deactivate it: on the roster, no access")),
     SelectChoice("conclude", mark("Conclude it: they can still read")),
-    SelectChoice("by_activity", mark("What fits: delete it where nothing was done yet")),
+    SelectChoice("by_activity", mark("By activity: delete it if nothing was done yet, otherwise keep their work")),
 ]
 
 

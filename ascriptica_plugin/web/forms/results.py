@@ -39,7 +39,7 @@ class ResultsForm(Form):
     def validate_passes_by(self, field: Field) -> None:
         needed = {"completed": self.completed, "score": self.score}.get(field.data)
         if needed is not None and not needed.data:
-            raise ValidationError(t("To pass people so, also tick “{field}”.", field=needed.label.text))
+            raise ValidationError(t("To pass people this way, also tick “{field}”.", field=needed.label.text))
 
     def validate_passes_from(self, field: Field) -> None:
         if self.passes_by.data == "score" and field.data is None and not field.process_errors:

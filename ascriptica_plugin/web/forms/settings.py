@@ -75,7 +75,7 @@ class CourseSettingsForm(WayInFields, KeyFields):
         choices=[SelectChoice("silent", mark("Sends no mail")), SelectChoice("mail", mark("Sends them a mail"))],
     )
     on_withdrawal = SelectField(mark("When somebody withdraws"), choices=ON_WITHDRAWAL)
-    mass_by_sis = BooleanField(mark("Many people at once go by SIS import"))
+    mass_by_sis = BooleanField(mark("Send many people at once by SIS import"))
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
@@ -87,5 +87,8 @@ class CourseSettingsForm(WayInFields, KeyFields):
         token = field.data or ""
         if not all(33 <= ord(character) < 127 for character in token) or len(token) > 512:
             raise ValidationError(
-                t("That is not a Canvas token. It is one line of letters and digits, often with a ~, without spaces.")
+                t(
+                    "That is not a Canvas token. A token is one line of letters and digits, often with a ~, without "
+                    "spaces."
+                )
             )

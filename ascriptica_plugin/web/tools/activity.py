@@ -171,7 +171,7 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
         starts = datetime.combine(filters.day, time(), plugin().timezone)
         which += [LogEntry.at >= starts.astimezone(UTC), LogEntry.at < (starts + timedelta(days=1)).astimezone(UTC)]
     if filters.kind == acts.OTHER:
-        which.append(LogEntry.what.not_in(acts.SENTENCES))
+        which.append(LogEntry.what.not_in(acts.GROUPED))
     elif filters.kind:
         which.append(LogEntry.what.in_(acts.GROUPS[filters.kind]))
     if filters.line is not None:

@@ -245,15 +245,14 @@ def _as_whom(here: Access, as_of: str) -> str:
     """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
     if here.canvas_name and here.login:
         return t(
-            "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. It is not answered yet whether "
+            "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. Nobody has said yet whether "
             "that is them.",
             time=as_of,
             user=here.canvas_name,
             login=here.login,
         )
     return t(
-        "Not certain: as of {time}, a Canvas user is in the Canvas course. It is not answered yet whether that is "
-        "them.",
+        "Not certain: as of {time}, a Canvas user is in the Canvas course. Nobody has said yet whether that is them.",
         time=as_of,
     )
 

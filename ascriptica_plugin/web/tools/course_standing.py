@@ -161,6 +161,7 @@ def recheck_course(code: str) -> ResponseReturnValue:
         session().commit()
         title = found.title
         flash(
-            t("{course} is being read from Canvas. What is different there then shows here.", course=title), "success"
+            t("{course} is being read from Canvas. You will then see here what is different there.", course=title),
+            "success",
         )
     return redirect(url_for(".roster", code=code))

@@ -46,7 +46,7 @@ def confirm_preview(code: str) -> ResponseReturnValue:
         previews.ask_again(session(), its, now)
         session().commit()
         if "again" not in request.form:
-            flash(t("What we knew of Canvas was too old by now, so it is read again. Then confirm once more."))
+            flash(t("What we knew of Canvas is out of date, so we are reading it again. Then confirm once more."))
         return redirect(url_for(".preview", code=code))
     form, numbers = NumberForm(), previews.numbers(session(), its, found)
     if form.seen.data != numbers.fingerprint(its):

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from ...ledger import activity, passing, results_to_fetch
 from ...shared import clock
-from ...shared.language import mark, t
+from ...shared.language import t
 from ...tables.columns import begin_writing
 from ...tables.office import Course, Registration
 from ...tables.results import CourseResults, Result
@@ -71,7 +71,7 @@ def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
     passed = request.form.get("passed") == "yes"
     name = registration.participant.name
     begin_writing(session())
-    now, what = clock.utc_now(), mark("said passed") if passed else mark("said not passed")
+    now, what = clock.utc_now(), "said passed" if passed else "said not passed"
     passing.decide_by_hand(session(), registration.id, passed, now)
     participant_id = registration.participant_id
     activity.note(session(), now, person().email, what, participant_id=participant_id, course_id=found.id)

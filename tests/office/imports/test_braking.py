@@ -101,7 +101,7 @@ def test_the_other_rows_can_be_imported_without_the_removals(app, art, admin):
 def test_the_brake_asks_after_the_columns_were_confirmed(app, art, admin):
     data = withdrawing(3).replace("email,course,status", "E-Mail,course,status")
     page = upload(admin, "registrations", data)
-    assert "Is this what the columns are?" in words(page)
+    assert "What is in each column?" in words(page)
     [held] = all_of(app, Import)
     columns = {"column-0": "email", "column-1": "course", "column-2": "status"}
     page = admin.post(f"/tools/import/{held.id}/columns", data=columns, follow_redirects=True)

@@ -31,7 +31,7 @@ def test_a_file_is_read_in_every_form_that_spreadsheets_write(app, command, data
 def test_lines_are_counted_as_an_editor_does(command):
     data = 'email,name\n\nkim@example.org,"Kim\nLee"\nlou@example.org,Lou\nnobody,No\n'
     output = command("participants", data)[1]
-    assert "line 3: Take the line breaks" in output
+    assert "line 3: Remove the line breaks" in output
     assert "line 6: That is not an email address" in output
 
 
@@ -43,14 +43,14 @@ BAD_FILES = [
     ("email,name\nkim@example.org,Kim\n".encode("utf-16"), "not in UTF-8"),
     (b"name\nKim\n", "There is no column email."),
     (b"kim@example.org,Kim\n", "There is no column email."),
-    (b"mial box,Vorname,x y\nkim@example.org,Kim\n", "These are none of ours: “mial box”, “x y”."),
+    (b"mial box,Vorname,x y\nkim@example.org,Kim\n", "We don't know these columns: “mial box”, “x y”."),
     (b"email,name,name\nkim@example.org,Kim,Kim\n", "The column name is there twice."),
     (b'email,name\nkim@example.org,"' + b"x" * 140_000, "Line 2 can't be read."),
     (b"\x00\xff\xfe", "not in UTF-8"),
     ("email,name\nkim@example.org,Kim\n".encode("utf-16-le"), "not in UTF-8"),
-    (b"name|email\nKim|kim@example.org\n", "These are none of ours: “name|email”."),
+    (b"name|email\nKim|kim@example.org\n", "We don't know these columns: “name|email”."),
     (b"Kim,kim@mail.example.org\nLou,lou@mail.example.org\n", "There is no column email."),
-    (b"List of March;;\n\nemail;name;\nkim@example.org;Kim;\n", "These are none of ours: “List of March”."),
+    (b"List of March;;\n\nemail;name;\nkim@example.org;Kim;\n", "We don't know these columns: “List of March”."),
 ]
 
 
@@ -118,7 +118,7 @@ def test_lines_hidden_by_an_open_quotation_mark_are_reported_in_a_file_of_one_co
 def test_a_row_whose_quotation_marks_do_not_go_together_is_refused_alone(app, command):
     data = 'email,name\na@example.org,"Ann "Andy" Alt"\nb@example.org,"Bea ""Bee"" Berg"\nc@example.org,C "C" C\n'
     output = command("participants", data)[1]
-    assert "line 2: The quotation marks in this row don't go together" in output
+    assert "line 2: The quotation marks in this row don't match" in output
     assert [one.name for one in all_of(app, Participant)] == ['Bea "Bee" Berg', 'C "C" C']
 
 

@@ -34,7 +34,7 @@ def test_all_mistakes_in_the_header_are_reported_at_once():
         header.read("registrations", ["Phone", "", "Street"])
     assert str(refused.value) == (
         "There is no column course and no column email and no column status. The first line has to name the columns: "
-        "email, name, sis_user_id, course, status. These are none of ours: “Phone”, “Street”."
+        "email, name, sis_user_id, course, status. We don't know these columns: “Phone”, “Street”."
     )
 
 

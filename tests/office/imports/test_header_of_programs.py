@@ -77,7 +77,7 @@ TAKEN = {
         "Alt;Ines;ines@example.org;;\nBerg;Juri;juri@example.org;absent;1,00E+11\n",
         "Nom: last name; Prénom: first name; Courriel: email; column 4: ignored; Numéro d'étudiant: sis user id",
         [(*INES, None)],
-        ["line 3: “1,00E+11” is what a spreadsheet makes of a number.", "Ignored columns: column 4."],
+        ["line 3: “1,00E+11” is a number that a spreadsheet has changed.", "Ignored columns: column 4."],
     ),
     "spanish spreadsheet": (
         "Nombre\tApellidos\tCorreo electrónico\nInes\tAlt\tines@example.org\nJuri\tBerg\tjuri@example.org\n",

@@ -123,8 +123,8 @@ def test_a_sis_id_that_somebody_else_has_is_left_out_and_the_report_names_them(a
         assert code == 1
         assert counts(output) == (3, 1, 0, 0)
         for line in (2, 3):
-            assert f"line {line}: Taken without the SIS ID. Kim (kim@example.org) has the SIS ID S-1." in output
-        assert "line 5: Taken without the SIS ID. " in output
+            assert f"line {line}: Imported without the SIS ID. Kim (kim@example.org) has the SIS ID S-1." in output
+        assert "line 5: Imported without the SIS ID. " in output
     assert sis_ids(app) == {
         "Kim": ("S-1", None),
         "Bea": (None, "S-1"),
@@ -155,7 +155,7 @@ def test_a_sis_id_given_to_somebody_else_during_the_import_is_left_out(app, comm
     all_of(app, Participant)[0].sis_user_id = "S-1"
     app.extensions["sqlalchemy"].session.commit()
     output = command("participants", "email,sis_user_id\nlou@example.org,S-1\n")[1]
-    assert "line 2: Taken without the SIS ID. Kim (kim@example.org) has the SIS ID S-1." in output
+    assert "line 2: Imported without the SIS ID. Kim (kim@example.org) has the SIS ID S-1." in output
     assert sis_ids(app) == {"Kim": ("S-1", None), "Lou": (None, "S-1")}
 
 

@@ -106,7 +106,7 @@ def test_a_file_with_names_registers_people_who_are_new(office, command, canvas)
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("nobody,No,ART,registered", "That is not an email address. It looks like ann@example.org."),
+        ("nobody,No,ART,registered", "That is not an email address. An email address looks like ann@example.org."),
         (",No,ART,registered", "Enter an email address."),
         ("new@example.org,,ART,registered", "Write their name beside it, and they are added."),
         ("new@example.org,New,ART,withdrawn", "There is no participant with this email."),

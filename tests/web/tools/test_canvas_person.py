@@ -112,7 +112,7 @@ def test_a_look_at_canvas_shows_its_present_state_in_five_calls(office, admin, c
     assert closed.closes_at is None or closed.closes_at < office.now
 
 
-IS_KIM = "Kim Lee, login kim@example.org, is in the Canvas course. It is not answered yet whether that is them."
+IS_KIM = "Kim Lee, login kim@example.org, is in the Canvas course. Nobody has said yet whether that is them."
 
 
 def corrected(office) -> None:

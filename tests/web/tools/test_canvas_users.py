@@ -38,7 +38,7 @@ def test_the_participant_s_page_and_the_roster_name_the_canvas_user(office, admi
     assert "Not known yet." in who_they_are(admin, number)
     office.deliver()
     on = f"{office.now:%d %b %Y}"
-    line = f"Lou Berg, login lou@example.org, SIS ID none, Canvas ID {canvas.ids['user.lou']}; found by the login on"
+    line = f"Lou Berg, login lou@example.org, SIS ID: none, Canvas ID {canvas.ids['user.lou']}; found by the login on"
     for page in (who_they_are(admin, number), words(admin.get("/tools/courses/ART"))):
         assert f"{line} {on}" in page
         assert "This is somebody else" in page
@@ -243,7 +243,7 @@ def test_candidates_are_shown_with_their_activity_in_canvas(office, admin, canva
     page = words(admin.get(where))
     assert len(canvas.calls()) == 2
     assert "Who is Kim in Canvas?" in page
-    assert "Kim One Login one kim@example.org SIS ID none" in page
+    assert "Kim One Login one kim@example.org SIS ID: none" in page
     assert "Last active 02 Mar 2026, 10:00. In bio." in page
     assert "Kim Two Login two" in page
     assert "Never active in a course. In no course." in page

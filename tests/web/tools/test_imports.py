@@ -191,7 +191,7 @@ OTHER_NAMES = "Vorname,Nachname,E-Mail,Telefon\nInes,Alt,ines@example.org,1\nJur
 
 def test_other_names_of_columns_are_offered_and_nothing_happens_before_they_are_confirmed(app, admin):
     asked = upload(admin, "participants", OTHER_NAMES)
-    assert "Is this what the columns are?" in words(asked)
+    assert "What is in each column?" in words(asked)
     assert "<h1>Participants from " in asked.text
     offered = re.findall(r'<select id="(column-\d)".*?</select>', asked.text, re.DOTALL)
     chosen = dict(re.findall(r'name="(column-\d)">(?:(?!</select>).)*value="(\w+)" selected', asked.text, re.DOTALL))
@@ -251,7 +251,7 @@ def test_values_left_out_of_a_row_are_listed_apart(app, admin):
     answer = upload(admin, "participants", "email,name,sis_user_id\na@x.org,A,S-1\nb@x.org,B,S-1\n")
     assert "The file is imported, but not all of each row." in words(answer)
     assert "Imported, but not all of it" in words(answer)
-    assert "Line 3 Taken without the SIS ID. Line 2 has the SIS ID S-1 too." in words(answer)
+    assert "Line 3 Imported without the SIS ID. Line 2 has the SIS ID S-1 too." in words(answer)
 
 
 def pressed(client, answer, words_on_it: str, **options):
@@ -280,7 +280,10 @@ def test_columns_that_were_confirmed_need_not_be_confirmed_again(app, admin):
 def test_refused_rows_can_be_downloaded_with_reasons_and_imported_once_mended(app, admin):
     answer = upload(admin, "participants", "email,name\nkim@example.org,Kim\nnobody,Lou\n")
     file = pressed(admin, answer, "Download the refused rows").get_data(as_text=True)
-    assert file.splitlines()[1] == '"nobody","Lou","That is not an email address. It looks like ann@example.org."'
+    assert (
+        file.splitlines()[1]
+        == '"nobody","Lou","That is not an email address. An email address looks like ann@example.org."'
+    )
     mended = upload(admin, "participants", file.replace("nobody", "lou@example.org"))
     assert "The file is imported." in words(mended)
     assert "Ignored columns" not in words(mended)

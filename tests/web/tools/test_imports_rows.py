@@ -31,7 +31,7 @@ def test_a_row_that_can_t_be_split_shows_what_there_is_of_it(app, admin):
     report = words(upload(admin, "participants", data, dry_run="y"))
     assert "Line 2 This row has more cells than the first line has columns. kim@example.org, Kim" in report
     assert f"lou@example.org, {'x' * 282}… " in report
-    assert "Line 4 The quotation marks in this row don't go together" in report
+    assert "Line 4 The quotation marks in this row don't match" in report
 
 
 def test_values_left_out_of_a_row_are_shown_with_the_row(app, admin):

@@ -193,7 +193,7 @@ def test_waiting_people_are_grouped_by_cause_and_tried_again_by_a_button(office,
         office.register(course, who)
     office.deliver()
     page = words(admin.get("/tools/"))
-    assert "The token's owner may not do this in Canvas" in page
+    assert "The token's owner lacks a permission in Canvas" in page
     assert "needs the permission “Users - Students”, add." in page
     canvas.options(permissions=None)
     group = {"cause": "permission_missing", "scope": "add_student_to_course"}

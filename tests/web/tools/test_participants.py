@@ -304,7 +304,7 @@ def test_all_registrations_are_shown_and_tried_again_by_a_button(office, admin, 
     page = words(admin.get(f"/tools/participants/{kim.id}"))
     assert "ART here" in page
     assert "BIO here" in page
-    assert "The token's owner may not do this in Canvas" in page
+    assert "The token's owner lacks a permission in Canvas" in page
     canvas.options(permissions=None)
     again = f"/tools/participants/{kim.id}/try-again"
     assert "Trying again for Kim." in words(admin.post(again, follow_redirects=True))

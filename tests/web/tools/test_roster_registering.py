@@ -227,7 +227,7 @@ def test_a_name_that_can_t_be_one_stays_beside_the_question_with_the_reason(here
     here.course("ART")
     data = {"people": "fay@example.org", "name-fay@example.org": "Fay\u202e<b>"}
     answer = admin.post("/tools/courses/ART", data=data)
-    assert "What is the name of fay@example.org? Take the line breaks and control characters out" in words(answer)
+    assert "What is the name of fay@example.org? Remove the line breaks and control characters from" in words(answer)
     assert 'value="Fay\u202e&lt;b&gt;"' in answer.text
     assert count(here, Participant) == 0
 

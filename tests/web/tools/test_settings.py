@@ -99,7 +99,7 @@ def test_a_text_that_is_no_token_gets_one_sentence(admin, canvas, other):
 def test_a_mistyped_address_is_reported_and_its_token_goes_nowhere_else(app, admin, canvas):
     nobody = canvas.url.rpartition(":")[0] + ":9"
     page = words(save(admin, typed(canvas, canvas_url=nobody)))
-    assert "127.0.0.1:9 could not be reached. Look for a typing error in the address. If it is right," in page
+    assert "127.0.0.1:9 could not be reached. Look for a typing error in the address. If the address is right," in page
     assert "If you correct the address, paste the token again" in page
     canvas.calls()
     page = words(save(admin, typed(canvas, canvas_token="")))

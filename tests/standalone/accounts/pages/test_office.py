@@ -75,7 +75,7 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     bea.sign_in("bea@example.org")
     assert bea.get("/tools/courses").status_code == 200
 
-    assert "Take the administrator's role" in unescape(words(copied.get(page)))
+    assert "Remove the administrator's role" in unescape(words(copied.get(page)))
     answer = copied.post(f"/tools/accounts/{number}/make-participant", follow_redirects=True)
     assert "Bea is no longer an administrator" in words(answer)
     assert administrators(app) == ["alex@example.org"]
@@ -84,9 +84,12 @@ def test_the_role_is_given_and_taken_by_a_button(app, copied):
     assert bea.get("/tools/courses").status_code == 403
     changes = [(entry.who, entry.what, entry.words) for entry in all_of(app, LogEntry) if "role" in entry.what]
     assert changes == [
-        ("alex@example.org", "gave the administrator's role", "Of bea@example.org."),
-        ("alex@example.org", "took the administrator's role", "Of bea@example.org."),
+        ("alex@example.org", "gave the administrator's role", "The sign-in of bea@example.org."),
+        ("alex@example.org", "took the administrator's role", "The sign-in of bea@example.org."),
     ]
+    log = unescape(words(copied.get("/tools/log")))
+    assert "gave Bea the administrator's role" in log
+    assert "removed the administrator's role from Bea" in log
     again = copied.post(f"/tools/accounts/{number}/make-participant", follow_redirects=True)
     assert "Bea is not an administrator." in words(again)
 
