@@ -18,7 +18,7 @@ from ..shared.language import in_language, nearest, t, tn
 from ..tables.canvas import Connection, load_settings
 from ..tables.mails import Alert, Mail
 from ..tables.office import Course, Registration
-from .canvas_access import course_address
+from .canvas_access_words import course_address
 from .tracker import WAYS_IN
 
 STATUS = {

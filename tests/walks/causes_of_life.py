@@ -238,7 +238,7 @@ CAUSES_OF_LIFE = [
     Life(
         "no_answer",
         after(lambda scene: scene.faults("POST /courses/*/enrollments", fault="status", status=500)),
-        "Canvas works, and fails at this:",
+        "Canvas works, but this fails:",
         "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         Scene.no_faults,
         others=False,
@@ -246,7 +246,7 @@ CAUSES_OF_LIFE = [
     Life(
         "our_fault",
         troubles.unforeseen,
-        "There is nothing to do in Canvas. We keep trying",
+        "There is nothing to do in Canvas: we keep trying",
         "Your place is safe. We are adding you to Canvas, and we keep trying automatically.",
         lambda scene: None,
     ),

@@ -22,7 +22,7 @@ def create_user(email: str, name: str, admin: bool, password: str) -> None:
     """Make a sign-in; the password comes from a prompt or ASCRIPTICA_PASSWORD."""
     email = email.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > emails.LONGEST_EMAIL:
-        raise click.ClickException(f"{email} is not an email address. It looks like ann@example.org.")
+        raise click.ClickException(f"{email} is not an email address. Write it like ann@example.org.")
     try:
         name = names.read_name(name)
         passwords.check(password, name, email)

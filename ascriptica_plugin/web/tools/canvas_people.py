@@ -21,7 +21,8 @@ from ...tables.ledger import Claim, Match, Seat
 from ...tables.office import Course, Participant, Registration
 from ..address_values import HIGHEST_ID as HIGHEST_ID_OF_OURS
 from ..base import session, settings
-from ..canvas_access import CanvasAccess, in_words
+from ..canvas_access import in_words
+from ..canvas_access_words import CanvasAccess
 from ..paging import A_PAGE, Key, Page, page_by_keys
 from ..spreadsheet import csv_line
 from ..times import file_time

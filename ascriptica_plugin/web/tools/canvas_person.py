@@ -23,7 +23,8 @@ from ...tables.ledger import Seat
 from ...tables.office import Association, Course, LogEntry, Participant, Registration
 from ..address_values import HIGHEST_ID, typed_search
 from ..base import blueprint, session, settings
-from ..canvas_access import CanvasAccess, in_words
+from ..canvas_access import in_words
+from ..canvas_access_words import CanvasAccess
 from ..forms.fields import Confirmation
 from ..guards import for_administrators
 from ..page_calls import ask

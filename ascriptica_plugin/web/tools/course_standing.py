@@ -19,7 +19,7 @@ from ...tables.ledger import Claim, Seat
 from ...tables.office import Association, Course, Registration
 from ...tables.requests import CourseRead
 from ..base import blueprint, session, settings
-from ..canvas_access import CanvasAccess
+from ..canvas_access_words import CanvasAccess
 from ..guards import for_administrators, person
 from ..registering import course_or_404
 

@@ -11,7 +11,8 @@ from ...shared import clock
 from ...tables.columns import begin_writing
 from ...tables.office import Registration
 from ..base import blueprint, session, settings
-from ..canvas_access import CanvasAccess, canvas_access
+from ..canvas_access import canvas_access
+from ..canvas_access_words import CanvasAccess
 from ..guards import for_administrators, person
 from ..registering import course_or_404
 from ..spreadsheet import csv_file, csv_line

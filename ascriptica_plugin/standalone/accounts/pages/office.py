@@ -80,7 +80,7 @@ def make_administrator(account_id: int) -> ResponseReturnValue:
 @for_administrators
 @after_confirmation
 def make_participant(account_id: int) -> ResponseReturnValue:
-    """Take the administrator's role from somebody else."""
+    """Remove the administrator's role from somebody else."""
     return _set_role(account_id, False)
 
 
