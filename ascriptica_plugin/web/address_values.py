@@ -1,4 +1,4 @@
-"""What may stand in the address of a page: ids that a row can have, and words to search for."""
+"""Checks of what is in the address of a page: ids that a row can have, and words to search for."""
 
 from flask import abort, request
 

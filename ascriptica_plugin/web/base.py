@@ -1,6 +1,6 @@
 """The blueprint of our pages, and what each of them has at hand: the plugin, the session, Course Settings.
 
-All of it is our blueprint's: nothing here runs in a request for a page of the host's.
+All of it belongs to our blueprint: nothing here runs in a request for a page of the host.
 """
 
 from typing import Any

@@ -23,8 +23,8 @@ class CanvasAccess:
     access waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `beside` is shown after
     both: what we know besides, and Canvas did not show. `link` leads to the Canvas course, with the words `link_says`.
     `login` is what they sign in with there, `way_in` how somebody new to Canvas signs in. `waits_for` is what the
-    office can do: "answer", "try" (again), or nothing. `steps` lead from the registration to the Canvas course; they are empty
-    for people who are not registered.
+    office can do: "answer", "try" (again), or nothing. `steps` lead from the registration to the Canvas course; only
+    registered people have them.
     """
 
     text: str

@@ -51,9 +51,9 @@ def _sent() -> str | None:
 
 
 def _validate(token: str | None) -> None:
-    """Raise ValidationError unless the token is this session's, signed with the key of now or one of before.
+    """Raise ValidationError unless the token is this session's, signed with the present key or an earlier one.
 
-    It lasts as long as the session, unless the host limits it, so that somebody who types for an hour loses nothing.
+    It is valid as long as the session, unless the host limits that. So somebody who types for an hour loses nothing.
     """
     lasts = current_app.config.get("WTF_CSRF_TIME_LIMIT", YEARS_SECONDS)
     try:

@@ -1,5 +1,5 @@
-"""What happens when a page fails. In a host we raise, and its own error pages answer; those here are a site's that is
-ours alone: a sentence and a next step, never a stack trace."""
+"""What happens when a page fails. In a host, the error is raised and the host's own error pages answer. The pages here
+are for a site that is ours alone: each has a sentence and a next step, never a stack trace."""
 
 from contextlib import suppress
 

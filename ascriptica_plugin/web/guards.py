@@ -1,6 +1,6 @@
 """Who may use a page: everybody, signed-in people, or administrators. Every view has one of these marks.
 
-What the views answer gets our security headers here.
+The answers of the views get our security headers here.
 """
 
 import functools
@@ -105,9 +105,9 @@ def _answer(value: ResponseReturnValue) -> Response:
 
 
 def _repeated(view: Callable) -> Callable:
-    """Call the view again where its transaction came in the way of another one, unless it has committed something.
+    """Call the view again if its transaction conflicted with another one, unless the view has committed something.
 
-    Only a transaction that the host began before our view can fail like this: ours wait for each other instead.
+    Only a transaction that the host began before our view can fail like this. Our own transactions wait for each other.
     """
 
     @functools.wraps(view)

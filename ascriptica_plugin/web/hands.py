@@ -1,4 +1,4 @@
-"""What a hand in Canvas did to somebody's enrollment, in words."""
+"""What somebody did by hand in Canvas to an enrollment, in words."""
 
 from ..shared.language import Marked, t
 
@@ -12,9 +12,9 @@ HANDS: Marked[dict[str, tuple[str, str]]] = {
     "rejected": ("Said no to the invitation", "You said no to the invitation in Canvas."),
     "moved": ("Moved in Canvas by hand", "You were moved in Canvas itself."),
 }
-"""What a hand in Canvas did, by `cause_scope` of a seat: for the office, and for the participant."""
+"""What was done by hand in Canvas, by `cause_scope` of a seat: the words for the office, and for the participant."""
 
 
 def by_hand(scope: str) -> str:
-    """The same for the office, for any act."""
+    """The words for the office, for any act."""
     return t(HANDS[scope][0]) if scope in HANDS else t("Changed in Canvas by hand")

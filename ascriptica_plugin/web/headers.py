@@ -1,4 +1,4 @@
-"""The security headers of our pages. What the host sets itself wins."""
+"""The security headers of our pages. A header that the host sets itself stays."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ HEADERS = {
 IN_A_HOST_S_LAYOUT = {
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
 }
-"""A host's layout may load what it likes from where it likes; only the host knows."""
+"""A host's layout may load anything from anywhere; only the host knows what."""
 
 
 class Answer(Response):

@@ -1,4 +1,4 @@
-"""How our pages look in a host: in which layout, under which name, in which colours."""
+"""How our pages look in a host: the layout, the name and the colours."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ class Look:
 
     @cached_property
     def places(self) -> dict[str, str]:
-        """In which of the layout's blocks stand our `content`, `styles` and `scripts`; `flashes` only if it has none.
+        """The layout's blocks that take our `content`, `styles` and `scripts`; also `flashes` if the layout shows none
+        itself.
 
         Raises RuntimeError for a layout that has no place for a page.
         """
@@ -47,7 +48,8 @@ class Look:
         return found if shows_flashes else found | {"flashes": "content"}
 
     def _nodes(self, name: str, seen: set[str], without: str | None = None) -> Iterator[nodes.Node]:
-        """Everything in this template, and in those that it extends, includes and imports; `without` that block."""
+        """Every node of this template and of those that it extends, includes and imports, except the block
+        `without`."""
         if name in seen or self.environment.loader is None:
             return
         seen.add(name)

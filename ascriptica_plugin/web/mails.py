@@ -29,7 +29,7 @@ STATUS = {
     "cancelled": ("withdrawn",),
     "reopened": ("registered", "waitlisted"),
 }
-"""A mail about a registration needs the registration to have still one of these statuses."""
+"""A mail about a registration is sent only if the registration still has one of these statuses."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Writer:
         }
 
     def _of_link(self, session: Session, mail: Mail) -> dict[str, Any] | None:
-        """The mail with the link by which somebody new to Canvas chooses a password, also if they have withdrawn."""
+        """The mail with the link for somebody new to Canvas to choose a password. They get it even if they have
+        withdrawn."""
         link = mail.link.open(self._plugin.canvases.keys) if mail.link is not None else None
         registration = session.get(Registration, mail.registration_id)
         if link is None or registration is None or registration.participant.erase_at is not None:
@@ -108,7 +109,7 @@ class Writer:
         connection = session.get_one(Connection, alert.connection_id)
         about: dict[str, Any] = {"canvas": connection.account_name}
         if alert.kind == "attention":
-            # The mail says what still waits when it leaves.
+            # The mail names what still waits at the time when it is sent.
             waiting = mails_to_administrators.what_waits(session, connection, now)
             titles = {name: cause.title for name, cause in CAUSES.items()}
             titles[mails_to_administrators.SIS_IDS] = t("Two people with one SIS ID")

@@ -1,4 +1,4 @@
-"""The blueprint of all pages, and which of them a host wants: `pages` leaves out those that it has itself."""
+"""The blueprint of all pages, without those that a host has itself: its setting `pages` names those that it wants."""
 
 from typing import Any
 
@@ -22,7 +22,8 @@ class _SetupState(BlueprintSetupState):
 
 
 class Pages(Blueprint):
-    """A blueprint that leaves out what its application doesn't want: one for all applications of a process."""
+    """A blueprint that leaves out the pages that an application doesn't want. All applications of a process share
+    it."""
 
     def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
         return _SetupState(self, app, options, first_registration)

@@ -68,8 +68,8 @@ def page_of_parts(session: Session, parts: Sequence[Part], size: int = A_PAGE) -
 
 
 def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> Page:
-    """The page of a list of participants that is at hand, which the address asks for with `name`: the number of the one
-    whom it begins with. The first page if the list has nobody of that number."""
+    """One page of this list of participants. The address has, as `name`, the number of the participant that the page
+    begins with; without it, or if nobody in the list has that number, it is the first page."""
     typed = request.args.get(name, "")
     begins = next((at for at, one in enumerate(people) if str(one.participant_id) == typed), 0)
     ends = begins + size
@@ -132,13 +132,13 @@ def _rows(session: Session, parts: Sequence[Part], most: int, cursor: _Cursor) -
 
 
 def _beyond(keys: Sequence[Key], backwards: bool, values: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows after the one with these values in the order of the list or, backwards, before it."""
+    """The rows after the row with these values in the order of the list; backwards, the rows before it."""
     bound = [literal(value, key.column.type) for key, value in zip(keys, values, strict=True)]
     columns = [key.column for key in keys]
     if len({key.descending for key in keys}) == 1:
-        # As one comparison, for which the database can use an index.
+        # Written as one comparison, so that the database can use an index.
         mine, theirs = tuple_(*columns), tuple_(*bound)
-        # The first column once more: where the others are of another table, no index has all of them.
+        # The first column is compared once more: if the others belong to another table, no index has all of them.
         if keys[0].descending != backwards:
             return and_(columns[0] <= bound[0], mine < theirs)
         return and_(columns[0] >= bound[0], mine > theirs)

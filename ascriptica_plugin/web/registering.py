@@ -47,7 +47,7 @@ DONE: Marked[dict[str, str]] = {
 @blueprint.get("/")
 @for_everybody
 def catalogue() -> ResponseReturnValue:
-    """Every course that has not ended and is not cancelled, by its first day or, with `sort=name`, by its title."""
+    """Every course that has not ended and is not cancelled, sorted by first day or, with `sort=name`, by title."""
     q, now = typed_search("q"), clock.utc_now()
     sort = "name" if request.args.get("sort") == "name" else None
     which = [
@@ -126,7 +126,7 @@ def withdraw(person: Person, code: str) -> ResponseReturnValue:
 @blueprint.post("/courses/<code>/withdraw/undo")
 @for_participants
 def undo_withdrawal(person: Person, code: str) -> ResponseReturnValue:
-    """Take one's own withdrawal back while the place is free."""
+    """Undo one's own withdrawal while the place is free."""
     return _change(person, code, office.undo_withdrawal)
 
 
@@ -155,7 +155,7 @@ def my_courses(person: Person) -> ResponseReturnValue:
 
 
 def _undoable(newest_first: list[Registration]) -> set[int]:
-    """The withdrawals that can be taken back, by id: each course's latest registration, while a place is free."""
+    """The withdrawals that can be undone, by id: each course's latest registration, while a place is free."""
     latest: dict[int, Registration] = {}
     for one in newest_first:
         latest.setdefault(one.course_id, one)
@@ -180,7 +180,7 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
     found, now = course_or_404(code), clock.utc_now()
     try:
         status = change(session(), found, replace(person, language=present()), now)
-        # The commit would have the title read again.
+        # After the commit, the title would have to be read again.
         done = t(DONE[status], course=found.title)
         _count_change(person, now)
         session().commit()
@@ -223,7 +223,7 @@ def _latest_registration(course: Course, person: Person) -> Registration | None:
 
 
 def _can_undo(registration: Registration | None) -> bool:
-    """Whether it is a withdrawal that the person may still take back, free place or not."""
+    """Whether it is a withdrawal that the person may still undo, whether or not a place is free."""
     until = registration.undo_until_at if registration else None
     return until is not None and until > clock.utc_now()
 

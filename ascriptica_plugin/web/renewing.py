@@ -23,11 +23,12 @@ LABELS: Marked[dict[str, str]] = {
     "canvas_client_id": "Client ID",
     "number": "Type the number",
 }
-"""What the page with the text calls fields whose names don't say it."""
+"""Labels on that page for fields whose names would not do as labels."""
 
 
 def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
-    """As `csrf.protect`, but a form of this site with another session's token is answered by a page with its text.
+    """Like `csrf.protect`, but a form of this site with the token of another session gets a page with its text as
+    answer.
 
     Nothing is changed before the button there is pressed. Fields whose names match `secret` are not shown again, so
     they have to be typed again.
@@ -37,7 +38,7 @@ def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
     except CSRFError:
         sent = [one for one in request.form.items(multi=True) if one[0] != csrf.field_name() and one[1].strip()]
         kept = [one for one in sent if not secret.search(one[0])]
-        # Without its file a form would do something else. Another site may not have its own text sent from here.
+        # A form without its file would do something else. Another site must not get its own text sent from here.
         if not kept or request.files or page_before() is None:
             raise
         page = show("ascriptica/renewed.html", kept=kept, is_all=kept == sent, labels=CALLED | LABELS)

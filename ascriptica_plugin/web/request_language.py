@@ -1,4 +1,4 @@
-"""In which language a request is answered: the one that the host says, else the browser's, else the site's."""
+"""The language that a request is answered in: the one that the host names, else the browser's, else the site's."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def asked_for() -> str:
 
 
 def register(pages: Blueprint) -> None:
-    """Have the requests of one of our blueprints answered in the language that is asked for."""
+    """Answer the requests of one of our blueprints in the language that is asked for."""
     # The first thing of ours in a request, before anything is refused.
     pages.url_value_preprocessor(_begin)
     pages.teardown_request(_end)
@@ -30,7 +30,7 @@ def _begin(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 
 def _end(error: BaseException | None) -> None:
-    """One thread serves several requests, also those of the host."""
+    """Restore the thread's language: it also serves other requests, the host's too."""
     if "ascriptica_spoke" in g:
         language.speak(g.pop("ascriptica_spoke"))
 

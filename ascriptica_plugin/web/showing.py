@@ -1,4 +1,4 @@
-"""A page of ours: our templates make its parts, then the layout is put around them.
+"""Renders a page of ours: our templates make its parts, then the layout is put around them.
 
 These are two steps, so that our names and the layout's never meet. Our templates get what the view gives them; the
 layout, which may be a host's with a `t` or a `form` of its own, gets `ascriptica` alone.
@@ -25,7 +25,7 @@ def show(template: str, **values: Any) -> str:
 
 def _in_layout(its: dict[str, Any], **parts: str) -> str:
     """The layout around the parts of a page: `title`, `head` and `content`."""
-    # Our own layout speaks, too.
+    # Our own layout has texts to translate, too.
     words = {"t": t, "tn": tn} if its["look"].is_own else {}
     return render_template("ascriptica/frame.html", ascriptica=its | parts, **words)
 

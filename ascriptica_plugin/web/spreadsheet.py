@@ -11,7 +11,7 @@ from ..office.imports.file import FORMULA
 
 
 def csv_file(name: str, columns: Sequence[str], lines: Iterator[str]) -> Response:
-    """The download: a head, then what `csv_line` made, as it comes."""
+    """The download: a line with the columns, then the lines that `csv_line` made, sent one by one."""
     headers = Headers()
     headers.set("Content-Disposition", "attachment", filename=name)
 

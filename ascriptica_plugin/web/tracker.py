@@ -21,7 +21,7 @@ WAYS_IN: Marked[dict[str, str]] = {
     ways_in.NOT_MAILED: "New to Canvas? Choose “Forgot password” there, and you are mailed a link to choose one.",
     ways_in.SSO: "Use your school's sign-in there.",
 }
-"""What people read who are new to Canvas, beside their login."""
+"""What people new to Canvas read beside their login."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Step:
 def steps(registered_at: datetime, access: Access | None, tone: str, entered_at: datetime | None) -> tuple[Step, ...]:
     """Registered → Canvas account → place in the course → can enter.
 
-    `tone` is the mark for all of it; see `CanvasAccess`. `entered_at` is since when they can enter, if known.
+    `tone` is the mark for all of it; see `CanvasAccess`. `entered_at` is when they could first enter, if known.
     """
     known = access is not None and access.wanted and access.is_sure and access.canvas_user_id is not None
     there = access.there if access is not None and access.wanted else None
@@ -54,7 +54,8 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
         (last, is_in, entered_at),
     ]
     first = next((number for number, (_, done, _) in enumerate(reached) if not done), len(reached))
-    # A person who has an active enrollment and can't enter waits for the Canvas course, at which nothing is done.
+    # A person who has an active enrollment and can't enter waits for the Canvas course to open. Nothing is under way
+    # then.
     is_shut = there is not None and not is_invited
     here = "stuck" if tone == "stuck" else "yours" if is_invited else "shut" if is_shut else "now"
     return tuple(
@@ -64,8 +65,8 @@ def steps(registered_at: datetime, access: Access | None, tone: str, entered_at:
 
 
 def unanswered(access: Access) -> tuple[str, str] | None:
-    """Why nothing moves for two minutes where Canvas left a request without an answer: to the participant, and to the
-    office."""
+    """Why nothing moves for two minutes after Canvas did not answer a request: a sentence for the participant, and one
+    for the office."""
     until = access.unanswered_until(clock.utc_now())
     if until is None:
         return None

@@ -1,4 +1,4 @@
-"""The way to sign in, and back to the page that somebody came from. No other site is led to."""
+"""The way to sign in, and back to the page that somebody came from. They never lead to another site."""
 
 from urllib.parse import urlencode
 

@@ -118,7 +118,7 @@ class NumberForm(Form):
 
 
 class FindCanvasCourseForm(Form):
-    """Searches Canvas's courses. Its names are none of `CourseForm`'s, whose fields come along."""
+    """Searches Canvas's courses. Its fields have other names than those of `CourseForm`, which are sent with them."""
 
     find = StringField(
         mark("Find"),
@@ -140,7 +140,7 @@ class FindCanvasCourseForm(Form):
 
 
 class ProveForm(FindCanvasCourseForm):
-    """Searches the Canvas course of a proof, and names the user to enroll there."""
+    """Searches for the Canvas course of a proof, and names the user to enroll there."""
 
     test_user = StringField(
         mark("Test user"),

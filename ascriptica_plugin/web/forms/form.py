@@ -1,7 +1,7 @@
-"""The form that all of ours are: it speaks the language of the request.
+"""The base class of our forms, which are shown in the language of the request.
 
-What a class of forms says of its fields is written once, in English and marked with `mark`. Each form that is made says
-it in the present language: labels, hints, choices, and what validators find wrong.
+The texts of a form class are written once, in English, and marked with `mark`. Each form shows them in the present
+language: labels, hints, choices, and errors that validators find.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The form of what participants and mails say about the office."""
+"""The form with what pages and mails say about the office."""
 
 import re
 

@@ -31,7 +31,7 @@ class PeopleListField(TextAreaField):
             raise ValidationError(mark("Paste at least one email address."))
 
     def keep_only(self, lines: list[PastedLine]) -> None:
-        """Leave only these people in the box as they were typed, under the line that names the columns, if one does."""
+        """Leave only these people in the box, as they were typed. A line that names the columns stays above them."""
         typed = dict(lines_of(self.data or ""))
         people_on = Counter(line.number for line in self.lines)
         kept = [typed[number] for number in list(typed)[:1] if number not in people_on]

@@ -44,7 +44,8 @@ class CanvasRootIDField(StringField):
 
 
 FIRST, LAST = ("display_canvas", "canvas_url"), ("way_in", "sign_in", "mass_by_sis")
-"""Where the page has them; the fields of `KeyFields` and `WayInFields` would come before all others."""
+"""The fields that the page has first and last. Otherwise those of `KeyFields` and `WayInFields` would come before all
+others."""
 
 
 class CourseSettingsForm(WayInFields, KeyFields):
@@ -79,7 +80,7 @@ class CourseSettingsForm(WayInFields, KeyFields):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        # The list of errors goes through the fields as the page does.
+        # The list of errors has the fields in the order of the page.
         on_the_page = sorted(self._fields, key=lambda name: (name not in FIRST, name in LAST))
         self._fields = {name: self._fields[name] for name in on_the_page}
 

@@ -25,7 +25,7 @@ NAMES = {
     "openid_connect": "OpenID Connect",
     "saml": "SAML",
 }
-"""The ways to sign in to Canvas that are single sign-on, by Canvas's words."""
+"""The names of the single sign-ons, by Canvas's words for them."""
 
 
 class WayInFields(Form):
@@ -59,7 +59,8 @@ class WayInFields(Form):
             raise ValidationError(t("Mails are not set up on this server. Let Canvas mail it, or ask your operator."))
 
     def keep_way_in(self, current: Settings) -> None:
-        """Save them. A default that nobody changed stays the default, also when mails are set up later."""
+        """Save the fields. A default that nobody changed stays a default, so it may change when mails are set up
+        later."""
         if self.way_in.data != ways_in.chosen(current, self.by_mail):
             current.way_in = self.way_in.data
         if current.connection is not None:
@@ -75,7 +76,7 @@ def in_words(current: Settings, *, by_mail: bool) -> Said:
 
 def _choices(connection: Connection | None) -> list[SelectChoice]:
     known = [(number, NAMES.get(kind, kind)) for number, kind in (connection.sign_ins or [])] if connection else []
-    # Canvas's own sign-in takes a password, so it is none of them.
+    # Canvas's own sign-in takes a password, so it is not a single sign-on.
     known = [(number, name) for number, name in known if name != "canvas"]
     times = Counter(name for _, name in known)
     choices = [SelectChoice("", t("LDAP, CAS or SAML, whichever it is"))]

@@ -1,4 +1,4 @@
-"""/tools/log, the activity log: who did what, when, to whom, and what Canvas answered; one line an act."""
+"""/tools/log, the activity log: who did what, when, to whom, and what Canvas answered. Each act has one line."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -37,9 +37,9 @@ COLUMNS = ("time", "who", "what", "whom", "email", "course", "details")
 
 @dataclass(frozen=True)
 class Filters:
-    """What is looked for: words in who did it, in whom it was done to and in what was noted; a course's code; a day in
-    the office's time zone; a group of acts; the parts of one act, or what one line of the worker stands for, from the
-    entry `since` to the entry `line`."""
+    """What is looked for: words in the name of the person who did it (`who`), in that of the person concerned (`whom`),
+    or in any part (`q`); a course's code; a day in the office's time zone; a group of acts; the parts of one act; or
+    the entries of one line of the worker, from the entry `since` to the entry `line`."""
 
     q: str
     who: str
@@ -88,7 +88,7 @@ def log_entries() -> ResponseReturnValue:
     end = max(0, min(before, end)) if before is not None else end
     start = end - A_LOOK
     which = _which(filters)
-    # Entries that are searched by a person or a word are shown one by one.
+    # The entries found by a person or a word are shown one by one.
     together = not (filters.q or filters.whom or filters.line or filters.act)
     how = {"together": together, "goes_on": before is not None}
     lines, older = log_lines.read(session(), which, start, end, A_PAGE, plugin().timezone, **how)
@@ -115,7 +115,8 @@ def log_entries() -> ResponseReturnValue:
 @blueprint.post("/tools/log.csv")
 @for_administrators
 def log_csv() -> ResponseReturnValue:
-    """The entries that are looked for as a CSV file, each part of an act too. That somebody did this is noted."""
+    """The entries that are looked for as a CSV file, with each part of an act. The activity log records who exported
+    it."""
     which = _which(_asked_for(), with_parts=True)
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported the log")
@@ -194,7 +195,7 @@ def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[
 
 
 def _says(q: str) -> ColumnElement[bool]:
-    """What an entry adds to its act has this in its parameters, or in what their code says.
+    """Condition: these words are in the parameters that an entry adds to its act, or in what their code says.
 
     The names of parameters are found as well.
     """
@@ -242,7 +243,7 @@ def _linked(entry: LogEntry, line: log_lines.Line | None) -> dict[str, Markup | 
 
 
 def _opens_below(entry: LogEntry) -> bool:
-    """Whether this is an act with parts that its sentence doesn't lead to."""
+    """Whether this is an act with parts, and its sentence has no link to them."""
     leads = entry.participant_id is None and "{whom}" in acts.SENTENCES.get(entry.what, "")
     return entry.people is not None and not leads
 
@@ -252,6 +253,6 @@ def _so_many(entry: LogEntry) -> str | None:
 
 
 def _names(entries: Iterable[LogEntry]) -> dict[str, str]:
-    """The names of those who did it, by email as compared; somebody who is no participant has none."""
+    """The names of the people who did it, by email as compared. People who are not participants are missing."""
     found = people.by_email(session(), {one.who for one in entries if "@" in one.who})
     return {email: those[0].name for email, those in found.items()}

@@ -21,7 +21,7 @@ from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried,
 from .canvas_users import HOW, answer_who
 
 MOST_COUNTED = 100_000
-"""At most so many places in one state are counted: to count a million takes as long as all the rest of the page."""
+"""At most so many seats in one state are counted: counting a million takes as long as all the rest of the page."""
 
 
 @blueprint.get("/tools/canvas")
@@ -98,7 +98,7 @@ def decide_enrollment(seat_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/canvas/<int:seat_id>/hand")
 @for_administrators
 def answer_about_a_hand(seat_id: int) -> ResponseReturnValue:
-    """Put back what a hand in Canvas changed, or leave it as it is there."""
+    """Put back what somebody changed by hand in Canvas, or leave it as it is there."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     name, asked = seat.participant.name, seat.cause == "changed_in_canvas" and seat.settled_version < seat.version

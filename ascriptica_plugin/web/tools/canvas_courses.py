@@ -1,4 +1,4 @@
-"""To find and choose the Canvas course and section of a course, without losing what was typed about it."""
+"""Find and choose the Canvas course and section of a course, without losing what was typed about it."""
 
 from dataclasses import dataclass, field
 
@@ -26,7 +26,8 @@ CHOSEN = "chosen"
 @blueprint.post("/tools/courses/<code>/find")
 @for_administrators
 def find_canvas_course(code: str) -> ResponseReturnValue:
-    """Search Canvas's courses for the course `code`, or a `new` one. The course's form comes along in hidden fields."""
+    """Search Canvas's courses for the course `code`, or a `new` one. The fields of the course's form are sent along,
+    hidden."""
     course = None if code == "new" else course_or_404(code)
     typed = [pair for pair in request.form.items(multi=True) if pair[0] in _fields()]
     form = FindCanvasCourseForm()
@@ -35,7 +36,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
         form.find.data = _looked_for(course)
     found: list[ListedCourse] = []
     more, problem = False, None
-    # Looking for nothing is no mistake when somebody only opens the page.
+    # An empty search is no mistake when somebody has just opened the page.
     searched = bool(form.find.data or not came) and form.validate()
     if searched:
         try:

@@ -37,10 +37,10 @@ UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >
 
 
 FEW = 5000
-"""Up to so many seats are sorted by name one by one."""
+"""If there are at most so many seats, they are looked up by their ids and then sorted by name."""
 
 FEW_PEOPLE = 1000
-"""Up to so many people who were found by a search are found once for all queries of a page."""
+"""If a search finds at most so many people, it runs once for all queries of a page."""
 
 A_CHUNK = 500
 """Lines of the export that are read at once."""
@@ -80,7 +80,7 @@ def limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
     """Conditions on Seat, of all but the standing: made once for all queries of a page."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
-        # By the course's number: PostgreSQL knows how many people a number has.
+        # Given as the course's number: PostgreSQL can estimate how many people a number has.
         its = session().scalar(select(Course.id).where(func.lower(Course.code) == wanted.course.lower()))
         which.append(Seat.id.in_(of_course(its or 0)))
     if wanted.search:
@@ -91,8 +91,9 @@ def limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
 def _of_people(search: str, current: Settings) -> ColumnElement[bool]:
     """Condition on Seat: its participant is found by these words.
 
-    To find nobody, or a few, takes a look at everybody. Where many are found, a look at one seat's participant after
-    the other soon fills a page. SQLite, which would look at all of them and then sort, finds everybody once instead.
+    To find nobody, or a few, the database reads everybody. If many are found, it is faster to check one seat's
+    participant after the other until the page is full. SQLite would check all of them and then sort, so there everybody
+    is found once.
     """
     found = people_found(search, current)
     some = session().scalars(found.limit(FEW_PEOPLE + 1)).all()
@@ -104,12 +105,12 @@ def _of_people(search: str, current: Settings) -> ColumnElement[bool]:
 
 
 def can_be_tried(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]], waiting_for: list[str]) -> bool:
-    """Whether trying again does something for anybody on the list: for those of the causes that ask, only an answer
-    does. `which` are its `limits`."""
+    """Whether trying again helps anybody on the list. For causes that ask, only an answer helps. `which` are its
+    `limits`."""
     tried = [name for name in waiting_for if name not in seat_states.ASKS]
     if not tried or wanted.standing in ("enrolled", "removed", *CANT_ENTER, *seat_states.ASKS):
         return False
-    # A settled seat waits for nothing, so the first part is all.
+    # A settled seat waits for nothing, so the first part is enough.
     _, waiting = next(_parts(wanted, current))
     of_them = (*which, *waiting, due.waits(), Seat.cause.in_(tried))
     return session().scalar(select(Seat.id).where(*of_them).limit(1)) is not None
@@ -132,7 +133,7 @@ def _stands(current: Settings) -> ColumnElement[str]:
 def of_course(course_id: int) -> Select:
     """The ids of the seats that registrations for this course claim or, where none claims them any more, have claimed.
 
-    A person who has withdrawn from one of two courses with one Canvas course is in the other alone.
+    If two courses share a Canvas course and a person has withdrawn from one, the seat belongs only to the other.
     """
     live = aliased(Claim)
     nobody_claims = ~exists().where(live.seat_id == Claim.seat_id, live.ended_at.is_(None))
@@ -144,8 +145,8 @@ def people(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) 
     """The variables of the list: the seats on this page, and the cursors of the pages before and after. `which` are its
     `limits`.
 
-    Waiting ones come first, or with `sort=name` all are sorted by the people's names. A course's people are not: its
-    roster has them by name, while here the way would lead through everybody's names.
+    Waiting seats come first; with `sort=name` all are sorted by the people's names. The people of one course can't be
+    sorted by name here, since that would go through the names of everybody; the roster has them by name.
     """
     if request.args.get("sort") == "name" and not wanted.course:
         page = _by_name(wanted, current, which)
@@ -157,9 +158,9 @@ def people(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) 
 
 
 def _by_name(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) -> Page:
-    """A page of seats by the names of their people, which an index of the participants has in order.
+    """A page of seats by the names of their people, in the order of an index of the participants.
 
-    Few are looked for by their ids: on the way through all names they could be far apart.
+    If they are few, they are looked up by their ids: in the order of all names they could be far apart.
     """
     which = _with_standing(which, wanted, current)
     if wanted.as_query:
@@ -193,11 +194,10 @@ def _ids(
 
 
 def _parts(wanted: Wanted, current: Settings) -> Iterator[tuple[bool, list[ColumnElement[bool]]]]:
-    """The conditions of the list's queries, one after the other, and whether they are about settled seats: an index
-    sorts the waiting ones, which come first, and the settled ones. Each begins with a partial index's condition, to use
-    it.
+    """The conditions of the list's queries, in order, each with whether it is about settled seats: waiting seats come
+    first. Each begins with the condition of a partial index, so that the database uses that index and need not sort.
 
-    What a standing leaves out is not looked for: that would be a search among all seats for none.
+    A query that the standing rules out is left out: it would search all seats and find none.
     """
     where, waiting = wanted.standing, [UNSETTLED]
     if wanted.course:
@@ -236,9 +236,9 @@ def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnEl
 
 
 def lines_of_csv(wanted: Wanted) -> Iterator[str]:
-    """Everybody whom the list has, in its order."""
+    """Everybody on the list, in its order."""
     cursor: str | None = ""
-    # They are read here: the view's session has ended when the first line is sent.
+    # The settings are read here: the view's session has ended by the time the first line is sent.
     which = limits(wanted, settings())
     while cursor is not None:
         current = settings()
@@ -271,7 +271,8 @@ def _cells(line: "Line") -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Line:
-    """One seat in the list: `where` it stands, `its` access in words, and what is asked about it.
+    """One seat in the list: `where` says its state, `its` is the access in words, and the rest is what is asked about
+    it.
 
     `question` is who or still or same_user, found_there or changed_in_canvas. `holders` are the other participants of
     same_user.

@@ -128,7 +128,7 @@ def _page(found: Sequence[Participant], q: str = "", *, asked: bool = True, is_a
 @blueprint.post("/tools/canvas/person")
 @for_administrators
 def look_at_person() -> ResponseReturnValue:
-    """Look at the person in Canvas now, and store what Canvas says."""
+    """Ask Canvas about the person now, and store what it says."""
     number = request.form.get("participant", 0, type=int)
     who = (session().get(Participant, number) if 0 < number <= HIGHEST_ID else None) or abort(404)
     number, name, connection = who.id, who.name, settings().connection
@@ -231,7 +231,8 @@ def _verdict(
 
 
 def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
-    """Somebody who has withdrawn may still be in: until we get to it, a question is answered, or by hand in Canvas."""
+    """Somebody who has withdrawn may still be in: until we have ended it, until a question is answered, or because
+    somebody let them in by hand in Canvas."""
     if here is None or (row := here.still_in) is None:
         return Verdict(t("No: they have withdrawn."))
     verdict = t("They have withdrawn, and are still in the Canvas course.")
@@ -243,7 +244,7 @@ def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
 
 
 def _as_whom(here: Access, as_of: str) -> str:
-    """The verdict on somebody who is in as the Canvas user whom we knew, where it is asked whether that is them."""
+    """The verdict on somebody whose known Canvas user is in, while it is still open whether that user is them."""
     if here.canvas_name and here.login:
         return t(
             "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. Nobody has said yet whether "

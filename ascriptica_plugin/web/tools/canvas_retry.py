@@ -44,7 +44,7 @@ def try_again() -> ResponseReturnValue:
 
 
 def _look_up_again(connection: Connection, cause: str) -> None:
-    """Look at Canvas courses that were not found or take nobody, and try those again who wait for it."""
+    """Look up Canvas courses again that were not found or take nobody, and try the people again who wait for that."""
     begin_writing(session())
     now = clock.utc_now()
     count = canvas_courses.look_up_again(session(), connection.id, now)
@@ -56,7 +56,8 @@ def _look_up_again(connection: Connection, cause: str) -> None:
 def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
     """Try the seats that match the conditions again, note it in the activity log, and show a message.
 
-    Where only an answer helps, nothing is tried: what a hand changed in Canvas would be put back without being asked.
+    Where only an answer helps, nothing is tried: it would put back what somebody changed by hand in Canvas, without
+    asking.
 
     `whom` names the people in the message; without it they are counted. `about` goes into the log entry.
     """
@@ -76,7 +77,7 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
     if connection is None or not current.display_canvas:
         flash(t("Canvas is switched off. What waits is sent when it is switched on again."), "warning")
     elif hold:
-        # The message stays on the page, which updates automatically once Canvas answers; so it must still be true then.
+        # The message stays on the page, which updates automatically when Canvas answers. So it must still be true then.
         flash(t("Canvas is asked again now. This page shows whether it answers."))
     elif count and whom:
         flash(t("Trying again for {name}.", name=whom), "success")

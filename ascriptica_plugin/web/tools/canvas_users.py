@@ -27,7 +27,7 @@ from ..page_calls import ask
 from ..showing import show
 
 COMPARED = 5
-"""How many candidates are looked at in Canvas."""
+"""For how many candidates Canvas is asked what they do there."""
 
 HOW: Marked[dict[str, str]] = {
     "": "known since an older version",
@@ -59,7 +59,7 @@ def matches_of(participant_ids: Collection[int]) -> dict[int, Match]:
 
 
 def holders_of(asked: Iterable[Match]) -> dict[int, list[Holder]]:
-    """For matches with the question same_user, by participant: who else is that Canvas user."""
+    """The other participants who are that Canvas user, for matches with the question same_user; by participant."""
     users = {
         match.participant_id: match.candidates[0]["id"]
         for match in asked
@@ -203,7 +203,7 @@ def answer_who(connection: Connection, participant: Participant) -> None:
 
 
 def _is_to_get_in(connection_id: int, participant: Participant) -> bool:
-    """Whether an enrollment has to be made; a person who is in as the chosen user already gets none."""
+    """Whether an enrollment has to be made. A person who is already in as the chosen user needs none."""
     theirs = (Seat.connection_id == connection_id, Seat.participant_id == participant.id)
     is_in = (
         exists()
@@ -215,7 +215,7 @@ def _is_to_get_in(connection_id: int, participant: Participant) -> bool:
 
 
 def _looked_up(connection: Connection, typed: str) -> User | None:
-    """The Canvas user that was typed, asked of Canvas with no transaction open."""
+    """The Canvas user that was typed. Canvas is asked with no transaction open."""
     typed = typed.replace("\x00", "").strip()[:255]
     if not typed:
         return None

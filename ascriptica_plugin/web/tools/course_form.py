@@ -126,7 +126,8 @@ def _associated(course: Course) -> str:
 
 
 def _changes_association(form: CourseForm, course: Course) -> bool:
-    """Whether saving changes the association or, if it was left as shown and still is the same, looks it up again."""
+    """Whether saving changes the association. One that was left as shown and is still the same is only looked up
+    again."""
     if not settings().display_canvas:
         return False
     typed = form.canvas_course.data and f"{form.canvas_course.data}{SEPARATOR}{form.canvas_section.data or ''}"

@@ -70,7 +70,7 @@ def standing_of(course: Course, shown: list[tuple[int, CanvasAccess]]) -> Course
     read = session().get(CourseRead, (connection.id, association.canvas_course_id))
     if read is not None:
         found.read_at, found.problem = read.read_at, read.problem
-        # After a try that failed there is a time for the next one.
+        # If a try has failed, the time of the next one is set.
         found.reading = read.owed_at is not None and read.due_at is None and not connection.hold_cause
     is_open = found.moving or found.stuck or found.held or found.reading or found.problem or connection.restored_at
     if found.read_at is not None and not is_open:
@@ -79,16 +79,17 @@ def standing_of(course: Course, shown: list[tuple[int, CanvasAccess]]) -> Course
 
 
 def _theirs(course: Course) -> tuple:
-    """Conditions on Seat and Claim: places that people of this course ask for, or that nobody asks for any more."""
+    """Conditions on Seat and Claim: seats that people of this course ask for, or that nobody asks for any more."""
     another = aliased(Claim)
     claimed = exists().where(another.seat_id == Seat.id, another.ended_at.is_(None))
     return Registration.course_id == course.id, or_(Claim.ended_at.is_(None), ~claimed)
 
 
 def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
-    """How many people of the course are due, how many are stuck, and how many of these trying again may help.
+    """How many people of the course are due, how many are stuck, and how many of the stuck may be helped by trying
+    again.
 
-    One person may have several places: in the course's Canvas course, and in one that it had before.
+    One person may have several seats: in the course's Canvas course, and in one that it had before.
     """
     stands = case(
         # Nobody has to act where we read everything again after a backup.
@@ -119,8 +120,8 @@ def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
 
 
 def _open_canvas_courses(connection: Connection) -> CTE:
-    """SQL: the Canvas courses where anybody is due or waits, and a last NULL. Each is found by one look into an index,
-    so that it doesn't matter how many wait there."""
+    """SQL: the Canvas courses where anybody is due or waits, and a last NULL. Each is found by one lookup in an index,
+    so that it doesn't matter how many people wait there."""
 
     def first(*which: ColumnElement[bool]) -> ScalarSelect:
         there = select(Seat.canvas_course_id).where(due.unsettled(connection.id), *which)

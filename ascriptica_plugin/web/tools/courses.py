@@ -50,6 +50,6 @@ def courses() -> ResponseReturnValue:
 
 
 def found_by(word: str) -> ColumnElement[bool]:
-    """Condition on Course: the word is in its code, its title, or what its Canvas course is called."""
+    """Condition on Course: the word is in its code, its title, or the name of its Canvas course."""
     in_canvas = select(Association.course_id).where(Association.canvas_course_name.icontains(word, autoescape=True))
     return or_(called(word), Course.id.in_(in_canvas))

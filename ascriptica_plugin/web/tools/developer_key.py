@@ -46,11 +46,11 @@ def approve_key() -> ResponseReturnValue:
 @blueprint.get("/tools/settings/course-settings/approved")
 @for_administrators
 def approved_key() -> ResponseReturnValue:
-    """Canvas's answer: a code for the first token, or why there is none. An answer to a question that we did not ask is
-    refused."""
+    """Canvas's answer: a code for the first token, or why there is none. An answer that belongs to no question of this
+    session is refused."""
     begun = flask.session.pop(STATE, None)
     current = settings_to_change()
-    # Canvas leaves the state out where it finds fault with the scopes [oauth2_provider_controller.rb].
+    # Canvas leaves out the state if it refuses the scopes [oauth2_provider_controller.rb].
     given = begun if "error" in request.args and "state" not in request.args else request.args.get("state")
     expected = current.draft_state or ""
     if not begun or not hmac.compare_digest((given or "").encode(), begun.encode()) or expected != _digest(begun):
@@ -139,7 +139,7 @@ def _say(sentence: Said) -> ResponseReturnValue:
 
 
 def _back() -> str:
-    """Our redirect address, as the key in Canvas has to have it."""
+    """Our redirect address, exactly as the key in Canvas must have it."""
     return url_for(".approved_key", _external=True)
 
 

@@ -1,4 +1,4 @@
-"""Disconnect, on Course Settings: asks first, and then forgets the key to Canvas."""
+"""Disconnect, on Course Settings: ask first, then forget the key to Canvas."""
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -20,8 +20,8 @@ from .settings import settings_to_change
 @blueprint.route("/tools/settings/course-settings/disconnect", methods=["GET", "POST"])
 @for_administrators
 def disconnect() -> ResponseReturnValue:
-    """Says what it means, and does it. The key is forgotten before Canvas is asked to end it, no matter what Canvas
-    answers."""
+    """Show what disconnecting means, then disconnect. The key is forgotten before Canvas is asked to end it, no matter
+    what Canvas answers."""
     form = DisconnectForm()
     connection = settings().connection
     if connection is None:

@@ -52,13 +52,13 @@ LAST = 10
 def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
     """Raise the upload limit for this page, before the CSRF check reads the form.
 
-    Only for administrators: nothing is read from anybody else's request.
+    Only for administrators: from other people nothing is read.
     """
     if endpoint == "ascriptica.import_file":
         # A page that is only looked at has no body, and its own guard answers.
         if request.method == "POST":
             only_administrators()
-        # This page itself answers files that are too large for it, up to the command's limit.
+        # For files that are too large for it, this page has an answer of its own, up to the limit of the command.
         request.max_content_length = files.LARGEST_FILE + 1_000_000
 
 
@@ -80,7 +80,8 @@ def import_file() -> ResponseReturnValue:
 
 
 def _start(form: ImportForm) -> Import:
-    """Store what was sent, as the kind that its columns fit if that is another one. Raises header.Unusable."""
+    """Store the file. If its columns fit another kind than the chosen one, it is stored as that kind. Raises
+    header.Unusable."""
     file = form.file.data
     data = _read(file.stream)
 
@@ -110,7 +111,7 @@ def _start(form: ImportForm) -> Import:
 
 
 def _go_on(import_id: int) -> ResponseReturnValue:
-    """Work on the import for a moment, and show how far it is."""
+    """Work on the import for a moment, then show how far it has come."""
     until, its = time.monotonic() + pauses.IMPORT_AT_ONCE_SECONDS, plugin()
     how = {"brake": its.brake, "timezone": its.timezone}
     uploads.go_on(session(), clock.utc_now, lambda: time.monotonic() > until, import_id, **how)
@@ -132,7 +133,7 @@ def _read(stream: IO[bytes]) -> bytes:
 @blueprint.get("/tools/import/<int:import_id>")
 @for_administrators
 def import_report(import_id: int) -> ResponseReturnValue:
-    """The results of an import so far, or the question what its columns are."""
+    """The results of an import so far, or the page that asks what its columns are."""
     found = session().get(Import, import_id, options=[defer(Import.file)]) or abort(404)
     if found.to_confirm:
         return _brake(found, NumberForm()) if found.removes else _columns(found, found.columns or [])
@@ -166,25 +167,25 @@ class Part:
 
     @property
     def back(self) -> int | None:
-        """Before which line the part before begins; None: this is the first."""
+        """The number of lines before the previous part; None if this is the first part."""
         return max(0, self.before - SHOWN) if self.before else None
 
     @property
     def on(self) -> int | None:
-        """After which line the next part begins; None: this is the last."""
+        """The number of lines before the next part; None if this is the last part."""
         last = self.before + len(self.lines)
         return last if last < self.total else None
 
 
 def _part(name: str, everything: list[Any]) -> Part:
-    """The part that the address asks for, of a list whose lines don't change."""
+    """The part of this list that the address asks for. Its lines don't change."""
     typed = request.args.get(name, "")
     before = min(int(typed[:9]), max(0, len(everything) - 1)) if typed.isascii() and typed.isdigit() else 0
     return Part(name, sorted(everything)[before : before + SHOWN], before, len(everything))
 
 
 def _cells(found: Import) -> dict[int, str]:
-    """By line, the text of the rows of a file that is still kept. No report keeps it longer than the file."""
+    """The text of the rows by line, while the file is kept. A report does not show it any longer than that."""
     table = uploads.table_of(found)
     rows = table.rows if table else []
     filled = {row.line: ", ".join(cell for cell in row.cells.values() or row.as_sent if cell) for row in rows}
@@ -196,8 +197,9 @@ def _with_cells(part: Part, cells: dict[int, str]) -> Part:
 
 
 def _line_by_line(part: Part, cells: dict[int, str]) -> Part:
-    """What would happen to each of these rows, which can be imported: line, outcome with the row, and what differs."""
-    # The release before stored nothing of what differs.
+    """What would happen to each of these rows, all of which can be imported: the line, the outcome with the row, and
+    the differences."""
+    # The previous release stored no differences.
     said = [
         (line, f"{t(OUTCOMES[outcome])}: {cells.get(line, '')}", differs[0] if differs else "")
         for line, outcome, *differs in part.lines
@@ -260,7 +262,7 @@ def refused_rows(import_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/import/<int:import_id>/columns")
 @for_administrators
 def confirm_columns(import_id: int) -> ResponseReturnValue:
-    """Take what somebody says that the columns of the file are, and import it."""
+    """Take the answer about the columns of a file, and import the file."""
     found = session().get(Import, import_id) or abort(404)
     if found.to_confirm and not found.removes:
         chosen = [request.form.get(f"column-{at}") or None for at in range(len(found.columns or []))]
@@ -275,7 +277,7 @@ def confirm_columns(import_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/import/<int:import_id>/removing")
 @for_administrators
 def confirm_removing(import_id: int) -> ResponseReturnValue:
-    """Take what somebody says about a file that would remove many people: they are removed, or stay."""
+    """Take the answer about a file that would remove many people: they are removed, or they stay."""
     found, form = session().get(Import, import_id) or abort(404), NumberForm()
     if not found.to_confirm or not found.removes:
         return redirect(url_for(".import_report", import_id=import_id))
@@ -292,7 +294,8 @@ def _removed(found: Import) -> int:
 
 
 def _removed_of(found: Import, *, moving: bool = False) -> dict[str, list[Someone]]:
-    """Whom a file would remove, or move within Canvas, by the code of the course, while it is kept."""
+    """The people whom a file would remove, or move within Canvas, by the code of their course, while the file is
+    kept."""
     table, codes = uploads.table_of(found), [code for code, *_ in found.removes or []]
     return braking.people(session(), found.kind, table.rows, codes, moving=moving) if table and codes else {}
 
@@ -329,7 +332,7 @@ def _page(form: ImportForm, status: int = 200) -> ResponseReturnValue:
         "ascriptica/import.html",
         form=form,
         last=session().scalars(last).all(),
-        # A number written in the template would stay in the language of who saw the page first.
+        # A number made when the template is loaded would stay in the language of the first visitor.
         most_rows=uploads.MOST_ROWS,
         columns=header.COLUMNS,
         needed=header.NEEDED,

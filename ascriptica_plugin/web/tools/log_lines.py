@@ -1,6 +1,7 @@
-"""The lines of a page of the activity log: what the worker does one by one in a Canvas course is one line a day.
+"""The lines of a page of the activity log. What the worker does to people one by one in a Canvas course is one line for
+each day.
 
-Which Canvas course that is, an entry has as a number; here it has its name.
+An entry has the number of the Canvas course; here it gets its name.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,21 +17,21 @@ from ...shared.said import Said
 from ...tables.office import Association, Course, LogEntry
 
 READ = (300, 5000)
-"""How many entries are read for a page; the second if the first make too few lines."""
+"""How many entries are read for a page: the first number, then the second if the first makes too few lines."""
 
 MOST_COURSES = 20
-"""A search for what the worker did looks in the Canvas courses of at most so many of our courses."""
+"""A search by course finds what the worker did in the Canvas courses of at most so many of our courses."""
 
 AS_STORED = type_coerce(LogEntry.words, String)
 
 
 Kind = tuple[str, str, date]
-"""What the entries have in common that are one line: what was done, what they add, and the day."""
+"""What the entries of one line have in common: what was done, what they add, and the day."""
 
 
 @dataclass
 class _Found:
-    """An entry, or several of the worker that differ only in `whom` they are about: the newest, and the first."""
+    """An entry; or several of the worker that differ only in the person (`whom`): the newest of them, and the first."""
 
     newest: int
     first: int
@@ -60,8 +61,8 @@ def read(
     together: bool,
     goes_on: bool,
 ) -> tuple[list[Line], int | None]:
-    """At most so many lines of entries from the id `start` to below the id `end`; and the id at which older ones end,
-    if there may be any.
+    """At most `most` lines, of the entries from the id `start` to below the id `end`. Also returned is the id below
+    which older entries may be left, or None.
 
     `together`: what the worker does is put together. Such a line stands on the page of its newest entry, and counts all
     of its entries, older ones too. `goes_on`: there is a page before this one.
@@ -119,7 +120,7 @@ def _not_shown(
 def _complete(
     session: Session, which: Sequence[ColumnElement[bool]], border: int, same: dict[Kind, _Found], timezone: tzinfo
 ) -> None:
-    """For the lines that reach below the border, count their entries there. All of them are of the last line's day."""
+    """Count the entries below the border of the lines that continue there. All of these are of the last line's day."""
     day = min(day for _, _, day in same)
     for one in _across(session, which, border, day, timezone):
         if its := same.get((one.what, one.words, day)):
@@ -193,7 +194,7 @@ def in_canvas(session: Session, courses: Select) -> list[ColumnElement[bool]]:
 
 
 def with_names(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
-    """What each entry adds, by its id; a Canvas course by its name as far as it is known, the number behind."""
+    """What each entry adds, by its id. A Canvas course is shown by its name, if known, and its number."""
     said = {one.id: one.words for one in entries if one.words}
     numbers = {_canvas_course(words) for words in said.values()} - {None}
     named = select(Association.canvas_course_id, Association.canvas_course_name).where(
@@ -205,7 +206,7 @@ def with_names(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
 
 
 def courses_in_canvas(session: Session, entries: Iterable[LogEntry]) -> dict[int, str]:
-    """By the id of an entry of what was done in a Canvas course: the codes of our courses that have it now."""
+    """The codes of our courses that have the Canvas course of an entry now, by the id of the entry."""
     numbers = {one.id: number for one in entries if one.words and (number := _canvas_course(one.words)) is not None}
     ours = (
         select(Association.canvas_course_id, Course.code)

@@ -75,7 +75,7 @@ def confirm_preview(code: str) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/reopen")
 @for_administrators
 def reopen_course(code: str) -> ResponseReturnValue:
-    """Have a preview made of reopening a cancelled course."""
+    """Order a preview of reopening a cancelled course."""
     found, current = course_or_404(code), settings()
     if found.cancelled_at is None:
         return redirect(url_for(".roster", code=code))
@@ -87,7 +87,7 @@ def reopen_course(code: str) -> ResponseReturnValue:
 
 
 def _its(course: Course) -> Preview | None:
-    """The course's preview, unless it has no meaning any more: another Canvas is in use, or it was reopened."""
+    """The course's preview. None if it means nothing any more: another Canvas is in use, or the course was reopened."""
     found = session().get(Preview, course.id, populate_existing=True)
     if found is None or found.connection_id not in (None, settings().connection_id):
         return None
@@ -95,7 +95,7 @@ def _its(course: Course) -> Preview | None:
 
 
 def _what_goes_on(course: Course, its: Preview, numbers: Numbers) -> list[str]:
-    """What the worker does about the course's people once the preview is confirmed."""
+    """What the worker does about the course's people after the preview is confirmed."""
     said, getting_in, there = [], len(numbers.enroll) + len(numbers.unknown), its.canvas_course_name
     if getting_in and not its.concluded:
         said.append(

@@ -20,7 +20,7 @@ FIELDS = ("contact_text", "contact_email", "contact_phone")
 @blueprint.route("/tools/settings/office", methods=["GET", "POST"])
 @for_administrators
 def office_settings() -> ResponseReturnValue:
-    """What participants read where the office has to act, and who gets which mail."""
+    """How participants reach the office when it has to act, and who gets which mail."""
     now = settings()
     form = OfficeForm(
         **{name: getattr(now, name) for name in FIELDS},

@@ -33,12 +33,12 @@ IN_WORDS: Marked[dict[str, str]] = {
     entering.INVITED: "with an open invitation",
     entering.NO_CANVAS_COURSE: "no Canvas course",
 }
-"""What keeps people out, beside the causes."""
+"""What keeps people out, besides the causes."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """How many people can't get in for this reason; `by_office`: an administrator can change that."""
+    """A reason, with how many people can't get in for it. `by_office`: an administrator can change that."""
 
     people: int
     words: str
@@ -48,7 +48,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Line:
-    """A course that starts soon; `reasons` why some of its people can't get in, most people first."""
+    """A course that starts soon. `reasons`: why some of its people can't get in, sorted by the number of people."""
 
     course: Course
     entering: Entering
@@ -124,7 +124,7 @@ def _line(course: Course, its: Entering, connection: Connection | None) -> Line:
 
 
 def _address(course: Course, name: str, connection: Connection | None) -> str:
-    """The page with the people whom this keeps out, or the place where it is cured for all of them."""
+    """The page with the people whom this keeps out, or the place where it can be put right for all of them."""
     if connection is not None and name == connection.hold_cause:
         return "#waits"
     if name in blocked_courses.SHUT:

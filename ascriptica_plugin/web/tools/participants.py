@@ -34,7 +34,7 @@ MOST_COUNTED = 1000
 def participants() -> ResponseReturnValue:
     """Participants by name or, with `sort=time`, the newest first, with the number of courses they are registered for.
 
-    Those who were searched for are counted up to a limit: the database reads everybody for the exact number.
+    The results of a search are counted up to a limit: for the exact number, the database would read everybody.
     """
     q = typed_search("q")
     sort = "time" if request.args.get("sort") == "time" else "name"
@@ -47,11 +47,10 @@ def participants() -> ResponseReturnValue:
         some = session().scalars(found.limit(MOST_COUNTED + 1)).all()
         total = len(some)
         if total <= MOST_COUNTED:
-            # They are few, so the database need not look at everybody again.
+            # They are few, so they are looked up by their ids and not searched for again.
             found = select(Participant.id).where(Participant.id.in_(some))
         elif sort == "name":
-            # Otherwise PostgreSQL goes through the names in their order, and the first one who is found may be far
-            # away.
+            # Otherwise PostgreSQL goes through all names in order, and the first match may be far away.
             them = select(Participant.id, Participant.sorted_by).where(which).cte("found")
             them = them.prefix_with("MATERIALIZED", dialect="postgresql")
             found, keys = select(them.c.id), [Key(them.c.sorted_by), Key(them.c.id)]

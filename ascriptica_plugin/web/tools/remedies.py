@@ -1,4 +1,4 @@
-"""The place where each cause is cured: a page of ours, the field on it, or Canvas's own page."""
+"""The place where each cause can be put right: a page of ours, a field on it, or a page of Canvas."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ...tables.canvas import Connection
 
 
 class Place(NamedTuple):
-    """A link to where somebody acts."""
+    """A link to the place where somebody acts."""
 
     words: str
     address: str
@@ -54,7 +54,7 @@ OF_CANVAS: dict[str, Callable[[Connection], Place]] = {
 
 
 OfACourse = Callable[[Connection, str, int | None], Place]
-"""From our course's code and its Canvas course."""
+"""Makes the place from our course's code and its Canvas course."""
 
 
 def _edit(field: str, words: str) -> OfACourse:
@@ -84,7 +84,7 @@ OF_A_COURSE: dict[str, OfACourse] = {
 
 
 def place_of(group: Group, connection: Connection) -> Place | None:
-    """Where all of the group is cured; if the group has only one course, that course's place."""
+    """The place to put right the cause of the whole group; if the group has only one course, that course's place."""
     if group.name in OF_CANVAS:
         return OF_CANVAS[group.name](connection)
     if group.cause.asks:
@@ -93,6 +93,6 @@ def place_of(group: Group, connection: Connection) -> Place | None:
 
 
 def place_in(group: Group, where: Where, connection: Connection) -> Place | None:
-    """Where this course's part of the group is cured; None where that is the same for all."""
+    """The place to put right the cause for this course of the group; None if it is the same for all courses."""
     its = OF_A_COURSE.get(group.name)
     return its(connection, where.code, where.canvas_course_id) if its else None

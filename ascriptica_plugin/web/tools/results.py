@@ -45,7 +45,7 @@ def course_results(code: str) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/results/fetch")
 @for_administrators
 def fetch_results(code: str) -> ResponseReturnValue:
-    """Have the course's results fetched by the worker now."""
+    """Ask the worker to fetch the course's results now."""
     found = course_or_404(code)
     if not _can_fetch(found):
         flash(
@@ -65,7 +65,7 @@ def fetch_results(code: str) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/results/<int:registration_id>")
 @for_administrators
 def decide_result(code: str, registration_id: int) -> ResponseReturnValue:
-    """Say that somebody has passed, or has not: `passed` is yes or no."""
+    """Decide that somebody has passed, or has not: `passed` is yes or no."""
     found = course_or_404(code)
     registration = registration_or_404(found, registration_id)
     passed = request.form.get("passed") == "yes"

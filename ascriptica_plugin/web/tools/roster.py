@@ -35,7 +35,7 @@ MANY = 5000
 """From so many people on, those whose names come first are found sooner among all participants than on the roster."""
 
 FEW = 2000
-"""From so many people on who were found by a search, they are looked up by their registrations."""
+"""If a search finds at most so many people, it runs once for all queries of a page."""
 
 
 @blueprint.get("/tools/courses/<code>")
@@ -64,7 +64,7 @@ class Refused:
 
     @property
     def is_here(self) -> str | None:
-        """The name that the person has here; None where that is not the question."""
+        """The name that the person has here; None if the line is not about two names."""
         return self.reason.here if isinstance(self.reason, OtherName) else None
 
 
@@ -84,8 +84,8 @@ def page_of(
 ) -> str:
     """The roster with both forms.
 
-    `bad` are the pasted lines with problems, `good` is the number of the others. `answers` are the fields with what
-    was answered about pasted people before.
+    `bad` are the pasted lines with problems, `good` is the number of the others. `answers` are the fields with earlier
+    answers about pasted people.
     """
     q = typed_search("q")
     status = request.args.get("status")
@@ -141,7 +141,7 @@ def page_of(
 
 
 def _looked_for(course: Course, q: str) -> tuple[list[ColumnElement[bool]], dict[str, int]]:
-    """Conditions on Registration for those of the course who have these words, and how many of them have each
+    """Conditions on Registration for the people of the course who match these words, and how many of them have each
     status."""
     which = [Registration.course_id == course.id]
     if q:
@@ -184,8 +184,8 @@ def _by_name(which: list[ColumnElement[bool]], *, are_many: bool) -> tuple[Selec
         # An index has all participants in this order, so the first of them are soon found.
         with_names = select(Registration.id).join(Participant, Participant.id == Registration.participant_id)
         return with_names.where(*which), [Key(Participant.sorted_by), Key(Registration.id)]
-    # They are read alone, from an index, and then their names. All at once, PostgreSQL would rather go through
-    # everybody's names, and start workers for it.
+    # The ids are read first, from an index, and then the names. In one query, PostgreSQL would go through everybody's
+    # names, and start parallel workers for that.
     them = select(Registration.id, Registration.participant_id).where(*which).cte("roster")
     its = them.prefix_with("MATERIALIZED", dialect="postgresql").c
     with_names = select(its.id).join(Participant, Participant.id == its.participant_id)

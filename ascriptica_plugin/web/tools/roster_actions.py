@@ -1,4 +1,4 @@
-"""What is done to the people on a roster: withdraw, put back, try again."""
+"""The buttons for people on a roster: withdraw, put back, try again."""
 
 from flask import flash
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Registers people on behalf, from the roster: one person, or a pasted list."""
+"""Registers people from the roster, on their behalf: one person, or a pasted list."""
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -55,14 +55,14 @@ def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
         )
     else:
         flash(t("{name} is registered for {course}.", name=name, course=course.title), "success")
-    # An administrator who has registered one person often registers the next one.
+    # Somebody who has registered one person often registers another one next.
     return redirect(url_for(".roster", code=course.code, another=1, done=undoing.done_to(result.participant_id)))
 
 
 def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValue:
     """Register all, or with `anyway` all that can be. The others stay in the box, each with the reason or a question.
 
-    Without `anyway` nobody is registered before every line is right.
+    Without `anyway` nobody is registered until every line is right.
     """
     good = [line for line in form.people.lines if line.problem is None]
     entries = [_entry(line) for line in good]
@@ -99,7 +99,7 @@ def _entry(line: PastedLine) -> Entry:
         except ValueError:
             return Entry(line.email)
     if request.form.get(f"typed-{line.email}", line.name) != line.name:
-        # Another name stands in the box than the one that the answer was about.
+        # The name in the box is not the one that the answer was about.
         answer = None
     return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
 
@@ -110,7 +110,7 @@ def _named(line: PastedLine) -> str:
 
 
 def _refused(line: PastedLine, reason: NotPossible | None) -> Refused:
-    """The line, with the name that was typed where it asks for one, and what is wrong with that."""
+    """The line with its problem. If it asks for a name: the name that was typed, and what is wrong with it."""
     if isinstance(reason, NameNeeded) and (name := _named(line)):
         try:
             names.read_name(name)
@@ -120,8 +120,8 @@ def _refused(line: PastedLine, reason: NotPossible | None) -> Refused:
 
 
 def _answers(bad: list[Refused]) -> dict[str, str]:
-    """The fields with what was answered about people and isn't asked again, so that the next page has them; also about
-    people who are not in the box, since what is there may be wrong."""
+    """The fields with answers about people that are not asked again, so that the next page has them too. Answers about
+    people who are not in the box are kept as well, since the box may be wrong."""
     asked = {one.line.email for one in bad if one.asks_for_name or one.is_here}
     fields = [field for field in request.form if field.startswith(("name-", "is-", "typed-"))]
     return {field: request.form[field] for field in fields if request.form[field] and _about(field) not in asked}

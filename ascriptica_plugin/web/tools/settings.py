@@ -149,7 +149,7 @@ def _connect(form: CourseSettingsForm) -> ResponseReturnValue:
         return _page(form, settings(), confirm=found)
     is_new = not connecting.in_use(current, canvases, url, root_id, token)
     if key is not None and not is_new and current.connection is not None:
-        # The key's token may be replaced at any moment, and the new one is stored there.
+        # The worker may replace the key's token at any moment, and stores the new one there.
         connecting.forget_draft(current)
         connecting.note_findings(session(), current.connection, found, now)
     else:
@@ -173,7 +173,7 @@ def _to_approve(
     canvases, outcome = plugin().canvases, checking.Outcome()
     in_use = settings().connection
     if in_use is None or in_use.canvas_url != url:
-        # Before somebody is sent there: a mistyped address leads to nobody who could approve anything.
+        # Checked before somebody is sent there: at a mistyped address nobody could approve anything.
         try:
             with page_calls.counted(session(), canvases, None):
                 outcome = checking.check_address(url, **reach)

@@ -1,4 +1,5 @@
-"""Whose a SIS ID is that came for two people: the buttons on a participant's page and in `_sis_ids.html`."""
+"""The buttons that decide whose a SIS ID is that came for two people: on a participant's page and in
+`_sis_ids.html`."""
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue

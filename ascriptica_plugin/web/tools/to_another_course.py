@@ -1,4 +1,4 @@
-"""Move one participant to another course: choose it, see what happens, confirm."""
+"""Move one participant to another course: choose the course, see what will happen, confirm."""
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -61,7 +61,7 @@ def move(code: str, registration_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/move/<int:registration_id>")
 @for_administrators
 def confirm_move(code: str, registration_id: int) -> ResponseReturnValue:
-    """Move the participant to the course `to`, or say why that can't be."""
+    """Move the participant to the course `to`, or show why that is not possible."""
     here, there = course_or_404(code), _course(request.form.get("to", ""))
     participant = registration_or_404(here, registration_id).participant
     try:

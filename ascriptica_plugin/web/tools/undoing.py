@@ -36,7 +36,7 @@ def offered() -> LogEntry | None:
 
 
 def last_act_on(participant: Participant) -> tuple[LogEntry, Markup] | None:
-    """The last act of this administrator on the participant, with its sentence, as long as it can be undone."""
+    """This administrator's last act on the participant, with its sentence, if it can still be undone."""
     act = undoing.last_act(session(), participant.id, person().email)
     return (act, in_words(act)) if act is not None else None
 
@@ -48,7 +48,7 @@ def done_to(participant_id: int) -> int | None:
 
 
 def correct_sign_in(participant: Participant) -> str | None:
-    """Have the host correct what the participant signs in with, where it can. Returns its remark for the page.
+    """Ask the host to correct what the participant signs in with, if it can. Returns the host's remark for the page.
 
     Raises ValueError, with a sentence, where it refuses.
     """
