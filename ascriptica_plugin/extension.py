@@ -76,7 +76,7 @@ class Plugin:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def mail_by(self, mailer: Mailer) -> None:
-        """Have people mailed by this from now on."""
+        """Use this to mail people from now on."""
         self.mailer = mailer
         self.canvases.by_mail = True
 
@@ -89,13 +89,14 @@ class Ascriptica:
     `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
     person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
     sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; left out,
-    nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; with Flask-Login its
-    `login_view` is known. `language` returns the code of the visitor's language, such as `de`, or None; left out, the
-    browser says it. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left out.
+    nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; if it is left out, the
+    `login_view` of Flask-Login is used. `language` returns the code of the visitor's language, such as `de`, or None;
+    left out, the browser says it. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left
+    out.
 
     `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
-    of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. All from `pages`
-    on give way to the settings of these names, which an operator may set.
+    of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. From `pages` on,
+    a setting of the same name, which an operator may set, takes precedence.
     """
 
     def __init__(

@@ -66,9 +66,9 @@ class Mailer:
         return f"Mailer({urlsplit(self.url).hostname})"
 
     def reach(self) -> None:
-        """Connect to the server and sign in, as for a mail, and send none. Raises smtplib.SMTPException or OSError."""
+        """Connect to the server and sign in, as for a mail, but send none. Raises smtplib.SMTPException or OSError."""
         with self._server():
-            """It let us in."""
+            pass
 
     def send(self, message: EmailMessage) -> None:
         """Raises smtplib.SMTPException or OSError."""

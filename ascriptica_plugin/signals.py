@@ -63,7 +63,7 @@ class _Note(NamedTuple):
 
 
 def is_awaited(*signals: NamedSignal) -> bool:
-    """Whether anybody receives one of them; else what they say need not be looked up."""
+    """Whether one of the signals has a receiver. If not, what they would say need not be looked up."""
     return any(one.receivers for one in signals)
 
 

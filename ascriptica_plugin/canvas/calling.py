@@ -77,10 +77,10 @@ class Caller:
         self._line.close()
 
     def within(self, seconds: float, stored: Callable[[], "Caller | None"] = lambda: None) -> Self:
-        """This client for somebody who waits so long for all calls together; a later one raises CanvasDown at once.
+        """This client for a caller who waits so long for all calls together. After that, a call raises CanvasDown.
 
-        `stored` is the client with the token that is stored by then: it is asked where Canvas refuses this one's, which
-        may have been replaced since.
+        `stored` returns a client with the token that is stored now, or None. It is asked if Canvas refuses this
+        client's token, which may have been replaced meanwhile.
         """
         theirs = copy(self)
         theirs._until, theirs._stored = time.monotonic() + seconds, stored
@@ -94,15 +94,15 @@ class Caller:
         return then + timedelta(seconds=time.monotonic() - at)
 
     def least_left(self) -> tuple[float, float] | None:
-        """The least that Canvas said to be left in its bucket since this was asked last, and when it surely had all
-        calls that had left: in the middle of the call, on the monotonic clock; None: it said nothing.
-        See `responses.left_in_bucket`."""
+        """The smallest amount that Canvas reported as left in its bucket since the last time that this was asked, and a
+        time by which Canvas surely had received all calls sent before: the middle of that call, on the monotonic clock.
+        None: Canvas reported nothing. See `responses.left_in_bucket`."""
         with self._left_lock:
             least, self._least_left = self._least_left, None
         return least
 
     def take_time_of(self, other: "Caller") -> None:
-        """Know Canvas's time from another client of the same Canvas."""
+        """Take over Canvas's time from another client of the same Canvas."""
         self._clock = other._clock
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict]:
@@ -189,7 +189,7 @@ class Caller:
 
 
 def call_of(method: str, path: str) -> str:
-    """A call without what it is about, such as `GET users/:id/enrollments`. Its words are those of Canvas's routes."""
+    """A call without its ids, such as `GET users/:id/enrollments`, in the words of Canvas's routes."""
     parts = path.partition("?")[0].split("/")
     # A token's first five characters, by which Canvas finds it, may look like a word.
     words = [re.fullmatch("[a-z_]+", part) and before != "tokens" for before, part in pairwise(["", *parts])]

@@ -34,7 +34,7 @@ COURSES_SHOWN = 25
 
 
 class CanvasClient(Caller):
-    """What we ask of one Canvas, each as a method: what is asked, and what Canvas's answer is read as.
+    """What we ask of one Canvas. Each call is a method, which returns Canvas's answer in one of our shapes.
 
     Every method may raise any `CanvasError`.
     """

@@ -1,4 +1,5 @@
-"""Tokens of a developer key: where a person approves it, the calls that give them, and the one that ends them.
+"""Tokens of a developer key: the address where a person approves the key, the calls that give tokens, and the one that
+ends them.
 
 Facts about Canvas name their source file in instructure/canvas-lms in brackets.
 """
@@ -41,8 +42,8 @@ class Grant:
 
 
 def approval_address(url: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """Where a person approves the key in a browser; `url` ends in /api/v1. The scopes are one parameter: of a repeated
-    one, only the last counts."""
+    """The address where a person approves the key in a browser; `url` ends in /api/v1. The scopes are one parameter: of
+    a repeated one, only the last counts."""
     query = {
         "client_id": client_id,
         "response_type": "code",
@@ -78,7 +79,7 @@ class OAuth:
     def refresh(self, refresh_token: str) -> Grant:
         """A new access token. The one before it is dead at once; after a lost answer, refresh again [access_token.rb].
 
-        Without redirect_uri, to which older Canvas redirects errors.
+        It is asked without redirect_uri, since older Canvas redirects errors there.
         """
         return self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
 

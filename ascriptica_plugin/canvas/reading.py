@@ -1,7 +1,7 @@
 """Reads Canvas's JSON into the shapes.
 
-A Canvas may be broken, or lie. What is read here can be stored in any database and shown on any page: texts are
-`storable`, ids fit their columns, times have a zone.
+A Canvas may be broken, or send anything. What is read here can be stored in any database and shown on any page: texts
+are `storable`, ids fit their columns, times have a zone.
 """
 
 import re
@@ -86,7 +86,7 @@ def _time_or_none(value: str | None) -> datetime | None:
 
 
 def _percent(value: Any) -> float | None:
-    """A number, or None. Raises OverflowError if it is none that a page could show."""
+    """A number, or None. Raises OverflowError if no page could show it."""
     if value is None:
         return None
     if not abs(number := float(value)) < 1e9:
@@ -122,7 +122,7 @@ def _user(row: dict) -> User:
 
 
 def _link(said: Any) -> str | None:
-    """The address, if it is one that can stand in a mail."""
+    """The address, if a mail can have it as a link."""
     return said if isinstance(said, str) and _ADDRESS.fullmatch(said) else None
 
 
@@ -150,7 +150,7 @@ def read_account(row: dict) -> Account:
 
 @_reader
 def read_course(row: dict) -> Course:
-    """A course, with the dates that bar people from it: its own, else its term's [lib/api/v1/course.rb]."""
+    """A course, with the dates between which people may enter it: its own, else its term's [lib/api/v1/course.rb]."""
     return Course(
         _id(row["id"]),
         _text(row.get("name")) or "",
@@ -183,7 +183,7 @@ def read_listed_course(row: dict) -> ListedCourse:
 
 @_reader
 def read_section(row: dict) -> Section:
-    """A section, with its dates where they bar people [lib/api/v1/section.rb]."""
+    """A section, with its dates if it restricts people to them [lib/api/v1/section.rb]."""
     window = _window(row) if row.get("restrict_enrollments_to_section_dates") else None
     name, sis_id = _text(row.get("name")) or "", _text(row.get("sis_section_id"))
     return Section(_id(row["id"]), name, _id(row["course_id"]), window, sis_id)

@@ -122,7 +122,8 @@ RESERVED = 50
 
 
 def left_in_bucket(response: requests.Response) -> float | None:
-    """How much is left in Canvas's bucket for our token, beside all calls under way with it; None: Canvas doesn't say.
+    """How much is left in Canvas's bucket for our token, besides what all calls under way with it reserve. None: Canvas
+    doesn't say.
 
     A call that leaves none, once its own share is reserved, is refused [request_throttle.rb].
     """

@@ -41,7 +41,8 @@ def address_of(sis_user_id: str | None, login_id: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class SignIn:
-    """A way to sign in to Canvas, which Canvas calls an authentication provider; `kind` is such as saml or google."""
+    """A way to sign in to Canvas, which Canvas calls an authentication provider; `kind` is for example saml or
+    google."""
 
     id: int
     kind: str
@@ -66,7 +67,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Window:
-    """Between which times a student may take part; None: no limit on that side [enrollment_state.rb]."""
+    """The times between which a student may take part; None: no limit on that side [enrollment_state.rb]."""
 
     opens_at: datetime | None = None
     closes_at: datetime | None = None
@@ -83,7 +84,7 @@ class Course:
     takes_no_students: bool = False
     """It is a blueprint course or a course template [lib/api/v1/course.rb]."""
     window: Window = Window()
-    """Its own dates where it restricts enrollments to them, else its term's."""
+    """Its own dates if it restricts enrollments to them, else its term's."""
     sis_id: str | None = None
     """Also None if the token may not see it."""
 

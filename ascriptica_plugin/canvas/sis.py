@@ -12,7 +12,7 @@ from .errors import SOMETHING_ELSE, CanvasDown
 from .exchange import File
 
 OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", "aborted")
-"""The states in which Canvas does nothing more; an import may be restored later, which is a person's doing."""
+"""The states in which Canvas does nothing more. Only a person can restore an import later."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NewUser(NamedTuple):
 
 
 def read_import(row: Any) -> SISImport:
-    """Raises CanvasDown for a row that is none."""
+    """Raises CanvasDown if the row is no import."""
     try:
         user = row.get("user") or {}
         made_at = datetime.fromisoformat(row["created_at"])

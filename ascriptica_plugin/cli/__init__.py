@@ -159,7 +159,7 @@ def check(context: click.Context, deploy: bool) -> None:
 @click.pass_context
 @with_appcontext
 def worker_health(context: click.Context) -> None:
-    """Check that a worker has listened, looked for work or drained within a minute; for systemd and containers.
+    """Check that a worker has listened, looked for work or drained within the last minute; for systemd and containers.
 
     Exit code 0: one has; 1: none has.
     """
@@ -169,7 +169,7 @@ def worker_health(context: click.Context) -> None:
     seconds = (clock.utc_now() - seen_at).total_seconds() if seen_at else None
     if seconds is None or seconds > pauses.ALIVE.total_seconds():
         when = "No worker was seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
-        click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its log says what stops it.")
+        click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its process log says what stops it.")
         context.exit(1)
     click.echo(f"A worker was seen {max(0, seconds):.0f} s ago.")
 

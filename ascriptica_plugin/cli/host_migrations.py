@@ -36,7 +36,7 @@ def check(config: "Config") -> str | None:
     try:
         drops = _would_drop_ours(config)
     except SQLAlchemyError:
-        # What is wrong with the database is said elsewhere.
+        # Another check reports what is wrong with the database.
         return None
     except Exception as error:
         return f"The env.py of this app's own migrations can't be run: {type(error).__name__}: {error}"
@@ -71,7 +71,7 @@ def _would_drop_ours(config: "Config") -> bool:
 
 @contextmanager
 def _logging_left_alone() -> Iterator[None]:
-    """Most `env.py` set up logging anew, and so would take ours away."""
+    """Most `env.py` files set up logging anew, which would remove our own set-up."""
     before = logging.config.fileConfig
     logging.config.fileConfig = lambda *args, **how: None
     try:

@@ -18,10 +18,10 @@ from ..tables import isolation
 @click.argument("kind", type=click.Choice(tuple(COLUMNS)))
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Show what would happen to each row, and change nothing.")
-@click.option("--accept-columns", is_flag=True, help="Take the columns as they were offered.")
-@click.option("--rename", is_flag=True, help="Give people who are here under another name the file's.")
+@click.option("--accept-columns", is_flag=True, help="Read the columns as the command has shown.")
+@click.option("--rename", is_flag=True, help="Rename people who have another name here than in the file.")
 @click.option("--notify", is_flag=True, help="Mail the people whom the file registers or withdraws.")
-@click.option("--yes", is_flag=True, help="Remove people also where they are many of a course's.")
+@click.option("--yes", is_flag=True, help="Remove people even if that is many of a course's people.")
 @click.pass_context
 @with_appcontext
 def import_file(
@@ -37,12 +37,12 @@ def import_file(
     """Import courses, participants or registrations from a CSV file in UTF-8.
 
     The first line names the columns: code,title,capacity,canvas_course,canvas_section for courses;
-    email,name,sis_user_id for participants; email,name,sis_user_id,course,status for registrations, the status being
-    registered or withdrawn; somebody new needs a name. Where it has other names for these, the command says how it
-    would read them, and does so with --accept-columns; further columns are ignored and named. A blank cell changes
-    nothing. Rows that can't be imported are listed with line and reason; the others are imported. Exit code 0: all
-    were imported; 1: some were not, or not with their SIS ID; 2: the file can't be used. Rows that would withdraw or
-    move many of a course's people are refused without --yes. Nobody is mailed without --notify.
+    email,name,sis_user_id for participants; email,name,sis_user_id,course,status for registrations. A status is
+    registered or withdrawn. Somebody new needs a name. If the columns have other names, the command shows how it would
+    read them, and reads them so with --accept-columns. Further columns are ignored and listed. A blank cell changes
+    nothing. Rows that can't be imported are listed with line and reason; the others are imported. Exit code 0: all were
+    imported; 1: some were not, or not with their SIS ID; 2: the file can't be used. Rows that would withdraw or move
+    many of a course's people are refused without --yes. Nobody is mailed without --notify.
     """
     try:
         table = _read(kind, file.read(LARGEST_FILE + 1), accept_columns)
@@ -92,8 +92,9 @@ def _read(kind: str, data: bytes, accept_columns: bool) -> Table:
 
 
 def _offer(header: Header) -> str:
-    """How the columns of a file would be read that has other names than ours."""
+    """How the columns of a file with other names than ours would be read."""
     lines = ["Error: the columns have other names than ours. They would be read like this:"]
     for at, column in enumerate(header.columns):
         lines.append(f"  {header.shown(at)}: {column.replace('_', ' ') if column else 'ignored'}")
-    return "\n".join([*lines, "Run it again with --accept-columns to import it so, or correct the first line."])
+    lines.append("Run the command again with --accept-columns to import the file like that, or correct the first line.")
+    return "\n".join(lines)

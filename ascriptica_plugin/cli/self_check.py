@@ -33,7 +33,7 @@ SHORTEST_KEY = 32
 """How many characters a SECRET_KEY needs so that nobody can guess it: as many as `secrets.token_hex(16)` returns."""
 
 OF_COMMANDS = {"ASCRIPTICA_PASSWORD"}
-"""What `create-user` alone takes from the environment."""
+"""Settings that only `create-user` reads from the environment."""
 
 Check = Callable[[Flask], str | None]
 
@@ -78,13 +78,14 @@ def database(app: Flask) -> str | None:
 
 
 def configuration(app: Flask) -> str | None:
-    """Check that every setting with our prefix is one of ours. Those with a wrong value end any command before this."""
+    """Check that every setting with our prefix is one of ours. A setting with a wrong value ends any command before
+    this check."""
     known = {one.name for one in (*config.PLUGIN, *config.SITE)} | OF_COMMANDS
     unknown = sorted(name for name in {*os.environ, *app.config} if name.startswith(config.OURS) and name not in known)
     if not unknown:
         return None
     meant = difflib.get_close_matches(unknown[0], known, 1, cutoff=0.9)
-    return f"There is no setting {', '.join(unknown)}." + (f" Is {meant[0]} meant?" if meant else " Take it out.")
+    return f"There is no setting {', '.join(unknown)}." + (f" Is {meant[0]} meant?" if meant else " Remove it.")
 
 
 def files(app: Flask) -> str | None:
@@ -116,7 +117,10 @@ def worker(app: Flask) -> str | None:
     bell, found = app.extensions["ascriptica"].bell, _status(app)
     seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
     if is_late or (bell.url and (seen is None or seen > pauses.ALIVE.total_seconds())):
-        return "No worker was seen. Start one: flask ascriptica worker. If one is running, its log says what stops it."
+        return (
+            "No worker was seen. Start one: flask ascriptica worker. If one is running, its process log says what "
+            "stops it."
+        )
     return None
 
 
@@ -203,7 +207,9 @@ def proxies(app: Flask) -> str | None:
     """Check that the stand-alone site knows how many proxies stand before it."""
     if not _is_ours(app) or int(app.config["ASCRIPTICA_PROXIES"]):
         return None
-    return "Set ASCRIPTICA_PROXIES to the number of proxies in front of this site. Without it all visitors are one."
+    return (
+        "Set ASCRIPTICA_PROXIES to the number of proxies in front of this site. Without it, all visitors count as one."
+    )
 
 
 def secret_key(app: Flask) -> str | None:
@@ -221,7 +227,7 @@ def token_keys(app: Flask) -> str | None:
 
 
 def second_step(app: Flask) -> str | None:
-    """Check that administrators need a second step, where sign-ins are ours."""
+    """Check that administrators need a second step, if the sign-ins are ours."""
     if not _is_ours(app) or app.config["ASCRIPTICA_ADMIN_SECOND_STEP"]:
         return None
     return "Set ASCRIPTICA_ADMIN_SECOND_STEP=1, so that a password alone does not open the office."
@@ -241,7 +247,7 @@ def backups(app: Flask) -> str | None:
 
 
 def debug(app: Flask) -> str | None:
-    """Check that debugging is off: it runs code that a visitor types."""
+    """Check that debugging is off: with it on, a visitor can run code."""
     return "Turn debugging off: its error pages let anybody who sees them run code." if app.debug else None
 
 

@@ -1,4 +1,5 @@
-"""What `recheck` and `fetch-results` share: they write down what is to be done, and drain, or wait for who drains."""
+"""What `recheck` and `fetch-results` share: they write down what is to be done, then drain, or wait for the worker that
+drains."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +15,12 @@ from ..sync.clients import Canvases
 from ..tables.canvas import Connection, load_settings
 
 Look = Callable[[Session, set[int]], dict[int, str | None]]
-"""Which of these are done by now, each with why it failed, or None."""
+"""Returns which of these numbers are done by now, each with the reason why it failed, or None."""
 
 
 @dataclass
 class Waiting:
-    """What was asked for and is not done yet, by numbers, and what failed."""
+    """The numbers of what was asked for and is not done yet, and what has failed."""
 
     engine: Engine
     look: Look

@@ -146,7 +146,7 @@ def scope_of(method: str, rule: str) -> str:
 
 
 def _keep_to_scopes(world: World, caller: Token, scope: str, params: Params) -> None:
-    """Refuse what a scoped token may not call; its include parameters are cut without a word (lib/api.rb)."""
+    """Refuse what a scoped token may not call; its include parameters are removed without any message (lib/api.rb)."""
     if caller.scopes is None or caller.client_id is None:
         return
     if scope not in caller.scopes:

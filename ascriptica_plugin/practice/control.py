@@ -79,7 +79,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
         import_seconds = float(wanted.pop("import_seconds", world.import_seconds))
         if imports not in IMPORTS:
             raise ValueError(f"imports is one of {', '.join(IMPORTS)}")
-        # Left alone unless it is named: requests beside this one take ids, and none may be given out twice.
+        # It stays as it is unless it is named: other requests take ids at the same time, and no id may be given out
+        # twice.
         next_id = int(wanted.pop("next_id")) if "next_id" in wanted else None
         options = replace(options, **wanted)
         if admin.get("token", "active") not in TOKEN_STATES or options.denied_status not in (401, 403):
@@ -119,8 +120,8 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/enrollments/<int:row_id>")
     def change_enrollment(row_id: int) -> Any:
-        """Change an enrollment's `state`, also as no call of Canvas's API can; or its `scores` and `last_activity_at`,
-        as its person's and teachers' work does."""
+        """Change an enrollment's `state`, even in ways that no call of Canvas's API can; or its `scores` and
+        `last_activity_at`, as its person's and teachers' work does."""
         wanted = request.get_json()
         if not wanted.keys() & {"state", "scores", "last_activity_at"}:
             raise ValueError("name a state, scores or last_activity_at")

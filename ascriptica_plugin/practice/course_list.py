@@ -1,4 +1,4 @@
-"""Which courses of an account are listed, and in which order (accounts_controller.rb courses_api)."""
+"""The courses of an account that are listed, and their order (accounts_controller.rb courses_api)."""
 
 from .calls import Params
 from .records import Account, Course, Token

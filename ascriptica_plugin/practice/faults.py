@@ -1,4 +1,4 @@
-"""Faults between Canvas and its callers, made to order. Uses neither Canvas's rules nor the world."""
+"""Faults between Canvas and its callers, as tests order them. Uses neither Canvas's rules nor the world."""
 
 import select
 import socket
@@ -65,7 +65,7 @@ class Faults:
             self._orders += faults
 
     def clear(self) -> None:
-        """Take all orders back."""
+        """Cancel all orders."""
         with self._lock:
             self._orders.clear()
 

@@ -31,7 +31,7 @@ MOODS = {
 
 
 CHANGED_BY = {"offer": "unpublished", "claim": "published"}
-"""Canvas's events by which a course in this state changes to the other."""
+"""The event of Canvas that changes a course from this state to the other."""
 
 
 def password_of(admin_token: str) -> str:
@@ -87,7 +87,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @rehearsing.post("/courses/<int:course_id>")
     def publish(course_id: int) -> ResponseReturnValue:
-        """As a teacher publishes a course by the button on its page, or takes it back."""
+        """What a teacher does with the button on a course's page: publish or unpublish it."""
         event = request.form.get("event")
         with world.lock:
             course = world.courses.get(course_id) or abort(404)
@@ -100,7 +100,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @rehearsing.post("/tokens")
     def make_token() -> str:
-        """A token as Account → Settings → + New Access Token makes one: shown this once."""
+        """Make a token like that of Account → Settings → + New Access Token; it is shown only once."""
         made = Token(new_token(), ADMIN_USER_ID, purpose="Made by hand")
         with world.lock:
             world.add(made)
@@ -109,7 +109,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @rehearsing.post("/enrollments/<int:enrollment_id>")
     def remove_person(enrollment_id: int) -> ResponseReturnValue:
-        """As a teacher takes somebody out of a course on its page People."""
+        """What a teacher does on a course's page People: take somebody out of it."""
         with world.lock:
             row = world.enrollments.get(enrollment_id) or abort(404)
             set_state(world, row, "deleted")
@@ -130,7 +130,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
             token=token,
             mood=mood,
             moods=MOODS,
-            # The administrator's login is no address that mails reach, so it is none to register with.
+            # The administrator's login is not an email address, so nobody can register with it.
             people=[
                 (user.name, login.unique_id, login.sis_user_id)
                 for user in people

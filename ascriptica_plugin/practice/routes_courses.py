@@ -37,8 +37,8 @@ def show_course(call: Call, course: str) -> Any:
 
 @route("GET", "/courses/<id:course>/permissions")
 def show_course_permissions(call: Call, course: str) -> Any:
-    """The rights of the caller's roles; that a blueprint takes no students is no matter of roles, and so not said here
-    (courses_controller.rb)."""
+    """The rights of the caller's roles. A blueprint takes no students, but that has nothing to do with roles, so it is
+    not shown here (courses_controller.rb)."""
     found = _readable_course(call, find_course(call.world, course))
     return {name: may(call.caller, name, course=found) for name in call.params.many("permissions")}
 

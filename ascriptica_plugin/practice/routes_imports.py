@@ -14,7 +14,7 @@ from .rules import NotFound, Refused, is_true, require
 from .rules_imports import ENROLLMENTS, KINDS, OVER
 
 SHOWN = 50
-"""So many messages stand in the import itself; the others are in its list of errors."""
+"""The import itself has so many messages; the others are in its list of errors."""
 
 
 @route("POST", "/accounts/<id:account>/sis_imports")

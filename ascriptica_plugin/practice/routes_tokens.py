@@ -53,7 +53,7 @@ def _json(token: Token) -> dict[str, Any]:
         "user_id": token.user_id,
         "purpose": token.purpose,
         "app_name": "Practice" if token.client_id else "User-Generated",
-        # Of an OAuth token neither shows.
+        # An OAuth token shows neither of these.
         "visible_token": None if token.client_id else f"{token.value[:5]}...",
         "expires_at": None if token.client_id else token.expires_at,
         "scopes": token.scopes or [],

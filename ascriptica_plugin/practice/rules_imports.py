@@ -23,7 +23,7 @@ OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", 
 
 
 def carry_out_due(world: World) -> None:
-    """Continue the imports, as far as they are by now."""
+    """Continue the imports up to where they are by now."""
     waiting = [its for its in world.imports.values() if its.workflow_state not in OVER]
     for its in waiting:
         if world.imports_are == "stuck":
@@ -59,8 +59,8 @@ def _carry_out(world: World, its: SISImport) -> None:
 
 
 def _make_user(world: World, line: dict[str, str]) -> str | None:
-    """Make a user, or change the one who has the SIS ID, or a login of that name without a SIS ID. A deleted one is
-    there again. Returns what is wrong."""
+    """Make a user, or change the one who has the SIS ID, or a login of that name without a SIS ID. A deleted user is
+    restored. Returns what is wrong."""
     sis_id, unique_id = line.get("user_id"), line.get("login_id")
     if not sis_id or not unique_id:
         return "No user_id given for a user" if not sis_id else f"No login_id given for user {sis_id}"

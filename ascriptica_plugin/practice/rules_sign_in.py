@@ -51,7 +51,7 @@ def mail_password_link(world: World, caller: Token, email: str) -> None:
 
 
 def user_with_link(world: World, code: str) -> User | None:
-    """Whose link it is; None if it was used, or never was one."""
+    """The user whose link this is; None if the link was used or never existed."""
     return next((user for user in world.users.values() if user.confirmation_code == code), None)
 
 

@@ -28,7 +28,7 @@ OUTFLOW_PER_SECOND = 10
 
 @dataclass
 class Throttle:
-    """Whether requests are refused, above which fullness of the bucket, and with which status."""
+    """Whether requests are refused, from which level of the bucket on, and with which status."""
 
     enabled: bool = False
     hwm: float = 600
@@ -57,7 +57,7 @@ class Bucket:
     touched: float = field(default_factory=time.monotonic)
 
     def pour(self, cost: float) -> float:
-        """Add a cost and answer how full the bucket is; it has leaked since it was touched last."""
+        """Add a cost, and return how full the bucket is. It has leaked since the last call."""
         now = time.monotonic()
         leaked = self.count - OUTFLOW_PER_SECOND * (now - self.touched)
         self.count, self.touched = min(max(leaked, 0) + cost, BUCKET_MAXIMUM), now
@@ -80,7 +80,7 @@ class CallLog:
             self.total = self.throttled = self.max_in_flight = 0
 
     def begin(self, method: str, path: str, query: str) -> dict[str, Any]:
-        """Note a request that came, without a token in its address. Answers its entry, to be completed."""
+        """Note a request that has arrived, without a token in its address. Returns its entry, to be completed."""
         kept = MultiDict(query_pairs(query))
         kept.poplist("access_token")
         with self._lock:
@@ -122,8 +122,8 @@ class CallLog:
 class Traffic:
     """WSGI middleware around the whole app; only requests under /api/v1, and for tokens, are touched.
 
-    A request with the admin's token and the header `Practice-Hand` is a person's doing in Canvas: it is not counted,
-    meets no fault, and may do everything, whatever the token's state and permissions are at the moment.
+    A request with the admin's token and the header `Practice-Hand` stands for what a person does in Canvas: it is not
+    counted, meets no fault, and may do everything, whatever the token's state and permissions are at the moment.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], world: World) -> None:

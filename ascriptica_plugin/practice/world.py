@@ -235,7 +235,7 @@ class World:
         self._rosters: dict[int, list[tuple[SortKey, Enrollment]]] = {}
 
     def index_user(self, user: User) -> None:
-        """Have searches find the user by what they are called now."""
+        """Let searches find the user by their present name and logins."""
         logins = self.logins_of_user[user.id]
         parts = [
             user.name,
@@ -263,7 +263,7 @@ class World:
             del self.login_by_sis_id[login.sis_user_id]
 
     def index_enrollment(self, row: Enrollment) -> None:
-        """Have a new enrollment found by course, by user and by its key."""
+        """Let a new enrollment be found by course, by user and by its key."""
         self.enrollments_of_course[row.course_id][row.id] = row
         self.enrollments_of_user[row.user_id][row.id] = row
         self.enrollment_by_key[row.key] = row

@@ -96,5 +96,5 @@ def _shut_doors(response: Response) -> Response:
 
 
 def _log_strays(response: Response) -> Response:
-    """Also log what was refused at no address of ours; our blueprints log their own."""
+    """Also log requests that were refused outside our addresses; our blueprints log their own."""
     return log_refusals(response) if request.endpoint is None else response

@@ -60,7 +60,7 @@ def work(app: Flask) -> None:
 
 
 def _wait_for(ends: set[signal.Signals], tally: metrics.Tally) -> None:
-    """Wait for one of these signals. Meanwhile, systemd hears that the worker is alive, as long as it is."""
+    """Wait for one of these signals. Meanwhile, report to systemd that the worker is alive, as long as it is."""
     asks = systemd.watchdog_seconds()
     if asks is None:
         signal.sigwait(ends)
@@ -121,7 +121,7 @@ def take_files_in(app: Flask) -> float:
     while not plugin.stopping.is_set() and uploads.go_on(
         session, clock.utc_now, plugin.stopping.is_set, brake=plugin.brake, timezone=plugin.timezone
     ):
-        """The next one."""
+        pass
     return pauses.PAUSE_SECONDS
 
 
@@ -165,7 +165,7 @@ def forget(app: Flask) -> float:
 
 
 def compare_names(app: Flask) -> float:
-    """Find the people whose Canvas user has another name, and those whom it has to follow."""
+    """Find the people whose Canvas user has another name, and those whose Canvas user has to follow a correction."""
     session = app.extensions["sqlalchemy"].session
     begin_writing(session)
     compared = odd_matches.compare(session)

@@ -90,7 +90,7 @@ def test_a_setting_that_does_not_exist_is_reported(app, private, monkeypatch):
     assert wrong(app)["Configuration"] == "There is no setting ASCRIPTICA_PROXYS. Is ASCRIPTICA_PROXIES meant?"
     monkeypatch.delenv("ASCRIPTICA_PROXYS")
     app.config["ASCRIPTICA_X"] = "anything"
-    assert wrong(app) == {"Configuration": "There is no setting ASCRIPTICA_X. Take it out."}
+    assert wrong(app) == {"Configuration": "There is no setting ASCRIPTICA_X. Remove it."}
 
 
 def test_a_database_that_is_not_there_is_reported_and_not_made(tmp_path):

@@ -45,7 +45,7 @@ def test_a_stranger_sees_and_changes_nothing(practice: Practice) -> None:
     assert "Sign in as its administrator" in page
     assert "New access token" not in page
     wrong = client.post(f"{practice.url}/rehearse/sign-in", data=form(page, name="admin", password="x"), timeout=5)
-    assert (wrong.status_code, "don't fit" in wrong.text) == (422, True)
+    assert (wrong.status_code, "don't match" in wrong.text) == (422, True)
     for action in ("tokens", "mood"):
         answer = client.post(f"{practice.url}/rehearse/{action}", data=form(page, mood="down"), timeout=5)
         assert "Sign in as its administrator" in answer.text

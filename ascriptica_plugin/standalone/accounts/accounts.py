@@ -44,8 +44,8 @@ def correct_account(
 ) -> bool:
     """Give the account this name and email. Returns whether the email changed.
 
-    If so all its sessions and links end, and the old email gets a mail. `by` is the email of who does it. Raises
-    ValueError with a sentence where another account has the email.
+    If so all its sessions and links end, and the old email gets a mail. `by` is the email of the person who does it.
+    Raises ValueError with a sentence where another account has the email.
     """
     hold(session, account.id)
     before = account.email
@@ -66,8 +66,8 @@ def correct_account(
 def notify_owner(session: Session, account: Account, email: str, now: datetime, by: str, kind: str) -> None:
     """Queue a mail to the owner's email about what `by` did with the account.
 
-    It speaks the language of the page if that was the owner, else the one in which the owner last registered; the
-    site's where they never did.
+    The mail is in the language of the page if the owner did it, else in the one in which the owner last registered, or
+    in the site's if they never did.
     """
     key = person_of(account).key
     theirs = spoken() if by == email else session.scalar(select(Participant.language).where(Participant.key == key))
@@ -120,8 +120,8 @@ LAST_ADMINISTRATOR = mark("This is the last administrator. Make somebody else an
 def _hold_with_administrators(session: Session, account_id: int) -> tuple[Account | None, bool]:
     """The account, locked with all administrators' accounts, and whether it is the last administrator's.
 
-    All are locked, since two who remove each other at the same time would leave none. They are locked in the order of
-    their ids, so that transactions can't deadlock; a caller must not hold another account before.
+    All are locked, since two administrators who remove each other at the same time would leave none. They are locked in
+    the order of their ids, so that transactions can't deadlock; a caller must not hold another account before.
     """
     begin_writing(session)
     which = select(Account).where(or_(Account.is_admin, Account.id == account_id)).order_by(Account.id)
@@ -131,10 +131,10 @@ def _hold_with_administrators(session: Session, account_id: int) -> tuple[Accoun
 
 
 def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, by: str, *, by_mail: bool) -> bool:
-    """Give or take the administrator's role. Returns whether that changed anything; if so all its sessions end.
+    """Give or remove the administrator's role. Returns whether that changed anything; if so all its sessions end.
 
-    `by` is who did it, for the activity log. Raises ValueError with a sentence for the last administrator, LookupError
-    where there is no such account.
+    `by` is the person who did it, for the activity log. Raises ValueError with a sentence for the last administrator,
+    LookupError where there is no such account.
     """
     account, is_last = _hold_with_administrators(session, account_id)
     if account is None:

@@ -81,7 +81,7 @@ def accept(session: Session, account: Account, code: str, keys: MultiFernet, now
 
 
 def turn_off(session: Session, account: Account, now: datetime, by: str, *, by_mail: bool) -> None:
-    """Remove the second step, and end all sessions. `by` is who did it, for the activity log."""
+    """Remove the second step, and end all sessions. `by` is the person who did it, for the activity log."""
     change(session, delete(SecondStep).where(SecondStep.account_id == account.id))
     what = mark("turned the second step off") if by == account.email else mark("removed the second step")
     _changed(session, account, now, by, what, "second_step_off" if by_mail else None)

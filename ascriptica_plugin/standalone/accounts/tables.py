@@ -1,4 +1,4 @@
-"""The tables of sign-ins. They stay empty in a host with its own users."""
+"""The tables of sign-ins. In a host with its own users they stay empty."""
 
 from datetime import datetime
 

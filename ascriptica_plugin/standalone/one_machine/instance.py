@@ -60,7 +60,7 @@ class Instance:
             os.environ["SECRET_KEY"] = self._kept.setdefault("SECRET_KEY", secrets.token_hex(32))
         self._socket = self._socket_path()
         own_queue = f"unix://{quote(str(self._socket))}"
-        # It is set to this where somebody has read our environment file into the shell.
+        # It has this value if somebody has read our environment file into the shell.
         self.has_own_queue = os.environ.get("REDIS_URL") in (None, "", own_queue)
         if self.has_own_queue:
             os.environ["REDIS_URL"] = self._kept["REDIS_URL"] = own_queue

@@ -26,8 +26,8 @@ from ..registering import course_or_404
 
 @dataclass
 class CourseStanding:
-    """How many people are `moving`, `stuck` until the office acts, `held` for what `hold` says of all of Canvas, or
-    `left` as somebody put them in Canvas. `asked`: how many of the stuck ones only an answer helps.
+    """How many people are `moving`, `stuck` until the office acts, `held` because all of Canvas waits for `hold`, or
+    `left` as they are in Canvas. `asked`: how many of the stuck people need an answer.
 
     The Canvas course was last read at `read_at`; `reading`: it is being read, or will be; `problem`: why the latest
     try failed. `agrees`: it was read, and nothing is open.

@@ -47,9 +47,9 @@ def roster(code: str) -> ResponseReturnValue:
 
 @dataclass(frozen=True)
 class Refused:
-    """A pasted line that can't be taken, and why, where that was found out in our tables.
+    """A pasted line that can't be taken, and why, if the reason lies in our tables.
 
-    `named` is the name that was typed where one was asked for, and `wrong` says why it can't be one.
+    `named` is the name that was typed when the page asked for one, and `wrong` says why it can't be a name.
     """
 
     line: PastedLine
@@ -148,7 +148,7 @@ def _looked_for(course: Course, q: str) -> tuple[list[ColumnElement[bool]], dict
         which.append(Registration.participant_id.in_(select(Participant.id).where(people.matching(q))))
         some = session().execute(select(Registration.id, Registration.status).where(*which).limit(FEW + 1)).all()
         if len(some) <= FEW:
-            # They are found once for all queries: to find them, the database reads everybody.
+            # The search runs once for all queries, since the database reads everybody for it.
             its = Counter(status for _, status in some)
             return [Registration.id.in_([number for number, _ in some])], dict.fromkeys(STATUSES, 0) | dict(its)
     return which, _by_status(which)

@@ -14,7 +14,7 @@ from ....web.refusals import log_refusals
 from ..tables import Account
 
 SECRET = re.compile("password|token|secret|code")
-"""The fields of secrets, by their names: here a code is one that signs somebody in."""
+"""The names of fields with secrets. Here a `code` is one that signs somebody in."""
 
 blueprint = Blueprint("ascriptica_accounts", __name__, template_folder="../templates")
 request_language.register(blueprint)

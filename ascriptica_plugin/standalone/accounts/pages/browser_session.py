@@ -88,7 +88,7 @@ def own_path(target: str | None, otherwise: str = "ascriptica.catalogue") -> str
 
 
 def first_page(account: Account) -> str:
-    """Where somebody begins who wanted no other page: administrators at the overview."""
+    """The page to begin at for somebody who wanted no other: for administrators, the overview."""
     return "ascriptica.overview" if account.is_admin else "ascriptica.catalogue"
 
 

@@ -1,4 +1,4 @@
-"""Checks passwords and codes, as often as they may be tried. Tries are counted for who makes them."""
+"""Checks passwords and codes, as often as they may be tried. Tries count for the one who makes them."""
 
 import logging
 import math

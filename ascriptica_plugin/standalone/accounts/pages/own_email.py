@@ -34,7 +34,7 @@ class ChangeEmailForm(OwnPasswordForm, EmailForm):
 @blueprint.route("/my/email", methods=["GET", "POST"])
 @for_participants
 def change_email(person: Person) -> ResponseReturnValue:
-    """Have a link sent to a new email, which confirms it. Without mail the office changes it."""
+    """Send a link to a new email, which confirms it. Without mail, the office changes the email."""
     form, template, values = ChangeEmailForm(), "ascriptica/change_email.html", dict[str, Any](by_mail=by_mail())
     if by_mail() and form.validate_on_submit():
         now, email = clock.utc_now(), form.email.data
