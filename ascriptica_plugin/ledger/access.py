@@ -211,7 +211,7 @@ def _access(*columns: Any) -> Access:
 
 
 def _add_what_is_still_there(session: Session, let_go: list[Access]) -> None:
-    """Nobody is out of a Canvas course while another enrollment of theirs lets them in."""
+    """Add other live enrollments: nobody is out of a Canvas course while another enrollment lets them in."""
     if not let_go:
         return
     places: dict[tuple, list[Access]] = {}

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from .causes import CAUSES, Cause
 
 SOMEDAY = timedelta(days=90)
-"""For the order of the groups, a course without a start counts as so far off."""
+"""In the order of the groups, a course without a start counts as this far away."""
 
 
 @dataclass
 class Where:
     """One of our courses in a group: `people` says how many wait, `registered` how many are registered; `words` are
-    about this course only. `leaving` of them have withdrawn and wait to be taken out, and `changed` counts them by what
-    a hand in Canvas did: `blocked_people` looks at both."""
+    about this course only. `leaving` of them have withdrawn and wait to be taken out. `changed` counts them by what
+    somebody did by hand in Canvas. `blocked_people` fills in both."""
 
     code: str
     title: str

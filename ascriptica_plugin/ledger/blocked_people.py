@@ -1,5 +1,5 @@
-"""Details about the people of a group, in the courses that are shown: who only waits to be taken out, and what a hand
-in Canvas did. Only reads."""
+"""Details about the people of a group, in the courses that are shown: who only waits to be taken out, and what somebody
+did by hand in Canvas. Only reads."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from .blocked import PEOPLE, cause_scope
 from .blocked_groups import Group, Where
 
 SHOWN = 20
-"""How many courses of a group are shown, the most urgent first. Only their people are looked at one by one."""
+"""How many courses of a group are shown, the most urgent first. Details are looked up only for their people."""
 
 
 def look(session: Session, connection: Connection, groups: Iterable[Group]) -> None:
@@ -69,7 +69,7 @@ def _leaving(connection: Connection, by_name: dict[str, list[Where]]) -> Select:
 
 
 def _changed(connection: Connection, courses: list[Where]) -> Select:
-    """SQL: our course, what a hand did, to how many of its people."""
+    """SQL: our course, what somebody did by hand, and to how many of its people."""
     return (
         select(Course.code, Seat.cause_scope, PEOPLE)
         .select_from(Seat)

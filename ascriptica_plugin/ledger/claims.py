@@ -31,10 +31,10 @@ FRESH = {
 """The columns of a seat that nothing blocks."""
 
 MANY = 20
-"""A change of more seats than that at once counts as one in bulk: people who act one by one go first."""
+"""A change of more seats than this at once counts as done in bulk: people who act one by one go first."""
 
 NEW_WISH = {**FRESH, "was_in": False}
-"""The same for a seat whose wish has changed: we forget what a hand in Canvas did about the old wish."""
+"""The same for a seat whose wish has changed: we forget what somebody did by hand in Canvas about the old wish."""
 
 
 def claim(

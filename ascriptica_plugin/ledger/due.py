@@ -126,7 +126,7 @@ def canaries(
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:
-    """Whether a seat will be due without anybody's doing, now or later."""
+    """Whether a seat is due now, or will be later without anybody doing something."""
     which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
     return session.scalar(select(Seat.id).where(*which).order_by(*IN_TURN).limit(1)) is not None
 
@@ -156,7 +156,8 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
 def release(session: Session, *which: ColumnElement[bool]) -> int:
     """Make the waiting seats that match the conditions due now. Returns how many.
 
-    What a hand in Canvas changed stays: trying again would put it back, which only an answer may do.
+    Seats that somebody changed by hand in Canvas are left out: trying again would put them back, which only an answer
+    may do.
     """
     by_hand = Seat.cause == "changed_in_canvas"
     released = change(session, update(Seat).where(waits(), ~by_hand, *which).values(**claims.FRESH))

@@ -32,7 +32,7 @@ from .access import IS_ASKED, IS_BEING_ENDED, IS_POINTED_TO, IS_SURE, IS_THEIRS
 from .rows import LIVE, NOT_YET
 
 ON_THE_WAY, INVITED, NO_CANVAS_COURSE = "on_the_way", "invited", "no_canvas_course"
-"""What keeps somebody out, beside the causes: nothing but time, an invitation to accept, no Canvas course at all."""
+"""What keeps somebody out, besides the causes: only time, an invitation to accept, or no Canvas course at all."""
 
 CAN_ENTER = "can_enter"
 
@@ -54,8 +54,8 @@ def of_courses(
 
     Everybody registered is counted once. Only somebody whom Canvas showed with an active enrollment can enter, in a
     Canvas course that is published, not concluded and within its dates as far as we know them. While it is asked who
-    they are, the Canvas user whom we knew counts. Looked at one by one are only those about whom something is open,
-    which indexes find; everybody else is in.
+    they are, the Canvas user whom we knew counts. Only people about whom something is open are looked at one by one;
+    indexes find them. Everybody else is in.
     """
     open_ones = _open_ones(session, connection, course_ids, now).subquery()
     nowhere = _nowhere(connection)

@@ -1,5 +1,5 @@
-"""What rows mean for seats: a place that a hand took away becomes a question, a row that nobody wants is ended or asked
-about. This is judged by what is stored, not by what happened. Never commits."""
+"""What rows mean for seats. A place that somebody took away by hand becomes a question. A row that nobody wants is
+ended, or the office is asked about it. This is judged by what is stored, not by what happened. Never commits."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -63,7 +63,7 @@ def judge(
 ) -> None:
     """Unsettle the seats whose rows no longer are what they settled on, and those of rows that nobody wants.
 
-    `concluded`: Canvas courses that are concluded, so that no hand ended the people in them one by one.
+    `concluded`: Canvas courses that are concluded, so nobody ended the enrollments in them by hand.
     """
     if not ids:
         return
@@ -135,7 +135,7 @@ def _is_of(seat: _Pointing, row: Known) -> bool:
 
 
 def _is_in_again(session: Session, seat: _Pointing) -> None:
-    """The place that a hand had taken away is there again, so nothing is left to ask."""
+    """The place that somebody had taken away by hand is there again, so nothing is left to ask."""
     if seat.cause == "changed_in_canvas":
         claims.look_again(session, Seat.id == seat.seat_id)
 
@@ -158,8 +158,8 @@ def _is_not_in(
 
 
 def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row: Known, now: datetime) -> None:
-    """The place was fulfilled, and a hand in Canvas ended or moved it. We don't fight that: the office puts it back or
-    leaves it."""
+    """The wish was fulfilled, and somebody ended or moved the enrollment by hand in Canvas. We don't change it back:
+    the office puts it back or leaves it."""
     what, there = row.state, None
     if row.is_live:
         what = "moved"

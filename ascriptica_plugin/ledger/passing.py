@@ -1,6 +1,6 @@
 """Who has passed a course, which is ours to decide: by the course's rule, or by hand.
 
-A pass is given once. Only a hand takes it away, whatever Canvas says later. Never commits.
+A pass is given once. It is taken away only by hand, whatever Canvas says later. Never commits.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from .results import announce, store
 
 
 def decide(session: Session, course_id: int, now: datetime) -> None:
-    """Give a pass to everybody who meets the course's rule and about whom nothing is decided.
+    """Give a pass to everybody who meets the course's rule, if nothing is decided about them yet.
 
     For a score it is the final one, or what a teacher set instead: in a running course the current one leaves out what
     is still to come.

@@ -174,7 +174,7 @@ def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: 
 def forget(session: Session, connection_id: int, ids: Collection[int]) -> None:
     """Forget rows that Canvas does not know any more, or whose ids belong to other rows now.
 
-    No hand did that, so it is no question: the seats are due again.
+    Nobody did that by hand, so nobody is asked: the seats are due again.
     """
     theirs = and_(Seat.connection_id == connection_id, Seat.canvas_enrollment_id.in_(ids))
     claims.look_again(session, theirs, canvas_enrollment_id=None)

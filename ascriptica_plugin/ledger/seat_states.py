@@ -64,12 +64,12 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
     """The current connection: how many of its seats are in which state, and how the connection and the worker are.
 
     `heard_at` is when a worker last listened for the bell. `questions` counts the seats that wait for an
-    administrator's answer, `changed_in_canvas` those that a hand in Canvas changed and nobody has decided on.
+    administrator's answer, `changed_in_canvas` those that somebody changed by hand in Canvas and nobody has decided on.
     `waits_for` names what delays all due seats: the cause of the hold, `throttled`, `worker` if something has been due
     for `pauses.STANDS_STILL` and no worker drains, or None.
 
-    Invited people count as enrolled. A place that a hand in Canvas changed is held until somebody answers, and counts
-    as removed if it was left as it is there.
+    Invited people count as enrolled. A seat that somebody changed by hand in Canvas is held until somebody answers, and
+    counts as removed if it was left as it is there.
     """
     counts = dict.fromkeys(("due", "held", "parked", "enrolled", "removed"), 0)
     asked: dict[str, int] = {}

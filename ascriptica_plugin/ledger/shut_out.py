@@ -15,8 +15,8 @@ from ..tables.office import Course, Registration
 from .rows import NOT_YET
 
 MOST_COMPARED = 20_000
-"""Up to so many people, each is counted once, no matter in how many courses. Beyond that, the courses' numbers are
-added up."""
+"""If there are at most so many people, each is counted once, no matter in how many courses. If there are more, the
+numbers of the courses are added up."""
 
 
 class Trouble(NamedTuple):

@@ -109,7 +109,7 @@ def is_in_one(connection_id: int | None, participant_id: Any, *which: ColumnElem
 
 
 def waiting(session: Session, connection_id: int, participant_ids: Collection[int]) -> set[tuple[int, int]]:
-    """Which of these participants are in an import into which Canvas courses."""
+    """The Canvas courses into which these participants are being imported, by participant."""
     if not participant_ids:
         return set()
     found = (

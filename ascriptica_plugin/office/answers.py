@@ -57,7 +57,7 @@ def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) ->
 
 
 def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by: str) -> None:
-    """Put back what a hand in Canvas changed, or leave it; that is remembered until the wish changes.
+    """Put back what somebody changed by hand in Canvas, or leave it. The answer holds until the wish changes.
 
     A person who was moved to another section, and is left there, is in.
     """
@@ -156,7 +156,7 @@ def choose(
 
 
 def leave_to_other(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
-    """The Canvas user that two participants lead to is the other one's: who this one is, is asked next.
+    """The Canvas user that two participants lead to belongs to the other one. Next we ask who this one is.
 
     Raises ValueError with a sentence where that is not asked any more.
     """

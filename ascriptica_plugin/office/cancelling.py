@@ -21,8 +21,8 @@ from .waitlist import move_up, waiting
 def cancel(session: Session, course: Course, now: datetime, by: str, *, by_mail: bool = True) -> None:
     """Withdraw everybody from the course and its waitlist, mail them, and close it until it is reopened.
 
-    The activity log says of each whether they are mailed; without `by_mail`, this site sends none. Raises NotPossible
-    where it is already cancelled.
+    The activity log records for each person whether they are mailed. Without `by_mail`, this site sends no mail. Raises
+    NotPossible where it is already cancelled.
     """
     lock_course(session, course)
     if course.cancelled_at:
@@ -63,7 +63,7 @@ def how_many_were(session: Session, course: Course, status: str) -> int:
 
 def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     """Open a cancelled course again, put back everybody who was registered or waiting, and mail them. Returns how many
-    were registered. People who were not mailed yet that it is cancelled get no mail.
+    were registered. People whose mail about the cancelling has not been sent yet get no mail.
 
     Raises NotPossible where it is not cancelled, or has fewer places now than people had.
     """

@@ -19,7 +19,7 @@ from . import mails_to_participants
 from .waitlist import move_up
 
 NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
-"""Where courses without a first day stand in a list."""
+"""The first day by which courses without one are sorted."""
 
 
 def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
@@ -39,13 +39,13 @@ def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str
 
 
 def by_title() -> ColumnElement[str]:
-    """What courses are sorted by, and searched for in: the title without case and accents."""
-    # During an upgrade, the release before makes courses without it.
+    """The text by which courses are sorted and searched: the title without case and accents."""
+    # During an upgrade, the previous release makes courses without it.
     return func.coalesce(func.nullif(Course.sorted_by, ""), func.lower(Course.title), type_=String())
 
 
 def by_start() -> ColumnElement[datetime]:
-    """What courses are sorted by in time: the first day; those without one come last."""
+    """The key that sorts courses by time: the first day. Courses without one come last."""
     return func.coalesce(Course.starts_at, literal(NO_DATE, UTCDateTime()))
 
 

@@ -114,7 +114,7 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
     if live is not None or unfinished(session, participant.id, connection_id):
         return False
     if log_traces.look_for(session, participant) != of:
-        # Their email or Canvas user is another one since; the log is searched again.
+        # Their email or Canvas user has changed since, so the log is searched again.
         return False
     _forget(session, participant, of, now)
     return True
@@ -202,7 +202,7 @@ def _without(lines: list, texts: set[str]) -> list:
 
 
 def _unnamed(outcomes: list, texts: set[str]) -> list:
-    """What would become of rows that were tried out, without what would change of somebody named by one of these."""
+    """The outcomes of rows that were tried out, without the changes of people whom one of these texts names."""
     return [
         [line, outcome, *("" if traces.says(words, texts) else words for words in more)]
         for line, outcome, *more in outcomes

@@ -1,4 +1,5 @@
-"""What a host's own code does here: register and withdraw people, associate courses, say who changed or is gone.
+"""What a host's own code can do here: register and withdraw people, associate courses, report people who have changed
+or gone.
 
 The host calls these in its own transaction, with its own session. They never commit; the worker is woken when the host
 commits. Courses are named by their codes, people by the host's keys. Our own pages call the same rules.

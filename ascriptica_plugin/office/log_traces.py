@@ -89,7 +89,8 @@ def take_out(session: Session, of: LogTraces, after: int, upto: int) -> None:
 
 
 def _files(session: Session, of: LogTraces, *here: ColumnElement[bool]) -> dict[int, Said]:
-    """What is to be said of imported files with one of their words in the name, by entry: the same without the name."""
+    """The new words for entries about imported files that have one of their words in the name, by entry: the same
+    without the file's name."""
     found = session.execute(select(LogEntry.id, LogEntry.words).where(*here, LogEntry.what == "imported"))
     named = [(number, words) for number, words in found if isinstance(words, Said) and words.code == "import_of"]
     return {

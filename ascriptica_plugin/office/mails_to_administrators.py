@@ -73,7 +73,7 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
     waiting, last = _waiting(session, connection, now), _last(session, connection, "attention")
     known = {(cause, scope): people for cause, scope, people in (last.detail if last else [])}
     if last is not None:
-        # What is settled, and comes back, is new again.
+        # What was settled and comes back counts as new.
         still = [[cause, scope, min(n, known[cause, scope])] for cause, scope, n in waiting if (cause, scope) in known]
         if still != last.detail:
             last.detail = still

@@ -95,7 +95,8 @@ def was_mailed(session: Session, registration: Registration) -> bool:
 
 
 def mail_again(session: Session, course: Course) -> None:
-    """Everybody in the course enters another Canvas course from now on, and is mailed so once they can."""
+    """Mail everybody in the course again, once they can enter the other Canvas course that the course has from now
+    on."""
     theirs = update(Registration).where(Registration.course_id == course.id, Registration.in_mailed_at.is_not(None))
     change(session, theirs.values(in_mailed_at=None))
 

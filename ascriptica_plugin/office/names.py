@@ -92,8 +92,8 @@ SMALL_WORD = re.compile(
 
 
 def may_be_two(name: str) -> bool:
-    """Whether a comma stands between what may be whole names: Ines Alt, Juri Berg. In a name that is one person's, as
-    in Alt, Ines Maria, and in titles, fewer words than two are names before it or behind it."""
+    """Whether a comma stands between what may be whole names: Ines Alt, Juri Berg. If fewer than two words before or
+    after the comma are names, it is one person: Alt, Ines Maria, or somebody with a title."""
     return sum(_may_be_whole(part) for part in re.split("[,;]", name)) > 1
 
 

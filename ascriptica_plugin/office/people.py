@@ -48,7 +48,7 @@ def _has(emails: Collection[str]) -> ColumnElement[bool]:
 
 def matching(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID, accents ignored."""
-    # During an upgrade, the release before makes participants without it.
+    # During an upgrade, the previous release makes participants without it.
     plain = func.lower(Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, ""))
     text = func.coalesce(func.nullif(Participant.found_by, ""), plain)
     return and_(*(text.contains(word, autoescape=True) for word in fold(words).split()), true())
@@ -120,7 +120,8 @@ def _let_canvas_follow(session: Session, participant_id: int) -> None:
 class Person:
     """The signed-in person, given by the host. `key` is the host's own lasting identifier of that person.
 
-    `language` is set by our pages: the code of the one that they speak to the person, who is mailed in it from now on.
+    `language` is set by our pages: the code of the language that the person reads them in. Mails to the person are in
+    it from then on.
     """
 
     key: str

@@ -15,7 +15,8 @@ HEADING = re.compile(r"^\s*(?:to|b?cc|an|(?:blind)?kopie|à|cci|para|cco|ком�
 A_PERSON = re.compile(r'(?P<name>(?:"(?:\\.|[^"\\])*"|[^<>"])*)<(?P<email>[^<>]*)>')
 
 CURLY = re.compile(r"""(?:[“„«»‟](?P<curly>[^<>"“”„«»‟]*)[“”»«]|(?<![^\s,;])'(?P<plain>[^<>"']*)')(?=\s*<)""")
-"""A whole name in quotation marks that are none in a mail, as programs write them that mend what is typed."""
+"""A whole name in typographic quotation marks, which mean nothing in a mail. Some programs write them in place of the
+ones that are typed."""
 
 DOUBLED = re.compile(r'"([^"<>]*)""([^"<>]+)""([^"<>]*)"')
 """Quotation marks within quotes as spreadsheets write them."""
@@ -30,7 +31,7 @@ Without a space, a hyphen is a part of the email.
 """
 
 MOST_WORDS = 4
-"""What has more words before an email may be a sentence."""
+"""With more words than this before an email, it may be a sentence."""
 
 NAME_FIRST: Marked[str] = "More than an email. Write a name and the email in <brackets>: Kim Lee <kim@example.org>."
 TAKE_OFF: Marked[str] = "Remove what comes after the email: “{text}”."

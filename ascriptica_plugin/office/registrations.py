@@ -68,8 +68,8 @@ def withdraw(
 ) -> Registration:
     """Withdraw somebody, or take them off the waitlist. The first who waits gets the free place.
 
-    `undoes`: it takes the office's registration back, so a person who was not mailed about that is not mailed now.
-    Raises NotPossible where the person is neither registered nor waiting.
+    `undoes`: this undoes the office's registration, so a person who was not mailed about that is not mailed now. Raises
+    NotPossible where the person is neither registered nor waiting.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)

@@ -64,7 +64,7 @@ def about(session: Session, participant: Participant) -> tuple[str, bool] | None
 def decide(session: Session, participant: Participant, is_theirs: bool, now: datetime, by: str) -> None:
     """Give the participant the SIS ID that was left out, or leave it out for good.
 
-    Who had it loses it, and nobody is asked about it again. Raises ValueError with a sentence.
+    The person who had it loses it, and nobody is asked about it again. Raises ValueError with a sentence.
     """
     asked = participant.sis_user_id_refused
     others = sis_ids.others_with(session, [asked]).get(asked, []) if asked else []

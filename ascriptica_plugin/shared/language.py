@@ -1,6 +1,6 @@
-"""The language in which pages and mails speak. The texts in the code are English; `locale/` has the other languages.
+"""The language of pages and mails. The texts in the code are English; `locale/` has the other languages.
 
-The web process sets the language for each request, the worker for each mail. Commands and process logs speak English.
+The web process sets the language for each request, the worker for each mail. Commands and process logs are in English.
 """
 
 import functools

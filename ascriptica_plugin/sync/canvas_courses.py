@@ -63,7 +63,7 @@ def _is_shut(now: datetime) -> ColumnElement[bool]:
 
 
 def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
-    """Because a person asked: look up now the courses that were not found, or that take nobody. Returns how many."""
+    """Look up now, because a person asked, the courses that were not found or take nobody. Returns how many."""
     waiting = or_(Association.problem.is_not(None), _is_shut(now))
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
     session.info[claims.RANG] = True

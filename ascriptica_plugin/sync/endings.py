@@ -23,7 +23,7 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
         if row.granted:
             yield from _end(context, work, row, _is_also_there(context, row, left))
     if any(not row.granted for row in unwanted):
-        # The person may have been taken for the one whose row it is.
+        # We may have mistaken the person for the Canvas user whose row it is.
         yield from users.look_again(context, work)
         if any(not row.granted for row in _unwanted(context, work, left)):
             raise Stuck("found_there", work.participant_id)
@@ -109,7 +109,7 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
         yield from _end_where_it_is(context, work, row, found)
         return
     except PermissionMissing as error:
-        # Concluding takes another right [enrollments_api_controller.rb destroy].
+        # Concluding needs another right [enrollments_api_controller.rb destroy].
         needed = "allow_course_admin_actions" if task == "conclude" else "remove_student_from_course"
         raise Stuck("permission_missing", permission_in(needed, row.canvas_course_id), error.said) from None
     if row.is_same(ended):

@@ -74,7 +74,7 @@ def follow_walk(
 ) -> Walk:
     """The walk that updates one Canvas user, and stores a failure, which is tried again after `pauses.FOLLOW_AGAIN`.
 
-    With the email its login changes too, so that none is left behind under which somebody else would be found.
+    With the email, the login changes too: otherwise somebody else could be found by the old login.
     """
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     participant = session.get_one(Participant, participant_id, populate_existing=True)

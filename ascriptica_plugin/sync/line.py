@@ -25,7 +25,7 @@ CANARIES = 2
 """How many canaries at most go before what came in bulk."""
 
 SELDOM = 50
-"""A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
+"""A look that takes long is made less often, so that it takes at most a fiftieth of the time."""
 
 
 class _Lane:

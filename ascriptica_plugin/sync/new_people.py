@@ -1,4 +1,4 @@
-"""Which of the people for whom an import would create a Canvas user have one already.
+"""Finds the people for whom an import would create a Canvas user although they have one already.
 
 Canvas is asked for all its users, a hundred a page. An import would give somebody whose login is the same our SIS ID
 and name, and make a second user for somebody who has the email as another address.

@@ -51,7 +51,8 @@ def look(
         states = [looking_up.state_of(canvas, course, section) for _, course, section in places]
     if theirs is not None and user_id is not None:
         used = {row.canvas_course_id for row in rows.known_of_user(session, connection_id, user_id)}
-        # Whether a hand has concluded an enrollment, or its course ended, takes more calls: that is the worker's.
+        # Finding out whether an enrollment was concluded by hand, or ended with its course, takes more calls. The
+        # worker does that.
         shown = [
             ShownRow(row, asked_at=asked_at) for row in theirs if row.course_id in used and row.state != "completed"
         ]

@@ -25,10 +25,10 @@ Clock = Callable[[], datetime]
 def concluded_among(
     session: Session, connection_id: int, shown: Iterable[Enrollment], concluded: Collection[int] = ()
 ) -> Walk:
-    """Of the Canvas courses in which a completed enrollment takes somebody's place, the concluded ones.
+    """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
 
-    There no hand ended the enrollment. It costs one call for each course whose state is needed, except those given as
-    `concluded`.
+    There, nobody ended the enrollment by hand. It costs one call for each course whose state is needed, except those
+    given as `concluded`.
     """
     completed = [row.id for row in shown if row.state == "completed"]
     found = set(concluded)

@@ -103,7 +103,7 @@ class Run:
             if not answered:
                 was_under_way = bool(self.flight.flying)
                 self._look_ahead()
-                # Where nothing was, people go next: they wait for no answer to what was just begun.
+                # If nothing was under way, people go next. They need not wait for the answers to what was just begun.
                 answered = self.flight.gather(pauses.TURN_SECONDS) if was_under_way else []
             self._turn(answered)
             self._carry_what_is_ready()

@@ -193,8 +193,8 @@ def _place(one: Candidate) -> Place:
 
 
 def _places(session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime]) -> Walk:
-    """The SIS IDs of the courses and sections that have them. Who is there already is read first, as an import does not
-    say it."""
+    """The SIS IDs of the courses and sections that have them. We read first who is there already, since an import does
+    not show that."""
     found: dict[Place, tuple[str, str]] = {}
     for course_id, section_id in sis_imports.places_of(session, number):
         try:

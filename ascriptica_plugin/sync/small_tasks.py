@@ -1,4 +1,4 @@
-"""What a drain does beside seats: look-ups, looks, reads and updates, each a walk of its own, behind the people."""
+"""What a drain does besides seats: look-ups, looks, reads and updates, each a walk of its own, behind the people."""
 
 import logging
 import time
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 Key = tuple[str, int]
 
 SELDOM = 50
-"""A look that takes long is made more seldom, so that at most a fiftieth of the time goes into it."""
+"""A look that takes long is made less often, so that it takes at most a fiftieth of the time."""
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:

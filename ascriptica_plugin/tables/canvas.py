@@ -86,7 +86,7 @@ class Settings(Base):
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
     enroll at once. `canvas_mail`: let Canvas notify people. `way_in`: how those whom we create get in, a code of
-    `ledger.ways_in`; None: the default. `on_withdrawal`: delete, deactivate or conclude the enrollment, or what fits
+    `ledger.ways_in`; None: the default. `on_withdrawal`: delete, deactivate or conclude the enrollment, or choose by
     what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the addresses
     that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas. `mass_by_sis`:
     many people at once go by a SIS import.

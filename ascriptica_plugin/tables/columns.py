@@ -91,7 +91,7 @@ class SealedColumn(TypeDecorator):
 
 
 class SaidColumn(TypeDecorator):
-    """Keeps a `Said` as its code and parameters. A text that is none is kept as somebody else's words."""
+    """Keeps a `Said` as its code and parameters. Any other text is kept as somebody else's words."""
 
     impl = Text
     cache_ok = True

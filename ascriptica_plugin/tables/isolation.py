@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, scoped_session
 OURS, COMMITTED = "ascriptica_transactions", "ascriptica_committed"
 LEVEL = "READ COMMITTED"
 TO_BE_REPEATED = ("40001", "40P01")
-"""PostgreSQL's codes for a transaction that came in the way of another, and for a deadlock."""
+"""PostgreSQL's codes for a transaction that conflicted with another, and for a deadlock."""
 
 _levels: "weakref.WeakKeyDictionary[Engine, str]" = weakref.WeakKeyDictionary()
 

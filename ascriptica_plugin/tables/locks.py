@@ -91,4 +91,5 @@ def is_in_the_way(error: BaseException) -> bool:
 
 
 IN_THE_WAY = ("40001", "40P01", "55P03")
-"""PostgreSQL's codes for a transaction that came in the way of another, a deadlock, and a lock not had in time."""
+"""PostgreSQL's codes for a transaction that conflicted with another, for a deadlock, and for a lock that was not free
+in time."""

@@ -50,7 +50,7 @@ class _Everything(Collector):
         yield _gauge("oldest_due_seconds", "How long the oldest due seat waits; 0: none.", status["oldest_due_seconds"])
         yield _gauge("worker_seen_seconds", "When a worker was seen; -1: never.", -1 if seen is None else seen)
         yield _gauge("questions", "Seats that wait for an administrator's answer.", status["questions"])
-        yield _gauge("changed_in_canvas", "Seats that a hand in Canvas changed.", status["changed_in_canvas"])
+        yield _gauge("changed_in_canvas", "Seats that somebody changed by hand in Canvas.", status["changed_in_canvas"])
         yield _gauge("connection_up", "1 while Canvas is connected and not on hold.", status["connection"] == "ok")
         yield _gauge("mails_waiting", "Mails that are not sent yet.", self._mails())
         yield _gauges("connection_hold", "1 while all calls wait for this cause.", "cause", holds)

@@ -44,7 +44,7 @@ def stopped(session: Session, kind: str, rows: list[Row], brake: Brake, now: Now
 
 
 def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Removing]:
-    """The courses whose people it removes or moves, by code. Only files of registrations and courses do that."""
+    """The courses whose people the file removes or moves, by code. Only files of registrations and courses do that."""
     count = {"registrations": _withdrawn, "courses": _moved}.get(kind)
     if count is None:
         return []
@@ -54,8 +54,8 @@ def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Rem
 def people(
     session: Session, kind: str, rows: list[Row], codes: list[str], *, moving: bool = False
 ) -> dict[str, list[Someone]]:
-    """Whom it removes from these courses, by name, by the course's code; `moving`: of a file of courses all whom it
-    moves to another Canvas course, also those who are not in the present one yet."""
+    """The people whom the file removes from these courses, sorted by name, by the course's code. `moving`: for a file
+    of courses, everybody whom it moves to another Canvas course, even if they are not in the present one yet."""
     found, emails = {}, _emails([row for row in rows if not row.problem]) if kind == "registrations" else {}
     for course in courses.by_code(session, [code.lower() for code in codes], lock=False).values():
         everybody = moves.people(session, 0, moves.registered(course))

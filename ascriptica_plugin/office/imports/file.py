@@ -96,7 +96,7 @@ def with_reasons(table: Table, reasons: Sequence[tuple[int, str]]) -> Iterator[l
         for column, name in zip(found.columns, found.names, strict=True)
     ]
     if len({header.ours(name) for name in called}) < len(called):
-        # One that was to be ignored has a name of ours.
+        # A column that was to be ignored has one of our names.
         called = list(found.names)
     kept = [at for at, column in enumerate(found.columns) if column or header.ours(called[at]) != REASON]
     yield [*(called[at] for at in kept), REASON]

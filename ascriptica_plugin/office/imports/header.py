@@ -70,7 +70,7 @@ CALLED: Marked[dict[str, str]] = {
     "course": "The course's code",
     "status": "Registered or withdrawn",
 }
-"""What a page calls what a column has."""
+"""The words of pages for what a column has."""
 
 PARTS = dict.fromkeys(("participants", "registrations"), ("first_name", "last_name"))
 """Columns that together are one of ours: a first and a last name are a name."""
@@ -162,7 +162,7 @@ class Header:
 
     @property
     def orders_names(self) -> bool:
-        """Whether the column of names says by its own name which name stands before a comma in it."""
+        """Whether the heading of the column of names says which part of a name comes before a comma."""
         return any(order.match(self._called("name")) for order in (LAST_AND_FIRST, FIRST_AND_LAST))
 
     def whole_name(self, cell: str) -> str:
@@ -182,7 +182,8 @@ class Header:
 
     @property
     def ignored(self) -> list[str]:
-        """What to call the columns that are none of ours; a file of refused rows has one of ours more."""
+        """The columns that we ignore, as a page calls them. Left out is the column of reasons, which our own files of
+        refused rows have."""
         left = [at for at, column in enumerate(self.columns) if column is None]
         return [self.shown(at) for at in left if ours(self.names[at]) != REASON]
 

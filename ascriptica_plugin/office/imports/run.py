@@ -156,7 +156,7 @@ class Run:
 
     @contextmanager
     def _in_its_act(self, report: Report) -> Iterator[None]:
-        """What the whole import does is one act in the activity log; one that changes nothing is none."""
+        """The whole import is one act in the activity log. An import that changes nothing has no entry."""
         if self.act_id is None and report.made + report.changed == 0:
             yield
             return
