@@ -54,7 +54,7 @@ class Clerk:
         """The people whom the card's link promises are there."""
         self.open_card(cause)
         for said, there in self.page.links.items():
-            if said.startswith("Show these people:"):
+            if said.startswith("Show people:"):
                 self.go(there)
                 assert "Nobody matches." not in self.words
 

@@ -108,7 +108,7 @@ def correcting(cause: str) -> Cure:
 
     def cure(scene: Scene) -> None:
         scene.clerk.open_card(cause)
-        scene.clerk.follow("Show these people")
+        scene.clerk.follow("Show people")
         scene.clerk.follow("Lou")
         scene.clerk.fill("sis_user_id", sis_user_id="")
 
@@ -121,7 +121,7 @@ def trying(cause: str, mend: Cure) -> Cure:
     def cure(scene: Scene) -> None:
         mend(scene)
         scene.clerk.open_card(cause)
-        scene.clerk.follow("Show these people")
+        scene.clerk.follow("Show people")
         scene.clerk.press("Try again for Lou")
 
     return cure
