@@ -109,7 +109,8 @@ def _as_due(from_now: ColumnElement[float | None]) -> Select:
 def canaries(
     session: Session, connection_id: int, now: datetime, limit: int, without_courses: Collection[int] = ()
 ) -> list[Due]:
-    """Of all seats held for the same cause, the one whose last try is longest ago, if nobody tried lately."""
+    """One seat for each cause that seats are held for: the one whose last try is longest ago, if none was tried
+    lately."""
     held = (unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
     causes = select(Seat.cause, Seat.cause_scope, func.max(Seat.due_at).label("latest")).where(*held)
     its = causes.group_by(Seat.cause, Seat.cause_scope).subquery().c

@@ -1,4 +1,4 @@
-"""Who has passed a course, which is ours to decide: by the course's rule, or by hand.
+"""Decides who has passed a course, which is up to us and not to Canvas: by the course's rule, or by hand.
 
 A pass is given once. It is taken away only by hand, whatever Canvas says later. Never commits.
 """

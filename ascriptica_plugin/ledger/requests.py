@@ -175,5 +175,5 @@ def put_back_instead(session: Session, request_id: int, ended: Enrollment) -> No
 
 
 def cross_out(session: Session, request_id: int) -> None:
-    """What became of it is known."""
+    """Delete the request: what became of it is known now."""
     change(session, delete(Request).where(Request.id == request_id))

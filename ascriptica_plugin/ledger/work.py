@@ -280,7 +280,7 @@ class Work:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a process log's event about this seat says for programs."""
+        """The facts about this seat that an event of the process log gives to programs."""
         its = {"seat": self.seat_id, "participant": self.participant_id, "canvas_course": self.canvas_course_id}
         return {"about": its}
 

@@ -172,7 +172,7 @@ class Enrollment:
     sis_import_id: int | None = None
     last_activity_at: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
-    """Of the posted work, in percent: `current`, `final` and `override`."""
+    """The scores of the posted work, in percent: `current`, `final` and `override`."""
 
     @property
     def key(self) -> tuple[int, int, str, int | None, int]:

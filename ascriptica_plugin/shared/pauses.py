@@ -64,7 +64,7 @@ SEEN_LATELY = timedelta(minutes=1)
 """An enrollment of somebody else's making is taken as it was seen for so long; later we ask again."""
 
 CANARY = timedelta(minutes=15)
-"""Of all seats held for the same cause, one (the canary) tries again this often."""
+"""How often one of the seats that are held for the same cause, the canary, tries again."""
 
 # -- many people at once -----------------------------------------------------------------------------------------------
 

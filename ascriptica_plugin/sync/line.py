@@ -1,7 +1,7 @@
 """The line of seats: whose turn it is when a place in flight is free, so that nobody waits behind what can wait.
 
 First people who acted one by one, then canaries, then what came in bulk. One call at a time is about a person. A Canvas
-course may have all of the flight only while it answers; otherwise a quarter, so that others go on.
+course may have all of the flight only while it answers; otherwise a quarter, so that others continue.
 """
 
 import time

@@ -182,7 +182,7 @@ class Run:
             self._stand_back()
 
     def _wrote(self, task: SeatTask) -> None:
-        """What the task's walk learned is stored: make its next call, or it has ended."""
+        """Continue a task after what its walk learned was stored: make its next call, or end it."""
         work, self.did_something = task.work, True
         task.sends = work.sends
         if work.restored:

@@ -150,7 +150,7 @@ def _ours(session: Session, connection_id: int, number: int) -> MassImport | Non
 
 
 def _end(session: Session, its: MassImport, now: Callable[[], datetime], problem: Said | str | None = None) -> Walk:
-    """What the import did not do is done one by one."""
+    """End the import. What it did not do is done one by one."""
     connection_id, number = its.connection_id, its.id
     yield from _leave_out(session, number, [one.seat_id for one in sis_imports.seats_of(session, number)])
     begin_writing(session)

@@ -41,7 +41,7 @@ def practice_url(port: int) -> str:
 
 
 def practice_page(port: int) -> str:
-    """Where somebody steers the practice Canvas on this port by hand."""
+    """The page where somebody steers the practice Canvas on this port by hand."""
     return f"http://127.0.0.1:{port}/rehearse"
 
 

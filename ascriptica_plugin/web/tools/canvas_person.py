@@ -269,7 +269,7 @@ def _dates(association: Association) -> str:
 
 
 def _place(one: Registration, reason: str, connection: Connection) -> Place | None:
-    """Where an administrator acts."""
+    """The place where an administrator can act."""
     if reason in remedies.OF_CANVAS:
         return remedies.OF_CANVAS[reason](connection)
     association, code = one.course.association, one.course.code
