@@ -21,7 +21,7 @@ class CanvasAccess:
     `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
     to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself. `held`: the
     access waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `beside` is shown after
-    both: what we know besides, and Canvas did not show. `link` leads to the Canvas course, with the words `link_says`.
+    both: what we know besides that Canvas did not show. `link` leads to the Canvas course, with the words `link_says`.
     `login` is what they sign in with there, `way_in` how somebody new to Canvas signs in. `waits_for` is what the
     office can do: "answer", "try" (again), or nothing. `steps` lead from the registration to the Canvas course; only
     registered people have them.
