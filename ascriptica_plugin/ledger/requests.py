@@ -63,7 +63,7 @@ def write_down(session: Session, connection_id: int, works: Iterable[Work]) -> N
 
 
 def out_about(session: Session, connection_id: int, works: Collection[Work]) -> dict[int | str, int | None]:
-    """What names people about whom a request is out (`Work.names`), and the participant for whom it was sent.
+    """The names (`Work.names`) of people about whom a request is out, each with the participant for whom it was sent.
 
     Only requests about people who share a name with one of these works.
     """

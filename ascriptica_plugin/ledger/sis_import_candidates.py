@@ -1,4 +1,4 @@
-"""Which seats can go by SIS import, as far as we know: people whom Canvas knows by SIS IDs, to let in or to end. Only
+"""Finds the seats that can go by SIS import, as far as we know: those of people whom Canvas knows by SIS IDs. Only
 reads.
 
 Some seats are asked about at a time: right after a crowd has come, PostgreSQL takes its tables for empty and would go

@@ -54,7 +54,7 @@ class Flight:
 
     @property
     def _fits(self) -> int:
-        """How many fit at once, also those of others; what Canvas said last counts for a second."""
+        """How many calls fit at once, those of others included. What Canvas said last counts for a second."""
         return max((fits for _, fits in self._found), default=FLIGHT)
 
     @property

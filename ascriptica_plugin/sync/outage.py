@@ -76,7 +76,7 @@ class Outage:
         self.cause = cause
 
     def let_go(self) -> None:
-        """Nothing waits any more; commits."""
+        """End the hold: nothing waits any more. Commits."""
         begin_writing(self.session)
         holding.lift_hold(self.session, self._connection(), self.now())
         self.session.commit()

@@ -55,8 +55,8 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
 
 
 def _compare_with_newer(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
-    """The other worker may have learned something newer since we asked. Then our answer is no last word: its request
-    stays out, to be looked up."""
+    """The other worker may have learned something newer since we asked. Then our answer is not the last word: its
+    request stays out, and is looked up."""
     known = rows.known(session, connection_id, [one.row.id for work in works for one in work.shown])
     for work in works:
         asked_at = work.asked_at or now

@@ -62,14 +62,14 @@ def test_the_list_has_exactly_the_people_a_card_counts(busy, admin, name):
     set_all(busy, **{key: busy.now + timedelta(days=9) if value == "late" else value for key, value in facts.items()})
     page = admin.get("/tools/")
     assert f"{title} 4 people" in words(page)
-    assert listed(admin, led_to(page.text, "Who waits: " + title.partition("'")[0])) == ["p0", "p1", "p2", "p2", "p3"]
+    assert listed(admin, led_to(page.text, "Show people: " + title.partition("'")[0])) == ["p0", "p1", "p2", "p2", "p3"]
     busy.register(busy.course("LATE", "blue", starts_at=busy.now + timedelta(days=1)), "lou")
     seat = busy.seats()[-1]
     seat.cause, seat.held = name, True
     busy.session.commit()
     page = admin.get("/tools/")
     assert f"{title} 5 people" in words(page)
-    assert listed(admin, led_to(page.text, "Who waits: " + title.partition("'")[0])) == [
+    assert listed(admin, led_to(page.text, "Show people: " + title.partition("'")[0])) == [
         "lou",
         "p0",
         "p1",
@@ -102,7 +102,7 @@ def test_of_two_courses_in_one_canvas_course_only_the_one_in_trouble_has_its_peo
     page = admin.get("/tools/")
     found = re.search("is not published (.*?) Nobody can enter", words(page))[1]
     assert re.fullmatch("2 people TWO here starts in .*: 2 of 2 can.t get in", found)
-    assert listed(admin, led_to(page.text, "Who waits: Enrolled")) == ["lou", "p0"]
+    assert listed(admin, led_to(page.text, "Show people: Enrolled")) == ["lou", "p0"]
 
 
 def test_the_list_has_pages(busy, admin, canvas):

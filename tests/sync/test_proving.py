@@ -159,7 +159,7 @@ def test_an_ambiguous_test_user_is_reported_and_nobody_is_enrolled(office, canva
     canvas.seed(users={"test": TEST_USER}, courses={"art": {"name": "Art"}})
     begin(office, test_user=typed)
     office.deliver()
-    assert f"has the login ID or SIS ID {typed}." in proof_of(office).steps[-1].said
+    assert f"with the login ID or SIS ID {typed}, or more than one." in proof_of(office).steps[-1].said
     assert canvas.rows() == []
 
 

@@ -160,7 +160,7 @@ def test_the_page_says_that_it_has_tidied_the_url(app, admin, canvas, address, i
     [
         ("canvas_url", "ftp://school.example", "must begin with https://"),
         ("canvas_url", "http://school.example", "with https://"),
-        ("canvas_url", "https://ann:pw@school.example", "user name and password out"),
+        ("canvas_url", "https://ann:pw@school.example", "user name and password from"),
         ("canvas_url", "https://school .example", "a space"),
         ("canvas_url", "", "Enter your Canvas address"),
         ("canvas_root_id", "one", "the number after /accounts/"),
