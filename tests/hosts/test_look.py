@@ -175,7 +175,9 @@ def test_pages_that_the_host_has_already_are_left_out(site, tmp_path):
 
 
 def test_every_page_stands_in_the_layout():
-    for path in Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html"):
+    pages = list(Path(ascriptica_plugin.__file__).parent.rglob("templates/ascriptica/*.html"))
+    assert len(pages) > 50
+    for path in pages:
         text = path.read_text()
         if "{% extends" in text and path.name != "frame.html":
             assert '{% extends "ascriptica/layout.html" %}' in text, path

@@ -1,7 +1,6 @@
 """Every cause, end to end: how it comes about in Canvas, what the clerk and the participant read, and how it heals."""
 
 import logging
-import shutil
 
 import pytest
 
@@ -13,10 +12,9 @@ from .scene import Scene
 
 
 @pytest.fixture
-def database_url(empty_sqlite, tmp_path) -> str:
+def database_url(sqlite_url) -> str:
     """SQLite alone: PostgreSQL would show the same, and its statements run in test_lists."""
-    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
-    return f"sqlite:///{tmp_path}/office.sqlite3"
+    return sqlite_url
 
 
 @pytest.mark.parametrize("life", CAUSES_OF_LIFE, ids=lambda life: life.cause)

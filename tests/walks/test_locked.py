@@ -1,7 +1,6 @@
 """Rows that somebody else has locked, and units of work that meet. On PostgreSQL: SQLite has one writer at a time."""
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import event, func, select, text
@@ -14,6 +13,7 @@ from ascriptica_plugin.tables import locks
 from ascriptica_plugin.tables.ledger import Match, Seat
 
 from ..office_at_work import many, statuses
+from ..processes import until
 
 
 @pytest.fixture
@@ -59,13 +59,6 @@ def waiting(engine) -> int:
         return session.scalar(text(here))
 
 
-def until(reached, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not reached() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert reached()
-
-
 def test_a_seat_that_somebody_has_locked_delays_that_one_alone(office, canvas, engine):
     many(office, office.course("ART", "art"), 20)
     refused: list[object] = []
@@ -74,7 +67,7 @@ def test_a_seat_that_somebody_has_locked_delays_that_one_alone(office, canvas, e
         locked = psql.scalars(select(Seat).order_by(Seat.id).limit(1).with_for_update()).one()
         thread = draining(office, engine)
         until(lambda: settled(engine) == 19)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         assert locked.participant.email not in canvas.who_is_in("art")
         psql.rollback()
@@ -93,7 +86,7 @@ def test_a_seat_that_is_locked_while_canvas_answers_is_stored_once_it_is_free(of
         number = psql.scalars(select(Seat.id).order_by(Seat.id).limit(1).with_for_update()).one()
         until(lambda: settled(engine) == 4)
         psql.rollback()
-        thread.join(10)
+        thread.join(60)
     assert settled(engine) == 5
     posts = [call for call in canvas.calls() if call.startswith("POST /courses/")]
     assert len(posts) == 5, number
@@ -133,7 +126,7 @@ def test_an_import_locks_the_seats_of_its_people_in_the_order_of_ids(office, can
         assert sorted(other.scalars(select(Seat.id).with_for_update(skip_locked=True))) == ids[4:]
         other.rollback()
         psql.rollback()
-        thread.join(10)
+        thread.join(60)
     assert set(statuses(office).values()) == {"withdrawn"}
 
 

@@ -123,7 +123,9 @@ def test_macros_are_imported_with_the_context_that_translates(path):
 
 def test_a_script_has_no_text():
     """Texts that it shows come from the page, in `data-` attributes."""
-    for script in (PACKAGE / "static").glob("*.js"):
+    scripts = list((PACKAGE / "static").glob("*.js"))
+    assert scripts
+    for script in scripts:
         texts = re.findall(r"""["'`]([A-Z][a-z]+\b[^"'`\n]*)["'`]""", script.read_text(encoding="utf-8"))
         assert texts == [], script
 

@@ -1,7 +1,6 @@
 """Asking to try again, and when a Canvas course is looked at again without being asked."""
 
 import re
-import shutil
 
 import pytest
 from flask import g
@@ -13,10 +12,9 @@ from .scene import Scene, was_there
 
 
 @pytest.fixture
-def database_url(empty_sqlite, tmp_path) -> str:
+def database_url(sqlite_url) -> str:
     """SQLite alone: PostgreSQL would show the same, and its statements run in test_lists."""
-    shutil.copy(empty_sqlite, tmp_path / "office.sqlite3")
-    return f"sqlite:///{tmp_path}/office.sqlite3"
+    return sqlite_url
 
 
 def test_a_canvas_course_is_looked_at_once_a_day_and_more_often_only_while_it_is_shut(office, canvas, monkeypatch):

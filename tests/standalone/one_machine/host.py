@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+
+from ...processes import free_port
 
 HOST_FILE = Path(__file__).parents[3] / "wsgi.py"
 
@@ -28,11 +29,6 @@ def wait_for(condition: Callable[[], object], seconds: float = 180) -> object:
         assert time.monotonic() < until, "It did not happen in time."
         time.sleep(0.05)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def commands() -> dict[int, str]:

@@ -20,7 +20,8 @@ from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.tables import upgrade
 
-from .host import PATIENCE, Browser, Host, free_port, is_up, states, wait_for
+from ...processes import free_port
+from .host import PATIENCE, Browser, Host, is_up, states, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
