@@ -91,4 +91,4 @@ def test_no_import_makes_users_where_canvas_hides_logins(school, canvas):
     everybody(school, course, NEW)
     in_steps(school, until_minutes=8)
     assert [its.sha256 is None for its in imports(school)] == [False, True]
-    assert "not certain" in imports(school)[1].problem
+    assert "can't say for certain" in imports(school)[1].problem

@@ -149,7 +149,7 @@ def test_the_preview_shows_new_numbers_if_something_changed_in_between(office, a
     app.extensions["sqlalchemy"].session.commit()
     canvas.by_hand("bob", "art")
     page = confirm_preview(admin, "ART")
-    assert "too old" in words(page)
+    assert "is out of date" in words(page)
     assert "Reading Art in Canvas" in words(page)
     office.deliver()
     assert "1 person is enrolled in Art." in lines(admin.get(PREVIEW))
