@@ -347,3 +347,8 @@ def test_no_two_links_of_the_navigation_have_the_same_name(here, admin):
     names = re.findall(r"<li><a [^>]*>([^<]+)", navigation)
     assert {"Catalogue", "Courses"} <= {name.strip() for name in names}
     assert len({name.strip() for name in names}) == len(names)
+
+
+def test_the_dash_between_two_dates_stays_beside_the_first(office, admin):
+    office.course("ART", starts_at=office.now, ends_at=office.now + timedelta(weeks=4))
+    assert re.search(r"</time>&nbsp;– <time", admin.get("/tools/courses").text)
