@@ -135,7 +135,7 @@ def test_another_administrator_removes_a_lost_second_step(app, ann, boss):
     assert (entry.who, entry.what, entry.words) == (
         "boss@example.org",
         "removed the second step",
-        "Of ann@example.org.",
+        "The sign-in of ann@example.org.",
     )
     assert f"/tools/participants/{entry.participant_id}" == page
     assert "has no second step" in words(boss.post(button, follow_redirects=True))
@@ -291,7 +291,7 @@ def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):
     assert half.give_code().status_code == 410
     assert boss.is_signed_in()
     entry = all_of(app, LogEntry)[-1]
-    assert (entry.who, entry.what, entry.words) == ("boss@example.org", "ended all sessions", "Of ann@example.org.")
+    assert (entry.who, entry.what, entry.words) == ("boss@example.org", "ended all sessions", "The sign-in of ann@example.org.")
     assert "Not signed in" in words(boss.get(page))
 
 
