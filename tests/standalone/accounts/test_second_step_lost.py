@@ -291,7 +291,11 @@ def test_an_administrator_ends_all_of_somebody_s_sessions(app, ann, boss, wait):
     assert half.give_code().status_code == 410
     assert boss.is_signed_in()
     entry = all_of(app, LogEntry)[-1]
-    assert (entry.who, entry.what, entry.words) == ("boss@example.org", "ended all sessions", "The sign-in of ann@example.org.")
+    assert (entry.who, entry.what, entry.words) == (
+        "boss@example.org",
+        "ended all sessions",
+        "The sign-in of ann@example.org.",
+    )
     assert "Not signed in" in words(boss.get(page))
 
 
