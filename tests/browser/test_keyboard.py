@@ -126,9 +126,7 @@ def test_the_keyboard_reaches_every_question_and_every_answer(browser, furnished
     with served(furnished.app) as address:
         browser.delete_all_cookies()
         walk = Walk(browser, address)
-        walk.go("/sign-in?next=/tools/courses")
-        walk.fill(email="boss@example.org", password=PASSWORD)
-        walk.press("Sign in")
+        walk.sign_in("boss@example.org", to="/tools/courses")
         kim = furnished.participant("kim@example.org").id
         faults = []
         for page in (

@@ -4,7 +4,6 @@ from selenium.webdriver.common.by import By
 
 from ascriptica_plugin.canvas.scopes import SCOPES
 
-from ..office_at_work import PASSWORD
 from ..pages import COURSE_SETTINGS
 from .visitor import NEEDS_CHROMIUM, Walk
 
@@ -21,9 +20,7 @@ def follow(walk: Walk, link: str) -> None:
 
 def test_a_developer_key_is_approved_proven_and_exchanged_for_a_token(walk, canvas):
     key = canvas.developer_key(f"{walk.site}{COURSE_SETTINGS}/approved", scopes=SCOPES, include_parameters=True)
-    walk.go(f"/sign-in?next={COURSE_SETTINGS}")
-    walk.fill(email="boss@example.org", password=PASSWORD)
-    walk.press("Sign in")
+    walk.sign_in("boss@example.org", to=COURSE_SETTINGS)
     walk.browser.find_element(By.NAME, "display_canvas").click()
     choose(walk, "developer_key")
     assert not walk.browser.find_element(By.NAME, "canvas_token").is_displayed()

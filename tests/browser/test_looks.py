@@ -107,9 +107,7 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
     ann = accounts.account_with(session, "ann@example.org")
     link = links_of.make_link(session, now, timedelta(days=1), to=ann, email="ann.new@example.org")
     session.commit()
-    looks.go("/sign-in?next=/my/courses")
-    looks.fill(email="ann@example.org", password=PASSWORD)
-    looks.press("Sign in")
+    looks.sign_in("ann@example.org", to="/my/courses")
     looks.sees("My courses")
     looks.go("/", "/courses/ART", "/courses/FULL", "/courses/LEFT", "/tools/courses", "/my/sign-in", "/my/password")
     looks.go("/my/email", f"/my/email/{link}")
@@ -123,9 +121,7 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
     looks.press("Continue")
     looks.sees("Scan this QR code")
     looks.sign_out()
-    looks.go("/sign-in?next=/my/sessions")
-    looks.fill(email="sam@example.org", password=PASSWORD)
-    looks.press("Sign in")
+    looks.sign_in("sam@example.org", to="/my/sessions")
     looks.fill(code=pyotp.TOTP(SECRET).now())
     looks.press("Sign in")
     looks.sees("Where you are signed in")
@@ -136,9 +132,7 @@ def look_as_a_participant(looks: Looks, office: Office) -> None:
 def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None:
     for _ in range(2):
         looks.sign_out()
-        looks.go("/sign-in?next=/my/sessions")
-        looks.fill(email="boss@example.org", password=PASSWORD)
-        looks.press("Sign in")
+        looks.sign_in("boss@example.org", to="/my/sessions")
     looks.sees("Elsewhere")
     looks.go("/", "/courses/ART", "/tools/courses", "/tools/courses/ART", "/tools/courses/FULL", "/tools/courses/LATE")
     looks.go(

@@ -8,7 +8,6 @@ from selenium import webdriver
 
 import ascriptica_plugin
 
-from ..office_at_work import PASSWORD
 from .visitor import NEEDS_CHROMIUM, Walk, prefer, served
 
 pytestmark = NEEDS_CHROMIUM
@@ -42,9 +41,7 @@ def test_fields_and_the_keyboard_s_focus_stand_out_from_the_page(browser, furnis
     with served(furnished.app) as address:
         browser.delete_all_cookies()
         walk = Walk(browser, address)
-        walk.go("/sign-in?next=/tools/import")
-        walk.fill(email="boss@example.org", password=PASSWORD)
-        walk.press("Sign in")
+        walk.sign_in("boss@example.org", to="/tools/import")
         prefer(browser, scheme)
         sheet = styles(browser, ".sheet")["background-color"]
         seen = {}

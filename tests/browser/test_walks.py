@@ -17,9 +17,7 @@ pytestmark = NEEDS_CHROMIUM
 
 
 def connect(walk: Walk, canvas) -> None:
-    walk.go("/sign-in?next=/tools/settings/course-settings")
-    walk.fill(email="boss@example.org", password=PASSWORD)
-    walk.press("Sign in")
+    walk.sign_in("boss@example.org", to="/tools/settings/course-settings")
     switch = walk.browser.find_element(By.NAME, "display_canvas")
     assert not walk.browser.find_element(By.NAME, "canvas_url").is_displayed()
     switch.send_keys(Keys.SPACE)
@@ -31,9 +29,7 @@ def connect(walk: Walk, canvas) -> None:
 
 def handed_out(walk: Walk, email: str) -> str:
     """The link that the office makes for a sign-up."""
-    walk.go(f"/sign-in?next=/tools/participants?q={email}")
-    walk.fill(email="boss@example.org", password=PASSWORD)
-    walk.press("Sign in")
+    walk.sign_in("boss@example.org", to=f"/tools/participants?q={email}")
     walk.press(f"Make a link\nfor {email}")
     walk.sees("\nCopy\n")
     link = walk.browser.find_element(By.ID, "link").get_attribute("value")
@@ -133,9 +129,7 @@ def test_a_form_is_saved_after_the_password_was_asked_for(walk, tmp_path):
         session = app.extensions["sqlalchemy"].session
         accounts.add_account(session, clock.utc_now(), "bea@example.org", "Bea", PASSWORD)
         session.commit()
-        walk.go("/sign-in?next=/tools/participants?q=bea")
-        walk.fill(email="boss@example.org", password=PASSWORD)
-        walk.press("Sign in")
+        walk.sign_in("boss@example.org", to="/tools/participants?q=bea")
         session.execute(update(AccountSession).values(confirmed_at=None))
         session.commit()
     walk.browser.find_element(By.LINK_TEXT, "Bea").click()

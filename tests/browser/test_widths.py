@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from ..office_at_work import PASSWORD
 from .visitor import NEEDS_CHROMIUM, Walk, served
 
 pytestmark = NEEDS_CHROMIUM
@@ -50,9 +49,7 @@ def walk(browser, furnished) -> Iterator[Walk]:
 
 
 def sign_in(walk: Walk, who: str) -> None:
-    walk.go("/sign-in?next=/my/courses")
-    walk.fill(email=f"{who}@example.org", password=PASSWORD)
-    walk.press("Sign in")
+    walk.sign_in(f"{who}@example.org", to="/my/courses")
     walk.sees("My courses")
 
 

@@ -15,6 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
+from ..office_at_work import PASSWORD
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -55,6 +57,12 @@ class Walk:
 
     def go(self, path: str) -> None:
         self.browser.get(self.site + path)
+
+    def sign_in(self, email: str, to: str) -> None:
+        """Sign in on the page that then leads to this path."""
+        self.go(f"/sign-in?next={to}")
+        self.fill(email=email, password=PASSWORD)
+        self.press("Sign in")
 
     def sees(self, words: str) -> None:
         self._until(lambda: words in self.browser.find_element(By.TAG_NAME, "body").text, f"no “{words}”")
