@@ -97,8 +97,8 @@ def write_down(session: Session, its: MassImport, sha256: str, sent_at: datetime
     session.flush()
 
 
-def is_in_one(connection_id: int | None, participant_id: Any, *which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """SQL: the participant is in an import that is under way; `which` are conditions on MassSeat."""
+def is_in_one(connection_id: Any, participant_id: Any, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """SQL: the participant is in an import that is under way. `which`: conditions on MassSeat. Ids may be columns."""
     return exists().where(
         MassImport.connection_id == connection_id,
         MassImport.over_at.is_(None),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Delete, Text, and_, cast, delete, exists, literal, select, update
 from sqlalchemy.orm import Session, defer
 
-from ..ledger import activity, claims, lease, matches, sis_imports
+from ..ledger import activity, claims, lease, matches
 from ..shared import clock
 from ..shared.language import mark
 from ..shared.said import Said
@@ -24,7 +24,7 @@ from ..tables.office import Course, FormerEmail, LogEntry, Participant, Registra
 from ..tables.requests import Request, Window
 from ..tables.results import Result
 from ..tables.sis_imports import MassSeat
-from . import log_traces, registrations, traces
+from . import access_before_erasing, log_traces, registrations, traces
 from .log_traces import SOMEBODY, LogTraces
 
 NOBODY = mark("Erased participant")
@@ -71,31 +71,6 @@ def _live(participant: Participant) -> tuple:
     return Registration.participant_id == participant.id, Registration.status != "withdrawn"
 
 
-def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
-    """How many of the participant's seats in that Canvas still have something to be done."""
-    waiting = select(Seat.id).where(Seat.participant_id == participant_id, *_unsettled(connection_id))
-    return len(session.scalars(waiting).all())
-
-
-def _unsettled(connection_id: int | None) -> tuple:
-    # Seats of a Canvas that was replaced by another are never worked on again.
-    return Seat.connection_id == connection_id, Seat.settled_version < Seat.version
-
-
-def to_erase(session: Session, connection_id: int | None) -> list[int]:
-    """The ids of at most 100 participants to erase, for whom nothing is left to be done in that Canvas.
-
-    Somebody who may be in a file that is being imported has to wait for its end.
-    """
-    waits = exists().where(Seat.participant_id == Participant.id, *_unsettled(connection_id))
-    # Canvas may still carry out a request that was never answered; then they would be in again, and nobody would know.
-    request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
-    out = request | sis_imports.is_in_one(connection_id, Participant.id)
-    on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
-    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
-    return list(session.scalars(asked.limit(100)))
-
-
 def erase(session: Session, connection_id: int | None, of: LogTraces, now: datetime) -> bool:
     """Erase one participant, whose registrations go to a new, anonymous one. Returns False where they have to wait.
 
@@ -111,7 +86,7 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
     _withdraw(session, participant, now, activity.US)
     session.refresh(participant, with_for_update=True)
     live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
-    if live is not None or unfinished(session, participant.id, connection_id):
+    if live is not None or access_before_erasing.unfinished(session, participant.id, connection_id):
         return False
     if log_traces.look_for(session, participant) != of:
         # Their email or Canvas user has changed since, so the log is searched again.
@@ -250,7 +225,7 @@ def erase_people(
     of work for each person. While another worker drains, nobody is erased.
     """
     connection_id = load_settings(session).connection_id
-    waiting = to_erase(session, connection_id)
+    waiting = access_before_erasing.ended(session, connection_id)
     session.commit()
     if not waiting:
         return

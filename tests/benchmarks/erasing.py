@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from sqlalchemy import event, insert
 
-from ascriptica_plugin.office import erasing
+from ascriptica_plugin.office import access_before_erasing, erasing
 from ascriptica_plugin.tables.office import LogEntry
 
 from ..office_at_work import Office
@@ -48,7 +48,7 @@ def measure(office: Office) -> tuple[float, float]:
     marks = [time.monotonic()]
     event.listen(session.get_bind(), "commit", lambda connection: marks.append(time.monotonic()))
     erasing.erase_people(session)
-    assert not erasing.to_erase(session, 1)
+    assert not access_before_erasing.ended(session, 1)
     units = [after - before for before, after in pairwise(marks)]
     return (marks[-1] - marks[0]) / PEOPLE, max(units)
 

@@ -222,14 +222,6 @@ def test_an_answer_that_comes_after_an_erasure_settles_nobody_else_s_seat(office
     assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
 
 
-def test_erasing_waits_for_nothing_where_canvas_is_not_connected(app, admin):
-    office = Office(app, None)
-    office.register(office.course("ART"))
-    erase(admin, number_of(office))
-    office.deliver()
-    assert "kim@" not in everything_in_the_database(office)
-
-
 def test_nobody_erases_themselves_and_participants_erase_nobody(app, admin):
     office = Office(app, None)
     course = office.course("ART")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from ...ledger import blocked, blocked_courses, blocked_people, entering, seat_states, token_end
 from ...ledger.causes import CAUSES
 from ...ledger.entering import Entering
-from ...office import odd_matches, sis_questions
+from ...office import access_before_erasing, odd_matches, sis_questions
 from ...office.courses import by_title
 from ...shared import clock
 from ...shared.language import Marked, t
@@ -88,6 +88,7 @@ def overview() -> ResponseReturnValue:
         place_in=remedies.place_in,
         looked_up=blocked_courses.LOOKED_UP,
         sis_ids=sis_questions.undecided(session()),
+        to_erase=access_before_erasing.wait_for_a_connection(session(), current.connection_id),
         worker_seen_at=seat_states.worker_seen_at(session(), current, None),
         days_left=token_end.days_left(connection, now) if connection else None,
         warned=connection is not None and token_end.warned_of(connection, now) is not None,

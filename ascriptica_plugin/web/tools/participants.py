@@ -1,6 +1,7 @@
 """/tools/participants: find participants, correct their data, see their registrations, try again, export, erase."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,7 +9,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import activity, results
-from ...office import erasing, people, personal_data, sis_ids, sis_questions, waitlist
+from ...office import access_before_erasing, erasing, people, personal_data, sis_ids, sis_questions, waitlist
 from ...shared import clock
 from ...shared.language import t
 from ...tables.columns import begin_writing
@@ -180,7 +181,6 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
         .select_from(Registration)
         .where(Registration.participant_id == found.id, Registration.status != "withdrawn")
     )
-    there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
     known = session().get(Match, (current.connection_id, found.id)) if current.connection_id else None
     return show(
         "ascriptica/erase.html",
@@ -188,7 +188,8 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
         form=form,
         live=session().scalar(live),
         canvas_user_id=known.canvas_user_id if known else None,
-        has_access=session().scalar(select(Seat.id).where(*there).limit(1)) is not None,
+        has_access=access_before_erasing.is_any(session(), found.id, current.connection_id),
+        not_connected=access_before_erasing.not_connected(session(), found.id, current.connection_id),
         on_withdrawal=current.on_withdrawal,
     ), 422 if form.errors else 200
 
@@ -203,6 +204,15 @@ def _erase(found: Participant, end_access: bool) -> ResponseReturnValue:
     session().commit()
     flash(t("{name} is being erased.", name=name), "success")
     return redirect(url_for(".participants"))
+
+
+def _before_erasing(found: Participant) -> dict[str, Any]:
+    """What their page says of the Canvas access that has to end first."""
+    of = (session(), found.id, settings().connection_id)
+    return {
+        "unfinished": access_before_erasing.unfinished(*of),
+        "not_connected": access_before_erasing.not_connected(*of),
+    }
 
 
 def _participant_or_404(participant_id: int) -> Participant:
@@ -234,7 +244,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         how=HOW,
         button=Confirmation(),
         done=undoing.last_act_on(found),
-        unfinished=erasing.unfinished(session(), found.id, settings().connection_id) if found.erase_at else 0,
+        **(_before_erasing(found) if found.erase_at else {}),
         sign_ups=sign_ins.waiting(session(), email=found.email) if sign_ins else [],
         **(sign_ins.shown_with(session(), found) if sign_ins else {}),
         corrects_sign_in=plugin().correct_person is not None,

@@ -1,0 +1,75 @@
+"""The Canvas access that has to end before somebody is erased.
+
+In a Canvas that is not connected, nothing ends before somebody connects to it again. So only the seats where the person
+may be in count there. `connection_id` is the connection in use, if any.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from ..ledger import sis_imports
+from ..tables.canvas import Connection
+from ..tables.imports import Import
+from ..tables.ledger import CanvasRow, Claim, Seat
+from ..tables.office import Participant
+from ..tables.requests import Request
+
+_UNSETTLED = Seat.settled_version < Seat.version
+_CLAIMED = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
+_MAY_BE_IN = or_(
+    Seat.canvas_enrollment_id.is_not(None),
+    exists().where(CanvasRow.seat_id == Seat.id),
+    exists().where(Request.seat_id == Seat.id),
+    sis_imports.is_in_one(Seat.connection_id, Seat.participant_id),
+)
+
+
+def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
+    """How many of the participant's seats wait for something to be done in Canvas."""
+    theirs = (Seat.participant_id == participant_id, _UNSETTLED, _counts(connection_id))
+    return session.scalar(select(func.count()).select_from(Seat).where(*theirs)) or 0
+
+
+def is_any(session: Session, participant_id: int, connection_id: int | None) -> bool:
+    """Whether the participant has access that could be ended, or may have it."""
+    elsewhere = and_(_UNSETTLED | _CLAIMED, _MAY_BE_IN)
+    theirs = (Seat.participant_id == participant_id, or_(Seat.connection_id == connection_id, elsewhere))
+    return session.scalar(select(Seat.id).where(*theirs).limit(1)) is not None
+
+
+def not_connected(session: Session, participant_id: int, connection_id: int | None) -> Sequence[str]:
+    """The API addresses of the Canvases in which the participant may be, and which are not connected."""
+    theirs = select(Seat.connection_id).where(Seat.participant_id == participant_id, _UNSETTLED | _CLAIMED)
+    there = select(Connection.canvas_url).where(Connection.id.in_(theirs.where(_elsewhere(connection_id))))
+    return session.scalars(there.distinct().order_by(Connection.canvas_url)).all()
+
+
+def wait_for_a_connection(session: Session, connection_id: int | None) -> Sequence[Participant]:
+    """Those to be erased whose access in a Canvas that is not connected has to end first, by name."""
+    theirs = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _elsewhere(connection_id))
+    waiting = select(Participant).where(Participant.erase_at.is_not(None), theirs)
+    return session.scalars(waiting.order_by(Participant.sorted_by, Participant.id)).all()
+
+
+def ended(session: Session, connection_id: int | None) -> list[int]:
+    """The ids of at most 100 participants to erase, for whom nothing is left to be done in Canvas.
+
+    Somebody who may be in a file that is being imported has to wait for its end.
+    """
+    waits = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _counts(connection_id))
+    # Canvas may still carry out a request that was never answered; then they would be in again, and nobody would know.
+    request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
+    out = request | sis_imports.is_in_one(connection_id, Participant.id)
+    on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
+    asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
+    return list(session.scalars(asked.limit(100)))
+
+
+def _counts(connection_id: int | None) -> ColumnElement[bool]:
+    return or_(Seat.connection_id == connection_id, _elsewhere(connection_id))
+
+
+def _elsewhere(connection_id: int | None) -> ColumnElement[bool]:
+    return and_(Seat.connection_id.is_distinct_from(connection_id), _MAY_BE_IN)
