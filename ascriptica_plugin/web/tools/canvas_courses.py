@@ -22,6 +22,9 @@ from ..showing import show
 CHOSEN = "chosen"
 """The button that leads back from the search: the ID of a Canvas course, or blank for none."""
 
+SECTIONS = "sections"
+"""The button that asks Canvas for the sections."""
+
 
 @blueprint.post("/tools/courses/<code>/find")
 @for_administrators
@@ -87,26 +90,34 @@ def search_courses(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool
 
 
 def take_choice(form: CourseForm) -> bool:
-    """Whether this is the way back from the search. What was chosen is then in the form, and nothing is saved yet."""
+    """Whether this is the way back from the search, or asks for the sections, so that nothing is saved yet. What was
+    chosen is then in the form."""
     chosen = request.form.get(CHOSEN)
     if chosen:
         form.canvas_course.data, form.canvas_section.data = chosen[:300], ""
-    return chosen is not None
+    return chosen is not None or SECTIONS in request.form
 
 
 @dataclass
 class Place:
     """The Canvas course that a form names, as far as it is known: its name, what people should know about it, and its
-    sections as pairs of value and name. `is_new`: it was chosen just now."""
+    sections as pairs of value and name. `is_new`: it was chosen just now. `has_more`: Canvas may have more sections,
+    and was not asked; `problem`: why it could not be asked."""
 
     name: str = ""
     warning: str = ""
     sections: list[tuple[str, str]] = field(default_factory=list)
     is_new: bool = False
+    has_more: bool = False
+    problem: str = ""
 
 
 def place_of(form: CourseForm, association: Association | None) -> Place:
-    """The course that the form names. If Canvas does not answer at once, the section has to be typed."""
+    """The course that the form names.
+
+    Canvas is asked only once something was typed or chosen, so that an opened form is there at once. If Canvas does not
+    answer, the section has to be typed.
+    """
     current, connection = settings(), settings().connection
     typed, section = form.canvas_course.data or "", form.canvas_section.data or ""
     if not typed or not current.display_canvas or connection is None:
@@ -121,15 +132,19 @@ def place_of(form: CourseForm, association: Association | None) -> Place:
     at = known.canvas_course_id if known else _address(typed, connection)
     if at is None or form.canvas_course.errors or connection.hold_cause:
         return place
-    try:
-        with ask(connection) as canvas:
-            found: CanvasCourse | None = None if known else canvas.course(at)
-            sections = canvas.sections(at)
-    except CanvasError:
-        return place
-    if found:
-        place.name, place.warning = found.name, _warning(found.published, found.concluded)
-    listed = [(str(one.id), one.name) for one in sections]
+    listed: list[tuple[str, str]] = []
+    if request.method == "POST":
+        try:
+            with ask(connection) as canvas:
+                found: CanvasCourse | None = None if known else canvas.course(at)
+                listed = [(str(one.id), one.name) for one in canvas.sections(at)]
+        except CanvasError as error:
+            place.problem = str(error)
+            return place
+        if found:
+            place.name, place.warning = found.name, _warning(found.published, found.concluded)
+    else:
+        place.has_more = True
     if section and section not in dict(listed):
         listed.append((section, section_name or section))
     place.sections = [("", t("The default section")), *listed]

@@ -22,7 +22,7 @@ def canvas(canvas):
                 "name": "Art",
                 "course_code": "A-1",
                 "sis_course_id": "ART-1",
-                "sections": {"s": {"name": "Late"}},
+                "sections": {"s": {"name": "Late"}, "e": {"name": "Early"}},
             },
             "old": {"name": "Art of 2025", "workflow_state": "completed"},
             "new": {"name": "Art next year", "workflow_state": "claimed"},
@@ -125,6 +125,32 @@ def test_going_back_without_choosing_saves_nothing(office, admin, app):
     assert all_of(app, Course)[0].title == "ART here"
 
 
+def as_opened(canvas, **more) -> dict:
+    return new_course(canvas_course=str(canvas.ids["course.art"]), **more)
+
+
+def test_an_opened_form_asks_canvas_nothing_and_lists_all_sections_once_it_is_asked(office, admin, app, canvas):
+    """It is there at once even if Canvas hangs; the section that the course has is chosen all the same."""
+    late = canvas.ids["section.art.s"]
+    office.course("ART", "art", late)
+    canvas.calls()
+    opened = admin.get("/tools/courses/ART/edit")
+    assert canvas.calls() == []
+    assert f'<option value="{late}" selected>' in opened.text
+    assert ">Early</option>" not in opened.text
+    assert "Show all sections" in words(opened)
+    [first, *_] = all_of(app, Association)
+    listed = admin.post("/tools/courses/ART/edit", data=as_opened(canvas, title="Typed", sections="1"))
+    assert listed.status_code == 200
+    assert 'value="Typed"' in listed.text
+    for section in (">Late</option>", ">Early</option>"):
+        assert section in listed.text
+    assert "Show all sections" not in words(listed)
+    [now] = all_of(app, Association)
+    assert now.canvas_section_id == first.canvas_section_id
+    assert all_of(app, Course)[0].title == "ART here"
+
+
 @pytest.mark.parametrize("how", ["down", "hangs", "held", "busy"])
 def test_the_page_offers_typing_at_once_while_canvas_is_away(office, admin, canvas, monkeypatch, how):
     monkeypatch.setattr(pauses, "PAGE_SECONDS", 0.5)
@@ -141,8 +167,10 @@ def test_the_page_offers_typing_at_once_while_canvas_is_away(office, admin, canv
     page = admin.post("/tools/courses/ART/find", data=new_course(find="art"))
     assert "Canvas could not be searched" in words(page)
     assert "type the Canvas course's ID" in words(page)
-    form = admin.get("/tools/courses/ART/edit")
+    form = admin.post("/tools/courses/ART/edit", data=as_opened(canvas, sections="1"))
     assert re.search('<input[^>]* name="canvas_section"', form.text)
+    if how != "held":
+        assert "Canvas could not be asked for the sections" in words(form)
     assert time.monotonic() - began < 15  # Canvas itself takes 25
 
 
