@@ -13,13 +13,18 @@ from ascriptica_plugin.sync.page_calls import Busy, asking, counted
 from ascriptica_plugin.tables.columns import Sealed
 
 from ..office_at_work import connection_of
-from ..pages import words
+from ..pages import new_course, words
 
 
 def take(office, at=None) -> int | None:
     holder = page_calls.take(office.session, connection_of(office).id, at or clock.utc_now())
     office.session.commit()
     return holder
+
+
+def ask_for_sections(admin, canvas):
+    typed = new_course(canvas_course=str(canvas.ids["course.art"]), sections="1")
+    return admin.post("/tools/courses/ART/edit", data=typed)
 
 
 def test_a_third_page_says_that_canvas_is_busy_until_a_place_is_given_back(office, admin, canvas, monkeypatch):
@@ -33,11 +38,11 @@ def test_a_third_page_says_that_canvas_is_busy_until_a_place_is_given_back(offic
         counted(office.session, office.canvases, connection_of(office).id),
     ):
         pass
-    assert "Its sections" not in words(admin.get("/tools/courses/ART/edit"))
+    assert "Canvas is busy" in words(ask_for_sections(admin, canvas))
     assert canvas.calls() == []
     page_calls.give_back(office.session, connection_of(office).id, holders[0])
     office.session.commit()
-    assert "Late group" in words(admin.get("/tools/courses/ART/edit"))
+    assert "Late group" in words(ask_for_sections(admin, canvas))
     # The page gave it back too.
     assert take(office) is not None
     assert take(office) is None
