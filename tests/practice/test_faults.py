@@ -116,7 +116,8 @@ def test_an_unknown_fault_or_option_is_refused(practice: Practice) -> None:
 
 
 def test_the_rate_limit_lets_twelve_calls_in_and_refuses_the_thirteenth(practice: Practice) -> None:
-    practice.options(latency_seconds=1, throttle={"enabled": True, "status": 429})
+    # All thirteen have to come while the first is under way, and a busy machine takes a while to send them.
+    practice.options(latency_seconds=4, throttle={"enabled": True, "status": 429})
 
     def ask(number: int) -> requests.Response:
         time.sleep(number * 0.02)
@@ -131,7 +132,7 @@ def test_the_rate_limit_lets_twelve_calls_in_and_refuses_the_thirteenth(practice
     assert refused.text == "429 Too Many Requests (Rate Limit Exceeded)\n"
     assert "X-Request-Cost" not in refused.headers
     assert 0 < float(refused.headers["X-Rate-Limit-Remaining"]) < 50
-    assert float(answers[0].headers["X-Request-Cost"]) == 1
+    assert float(answers[0].headers["X-Request-Cost"]) == 4
     log = practice.read("calls")
     assert (log["throttled"], log["total"]) == (1, 13)
     assert log["max_in_flight"] >= 13
