@@ -150,6 +150,8 @@ PAGES = (
 def look_around(desk: Desk) -> None:
     for path in PAGES:
         desk.get(path)
+    desk.post("/tools/courses/ART/edit", code="ART", title="ART here", canvas_course="1", sections="1")
+    desk.post("/tools/courses/ART/find", find="art")
 
 
 def test_the_token_is_nowhere(office, processes, desk, echo, elsewhere, folder, database_url):

@@ -11,7 +11,7 @@ from ascriptica_plugin.worker import rounds
 
 from ..developer_keys import connect_with_key, later
 from ..office_at_work import Office
-from ..pages import save, typed
+from ..pages import new_course, save, typed
 
 TOKEN = "a-token-for-the-metrics"
 
@@ -121,7 +121,8 @@ def test_calls_to_canvas_by_pages_are_counted_too(office, admin, canvas):
     office.course("ART", "art")
     metrics.store(office.session, office.canvases.tally)
     before, _ = calls_stored(office), canvas.calls()
-    assert "Late group" in admin.get("/tools/courses/ART/edit").text
+    form = new_course(canvas_course=str(canvas.ids["course.art"]), sections="1")
+    assert "Late group" in admin.post("/tools/courses/ART/edit", data=form).text
     of_a_page = len(canvas.calls())
     assert calls_stored(office) == before + of_a_page > before
 
