@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from ..ledger import sis_imports
+from ..ledger import due, sis_imports
 from ..tables.canvas import Connection
 from ..tables.imports import Import
-from ..tables.ledger import CanvasRow, Claim, Seat
+from ..tables.ledger import CanvasRow, Seat
 from ..tables.office import Participant
 from ..tables.requests import Request
 
 _UNSETTLED = Seat.settled_version < Seat.version
-_CLAIMED = exists().where(Claim.seat_id == Seat.id, Claim.ended_at.is_(None))
 _MAY_BE_IN = or_(
     Seat.canvas_enrollment_id.is_not(None),
     exists().where(CanvasRow.seat_id == Seat.id),
@@ -32,16 +31,9 @@ def unfinished(session: Session, participant_id: int, connection_id: int | None)
     return session.scalar(select(func.count()).select_from(Seat).where(*theirs)) or 0
 
 
-def is_any(session: Session, participant_id: int, connection_id: int | None) -> bool:
-    """Whether the participant has access that could be ended, or may have it."""
-    elsewhere = and_(_UNSETTLED | _CLAIMED, _MAY_BE_IN)
-    theirs = (Seat.participant_id == participant_id, or_(Seat.connection_id == connection_id, elsewhere))
-    return session.scalar(select(Seat.id).where(*theirs).limit(1)) is not None
-
-
 def not_connected(session: Session, participant_id: int, connection_id: int | None) -> Sequence[str]:
     """The API addresses of the Canvases in which the participant may be, and which are not connected."""
-    theirs = select(Seat.connection_id).where(Seat.participant_id == participant_id, _UNSETTLED | _CLAIMED)
+    theirs = select(Seat.connection_id).where(Seat.participant_id == participant_id, due.matters())
     there = select(Connection.canvas_url).where(Connection.id.in_(theirs.where(_elsewhere(connection_id))))
     return session.scalars(there.distinct().order_by(Connection.canvas_url)).all()
 

@@ -60,7 +60,7 @@ def test_erasing_waits_for_a_canvas_that_the_office_has_left_for_another(office,
     office.session.commit()
     erase(admin, number)
     office.deliver()
-    assert "waits for you" in (shown := words(admin.get("/tools/")))
+    assert "1 person is to be erased." in (shown := words(admin.get("/tools/")))
     assert "Nothing waits for you." not in shown
     load_settings(office.session).connection = home
     office.session.commit()

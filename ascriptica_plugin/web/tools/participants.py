@@ -181,6 +181,8 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
         .select_from(Registration)
         .where(Registration.participant_id == found.id, Registration.status != "withdrawn")
     )
+    there = (Seat.participant_id == found.id, Seat.connection_id == current.connection_id)
+    not_connected = access_before_erasing.not_connected(session(), found.id, current.connection_id)
     known = session().get(Match, (current.connection_id, found.id)) if current.connection_id else None
     return show(
         "ascriptica/erase.html",
@@ -188,8 +190,8 @@ def erase_participant(participant_id: int) -> ResponseReturnValue:
         form=form,
         live=session().scalar(live),
         canvas_user_id=known.canvas_user_id if known else None,
-        has_access=access_before_erasing.is_any(session(), found.id, current.connection_id),
-        not_connected=access_before_erasing.not_connected(session(), found.id, current.connection_id),
+        has_access=bool(not_connected) or session().scalar(select(Seat.id).where(*there).limit(1)) is not None,
+        not_connected=not_connected,
         on_withdrawal=current.on_withdrawal,
     ), 422 if form.errors else 200
 
