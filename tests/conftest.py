@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ascriptica_plugin.shared import pauses
+
 pytest_plugins = [
     "tests.certificates",
     "tests.servers",
@@ -24,6 +26,17 @@ settings.register_profile("long", max_examples=2000, stateful_step_count=50, **_
 settings.load_profile("quick")
 
 TESTS = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def patient_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of the tests' own process wait longer for Canvas than in life: a busy machine may take seconds to answer.
+
+    Tests of the wait itself set their own. It stays below what a page's place to call Canvas lasts.
+    """
+    monkeypatch.setattr(pauses, "PAGE_SECONDS", 9)
+
+
 LONGEST_FIRST = [
     "faults/test_faults",
     "faults/test_faults_postgresql",

@@ -103,10 +103,7 @@ class Office:
         token = token or self.canvas.token
         connecting.keep_draft(settings, self.canvases, self.canvas.api, self.canvas.ids["account.root"], token)
         root_id = self.canvas.ids["account.root"]
-        for _ in range(10):
-            # A page waits three seconds for Canvas, and this machine may be busy.
-            if found := checking.check_connection(self.canvas.api, token, root_id, allow_private=True).findings:
-                break
+        found = checking.check_connection(self.canvas.api, token, root_id, allow_private=True).findings
         connection = connecting.adopt(self.session, settings, self.canvases, found, self.now)
         settings.display_canvas = True
         self.session.commit()

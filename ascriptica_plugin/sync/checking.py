@@ -113,13 +113,12 @@ def check_address(
     allow_private: bool,
     ca_file: str | None = None,
     watcher: Watcher | None = None,
-    seconds: float = pauses.PAGE_SECONDS,
 ) -> Outcome:
     """Ask without any token, in one call, whether a Canvas answers at this URL. The outcome is right, or wrong with the
     URL as its field."""
     canvas = CanvasClient(url, "", allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
-        canvas.within(seconds).myself()
+        canvas.within(pauses.PAGE_SECONDS).myself()
     except (TokenRefused, PermissionMissing):
         return Outcome()
     except (CanvasDown, AddressRefused, Throttled) as error:
@@ -140,16 +139,16 @@ def check_connection(
     ca_file: str | None = None,
     watcher: Watcher | None = None,
     scoped: bool = False,
-    seconds: float = pauses.PAGE_SECONDS,
+    seconds: float | None = None,
 ) -> Outcome:
-    """Ask Canvas, in at most five calls and so many seconds, whether URL, token and root ID belong together.
+    """Ask Canvas, in at most five calls, whether URL, token and root ID belong together.
 
     `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own. `watcher`
     is notified of every call.
     """
     canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
-        return ask(canvas.within(seconds), root_id, scoped)
+        return ask(canvas.within(seconds or pauses.PAGE_SECONDS), root_id, scoped)
     except (Redirected, AddressRefused) as error:
         return Outcome("canvas_url", error.said)
     except ScopeMissing as error:
