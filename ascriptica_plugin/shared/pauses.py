@@ -216,6 +216,9 @@ RENEW_SECONDS = 3
 GATHER_SECONDS = 0.01
 """An answer waits this long for others, so that one unit of work can store them all."""
 
+TOGETHER_SECONDS = 0.15
+"""As long as other calls are ready to leave in its place, an answer waits this long for others."""
+
 TURN_SECONDS, LATE_TURN_SECONDS = 1.0, 0.1
 """How long a drain waits for answers or a throttling Canvas before it looks at the rest again, and how long at least
 before it tries again to store an answer."""

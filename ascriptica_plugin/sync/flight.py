@@ -3,10 +3,12 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from ..canvas.client import CanvasClient
+from ..canvas.errors import NotFound
 from ..canvas.responses import RESERVED
 from ..shared import pauses
 from .tasks import Task
@@ -90,6 +92,14 @@ class Flight:
             free = min(free, max(self._fits + 1 - flying, one_at_a_time), self._most - flying)
         return max(0, free)
 
+    @property
+    def ahead(self) -> int:
+        """How many calls may be made ready beside those in flight, to leave as soon as one is answered.
+
+        None while calls hang or Canvas wants fewer: what is ready keeps its turn, whoever comes.
+        """
+        return 0 if self.is_quiet or self.silent or not self._found else self.size
+
     def carry(self, task: Task) -> None:
         """Make the task's call in a thread; `gather` returns the task with its answer or error."""
         self.flying[task] = time.monotonic()
@@ -99,29 +109,37 @@ class Flight:
         task.make_call(self.canvas)
         self._answered.put(task)
 
-    def gather(self, timeout: float) -> list[Task]:
-        """The tasks that were answered: waits so many seconds for the first, then shortly for what left with it."""
-        found: list[Task] = []
-        while len(found) < len(self.flying):
-            if found and not self._left_with(found):
+    def gather(self, timeout: float, refill: Callable[[], bool]) -> list[Task]:
+        """The tasks that were answered: waits so many seconds for the first, then shortly for others.
+
+        After each answer `refill` lets a call that is ready leave in its place, and returns whether there are more of
+        these; not once a call has failed (404 aside), which may be about all of Canvas. While there are more, nobody
+        waits for the answers to be stored, so it waits for others: for as many as there were calls on their way, so
+        that newcomers have their turn.
+        """
+        found: dict[Task, float] = {}
+        is_refilled, all_well, most = False, True, len(self.flying)
+        while len(found) < most:
+            if found and not is_refilled and not self._left_with(found.values()):
                 timeout = 0.0
             try:
-                found.append(self._answered.get(timeout=timeout))
+                task = self._answered.get(timeout=timeout)
             except Empty:
                 break
-            if len(found) == 1:
-                until = time.monotonic() + pauses.GATHER_SECONDS
-            timeout = max(0.0, until - time.monotonic())
+            if not found:
+                since = time.monotonic()
+            found[task] = self.flying.pop(task)
+            all_well = all_well and (task.error is None or isinstance(task.error, NotFound))
+            is_refilled = all_well and refill()
+            wait = pauses.TOGETHER_SECONDS if is_refilled else pauses.GATHER_SECONDS
+            timeout = max(0.0, since + wait - time.monotonic())
         self._learn(len(found))
-        for task in found:
-            del self.flying[task]
-        return found
+        return list(found)
 
-    def _left_with(self, found: list[Task]) -> bool:
-        """Whether another call left together with one of these, so that its answer may come together with theirs."""
-        first, last = (which(self.flying[task] for task in found) for which in (min, max))
-        together = (first - pauses.GATHER_SECONDS, last + pauses.GATHER_SECONDS)
-        return sum(together[0] <= left_at <= together[1] for left_at in self.flying.values()) > len(found)
+    def _left_with(self, left: Collection[float]) -> bool:
+        """Whether another call left together with those that left then, so that its answer may come with theirs."""
+        together = (min(left) - pauses.GATHER_SECONDS, max(left) + pauses.GATHER_SECONDS)
+        return any(together[0] <= left_at <= together[1] for left_at in self.flying.values())
 
     def _learn(self, answered: int) -> None:
         """Go by what Canvas says of its bucket, so that it need not refuse."""
@@ -130,7 +148,7 @@ class Flight:
             left, at = said
             # It is least beside the most calls: those that had left by then. Others may be there as well, so what fits
             # is at least this much.
-            others = sum(left_at < at for left_at in self.flying.values()) - 1
+            others = answered - 1 + sum(left_at < at for left_at in self.flying.values())
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
         elif answered and not self._found:
             # It says nothing at all.

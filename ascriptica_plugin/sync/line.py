@@ -80,23 +80,32 @@ class Line:
         self._aside |= dict.fromkeys(seat_ids, until)
 
     def next(
-        self, places: int, size: int, in_hand: Collection[Task], silent: Collection[Task], ended: Collection[Task]
-    ) -> list[int]:
-        """The seats that go next into so many free places of a flight of that size.
+        self,
+        places: int,
+        for_others: int,
+        size: int,
+        in_hand: Collection[Task],
+        silent: Collection[Task],
+        ended: Collection[Task],
+    ) -> tuple[list[int], list[int]]:
+        """The seats that go next into so many free places: those of people who act alone, and others, for whom there
+        may be fewer. The flight has that size.
 
         `in_hand` are the tasks under way; the `silent` ones among them have waited long for an answer. What came of
         those that have `ended` is not stored yet.
         """
         if places <= 0:
-            return []
+            return [], []
         people, ids = people_of(in_hand), _seats_of([*in_hand, *ended])
         shares = self._shares(size, in_hand, silent)
         self._look(ids, shares)
-        chosen = self._choose(places, people, shares)
-        if len(chosen) < places and self._bulk.is_to_be_read:
-            self._read(self._bulk, True, ids | set(chosen), shares)
-            chosen += self._choose(places - len(chosen), people, shares)
-        return chosen
+        alone = self._choose(places, [self._people], people, shares)
+        left = min(places - len(alone), for_others)
+        others = self._choose(left, [self._canaries, self._bulk], people, shares)
+        if len(others) < left and self._bulk.is_to_be_read:
+            self._read(self._bulk, True, ids.union(alone, others), shares)
+            others += self._choose(left - len(others), [self._bulk], people, shares)
+        return alone, others
 
     def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
         """While calls are on their way, read what would be read soon, so that no call waits for it. Reads one lane at a
@@ -110,8 +119,8 @@ class Line:
             self._read_canaries(ids, shares)
 
     def _shares(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Shares":
-        answering = self._answering - set(_courses_of(silent))
-        return _Shares(answering, Counter(_courses_of(in_hand)), self.changes.resting(self.now()), size)
+        answering = self._answering - set(courses_of(silent))
+        return _Shares(answering, Counter(courses_of(in_hand)), self.changes.resting(self.now()), size)
 
     def _look(self, ids: set[int], shares: "_Shares") -> None:
         """Read who is next, look for newcomers, and for canaries whose time has come."""
@@ -141,9 +150,10 @@ class Line:
         found = due.canaries(self.session, self.connection_id, self.now(), CANARIES, shares.full())
         return [one for one in found if one.seat_id not in ids]
 
-    def _choose(self, places: int, people: set[int], shares: "_Shares") -> list[int]:
+    @staticmethod
+    def _choose(places: int, lanes: list[_Lane], people: set[int], shares: "_Shares") -> list[int]:
         chosen: list[int] = []
-        for lane in (self._people, self._canaries, self._bulk):
+        for lane in lanes:
             kept: list[Due] = []
             while lane.waiting and len(chosen) < places:
                 one = lane.waiting.popleft()
@@ -158,23 +168,23 @@ class Line:
 
 
 class _Shares:
-    """How much of the flight each Canvas course has, and may have."""
+    """How much of the flight each Canvas course has, and may have; one that answers may have all of it."""
 
     def __init__(self, answering: set[int], taken: Counter[int], resting: dict[int, bool], size: int):
         self.answering, self.taken, self.resting, self.size = answering, taken, resting, size
 
     def takes(self, canvas_course_id: int) -> bool:
-        return self.taken[canvas_course_id] < self._most(canvas_course_id)
+        most = self._most(canvas_course_id)
+        return most is None or self.taken[canvas_course_id] < most
 
-    def _most(self, canvas_course_id: int) -> int:
+    def _most(self, canvas_course_id: int) -> int | None:
         if canvas_course_id in self.resting:
             return 0 if self.resting[canvas_course_id] else 1
-        return self.size if canvas_course_id in self.answering else max(1, self.size // 4)
+        return None if canvas_course_id in self.answering else max(1, self.size // 4)
 
     def full(self) -> list[int]:
-        """The courses that have all that they may have, where that is less than the flight."""
-        numbers = {*self.taken, *self.resting}
-        return [number for number in numbers if self._most(number) < self.size and not self.takes(number)]
+        """The courses that have all that they may have."""
+        return [number for number in {*self.taken, *self.resting} if not self.takes(number)]
 
 
 def people_of(tasks: Collection[Task]) -> set[int]:
@@ -186,5 +196,6 @@ def _seats_of(tasks: Collection[Task]) -> set[int]:
     return {task.work.seat_id for task in tasks if isinstance(task, SeatTask)}
 
 
-def _courses_of(tasks: Collection[Task]) -> list[int]:
+def courses_of(tasks: Collection[Task]) -> list[int]:
+    """The Canvas courses that the seats' tasks are about, once for each task."""
     return [task.work.canvas_course_id for task in tasks if isinstance(task, SeatTask)]

@@ -7,7 +7,6 @@ commit. So no transaction is open while Canvas works, and nothing that must surv
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,22 +14,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
-from ..ledger import due, lease
+from ..ledger import lease
 from ..shared import pauses
 from ..tables.canvas import Connection, Settings, load_settings
-from ..tables.columns import begin_writing
 from . import failures, small_tasks
 from .changes import Changes
 from .clients import Canvases
 from .current_key import CurrentKey
 from .flight import Flight
-from .line import Line, people_of
+from .line import Line, courses_of, people_of
 from .outage import NO_CHANGES, Outage
+from .ready import Ready, can_wait
 from .tasks import Context, Probe, SeatTask, SmallTask, Task
 from .units import Units
-
-RELEASED = 100
-"""How many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +56,7 @@ class Run:
         self.changes = Changes(session, connection.id)
         self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time, canvases)
         self.context.go_by(settings)
-        self.context.restored_at = connection.restored_at
+        self.context.restored_at = self.went_by_restored_at = connection.restored_at
         self.context.hides_emails = (
             connection.cuts_includes or "read_email_addresses" in connection.missing_permissions.split(",")
         )
@@ -69,10 +65,8 @@ class Run:
         self.line = Line(session, connection.id, self.changes, now)
         self.units = Units(self.context, self.line, term)
         self.over = self.lost = self.did_something = False
-        self.renewed_at = self.looked_at = time.monotonic()
-        self.ready: deque[Task] = deque()
-        self.to_release: list[tuple[str, str]] = []
-        """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
+        self.renewed_at = self.looked_at = self.was_ours_at = time.monotonic()
+        self.ready = Ready()
 
     def run(self) -> None:
         """Drain until nothing is due, or the lease is lost, or the worker is to end."""
@@ -81,7 +75,7 @@ class Run:
             return
         self.flight = Flight(self.key.client)
         if self.outage.on_hold:
-            self.ready.append(Probe())
+            self.ready.add(Probe())
         try:
             self._loop()
         except BaseException:
@@ -90,6 +84,7 @@ class Run:
         finally:
             # We keep the lease while a call is in flight, unless we have to stop.
             self.flight.end(wait=not self.stop())
+        self._take_back(lambda _task: True)
         if self.outage.takes_no_changes and not self.over:
             self.outage.end_undecided()
         self._note_that_it_worked()
@@ -99,17 +94,18 @@ class Run:
         while True:
             if self.stop() and stopping_since is None:
                 stopping_since, self.over = time.monotonic(), True
-            answered = self.flight.gather(pauses.GATHER_SECONDS)
+            answered = self.flight.gather(pauses.GATHER_SECONDS, self._refill)
             if not answered:
                 was_under_way = bool(self.flight.flying)
                 self._look_ahead()
                 # If nothing was under way, people go next. They need not wait for the answers to what was just begun.
-                answered = self.flight.gather(pauses.TURN_SECONDS) if was_under_way else []
+                answered = self.flight.gather(pauses.TURN_SECONDS, self._refill) if was_under_way else []
             self._turn(answered)
+            self._take_back_what_fits_no_more()
             self._carry_what_is_ready()
             if time.monotonic() >= self.looked_at + pauses.LOOK_SECONDS:
                 self._look_ahead()
-            if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.to_release)):
+            if not self.flight.flying and (self.over or not (self.ready or self.units.late or self.units.to_release)):
                 return
             if stopping_since is not None and time.monotonic() - stopping_since > pauses.SHUTDOWN_SECONDS:
                 return
@@ -117,19 +113,43 @@ class Run:
                 pause = pauses.LATE_TURN_SECONDS if self.units.late else 0.0
                 time.sleep(min(pauses.TURN_SECONDS, max(pause, self.flight.quiet_until - time.monotonic())))
 
-    def _carry_what_is_ready(self) -> None:
-        carried: list[Task] = []
-        while self.ready and not self.over and self.flight.free > 0:
-            carried.append(self.ready.popleft())
-            self.flight.carry(carried[-1])
-            self.did_something = True
+    def _refill(self) -> bool:
+        """While answers are gathered: let calls leave in their place; returns whether there are more."""
+        self._carry_what_is_ready(all_is_stored=False)
+        return self.ready.next(all_is_stored=False) is not None
+
+    def _carry_what_is_ready(self, *, all_is_stored: bool = True) -> None:
+        # The worker may have stood still since the lease was seen to be ours.
+        if self.over or time.monotonic() > self.was_ours_at + pauses.LEASE.total_seconds() / 2:
+            return
+        carried = self.ready.leave(self.flight, all_is_stored=all_is_stored)
+        self.did_something = self.did_something or bool(carried)
         self.small.store_during(carried)
+
+    def _take_back_what_fits_no_more(self) -> None:
+        """A course that hangs has had its share of the flight; what was written down long ago leaves no more; and no
+        removal leaves that was decided before Canvas was seen to have come back from a backup."""
+        hanging, old = set(courses_of(self.flight.silent)), self.now() + pauses.LATE / 2
+        restored = self.context.restored_at != self.went_by_restored_at
+        self.went_by_restored_at = self.context.restored_at
+
+        def fits_no_more(task: SeatTask) -> bool:
+            in_hanging = task.kind != "put_back" and task.work.canvas_course_id in hanging
+            is_old = task.sends is not None and task.sends["until_at"] < old
+            return in_hanging or is_old or (restored and task.kind == "end")
+
+        self._take_back(fits_no_more)
+
+    def _take_back(self, which: Callable[[SeatTask], bool]) -> None:
+        if not self.lost and (taken := self.ready.take_back(which, self.now())):
+            self.units.write(taken, [], ())
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < pauses.RENEW_SECONDS:
             return
         if not lease.renew_lease(self.session, self.connection_id, self.term, self.now()):
             self._stand_back()
+        self.was_ours_at = time.monotonic()
         settings = load_settings(self.session)
         self.session.refresh(settings)
         if not settings.display_canvas or settings.connection_id != self.connection_id:
@@ -168,16 +188,19 @@ class Run:
         """Handle the answers, store what they said, and take up the next seats."""
         self.context.hear([task.answer for task in answered])
         heard = [*self.units.late_again(), *(task for one in answered for task in self._hear(one))]
-        self._release_some()
-        next_ids = self._next_ids(heard)
-        if not heard and not next_ids:
+        if not self.over:
+            self.units.release_some()
+        alone, others = self._next_ids(heard)
+        if not (heard or alone or others):
             # End the transaction that the reading began.
             self.session.commit()
             return
         being_read = {number for kind, number in self._in_hand(heard) if kind == "course"}
-        for task in self.units.write(heard, next_ids, being_read):
+        for task in self.units.write(heard, [*alone, *others], being_read):
+            task.can_wait = task.can_wait or task.work.seat_id in others
             self._wrote(task)
         self.flight.pages_ask = self.units.pages_ask
+        self.was_ours_at = time.monotonic()
         if self.units.lost:
             self._stand_back()
 
@@ -189,38 +212,30 @@ class Run:
             self.context.restored_at = self._connection().restored_at
         work.forget_notes()
         if task.call is not None:
-            self.ready.append(task)
+            self.ready.add(task)
             return
         self.line.heard_of(work.canvas_course_id, well=task.error is None)
         if task.error is None and not self.units.lost:
             log.info("%s: %s.", work, "enrolled" if work.wanted else "removed", extra=work.about)
             if work.held and work.cause is not None:
-                self.to_release.append((work.cause, work.cause_scope))
-
-    def _release_some(self) -> None:
-        """The cause for which these seats are held is gone: make the next ones due, in a unit of work of their own."""
-        if not self.to_release or self.over:
-            self.to_release.clear()
-            return
-        self.session.commit()
-        begin_writing(self.session)
-        cause, scope = self.to_release[0]
-        if due.release_some(self.session, self.connection_id, cause, scope, RELEASED) < RELEASED:
-            del self.to_release[0]
-        self.session.commit()
+                self.units.to_release.append((work.cause, work.cause_scope))
 
     # -- what goes out next ---------------------------------------------------------------------------------------
 
-    def _next_ids(self, heard: list[SeatTask]) -> list[int]:
-        """As many due seats as there will be free places in flight."""
-        in_hand = self._tasks(heard)
-        free = self.flight.free - len(self.ready) - sum(task.call is not None for task in heard)
+    def _next_ids(self, heard: list[SeatTask]) -> tuple[list[int], list[int]]:
+        """As many due seats as there will be free places in flight, and some to be made ready beside them: those of
+        people who act alone, who wait for nobody of the others, and these."""
+        in_hand, ahead = self._tasks(heard), self.flight.ahead
+        free = self.flight.free + ahead
+        going_on = [*self.ready, *(task for task in heard if task.call is not None)]
+        left = free - len(going_on)
+        free -= sum(not can_wait(task) for task in going_on)
         if self.outage.takes_no_changes:
             # One of the changes shows whether Canvas takes them again.
             free = min(free, 1 - len(people_of(in_hand)))
         if not self._may_start(in_hand):
-            return []
-        return self.line.next(free, self.flight.size, in_hand, self.flight.silent, heard)
+            return [], []
+        return self.line.next(free, left, self.flight.size, in_hand, self.flight.silent, heard)
 
     def _tasks(self, heard: list[SeatTask]) -> list[Task]:
         """The tasks under way."""
@@ -243,7 +258,8 @@ class Run:
         if self._may_start(tasks):
             places = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
             if started := self.small.start(self._in_hand([]), places):
-                self.ready.extend(started)
+                for task in started:
+                    self.ready.add(task)
                 self._look_whether_restored()
             self._carry_what_is_ready()
             self.line.look_ahead(self.flight.size, self._tasks([]), self.flight.silent)
@@ -266,10 +282,10 @@ class Run:
         if isinstance(task.error, Throttled):
             if self.flight.slow_down(task.error.pause_seconds):
                 self._connection().throttled_at = self.now()
-            self.ready.appendleft(task)
+            self.ready.add_before_all(task)
             return []
         if isinstance(task.error, TokenRefused) and not self.over and self._has_another_key(task):
-            self.ready.appendleft(task)
+            self.ready.add_before_all(task)
             return []
         if isinstance(task, Probe):
             return self._hear_probe(task.error)
@@ -280,7 +296,7 @@ class Run:
             if self.over:
                 return self._put_back([task])
             if asking := self.outage.suspect(task):
-                self.ready.appendleft(asking)
+                self.ready.add_before_all(asking)
             return []
         if isinstance(task, SeatTask) and task.sends:
             self._change_was_answered(task.sends["canvas_course_id"])
@@ -318,14 +334,14 @@ class Run:
         if self.outage.takes_no_changes:
             self.outage.let_go()
             self.changes.forget()
-            self.to_release.append(("no_answer", ""))
+            self.units.to_release.append(("no_answer", ""))
         elif self.changes.answered(canvas_course_id):
-            self.to_release.append(("no_answer", ""))
+            self.units.to_release.append(("no_answer", ""))
 
     def _go_on(self, task: Task) -> list[SeatTask]:
         if isinstance(task, SmallTask):
             if self.small.step(task):
-                self.ready.append(task)
+                self.ready.add(task)
             self.did_something = True
             self._look_whether_restored()
             return []

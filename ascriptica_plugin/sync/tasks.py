@@ -201,6 +201,13 @@ class SeatTask(Task):
     work: Work = field(kw_only=True)
     sends: dict[str, Any] | None = None
     """The request that the call makes, by Request's columns, if it changes something in Canvas."""
+    can_wait: bool = False
+    """It came in bulk, or tries for all who wait for the same thing."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the request that the call makes; empty if it changes nothing in Canvas."""
+        return self.sends["kind"] if self.sends else ""
 
 
 @dataclass(eq=False)

@@ -9,12 +9,16 @@ from collections.abc import Collection
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from ..ledger import settling
+from ..ledger import due, settling
 from ..shared import pauses
 from ..tables import locks
+from ..tables.columns import begin_writing
 from . import starting, storing
 from .line import Line
 from .tasks import Context, SeatTask
+
+RELEASED = 100
+"""How many of the seats that were held for a cause are made due in one unit of work, once the cause is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,8 @@ class Units:
         """Whether pages were asking Canvas something at the latest unit."""
         self.late: dict[SeatTask, float] = {}
         """Tasks whose answers can't be stored yet, since somebody has locked their seats, and since when."""
+        self.to_release: list[tuple[str, str]] = []
+        """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
 
     def write(self, heard: list[SeatTask], next_ids: list[int], being_read: Collection[int]) -> list[SeatTask]:
         """Store the answers, and take these seats up next, except those whose Canvas course is being read.
@@ -108,3 +114,13 @@ class Units:
             log.warning("%s: somebody has locked it in the database, so Canvas's answer can't be stored.", task.work)
             del self.late[task]
         return list(self.late)
+
+    def release_some(self) -> None:
+        """Make the next seats due that are held for a cause that is gone, in a unit of work of their own."""
+        if not self.to_release:
+            return
+        self.session.commit()
+        begin_writing(self.session)
+        if due.release_some(self.session, self.context.connection_id, *self.to_release[0], RELEASED) < RELEASED:
+            del self.to_release[0]
+        self.session.commit()

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 
 from ascriptica_plugin.ledger import lease
 from ascriptica_plugin.sync import flight
-from ascriptica_plugin.sync.run import RELEASED
+from ascriptica_plugin.sync.units import RELEASED
 from ascriptica_plugin.tables.ledger import Claim, Seat
 from ascriptica_plugin.tables.office import Participant, Registration
 

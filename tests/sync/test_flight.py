@@ -97,18 +97,23 @@ def leaving(flight: Flight, answered: threading.Event | None = None) -> Task:
     return task
 
 
+def nobody_else() -> bool:
+    """No other call is ready."""
+    return False
+
+
 def test_an_answer_waits_for_what_left_with_it_and_for_nothing_else(monkeypatch):
     monkeypatch.setattr(pauses, "GATHER_SECONDS", 20)
     flight, over, began_at = Flight(Silent()), threading.Event(), time.monotonic()
     long_ago = leaving(flight, over)
     flight.flying[long_ago] -= 60
     one = leaving(flight)
-    assert flight.gather(20) == [one]
+    assert flight.gather(20, nobody_else) == [one]
     assert time.monotonic() < began_at + 20
     together = {leaving(flight), leaving(flight)}
-    assert set(flight.gather(20)) == together
+    assert set(flight.gather(20, nobody_else)) == together
     over.set()
-    assert flight.gather(20) == [long_ago]
+    assert flight.gather(20, nobody_else) == [long_ago]
     flight.end(wait=True)
 
 

@@ -238,3 +238,30 @@ def test_putting_back_a_person_whom_we_removed_by_mistake_is_repeated_until_canv
     assert canvas.who_is_in("art") == set()
     office.settle()
     assert canvas.who_is_in("art") == {"lou@example.org"}
+
+
+def test_a_canvas_that_is_restored_while_people_are_removed_keeps_everybody_else(office, canvas):
+    """Every number is somebody else's by now. Those who are taken out before that is noticed are put back."""
+    art, people, restored = office.course("ART", "art"), 50, []
+    canvas.snapshot()
+    for number in range(people):
+        office.register(art, f"p{number}")
+    office.deliver()
+    for number in range(people):
+        office.withdraw(art, f"p{number}")
+
+    def restore() -> bool:
+        if not restored and sum(call["method"] == "DELETE" for call in canvas.read("calls")["calls"]) >= 12:
+            restored.append(True)
+            canvas.options(clock_offset_seconds=24 * 60 * 60)
+            canvas.restore()
+            for number in range(people):
+                made = {"user[name]": f"Other {number}", "pseudonym[unique_id]": f"other{number}@example.org"}
+                canvas.by_hand(canvas.hand("POST", "accounts/self/users", **made)["id"], "art")
+        return False
+
+    office.deliver(restore)
+    assert restored
+    office.later(days=1)
+    office.settle()
+    assert canvas.who_is_in("art") == {f"other{number}@example.org" for number in range(people)}

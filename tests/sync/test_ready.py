@@ -1,0 +1,111 @@
+"""Calls that are made ready while others are on their way: when they leave, and that they are taken back."""
+
+import time
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ascriptica_plugin.ledger import lease
+from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync.ready import Ready
+from ascriptica_plugin.sync.tasks import Probe, SeatTask, SmallTask
+from ascriptica_plugin.tables.requests import Request
+
+from ..office_at_work import connection_of, many
+
+
+class Places:
+    """A flight with so many free places."""
+
+    def __init__(self, free: int, *flying):
+        self.free, self.flying = free, dict.fromkeys(flying, 0.0)
+
+    def carry(self, task) -> None:
+        self.free -= 1
+        self.flying[task] = 0.0
+
+
+class Heard:
+    """A seat's work, as far as it is told that its request is not out any more."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def hear(self) -> None:
+        self.heard += 1
+
+
+def seat_task(kind: str | None = None, *, can_wait: bool = False) -> SeatTask:
+    sends = {"kind": kind} if kind else None
+    return SeatTask(walk=iter(()), work=Heard(), sends=sends, can_wait=can_wait)
+
+
+def waiting(*tasks) -> Ready:
+    ready = Ready()
+    for task in tasks:
+        ready.add(task)
+    return ready
+
+
+def test_what_can_wait_leaves_after_all_else():
+    in_bulk, alone, small = seat_task(can_wait=True), seat_task(), SmallTask(iter(()), put_off=None, key=("course", 1))
+    ready = waiting(in_bulk, alone, small)
+    again = seat_task(can_wait=True)
+    ready.add_before_all(again)
+    assert ready.leave(Places(3), all_is_stored=True) == [again, alone, small]
+    assert list(ready) == [in_bulk]
+
+
+def test_nothing_leaves_beside_a_probe():
+    probe, other = Probe(), seat_task()
+    ready, places = waiting(probe, other), Places(5)
+    assert ready.leave(places, all_is_stored=True) == [probe]
+    places.flying.clear()
+    assert ready.leave(places, all_is_stored=True) == [other]
+
+
+def test_what_ends_somebody_s_access_leaves_only_when_all_that_was_heard_is_stored():
+    enrolling, ending, behind = seat_task("enroll"), seat_task("end"), seat_task("enroll")
+    ready = waiting(enrolling, ending, behind)
+    assert ready.leave(Places(5), all_is_stored=False) == [enrolling]
+    assert ready.next(all_is_stored=False) is None
+    assert ready.leave(Places(5), all_is_stored=True) == [ending, behind]
+
+
+def test_what_fits_no_more_is_taken_back_and_nobody_waits_for_its_answer():
+    """A request that puts somebody back stays written down, since nothing else would have it made again."""
+    looking, enrolling, ending, back = seat_task(), *(seat_task(kind) for kind in ("enroll", "end", "put_back"))
+    ready = waiting(looking, enrolling, ending, back)
+    assert ready.take_back(lambda task: task is not enrolling, datetime.max) == [ending, back]
+    assert list(ready) == [looking, enrolling]
+    assert [task.work.heard for task in (enrolling, ending, back)] == [0, 1, 0]
+    assert [(task.call, str(task.error)) for task in (ending, back)] == [(None, f"until {datetime.max}")] * 2
+
+
+def test_a_worker_that_stops_takes_back_the_requests_that_never_left(office, canvas):
+    many(office, office.course("ART", "art"), 60)
+    office.deliver(lambda: len(canvas.read("calls")["calls"]) >= 60)
+    assert 0 < office.status()["seats"]["enrolled"] < 60
+    # Nobody waits until Canvas can't carry them out any more.
+    assert office.session.scalars(select(Request)).all() == []
+    office.deliver()
+    assert office.status()["seats"]["enrolled"] == 60
+
+
+def test_a_worker_that_stood_still_lets_nothing_leave_before_it_has_seen_its_lease(office, canvas, monkeypatch):
+    monkeypatch.setattr(pauses, "LEASE", timedelta(seconds=1))
+    many(office, office.course("ART", "art"), 60)
+    connection_id, sent = connection_of(office).id, []
+
+    def stand_still() -> bool:
+        if not sent and len(canvas.read("calls")["calls"]) >= 30:
+            with Session(office.app.extensions["sqlalchemy"].engine) as session:
+                assert lease.take_lease(session, connection_id, office.now + pauses.LEASE)
+                session.commit()
+            # What is in flight gets there meanwhile.
+            time.sleep(1)
+            sent.append(len(canvas.read("calls")["calls"]))
+        return False
+
+    assert len(office.deliver(stand_still)) == sent[0]
