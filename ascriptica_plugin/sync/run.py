@@ -2,7 +2,8 @@
 
 `flight` makes the calls; this one thread owns the database session. Each turn of the loop handles the answers that
 arrived together: one unit of work stores what they said and takes up the next seats, and the calls start after its
-commit. So no transaction is open while Canvas works, and nothing that must survive a crash is only in memory.
+commit, or later, when there is a place for them (see `ready`). So no transaction is open while Canvas works, and
+nothing that must survive a crash is only in memory.
 """
 
 import logging

@@ -1,18 +1,21 @@
 """Calls that are made ready while others are on their way: when they leave, and that they are taken back."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ascriptica_plugin.ledger import lease
+from ascriptica_plugin.ledger import lease, reads
 from ascriptica_plugin.shared import pauses
+from ascriptica_plugin.sync import flight
 from ascriptica_plugin.sync.ready import Ready
 from ascriptica_plugin.sync.tasks import Probe, SeatTask, SmallTask
 from ascriptica_plugin.tables.requests import Request
 
 from ..office_at_work import connection_of, many
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 class Places:
@@ -77,10 +80,10 @@ def test_what_fits_no_more_is_taken_back_and_nobody_waits_for_its_answer():
     """A request that puts somebody back stays written down, since nothing else would have it made again."""
     looking, enrolling, ending, back = seat_task(), *(seat_task(kind) for kind in ("enroll", "end", "put_back"))
     ready = waiting(looking, enrolling, ending, back)
-    assert ready.take_back(lambda task: task is not enrolling, datetime.max) == [ending, back]
+    assert ready.take_back(lambda task: task is not enrolling, NOW) == [ending, back]
     assert list(ready) == [looking, enrolling]
     assert [task.work.heard for task in (enrolling, ending, back)] == [0, 1, 0]
-    assert [(task.call, str(task.error)) for task in (ending, back)] == [(None, f"until {datetime.max}")] * 2
+    assert [(task.call, task.error.until) for task in (ending, back)] == [(None, NOW)] * 2
 
 
 def test_a_worker_that_stops_takes_back_the_requests_that_never_left(office, canvas):
@@ -109,3 +112,27 @@ def test_a_worker_that_stood_still_lets_nothing_leave_before_it_has_seen_its_lea
         return False
 
     assert len(office.deliver(stand_still)) == sent[0]
+
+
+def test_no_removal_leaves_once_canvas_is_known_to_have_come_back_from_a_backup(office, canvas):
+    """What was decided before may be about somebody else's row by now. Once the course was read, removals go on."""
+    course, people, known = office.course("ART", "art"), 60, []
+    connection_id, here = connection_of(office).id, f"/courses/{canvas.ids['course.art']}/enrollments"
+    for number in range(people):
+        office.register(course, f"p{number}")
+    office.deliver()
+    for number in range(people):
+        office.withdraw(course, f"p{number}")
+
+    def get_to_know() -> bool:
+        if not known and (count := len(canvas.read("calls")["calls"])) >= 20:
+            with Session(office.app.extensions["sqlalchemy"].engine) as session:
+                reads.note_restored(session, connection_id, office.now)
+                session.commit()
+            known.append(count)
+        return False
+
+    calls = office.deliver(get_to_know)[known[0] :]
+    before_the_read = calls[: calls.index(f"GET {here}")]
+    assert len([call for call in before_the_read if call.startswith("DELETE")]) <= flight.FLIGHT + flight.SPARE
+    assert canvas.who_is_in("art") == set()
