@@ -13,6 +13,9 @@ from ascriptica_plugin.ledger.causes import CAUSES
 from ..pages import words
 from .forms_read import Form, Page
 
+WITHOUT_LIST = {"address_refused", "key_refused", "not_looked_up", "token_dead", "token_unreadable"}
+"""These hold everybody up, or a course, rather than people of a list."""
+
 
 class Clerk:
     """An administrator's browser. `page` is where they are, `words` what they read there; `followed`: the links."""
@@ -53,10 +56,11 @@ class Clerk:
     def leads_to_people(self, cause: str) -> None:
         """The people whom the card's link promises are there."""
         self.open_card(cause)
-        for said, there in self.page.links.items():
-            if said.startswith("Show people:"):
-                self.go(there)
-                assert "Nobody matches." not in self.words
+        lists = [there for said, there in self.page.links.items() if said.startswith("Show people:")]
+        assert bool(lists) != (CAUSES[cause].asks or cause in WITHOUT_LIST), lists
+        for there in lists:
+            self.go(there)
+            assert "Nobody matches." not in self.words
 
     def fill(self, field: str, button: str = "Save", **typed: str) -> None:
         """Type into the form with this field, which the rest is sent along with as it stands there."""
