@@ -55,6 +55,11 @@ class Flight:
         return min(most, self._fits, self._bearable)
 
     @property
+    def quarter(self) -> int:
+        """How many calls those may have in flight for whom others must not wait."""
+        return max(1, self.size // 4)
+
+    @property
     def _fits(self) -> int:
         """How many calls fit at once, those of others included. What Canvas said last counts for a second."""
         return max((fits for _, fits in self._found), default=FLIGHT)
@@ -133,7 +138,7 @@ class Flight:
             is_refilled = all_well and refill()
             wait = pauses.TOGETHER_SECONDS if is_refilled else pauses.GATHER_SECONDS
             timeout = max(0.0, since + wait - time.monotonic())
-        self._learn(len(found))
+        self._learn(len(found), most)
         return list(found)
 
     def _left_with(self, left: Collection[float]) -> bool:
@@ -141,14 +146,14 @@ class Flight:
         together = (min(left) - pauses.GATHER_SECONDS, max(left) + pauses.GATHER_SECONDS)
         return any(together[0] <= left_at <= together[1] for left_at in self.flying.values())
 
-    def _learn(self, answered: int) -> None:
-        """Go by what Canvas says of its bucket, so that it need not refuse."""
+    def _learn(self, answered: int, at_once: int) -> None:
+        """Go by what Canvas says of its bucket, so that it need not refuse; so many calls were out at once."""
         said = self.canvas.least_left()
         if said is not None:
             left, at = said
             # It is least beside the most calls: those that had left by then. Others may be there as well, so what fits
             # is at least this much.
-            others = answered - 1 + sum(left_at < at for left_at in self.flying.values())
+            others = min(at_once, answered + sum(left_at < at for left_at in self.flying.values())) - 1
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
         elif answered and not self._found:
             # It says nothing at all.

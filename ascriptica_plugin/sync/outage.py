@@ -40,6 +40,11 @@ class Outage:
         """Whether Canvas may be read, and all changes wait but one."""
         return self.cause == NO_CHANGES
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a probe is to find out if all of Canvas fails."""
+        return self.on_hold or bool(self._suspects)
+
     def suspect(self, task: Task) -> Probe | None:
         """Put the task aside until a probe decides. Returns the probe to send, None if one is in flight."""
         self._suspects.append(task)

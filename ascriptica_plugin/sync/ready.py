@@ -5,9 +5,11 @@ database once another is answered. What can wait, as it came in bulk, goes after
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
+from ..shared import pauses
 from .flight import Flight
 from .tasks import Probe, SeatTask, Task, Waits
 
@@ -54,17 +56,26 @@ class Ready:
             left.append(task)
         return left
 
-    def take_back(self, fits_no_more: Callable[[SeatTask], bool], now: datetime) -> list[SeatTask]:
+    def take_back(self, now: datetime, everything: bool, courses: Collection[int], *, endings: bool) -> list[SeatTask]:
         """Take out the tasks that were to change something in Canvas and fit no more, so that their seats are taken up
-        anew; returns them, to be stored.
+        anew; returns them, to be stored. Those are what was written down long ago, and what is about these Canvas
+        courses, which hang or rest; with `endings`, since Canvas came back from a backup, all that ends somebody's
+        access.
 
-        These requests have reached nobody, so nobody may wait for their answers. What puts somebody back whom we put
-        out by mistake stays written down all the same: nothing else would have it made again.
+        These requests have reached nobody, so nobody may wait for their answers. But what repeats an earlier one stays
+        written down, since that may have arrived, and so does what puts somebody back whom we put out by mistake:
+        nothing else would have it made again.
         """
-        taken = [task for task in self if isinstance(task, SeatTask) and task.kind and fits_no_more(task)]
+        old = now + pauses.LATE / 2
+
+        def fits_no_more(task: SeatTask, sends: dict[str, Any]) -> bool:
+            waits = task.kind != "put_back" and task.work.canvas_course_id in courses
+            return everything or waits or sends["until_at"] < old or (endings and task.kind == "end")
+
+        taken = [task for task in self if isinstance(task, SeatTask) and task.sends and fits_no_more(task, task.sends)]
         for task in taken:
             self._take_out(task)
-            if task.kind != "put_back":
+            if task.kind != "put_back" and not task.is_repeat:
                 task.work.hear()
             task.call, task.error = None, Waits(now)
         return taken

@@ -8,6 +8,7 @@ nothing that must survive a crash is only in memory.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -85,7 +86,7 @@ class Run:
         finally:
             # We keep the lease while a call is in flight, unless we have to stop.
             self.flight.end(wait=not self.stop())
-        self._take_back(lambda _task: True)
+        self._take_back_what_fits_no_more(everything=True)
         if self.outage.takes_no_changes and not self.over:
             self.outage.end_undecided()
         self._note_that_it_worked()
@@ -102,7 +103,6 @@ class Run:
                 # If nothing was under way, people go next. They need not wait for the answers to what was just begun.
                 answered = self.flight.gather(pauses.TURN_SECONDS, self._refill) if was_under_way else []
             self._turn(answered)
-            self._take_back_what_fits_no_more()
             self._carry_what_is_ready()
             if time.monotonic() >= self.looked_at + pauses.LOOK_SECONDS:
                 self._look_ahead()
@@ -116,10 +116,16 @@ class Run:
 
     def _refill(self) -> bool:
         """While answers are gathered: let calls leave in their place; returns whether there are more."""
-        self._carry_what_is_ready(all_is_stored=False)
+        if self.flight.silent or self.outage.is_undecided:
+            return False
+        self._let_leave(all_is_stored=False)
         return self.ready.next(all_is_stored=False) is not None
 
-    def _carry_what_is_ready(self, *, all_is_stored: bool = True) -> None:
+    def _carry_what_is_ready(self) -> None:
+        self._take_back_what_fits_no_more()
+        self._let_leave(all_is_stored=True)
+
+    def _let_leave(self, *, all_is_stored: bool) -> None:
         # The worker may have stood still since the lease was seen to be ours.
         if self.over or time.monotonic() > self.was_ours_at + pauses.LEASE.total_seconds() / 2:
             return
@@ -127,22 +133,14 @@ class Run:
         self.did_something = self.did_something or bool(carried)
         self.small.store_during(carried)
 
-    def _take_back_what_fits_no_more(self) -> None:
-        """A course that hangs has had its share of the flight; what was written down long ago leaves no more; and no
-        removal leaves that was decided before Canvas was seen to have come back from a backup."""
-        hanging, old = set(courses_of(self.flight.silent)), self.now() + pauses.LATE / 2
-        restored = self.context.restored_at != self.went_by_restored_at
-        self.went_by_restored_at = self.context.restored_at
-
-        def fits_no_more(task: SeatTask) -> bool:
-            in_hanging = task.kind != "put_back" and task.work.canvas_course_id in hanging
-            is_old = task.sends is not None and task.sends["until_at"] < old
-            return in_hanging or is_old or (restored and task.kind == "end")
-
-        self._take_back(fits_no_more)
-
-    def _take_back(self, which: Callable[[SeatTask], bool]) -> None:
-        if not self.lost and (taken := self.ready.take_back(which, self.now())):
+    def _take_back_what_fits_no_more(self, *, everything: bool = False) -> None:
+        if self.lost:
+            return
+        in_hand = Counter(courses_of(self._tasks([])))
+        hanging = {number for number in courses_of(self.flight.silent) if in_hand[number] > self.flight.quarter}
+        waiting, restored = hanging.union(self.changes.at_rest(self.now())), self.context.restored_at
+        is_new, self.went_by_restored_at = restored != self.went_by_restored_at, restored
+        if taken := self.ready.take_back(self.now(), everything or self.over, waiting, endings=is_new):
             self.units.write(taken, [], ())
 
     def _keep_lease(self) -> None:
@@ -257,7 +255,7 @@ class Run:
         self._keep_key()
         tasks = self._tasks([])
         if self._may_start(tasks):
-            places = max(1, self.flight.size // 4) - sum(isinstance(task, SmallTask) for task in tasks)
+            places = self.flight.quarter - sum(isinstance(task, SmallTask) for task in tasks)
             if started := self.small.start(self._in_hand([]), places):
                 for task in started:
                     self.ready.add(task)

@@ -38,6 +38,9 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
         for task in tasks:
             # The request is not sent any more, so nobody may wait for an answer to it.
             task.work.sends = None
+            if isinstance(task.error, Waits):
+                # It never left here, but the other worker may be repeating it.
+                task.work.answered = None
         _compare_with_newer(session, connection_id, [task.work for task in tasks], now)
     store_facts(session, connection_id, [task.work for task in tasks], now)
     settled = [task.work for task in tasks if task.call is None and task.error is None]

@@ -209,6 +209,11 @@ class SeatTask(Task):
         """The kind of the request that the call makes; empty if it changes nothing in Canvas."""
         return self.sends["kind"] if self.sends else ""
 
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the call makes a request that was made before."""
+        return self.sends is not None and self.sends["tries"] > 1
+
 
 @dataclass(eq=False)
 class SmallTask(Task):

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from ascriptica_plugin.canvas.responses import RESERVED
 from ascriptica_plugin.ledger import page_calls
 from ascriptica_plugin.shared import clock, pauses
 from ascriptica_plugin.sync import drain
-from ascriptica_plugin.sync.flight import FLIGHT, SPARE, Flight
+from ascriptica_plugin.sync.flight import FLIGHT, KEPT, SPARE, Flight
 from ascriptica_plugin.sync.tasks import Task
 
 from ..office_at_work import connection_of, many
@@ -100,6 +101,30 @@ def leaving(flight: Flight, answered: threading.Event | None = None) -> Task:
 def nobody_else() -> bool:
     """No other call is ready."""
     return False
+
+
+class Full:
+    """A Canvas that has room for one more call beside those that were out when it answered last."""
+
+    def least_left(self):
+        return KEPT + RESERVED, time.monotonic()
+
+
+def test_calls_that_left_in_the_place_of_others_do_not_count_beside_them():
+    """So many were never out at once, so nothing is known of whether they fit."""
+    flight, over = Flight(Full()), threading.Event()
+    for _ in range(4):
+        leaving(flight)
+
+    def refill() -> bool:
+        leaving(flight, over)
+        return True
+
+    assert len(flight.gather(20, refill)) == 4
+    assert len(flight.flying) == 4
+    assert flight.size == 4
+    over.set()
+    flight.end(wait=True)
 
 
 def test_an_answer_waits_for_what_left_with_it_and_for_nothing_else(monkeypatch):

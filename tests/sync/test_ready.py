@@ -32,16 +32,18 @@ class Places:
 class Heard:
     """A seat's work, as far as it is told that its request is not out any more."""
 
-    def __init__(self) -> None:
-        self.heard = 0
+    def __init__(self, canvas_course_id: int) -> None:
+        self.canvas_course_id, self.heard = canvas_course_id, 0
 
     def hear(self) -> None:
         self.heard += 1
 
 
-def seat_task(kind: str | None = None, *, can_wait: bool = False) -> SeatTask:
-    sends = {"kind": kind} if kind else None
-    return SeatTask(walk=iter(()), work=Heard(), sends=sends, can_wait=can_wait)
+def seat_task(
+    kind: str | None = None, course: int = 1, *, since=timedelta(0), tries: int = 1, can_wait: bool = False
+) -> SeatTask:
+    sends = {"kind": kind, "tries": tries, "until_at": NOW + pauses.LATE - since} if kind else None
+    return SeatTask(walk=iter(()), work=Heard(course), sends=sends, can_wait=can_wait)
 
 
 def waiting(*tasks) -> Ready:
@@ -77,13 +79,29 @@ def test_what_ends_somebody_s_access_leaves_only_when_all_that_was_heard_is_stor
 
 
 def test_what_fits_no_more_is_taken_back_and_nobody_waits_for_its_answer():
-    """A request that puts somebody back stays written down, since nothing else would have it made again."""
-    looking, enrolling, ending, back = seat_task(), *(seat_task(kind) for kind in ("enroll", "end", "put_back"))
-    ready = waiting(looking, enrolling, ending, back)
-    assert ready.take_back(lambda task: task is not enrolling, NOW) == [ending, back]
-    assert list(ready) == [looking, enrolling]
-    assert [task.work.heard for task in (enrolling, ending, back)] == [0, 1, 0]
-    assert [(task.call, task.error.until) for task in (ending, back)] == [(None, NOW)] * 2
+    """What puts somebody back stays written down, since nothing else would have it made again; and what repeats a
+    request does, since the first one may have arrived."""
+    looking, enrolling, back, again = (
+        seat_task(),
+        seat_task("enroll"),
+        seat_task("put_back"),
+        seat_task("create", tries=2),
+    )
+    ready = waiting(looking, enrolling, back, again)
+    assert ready.take_back(NOW, True, (), endings=False) == [enrolling, back, again]
+    assert list(ready) == [looking]
+    assert [task.work.heard for task in (enrolling, back, again)] == [1, 0, 0]
+    assert [(task.call, task.error.until) for task in (enrolling, back, again)] == [(None, NOW)] * 3
+
+
+def test_what_fits_no_more_is_old_or_about_a_course_that_hangs_or_ends_access_since_a_restore():
+    old, back, hanging = seat_task("enroll", since=pauses.LATE), seat_task("put_back", 2), seat_task("enroll", 2)
+    looking, ending, other = seat_task(None, 2), seat_task("end"), seat_task("enroll")
+    ready = waiting(old, back, hanging, looking, ending, other)
+    assert ready.take_back(NOW, False, (), endings=False) == [old]
+    assert ready.take_back(NOW, False, (2,), endings=False) == [hanging]
+    assert ready.take_back(NOW, False, (), endings=True) == [ending]
+    assert list(ready) == [back, looking, other]
 
 
 def test_a_worker_that_stops_takes_back_the_requests_that_never_left(office, canvas):
