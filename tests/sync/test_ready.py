@@ -10,10 +10,14 @@ from ascriptica_plugin.ledger import lease, reads
 from ascriptica_plugin.shared import pauses
 from ascriptica_plugin.sync import flight
 from ascriptica_plugin.sync.ready import Ready
+from ascriptica_plugin.sync.run import Run
 from ascriptica_plugin.sync.tasks import Probe, SeatTask, SmallTask
+from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.requests import Request
 
 from ..office_at_work import connection_of, many
+from ..pages import all_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -154,3 +158,27 @@ def test_no_removal_leaves_once_canvas_is_known_to_have_come_back_from_a_backup(
     before_the_read = calls[: calls.index(f"GET {here}")]
     assert len([call for call in before_the_read if call.startswith("DELETE")]) <= flight.FLIGHT + flight.SPARE
     assert canvas.who_is_in("art") == set()
+
+
+def test_what_another_worker_repeats_by_now_is_not_taken_back(office, canvas):
+    """It never left here, but the other worker's call may have arrived without an answer."""
+    office.register(office.course("ART", "art"), "kim", sis_user_id="K-100")
+    office.deliver()
+    office.register(office.course("BIO", "bio"), "kim", sis_user_id="K-100")
+    connection, settings = connection_of(office), load_settings(office.session)
+    [due_id] = office.session.scalars(select(Seat.id).where(Seat.settled_version < Seat.version))
+    term = lease.take_lease(office.session, connection.id, office.now)
+    frozen = Run(office.session, settings, connection, office.canvases, term, lambda: False, lambda: office.now)
+    frozen.key.client.myself()
+    [task] = frozen.units.write([], [due_id], ())
+    task.sends = task.work.sends
+    assert task.kind == "enroll"
+    frozen.ready.add(task)
+
+    office.later(seconds=11)
+    canvas.faults({"match": "POST /courses/", "times": None, "fault": "reset", "when": "after"})
+    assert [call for call in office.deliver() if call.startswith("POST")] != []
+    assert [request.tries for request in all_of(office.app, Request)] == [2]
+    frozen.units.write(frozen.ready.take_back(office.now, True, (), endings=False), [], ())
+    assert frozen.units.lost
+    assert [request.tries for request in all_of(office.app, Request)] == [2]
