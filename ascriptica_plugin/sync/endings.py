@@ -82,11 +82,10 @@ def _left(context: Context, work: Work) -> dict[int, Known]:
 def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     """End one row that is ours. `also_there`: the person has another live row in that course, which a conclusion or a
     deactivation would shut as well, so it is deleted."""
-    if context.restored_at is not None and reads.endings_wait(
-        context.session, context.connection_id, row.canvas_course_id, context.restored_at
-    ):
-        raise Stuck("canvas_restored")
+    _check_for_restore(context, row)
     task, why = yield from _how(context, work, row, also_there)
+    # Canvas may have been asked meanwhile, and another answer have shown it.
+    _check_for_restore(context, row)
     place = {
         "canvas_course_id": row.canvas_course_id,
         "canvas_section_id": row.canvas_section_id,
@@ -119,6 +118,13 @@ def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
     work.restored = True
     work.shown.append(ShownRow(ended))
     yield from put_back(context, work, ended)
+
+
+def _check_for_restore(context: Context, row: Known) -> None:
+    """Raises Stuck if Canvas came back from a backup and the row's course was not read since."""
+    since = context.restored_at
+    if since and reads.endings_wait(context.session, context.connection_id, row.canvas_course_id, since):
+        raise Stuck("canvas_restored")
 
 
 def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..shared import pauses
 from .flight import Flight
-from .tasks import Probe, SeatTask, Task, Waits
+from .tasks import NeverLeft, Probe, SeatTask, Task
 
 
 class Ready:
@@ -77,7 +77,7 @@ class Ready:
             self._take_out(task)
             if task.kind != "put_back" and not task.is_repeat:
                 task.work.hear()
-            task.call, task.error = None, Waits(now)
+            task.call, task.error = None, NeverLeft(now)
         return taken
 
     def _take_out(self, task: Task) -> None:

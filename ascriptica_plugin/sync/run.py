@@ -142,6 +142,8 @@ class Run:
         is_new, self.went_by_restored_at = restored != self.went_by_restored_at, restored
         if taken := self.ready.take_back(self.now(), everything or self.over, waiting, endings=is_new):
             self.units.write(taken, [], ())
+            if self.units.lost:
+                self._stand_back()
 
     def _keep_lease(self) -> None:
         if self.over or time.monotonic() - self.renewed_at < pauses.RENEW_SECONDS:

@@ -22,7 +22,7 @@ from ..tables.ledger import Seat
 from . import failures, passwords
 from .access_signals import Change, announce
 from .failures import Failure
-from .tasks import SeatTask, Waits
+from .tasks import NeverLeft, SeatTask, Waits
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def store(session: Session, connection_id: int, tasks: list[SeatTask], ours: boo
         for task in tasks:
             # The request is not sent any more, so nobody may wait for an answer to it.
             task.work.sends = None
-            if isinstance(task.error, Waits):
-                # It never left here, but the other worker may be repeating it.
+            if isinstance(task.error, NeverLeft):
+                # The other worker may be repeating it.
                 task.work.answered = None
         _compare_with_newer(session, connection_id, [task.work for task in tasks], now)
     store_facts(session, connection_id, [task.work for task in tasks], now)

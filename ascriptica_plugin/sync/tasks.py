@@ -51,6 +51,10 @@ class Waits(Exception):
         self.until = until
 
 
+class NeverLeft(Waits):
+    """The request was written down, and its call was never made."""
+
+
 @dataclass
 class Context:
     """What a walk needs: the drain's session, the connection that it is about, and the time.
