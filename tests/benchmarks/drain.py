@@ -21,7 +21,7 @@ from pathlib import Path
 import canvasapi
 import redis
 import rq
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from ascriptica_plugin.canvas.client import CanvasClient
 from ascriptica_plugin.standalone.accounts.tables import Account
@@ -101,7 +101,8 @@ def beside_a_million(folder: Path | None) -> None:
         session.execute(update(Connection).values(canvas_url=canvas.api, token=token))
         session.execute(update(Association).values(looked_up_at=office.now))
         # Otherwise seats that the pages' benchmark left open would be delivered as well.
-        session.execute(update(Seat).where(~Seat.held).values(settled_version=Seat.version, parked_at=None))
+        is_open = or_(Seat.settled_version < Seat.version, Seat.parked_at.is_not(None))
+        session.execute(update(Seat).where(~Seat.held, is_open).values(settled_version=Seat.version, parked_at=None))
         session.commit()
         canvas.latency(LATENCY)
         with ExitStack() as stack:
