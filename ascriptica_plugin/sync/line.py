@@ -83,13 +83,13 @@ class Line:
         self,
         places: int,
         for_others: int,
-        size: int,
+        quarter: int,
         in_hand: Collection[Task],
         silent: Collection[Task],
         ended: Collection[Task],
     ) -> tuple[list[int], list[int]]:
         """The seats that go next into so many free places: those of people who act alone, and others, for whom there
-        may be fewer. The flight has that size.
+        may be fewer. `quarter` is the share of the flight that a course has which is not known to answer.
 
         `in_hand` are the tasks under way; the `silent` ones among them have waited long for an answer. What came of
         those that have `ended` is not stored yet.
@@ -97,7 +97,7 @@ class Line:
         if places <= 0:
             return [], []
         people, ids = people_of(in_hand), _seats_of([*in_hand, *ended])
-        shares = self._shares(size, in_hand, silent)
+        shares = self._shares(quarter, in_hand, silent)
         self._look(ids, shares)
         alone = self._choose(places, [self._people], people, shares)
         left = min(places - len(alone), for_others)
@@ -107,10 +107,10 @@ class Line:
             others += self._choose(left - len(others), [self._bulk], people, shares)
         return alone, others
 
-    def look_ahead(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
+    def look_ahead(self, quarter: int, in_hand: Collection[Task], silent: Collection[Task]) -> None:
         """While calls are on their way, read what would be read soon, so that no call waits for it. Reads one lane at a
         time, so that newcomers wait for one at most."""
-        ids, shares = _seats_of(in_hand), self._shares(size, in_hand, silent)
+        ids, shares = _seats_of(in_hand), self._shares(quarter, in_hand, silent)
         if self._people.is_soon_to_be_read:
             self._read(self._people, False, ids, shares)
         elif self._bulk.is_soon_to_be_read:
@@ -118,9 +118,9 @@ class Line:
         elif self._canaries.is_soon_to_be_read:
             self._read_canaries(ids, shares)
 
-    def _shares(self, size: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Shares":
+    def _shares(self, quarter: int, in_hand: Collection[Task], silent: Collection[Task]) -> "_Shares":
         answering = self._answering - set(courses_of(silent))
-        return _Shares(answering, Counter(courses_of(in_hand)), self.changes.resting(self.now()), size)
+        return _Shares(answering, Counter(courses_of(in_hand)), self.changes.resting(self.now()), quarter)
 
     def _look(self, ids: set[int], shares: "_Shares") -> None:
         """Read who is next, look for newcomers, and for canaries whose time has come."""
@@ -170,8 +170,8 @@ class Line:
 class _Shares:
     """How much of the flight each Canvas course has, and may have; one that answers may have all of it."""
 
-    def __init__(self, answering: set[int], taken: Counter[int], resting: dict[int, bool], size: int):
-        self.answering, self.taken, self.resting, self.size = answering, taken, resting, size
+    def __init__(self, answering: set[int], taken: Counter[int], resting: dict[int, bool], quarter: int):
+        self.answering, self.taken, self.resting, self.quarter = answering, taken, resting, quarter
 
     def takes(self, canvas_course_id: int) -> bool:
         most = self._most(canvas_course_id)
@@ -180,7 +180,7 @@ class _Shares:
     def _most(self, canvas_course_id: int) -> int | None:
         if canvas_course_id in self.resting:
             return 0 if self.resting[canvas_course_id] else 1
-        return None if canvas_course_id in self.answering else max(1, self.size // 4)
+        return None if canvas_course_id in self.answering else self.quarter
 
     def full(self) -> list[int]:
         """The courses that have all that they may have."""

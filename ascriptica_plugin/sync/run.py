@@ -236,7 +236,7 @@ class Run:
             free = min(free, 1 - len(people_of(in_hand)))
         if not self._may_start(in_hand):
             return [], []
-        return self.line.next(free, left, self.flight.size, in_hand, self.flight.silent, heard)
+        return self.line.next(free, left, self.flight.quarter, in_hand, self.flight.silent, heard)
 
     def _tasks(self, heard: list[SeatTask]) -> list[Task]:
         """The tasks under way."""
@@ -263,7 +263,7 @@ class Run:
                     self.ready.add(task)
                 self._look_whether_restored()
             self._carry_what_is_ready()
-            self.line.look_ahead(self.flight.size, self._tasks([]), self.flight.silent)
+            self.line.look_ahead(self.flight.quarter, self._tasks([]), self.flight.silent)
         # End the transaction that the reading began.
         self.session.commit()
         self.looked_at = time.monotonic()

@@ -1,10 +1,10 @@
-"""How fast many people get into a Canvas course by one SIS import, beside the ordinary road in the same run.
+"""How fast many people get into a Canvas course by one SIS import, beside one call a person in the same run.
 
     python -m tests.benchmarks.mass             # 2,000 people each, about two minutes
-    python -m tests.benchmarks.mass 50000       # so many in one file, and no ordinary road; about ten minutes
+    python -m tests.benchmarks.mass 50000       # so many in one file, and nothing beside it; about ten minutes
 
 People whom Canvas knows by their SIS IDs, 100 ms a call, against the practice Canvas in a process of its own, which
-carries an import out at once. The bound of the ordinary road is flight / latency.
+carries an import out at once. The bound of one call a person is flight / latency.
 """
 
 import resource
@@ -43,7 +43,7 @@ def report_on(name: str, road: str, people: int, meter: Meter, calls: int) -> No
     rate = people / meter.wall
     report(
         f"{name:10}  {road:8}  {people:6,} people  {meter.wall:6.1f} s  {rate:5.0f} /s  {rate / BOUND:4.1f} x the "
-        f"ordinary road's bound  {calls / people:.3f} calls and {meter.cpu / people * 1000:.1f} ms CPU a seat  "
+        f"bound of one call a person  {calls / people:.3f} calls and {meter.cpu / people * 1000:.1f} ms CPU a seat  "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
     )
 

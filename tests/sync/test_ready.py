@@ -16,7 +16,7 @@ from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.requests import Request
 
-from ..office_at_work import connection_of, many
+from ..office_at_work import connection_of, many, many_to_remove
 from ..pages import all_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -138,13 +138,9 @@ def test_a_worker_that_stood_still_lets_nothing_leave_before_it_has_seen_its_lea
 
 def test_no_removal_leaves_once_canvas_is_known_to_have_come_back_from_a_backup(office, canvas):
     """What was decided before may be about somebody else's row by now. Once the course was read, removals go on."""
-    course, people, known = office.course("ART", "art"), 60, []
+    many_to_remove(office, office.course("ART", "art"), 60)
     connection_id, here = connection_of(office).id, f"/courses/{canvas.ids['course.art']}/enrollments"
-    for number in range(people):
-        office.register(course, f"p{number}")
-    office.deliver()
-    for number in range(people):
-        office.withdraw(course, f"p{number}")
+    known: list[int] = []
 
     def get_to_know() -> bool:
         if not known and (count := len(canvas.read("calls")["calls"])) >= 20:

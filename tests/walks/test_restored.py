@@ -13,7 +13,7 @@ from ascriptica_plugin.sync import drain
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Course
 
-from ..office_at_work import Office, connection_of
+from ..office_at_work import Office, connection_of, many_to_remove
 from ..practice_canvas import Practice
 
 KIM = {"who": "kim", "sis_user_id": "K-100"}
@@ -242,13 +242,9 @@ def test_putting_back_a_person_whom_we_removed_by_mistake_is_repeated_until_canv
 
 def test_a_canvas_that_is_restored_while_people_are_removed_keeps_everybody_else(office, canvas):
     """Every number is somebody else's by now. Those who are taken out before that is noticed are put back."""
-    art, people, restored = office.course("ART", "art"), 50, []
+    people, restored = 50, []
     canvas.snapshot()
-    for number in range(people):
-        office.register(art, f"p{number}")
-    office.deliver()
-    for number in range(people):
-        office.withdraw(art, f"p{number}")
+    many_to_remove(office, office.course("ART", "art"), people)
 
     def restore() -> bool:
         if not restored and sum(call["method"] == "DELETE" for call in canvas.read("calls")["calls"]) >= 12:
