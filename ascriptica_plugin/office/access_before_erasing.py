@@ -27,8 +27,12 @@ _MAY_BE_IN = or_(
 
 def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
     """How many of the participant's seats wait for something to be done in Canvas."""
-    theirs = (Seat.participant_id == participant_id, _UNSETTLED, _counts(connection_id))
-    return session.scalar(select(func.count()).select_from(Seat).where(*theirs)) or 0
+    return _number(session, participant_id, _counts(connection_id))
+
+
+def unfinished_here(session: Session, participant_id: int, connection_id: int | None) -> int:
+    """The same, in the connected Canvas only."""
+    return _number(session, participant_id, Seat.connection_id == connection_id)
 
 
 def not_connected(session: Session, participant_id: int, connection_id: int | None) -> Sequence[str]:
@@ -40,9 +44,14 @@ def not_connected(session: Session, participant_id: int, connection_id: int | No
 
 def wait_for_a_connection(session: Session, connection_id: int | None) -> Sequence[Participant]:
     """Those to be erased whose access in a Canvas that is not connected has to end first, by name."""
-    theirs = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _elsewhere(connection_id))
-    waiting = select(Participant).where(Participant.erase_at.is_not(None), theirs)
+    waiting = select(Participant).where(*_wait_for_a_connection(connection_id))
     return session.scalars(waiting.order_by(Participant.sorted_by, Participant.id)).all()
+
+
+def number_waiting_for_a_connection(session: Session, connection_id: int | None) -> int:
+    """How many these are."""
+    waiting = select(func.count()).select_from(Participant).where(*_wait_for_a_connection(connection_id))
+    return session.scalar(waiting) or 0
 
 
 def ended(session: Session, connection_id: int | None) -> list[int]:
@@ -57,6 +66,16 @@ def ended(session: Session, connection_id: int | None) -> list[int]:
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)
     asked = select(Participant.id).where(Participant.erase_at.is_not(None), ~waits, ~out, ~on_its_way)
     return list(session.scalars(asked.limit(100)))
+
+
+def _number(session: Session, participant_id: int, where: ColumnElement[bool]) -> int:
+    theirs = (Seat.participant_id == participant_id, _UNSETTLED, where)
+    return session.scalar(select(func.count()).select_from(Seat).where(*theirs)) or 0
+
+
+def _wait_for_a_connection(connection_id: int | None) -> tuple[ColumnElement[bool], ...]:
+    theirs = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _elsewhere(connection_id))
+    return Participant.erase_at.is_not(None), theirs
 
 
 def _counts(connection_id: int | None) -> ColumnElement[bool]:

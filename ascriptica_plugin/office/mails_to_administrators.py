@@ -19,7 +19,7 @@ from ..tables.canvas import Connection, Settings, load_settings
 from ..tables.columns import begin_writing, upsert_into
 from ..tables.ledger import Seat
 from ..tables.mails import Alert
-from . import sis_questions
+from . import access_before_erasing, sis_questions
 
 KINDS: Marked[dict[str, str]] = {
     "attention": "To administrators: something waits for you, at most once an hour",
@@ -86,8 +86,8 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
 
 @dataclass
 class Line:
-    """A line of the digest: a cause, or `SIS_IDS`, and how many people wait for it. `courses` are the titles of our
-    courses whose Canvas courses have a problem, `first` the one of all that starts next, or started last, at
+    """A line of the digest: a cause, or a key of `NO_CAUSES`, and how many people wait for it. `courses` are the titles
+    of our courses whose Canvas courses have a problem, `first` the one of all that starts next, or started last, at
     `starts_at`."""
 
     cause: str
@@ -97,8 +97,13 @@ class Line:
     starts_at: datetime | None = None
 
 
-SIS_IDS = "sis_ids"
-"""Questions about SIS IDs are no cause, since nobody waits for them in Canvas."""
+SIS_IDS, TO_ERASE = "sis_ids", "to_erase"
+
+NO_CAUSES: Marked[dict[str, str]] = {
+    SIS_IDS: "Two people with one SIS ID",
+    TO_ERASE: "To be erased, but with access in a Canvas that is not connected",
+}
+"""What else the digest names. These are no causes, since no seat of the connected Canvas waits for them."""
 
 
 def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
@@ -118,8 +123,7 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
     for group in blocked.groups_of(session, connection, now):
         if group.name in lines:
             _note_start(lines[group.name], group.courses, now)
-    if left_out := sis_questions.left_out(session):
-        lines[SIS_IDS] = Line(SIS_IDS, left_out)
+    lines |= {name: Line(name, people) for name, people in _no_causes(session, connection).items()}
     return sorted(lines.values(), key=lambda line: -line.people)
 
 
@@ -158,9 +162,16 @@ def _waiting(session: Session, connection: Connection, now: datetime) -> Waiting
         if _is_near(cause, starts_at, now):
             # If more people register for the course, it is still the same alert.
             by_cause[cause, f"course {code}"] = 1
-    if left_out := sis_questions.left_out(session):
-        by_cause[SIS_IDS, ""] = left_out
+    by_cause |= {(name, ""): people for name, people in _no_causes(session, connection).items()}
     return [[cause, scope, people] for (cause, scope), people in by_cause.items()]
+
+
+def _no_causes(session: Session, connection: Connection) -> dict[str, int]:
+    found = {
+        SIS_IDS: sis_questions.left_out(session),
+        TO_ERASE: access_before_erasing.number_waiting_for_a_connection(session, connection.id),
+    }
+    return {name: people for name, people in found.items() if people}
 
 
 OF_A_PLACE = ("course_missing", "section_missing", "course_concluded", "course_closed_to_students")

@@ -112,7 +112,7 @@ class Writer:
             # The mail names what still waits at the time when it is sent.
             waiting = mails_to_administrators.what_waits(session, connection, now)
             titles = {name: cause.title for name, cause in CAUSES.items()}
-            titles[mails_to_administrators.SIS_IDS] = t("Two people with one SIS ID")
+            titles |= {name: t(title) for name, title in mails_to_administrators.NO_CAUSES.items()}
             about["waiting"] = [vars(line) | {"title": titles[line.cause]} for line in waiting if line.cause in titles]
             about |= {"page": self._page("overview"), "now": now}
             return about if about["waiting"] else None

@@ -10,6 +10,7 @@ from typing import Any
 from flask import g, render_template
 
 from ..ledger import blocked
+from ..office import access_before_erasing
 from ..shared import clock, language
 from ..shared.language import t, tn
 from .base import plugin, session, settings
@@ -71,8 +72,9 @@ def _for_every_page() -> dict[str, Any]:
 
 
 def _waiting() -> int:
-    """How many things wait for an administrator in Canvas."""
+    """How many things wait for an administrator in Canvas, with people to be erased as one."""
     current = settings()
+    erasing = bool(access_before_erasing.number_waiting_for_a_connection(session(), current.connection_id))
     if current.connection is None or not current.display_canvas:
-        return 0
-    return blocked.number(session(), current.connection, clock.utc_now())
+        return int(erasing)
+    return blocked.number(session(), current.connection, clock.utc_now()) + erasing

@@ -4,10 +4,11 @@ from sqlalchemy import select
 
 from ascriptica_plugin.ledger import activity
 from ascriptica_plugin.office import traces
+from ascriptica_plugin.tables.canvas import Connection, load_settings
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.office import Participant
 
-from ..office_at_work import Office
+from ..office_at_work import Office, connection_of
 
 
 def number_of(office: Office, email: str = "kim@example.org") -> int:
@@ -16,6 +17,16 @@ def number_of(office: Office, email: str = "kim@example.org") -> int:
 
 def erase(admin, number: int, name: str = "Kim", **form):
     return admin.post(f"/tools/participants/{number}/erase", data={"end_access": "y", "name": name} | form)
+
+
+def leave_for_another_canvas(office: Office) -> Connection:
+    """Returns the connection that the office had until now."""
+    home = connection_of(office)
+    here = {column.name: getattr(home, column.name) for column in Connection.__table__.columns}
+    other = Connection(**here | {"id": None, "canvas_url": "https://other.example/api/v1"})
+    load_settings(office.session).connection = other
+    office.session.commit()
+    return home
 
 
 def everything_in_the_database(office: Office) -> str:

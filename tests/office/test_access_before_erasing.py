@@ -1,11 +1,11 @@
 """Who asks to be erased while their Canvas is not connected is kept until their access there has ended, and the pages
 say so."""
 
-from ascriptica_plugin.tables.canvas import Connection, load_settings
+from ascriptica_plugin.tables.canvas import load_settings
 
-from ..office_at_work import Office, connection_of
+from ..office_at_work import Office
 from ..pages import COURSE_SETTINGS, save, typed, words
-from .erasing import erase, everything_in_the_database, number_of
+from .erasing import erase, everything_in_the_database, leave_for_another_canvas, number_of
 
 DISCONNECT = f"{COURSE_SETTINGS}/disconnect"
 
@@ -52,16 +52,18 @@ def test_erasing_waits_for_a_canvas_that_the_office_has_left_for_another(office,
     """It may have been left by mistake, or to rehearse."""
     office.register(office.course("ART", "art"))
     office.deliver()
-    number, home = number_of(office), connection_of(office)
-    here = {column.name: getattr(home, column.name) for column in Connection.__table__.columns}
-    other = Connection(**here | {"id": None, "canvas_url": "https://other.example/api/v1"})
-    office.session.add(other)
-    load_settings(office.session).connection = other
-    office.session.commit()
+    number, home = number_of(office), leave_for_another_canvas(office)
+    bio = office.course("BIO", "bio")
+    office.register(bio)
     erase(admin, number)
-    office.deliver()
     assert "1 person is to be erased." in (shown := words(admin.get("/tools/")))
+    assert "Overview 1 to do" in shown
     assert "Nothing waits for you." not in shown
+    assert (
+        f"First their access has to end in {canvas.url}, which is not connected. It also has to end in 1 place of the "
+        "connected Canvas: the reason is below."
+    ) in words(admin.get(f"/tools/participants/{number}"))
+    office.deliver()
     load_settings(office.session).connection = home
     office.session.commit()
     office.settle(rounds=2, minutes=1)

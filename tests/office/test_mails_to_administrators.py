@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from ascriptica_plugin import mail
 from ascriptica_plugin.ledger import blocked
-from ascriptica_plugin.office import mails_to_administrators
+from ascriptica_plugin.office import erasing, mails_to_administrators
 from ascriptica_plugin.shared.formats import moment
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
@@ -17,6 +17,7 @@ from ascriptica_plugin.worker import rounds
 
 from ..office_at_work import Office, connection_of, policy
 from ..pages import all_of, words
+from .erasing import leave_for_another_canvas
 
 ADDRESSES = "boss@example.org,desk@example.org"
 
@@ -305,3 +306,20 @@ def test_course_settings_say_who_gets_which_mail(here, admin):
     assert current.mails_off == "moved_up,moved,removed,cancelled,reopened,token_dead,canvas_away,well_again,token_ends"
     wrong = admin.post("/tools/settings/office", data={"admin_mails": "boss at example"})
     assert "boss is not an email address." in words(wrong)
+
+
+def test_the_digest_names_who_is_to_be_erased_but_has_access_elsewhere(mailing, inbox, canvas):
+    office = Office(mailing, canvas)
+    office.connect()
+    policy(office, admin_mails="boss@example.org")
+    office.register(office.course("ART", "art"))
+    office.deliver()
+    leave_for_another_canvas(office)
+    kim = office.participant("kim@example.org")
+    erasing.ask_to_erase(office.session, kim, office.now, "boss@example.org", end_access=True)
+    office.session.commit()
+    rounds.send_mails(mailing)
+    [digest] = [one.get_content() for one in inbox.mails if one["To"] == "boss@example.org"]
+    assert [line for line in digest.splitlines() if line.startswith("*")] == [
+        "* To be erased, but with access in a Canvas that is not connected: 1 person"
+    ]

@@ -213,6 +213,7 @@ def _before_erasing(found: Participant) -> dict[str, Any]:
     of = (session(), found.id, settings().connection_id)
     return {
         "unfinished": access_before_erasing.unfinished(*of),
+        "unfinished_here": access_before_erasing.unfinished_here(*of),
         "not_connected": access_before_erasing.not_connected(*of),
     }
 
