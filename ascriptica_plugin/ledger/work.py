@@ -139,6 +139,8 @@ class Work:
     """The request that is sent next, by Request's columns."""
     asked_at: datetime | None = None
     """When the latest request of the walk was sent, on our clock."""
+    knew_of_restore: datetime | None = None
+    """The connection's `restored_at` when that request was decided on."""
     answered: int | None = None
     """The request that got an answer, or reached nobody."""
     is_over: bool = False
@@ -248,9 +250,10 @@ class Work:
             return False
         return out.seat_id == self.seat_id and (out.kind == "end") != self.wanted
 
-    def send(self, request: dict[str, Any], asked_at: datetime) -> None:
+    def send(self, request: dict[str, Any], asked_at: datetime, restored_at: datetime | None) -> None:
         """Remember that a request is sent, by Request's columns."""
         self.sends, self.sent_at, self.asked_at = request, request["first_sent_at"], asked_at
+        self.knew_of_restore = restored_at
         self.request = OpenRequest(**{name: request[name] for name in OF_REQUEST})
 
     def hear(self) -> None:

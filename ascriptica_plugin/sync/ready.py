@@ -56,11 +56,13 @@ class Ready:
             left.append(task)
         return left
 
-    def take_back(self, now: datetime, everything: bool, courses: Collection[int], *, endings: bool) -> list[SeatTask]:
-        """Take out the tasks that were to change something in Canvas and fit no more, so that their seats are taken up
-        anew; returns them, to be stored. Those are what was written down long ago, and what is about these Canvas
-        courses, which hang or rest; with `endings`, since Canvas came back from a backup, all that ends somebody's
-        access.
+    def take_back(
+        self, now: datetime, everything: bool, courses: Collection[int], restored_at: datetime | None
+    ) -> list[SeatTask]:
+        """Take out the tasks that were to change something in Canvas and no longer fit, so that their seats are taken
+        up again; returns them, to be stored. These are the ones written down long ago, those about these Canvas
+        courses, which hang or rest, and those that end somebody's access, but were decided on before we knew that
+        Canvas came back from a backup (`restored_at`).
 
         These requests have reached nobody, so nobody may wait for their answers. But what repeats an earlier one stays
         written down, since that may have arrived, and so does what puts somebody back whom we put out by mistake:
@@ -70,7 +72,8 @@ class Ready:
 
         def fits_no_more(task: SeatTask, sends: dict[str, Any]) -> bool:
             waits = task.kind != "put_back" and task.work.canvas_course_id in courses
-            return everything or waits or sends["until_at"] < old or (endings and task.kind == "end")
+            is_outdated = task.kind == "end" and task.work.knew_of_restore != restored_at
+            return everything or waits or is_outdated or sends["until_at"] < old
 
         taken = [task for task in self if isinstance(task, SeatTask) and task.sends and fits_no_more(task, task.sends)]
         for task in taken:

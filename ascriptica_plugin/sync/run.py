@@ -58,7 +58,7 @@ class Run:
         self.changes = Changes(session, connection.id)
         self.context = Context(session, connection.id, connection.canvas_root_id, now, self._canvas_time, canvases)
         self.context.go_by(settings)
-        self.context.restored_at = self.went_by_restored_at = connection.restored_at
+        self.context.restored_at = connection.restored_at
         self.context.hides_emails = (
             connection.cuts_includes or "read_email_addresses" in connection.missing_permissions.split(",")
         )
@@ -138,9 +138,9 @@ class Run:
             return
         in_hand = Counter(courses_of(self._tasks([])))
         hanging = {number for number in courses_of(self.flight.silent) if in_hand[number] > self.flight.quarter}
-        waiting, restored = hanging.union(self.changes.at_rest(self.now())), self.context.restored_at
-        is_new, self.went_by_restored_at = restored != self.went_by_restored_at, restored
-        if taken := self.ready.take_back(self.now(), everything or self.over, waiting, endings=is_new):
+        waiting = hanging.union(self.changes.at_rest(self.now()))
+        restored_at = self.context.restored_at
+        if taken := self.ready.take_back(self.now(), everything or self.over, waiting, restored_at):
             self.units.write(taken, [], ())
             if self.units.lost:
                 self._stand_back()

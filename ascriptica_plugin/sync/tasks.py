@@ -147,6 +147,7 @@ def send(context: Context, work: Work, kind: str, call: Call, **place: Any) -> W
             **place,
         },
         context.now(),
+        context.restored_at,
     )
     try:
         answer = yield call

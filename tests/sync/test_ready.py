@@ -16,8 +16,9 @@ from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.requests import Request
 
-from ..office_at_work import connection_of, many, many_to_remove
+from ..office_at_work import Office, connection_of, many, many_to_remove
 from ..pages import all_of
+from ..practice_canvas import Practice
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -35,6 +36,8 @@ class Places:
 
 class Heard:
     """A seat's work, as far as it is told that its request is not out any more."""
+
+    knew_of_restore = None
 
     def __init__(self, canvas_course_id: int) -> None:
         self.canvas_course_id, self.heard = canvas_course_id, 0
@@ -92,7 +95,7 @@ def test_what_fits_no_more_is_taken_back_and_nobody_waits_for_its_answer():
         seat_task("create", tries=2),
     )
     ready = waiting(looking, enrolling, back, again)
-    assert ready.take_back(NOW, True, (), endings=False) == [enrolling, back, again]
+    assert ready.take_back(NOW, True, (), None) == [enrolling, back, again]
     assert list(ready) == [looking]
     assert [task.work.heard for task in (enrolling, back, again)] == [1, 0, 0]
     assert [(task.call, task.error.until) for task in (enrolling, back, again)] == [(None, NOW)] * 3
@@ -102,9 +105,9 @@ def test_what_fits_no_more_is_old_or_about_a_course_that_hangs_or_ends_access_si
     old, back, hanging = seat_task("enroll", since=pauses.LATE), seat_task("put_back", 2), seat_task("enroll", 2)
     looking, ending, other = seat_task(None, 2), seat_task("end"), seat_task("enroll")
     ready = waiting(old, back, hanging, looking, ending, other)
-    assert ready.take_back(NOW, False, (), endings=False) == [old]
-    assert ready.take_back(NOW, False, (2,), endings=False) == [hanging]
-    assert ready.take_back(NOW, False, (), endings=True) == [ending]
+    assert ready.take_back(NOW, False, (), None) == [old]
+    assert ready.take_back(NOW, False, (2,), None) == [hanging]
+    assert ready.take_back(NOW, False, (), NOW) == [ending]
     assert list(ready) == [back, looking, other]
 
 
@@ -136,24 +139,41 @@ def test_a_worker_that_stood_still_lets_nothing_leave_before_it_has_seen_its_lea
     assert len(office.deliver(stand_still)) == sent[0]
 
 
-def test_no_removal_leaves_once_canvas_is_known_to_have_come_back_from_a_backup(office, canvas):
-    """What was decided before may be about somebody else's row by now. Once the course was read, removals go on."""
-    many_to_remove(office, office.course("ART", "art"), 60)
+def removals_before_the_read(office: Office, canvas: Practice, calls_before: int) -> list[str]:
+    """Canvas turns out to have come back from a backup after so many calls. Returns the removals that it got from then
+    on, before the course was read again; afterwards, the others are removed."""
     connection_id, here = connection_of(office).id, f"/courses/{canvas.ids['course.art']}/enrollments"
     known: list[int] = []
 
     def get_to_know() -> bool:
-        if not known and (count := len(canvas.read("calls")["calls"])) >= 20:
+        if not known and (count := len(canvas.read("calls")["calls"])) >= calls_before:
             with Session(office.app.extensions["sqlalchemy"].engine) as session:
                 reads.note_restored(session, connection_id, office.now)
                 session.commit()
             known.append(count)
+            canvas.options(latency_seconds=0)
         return False
 
     calls = office.deliver(get_to_know)[known[0] :]
-    before_the_read = calls[: calls.index(f"GET {here}")]
-    assert len([call for call in before_the_read if call.startswith("DELETE")]) <= flight.FLIGHT + flight.SPARE
     assert canvas.who_is_in("art") == set()
+    return [call for call in calls[: calls.index(f"GET {here}")] if call.startswith("DELETE")]
+
+
+def test_no_removal_leaves_once_canvas_is_known_to_have_come_back_from_a_backup(office, canvas):
+    """What was decided before may be about somebody else's row by now. Once the course was read, removals go on."""
+    many_to_remove(office, office.course("ART", "art"), 60)
+    assert len(removals_before_the_read(office, canvas, 20)) <= flight.FLIGHT + flight.SPARE
+
+
+def test_a_removal_that_is_throttled_once_canvas_is_known_to_have_come_back_from_a_backup_is_not_repeated(
+    office, canvas, monkeypatch
+):
+    many_to_remove(office, office.course("ART", "art"), 2)
+    # So that it is known before the answers arrive.
+    monkeypatch.setattr(pauses, "RENEW_SECONDS", 0)
+    canvas.options(latency_seconds=2)
+    canvas.faults({"match": "DELETE /courses/", "times": 2, "fault": "throttle", "when": "before"})
+    assert removals_before_the_read(office, canvas, 2) == []
 
 
 def test_what_another_worker_repeats_by_now_is_not_taken_back(office, canvas):
@@ -175,6 +195,6 @@ def test_what_another_worker_repeats_by_now_is_not_taken_back(office, canvas):
     canvas.faults({"match": "POST /courses/", "times": None, "fault": "reset", "when": "after"})
     assert [call for call in office.deliver() if call.startswith("POST")] != []
     assert [request.tries for request in all_of(office.app, Request)] == [2]
-    frozen.units.write(frozen.ready.take_back(office.now, True, (), endings=False), [], ())
+    frozen.units.write(frozen.ready.take_back(office.now, True, (), None), [], ())
     assert frozen.units.lost
     assert [request.tries for request in all_of(office.app, Request)] == [2]
