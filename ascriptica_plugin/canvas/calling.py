@@ -36,7 +36,7 @@ class Watcher(Protocol):
 
 
 class Caller:
-    """One Canvas, one token, one pool of connections; safe to call from several threads at once. With an empty token
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once. If the token is empty,
     none is sent.
 
     `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
@@ -77,7 +77,8 @@ class Caller:
         self._line.close()
 
     def within(self, seconds: float, stored: Callable[[], "Caller | None"] = lambda: None) -> Self:
-        """This client for a caller who waits so long for all calls together. After that, a call raises CanvasDown.
+        """This client for a caller who waits at most `seconds` for all calls together. After that, a call raises
+        CanvasDown.
 
         `stored` returns a client with the token that is stored now, or None. It is asked if Canvas refuses this
         client's token, which may have been replaced meanwhile.

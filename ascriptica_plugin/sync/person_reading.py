@@ -26,8 +26,7 @@ Clock = Callable[[], datetime]
 def concluded_among(
     session: Session, connection_id: int, shown: Iterable[Enrollment], concluded: Collection[int] = ()
 ) -> Walk:
-    """Find the concluded Canvas courses among those in which the enrollment of somebody who was in is shown as
-    completed.
+    """Find the concluded Canvas courses among those where somebody who was enrolled is now shown as completed.
 
     In these, nobody ended the enrollment by hand. This costs one call for each course whose state is needed. Those
     given as `concluded` cost none, and are returned as well.
