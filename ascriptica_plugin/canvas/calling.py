@@ -95,9 +95,9 @@ class Caller:
         return then + timedelta(seconds=time.monotonic() - at)
 
     def least_left(self) -> tuple[float, float] | None:
-        """The smallest amount that Canvas reported as left in its bucket since the last time that this was asked, and a
-        time by which Canvas surely had received all calls sent before: the middle of that call, on the monotonic clock.
-        None: Canvas reported nothing. See `responses.left_in_bucket`."""
+        """The smallest amount that Canvas reported as left in its bucket since this was last asked, and a time by which
+        Canvas surely had received all calls sent before: the middle of that call, on the monotonic clock. None: Canvas
+        reported nothing. See `responses.left_in_bucket`."""
         with self._left_lock:
             least, self._least_left = self._least_left, None
         return least

@@ -296,7 +296,7 @@ class CanvasClient(Caller):
         return read_import(self._call("GET", f"accounts/{account_id}/sis_imports/{import_id}"))
 
     def imports_since(self, account_id: int, since: datetime) -> list[SISImport]:
-        """GET accounts/:id/sis_imports: those that were made since then by anybody, a hundred at most."""
+        """GET accounts/:id/sis_imports: those that anybody has made since then, a hundred at most."""
         query = {"created_since": since.strftime("%Y-%m-%dT%H:%M:%SZ"), "per_page": 100}
         found = self._call("GET", f"accounts/{account_id}/sis_imports", query).get("sis_imports")
         return [read_import(row) for row in found] if isinstance(found, list) else []

@@ -1,4 +1,4 @@
-"""SIS imports, as Canvas takes and shows them [sis_imports_api_controller.rb]."""
+"""SIS imports, as Canvas accepts and shows them [sis_imports_api_controller.rb]."""
 
 import csv
 import io

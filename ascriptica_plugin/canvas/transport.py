@@ -131,7 +131,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class Deadline:
-    """Ends the calling thread's exchange after so many seconds, by shutting down its socket.
+    """Ends the calling thread's exchange after this many seconds, by shutting down its socket.
 
     requests' own read timeout starts again with every byte, and only a closed socket wakes a blocked read.
     """

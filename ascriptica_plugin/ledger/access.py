@@ -1,4 +1,4 @@
-"""What is known of one person's access to one Canvas course, for pages and exports. Only reads the ledger.
+"""What is known about one person's access to one Canvas course, for pages and exports. Only reads the ledger.
 
 A seat is a wish and says nothing about Canvas. What a page may say about Canvas is in the rows.
 """

@@ -144,7 +144,8 @@ def waits() -> ColumnElement[bool]:
 
 
 def try_again(session: Session, connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
-    """`release`, because a person asked for it. A connection on hold asks Canvas at once, as its hold blocks all seats.
+    """`release`, because a person asked for it. A connection on hold asks Canvas at once, because its hold blocks all
+    seats.
 
     Returns how many seats are due again.
     """

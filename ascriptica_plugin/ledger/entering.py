@@ -85,7 +85,7 @@ _NEVER_IN = and_(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.
 def _open_ones(session: Session, connection: Connection, course_ids: Collection[int], now: datetime) -> CompoundSelect:
     """SQL: course, what keeps people out, how many people; only people about whom something is open.
 
-    Most of them were never in Canvas, so nothing that is known of Canvas has to be looked at.
+    Most of them were never in Canvas, so nothing that is known about Canvas has to be looked at.
     """
     of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
     waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")

@@ -56,7 +56,7 @@ def people(session: Session, connection_id: int, registrations: ColumnElement[bo
 
 
 def people_of(session: Session, preview: Preview, course: Course) -> list[Someone]:
-    """The people whom a preview is about: those of the course now or, where it is reopened, those of before."""
+    """The people whom a preview is about: those of the course now or, if it is reopened, those from before."""
     which = were(course, "registered") if preview.reopen else registered(course)
     return people(session, preview.connection_id or 0, which)
 

@@ -16,7 +16,7 @@ from . import claims
 
 
 def owe(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
-    """Have the course read as soon as nothing more urgent is to be done."""
+    """Have the course read as soon as there is nothing more urgent to do."""
     upsert = upsert_into(session, CourseRead)
     asked = {"connection_id": connection_id, "canvas_course_id": canvas_course_id, "owed_at": now, "due_at": None}
     again = {"owed_at": now, "due_at": None}
@@ -160,7 +160,8 @@ def _owed_since() -> Select:
 
 
 def endings_wait(session: Session, connection_id: int, canvas_course_id: int, restored_at: datetime) -> bool:
-    """Whether enrollments in the course may not be ended yet. A course that can't be read delays only its own."""
+    """Whether enrollments in the course may not be ended yet. A course that can't be read delays only its own
+    endings."""
     owed = select(CourseRead.canvas_course_id).where(
         CourseRead.connection_id == connection_id, CourseRead.owed_at >= restored_at
     )

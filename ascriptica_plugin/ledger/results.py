@@ -158,7 +158,7 @@ class Known:
 
 
 def of_registrations(session: Session, ids: Collection[int], now: datetime) -> dict[int, Known]:
-    """What is known of these registrations, by their ids."""
+    """What is known about these registrations, by their ids."""
     found = session.execute(
         select(Result, Course.ends_at, Association.concluded)
         .join(Registration, Registration.id == Result.registration_id)

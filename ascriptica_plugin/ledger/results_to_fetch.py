@@ -33,7 +33,7 @@ def wishes_of(session: Session, course_id: int) -> CourseResults:
 
 
 def owe(session: Session, course_id: int, now: datetime) -> None:
-    """Have the results fetched as soon as nothing more urgent is to be done."""
+    """Have the results fetched as soon as there is nothing more urgent to do."""
     wishes = wishes_of(session, course_id)
     wishes.owed_at, wishes.due_at = now, None
     session.info[claims.RANG] = True

@@ -136,7 +136,7 @@ def is_of_a_section(session: Session, row: Known, seat_id: int) -> bool:
 
 
 def has_others(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> bool:
-    """Whether the Canvas course showed somebody since then who is none of our participants."""
+    """Whether the Canvas course showed somebody since then who is not a participant."""
     matched = exists().where(
         Match.connection_id == CanvasRow.connection_id, Match.canvas_user_id == CanvasRow.canvas_user_id
     )

@@ -103,7 +103,7 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
 
 
 def what_delays(session: Session, settings: Settings, now: datetime) -> str | None:
-    """What delays all due seats, as `waits_for` of `status`; None also while Canvas is switched off."""
+    """What delays all due seats, like `waits_for` in `status`; also None while Canvas is switched off."""
     if settings.connection is None or not settings.display_canvas:
         return None
     return _waits_for(session, settings.connection, _oldest(session, settings.connection, now), now)

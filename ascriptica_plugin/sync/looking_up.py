@@ -45,8 +45,8 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
 
 
 def state_of(canvas: CanvasClient, course_id: int, section_id: int | None) -> dict[str, Any]:
-    """The present state of a Canvas course that was found before, as values of the association's columns. One call or
-    two.
+    """The present state of a Canvas course that was found before, as values of the association's columns. It takes one
+    call or two.
 
     Raises every CanvasError except NotFound.
     """

@@ -1,4 +1,4 @@
-"""Proofs of the connection: what is kept of one, how it is asked for, and when it is due."""
+"""Proofs of the connection: what is kept about one, how it is asked for, and when it is due."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ STEPS = ("course", "rights", "person", "free", "enroll", "read", "remove", "gone
 
 @dataclass(frozen=True)
 class Step:
-    """One call, or two: when it began, how long Canvas took, what came of it, and whether that is as it should be."""
+    """One call, or two: when it began, how long Canvas took, what the result was, and whether it is as it should be."""
 
     name: str
     at: datetime

@@ -1,9 +1,9 @@
 """A round trip that proves the connection: enrolls the token's owner, or a test user, in a Canvas course as a student,
 and removes them.
 
-What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. If a proof is cut
-off, the process that resumes it only cleans up. Canvas may carry out a request until `pauses.LATE` after it was sent,
-so a proof whose request to enroll was not answered does not end before that.
+What a proof may leave in Canvas is written down before it is sent, in the connection's `proof`. If a proof is cut off,
+the process that resumes it only cleans up. Canvas may carry out a request until `pauses.LATE` after it was sent, so a
+proof whose request to enroll was not answered does not end before that.
 """
 
 import time
