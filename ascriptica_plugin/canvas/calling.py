@@ -36,7 +36,7 @@ class Watcher(Protocol):
 
 
 class Caller:
-    """One Canvas, one token, one pool of connections; safe to call from several threads at once. With an empty token
+    """One Canvas, one token, one pool of connections; safe to call from several threads at once. If the token is empty,
     none is sent.
 
     `url` ends in /api/v1. `timeout_seconds` limits the wait for a connection and for each piece of an answer,
@@ -77,7 +77,8 @@ class Caller:
         self._line.close()
 
     def within(self, seconds: float, stored: Callable[[], "Caller | None"] = lambda: None) -> Self:
-        """This client for a caller who waits so long for all calls together. After that, a call raises CanvasDown.
+        """This client for a caller who waits at most `seconds` for all calls together. After that, a call raises
+        CanvasDown.
 
         `stored` returns a client with the token that is stored now, or None. It is asked if Canvas refuses this
         client's token, which may have been replaced meanwhile.
@@ -94,9 +95,9 @@ class Caller:
         return then + timedelta(seconds=time.monotonic() - at)
 
     def least_left(self) -> tuple[float, float] | None:
-        """The smallest amount that Canvas reported as left in its bucket since the last time that this was asked, and a
-        time by which Canvas surely had received all calls sent before: the middle of that call, on the monotonic clock.
-        None: Canvas reported nothing. See `responses.left_in_bucket`."""
+        """The smallest amount that Canvas reported as left in its bucket since this was last asked, and a time by which
+        Canvas surely had received all calls sent before: the middle of that call, on the monotonic clock. None: Canvas
+        reported nothing. See `responses.left_in_bucket`."""
         with self._left_lock:
             least, self._least_left = self._least_left, None
         return least

@@ -102,8 +102,8 @@ class CanvasClient(Caller):
 
         With `mail_link` Canvas mails the person a link to choose a password, with `ask_link` its answer has the link
         [lib/api/v1/user.rb confirmation_url]; either way they count as registered once they have used it
-        [models/user/creation_notify_policy.rb]. The login is only for the `sign_in_id`, where one is given; NotFound
-        also means that there is none with this number.
+        [models/user/creation_notify_policy.rb]. If a `sign_in_id` is given, the login is only for that one; NotFound
+        then also means that Canvas has none with this number.
 
         Canvas takes a login that is an email as the email too; for another login the email is named. Without a link it
         counts as confirmed. Raises Refused if a login has the `unique_id` or `sis_user_id` already; `taken`
@@ -130,8 +130,8 @@ class CanvasClient(Caller):
         return read_user(self._call("POST", f"accounts/{account_id}/users", form))
 
     def mail_password_link(self, email: str) -> None:
-        """POST users/reset_password: Canvas mails the user with this login or email a link to choose a password, also
-        one who has not registered yet; NotFound if there is none, PermissionMissing without the right to manage logins
+        """POST users/reset_password: Canvas mails the user with this login or email a link to choose a password, even
+        if they have not registered yet; NotFound if there is none, PermissionMissing without the right to manage logins
         [pseudonyms_controller.rb forgot_password and confirm_change_password]."""
         self._call("POST", "users/reset_password", {"email": email})
 
@@ -169,7 +169,7 @@ class CanvasClient(Caller):
         """GET accounts/:id/courses: the first courses whose name, code, SIS ID or number has the term in it, or a
         teacher's name, ordered by name; and whether there are more. A blank term finds all.
 
-        Any other has at least two characters [accounts_controller.rb courses_api].
+        Any other term has at least two characters [accounts_controller.rb courses_api].
         """
         looked_for = {"search_term": term, "search_by": "teacher" if by_teacher else "course"}
         query = {
@@ -238,8 +238,8 @@ class CanvasClient(Caller):
     def enrollments_of(self, address: int | str) -> list[Enrollment]:
         """GET users/:id/enrollments: a user's enrollments as a student in every state and course, all pages.
 
-        A user who is gone is NotFound, or has none. For the token's own owner Canvas refuses the state deleted, so we
-        ask without it: what it ended is then missing [enrollments_api_controller.rb index].
+        A user who is gone is NotFound, or has none. For the token's own owner, Canvas refuses the state deleted, so we
+        ask without it. Deleted enrollments are then missing [enrollments_api_controller.rb index].
         """
         path = f"users/{_path_id(address)}/enrollments"
         query = {"type[]": "StudentEnrollment", "state[]": list(EVERY_STATE), "per_page": 100}
@@ -286,8 +286,9 @@ class CanvasClient(Caller):
     # -- SIS imports, which need import_sis [sis_imports_api_controller.rb] -------------------------------------------
 
     def start_import(self, account_id: int, file: File) -> SISImport:
-        """POST accounts/:id/sis_imports: what `sis.file_of` makes, without any option: never batch mode, never diffing,
-        never over what was changed by hand. PermissionMissing: imports are switched off, or the right is missing."""
+        """POST accounts/:id/sis_imports: sends what `sis.file_of` makes, without any option: never batch mode, never
+        diffing, never over what was changed by hand. PermissionMissing: imports are switched off, or the right is
+        missing."""
         return read_import(self._call("POST", f"accounts/{account_id}/sis_imports", file))
 
     def sis_import(self, account_id: int, import_id: int) -> SISImport:
@@ -295,7 +296,7 @@ class CanvasClient(Caller):
         return read_import(self._call("GET", f"accounts/{account_id}/sis_imports/{import_id}"))
 
     def imports_since(self, account_id: int, since: datetime) -> list[SISImport]:
-        """GET accounts/:id/sis_imports: those that were made since then by anybody, a hundred at most."""
+        """GET accounts/:id/sis_imports: those that anybody has made since then, a hundred at most."""
         query = {"created_since": since.strftime("%Y-%m-%dT%H:%M:%SZ"), "per_page": 100}
         found = self._call("GET", f"accounts/{account_id}/sis_imports", query).get("sis_imports")
         return [read_import(row) for row in found] if isinstance(found, list) else []

@@ -66,7 +66,7 @@ class Line:
                 with response:
                     body = body_of(response)
                 if deadline.passed:
-                    # After our cut the headers, or a body without a stated length, seem complete.
+                    # When we cut the connection, the headers, or a body without a stated length, seem complete.
                     raise TimeoutError
             except PrivateAddress as error:
                 raise AddressRefused(error.said) from None

@@ -42,8 +42,8 @@ class Grant:
 
 
 def approval_address(url: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """The address where a person approves the key in a browser; `url` ends in /api/v1. The scopes are one parameter: of
-    a repeated one, only the last counts."""
+    """The address where a person approves the key in a browser; `url` ends in /api/v1. The scopes are one parameter: if
+    it were repeated, only the last would count."""
     query = {
         "client_id": client_id,
         "response_type": "code",
@@ -79,7 +79,7 @@ class OAuth:
     def refresh(self, refresh_token: str) -> Grant:
         """A new access token. The one before it is dead at once; after a lost answer, refresh again [access_token.rb].
 
-        It is asked without redirect_uri, since older Canvas redirects errors there.
+        The call has no redirect_uri, because older Canvas redirects errors there.
         """
         return self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
@@ -99,7 +99,7 @@ class OAuth:
 
 
 def revoke(url: str, token: str, *, allow_private: bool, ca_file: str | None, seconds: float) -> None:
-    """DELETE login/oauth2/token: ends this token, also a pasted one [oauth2_provider_controller.rb]."""
+    """DELETE login/oauth2/token: ends this token, even a pasted one [oauth2_provider_controller.rb]."""
     line = Line(allow_private=allow_private, ca_file=ca_file, flight=1, token=token)
     try:
         address = f"{_host(url)}/login/oauth2/token"

@@ -88,8 +88,8 @@ class Answers:
 
 
 def _pattern_of(token: str) -> str:
-    """A pattern that finds the token, also percent-encoded, and in any case, as a host name would have it. A very short
-    text is not a token but a mistake, and occurs in many words: it matches nothing."""
+    """A pattern that finds the token, also percent-encoded, and in upper or lower case, as in a host name. A very short
+    text is not a token but a mistake. It would occur in many words, so the pattern matches nothing."""
     if len(token) < 8:
         return "(?!)"
     return "".join(f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in token)
@@ -106,7 +106,7 @@ def body_of(response: requests.Response) -> bytes:
 
 
 def clock_of(response: requests.Response) -> datetime | None:
-    """The time in an answer's Date header, in UTC; None if it is missing, unreadable, or of no time near ours."""
+    """The time in an answer's Date header, in UTC; None if it is missing, unreadable, or too far from our time."""
     try:
         moment = parsedate_to_datetime(response.headers["Date"])
         if moment.tzinfo is None:
@@ -118,11 +118,11 @@ def clock_of(response: requests.Response) -> datetime | None:
 
 
 RESERVED = 50
-"""What a call takes of Canvas's bucket while it is under way [request_throttle.rb]."""
+"""What a call takes from Canvas's bucket while it is under way [request_throttle.rb]."""
 
 
 def left_in_bucket(response: requests.Response) -> float | None:
-    """How much is left in Canvas's bucket for our token, besides what all calls under way with it reserve. None: Canvas
+    """How much is left in Canvas's bucket for our token, after what all calls under way with it reserve. None: Canvas
     doesn't say.
 
     A call that leaves none, once its own share is reserved, is refused [request_throttle.rb].

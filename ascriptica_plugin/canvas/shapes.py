@@ -1,4 +1,4 @@
-"""What Canvas answers, as small frozen dataclasses. `reading` makes them of its JSON."""
+"""What Canvas answers, as small frozen dataclasses. `reading` makes them from its JSON."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,7 +112,7 @@ class ListedCourse:
 
 @dataclass(frozen=True)
 class Section:
-    """`window`: its own dates where it restricts enrollments to them, else None, and the course's count."""
+    """`window`: its own dates if it restricts enrollments to them. None: the course's dates count."""
 
     id: int
     name: str
@@ -145,7 +145,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Enrollment:
-    """One row of Canvas. `user` is as far as the token may see it; its id is always there. `scores` is None where the
+    """One row of Canvas. `user` has what the token may see of it; its id is always there. `scores` is None where the
     token may not see them."""
 
     id: int

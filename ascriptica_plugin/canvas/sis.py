@@ -1,4 +1,4 @@
-"""SIS imports, as Canvas takes and shows them [sis_imports_api_controller.rb]."""
+"""SIS imports, as Canvas accepts and shows them [sis_imports_api_controller.rb]."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ class NewUser(NamedTuple):
 
 
 def read_import(row: Any) -> SISImport:
-    """Raises CanvasDown if the row is no import."""
+    """The import in this row. Raises CanvasDown if the row is not one."""
     try:
         user = row.get("user") or {}
         made_at = datetime.fromisoformat(row["created_at"])
@@ -64,8 +64,8 @@ def read_import(row: Any) -> SISImport:
 def file_of(lines: Iterable[Line], new: Collection[NewUser], *, notify: bool) -> File:
     """enrollments.csv about students; where there are `new` users, a zip of it and users.csv [sis_csv.md].
 
-    `notify`: Canvas mails those who are let in and may be mailed. A line names no dates, so that those of an enrollment
-    that is there already are cleared, as a POST does.
+    `notify`: Canvas mails those who are let in and may be mailed. A line names no dates, so Canvas clears those of an
+    enrollment that is there already, as with a POST.
     """
     enrollments = _csv(
         ("course_id", "section_id", "user_id", "role", "status", "notify"),

@@ -131,7 +131,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class Deadline:
-    """Ends the calling thread's exchange after so many seconds, by shutting down its socket.
+    """Ends the calling thread's exchange after this many seconds, by shutting down its socket.
 
     requests' own read timeout starts again with every byte, and only a closed socket wakes a blocked read.
     """
@@ -204,7 +204,7 @@ def why_no_answer(error: Exception, deadline: Deadline, address: SplitResult) ->
     if deadline.passed or isinstance(error, requests.Timeout) or cause_of(error, ReadTimeoutError):
         return Said("host_not_in_time", host=with_port)
     if isinstance(error, requests.exceptions.SSLError):
-        # OpenSSL's names of what it makes of an answer that is not TLS.
+        # OpenSSL's names for the errors that an answer without TLS causes.
         is_plain = any(name in str(error) for name in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"))
         return Said("no_https" if is_plain else "bad_certificate", host=host)
     if cause_of(error, NameResolutionError):

@@ -1,6 +1,6 @@
-"""What is known of one person's access to one Canvas course, for pages and exports. Only reads the ledger.
+"""What is known about one person's access to one Canvas course, for pages and exports. Only reads the ledger.
 
-A seat is a wish and says nothing about Canvas; what a page may claim stands in the rows.
+A seat is a wish and says nothing about Canvas. What a page may say about Canvas is in the rows.
 """
 
 from collections.abc import Collection
@@ -79,7 +79,8 @@ class Access:
 
     @property
     def as_known(self) -> Row | None:
-        """The live enrollment of the Canvas user whom we knew, while it is asked whether that is the participant."""
+        """The live enrollment of the Canvas user whom we knew, while the office is asked whether that is the
+        participant."""
         asked = self.wanted and self.question is not None and not self.ending
         return self.row if asked and self.row is not None and self.row.state in LIVE else None
 
@@ -107,8 +108,8 @@ def of_registrations(session: Session, registration_ids: Collection[int]) -> dic
 
 
 def of_seats(session: Session, seat_ids: Collection[int]) -> dict[int, Access]:
-    """The access at each seat, with the registration that claims it or, where none does, claimed it last, by the seat's
-    id."""
+    """The access at each seat, by the seat's id, with the registration that claims it or, if none does, the one that
+    claimed it last."""
     newest_live = func.max(Claim.id).filter(Claim.ended_at.is_(None))
     its = select(func.coalesce(newest_live, func.max(Claim.id))).where(Claim.seat_id.in_(seat_ids))
     newest = its.group_by(Claim.seat_id)
@@ -141,7 +142,7 @@ IS_SURE = func.coalesce(
 """Nothing is open about who a participant is in Canvas: the match rests on what they have."""
 
 IS_ASKED = and_(~Match.doubted, Match.question.is_not(None))
-"""Only an administrator can say who a participant is in Canvas. Until then, the user whom we knew is in."""
+"""Only an administrator can say who a participant is in Canvas. Until then, the user whom we knew counts."""
 
 IS_BEING_ENDED = exists().where(
     Request.connection_id == Seat.connection_id,

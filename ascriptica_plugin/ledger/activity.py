@@ -1,6 +1,6 @@
 """The activity log: who did what, when, to whom, and what Canvas answered. Written in the change's own transaction.
 
-What an entry adds to its act is a code with parameters (`said`). The caller makes sure that they hold no secret.
+The details of an entry are a code with parameters (`said`). The caller makes sure that they hold no secret.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,8 @@ def begin_act(
 
 @contextmanager
 def within(session: Session, act_id: int, words: Said | None = None) -> Iterator[None]:
-    """Entries that are written meanwhile are parts of the act. Then it has their number, and its `words` if given."""
+    """Make entries that are written meanwhile parts of the act. Then store in it how many people they are about, and
+    its `words` if given."""
     before = session.info.get(_ACT)
     session.info[_ACT] = act_id
     try:

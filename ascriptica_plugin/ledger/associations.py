@@ -1,4 +1,5 @@
-"""Leads a course's people to a Canvas course: it is read again, and their seats are claimed there. Never commits."""
+"""Leads a course's people to a Canvas course: that one is read again, and their seats are claimed there. Never
+commits."""
 
 from datetime import datetime
 

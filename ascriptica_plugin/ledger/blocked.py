@@ -57,7 +57,7 @@ def groups_of(session: Session, connection: Connection, now: datetime) -> list[G
 
 
 def number(session: Session, connection: Connection, now: datetime) -> int:
-    """How many groups wait for an administrator, with SIS IDs to decide about as one: one query of what waits."""
+    """How many groups wait for an administrator; SIS IDs to decide about count as one. Takes one query."""
     by_office = [name for name, cause in CAUSES.items() if cause.by_office]
     causes, trouble = _causes(connection), blocked_courses.trouble_of(connection, now)
     found = union(
@@ -81,8 +81,8 @@ def names(session: Session, connection: Connection) -> list[str]:
 
 
 def _causes(connection: Connection) -> CTE:
-    """SQL: the causes that people wait for, and a last NULL. Each is found by one look into an index of those who wait,
-    so that it doesn't matter how many wait for it."""
+    """SQL: the causes that people wait for, then NULL. Each is found by one look into an index of those who wait, so it
+    doesn't matter how many wait for it."""
 
     def first(*which: ColumnElement[bool]) -> ScalarSelect:
         waiting = select(Seat.cause).where(Seat.connection_id == connection.id, due.waits(), *which)
@@ -95,8 +95,8 @@ def _causes(connection: Connection) -> CTE:
 PEOPLE = func.count(Seat.participant_id.distinct()).label("people")
 
 Kind = tuple[ColumnElement[Any], ColumnElement[Any], tuple[ColumnElement[bool], ...]]
-"""SQL for a part of the seats that wait: a group's name, its scope, and conditions on Seat. Each part is counted by
-itself, so that an index of those who wait for a cause brings them in order."""
+"""SQL for a part of the seats that wait: a group's name, its scope, and conditions on Seat. Each part is counted
+separately, so that an index of those who wait for a cause gives them in order."""
 
 
 def _kinds(connection: Connection) -> list[Kind]:
@@ -128,7 +128,7 @@ def _groups_of_people(session: Session, connection: Connection) -> dict[tuple[st
 def _people(connection: Connection, kinds: list[Kind]) -> CompoundSelect:
     """SQL: name, scope, how many different people.
 
-    Those without scopes are counted cause by cause: PostgreSQL sorts numbers alone in half the time.
+    Causes without scopes are counted one by one: PostgreSQL sorts numbers alone in half the time.
     """
     causes, waiting = _causes(connection), (Seat.connection_id == connection.id, due.waits())
     people = select(PEOPLE).where(*waiting, Seat.cause == causes.c.cause).scalar_subquery()
@@ -165,13 +165,13 @@ def _details(connection: Connection) -> CompoundSelect:
 def _places(session: Session, connection: Connection, kinds: list[Kind]) -> Iterator[tuple[tuple[str, str], Where]]:
     """The courses of each group, with how many of its people wait there.
 
-    If a Canvas course belongs to one course of ours, that is the one. Only otherwise the registrations are asked.
+    If a Canvas course belongs to only one course of ours, that is the course. Otherwise the registrations show which.
     """
     places = session.execute(union_all(*_counts(kinds, Seat.canvas_course_id))).all()
     used = {canvas_course_id for _, _, canvas_course_id, _ in places}
     ours: dict[int | None, list[Sequence[Any]]] = {}
     associated = select(Association.canvas_course_id, *OF_COURSE).join(Course, Course.id == Association.course_id)
-    # One look into an index for each course; a list of those in use would be as long as they are many.
+    # One look into an index for each course. A list of all Canvas courses in use could be very long.
     there = (due.unsettled(connection.id), Seat.canvas_course_id == Association.canvas_course_id)
     is_open = select(Seat.id).where(*there).limit(1).scalar_subquery().is_not(None)
     here = (Association.connection_id == connection.id, is_open)
@@ -191,8 +191,8 @@ def _where(course: Sequence[Any], canvas_course_id: int | None, people: int) -> 
 
 
 def _asked_for(session: Session, kinds: list[Kind], canvas_course_ids: Collection[int]) -> CompoundSelect:
-    """SQL: the same by the registrations that ask or, where none does any more, asked last for places in these Canvas
-    courses."""
+    """SQL: the same for places in these Canvas courses, by the registrations that ask for them or, if none does any
+    more, by the one that asked last."""
     newest = select(func.max(Claim.id)).where(Claim.seat_id == Seat.id).correlate(Seat).scalar_subquery()
     live = aliased(Claim)
     nobody_asks = ~exists().where(live.seat_id == Claim.seat_id, live.ended_at.is_(None))

@@ -16,7 +16,7 @@ from .blocked_groups import Group, Where
 
 _GONE = ("not_looked_up", "course_missing", "section_missing", "course_closed_to_students")
 SHUT = ("course_unpublished", "course_concluded", "outside_dates")
-"""Causes of courses: nobody can be enrolled there; people are enrolled and can't enter."""
+"""Causes of courses. `_GONE`: nobody can be enrolled there. `SHUT`: people are enrolled and can't enter."""
 
 LOOKED_UP = (*_GONE, *SHUT)
 """Causes that another look-up of the Canvas course may find gone."""
@@ -39,7 +39,7 @@ def groups_of_courses(session: Session, connection: Connection, now: datetime) -
 
 
 def troubles(session: Session, connection: Connection, now: datetime) -> list[shut_out.Trouble]:
-    """SQL: the course has not ended, and its Canvas course is known and of this connection."""
+    """What is wrong with courses that are still on and whose Canvas course is known, on this connection."""
     is_on = and_(Course.cancelled_at.is_(None), or_(Course.ends_at.is_(None), Course.ends_at > now))
     found = session.execute(
         select(Association.canvas_course_id, trouble_of(connection, now), Course.id, Course.code, is_on)
@@ -57,7 +57,7 @@ def troubles(session: Session, connection: Connection, now: datetime) -> list[sh
 def trouble_of(connection: Connection, now: datetime) -> ColumnElement[str]:
     """SQL for what is wrong with an association; NULL if nothing is."""
     dated_ahead = or_(Course.starts_at > now, Course.ends_at > now)
-    # People want in from the start on, or now where that has passed. Without a start, a course may open any time.
+    # People want to get in from the start on, or now if that has passed. Without a start, a course may open any time.
     wanted_at = case((Course.starts_at > now, Course.starts_at), else_=now)
     opens_late = and_(Course.starts_at.is_not(None), Association.opens_at > wanted_at)
     return case(

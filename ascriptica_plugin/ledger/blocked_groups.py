@@ -27,7 +27,8 @@ class Where:
     changed: dict[str, int] = field(default_factory=dict)
 
     def weight(self, now: datetime) -> float:
-        """People by how soon their course starts; one that runs already weighs as one that starts in an hour."""
+        """The number of people, weighted by how soon their course starts. A course that runs already weighs as much as
+        one that starts in an hour."""
         starts = self.starts_at - now if self.starts_at else SOMEDAY
         if self.ends_at and self.ends_at <= now:
             starts = SOMEDAY * 4

@@ -50,7 +50,7 @@ def _leaving(connection: Connection, by_name: dict[str, list[Where]]) -> Select:
     columns = (Seat.participant_id, newest.label("claim_id"))
     parts: list[Select] = []
     for name, courses in by_name.items():
-        # The end of a claim raises the version, so most of the people who wait need no look at all.
+        # Ending a claim raises the version, so most of the people who wait need no look at all.
         nobodys = (_there(courses), Seat.version > 1, live.is_(None))
         its = select(literal(name).label("name"), cause_scope.label("scope"), *columns)
         parts.append(its.where(here, due.waits(), Seat.cause == name, *nobodys))

@@ -14,9 +14,9 @@ class Cause:
     """`short` is the title in three words. `by_office`: an administrator has to act. `heals_itself`: one of the seats
     held for it tries again now and then, and its success releases the rest.
 
-    `of_one`: it concerns one person at a time, though many people may have it. `asks`: trying again is pointless, as
-    only a person's answer helps. `title` and `remedy` are for administrators (`{detail}` is Canvas's answer or our own
-    words), `participant` is for participants.
+    `of_one`: it concerns one person at a time, though many people may have it. `asks`: trying again is pointless,
+    because only a person's answer helps. `title` and `remedy` are for administrators (`{detail}` is Canvas's answer or
+    our own words), `participant` is for participants.
     """
 
     _title: str

@@ -1,4 +1,4 @@
-"""Claims: which registrations need which seats. A change of its claims makes a seat due.
+"""Claims: which registrations need which seats. A seat becomes due when its claims change.
 
 The office writes them in its own unit of work. Never commits.
 """

@@ -1,4 +1,4 @@
-"""Which seats are due now, and in which order; which wait, and making those due again."""
+"""Which seats are due now, and in which order; which ones wait, and how they become due again."""
 
 import math
 from collections.abc import Collection
@@ -35,8 +35,8 @@ class Due(NamedTuple):
 
 
 IN_TURN = (Seat.in_bulk, Seat.changed_at)
-"""The order of the index of unsettled seats. Without an order PostgreSQL, which takes a third of all seats for
-unsettled, would go through all of them to find one."""
+"""The order of the index of unsettled seats. Without an order, PostgreSQL assumes that a third of all seats are
+unsettled, and would go through all of them to find one."""
 
 
 def unsettled(connection_id: int) -> ColumnElement[bool]:
@@ -71,7 +71,7 @@ def due_now(
 ) -> list[Due]:
     """The seats of people who acted one by one, or else of those who came in bulk, in the order of their turn.
 
-    `since`: only those whose wish changed since then, which takes no time however many are due.
+    `since`: only those whose wish changed since then, which is fast, however many are due.
     """
     which = [due(connection_id, now, without_courses), Seat.in_bulk.is_(in_bulk)]
     if since is not None:
@@ -90,7 +90,7 @@ def due_now(
 def _starts(connection_id: int, now: datetime) -> Subquery:
     """SQL: how many seconds a Canvas course's own start is from now, by the courses that are associated with it.
 
-    Courses are few beside seats, so this is worked out once for all that are due.
+    There are few courses compared with seats, so this is worked out once for all that are due.
     """
     from_now = func.abs(func.extract("epoch", Course.starts_at) - now.timestamp())
     return (
@@ -114,7 +114,7 @@ def canaries(
     held = (unsettled(connection_id), Seat.held, Seat.parked_at.is_(None), Seat.due_at.is_not(None))
     causes = select(Seat.cause, Seat.cause_scope, func.max(Seat.due_at).label("latest")).where(*held)
     its = causes.group_by(Seat.cause, Seat.cause_scope).subquery().c
-    # An index leads to the first seat of each cause; putting all who are held in order would take a while.
+    # An index leads to the first seat of each cause; sorting all held seats would take a while.
     for_it = (Seat.cause == its.cause, Seat.cause_scope == its.cause_scope)
     first = select(Seat.id).where(*held, *for_it).order_by(Seat.due_at, Seat.id).limit(1).scalar_subquery()
     # A time later than that was set by a clock that has stepped back since.
@@ -127,7 +127,7 @@ def canaries(
 
 
 def anything_put_off(session: Session, connection_id: int) -> bool:
-    """Whether a seat is due now, or will be later without anybody doing something."""
+    """Whether a seat is due now, or will become due later without anybody acting."""
     which = (unsettled(connection_id), not_(Seat.held), Seat.parked_at.is_(None))
     return session.scalar(select(Seat.id).where(*which).order_by(*IN_TURN).limit(1)) is not None
 
@@ -144,7 +144,8 @@ def waits() -> ColumnElement[bool]:
 
 
 def try_again(session: Session, connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
-    """`release`, because a person asked for it. A connection on hold asks Canvas at once, as its hold blocks all seats.
+    """`release`, because a person asked for it. A connection on hold asks Canvas at once, because its hold blocks all
+    seats.
 
     Returns how many seats are due again.
     """
@@ -157,8 +158,8 @@ def try_again(session: Session, connection: Connection, now: datetime, *which: C
 def release(session: Session, *which: ColumnElement[bool]) -> int:
     """Make the waiting seats that match the conditions due now. Returns how many.
 
-    Seats that somebody changed by hand in Canvas are left out: trying again would put them back, which only an answer
-    may do.
+    Seats that somebody changed by hand in Canvas are left out: trying again would put them back, and only a person's
+    answer may do that.
     """
     by_hand = Seat.cause == "changed_in_canvas"
     released = change(session, update(Seat).where(waits(), ~by_hand, *which).values(**claims.FRESH))
@@ -168,13 +169,13 @@ def release(session: Session, *which: ColumnElement[bool]) -> int:
 
 
 def release_some(session: Session, connection_id: int, cause: str, scope: str, limit: int) -> int:
-    """Make at most so many of the seats that wait for this cause due, behind people who act one by one.
+    """Make at most `limit` of the seats that wait for this cause due, behind people who act one by one.
 
     Seats that somebody has locked are left out. Returns how many; call it again in the next unit of work until it is 0.
     """
     same = (Seat.connection_id == connection_id, Seat.cause == cause, Seat.cause_scope == scope)
-    # In the order of an index, so that not all who wait are looked at each time; nobody's lock is waited for.
+    # In the order of an index, so that we don't look at all waiting seats each time. Locked seats are skipped.
     some = select(Seat.id).where(waits(), *same).order_by(Seat.canvas_course_id, Seat.participant_id).limit(limit)
-    # Two statements: as a part of the update PostgreSQL may look for them anew for every seat there is.
+    # Two statements: as a part of the update, PostgreSQL may repeat the search for every seat there is.
     found = session.scalars(some.with_for_update(skip_locked=True)).all()
     return change(session, update(Seat).where(Seat.id.in_(found)).values(**claims.FRESH, in_bulk=True)) if found else 0

@@ -53,9 +53,9 @@ def of_courses(
     """Where each course's people stand, by the course's id: one query for all.
 
     Everybody registered is counted once. Only somebody whom Canvas showed with an active enrollment can enter, in a
-    Canvas course that is published, not concluded and within its dates as far as we know them. While it is asked who
-    they are, the Canvas user whom we knew counts. Only people about whom something is open are looked at one by one;
-    indexes find them. Everybody else is in.
+    Canvas course that is published, not concluded and within its dates as far as we know them. While the office is
+    asked who they are, the Canvas user whom we knew counts. Only people about whom something is open are looked at one
+    by one; indexes find them. Everybody else is in.
     """
     open_ones = _open_ones(session, connection, course_ids, now).subquery()
     nowhere = _nowhere(connection)
@@ -85,7 +85,7 @@ _NEVER_IN = and_(Seat.settled_version < Seat.version, Seat.canvas_enrollment_id.
 def _open_ones(session: Session, connection: Connection, course_ids: Collection[int], now: datetime) -> CompoundSelect:
     """SQL: course, what keeps people out, how many people; only people about whom something is open.
 
-    Most of them were never in Canvas, so nothing that is known of Canvas has to be looked at.
+    Most of them were never in Canvas, so nothing that is known about Canvas has to be looked at.
     """
     of_them = (Registration.status == "registered", Registration.course_id.in_(course_ids))
     waits = case(*_WAITS, else_=_on_the_way(connection)).label("waits")
@@ -94,8 +94,8 @@ def _open_ones(session: Session, connection: Connection, course_ids: Collection[
         one_of_few(session, Seat.canvas_course_id.expression, _canvas_courses(course_ids)),
         Seat.settled_version < Seat.version,
     )
-    # PostgreSQL takes them for none or for many; so they are read first, then looked up one by one. In the
-    # order of their ids, each look finds most of what it needs where the one before it was.
+    # PostgreSQL expects either none or many, so the seats are read first and then looked up one by one. In the order of
+    # their ids, each look finds most of what it needs near the one before it.
     seats = unsettled.order_by(Seat.id).cte("unsettled")
     seats = seats.prefix_with("MATERIALIZED", dialect="postgresql")
     never_in = (
@@ -155,7 +155,7 @@ def _open(session: Session, connection: Connection, course_ids: Collection[int],
 def of_registrations(
     session: Session, connection: Connection, registration_ids: Collection[int], now: datetime
 ) -> dict[int, str]:
-    """What keeps each of those who are registered out, by the registration's id, or `CAN_ENTER`."""
+    """What keeps each registered person out, or `CAN_ENTER`, by the registration's id."""
     found = _registered(connection, Registration.id, _what_keeps_out(connection, now))
     return dict(session.execute(found.where(Registration.id.in_(registration_ids))).all())
 
@@ -184,7 +184,8 @@ _IS_NEWEST = and_(
 
 
 def _what_keeps_out(connection: Connection, now: datetime) -> ColumnElement[str]:
-    """SQL for what keeps a registered person out, or `CAN_ENTER`; judged as in the pages' words for one person."""
+    """SQL for what keeps a registered person out, or `CAN_ENTER`; by the same rules as the words on the pages for one
+    person."""
     as_whom = or_(IS_SURE, IS_ASKED)
     is_seen = and_(CanvasRow.state.in_(LIVE), CanvasRow.canvas_user_id == Match.canvas_user_id, as_whom)
     before = CanvasRow.seen_at < connection.restored_at if connection.restored_at is not None else false()
@@ -206,8 +207,8 @@ def _on_the_way(connection: Connection) -> str:
 
 
 def _nowhere(connection: Connection) -> list[tuple[ColumnElement[bool], str]]:
-    """Conditions on Association for courses where nobody gets in, since there is no Canvas course, and what to call
-    it."""
+    """Conditions on Association for courses where nobody gets in because there is no Canvas course, and the name of
+    each."""
     return [
         (Association.course_id.is_(None), NO_CANVAS_COURSE),
         (func.coalesce(Association.connection_id, 0) != connection.id, "other_canvas"),

@@ -1,6 +1,6 @@
 """Everything that Canvas says about enrollments goes through `store`: it stores the facts, and has them judged.
 
-What is stored of matches is compared as well. Never commits.
+It also compares what is stored about matches. Never commits.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,9 +24,9 @@ def store(
 ) -> bool:
     """Store what Canvas showed, and unsettle what no longer fits. Returns whether Canvas came back from a backup.
 
-    A live row of nobody that we know is kept, too: people who register are not enrolled over it. If a list is older
-    than what we know, or a request about the person is out, we look at the person's enrollments later instead.
-    `concluded`: Canvas courses that are.
+    A live row of somebody whom we don't know is stored, too: if that person registers, they are not enrolled over it.
+    If a list is older than what we know, or a request about the person is out, we look at the person's enrollments
+    later instead. `concluded`: Canvas courses that are concluded.
     """
     # The last answer about a row counts.
     latest = {one.row.id: one for one in shown}
@@ -59,7 +59,7 @@ def store(
             one = replace(one, granted=True, seat_id=seat_id)
             unsettled.append(number)
         values.append({"connection_id": connection_id, **rows.as_known(one, was, now)._asdict()})
-        # A list is read to find what was missed, also a change that was stored when nobody could judge it.
+        # A list is read to find what was missed, including a change that was stored while it could not be judged.
         is_missed = one.asked_at is not None and one.row.state not in rows.LIVE
         if was is not None and (_has_changed(was, one.row) or is_missed):
             unsettled.append(number)

@@ -35,7 +35,7 @@ class _Pointing(NamedTuple):
 
 
 def may_have_ended_with_their_course(session: Session, connection_id: int, ids: Collection[int]) -> set[int]:
-    """The Canvas courses of those of these rows, seen completed, in which somebody is settled as being in."""
+    """The Canvas courses of those rows, all seen completed, to which a seat points that is settled as enrolled."""
     if not ids:
         return set()
     found = (
@@ -61,7 +61,7 @@ def judge(
     ended_by_us: Collection[int] = (),
     concluded: Collection[int] = (),
 ) -> None:
-    """Unsettle the seats whose rows no longer are what they settled on, and those of rows that nobody wants.
+    """Unsettle the seats whose rows are no longer what they settled on, and those of rows that nobody wants.
 
     `concluded`: Canvas courses that are concluded, so nobody ended the enrollments in them by hand.
     """
@@ -189,7 +189,8 @@ def _ask_about_a_hand(session: Session, connection_id: int, seat: _Pointing, row
         noticed = "noticed a removal" if what == "deleted" else "noticed a change"
         words = Said("there", course=seat.canvas_course_id)
         activity.note(session, now, activity.US, noticed, words, participant_id=seat.participant_id)
-    # The participants' changes raise the version, so that a drain that has the seat in hand does not settle it.
+    # This raises the version, as participants' changes do, so that a drain that has the seat in hand does not settle
+    # it.
     asked = update(Seat).where(Seat.id == seat.seat_id)
     change(session, asked.values(version=Seat.version + 1, held=True, due_at=None, parked_at=None, **values))
 

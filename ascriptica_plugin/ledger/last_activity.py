@@ -1,4 +1,4 @@
-"""When people were last in their Canvas courses. The lists of enrollments, which are read anyway, say so."""
+"""When people were last in their Canvas courses. The lists of enrollments, which are read anyway, show it."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -62,7 +62,7 @@ def _load_statement() -> Select:
         older.id < here.id,
     )
     left = aliased(CanvasRow)
-    # By the seat alone: where the connection is named too, SQLite goes through all rows of the connection.
+    # By the seat alone: if the connection is named, too, SQLite goes through all rows of the connection.
     leaves = exists().where(
         left.seat_id == Seat.id,
         left.state.in_(LIVE),

@@ -29,7 +29,7 @@ def store(session: Session, connection_id: int, works: Iterable[Work]) -> None:
             user = {"connection_id": connection_id, "participant_id": work.participant_id, **work.who_facts}
             of_users.setdefault(tuple(work.who_facts), []).append(user)
             if work.was_user_id not in (None, work.who.canvas_user_id):
-                # In their other courses the former user is in.
+                # In their other courses, the former user is still enrolled.
                 _look_again(session, connection_id, work.participant_id, Seat.id != work.seat_id)
     for names, rows in of_users.items():
         session.execute(_note(session, names), rows)
@@ -65,8 +65,8 @@ class Holder(NamedTuple):
     shared: bool
 
     def may_yield(self, user: User) -> bool:
-        """Whether the match rests on something that the participant does not have any more. Or whether Canvas gave this
-        user the number of the user whom they were: then it came back from a backup."""
+        """Whether the match rests on something that the participant does not have any more, or Canvas gave this user
+        the number of the participant's former user, because it came back from a backup."""
         rests_on = (self.from_sis_user_id, self.from_email)
         is_stale = self.how != "admin" and (self.doubted or rests_on != (self.sis_user_id, self.email))
         was, now = (self.canvas_login, self.canvas_sis_user_id), (user.login_id, user.sis_user_id)
@@ -82,7 +82,8 @@ def participants_of(session: Session, connection_id: int, canvas_user_ids: Colle
 
 
 def holders(session: Session, connection_id: int, canvas_user_id: int, participant_id: int) -> list[Holder]:
-    """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
+    """The other participants who are this Canvas user. Empty once an administrator has said that this participant is
+    it, too."""
     return others(holders_of(session, connection_id, [canvas_user_id])[canvas_user_id], participant_id)
 
 
@@ -97,7 +98,7 @@ def holders_of(session: Session, connection_id: int, canvas_user_ids: Collection
 
 
 def others(holding: list[Holder], participant_id: int) -> list[Holder]:
-    """The other participants who are this Canvas user; none if the user is shared with this one."""
+    """The other participants who are this Canvas user. Empty if the user is shared with this one."""
     if any(one.shared for one in holding if one.participant_id == participant_id):
         return []
     return [one for one in holding if one.participant_id != participant_id]
@@ -128,7 +129,7 @@ _HOLDERS = (
 
 
 def forget(session: Session, connection_id: int, participant_id: int) -> None:
-    """The participant is nobody in Canvas for now: their wanted seats are due, and find out who they are."""
+    """Forget who the participant is in Canvas. Their wanted seats become due, and find out who they are."""
     here = (Match.connection_id == connection_id, Match.participant_id == participant_id)
     nobody = {"canvas_user_id": None, "address": None, "how": None, "doubted": False, "created_by_us": False}
     change(session, update(Match).where(*here).values(**nobody, shared=False, question=None, candidates=None))
@@ -136,7 +137,8 @@ def forget(session: Session, connection_id: int, participant_id: int) -> None:
 
 
 def let_go(session: Session, participant_id: int) -> None:
-    """The participant is about to be erased: people asked about because of their Canvas user are looked up anew."""
+    """The participant is about to be erased: other people, about whom the office is asked because of the same Canvas
+    user, are looked up again."""
     for theirs in session.scalars(select(Match).where(Match.participant_id == participant_id)).all():
         asked = select(Match).where(Match.connection_id == theirs.connection_id, Match.question == "same_user")
         for other in session.scalars(asked).all():
@@ -147,9 +149,9 @@ def let_go(session: Session, participant_id: int) -> None:
 
 
 def revise(session: Session, participant_id: int) -> None:
-    """The participant's email or SIS ID is another one, so who they are in Canvas is looked up anew.
+    """The participant's email or SIS ID has changed, so look up again who they are in Canvas.
 
-    Also where nothing is stored of that yet: a look-up by what they had before may be on its way.
+    Do so even if no match is stored yet: a look-up by what they had before may be on its way.
     """
     connections = select(Seat.connection_id).where(Seat.participant_id == participant_id).distinct()
     for connection_id in session.scalars(connections).all():
@@ -167,8 +169,8 @@ def _look_again(session: Session, connection_id: int, participant_id: int, *whic
 
 
 def to_look_at(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
-    """Participants whose enrollments in Canvas have to be read; not while a request about them is out, as such a read
-    would count for nothing and be owed again at once."""
+    """Participants whose enrollments in Canvas have to be read; not while a request about them is out, because such a
+    read would count for nothing and be owed again at once."""
     owed = (Match.connection_id == connection_id, Match.look_at.is_not(None), Match.canvas_user_id.is_not(None))
     theirs = or_(Request.participant_id == Match.participant_id, Request.canvas_user_id == Match.canvas_user_id)
     something_out = exists().where(Request.connection_id == connection_id, theirs)
@@ -185,7 +187,7 @@ def look_later(session: Session, connection_id: int, participant_id: int, at: da
 
 
 def doubt(session: Session, connection_id: int, which: ColumnElement[bool]) -> None:
-    """Have the matches that meet the condition on Match looked up anew, before their seats are judged."""
+    """Have the matches that meet the condition on Match looked up again before their seats are judged."""
     change(session, update(Match).where(Match.connection_id == connection_id, which).values(doubted=True))
     theirs = select(Match.participant_id).where(Match.connection_id == connection_id, which)
     of_them = and_(Seat.connection_id == connection_id, Seat.participant_id.in_(theirs), due.matters())

@@ -1,6 +1,7 @@
-"""What processes count, in the database, so that all of them give one truth.
+"""What all processes count, kept in the database so that each of them reports the same numbers.
 
-A process counts in memory and adds what it has counted now and then, so no call to Canvas waits for the database.
+A process counts in memory and adds its counts to the database now and then, so no call to Canvas waits for the
+database.
 """
 
 import threading
@@ -21,7 +22,8 @@ MAILS, REFRESHES = "mails_sent", "key_refreshes"
 IN_FLIGHT, WORKER_SEEN = "canvas_calls_in_flight", "worker_seen"
 
 BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""Seconds. `CALL_TIMES` counts the calls that took at most so long, without the calls of the bucket before."""
+"""Limits in seconds. `CALL_TIMES` counts the calls that took at most this long, without those of the smaller
+buckets."""
 
 
 class Tally:
@@ -56,14 +58,14 @@ class Tally:
             self._counts[name, *labels] = self._counts.get((name, *labels), 0) + more
 
     def take(self) -> dict[Named, float]:
-        """The counts, which are the caller's from now on."""
+        """Hand the counts to the caller, and begin again with none."""
         with self._lock:
             counts, self._counts = self._counts, {}
         return counts
 
 
 def store(session: Session, tally: Tally) -> None:
-    """Add what was counted, which is then forgotten in memory. Does not commit."""
+    """Add the counts to the database, and forget them in memory. Does not commit."""
     _write(session, tally.take(), adds=True)
 
 
@@ -92,7 +94,8 @@ def load(session: Session) -> dict[Named, float]:
 
 
 def hear_no_more(session: Session) -> None:
-    """A worker ends. Others that are at work store it again within seconds. Does not commit."""
+    """Forget when a worker last looked for work, because one ends. Others store it again within seconds. Does not
+    commit."""
     begin_writing(session)
     change(session, delete(Measure).where(Measure.name == WORKER_SEEN))
 

@@ -56,7 +56,7 @@ def people(session: Session, connection_id: int, registrations: ColumnElement[bo
 
 
 def people_of(session: Session, preview: Preview, course: Course) -> list[Someone]:
-    """The people whom a preview is about: those of the course now or, where it is reopened, those of before."""
+    """The people whom a preview is about: those of the course now or, if it is reopened, those from before."""
     which = were(course, "registered") if preview.reopen else registered(course)
     return people(session, preview.connection_id or 0, which)
 
@@ -121,7 +121,8 @@ def _names_of(one: Someone) -> set[tuple[str, str | int]]:
 @dataclass
 class Leaving:
     """What becomes of people's enrollments in a Canvas course that their course leaves, by participants' ids:
-    `removed`; `stay`, since another registration asks for the same; or `asked`, since we did not let them in."""
+    `removed`; `stay`, because another registration asks for the same or the office lets them stay; or `asked`, because
+    we did not let them in."""
 
     removed: set[int]
     stay: set[int]
@@ -129,7 +130,7 @@ class Leaving:
 
 
 def leaving(session: Session, connection_id: int, course_id: int, to: Place | None) -> Leaving:
-    """What becomes of the enrollments of the course's people where they go `to` another place; None: to none."""
+    """What becomes of the enrollments of the course's people if they go `to` another place; None: to none."""
     live = (Claim.ended_at.is_(None), Seat.connection_id == connection_id)
     places = (
         select(Seat).join(Claim, Claim.seat_id == Seat.id).join(Registration, Registration.id == Claim.registration_id)
@@ -147,7 +148,7 @@ def leaving(session: Session, connection_id: int, course_id: int, to: Place | No
         .join(CanvasRow, IS_POINTED_TO)
         .where(CanvasRow.state.in_(LIVE))
     ).all()
-    # Also another seat of theirs may have the same enrollment.
+    # Another seat of theirs may have the same enrollment, too.
     enrolled = its.with_only_columns(Seat.canvas_enrollment_id.label("number")).subquery()
     of_others = places.with_only_columns(Seat.canvas_enrollment_id).where(Registration.course_id != course_id, *live)
     wanted = set(session.scalars(of_others.join(enrolled, enrolled.c.number == Seat.canvas_enrollment_id)))

@@ -1,6 +1,7 @@
-"""The places from which pages call Canvas: two of a connection, whichever processes and machines the pages come from.
+"""The places from which pages call Canvas: two for each connection, no matter from which processes and machines the
+pages come.
 
-With the drain's calls in flight they make ten, which Canvas never throttles. Never commits.
+Together with the drain's calls in flight they make ten, which Canvas never throttles. Never commits.
 """
 
 import secrets
@@ -17,7 +18,7 @@ PLACES = (1, 2)
 
 
 def take(session: Session, connection_id: int, now: datetime) -> int | None:
-    """Take a free place. Returns its holder, or None where every place is taken."""
+    """Take a free place. Returns its holder, or None if every place is taken."""
     begin_writing(session)
     # A time further off than a place is kept was set by a clock that has stepped back since.
     free = or_(PageCall.until_at <= now, PageCall.until_at > now + 2 * pauses.PAGE_CALL)

@@ -16,7 +16,7 @@ from . import claims
 
 
 def owe(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
-    """Have the course read as soon as nothing more urgent is to be done."""
+    """Have the course read as soon as there is nothing more urgent to do."""
     upsert = upsert_into(session, CourseRead)
     asked = {"connection_id": connection_id, "canvas_course_id": canvas_course_id, "owed_at": now, "due_at": None}
     again = {"owed_at": now, "due_at": None}
@@ -118,10 +118,10 @@ def done(
 ) -> None:
     """The course was read by a read that began at `since`; what was asked for later is still owed.
 
-    With the last course, a Canvas that came back from a backup is known again. `problem`: there is nothing to read.
-    `has_others`: people are there who are none of our participants.
-    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead, and without this the
-    course would be read again and again until ours is there.
+    Once the last course is read, a Canvas that came back from a backup is known again. `problem`: there is nothing to
+    read. `has_others`: people are there who are not participants. `owed_at` is what was owed when it began: the clock
+    of the process that asked may be ahead, and without this the course would be read again and again until our clock is
+    there.
     """
     values = {"tried_at": now, "read_at": since, "problem": problem, "due_at": None, "has_others": has_others}
     change(session, _here(connection_id, canvas_course_id).values(**values))
@@ -142,12 +142,12 @@ def _here(connection_id: int, canvas_course_id: int) -> Update:
 def note_restored(session: Session, connection_id: int, now: datetime) -> None:
     """Canvas came back from a backup: no enrollment is ended until every course was read again.
 
-    The reads find it again and again; as long as they continue, nobody is owed another read.
+    The reads keep finding it. As long as they continue, no further read is owed.
     """
     noticed = Connection.restored_at.is_not(None) & _owed_since().where(CourseRead.problem.is_(None)).exists()
     here = update(Connection).where(Connection.id == connection_id, ~noticed)
     if change(session, here.values(restored_at=now)):
-        # An enrollment that was made in them may be what the backup had, or somebody else's.
+        # An enrollment that was made in such a window may be what the backup had, or somebody else's.
         change(session, delete(Window).where(Window.connection_id == connection_id))
         owe_everything(session, connection_id, now, in_use=False)
 
@@ -160,7 +160,8 @@ def _owed_since() -> Select:
 
 
 def endings_wait(session: Session, connection_id: int, canvas_course_id: int, restored_at: datetime) -> bool:
-    """Whether enrollments in the course may not be ended yet. A course that can't be read delays only its own."""
+    """Whether enrollments in the course may not be ended yet. A course that can't be read delays only its own
+    endings."""
     owed = select(CourseRead.canvas_course_id).where(
         CourseRead.connection_id == connection_id, CourseRead.owed_at >= restored_at
     )

@@ -41,7 +41,7 @@ def of(session: Session, connection_id: int, shown: Collection[ShownRow]) -> lis
 
 
 def close(session: Session, windows: list[Window], row: Enrollment) -> int | None:
-    """Close the window through which this new row came. Returns its seat, None where there is none."""
+    """Close the window through which this new row came. Returns its seat, or None if there is none."""
     for one in windows:
         asked_for = one.canvas_section_id or one.canvas_course_id
         is_there = asked_for == (row.section_id if one.canvas_section_id else row.course_id)

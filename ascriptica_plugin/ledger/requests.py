@@ -1,7 +1,7 @@
 """Requests that are out: each may change something in Canvas, and is written down before it is sent.
 
 While one is out, nothing else about that person is sent, except a repeat of itself. One that was never answered stays
-out until Canvas can't carry it out any more; then we look what became of it. Never commits.
+out until Canvas can't carry it out any more; then we look up what became of it. Never commits.
 """
 
 from collections.abc import Collection, Iterable
@@ -145,8 +145,8 @@ class Out(NamedTuple):
 
     @property
     def carried_out_by(self) -> datetime:
-        """On Canvas's clock: nothing that Canvas made later can be its result. A repeat is sent while it is out, so
-        each try adds `pauses.LATE` at most."""
+        """A time on Canvas's clock: nothing that Canvas made later can be the request's result. A repeat is sent while
+        it is out, so each try adds `pauses.LATE` at most."""
         return self.first_sent_at + self.tries * pauses.LATE
 
     def may_have_made(self, moment: datetime | None) -> bool:
@@ -168,7 +168,7 @@ def put_off(session: Session, request_id: int, until: datetime) -> None:
 
 
 def put_back_instead(session: Session, request_id: int, ended: Enrollment) -> None:
-    """It ended the wrong row; from now on, the request that lets that person in again is out."""
+    """The request ended the wrong row. From now on it stands for the request that lets that person in again."""
     at = {"address": str(ended.user.address or ended.user_id), "canvas_user_id": ended.user_id}
     place = {"canvas_course_id": ended.course_id, "canvas_section_id": ended.section_id}
     change(session, update(Request).where(Request.id == request_id).values(kind="put_back", **at, **place))

@@ -1,4 +1,4 @@
-"""The results of a course: what Canvas says of completions and scores, and what is known of each registration.
+"""The results of a course: what Canvas says about completions and scores, and what is known about each registration.
 
 Never commits. Whether somebody has passed is decided in `passing`.
 """
@@ -65,7 +65,7 @@ def still_there(found: Iterable[Enrollment]) -> set[int]:
 
 
 def anybody_gone(session: Session, course_id: int, connection_id: int, there: set[int]) -> bool:
-    """Whether Canvas said a score of somebody registered before who is not there any more."""
+    """Whether somebody registered, whose score Canvas showed before, is not there any more."""
     found = (
         select(Match.canvas_user_id)
         .join(Registration, Registration.participant_id == Match.participant_id)
@@ -107,7 +107,7 @@ SAID_OF = ("completed_at", "current_score", "final_score", "override_score", "pa
 
 
 def _announce_changes(session: Session, values: list[dict[str, Any]]) -> None:
-    """Send a host what changes of these results, before it does."""
+    """Send a host what changes in these results. Called before they are stored."""
     if not signals.is_awaited(signals.result_changed):
         return
     ids = [one["registration_id"] for one in values]
@@ -158,7 +158,7 @@ class Known:
 
 
 def of_registrations(session: Session, ids: Collection[int], now: datetime) -> dict[int, Known]:
-    """What is known of these registrations, by their ids."""
+    """What is known about these registrations, by their ids."""
     found = session.execute(
         select(Result, Course.ends_at, Association.concluded)
         .join(Registration, Registration.id == Result.registration_id)

@@ -14,16 +14,16 @@ from . import claims
 from .passing import decide
 
 PROBLEMS = ("no_modules", "progress_refused", "scores_refused", "people_gone", "course_gone")
-"""What can be missing from a course's results. It is said once for the course, not for each of its people."""
+"""What can be missing from a course's results. It is reported once for the course, not for each of its people."""
 
 
 def in_words(problem: str) -> Said:
-    """One of `PROBLEMS`, as it is said."""
+    """One of `PROBLEMS`, as a sentence."""
     return Said(f"results_{problem}")
 
 
 def wishes_of(session: Session, course_id: int) -> CourseResults:
-    """What of the course's results is fetched; a new row if nothing was said about them yet."""
+    """Which of the course's results are fetched; a new row if nothing is stored about that yet."""
     found = session.get(CourseResults, course_id)
     if found is None:
         upsert = upsert_into(session, CourseResults).on_conflict_do_nothing()
@@ -33,7 +33,7 @@ def wishes_of(session: Session, course_id: int) -> CourseResults:
 
 
 def owe(session: Session, course_id: int, now: datetime) -> None:
-    """Have the results fetched as soon as nothing more urgent is to be done."""
+    """Have the results fetched as soon as there is nothing more urgent to do."""
     wishes = wishes_of(session, course_id)
     wishes.owed_at, wishes.due_at = now, None
     session.info[claims.RANG] = True
@@ -42,7 +42,8 @@ def owe(session: Session, course_id: int, now: datetime) -> None:
 def to_fetch(session: Session, connection_id: int, now: datetime, limit: int) -> list[int]:
     """Ids of the courses whose results are to be fetched now: those asked for, then those that are a day old.
 
-    A course is asked about once more when it ends, and daily for two weeks after that, while teachers are grading.
+    A course's results are fetched once more when it ends, and daily for two weeks after that, while teachers are
+    grading.
     """
     late = now + 2 * pauses.LOOK_UP_AGAIN
     time_has_come = or_(CourseResults.due_at.is_(None), CourseResults.due_at <= now, CourseResults.due_at > late)
@@ -66,8 +67,8 @@ def done(
 ) -> list[str]:
     """The results were fetched by a fetch that began at `since`; what was asked for later is still owed.
 
-    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours. Returns those
-    of the problems that the fetch before did not have.
+    `owed_at` is what was owed when it began: the clock of the process that asked may be ahead of ours. Returns the
+    problems that the previous fetch did not have.
     """
     wishes = session.get_one(CourseResults, course_id, populate_existing=True)
     new = [problem for problem in problems if problem not in wishes.problems]

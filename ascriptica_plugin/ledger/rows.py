@@ -23,7 +23,7 @@ _row = cast(Table, CanvasRow.__table__)
 
 
 class Ended(NamedTuple):
-    """How we ended a row (delete, deactivate or conclude), and why so: see `sync.endings`."""
+    """How we ended a row (delete, deactivate or conclude), and why: see `sync.endings`."""
 
     how: str
     why: str = "policy"
@@ -74,7 +74,7 @@ class Known(NamedTuple):
 
 
 def as_known(shown: ShownRow, was: Known | None, now: datetime) -> Known:
-    """A row as it will be stored, after what is known of it."""
+    """A row as it will be stored, given what was known about it."""
     row, same = shown.row, was if was is not None and was.is_same(shown.row) else None
     is_live = row.state in LIVE
     return Known(
@@ -96,7 +96,7 @@ _ROW = select(*(_row.c[name] for name in Known._fields))
 _KNOWN = _ROW.where(_row.c.connection_id == bindparam("connection_id"))
 _KNOWN_BY_ID = _KNOWN.where(_row.c.canvas_enrollment_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_OF_USER = _KNOWN.where(_row.c.canvas_user_id == bindparam("user_id"))
-# Where the connection is named too, SQLite goes through all of its rows.
+# If the connection is named, too, SQLite goes through all of its rows.
 _LEFT_BY = _ROW.where(_row.c.seat_id == bindparam("seat_id"))
 
 
@@ -129,13 +129,14 @@ def left_by(session: Session, connection_id: int, seat_id: int, points_to: int |
 
 
 def is_of_a_section(session: Session, row: Known, seat_id: int) -> bool:
-    """Whether the row is the place of another seat that asked for its very section, and so not the course's default."""
+    """Whether the row is the place of another seat that asked for exactly this section, and so is not the course's
+    default one."""
     asked_for = select(Seat.canvas_section_id).where(Seat.id == row.seat_id, Seat.id != seat_id)
     return session.scalar(asked_for) not in (None, DEFAULT_SECTION)
 
 
 def has_others(session: Session, connection_id: int, canvas_course_id: int, since: datetime) -> bool:
-    """Whether the Canvas course showed somebody since then who is none of our participants."""
+    """Whether the Canvas course showed somebody since then who is not a participant."""
     matched = exists().where(
         Match.connection_id == CanvasRow.connection_id, Match.canvas_user_id == CanvasRow.canvas_user_id
     )
@@ -148,7 +149,8 @@ def has_others(session: Session, connection_id: int, canvas_course_id: int, sinc
 
 
 def wanted_ids(session: Session, connection_id: int, ids: Collection[int], but: int = 0) -> set[int]:
-    """The rows, of these, to which a seat with live claims points whose participant is the row's user now.
+    """Which of these rows are wanted: a seat with live claims points to them, and its participant is the row's user
+    now.
 
     `but`: a seat that does not count.
     """

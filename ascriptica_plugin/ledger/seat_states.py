@@ -103,15 +103,15 @@ def status(session: Session, settings: Settings, now: datetime, heard_at: dateti
 
 
 def what_delays(session: Session, settings: Settings, now: datetime) -> str | None:
-    """What delays all due seats, as `waits_for` of `status`; None also while Canvas is switched off."""
+    """What delays all due seats, like `waits_for` in `status`; also None while Canvas is switched off."""
     if settings.connection is None or not settings.display_canvas:
         return None
     return _waits_for(session, settings.connection, _oldest(session, settings.connection, now), now)
 
 
 def _oldest(session: Session, connection: Connection, now: datetime) -> datetime | None:
-    # The first of each half of the index of unsettled seats: PostgreSQL takes a third of all seats for unsettled, and
-    # to read so many it would start workers.
+    # The first of each half of the index of unsettled seats: PostgreSQL assumes that a third of all seats are
+    # unsettled, and would start workers to read so many.
     first = [
         select(Seat.changed_at)
         .where(due.due(connection.id, now), Seat.in_bulk.is_(in_bulk))
@@ -175,7 +175,8 @@ def counts_up_to(session: Session, settings: Settings, most: int) -> dict[str, i
     unsettled, settled = Seat.settled_version < Seat.version, Seat.settled_version >= Seat.version
 
     def counted(*which: ColumnElement[bool]) -> ScalarSelect[int]:
-        # PostgreSQL, which takes a third of all seats for unsettled, would start workers; not for so many at most.
+        # PostgreSQL assumes that a third of all seats are unsettled, and would start workers; with this limit it does
+        # not.
         some = select(literal(1)).where(here, *which).limit(most + 1).subquery()
         return select(func.count()).select_from(some).scalar_subquery()
 

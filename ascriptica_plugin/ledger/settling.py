@@ -95,7 +95,7 @@ _OLDER_CLAIMS = (
 
 
 def settle(session: Session, connection_id: int, works: list[Work], now: datetime) -> None:
-    """Store that Canvas agrees with the loaded versions. Needs a unit for which `begin_unit` returned True.
+    """Store that Canvas agrees with the loaded versions. Needs a unit from `begin_unit` that is `ours`.
 
     A success also ends the older claims of registrations that were moving here.
     """

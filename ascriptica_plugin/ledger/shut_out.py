@@ -15,8 +15,8 @@ from ..tables.office import Course, Registration
 from .rows import NOT_YET
 
 MOST_COMPARED = 20_000
-"""If there are at most so many people, each is counted once, no matter in how many courses. If there are more, the
-numbers of the courses are added up."""
+"""If there are at most this many people, each is counted once, no matter in how many courses they are. If there are
+more, the numbers of the courses are added up."""
 
 
 class Trouble(NamedTuple):
@@ -31,7 +31,7 @@ class Trouble(NamedTuple):
 
 def in_them(found: Collection[Trouble]) -> ColumnElement[bool]:
     """SQL for the seats of people who are in the Canvas courses of these. An index finds the seats of a Canvas course;
-    only where it belongs to several courses of ours, the registrations are asked."""
+    only if it belongs to several courses of ours do the registrations have to show which."""
     are_in = and_(Seat.settled_version >= Seat.version, Seat.was_in.expression)
     parts: list[ColumnElement[bool]] = []
     if alone := [one.canvas_course_id for one in found if one.alone]:
@@ -54,8 +54,8 @@ def invited(connection: Connection) -> ColumnElement[bool]:
 
 
 def in_each(session: Session, connection: Connection, found: Collection[Trouble]) -> dict[str, int]:
-    """How many people each course has in its Canvas course, by the course's code; of Canvas courses that belong to
-    several of ours."""
+    """How many people each course has in its Canvas course, by the course's code. Only for Canvas courses that belong
+    to several of ours."""
     shared = [one for one in found if not one.alone]
     if not shared:
         return {}

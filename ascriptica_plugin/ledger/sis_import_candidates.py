@@ -1,8 +1,8 @@
 """Finds the seats that can go by SIS import, as far as we know: those of people whom Canvas knows by SIS IDs. Only
 reads.
 
-Some seats are asked about at a time: right after a crowd has come, PostgreSQL takes its tables for empty and would go
-through all seats once for each.
+Seats are looked at in batches: right after a crowd has come, PostgreSQL still assumes that its tables are empty, and
+would go through all seats once for each seat.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def due_seats(session: Session, connection_id: int, now: datetime, limit: int | 
 
 
 def are_so_many(session: Session, connection_id: int, now: datetime, least: int) -> bool:
-    """Whether at least so many seats can go by import."""
+    """Whether at least `least` seats can go by import."""
     if len(due_seats(session, connection_id, now, least)) < least:
         return False
     found, seats = 0, due_seats(session, connection_id, now)
@@ -127,12 +127,12 @@ def _to_let_in(connection_id: int, seat_ids: Sequence[int]) -> Select:
 def _to_end(connection_id: int, seat_ids: Sequence[int], on_withdrawal: str, now: datetime) -> Select:
     """Rows that we granted, that were seen live within the day, and that are the person's only ones in their course.
 
-    An import answers no `created_at`, so rows about which less is certain are ended one by one.
+    An import's answer has no `created_at`, so rows about which less is certain are ended one by one.
     """
     row, other, another = aliased(CanvasRow), aliased(CanvasRow), aliased(Seat)
     policy = func.coalesce(policy_of_course(), on_withdrawal)
     is_other = (other.canvas_enrollment_id != row.canvas_enrollment_id, other.state.in_(rows.LIVE))
-    # Asked one by one, since SQLite goes through all rows of the connection for both at once.
+    # Asked one by one, because for both at once SQLite goes through all rows of the connection.
     of_user = exists().where(
         other.connection_id == connection_id,
         other.canvas_user_id == row.canvas_user_id,

@@ -1,7 +1,7 @@
 """SIS imports: what is written down of one, what waits for it, and when it is over. Never commits.
 
-From the moment when a seat is put into an import until the import is over, nothing else is asked about its participant
-in its Canvas course.
+From the moment a seat is put into an import until the import is over, nothing else is asked about its participant in
+its Canvas course.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ def open_import(session: Session, connection_id: int) -> MassImport | None:
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, least: int) -> bool:
-    """Whether an import has to be begun, as at least so many seats can go by it, or continued now."""
+    """Whether an import has to be continued now, or begun because at least `least` seats can go by it."""
     under_way = open_import(session, connection_id)
     if under_way is not None:
         return under_way.next_at <= now or under_way.next_at > now + 2 * pauses.LATE
@@ -45,7 +45,7 @@ def anything_to_do(session: Session, connection_id: int, now: datetime, least: i
 
 
 def begin(session: Session, connection_id: int, now: datetime) -> int | None:
-    """Begin an import, in which nobody is yet. Returns its number, or None if another worker has begun one."""
+    """Begin an import with nobody in it yet. Returns its number, or None if another worker has begun one."""
     made = upsert_into(session, MassImport).values(connection_id=connection_id, begun_at=now, next_at=now, seats=0)
     return session.scalar(made.on_conflict_do_nothing().returning(MassImport.id))
 
@@ -122,7 +122,7 @@ def waiting(session: Session, connection_id: int, participant_ids: Collection[in
 
 
 def leave_out(session: Session, import_id: int, seat_ids: Collection[int]) -> None:
-    """These seats are in no import any more; what is left to do for them is done one by one."""
+    """Take these seats out of the import. What is left to do for them is done one by one."""
     some = (MassSeat.import_id == import_id, MassSeat.seat_id.in_(seat_ids))
     people = session.scalars(select(MassSeat.participant_id).where(*some)).all()
     theirs = and_(Seat.participant_id.in_(people), Seat.settled_version < Seat.version)
@@ -140,7 +140,7 @@ def undone(session: Session, import_id: int) -> int:
 
 def unknown_people(session: Session, import_id: int) -> list[int]:
     """Ids of the seats of people whose SIS IDs Canvas does not know, so that the import did not let them in, and who
-    are wanted there still."""
+    are still wanted there."""
     nobody = ~exists().where(Match.connection_id == Seat.connection_id, Match.participant_id == MassSeat.participant_id)
     found = (
         select(MassSeat.seat_id)
@@ -152,13 +152,13 @@ def unknown_people(session: Session, import_id: int) -> list[int]:
 
 
 def make_users(session: Session, import_id: int, another_id: int) -> None:
-    """Have another import make users of those who are left in this one."""
+    """Move those who are left in this import into another one, which makes users for them."""
     left = update(MassSeat).where(MassSeat.import_id == import_id)
     change(session, left.values(import_id=another_id, makes_user=True))
 
 
 def people_to_make(session: Session, import_id: int) -> dict[int, NewUser]:
-    """The participants for whom the import makes users. A login is the email, as where we create one user."""
+    """The participants for whom the import makes users. The login is the email, as when we create one user."""
     mailed = ways_in.is_mailed(MassSeat.seat_id)
     found = (
         select(Participant.id, MassSeat.sis_user_id, Participant.email, Participant.name, Participant.email, mailed)
@@ -169,13 +169,13 @@ def people_to_make(session: Session, import_id: int) -> dict[int, NewUser]:
 
 
 def leave_people_out(session: Session, import_id: int, participant_ids: Collection[int]) -> None:
-    """These people are in the import no more."""
+    """Take these people out of the import."""
     theirs = (MassSeat.import_id == import_id, MassSeat.participant_id.in_(participant_ids))
     leave_out(session, import_id, session.scalars(select(MassSeat.seat_id).where(*theirs)).all())
 
 
 def end(session: Session, its: MassImport, now: datetime, problem: Said | str | None = None) -> None:
-    """Nobody is left in the import, and nothing of it is under way any more."""
+    """End the import: nobody is left in it, and nothing of it is under way any more."""
     its.over_at, its.problem = now, problem
     session.info[claims.RANG] = True
     session.flush()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from ..tables.canvas import Connection
 
 WARNING_DAYS = (14, 7, 2)
-"""A warning begins so many days before the end; a mail is sent at each."""
+"""How many days before the end a warning begins; a mail is sent at each."""
 
 
 def days_left(connection: Connection, now: datetime) -> int | None:

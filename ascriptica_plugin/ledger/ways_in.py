@@ -56,5 +56,5 @@ def is_mailed(seat_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
 
 
 def may_be_mailed(session: Session, seat_ids: Collection[int]) -> set[int]:
-    """Those of these seats to whose people a mail may go."""
+    """The seats among these to whose people a mail may go."""
     return set(session.scalars(select(Seat.id).where(Seat.id.in_(seat_ids), is_mailed(Seat.id))))

@@ -112,9 +112,9 @@ class Work:
     moving: bool
     """A registration's newest claim is here, and its older claims elsewhere end once this seat is settled."""
     leaves: bool
-    """The seat pointed to rows, or may have, which it does not want now."""
+    """The seat pointed, or may have pointed, to rows that it does not want now."""
     others_there: bool
-    """The last read of the Canvas course showed people who are no participants: this person may be one of them."""
+    """The last read of the Canvas course showed people who are not participants: this person may be one of them."""
     unread_since: datetime | None
     """Since when the first read of the Canvas course is owed, if it was not tried yet."""
     import_at: datetime | None
@@ -216,7 +216,7 @@ class Work:
         return {name for name in names if name is not None}
 
     def fits(self, user_id: int | None, course_id: int, section_id: int | None) -> bool:
-        """Whether a row with these is the place that was asked for, of the person that we mean."""
+        """Whether a row with these values is the place that was asked for, and belongs to the person whom we mean."""
         there = (
             course_id == self.canvas_course_id
             if self.canvas_section_id == DEFAULT_SECTION
@@ -260,7 +260,7 @@ class Work:
         """Remember that the request was answered, or surely reached nobody.
 
         That says nothing about earlier tries of it, so one that was repeated stays out; but creating a user twice does
-        no harm, since the second time the login is taken.
+        no harm, because the second time the login is taken.
         """
         out = self.request
         if out is None:

@@ -34,7 +34,7 @@ def announce(session: Session, changes: list[Change]) -> None:
 
 
 def announce_hold(session: Session, cause: str) -> None:
-    """Send the signal that all calls wait for an administrator, unless Canvas itself has to come back."""
+    """Send the signal that all calls wait for an administrator. A cause that needs none sends nothing."""
     if cause not in NOBODY_ACTS:
         signals.later(session, signals.attention_needed, cause=cause, scope="", people=None)
 

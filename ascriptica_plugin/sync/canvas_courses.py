@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 OUR_FAULT = Said("our_side")
 
 AT_ONCE = 20
-"""How many courses are looked up at once, so that seats never wait for all courses."""
+"""At most this many courses are looked up at once, so seats never wait for all of them."""
 
 
 def to_look_up(session: Session, connection_id: int, now: datetime) -> list[int]:
@@ -63,7 +63,7 @@ def _is_shut(now: datetime) -> ColumnElement[bool]:
 
 
 def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
-    """Look up now, because a person asked, the courses that were not found or take nobody. Returns how many."""
+    """Have the courses that were not found, or take nobody, looked up now, because a person asked. Returns how many."""
     waiting = or_(Association.problem.is_not(None), _is_shut(now))
     asked = update(Association).where(Association.connection_id == connection_id, waiting).values(look_up_at=now)
     session.info[claims.RANG] = True
@@ -71,7 +71,7 @@ def look_up_again(session: Session, connection_id: int, now: datetime) -> int:
 
 
 def look_up_too(session: Session, connection_id: int, canvas_course_id: int, now: datetime) -> None:
-    """Because a person has the course read: look up its state and dates, too, which reading people doesn't show."""
+    """Have the course's state and dates looked up, too: a person asked for a read, which shows only people."""
     there = (Association.connection_id == connection_id, Association.canvas_course_id == canvas_course_id)
     change(session, update(Association).where(*there).values(look_up_at=now))
 
@@ -134,6 +134,6 @@ def _refresh(session: Session, known: Association, now: Callable[[], datetime]) 
 
 
 def keep(session: Session, course_id: int, connection_id: int, canvas_course_id: int, values: dict[str, Any]) -> None:
-    """Store how a Canvas course stands, unless the course has another one by now."""
+    """Store the state of a Canvas course, unless our course has another Canvas course by now."""
     same = (Association.connection_id == connection_id, Association.canvas_course_id == canvas_course_id)
     change(session, update(Association).where(Association.course_id == course_id, *same).values(**values))

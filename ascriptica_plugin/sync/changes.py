@@ -1,7 +1,7 @@
-"""Notices that Canvas can be read and takes no changes, or that one Canvas course takes none.
+"""Notices when Canvas can be read but takes no changes, or when one Canvas course takes none.
 
-One failure may be about one person. Many in a row, of different people, with no change answered in between, are about
-more. They are counted in the database, for all workers together.
+One failure may concern one person only. Many in a row, of different people and with no change answered in between,
+concern more. They are counted in the database, for all workers together.
 """
 
 from collections import defaultdict
@@ -24,8 +24,8 @@ class _Failed(NamedTuple):
 
 
 class Changes:
-    """The latest changes that Canvas failed at, on one connection, as they stood when this was made; only the worker
-    that drains the connection adds to them. What is stored is committed."""
+    """The latest changes on one connection that Canvas failed at, loaded when this object is made. Only the worker that
+    drains the connection adds to them. Each method that stores something commits it."""
 
     def __init__(self, session: Session, connection_id: int):
         self._session, self._connection_id = session, connection_id
@@ -36,7 +36,7 @@ class Changes:
         self._failed = {(row[0], row[1]): _Failed(row[2], row[3]) for row in session.execute(found)}
 
     def answered(self, canvas_course_id: int | None) -> bool:
-        """Canvas answered a change. Returns whether the course took none before."""
+        """Canvas answered a change. Returns whether the course counted as taking none until now."""
         if not self._failed:
             return False
         took_none = canvas_course_id in self._that_take_none()
@@ -60,7 +60,7 @@ class Changes:
         self._session.commit()
 
     def failed(self, participant_id: int, canvas_course_id: int | None, now: datetime) -> bool:
-        """Canvas failed at a change. Returns whether it now counts as taking no changes at all; if only one course
+        """Canvas failed at a change. Returns whether Canvas now counts as taking no changes at all. If only one course
         takes none, that course rests."""
         key = (canvas_course_id or 0, participant_id)
         self._failed[key] = _Failed(now, True)
@@ -87,7 +87,8 @@ class Changes:
         }
 
     def resting(self, now: datetime) -> dict[int, bool]:
-        """The Canvas courses that take no changes; False: it is time for one of their people to try."""
+        """The Canvas courses that take no changes. True: the course rests. False: it is time for one of its people to
+        try."""
         # A time later than now was set before the clock stepped back.
         return {number: at <= now < at + pauses.COURSE_PAUSE for number, at in self._that_take_none().items()}
 

@@ -1,6 +1,6 @@
-"""Asks Canvas whether a connection that somebody typed is right.
+"""Asks Canvas whether what somebody typed for a connection is right.
 
-The caller, a page or the worker, gets an `Outcome`. Every sentence of an outcome is in `said`.
+The caller, a page or the worker, gets an `Outcome`. All its sentences come from `shared.said`.
 """
 
 from contextlib import suppress
@@ -97,11 +97,11 @@ APPROVER_IS_NO_ADMIN = Outcome("canvas_client_id", Said("approver_no_administrat
 
 
 MISTYPED = ("not_reached", "no_server", "host_not_in_time", "not_readable", "web_page")
-"""What both a mistyped address and a Canvas that is away lead to."""
+"""What can mean either a mistyped address or a Canvas that is away."""
 
 
 def of_new_address(said: Said) -> Said:
-    """Why Canvas gave no answer at an address where none has ever answered, and what to look at."""
+    """Why Canvas gave no answer at an address that has never worked, and what to check."""
     if said.code == "bad_certificate":
         return Said("look_at_certificate", answer=said)
     return Said("look_at_address", answer=said) if said.code in MISTYPED else said
@@ -143,8 +143,8 @@ def check_connection(
 ) -> Outcome:
     """Ask Canvas, in at most five calls, whether URL, token and root ID belong together.
 
-    `scoped`: the token is a developer key's, which may lack scopes and includes, and has no end of its own. `watcher`
-    is notified of every call.
+    `scoped`: the token comes from a developer key. It may lack scopes and includes, and has no end of its own.
+    `watcher` is notified of every call.
     """
     canvas = CanvasClient(url, token, allow_private=allow_private, ca_file=ca_file, flight=1, watcher=watcher)
     try:
@@ -166,7 +166,8 @@ def check_connection(
 
 
 def ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
-    """Ask whether this is a root account, and for the rights there, in at most five calls. Raises CanvasError."""
+    """Ask, in at most five calls, whether this is a root account, and which rights the token's owner has there. Raises
+    CanvasError."""
     owner = canvas.myself()
     try:
         account = canvas.account(root_id)
@@ -181,11 +182,11 @@ def ask(canvas: CanvasClient, root_id: int, scoped: bool) -> Outcome:
     missing = tuple(name for name in PERMISSIONS if name not in may)
     cuts_includes, token_end = False, UNKNOWN_END
     if not scoped:
-        # Nothing depends on it, so it is no reason to say that Canvas could not be asked.
+        # Nothing depends on it, so the check does not fail without it.
         with suppress(CanvasError):
             token_end = canvas.token_end()
     elif not {"read_roster", "read_email_addresses"}.intersection(missing):
-        # In a list the owner has an email, unless Canvas cuts what we ask to include [lib/api.rb].
+        # A list shows the owner's email, unless Canvas cuts what we ask to include [lib/api.rb].
         listed = canvas.search_users(root_id, owner.login_id or owner.name)
         cuts_includes = any(user.id == owner.id and not user.shows_email for user in listed)
     sign_ins = None

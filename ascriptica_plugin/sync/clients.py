@@ -1,4 +1,4 @@
-"""This process's Canvas clients. For a call, a saved token is decrypted only here."""
+"""This process's Canvas clients, each made from a connection's saved token."""
 
 import threading
 
@@ -12,7 +12,8 @@ from ..tables.canvas import Connection
 
 
 class Canvases:
-    """This process's clients, one for each Canvas and token, and the keys that decrypt tokens; `tally` counts calls.
+    """This process's clients, one for each Canvas, with its latest token; and the keys that decrypt tokens. `tally`
+    counts calls.
 
     `mass_seats`: how many seats have to be due for a SIS import, if Course Settings allow one. `by_mail`: this
     installation can mail people.
@@ -28,14 +29,14 @@ class Canvases:
         self._lock = threading.Lock()
 
     def client(self, connection: Connection) -> CanvasClient | None:
-        """The client for a connection, or None if none of our keys opens its token, or it was forgotten."""
+        """The client for a connection; None if none of our keys opens its token, or if the token was forgotten."""
         token = connection.token.open(self.keys)
         if not token:
             return None
         with self._lock:
             key = (connection.canvas_url, token)
             if key not in self._clients:
-                # A token that was replaced is not needed again; its pool would stay for ever.
+                # A replaced token is not needed again, and its pool would stay open for ever.
                 before = next((v for k, v in self._clients.items() if k[0] == connection.canvas_url), None)
                 self._clients = {k: v for k, v in self._clients.items() if k[0] != connection.canvas_url}
                 self._clients[key] = new = CanvasClient(
@@ -61,5 +62,5 @@ class Canvases:
         )
 
     def revoke(self, url: str, token: str) -> None:
-        """Ends a token in Canvas. Raises CanvasError where Canvas did not do so."""
+        """End a token in Canvas. Raises CanvasError if Canvas did not do so."""
         revoke(url, token, allow_private=self.allow_private, ca_file=self.ca_file, seconds=pauses.REFRESH_SECONDS)

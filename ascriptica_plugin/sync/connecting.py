@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DeveloperKey:
-    """A developer key of Canvas, opened. Without a refresh token nobody has approved it yet."""
+    """A developer key of Canvas, decrypted. If it has no refresh token, nobody has approved it yet."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -45,7 +45,7 @@ def in_use(settings: Settings, canvases: Canvases, url: str, root_id: int, token
 
 
 def kept_token(settings: Settings, canvases: Canvases, url: str) -> str | None:
-    """The saved pasted token that an empty field stands for: one saved for exactly this URL, never for another."""
+    """The pasted token that an empty field stands for: one that was saved for exactly this URL, never for another."""
     if settings.draft_token is not None and (settings.draft_url, settings.draft_key_kind) == (url, "token"):
         return settings.draft_token.open(canvases.keys)
     now = settings.connection
@@ -67,9 +67,9 @@ def kept_secret(settings: Settings, canvases: Canvases, url: str, client_id: str
 def approved_token(
     settings: Settings, canvases: Canvases, url: str, root_id: int, key: DeveloperKey
 ) -> tuple[str | None, DeveloperKey]:
-    """The access token that this developer key has already, drafted or in use, and the key with what renews it.
+    """The access token that this developer key already has, in the draft or in use; and the key, with what renews it.
 
-    No token: somebody has to approve it.
+    If there is no token, somebody has to approve the key.
     """
     kept, now = _kept_key(settings, canvases), clock.utc_now()
     if settings.draft_token is not None and kept is not None and settings.draft_url == url:
@@ -89,8 +89,8 @@ def approved_token(
 def why_a_token_is_needed(settings: Settings, url: str) -> Outcome:
     """What to say if no token was typed for this URL and none is saved.
 
-    One that no Canvas has accepted yet is not sent elsewhere either: the person who corrects the address need not be
-    the one who pasted it.
+    A token that no Canvas has accepted yet is not sent to another address either: the person who corrects the address
+    may not be the one who pasted the token.
     """
     if settings.draft_token is not None and settings.draft_url is not None and settings.draft_key_kind == "token":
         return Outcome("canvas_token", Said("token_typed_for", address=settings.draft_url.removesuffix("/api/v1")))
@@ -134,7 +134,7 @@ def key_to_approve(settings: Settings, canvases: Canvases) -> tuple[str, int, De
 
 
 def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findings, now: datetime) -> Connection:
-    """Make the draft, which the findings are about, the connection in use, and release everything that waited for it.
+    """Make the draft the connection in use, and release everything that waited for it. `found` is about this draft.
 
     Raises ValueError if there is no draft.
     """
@@ -148,13 +148,13 @@ def adopt(session: Session, settings: Settings, canvases: Canvases, found: Findi
         connection = Connection(canvas_url=draft.url, canvas_root_id=draft.root_id)
         session.add(connection)
     elif settings.connection_id != connection.id:
-        # It was used before, and much may have been done there meanwhile.
+        # It was used before, and much may have changed there since.
         reads.owe_everything(session, connection.id, now, in_use=True)
     if connection.token is None or connection.token.open(canvases.keys) != draft.token.open(canvases.keys):
         connection.token, connection.token_saved_at = draft.token, now
     connection.key_kind, connection.refresh_token = settings.draft_key_kind, settings.draft_refresh_token
     connection.refresh_at, connection.refresh_tries = settings.draft_refresh_at, 0
-    # An answer that is under way is about the key before.
+    # An answer that is still on its way is about the earlier key.
     connection.refreshing_until_at = connection.disconnected_at = None
     if settings.draft_key_kind == "developer_key":
         connection.client_id, connection.client_secret = settings.draft_client_id, settings.draft_client_secret
@@ -200,7 +200,7 @@ def keep_draft(
 ) -> None:
     """Keep what was typed until Canvas confirms it; secrets are sealed at once.
 
-    A developer key has no token until it is approved. No root ID: it was mistyped beside a token.
+    A developer key has no token until it is approved. `root_id` None: it was mistyped, but the token beside it is kept.
     """
     forget_draft(settings)
     settings.draft_url, settings.draft_root_id = url, root_id
@@ -213,7 +213,7 @@ def keep_draft(
 
 
 def check_draft(session: Session, settings: Settings, canvases: Canvases, now: datetime) -> None:
-    """If it is time, check the draft, which could not be checked when it was saved; adopt it if it is right.
+    """If it is time, check a draft that could not be checked when it was saved. Adopt it if it is right.
 
     Commits, so that no transaction is open during the calls to Canvas.
     """

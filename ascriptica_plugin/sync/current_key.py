@@ -1,4 +1,5 @@
-"""The key to Canvas that a run of a drain goes by: always the stored one, which a person or a process may replace."""
+"""The key to Canvas that a run of a drain uses: always the stored one, which a person or another process may
+replace."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +15,10 @@ from .clients import Canvases
 
 
 class CurrentKey:
-    """The `client` of the connection's key; None where none of our keys opened it from the start.
+    """`client` makes calls with the connection's key. It is None if none of our keys could open that at the start.
 
-    `is_gone`: somebody has disconnected since, or sealed the key with one that we don't have. The earlier client stays
-    then, and the next drain finds out which of the two it is. All methods commit.
+    `is_gone`: since then, somebody has disconnected, or has sealed the key with one that we don't have. The earlier
+    client stays, and the next drain finds out which of the two it is. All methods commit.
     """
 
     def __init__(self, session: Session, connection: Connection, canvases: Canvases, now: Callable[[], datetime]):
@@ -26,10 +27,10 @@ class CurrentKey:
         self.is_gone = False
         self._refresh_at, self._seen_at = connection.refresh_at, time.monotonic()
         self._last_resort: CanvasClient | None = None
-        """The client whose token replaced one that Canvas refused before its time."""
+        """The client whose token replaced one that Canvas refused before its end."""
 
     def keep(self) -> None:
-        """Take the stored key, if it was not looked at lately, and renew a developer key's token in time."""
+        """Take the stored key if it was not looked at lately. Renew a developer key's token in time."""
         due = self._refresh_at is not None and self._refresh_at <= self.now()
         if not due and time.monotonic() - self._seen_at < pauses.KEY_SECONDS:
             return
@@ -39,7 +40,7 @@ class CurrentKey:
         self._take(connection)
 
     def is_another(self, refused: CanvasClient | None, *, may_renew: bool) -> bool:
-        """Whether a client that met 401 is no longer that of the stored key, or its token could be replaced now."""
+        """Whether a client that got a 401 no longer has the stored key, or its token could be replaced now."""
         connection = self._connection()
         self._take(connection)
         may_renew = may_renew and connection.key_kind == "developer_key"

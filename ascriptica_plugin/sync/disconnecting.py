@@ -16,7 +16,7 @@ from .connecting import DeveloperKey, forget_draft
 
 @dataclass(frozen=True)
 class Key:
-    """The key to a Canvas, opened: an access token, and the developer key that gave it. None: it can't be read."""
+    """The key to a Canvas, decrypted: an access token, and the developer key that gave it. None: it can't be read."""
 
     url: str
     token: str | None = field(repr=False)
@@ -24,8 +24,8 @@ class Key:
 
 
 def forget(session: Session, settings: Settings, connection: Connection, canvases: Canvases, now: datetime) -> Key:
-    """Have no connection in use, and keep no secret of this one. What it knows of Canvas stays, for the case that
-    somebody connects to it again. Returns the key as it was. Never commits."""
+    """Stop using this connection, and delete its secrets. What it knows about Canvas stays, in case somebody connects
+    to it again. Returns the key as it was. Never commits."""
     # Another process may have renewed it meanwhile.
     session.refresh(connection, with_for_update=True)
     secret, refresh_token = (
@@ -38,7 +38,7 @@ def forget(session: Session, settings: Settings, connection: Connection, canvase
     was = Key(connection.canvas_url, connection.token.open(canvases.keys), key)
     connection.token = Sealed.seal("", canvases.keys)
     connection.client_id = connection.client_secret = connection.refresh_token = None
-    # An answer that is under way is not stored.
+    # An answer that is still on its way is not stored.
     connection.refresh_at = connection.refreshing_until_at = None
     connection.token_expires_at, connection.token_end_known = None, False
     connection.disconnected_at = now
@@ -48,7 +48,7 @@ def forget(session: Session, settings: Settings, connection: Connection, canvase
 
 
 def end_in_canvas(key: Key, canvases: Canvases) -> None:
-    """Have Canvas end the token, and with it a developer key's approval. Raises CanvasError where it may still work."""
+    """Have Canvas end the token, and with it a developer key's approval. Raises CanvasError if it may still work."""
     if key.token is None:
         raise CanvasError(TOKEN_UNREADABLE.sentence)
     try:
@@ -57,7 +57,7 @@ def end_in_canvas(key: Key, canvases: Canvases) -> None:
         its = key.developer_key
         if its is None or its.refresh_token is None:
             return
-        # The hour of the access token is over, and the approval lasts.
+        # The access token's hour is over, but the approval still holds.
         try:
             grant = canvases.oauth(key.url, its.client_id, its.client_secret).refresh(its.refresh_token)
         except KeyRefused:

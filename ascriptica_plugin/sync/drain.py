@@ -39,7 +39,7 @@ def drain(
     stop: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] | None = None,
 ) -> bool:
-    """Deliver what is due on the connection in use until nothing is due or `stop()`; False: another worker does it.
+    """Deliver what is due on the connection in use until nothing is due or `stop()`. False: another worker does it.
 
     Owns the session's transactions. A failure of one seat is stored on that seat; a failure of Canvas or the token
     puts the connection on hold, and counts as no seat's attempt. Database errors are raised. `now` is the database's
@@ -80,7 +80,7 @@ def drain(
         if not run.did_something:
             # What is left is locked by somebody; the next drain tries again.
             break
-        # Look once more: a job that came just before the lease was given back found it taken and ended.
+        # Look once more: a job that came just before we gave the lease back found it taken, and ended.
     session.rollback()
     return True
 

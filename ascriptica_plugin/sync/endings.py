@@ -1,4 +1,4 @@
-"""The calls to Canvas that end what nobody wants any more, and only what we granted. Walks, as in `walks`."""
+"""The calls to Canvas that end enrollments nobody wants any more, but only those that we granted. See `walks`."""
 
 from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound, PermissionMissing
@@ -33,7 +33,7 @@ def end_what_nobody_wants(context: Context, work: Work) -> Walk:
 
 def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
     """End what this seat granted to a Canvas user who is another participant now, even if we don't know yet who this
-    participant is: nobody stays in a course for somebody else's registration."""
+    participant is: nobody stays in a course because of another person's registration."""
     left = _left(context, work)
     for row in _unwanted(context, work, left):
         user_id = row.canvas_user_id
@@ -46,7 +46,8 @@ def end_what_is_somebody_elses(context: Context, work: Work) -> Walk:
 def _unwanted(context: Context, work: Work, left: dict[int, Known]) -> list[Known]:
     """The rows that let somebody in although no seat wants them there and nobody has let them stay.
 
-    Rows that we did not grant, and that are not this person's, are left out: we only took their user for this person.
+    Rows that we did not grant, and that are not this person's, are left out: we only mistook their user for this
+    person.
     """
     wanted = rows.wanted_ids(context.session, context.connection_id, left, but=work.seat_id)
     # What this seat points to from now on may not be stored yet.
@@ -80,11 +81,11 @@ def _left(context: Context, work: Work) -> dict[int, Known]:
 
 
 def _end(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
-    """End one row that is ours. `also_there`: the person has another live row in that course, which a conclusion or a
-    deactivation would shut as well, so it is deleted."""
+    """End one row that is ours. `also_there`: the person has another live row in that course, which concluding or
+    deactivating would shut as well, so this one is deleted."""
     _check_for_restore(context, row)
     task, why = yield from _how(context, work, row, also_there)
-    # Canvas may have been asked meanwhile, and another answer have shown it.
+    # Meanwhile another answer may have shown that Canvas was restored.
     _check_for_restore(context, row)
     place = {
         "canvas_course_id": row.canvas_course_id,
@@ -128,7 +129,7 @@ def _check_for_restore(context: Context, row: Known) -> None:
 
 
 def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
-    """How a row is ended (delete, deactivate or conclude), and why so.
+    """How a row is ended (delete, deactivate or conclude), and why.
 
     By activity: deleted if nothing was done there, else deactivated, or concluded in a course that has ended. Canvas
     counts any visit to the course [lib/api/v1/user.rb enrollment_json].
@@ -152,7 +153,7 @@ def _how(context: Context, work: Work, row: Known, also_there: bool) -> Walk:
 
 
 def put_back(context: Context, work: Work, ended: Enrollment) -> Walk:
-    """Let somebody in again who was put out by mistake. Until Canvas answers the request stays out, and is repeated."""
+    """Let somebody in again whom we removed by mistake. Until Canvas answers, the request stays out and is repeated."""
     at = ended.user.address or ended.user_id
 
     def request(canvas: CanvasClient) -> Enrollment:
@@ -199,7 +200,7 @@ def _end_where_it_is(context: Context, work: Work, row: Known, found: Enrollment
 
 
 def _look_at_the_person(context: Context, work: Work, ended: Known | Pointed) -> Walk:
-    """Look at the person before we say that they are out, because somebody else ended the row.
+    """Somebody else ended the row, so look at the person before we say that they are out.
 
     If they have other live rows in that course that no registration wants, the office is asked about these.
     """

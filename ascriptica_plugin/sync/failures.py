@@ -56,7 +56,7 @@ def of_connection(error: CanvasError, connection: Connection) -> str:
 
 
 def of_seat(error: BaseException, attempts: int, cause: str | None) -> Failure:
-    """What happens to a seat that failed with this error, after so many counted attempts, the last for this cause."""
+    """What happens to a seat that failed with this error, given its counted attempts and its cause so far."""
     if isinstance(error, Stuck):
         return Failure(error.cause, error.scope, error.detail)
     if isinstance(error, PermissionMissing):
@@ -71,6 +71,6 @@ def of_seat(error: BaseException, attempts: int, cause: str | None) -> Failure:
     if isinstance(error, CanvasDown):
         return Failure("no_answer", "", error.said, again_in, counted)
     if cause != "refused":
-        # Only refusals count for giving up, not what Canvas left without an answer before.
+        # Only refusals count towards giving up, not earlier attempts that Canvas left without an answer.
         counted = 1
     return Failure("refused", "", error.said, again_in, counted, parked=counted >= pauses.TRIES)

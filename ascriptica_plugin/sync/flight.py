@@ -14,7 +14,7 @@ from ..shared import pauses
 from .tasks import Task
 
 KEPT = RESERVED + 10
-"""How much we leave in Canvas's bucket: one call of somebody else's, and what our own calls cost."""
+"""How much we leave in Canvas's bucket: room for one call by somebody else, and for what our own calls cost."""
 
 FLIGHT = 8
 """Calls in flight for one connection. Ten calls of one token are never throttled; pages share the other two."""
@@ -29,20 +29,21 @@ class Flight:
     """Threads that make calls, for the one thread that decides which.
 
     `quiet_until` is on the monotonic clock: until then no call starts, because Canvas asked us to slow down.
-    `pages_ask`: the calls that pages may make are reserved for them.
+    `pages_ask`: pages are asking Canvas, so the calls that they may make are kept free for them.
     """
 
     def __init__(self, canvas: CanvasClient):
         self.canvas = canvas
-        # What was said before any of these calls says nothing of what fits beside them.
+        # What Canvas said before any of these calls says nothing about what fits beside them.
         canvas.least_left()
         self.flying: dict[Task, float] = {}
         """The tasks whose calls are on their way, and since when."""
         self.pages_ask = False
         self._found: deque[tuple[float, int]] = deque()
-        """How many calls fit at least into Canvas's bucket at once, as its latest answers say, and when."""
+        """When Canvas's latest answers came, and how many calls at once fit into its bucket, at least, according to
+        each."""
         self._bearable = FLIGHT + SPARE
-        """How many it has not refused lately."""
+        """How many calls at once Canvas has not refused lately."""
         self.quiet_until = self._grows_at = time.monotonic()
         self._answered: SimpleQueue[Task] = SimpleQueue()
         self._most = FLIGHT + 2 * SPARE
@@ -56,12 +57,14 @@ class Flight:
 
     @property
     def quarter(self) -> int:
-        """How many calls those may have in flight for whom others must not wait."""
+        """How many calls in flight small tasks may have, or a course not known to answer, so that others don't wait for
+        them."""
         return max(1, self.size // 4)
 
     @property
     def _fits(self) -> int:
-        """How many calls fit at once, those of others included. What Canvas said last counts for a second."""
+        """How many calls fit at once, those of others included. An answer counts for a second, the latest until the
+        next."""
         return max((fits for _, fits in self._found), default=FLIGHT)
 
     @property
@@ -79,15 +82,15 @@ class Flight:
     def free(self) -> int:
         """How many more calls may start now; places that were lost to throttling come back bit by bit.
 
-        Calls that hang don't keep the flight from others: they count for a quarter of it at most. For Canvas they may
-        all count, so others go one at a time beside them while it says that no more fit.
+        Calls that hang don't block the flight for others: they count for a quarter of it at most. For Canvas they may
+        all count, so while it says that no more fit, others go beside them one at a time.
         """
         if self.is_quiet:
             return 0
         most = FLIGHT + SPARE
         if self._bearable < most and time.monotonic() >= self._grows_at + pauses.GROW_SECONDS:
             self._bearable, self._grows_at = self._bearable + 1, time.monotonic()
-        # A few find out whether the others fit.
+        # The first few calls find out whether more fit.
         size = self.size if self._found else max(1, self.size // 2)
         flying, silent = len(self.flying), len(self.silent)
         spared = max(0, silent - size // 4)
@@ -101,7 +104,8 @@ class Flight:
     def ahead(self) -> int:
         """How many calls may be made ready beside those in flight, to leave as soon as one is answered.
 
-        None while calls hang or Canvas wants fewer: what is ready keeps its turn, whoever comes.
+        None while calls hang or Canvas wants fewer: a call that is ready keeps its turn, even if somebody more urgent
+        comes.
         """
         return 0 if self.is_quiet or self.silent or not self._found else self.size
 
@@ -115,12 +119,12 @@ class Flight:
         self._answered.put(task)
 
     def gather(self, timeout: float, refill: Callable[[], bool]) -> list[Task]:
-        """The tasks that were answered: waits so many seconds for the first, then shortly for others.
+        """The tasks that were answered. Waits at most `timeout` seconds for the first, then briefly for others.
 
-        After each answer `refill` lets a call that is ready leave in its place, and returns whether there are more of
-        these; not once a call has failed (404 aside), which may be about all of Canvas. While there are more, nobody
-        waits for the answers to be stored, so it waits for others: for as many as there were calls on their way, so
-        that newcomers have their turn.
+        After each answer, `refill` lets a ready call leave in its place, and returns whether more are ready. Once a
+        call has failed (404 aside), nothing is refilled, because the failure may concern all of Canvas. While more are
+        ready, nobody waits for the answers to be stored, so this waits for more of them: at most as many as there were
+        calls in flight, so that newcomers have their turn.
         """
         found: dict[Task, float] = {}
         is_refilled, all_well, most = False, True, len(self.flying)
@@ -142,27 +146,30 @@ class Flight:
         return list(found)
 
     def _left_with(self, left: Collection[float]) -> bool:
-        """Whether another call left together with those that left then, so that its answer may come with theirs."""
+        """Whether a call in flight left together with those that left at these times: its answer may come with
+        theirs."""
         together = (min(left) - pauses.GATHER_SECONDS, max(left) + pauses.GATHER_SECONDS)
         return any(together[0] <= left_at <= together[1] for left_at in self.flying.values())
 
     def _learn(self, answered: int, at_once: int) -> None:
-        """Go by what Canvas says of its bucket, so that it need not refuse; so many calls were out at once."""
+        """Follow what Canvas says about its bucket, so that it need not refuse calls. `at_once` of them were out
+        together."""
         said = self.canvas.least_left()
         if said is not None:
             left, at = said
-            # It is least beside the most calls: those that had left by then. Others may be there as well, so what fits
-            # is at least this much.
+            # Least is left beside the most calls: those that had left by then. Others may be there as well, so at least
+            # this many fit.
             others = min(at_once, answered + sum(left_at < at for left_at in self.flying.values())) - 1
             self._found.append((time.monotonic(), max(1, others + int((left - KEPT) // RESERVED))))
         elif answered and not self._found:
-            # It says nothing at all.
+            # Canvas says nothing about its bucket.
             self._found.append((time.monotonic(), FLIGHT))
         while len(self._found) > 1 and self._found[0][0] < time.monotonic() - pauses.HEADERS_SECONDS:
             self._found.popleft()
 
     def slow_down(self, seconds: float) -> bool:
-        """Start no calls for so long, then at most half as many at once. Returns False if it was quiet already."""
+        """Start no calls for `seconds` or a little longer, then at most half as many at once. Returns False if it was
+        quiet already."""
         now = time.monotonic()
         is_new = now >= self.quiet_until
         if is_new:

@@ -19,7 +19,7 @@ from ..tables.requests import Request
 from .tasks import Walk
 
 AT_ONCE = 20
-"""How many are updated at once, so that seats never wait for all."""
+"""At most this many are updated at once, so seats never wait for all of them."""
 
 FOUND = 1000
 """How many are made due, or not due any more, in one transaction."""
@@ -30,7 +30,7 @@ _DIFFERS = or_(Match.name_sent != Participant.name, Match.email_sent != Particip
 def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
     """Participants whose Canvas user was created by us, has an older name or email, and is due for an update.
 
-    Somebody whose new email was not looked up in Canvas yet has to wait: it may be another user's.
+    Somebody whose new email was not looked up in Canvas yet has to wait: it may belong to another user.
     """
     about = exists().where(Request.connection_id == connection_id, Request.participant_id == Match.participant_id)
     looked_up = and_(Match.from_email == Participant.email, ~Match.doubted, Match.question.is_(None))
@@ -47,10 +47,10 @@ def to_follow(session: Session, connection_id: int, now: datetime) -> list[int]:
 
 
 def find(session: Session) -> int:
-    """Make due the people who have another name or email in Canvas, and nobody else: at most `FOUND` of each.
+    """Make exactly those people due who have another name or email in Canvas. At most `FOUND` are changed each way.
 
-    A correction marks its person; this finds people whom nothing marked, by comparing everybody. Returns how many it
-    found.
+    A correction marks its person. This compares everybody, and so finds people whom nothing marked. Returns how many it
+    changed.
     """
     differs = exists().where(Participant.id == Match.participant_id, _DIFFERS)
     missed = and_(Match.follow_at.is_(None), Match.created_by_us, Match.canvas_user_id.is_not(None), differs)
@@ -60,7 +60,7 @@ def find(session: Session) -> int:
 
 def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | None) -> int:
     some = select(Match.connection_id, Match.participant_id).where(which).limit(FOUND)
-    # In the order of the drain's own updates, and never waiting for them.
+    # In the same order as the drain's own updates, and without waiting for them.
     found = session.execute(some.order_by(Match.participant_id).with_for_update(skip_locked=True)).all()
     for connection_id in {row[0] for row in found}:
         theirs = [row[1] for row in found if row[0] == connection_id]
@@ -72,9 +72,9 @@ def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | Non
 def follow_walk(
     session: Session, connection_id: int, root_id: int, participant_id: int, now: Callable[[], datetime]
 ) -> Walk:
-    """The walk that updates one Canvas user, and stores a failure, which is tried again after `pauses.FOLLOW_AGAIN`.
+    """The walk that updates one Canvas user. A failure is stored, and tried again after `pauses.FOLLOW_AGAIN`.
 
-    With the email, the login changes too: otherwise somebody else could be found by the old login.
+    If the login was the old email, it changes too: otherwise somebody else could be found by the old login.
     """
     known = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     participant = session.get_one(Participant, participant_id, populate_existing=True)

@@ -35,5 +35,5 @@ def lift_hold(session: Session, connection: Connection, now: datetime) -> None:
     connection.hold_cause = connection.hold_detail = connection.hold_since_at = connection.hold_until_at = None
     connection.hold_tries = 0
     if since is not None and now - since > pauses.LONG_OUTAGE:
-        # Much may have been done in Canvas meanwhile, or it was restored.
+        # Much may have changed in Canvas meanwhile, or it was restored.
         reads.owe_everything(session, connection.id, now, in_use=True)

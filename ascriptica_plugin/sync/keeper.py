@@ -1,6 +1,6 @@
 """Keeps the key to a Canvas working: renews a developer key's token in time, and asks when a pasted token ends.
 
-A refresh kills the access token before it, so two at once would kill each other's. The connection's row is the lock:
+A refresh kills the earlier access token, so two at once would kill each other's. The connection's row is the lock:
 `refreshing_until_at` is taken in one statement, and given back in the transaction that stores the answer.
 """
 
@@ -45,7 +45,7 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 
 def next_refresh(expires_in: float | None, now: datetime) -> datetime | None:
-    """When a token that was given now, and lives for so many seconds, is replaced; None: never."""
+    """When to replace a token that was given now and lives for `expires_in` seconds; None: never."""
     if expires_in is None:
         return None
     life = timedelta(seconds=expires_in)
@@ -55,7 +55,7 @@ def next_refresh(expires_in: float | None, now: datetime) -> datetime | None:
 def renew(session: Session, connection: Connection, canvases: Canvases, now: Now) -> None:
     """Replace the access token if that is due, or wait while another process does it. Commits.
 
-    A refusal puts the connection on hold; without an answer it is due again later.
+    A refusal puts the connection on hold; without an answer, the renewal is due again later.
     """
     until = _take_lock(session, connection.id, now())
     if until is None:
@@ -80,7 +80,8 @@ def renew(session: Session, connection: Connection, canvases: Canvases, now: Now
 
 
 def refused(session: Session, connection: Connection, canvases: Canvases, now: Now) -> None:
-    """Canvas refused the stored token of a developer key before its time: replace it, unless that is backing off."""
+    """Replace a developer key's stored token, which Canvas refused before its end. Not while a failed renewal backs
+    off."""
     early = update(Connection).where(Connection.id == connection.id, Connection.refresh_tries == 0)
     same = Connection.token == connection.token
     change(session, early.where(same, Connection.refresh_token.is_not(None)).values(refresh_at=now()))
@@ -89,7 +90,7 @@ def refused(session: Session, connection: Connection, canvases: Canvases, now: N
 
 
 def _take_lock(session: Session, connection_id: int, now: datetime) -> datetime | None:
-    """Until when the lock is ours; None if nothing is due or another process has it."""
+    """Take the lock. Returns until when it is ours; None if nothing is due or another process has it."""
     until = now + pauses.REFRESHING
     free = or_(
         Connection.refreshing_until_at.is_(None),
@@ -106,7 +107,7 @@ def _take_lock(session: Session, connection_id: int, now: datetime) -> datetime 
 
 
 def _wait_for_other(session: Session, connection: Connection, now: Now) -> None:
-    """Wait until no process has the lock any more, as long as one call for a token may take."""
+    """Wait until no process has the lock any more, but no longer than one call for a token may take."""
     end = time.monotonic() + pauses.REFRESH_SECONDS
     session.refresh(connection)
     while (until := connection.refreshing_until_at) is not None and until > now() and time.monotonic() < end:
@@ -151,7 +152,7 @@ def _store(
 
 
 def _why(refused: KeyRefused) -> Said:
-    """Why Canvas gives no token any more, as a sentence that the remedy follows [oauth2_provider_controller.rb]."""
+    """Why Canvas gives no more tokens, as a sentence before the remedy [oauth2_provider_controller.rb]."""
     if refused.error == "invalid_client":
         return Said("key_secret_changed" if "invalid" in refused.words else "key_unknown")
     if "refresh_token not found" in refused.words:

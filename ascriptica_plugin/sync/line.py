@@ -1,6 +1,6 @@
 """The line of seats: whose turn it is when a place in flight is free, so that nobody waits behind what can wait.
 
-First people who acted one by one, then canaries, then what came in bulk. One call at a time is about a person. A Canvas
+First come people who acted one by one, then canaries, then what came in bulk. A person has one call at a time. A Canvas
 course may have all of the flight only while it answers; otherwise a quarter, so that others continue.
 """
 
@@ -22,10 +22,10 @@ BATCH = 200
 """How many due seats are read ahead at once."""
 
 CANARIES = 2
-"""How many canaries at most go before what came in bulk."""
+"""At most this many canaries go before what came in bulk."""
 
 SELDOM = 50
-"""A look that takes long is made less often, so that it takes at most a fiftieth of the time."""
+"""A slow look is made less often, so that it takes at most a fiftieth of the time."""
 
 
 class _Lane:
@@ -43,11 +43,12 @@ class _Lane:
 
     @property
     def is_soon_to_be_read(self) -> bool:
-        """Whether half of the time has passed until it is read again; a lane that was never asked for is not."""
+        """Whether half the time until the next read has passed. False for a lane that was never read."""
         return self.read_at is not None and 2 * time.monotonic() >= self._began_at + self._again_at
 
     def read(self, now: datetime, seconds: float, found: Callable[[], list[Due]]) -> None:
-        """Read the lane anew; again after so many seconds, or when all that was found has gone."""
+        """Read the lane again. The next read is due after `seconds`, later if this one was slow; at once if all that
+        was found has gone and there may be more."""
         self._began_at = time.monotonic()
         self.waiting, self.read_at = deque(found()), now
         self._has_all = len(self.waiting) < BATCH
@@ -71,11 +72,12 @@ class Line:
         self._aside: dict[int, float] = {}
 
     def heard_of(self, canvas_course_id: int, *, well: bool) -> None:
-        """Canvas answered about the course, or failed or refused: whether it may have all of the flight."""
+        """Canvas answered about the course (`well`), or failed or refused. Only a course that answers may have all of
+        the flight."""
         (self._answering.add if well else self._answering.discard)(canvas_course_id)
 
     def step_aside(self, seat_ids: Iterable[int]) -> None:
-        """Leave these seats alone for a moment, since somebody has locked them, or their course is being read."""
+        """Leave these seats alone for a moment, because somebody has locked them, or their course is being read."""
         until = time.monotonic() + pauses.ASIDE_SECONDS
         self._aside |= dict.fromkeys(seat_ids, until)
 
@@ -88,11 +90,11 @@ class Line:
         silent: Collection[Task],
         ended: Collection[Task],
     ) -> tuple[list[int], list[int]]:
-        """The seats that go next into so many free places: those of people who act alone, and others, for whom there
-        may be fewer. `quarter` is the share of the flight that a course has which is not known to answer.
+        """The seats that go next into this many free places: those of people who act alone, then others, who get at
+        most `for_others` places. `quarter` is the share of the flight for a course that is not known to answer.
 
-        `in_hand` are the tasks under way; the `silent` ones among them have waited long for an answer. What came of
-        those that have `ended` is not stored yet.
+        `in_hand` are the tasks under way; the `silent` ones among them have waited long for an answer. The results of
+        those that have `ended` are not stored yet.
         """
         if places <= 0:
             return [], []
@@ -134,7 +136,7 @@ class Line:
             self._read_canaries(ids, shares)
 
     def _read(self, lane: _Lane, in_bulk: bool, ids: set[int], shares: "_Shares") -> None:
-        # What a course that is full leaves out is read soon again.
+        # Seats that are left out because their course is full are read again soon.
         seconds = pauses.NEWCOMERS_SECONDS if shares.full() else pauses.LINE_SECONDS
         lane.read(self.now(), seconds, partial(self._due, in_bulk, ids, shares))
 

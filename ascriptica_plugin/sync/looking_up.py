@@ -19,7 +19,7 @@ from .checking import IN_COURSES, OLDER_NAME, Outcome
 def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Outcome:
     """Fill in the association with what Canvas says about its course and section, if Canvas has them.
 
-    Raises every CanvasError except NotFound, because it shows the worker the state of Canvas.
+    Raises every CanvasError except NotFound, because the others show the worker the state of Canvas.
     """
     try:
         course = canvas.course(association.canvas_course)
@@ -45,7 +45,8 @@ def look_up(canvas: CanvasClient, association: Association, now: datetime) -> Ou
 
 
 def state_of(canvas: CanvasClient, course_id: int, section_id: int | None) -> dict[str, Any]:
-    """How a Canvas course that was found before stands now, in one call or two: values of the association's columns.
+    """The present state of a Canvas course that was found before, as values of the association's columns. It takes one
+    call or two.
 
     Raises every CanvasError except NotFound.
     """
@@ -74,12 +75,12 @@ def _state(course: Course, section: Section | None) -> dict[str, Any]:
 
 
 def missing_in(canvas: CanvasClient, course_id: int) -> list[str]:
-    """What the token's owner may not do in this course, though an association needs it. Rights may be fewer here than
-    elsewhere."""
+    """The rights that an association needs and that the token's owner lacks in this course. The owner may have fewer
+    rights here than elsewhere."""
     try:
         answers = canvas.course_permissions(course_id, [*IN_COURSES, OLDER_NAME])
     except NotFound:
-        # The course may be seen, and its rights may not.
+        # The token may see the course, but not the rights in it.
         return []
     return [] if answers[OLDER_NAME] else [name for name in IN_COURSES if not answers[name]]
 

@@ -1,7 +1,7 @@
-"""Finds the people for whom an import would create a Canvas user although they have one already.
+"""Finds people who have a Canvas user already, so that an import does not create one for them.
 
-Canvas is asked for all its users, a hundred a page. An import would give somebody whose login is the same our SIS ID
-and name, and make a second user for somebody who has the email as another address.
+Canvas is asked for all its users, a hundred a page. If a user has the same login, an import would give that user our
+SIS ID and name. If a user has the email as another address, it would make a second user.
 """
 
 from functools import partial
@@ -21,10 +21,10 @@ PEOPLE_A_PAGE = 10
 
 
 def leave_out_whom_canvas_has(session: Session, root_id: int, number: int) -> Walk:
-    """Leave out of the import people whom Canvas has, so that they go the ordinary way.
+    """Leave people whom Canvas has out of the import, so that they go one by one.
 
-    If Canvas has too many users to read for so few, or does not show their logins and emails, all new people are left
-    out.
+    If Canvas has too many users to read them all for so few people, or does not show their logins and emails, all new
+    people are left out.
     """
     people = sis_imports.people_to_make(session, number)
     if not people:

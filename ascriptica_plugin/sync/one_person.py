@@ -1,4 +1,4 @@
-"""Looks at one person in Canvas now, because somebody at a page asks: at most five calls."""
+"""Looks at one person in Canvas now, because somebody asks on a page: at most five calls."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -30,7 +30,7 @@ def look(
 ) -> bool:
     """Read the person's enrollments and the first `COURSES` Canvas courses, and store what Canvas says; commits.
 
-    Returns whether Canvas showed the person: we know who they are there. Raises CanvasError with a sentence.
+    Returns whether we know who the person is in Canvas, and Canvas showed them. Raises CanvasError with a sentence.
     """
     connection_id, asked_at = connection.id, now()
     known = session.get(Match, (connection_id, participant_id), populate_existing=True)

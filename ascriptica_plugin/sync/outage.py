@@ -1,7 +1,7 @@
 """Finds out whether all of Canvas fails. Tasks that failed that way are put aside until one harmless call decides.
 
-While Canvas or the token fails, the whole connection is on hold, and no seat's attempt is counted. Where Canvas can be
-read and takes no changes, it is on hold too, and one of the changes itself is the call that decides.
+While Canvas or the token fails, the whole connection is on hold, and no seat's attempt is counted. If Canvas can be
+read but takes no changes, the connection is on hold too, and one of the changes is the call that decides.
 """
 
 import logging
@@ -37,12 +37,12 @@ class Outage:
 
     @property
     def takes_no_changes(self) -> bool:
-        """Whether Canvas may be read, and all changes wait but one."""
+        """Whether Canvas may be read, while all changes but one wait."""
         return self.cause == NO_CHANGES
 
     @property
     def is_undecided(self) -> bool:
-        """Whether a probe is to find out if all of Canvas fails."""
+        """Whether a probe still has to find out if all of Canvas fails."""
         return self.on_hold or bool(self._suspects)
 
     def suspect(self, task: Task) -> Probe | None:
@@ -68,7 +68,7 @@ class Outage:
         """Make all calls wait, for what the probe failed with."""
         connection = self._connection()
         if connection.hold_cause == "key_refused" and isinstance(error, TokenRefused):
-            # Why Canvas gives no token any more says more than that it refuses the last one.
+            # The reason why Canvas gives no more tokens says more than that it refuses the last one.
             self.hold("key_refused", connection.hold_detail or "")
         else:
             self.hold(failures.of_connection(error, connection), error.said)
@@ -89,7 +89,7 @@ class Outage:
         log.info("Canvas answers again; what waited is being sent.")
 
     def end_undecided(self) -> None:
-        """No change could be sent, so nobody knows whether Canvas takes one: wait on if one may be sent later."""
+        """No change could be sent, so nobody knows whether Canvas takes one: keep waiting if one may be sent later."""
         if due.anything_put_off(self.session, self.connection_id):
             self.hold(NO_CHANGES, self._connection().hold_detail or "")
         else:

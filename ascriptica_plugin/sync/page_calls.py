@@ -1,4 +1,5 @@
-"""What pages ask Canvas: from one of two counted places, never for longer than a person waits, and in the metrics."""
+"""Calls that pages make to Canvas: from one of two counted places, never longer than a person waits, and in the
+metrics."""
 
 import time
 from collections.abc import Iterator
@@ -25,9 +26,9 @@ class Busy(CanvasError):
 def counted(session: Session, canvases: Canvases, connection_id: int | None) -> Iterator[None]:
     """Hold one of the places from which pages call Canvas, and store what the process has counted of its calls.
 
-    None: it is another Canvas than the one in use, which has no places. Commits before and rolls back after, so that no
-    transaction is open while Canvas works: nothing else may be done with the session meanwhile. Raises Busy where no
-    place is free within a second.
+    `connection_id` None: no place is taken, because the call goes to another Canvas than the one in use, or has no
+    token. Commits before and rolls back after, so that no transaction is open while Canvas works: nothing else may be
+    done with the session meanwhile. Raises Busy if no place is free within a second.
     """
     session.commit()
     holder = _wait_for_place(session, connection_id) if connection_id is not None else None
@@ -55,7 +56,8 @@ def _wait_for_place(session: Session, connection_id: int) -> int:
 
 @contextmanager
 def asking(session: Session, canvases: Canvases, connection: Connection, until: float) -> Iterator[CanvasClient]:
-    """A client for what a page asks this Canvas, until then on the monotonic clock; held as `counted`.
+    """A client with which a page asks this Canvas, until `until` on the monotonic clock. It holds a place: see
+    `counted`.
 
     If another token is stored meanwhile, it uses that one. Raises CanvasError, with a sentence, if Canvas can't be
     asked.

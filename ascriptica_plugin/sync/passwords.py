@@ -23,8 +23,7 @@ AT_ONCE = 20
 def store(session: Session, connection_id: int, works: Iterable[Work], now: datetime) -> None:
     """Queue a mail with each link that Canvas gave us, and note whose link was lost; never commits.
 
-    Once for a user: after another worker has found the user by a look-up, a late answer with the
-    link is of no use any more.
+    Once for a user: after another worker has found the user by a look-up, a late answer with the link is ignored.
     """
     for work in works:
         if not work.was_created or work.who.way_in != ways_in.ASKED:
@@ -44,7 +43,8 @@ def to_mail(session: Session, connection_id: int) -> list[int]:
 
 
 def mail_walk(session: Session, connection_id: int, participant_id: int, now: Callable[[], datetime]) -> Walk:
-    """Ask Canvas once. If it can't, "Forgot password" in Canvas sends the same mail, and the person reads that."""
+    """Ask Canvas once. If it can't mail the link, "Forgot password" in Canvas sends the same mail, and a page says so
+    to the person."""
     match = session.get_one(Match, (connection_id, participant_id), populate_existing=True)
     login, came_of_it, problem = match.login_sent or "", ways_in.CANVAS_MAIL, None
     try:
@@ -57,7 +57,7 @@ def mail_walk(session: Session, connection_id: int, participant_id: int, now: Ca
 
 
 def put_off(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """It failed on our side, and is not tried again."""
+    """Store that it failed on our side. It is not tried again."""
     change(session, _from(ways_in.LOST, connection_id, participant_id).values(way_in=ways_in.NOT_MAILED))
 
 

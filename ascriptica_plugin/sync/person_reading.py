@@ -1,4 +1,5 @@
-"""Reads a person's enrollments in every course that we know for them, and what a list does not show, by its number."""
+"""Reads a person's enrollments in every course that we know for them. What a list does not show is read by its
+number."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -25,10 +26,10 @@ Clock = Callable[[], datetime]
 def concluded_among(
     session: Session, connection_id: int, shown: Iterable[Enrollment], concluded: Collection[int] = ()
 ) -> Walk:
-    """The concluded ones of the Canvas courses in which a completed enrollment takes somebody's place.
+    """Find the concluded Canvas courses among those where somebody who was enrolled is now shown as completed.
 
-    There, nobody ended the enrollment by hand. It costs one call for each course whose state is needed, except those
-    given as `concluded`.
+    In these, nobody ended the enrollment by hand. This costs one call for each course whose state is needed. Those
+    given as `concluded` cost none, and are returned as well.
     """
     completed = [row.id for row in shown if row.state == "completed"]
     found = set(concluded)
@@ -48,7 +49,7 @@ def call_for_course(number: int) -> Call:
 
 
 def note_lost(session: Session, connection_id: int, number: int, now: Clock, *, in_a_course: bool = False) -> Walk:
-    """Canvas has no such row: its course is gone with it, or Canvas came back from a backup."""
+    """Forget a row that Canvas does not have: its course is gone, too, or Canvas came back from a backup."""
     known = rows.known(session, connection_id, [number]).get(number)
     if known is None:
         return
@@ -114,5 +115,5 @@ def look_for(
 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """Look again later, since it failed in an unforeseen way."""
+    """Look again later, because it failed in an unforeseen way."""
     matches.look_later(session, connection_id, participant_id, now + pauses.LOOK_AGAIN)

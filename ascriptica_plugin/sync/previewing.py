@@ -62,7 +62,7 @@ def _store(
 ) -> None:
     """Store what the Canvas course's live enrollments say about the course's people, or the problem of reading them.
 
-    Nothing is kept of anybody else. What was asked for since is still to be read.
+    Nothing is kept about anybody else. A preview that was asked for since is still to be read.
     """
     preview = session.get(Preview, course_id, populate_existing=True)
     if preview is None or preview.asked_at != asked_at:

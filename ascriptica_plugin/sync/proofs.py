@@ -1,4 +1,4 @@
-"""What is kept of a proof of the connection: its steps, asking for one, and when it is due."""
+"""Proofs of the connection: what is kept about one, how it is asked for, and when it is due."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,12 +12,12 @@ from ..shared.said import Said
 from ..tables.canvas import Connection
 
 STEPS = ("course", "rights", "person", "free", "enroll", "read", "remove", "gone")
-"""The steps of a proof. One that was cut off ends with another one, `clean`."""
+"""The steps of a proof. A proof that was cut off ends with one more step, `clean`."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call, or two: when it began, how long Canvas took, what came of it, and whether that is as it should be."""
+    """One call, or two: when it began, how long Canvas took, what the result was, and whether it is as it should be."""
 
     name: str
     at: datetime
@@ -30,8 +30,8 @@ class Step:
 class Proof:
     """A proof as far as it got. `test_user` is the login ID or SIS ID of the user to enroll; blank: the token's owner.
 
-    `until` is set before Canvas is asked to enroll: until then it may do so; None: nothing of this proof is in Canvas.
-    `canvas_enrollment_id` is what it answered.
+    `until` is set before Canvas is asked to enroll: Canvas may do so until then. None: nothing of this proof is in
+    Canvas. `canvas_enrollment_id` is the enrollment that Canvas answered with.
     """
 
     canvas_course_id: int
@@ -51,7 +51,7 @@ class Proof:
         return [step.name for step in self.steps if step.well] == list(STEPS)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it with times as texts, for a column of JSON."""
+        """All of it, with times as text, for a JSON column."""
         steps = [{**vars(step), "at": step.at.isoformat(), "said": step.said.to_json()} for step in self.steps]
         return {name: _plain(value) for name, value in vars(self).items() if name != "steps"} | {"steps": steps}
 
@@ -80,7 +80,7 @@ def ask(session: Session, connection_id: int, canvas_course_id: int, now: dateti
     """Have the worker prove the connection in this Canvas course; takes effect when the caller commits.
 
     `test_user`: the login ID or SIS ID of the user to enroll instead of the token's owner. Returns False, and changes
-    nothing, if the proof before has not ended.
+    nothing, if the earlier proof has not ended.
     """
     connection = session.get_one(Connection, connection_id, populate_existing=True, with_for_update=True)
     before = Proof.of(connection)

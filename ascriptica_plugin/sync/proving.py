@@ -1,9 +1,9 @@
 """A round trip that proves the connection: enrolls the token's owner, or a test user, in a Canvas course as a student,
 and removes them.
 
-What may be in Canvas because of it is written down before it is sent, in the connection's `proof`. The process that
-resumes a proof that was cut off only cleans up. Canvas may carry a request out for `pauses.LATE`, so a proof does not
-end before that.
+What a proof may leave in Canvas is written down before it is sent, in the connection's `proof`. If a proof is cut off,
+the process that resumes it only cleans up. Canvas may carry out a request until `pauses.LATE` after it was sent, so a
+proof whose request to enroll was not answered does not end before that.
 """
 
 import time
@@ -73,14 +73,14 @@ class _Trip:
         self.proof = proof
 
     def go(self) -> Walk:
-        """Every step, as far as it is safe."""
+        """Make every step, as far as that is safe."""
         proof = self.proof
         proof.steps.clear()
         ready = yield from self._look()
         if not ready:
             self._keep(over_at=self.now())
             return
-        # The call may wait its turn first, where Canvas is busy.
+        # The call may have to wait its turn first, if Canvas is busy.
         self._keep(until=self.now() + 2 * pauses.LATE)
         row, failed = yield from self._ask("enroll", self._enroll)
         if failed is not None:
@@ -141,13 +141,13 @@ class _Trip:
         return self._say("proof_free", True, name=who.name)
 
     def _owner(self, canvas: CanvasClient) -> tuple[User, bool]:
-        """The token's owner, and whether a search finds them, as it has to find people."""
+        """The token's owner, and whether a search finds them, as it must be able to find people."""
         owner = canvas.myself()
         listed = canvas.search_users(self.root_id, owner.login_id or owner.name)
         return owner, any(user.id == owner.id for user in listed)
 
     def _test_user(self, canvas: CanvasClient) -> tuple[User | None, bool]:
-        """The user whom a search finds by exactly that login ID or SIS ID; None where it is not one."""
+        """The user whom a search finds by exactly that login ID or SIS ID; None if it finds none, or several."""
         wanted = self.proof.test_user.casefold()
         listed = canvas.search_users(self.root_id, self.proof.test_user)
         known_by = [
@@ -159,7 +159,7 @@ class _Trip:
         return canvas.enroll(self.proof.canvas_course_id, self.proof.user_id or 0)
 
     def _theirs(self, canvas: CanvasClient) -> list[Enrollment]:
-        """What the person has in the course now, or had and may come back to."""
+        """The person's enrollments in the course: those they have now, or had and may come back to."""
         return canvas.enrollments_in(self.proof.canvas_course_id, self.proof.user_id or 0)
 
     def _read(self, name: str, code: str, states: tuple[str, ...]) -> Walk:
@@ -172,15 +172,15 @@ class _Trip:
         return lambda canvas: canvas.unenroll(self.proof.canvas_course_id, canvas_enrollment_id)
 
     def clean_up(self) -> Walk:
-        """Remove what an earlier worker has enrolled, or Canvas after we stopped to listen. There was nothing before,
-        so a student's enrollment that is there is ours."""
+        """Remove what an earlier worker enrolled, or what Canvas enrolled after we stopped listening. There was no
+        enrollment before the proof, so a student's enrollment that is there now is ours."""
         proof = self.proof
         proof.steps = [step for step in proof.steps if step.name != "clean"]
         self._keep(again_at=self.now() + pauses.LOOK_AGAIN)
         rows, failed = yield from self._ask("clean", self._theirs)
         if failed is not None:
             if isinstance(failed, NotFound):
-                # With the course everything in it is gone.
+                # The course is gone, and so is everything in it.
                 self._keep(until=None, over_at=self.now())
             return
         for row in rows:
@@ -206,7 +206,7 @@ class _Trip:
         return answer, None
 
     def _say(self, code: str, well: bool, **about: Any) -> bool:
-        """Note what came of the latest call. Returns whether it is well."""
+        """Note what came of the latest call. Returns whether it went well."""
         self._note(Step(*self.latest, Said(code, **about), well))
         return well
 

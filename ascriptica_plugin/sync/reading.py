@@ -96,7 +96,8 @@ def _is_gone(
     owed_at: datetime | None,
     now: Callable[[], datetime],
 ) -> Walk:
-    """A 404 of the list: is it the course? Then nobody is in there, and the people who should be are held for that."""
+    """The list answered 404: is the course gone? Then nobody is in it, and the people who should be are held for
+    that."""
     try:
         yield lambda canvas: canvas.course(canvas_course_id)
         gone = False
@@ -108,9 +109,9 @@ def _is_gone(
     if not gone:
         reads.tried(session, connection_id, canvas_course_id, now(), problem)
     else:
-        # The people who are held for it find out when it is there again.
+        # The people who are held for it find out when the course is back.
         reads.done(session, connection_id, canvas_course_id, since, now(), owed_at, problem)
-        # No hand ended these rows, and they are live again once the course is restored.
+        # Nobody ended these rows by hand, and they are live again once the course is restored.
         rows.set_aside(session, connection_id, canvas_course_id, now())
         were_in = and_(
             Seat.connection_id == connection_id, Seat.canvas_course_id == canvas_course_id, Seat.was_in.expression

@@ -1,7 +1,7 @@
 """The tasks whose calls leave as soon as a place in flight is free.
 
 While calls are on their way, the next ones are made ready: they are written down, and leave without waiting for the
-database once another is answered. What can wait, as it came in bulk, goes after all else.
+database once another is answered. What can wait, because it came in bulk or is a canary, goes after everything else.
 """
 
 from collections import deque
@@ -30,16 +30,16 @@ class Ready:
         yield from self._later
 
     def add(self, task: Task) -> None:
-        """Behind those of its kind."""
+        """Put the task behind those of its kind."""
         (self._later if can_wait(task) else self.first).append(task)
 
     def add_before_all(self, task: Task) -> None:
-        """It was next already, or decides about the others."""
+        """Put the task before all others: it was next already, or decides about them."""
         self.first.appendleft(task)
 
     def next(self, *, all_is_stored: bool) -> Task | None:
-        """Which one leaves next. What ends somebody's access goes only when all that was heard is stored: an answer may
-        have shown that what it ends is not what it was."""
+        """The task that leaves next. One that ends somebody's access goes only when all answers are stored: an answer
+        may have shown that the row it ends is not what it was."""
         task = next(iter(self), None)
         ends = isinstance(task, SeatTask) and task.kind == "end"
         return None if ends and not all_is_stored else task
@@ -59,14 +59,14 @@ class Ready:
     def take_back(
         self, now: datetime, everything: bool, courses: Collection[int], restored_at: datetime | None
     ) -> list[SeatTask]:
-        """Take out the tasks that were to change something in Canvas and no longer fit, so that their seats are taken
-        up again; returns them, to be stored. These are the ones written down long ago, those about these Canvas
-        courses, which hang or rest, and those that end somebody's access, but were decided on before we knew that
-        Canvas came back from a backup (`restored_at`).
+        """Take out tasks that were to change something in Canvas and no longer fit, so that their seats are taken up
+        again. Returns them, to be stored. They are what was written down long ago, and what is about these Canvas
+        courses, which hang or rest. They are also what ends somebody's access, if it was decided on before we knew that
+        Canvas came back from a backup (`restored_at`); with `everything`, all there are.
 
-        These requests have reached nobody, so nobody may wait for their answers. But what repeats an earlier one stays
-        written down, since that may have arrived, and so does what puts somebody back whom we put out by mistake:
-        nothing else would have it made again.
+        These requests have reached nobody, so nobody may wait for their answers. But a repeat of an earlier request
+        stays written down, because the earlier one may have arrived. So does a request that puts back somebody whom we
+        removed by mistake, because nothing else would make it again.
         """
         old = now + pauses.LATE / 2
 

@@ -71,7 +71,7 @@ class Run:
         self.ready = Ready()
 
     def run(self) -> None:
-        """Drain until nothing is due, or the lease is lost, or the worker is to end."""
+        """Drain until nothing is due, the lease is lost, or the worker has to end."""
         if self.key.client is None:
             self.outage.hold("token_unreadable", "")
             return
@@ -115,7 +115,7 @@ class Run:
                 time.sleep(min(pauses.TURN_SECONDS, max(pause, self.flight.quiet_until - time.monotonic())))
 
     def _refill(self) -> bool:
-        """While answers are gathered: let calls leave in their place; returns whether there are more."""
+        """While answers are gathered, let calls leave in their place. Returns whether more are ready."""
         if self.flight.silent or self.outage.is_undecided:
             return False
         self._let_leave(all_is_stored=False)
@@ -166,7 +166,7 @@ class Run:
             self._go_by_key()
 
     def _has_another_key(self, task: Task) -> bool:
-        """Whether the call met 401 with a token that is no longer the stored one, or that could be replaced now."""
+        """Whether the call got a 401 with a token that is no longer the stored one, or that could be replaced now."""
         is_another = self.key.is_another(task.asked, may_renew=not self.outage.on_hold)
         self._go_by_key()
         return is_another
@@ -224,8 +224,8 @@ class Run:
     # -- what goes out next ---------------------------------------------------------------------------------------
 
     def _next_ids(self, heard: list[SeatTask]) -> tuple[list[int], list[int]]:
-        """As many due seats as there will be free places in flight, and some to be made ready beside them: those of
-        people who act alone, who wait for nobody of the others, and these."""
+        """The due seats for the places that will be free in flight, and some more to make ready beside them. Returns
+        the seats of people who act alone, who never wait for the others; then the others."""
         in_hand, ahead = self._tasks(heard), self.flight.ahead
         free = self.flight.free + ahead
         going_on = [*self.ready, *(task for task in heard if task.call is not None)]
@@ -269,7 +269,7 @@ class Run:
         self.looked_at = time.monotonic()
 
     def _may_start(self, in_hand: list[Task]) -> bool:
-        """Whether something new may begin: not while it is found out whether Canvas answers at all."""
+        """Whether something new may begin: not while a probe finds out whether Canvas answers at all."""
         return not (self.over or self.outage.on_hold or any(isinstance(task, Probe) for task in in_hand))
 
     def _look_whether_restored(self) -> None:
@@ -304,7 +304,7 @@ class Run:
         return self._go_on(task)
 
     def _hear_probe(self, error: BaseException | None) -> list[SeatTask]:
-        """Handle the probe's answer, and so the tasks whose failure made us ask. Returns the same as `_hear`."""
+        """Handle the probe's answer, and with it the tasks whose failure made us ask. Returns the same as `_hear`."""
         suspects = self.outage.judge(error)
         if self.outage.on_hold:
             self.over = True
@@ -318,7 +318,7 @@ class Run:
         return [task for task in tasks if isinstance(task, SeatTask)]
 
     def _blame(self, task: Task) -> list[SeatTask]:
-        """Canvas can be read, so a failure that looked like an outage is this task's own, or one of all changes."""
+        """Canvas can be read, so a failure that looked like an outage is this task's own, or concerns all changes."""
         if not isinstance(task, SeatTask):
             return self._go_on(task)
         self.line.heard_of(task.work.canvas_course_id, well=False)

@@ -1,7 +1,7 @@
 """Many people get into Canvas courses, or out of them, by one SIS import instead of a call for each.
 
-Each walk does the next step of the one import that is open, and ends; the time of the next one is stored. What takes
-long is done some seats at a time, so that people who register meanwhile have their turn.
+Only one import is open at a time. Each walk takes it one step further and ends; the time of the next step is stored.
+Long work is done some seats at a time, so that people who register meanwhile have their turn.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def mass_walk(session: Session, connection_id: int, root_id: int, now: Callable[
     if its is None:
         yield from _send(session, connection_id, root_id, now, least)
     elif its.sent_at is None:
-        # It was never sent, since its worker ended.
+        # It was never sent, because its worker ended.
         yield from _end(session, its, now)
     elif its.read_at is not None:
         yield from _end_or_make_users(session, its, root_id, now, least)
@@ -63,12 +63,12 @@ def _send(session: Session, connection_id: int, root_id: int, now: Callable[[], 
 def _end_or_make_users(
     session: Session, its: MassImport, root_id: int, now: Callable[[], datetime], least: int
 ) -> Walk:
-    """An import has ended. People whose SIS IDs Canvas does not know go by another one, which makes them users; the
-    others whom it did not let in go one by one."""
+    """An import has ended. People whose SIS IDs Canvas does not know go by another import, which makes users for them.
+    Others whom it did not let in go one by one."""
     connection_id, number, settings = its.connection_id, its.id, load_settings(session)
     unknown = sis_imports.unknown_people(session, number) if its.problem is None and settings.mass_by_sis else []
     if len(unknown) < least or not _may_make(settings) or sis_imports.people_to_make(session, number):
-        # The next import would not do what this one did not do.
+        # The next import would not do what this one has left undone.
         undone = sis_imports.undone(session, number)
         problem = Said("import_undone", seats=undone) if undone >= least else None
         yield from _end(session, its, now, its.problem or problem)
@@ -90,7 +90,7 @@ def _end_or_make_users(
 def _carry(
     session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime], least: int
 ) -> Walk:
-    """Send an import with all who are in it."""
+    """Send an import with everybody who is in it."""
     makes_users = bool(sis_imports.people_to_make(session, number))
     try:
         yield from new_people.leave_out_whom_canvas_has(session, root_id, number)
@@ -150,7 +150,7 @@ def _ours(session: Session, connection_id: int, number: int) -> MassImport | Non
 
 
 def _end(session: Session, its: MassImport, now: Callable[[], datetime], problem: Said | str | None = None) -> Walk:
-    """End the import. What it did not do is done one by one."""
+    """End the import. What it has left undone is done one by one."""
     connection_id, number = its.connection_id, its.id
     yield from _leave_out(session, number, [one.seat_id for one in sis_imports.seats_of(session, number)])
     begin_writing(session)
@@ -172,7 +172,7 @@ def _may_make(settings: Settings) -> bool:
 
 
 def _end_ours(session: Session, connection_id: int, number: int, now: Callable[[], datetime], problem: Said) -> Walk:
-    """Nothing was sent, or Canvas refused it."""
+    """End the import: nothing was sent, or Canvas refused it."""
     if (its := _ours(session, connection_id, number)) is not None:
         yield from _end(session, its, now, problem)
 
@@ -193,8 +193,8 @@ def _place(one: Candidate) -> Place:
 
 
 def _places(session: Session, connection_id: int, root_id: int, number: int, now: Callable[[], datetime]) -> Walk:
-    """The SIS IDs of the courses and sections that have them. We read first who is there already, since an import does
-    not show that."""
+    """The SIS IDs of the courses and sections that have them. We first read who is there already, because an import
+    does not show that."""
     found: dict[Place, tuple[str, str]] = {}
     for course_id, section_id in sis_imports.places_of(session, number):
         try:
@@ -204,7 +204,7 @@ def _places(session: Session, connection_id: int, root_id: int, number: int, now
                 section = yield partial(_section, course_id, section_id)
         except NotFound:
             continue
-        # An import enrolls into concluded courses too, and nobody goes where students can't.
+        # An import would enroll people even in concluded courses. Nobody is sent to a course that takes no students.
         if course.concluded or course.takes_no_students:
             continue
         if section is not None and section.sis_id:

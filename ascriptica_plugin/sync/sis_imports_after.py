@@ -32,7 +32,7 @@ Page = tuple[list[Enrollment], str | None]
 
 
 def look(session: Session, its: MassImport, root_id: int, now: Callable[[], datetime]) -> Walk:
-    """Ask Canvas how far it is. Once it is through, read back what it did."""
+    """Ask Canvas how far the import is. Once it is through, read back what it did."""
     connection_id, number, age = its.connection_id, its.id, now() - its.begun_at
     is_late = age >= pauses.MASS_STUCK
     begin_writing(session)
@@ -71,9 +71,11 @@ def _abort(root_id: int, import_id: int, canvas: CanvasClient) -> None:
 
 
 def _under_way(session: Session, its: MassImport, root_id: int) -> Walk:
-    """The import as Canvas shows it; nothing if Canvas has none; None if Canvas does not show it to us any more.
+    """The import as Canvas shows it, in a list. The list is empty if Canvas has none; None: Canvas does not show it to
+    us any more.
 
-    If its answer was lost, it is one that we made around that time. A school's own imports are left alone.
+    If Canvas's answer was lost, these are the imports that we made around that time. A school's own imports are left
+    alone.
     """
     known, sent_at = its.canvas_import_id, its.sent_at or its.begun_at
     try:
@@ -118,7 +120,7 @@ def _read_back(session: Session, connection_id: int, number: int, now: Callable[
             if link is None:
                 break
         store()
-    # Some places of the other people were not as wanted; what is known of them is stored.
+    # Some places of the other people were not as wanted; what is known about these people is stored.
     partly = found.partly()
     for at in range(0, len(partly), AT_ONCE):
         yield others
@@ -222,7 +224,7 @@ def _no_call() -> Walk:
 
 
 def _is_granted(its: MassImport, row: Enrollment, was: Known | None) -> bool:
-    """Whether we let the person in: the row was ours, or not live when it was last seen, or was born of the import."""
+    """Whether we let the person in: the row was ours, or not live when it was last seen, or was made by the import."""
     if was is not None and was.is_same(row) and (was.granted or not was.is_live):
         return True
     return its.sent_at is not None and row.created_at >= its.sent_at - pauses.CLOCK_TOLERANCE

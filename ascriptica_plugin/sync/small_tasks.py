@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 Key = tuple[str, int]
 
 SELDOM = 50
-"""A look that takes long is made less often, so that it takes at most a fiftieth of the time."""
+"""A slow look is made less often, so that it takes at most a fiftieth of the time."""
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
-    """Whether there is something of that kind; takes no lock."""
+    """Whether there is a small task to do; takes no lock."""
     return bool(
         canvas_courses.to_look_up(session, connection_id, now)
         or ledger_sis_imports.anything_to_do(session, connection_id, now, mass_seats)
@@ -61,14 +61,17 @@ class SmallTasks:
         self.mass_seats = mass_seats
         self.session, self.connection_id, self.root_id, self.now = session, connection_id, root_id, now
         self._here = (session, connection_id)
-        # Imports come first of all, as their people would go one by one meanwhile; then what a person waits for.
+        # Imports come first, because their people would otherwise go one by one meanwhile; then what a person waits
+        # for.
         asked_for = (self._imports, self._previews, self._proof, self._lookups)
         kinds = (*asked_for, self._requests, self._people, self._passwords, self._names, self._reads, self._results)
         self._kinds: dict[Callable[[], Iterator[SmallTask]], float] = dict.fromkeys(kinds, 0.0)
-        """The kinds of small tasks, the most urgent first, and when each is looked for again since there was none."""
+        """The kinds of small tasks, the most urgent first, and when to look again for a kind of which there was
+        none."""
 
     def start(self, in_hand: Collection[Key], places: int) -> list[SmallTask]:
-        """At most so many of the tasks that are due, the most urgent first, without those about what is in hand."""
+        """Start at most `places` of the tasks that are due, the most urgent first, but none about what is in hand.
+        Returns those that need a call."""
         found: list[SmallTask] = []
         for look, again_at in self._kinds.items():
             if len(found) >= places:
@@ -79,7 +82,7 @@ class SmallTasks:
             new = [task for task in look() if task.key not in in_hand]
             found += new[: places - len(found)]
             if not new:
-                # So the database is not asked at every turn, and least often for what it is slow to find.
+                # This way the database is not asked at every turn, and least often for what it is slow to find.
                 took = time.monotonic() - began_at
                 self._kinds[look] = began_at + max(pauses.LOOK_SECONDS, SELDOM * took)
         return [task for task in found if self.step(task)]

@@ -39,7 +39,8 @@ def start(context: Context, seat_ids: list[int], being_read: Collection[int]) ->
 
 
 def _awaits_first_read(context: Context, work: Work) -> bool:
-    """Enrolling waits a moment for the first read of the Canvas course, which may show that the person is there."""
+    """Whether to wait a moment for the first read of the Canvas course, which may show that the person is there
+    already."""
     return work.unread_since is not None and work.unread_since > context.now() - pauses.FIRST_READ
 
 

@@ -108,7 +108,7 @@ def store_shown(
     """Store what a look or a read found; never commits.
 
     `request` is the request whose result this is. It is crossed out first, so that nothing about the person is out and
-    what was shown can be judged. `concluded`: Canvas courses that are.
+    what was shown can be judged. `concluded`: Canvas courses that are concluded.
     """
     begin_writing(session)
     if request is not None:
@@ -158,7 +158,7 @@ def _enrolled_entry(work: Work, now: datetime) -> dict[str, Any]:
 
 
 def _log_ends(session: Session, shown: Iterable[tuple[int | None, ShownRow]], now: datetime) -> None:
-    """Log what we ended, and of which participants."""
+    """Write into the activity log what we ended, and for which participants."""
     activity.write(
         session, [_ended_entry(whose, one.row.course_id, one.ended, now) for whose, one in shown if one.ended]
     )

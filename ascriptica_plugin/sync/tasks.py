@@ -59,7 +59,8 @@ class NeverLeft(Waits):
 class Context:
     """What a walk needs: the drain's session, the connection that it is about, and the time.
 
-    The rest is what Course Settings say about registering and withdrawing, which may change during a drain.
+    The rest is what Course Settings say about registering and withdrawing, which may change during a drain, and what is
+    known about Canvas and its latest answers.
     """
 
     session: Session
@@ -104,7 +105,8 @@ class Context:
         self.held_by = matches.holders_of(*here, {one.user_id for one in enrollments})
 
     def holders(self, canvas_user_id: int, participant_id: int) -> list[Holder]:
-        """The other participants who are this Canvas user; none once an administrator said that this one is it, too."""
+        """The other participants who are this Canvas user. Empty once an administrator has said that this participant
+        is it, too."""
         if canvas_user_id not in self.held_by:
             self.held_by |= matches.holders_of(self.session, self.connection_id, [canvas_user_id])
         return matches.others(self.held_by[canvas_user_id], participant_id)
@@ -207,7 +209,7 @@ class SeatTask(Task):
     sends: dict[str, Any] | None = None
     """The request that the call makes, by Request's columns, if it changes something in Canvas."""
     can_wait: bool = False
-    """It came in bulk, or tries for all who wait for the same thing."""
+    """It came in bulk, or is a canary, which tries for all who wait for the same thing."""
 
     @property
     def kind(self) -> str:

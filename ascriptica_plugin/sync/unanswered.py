@@ -24,11 +24,11 @@ from .tasks import Walk
 log = logging.getLogger(__name__)
 
 AT_ONCE = 20
-"""How many are looked up at once, so that seats never wait for all."""
+"""At most this many are looked up at once, so seats never wait for all of them."""
 
 
 def request_walk(session: Session, connection_id: int, root_id: int, request_id: int, now: Clock) -> Walk:
-    """The walk that finds out what became of a request, after Canvas can't carry it out any more.
+    """The walk that finds out what became of a request, once Canvas can't carry it out any more.
 
     We look where the request went: at a person's enrollments in all courses, at one row, or at a login.
     """
@@ -49,7 +49,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
 
 
 def put_off_request(session: Session, request_id: int, now: datetime) -> None:
-    """Look again later, since it failed in an unforeseen way."""
+    """Look again later, because it failed in an unforeseen way."""
     requests.put_off(session, request_id, now + pauses.LOOK_AGAIN)
 
 
@@ -63,7 +63,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         if not any(_is_place(out, row) and out.may_have_made(row.created_at) for row in theirs):
             gone_for = yield from _if_its_course_is_gone(out, at)
     except NotFound:
-        # The user is gone. Who it is now is found out before anything else is sent.
+        # The user is gone. We find out who the participant is now before anything else is sent.
         matches.doubt(session, connection_id, Match.participant_id == out.participant_id)
         return
     concluded = yield from concluded_among(session, connection_id, theirs)
@@ -76,7 +76,7 @@ def _of_enrolling(session: Session, connection_id: int, root_id: int, out: Out, 
         if (in_window or revived) and _is_place(out, row):
             shown.append(ShownRow(row, granted=True, seat_id=out.seat_id))
         elif in_window and was is None:
-            # Born then, but elsewhere: asked about, if nobody wants it.
+            # Made at that time, but elsewhere: the office is asked about it if nobody wants it.
             shown.append(ShownRow(row, seat_id=out.seat_id))
         elif was is not None:
             shown.append(ShownRow(row))

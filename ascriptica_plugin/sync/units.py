@@ -32,14 +32,14 @@ class Units:
         self.pages_ask = False
         """Whether pages were asking Canvas something at the latest unit."""
         self.late: dict[SeatTask, float] = {}
-        """Tasks whose answers can't be stored yet, since somebody has locked their seats, and since when."""
+        """Tasks whose answers can't be stored yet, because somebody has locked their seats, and since when."""
         self.to_release: list[tuple[str, str]] = []
-        """Causes that are gone, with their scopes: who is held for them is made due, some in each turn."""
+        """Causes that are gone, with their scopes: the seats that are held for them are made due, some in each turn."""
 
     def write(self, heard: list[SeatTask], next_ids: list[int], being_read: Collection[int]) -> list[SeatTask]:
         """Store the answers, and take these seats up next, except those whose Canvas course is being read.
 
-        Returns the tasks for which that is done.
+        Returns the tasks for which this is done.
         """
         try:
             return self._write(heard, next_ids, being_read)
@@ -73,7 +73,7 @@ class Units:
 
     def must_be_about_one(self, error: Exception) -> None:
         """Roll back, or raise the error if it is about the database rather than one row."""
-        # A StatementError that is no DBAPIError was raised here, by a value of this row that no column can hold.
+        # A StatementError that is not a DBAPIError comes from our side: this row has a value that no column can hold.
         of_database = isinstance(error, DBAPIError) or not isinstance(error, StatementError)
         of_one = isinstance(error, DataError | IntegrityError) or locks.is_in_the_way(error)
         if isinstance(error, SQLAlchemyError) and not of_one and of_database:
@@ -81,7 +81,7 @@ class Units:
         self.session.rollback()
 
     def _write(self, heard: list[SeatTask], next_ids: list[int], being_read: Collection[int]) -> list[SeatTask]:
-        """One unit of work: all or nothing, but for what somebody else has locked."""
+        """One unit of work: all or nothing, except for what somebody else has locked."""
         context, session = self.context, self.session
         works = [task.work for task in heard]
         unit = settling.begin_unit(session, context.connection_id, self.term, works, next_ids, context.now())
@@ -107,7 +107,7 @@ class Units:
         return [*heard, *started]
 
     def late_again(self) -> list[SeatTask]:
-        """The tasks whose answers could not be stored yet; what waits too long is looked up in Canvas later, as a
+        """The tasks whose answers could not be stored yet; what waits too long is looked up in Canvas later, like a
         request that was never answered."""
         now = time.monotonic()
         for task in [task for task, since in self.late.items() if now - since > pauses.LOCKED_SECONDS]:
@@ -116,7 +116,7 @@ class Units:
         return list(self.late)
 
     def release_some(self) -> None:
-        """Make the next seats due that are held for a cause that is gone, in a unit of work of their own."""
+        """Make the next seats due that were held for a cause which is gone now, in a unit of work of their own."""
         if not self.to_release:
             return
         self.session.commit()

@@ -1,7 +1,7 @@
 """Finds out who a participant is in Canvas: finds the Canvas user, creates one, or asks an administrator.
 
-One look-up for all occasions: by SIS ID, else by email. A match that rests on something that the participant does not
-have any more is looked up anew, and one that Canvas contradicts as well.
+Every look-up works the same way: by SIS ID, else by email. A match is looked up again if it rests on something that the
+participant does not have any more, or if Canvas contradicts it.
 """
 
 from typing import Any
@@ -24,14 +24,15 @@ QUESTIONS = {"who": "who_is_it", "still": "who_is_it", "same_user": "same_user"}
 def address(context: Context, work: Work, *, sis_id_is_unknown: bool = False) -> Walk:
     """How to name the participant to Canvas: an address, or the number of a user whose address we may not see.
 
-    Raises Stuck if only an administrator can say who it is. At a first contact a SIS ID is taken at its word, unless
-    `sis_id_is_unknown` in Canvas, or the Canvas course has people whom we don't know.
+    Raises Stuck if only an administrator can say who it is. At a first contact, a SIS ID is trusted without a look-up,
+    unless `sis_id_is_unknown` in Canvas, or the Canvas course has people whom we don't know.
     """
     who = work.who
     if who.question is not None and not who.doubted:
         raise Stuck(QUESTIONS[who.question], work.participant_id)
     is_first = who.canvas_user_id is None and not who.create_new
-    # In a course with other people they may be already, by a teacher's hand, and a request would undo what was set.
+    # If the course has other people, a teacher may have added this person already. A request would undo what the
+    # teacher set.
     if is_first and work.sis_user_id and not sis_id_is_unknown and not work.others_there:
         return sis_address(work)
     if who.canvas_user_id is None or work.is_stale:
@@ -58,7 +59,7 @@ def identify(context: Context, work: Work) -> Walk:
             yield from _is(context, work, user, who.how)
             return
         work.is_nobody()
-    # Somebody whom we are about to create has no second login either: Canvas says so.
+    # If we are about to create the user, we need not look for a second login: Canvas would say that it is taken.
     thorough = who.canvas_user_id is not None or not context.create_users
     users, how = yield from _candidates(context, work.sis_user_id, work.email, thorough)
     strangers = [user for user in users if how != "sis" and _has_other_sis_id(user, work.sis_user_id)]
@@ -82,7 +83,7 @@ def identify(context: Context, work: Work) -> Walk:
 
 
 def look_again(context: Context, work: Work) -> Walk:
-    """Find out who somebody is for whom nothing has to be sent now: nobody is created, and a question that only an
+    """Find out who a participant is for whom nothing has to be sent now. Nobody is created, and a question that only an
     administrator can answer stays open."""
     who = work.who
     # What an administrator chose, or we created, does not rest on the participant's SIS ID and email.
@@ -97,10 +98,9 @@ def look_again(context: Context, work: Work) -> Walk:
 
 
 def _candidates(context: Context, sis_user_id: str | None, email: str, thorough: bool) -> Walk:
-    """The Canvas users to whom a SIS ID leads, or an email if there is no SIS ID; and how they were found: sis, login
-    or email.
+    """The Canvas users to whom the SIS ID leads, else the email; and how they were found: sis, login or email.
 
-    The search shows only the first login of a user; being `thorough` costs one call more.
+    The search shows only the first login of a user. If `thorough`, one more call looks for other logins.
 
     Raises Stuck if the token does not show enough to decide.
     """
@@ -146,7 +146,8 @@ def _user(at: str | int) -> Walk:
 
 
 def _is(context: Context, work: Work, user: User, how: str) -> Walk:
-    """Note that the participant is this user, unless another participant is it."""
+    """Note that the participant is this user. Raises Stuck if another participant is, or if that has to be asked
+    first."""
     if context.learned.setdefault(user.id, work.participant_id) != work.participant_id:
         raise _ask(work, "same_user", [user])
     holders = context.holders(user.id, work.participant_id)
@@ -169,7 +170,7 @@ def _is(context: Context, work: Work, user: User, how: str) -> Walk:
 
 def _stop_if_exchanged(work: Work, user: User) -> Walk:
     """Raise Stuck if a correction leads from a Canvas user whom we know to one with quite another name: it may be a
-    slip, so nobody is put out or let in before somebody has looked at it."""
+    slip, so nobody is removed or let in before somebody has looked at it."""
     who = work.who
     if who.canvas_user_id in (None, user.id) or who.doubted or share_a_word(user.name, work.name):
         return
@@ -185,7 +186,7 @@ def _was_out(work: Work) -> bool:
 
 
 def _yields(context: Context, holder: Holder, user: User) -> Walk:
-    """Whether another participant's stale match is let go: what they have now leads to somebody else, or to nobody."""
+    """Whether another participant's stale match gives way: what they have now leads to somebody else, or to nobody."""
     try:
         users, _ = yield from _candidates(context, holder.sis_user_id, holder.email, thorough=True)
     except Stuck:
@@ -251,7 +252,7 @@ def _way_in(context: Context, work: Work) -> str:
 
 
 def _stop_if_sign_in_is_missing(context: Context, sign_in_id: int) -> Walk:
-    """Raise Stuck if the account is there: then it is the way to sign in that Canvas does not know."""
+    """Raise Stuck if the account is there: then what Canvas does not know is the way to sign in."""
     try:
         yield lambda canvas: canvas.account(context.root_id)
     except NotFound:
@@ -270,7 +271,7 @@ def _is_created(context: Context, work: Work, user: User) -> None:
 
 
 def _is_taken(context: Context, work: Work, login: str, was_out: bool, error: Refused) -> Walk:
-    """Somebody has the login or the SIS ID, even if our search did not find them."""
+    """Canvas says that somebody has the login or the SIS ID, although our search did not find them."""
     by_login = "unique_id" in error.taken
     user = yield from _user(f"sis_login_id:{login}" if by_login else f"sis_user_id:{work.sis_user_id}")
     if user is None:

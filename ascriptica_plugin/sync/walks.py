@@ -1,7 +1,7 @@
 """The calls to Canvas that make it agree with one seat: first let the person in, then end what nobody wants.
 
 Each walk is a generator: it yields a call to Canvas, gets the answer or the error back, and notes what it learned on
-its `Work` before it yields the next call. `drain` stores the notes before it makes that call. A walk only reads the
+its `Work` before it yields the next call. The drain stores the notes before it makes that call. A walk only reads the
 ledger. When it ends, Canvas agrees; if it has to wait, it raises `Stuck` with the cause, or `Waits`.
 """
 
@@ -21,7 +21,7 @@ from .tasks import Context, Stuck, Walk, send
 
 def agree(context: Context, work: Work) -> Walk:
     """Make Canvas agree with the seat: one call for a known person, two the first time, three with a new Canvas user,
-    one to end; none where the person is in, or nothing was ever sent."""
+    one to end; none if the person is in already, or nothing was ever sent."""
     if work.wanted:
         try:
             yield from _let_in(context, work)
@@ -47,13 +47,13 @@ def _let_in(context: Context, work: Work) -> Walk:
         _take_note(context, work, enrollment)
         if enrollment.user_id == work.who.canvas_user_id:
             return
-        # The address leads to another user than we know, for example after a merge: who is it now?
+        # The address leads to a different user from the one we know, for example after a merge: who is it now?
         work.note_who(doubted=True)
     raise Stuck("our_fault", work.participant_id, Said("another_user"))
 
 
 def _is_there(context: Context, work: Work) -> Walk:
-    """Whether a live row that we know is already the place, ours or not: a request would undo what a teacher set there.
+    """Whether a live row that we know is the place already, ours or not. A request would undo what a teacher set there.
 
     A row that is not ours and was not seen lately is asked for first, which costs as much as the request that it may
     save.
@@ -85,7 +85,7 @@ def _enroll(context: Context, work: Work, at: str | int) -> Walk:
         return (yield from _post(context, work, at))
     except NotFound as error:
         yield from stop_if_place_is_missing(work)
-        # It is the user. Who it is now comes first, and never a second user for somebody who has one.
+        # It is the user that is missing. First we find out who it is now; nobody who has a user gets a second one.
         if work.who.canvas_user_id is not None:
             work.note_who(doubted=True)
         at = yield from users.address(context, work, sis_id_is_unknown=True)
@@ -117,8 +117,9 @@ def _post(context: Context, work: Work, at: str | int) -> Walk:
 def _take_note(context: Context, work: Work, enrollment: Enrollment) -> None:
     """Note what the answer to our request says about the row, and whether we let the person in.
 
-    A row is ours if it was; if it was not live when it was last seen, so that our request revived it; or if it was born
-    after our request was first sent, where we asked for it. Being the newest does not make it ours.
+    A row is ours if it was ours before; if it was not live when it was last seen, so that our request revived it; or if
+    it was made after our request was first sent, in the place that we asked for. Being the newest does not make it
+    ours.
     """
     known = context.known.get(enrollment.id)
     if known is not None and known.is_same(enrollment):
@@ -150,7 +151,7 @@ def is_place_of(work: Work, enrollment: Enrollment) -> bool:
 
 
 def _first_contact(context: Context, work: Work, enrollment: Enrollment) -> Walk:
-    """The answer to a request by SIS ID names the user."""
+    """Note the user whom the answer to a request by SIS ID names."""
     try:
         yield from users.is_by_sis_id(context, work, enrollment.user_id)
     except Stuck:
@@ -162,7 +163,8 @@ def _first_contact(context: Context, work: Work, enrollment: Enrollment) -> Walk
 
 
 def stop_if_place_is_missing(work: Work) -> Walk:
-    """Raise Stuck if the course or the section is missing. A 404 never says what is; if both exist, it is the user."""
+    """Raise Stuck if the course or the section is missing. A 404 never says what is missing; if both exist, it is the
+    user."""
     try:
         yield lambda canvas: canvas.course(work.canvas_course_id)
     except NotFound as error:
